@@ -1,0 +1,28 @@
+# The image that every ISO is built in: Debian trixie with systemd as PID 1, the package cache, and the tools.
+# Built by `cargo xtask image build`, which passes the arguments and the labels that carry the inputs' hash.
+# Nothing here needs BuildKit: the engine's legacy builder gives the same image.
+ARG BASE_IMAGE=debian:trixie-slim@sha256:cedb1ef40439206b673ee8b33a46a03a0c9fa90bf3732f54704f99cb061d2c5a
+FROM ${BASE_IMAGE}
+
+# The pinned snapshot: URL/debian/STAMP and URL/debian-security/STAMP.
+ARG APT_SNAPSHOT_URL
+ARG APT_SNAPSHOT_STAMP
+# Instead of it, where it cannot be reached: then the image is not pinned. The second may be empty.
+ARG APT_MIRROR_DEBIAN
+ARG APT_MIRROR_SECURITY
+
+LABEL org.opencontainers.image.title="silvermetal-builder" \
+      org.opencontainers.image.source="https://git.silverlabs.uk/SilverLABS/SilverMetal"
+
+COPY packages.list install-packages.sh /tmp/builder/
+COPY anon-apt-sources-list/control /tmp/builder/anon-apt-sources-list/DEBIAN/control
+RUN bash /tmp/builder/install-packages.sh
+
+COPY approx/ systemd-entrypoint/docker-entrypoint.service systemd-entrypoint/docker-entrypoint.target /etc/systemd/system/
+COPY systemd-entrypoint/entrypoint.sh systemd-entrypoint/docker-entrypoint-stop.sh /usr/local/sbin/
+# Modes are set here, so that the umask of the checkout is not in the image.
+RUN chmod 0755 /usr/local/sbin/entrypoint.sh /usr/local/sbin/docker-entrypoint-stop.sh \
+ && chmod 0644 /etc/systemd/system/approx-derivative-maker* /etc/systemd/system/docker-entrypoint.*
+
+STOPSIGNAL SIGRTMIN+3
+ENTRYPOINT ["/usr/local/sbin/entrypoint.sh"]

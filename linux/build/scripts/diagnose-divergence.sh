@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Names the causes why two ISOs differ: `cargo xtask diagnose`, with the same arguments.
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../../.." && pwd)
+exec cargo run --quiet --manifest-path "$root/Cargo.toml" --package xtask -- diagnose "$@"

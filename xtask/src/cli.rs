@@ -1,0 +1,143 @@
+//! The command line, as data.
+
+use crate::engine::EngineChoice;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// SilverMetal's build automation: one door from a commit to a reproducible ISO.
+///
+/// Exit codes: 0 yes; 1 no (differs, findings); 2 usage; 3 the environment isn't ready;
+/// 4 a build or an outside step failed; 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build an ISO once; prints its SHA-256 and path
+    Iso(IsoArgs),
+    /// Boot an ISO in QEMU to a login prompt; keeps a screenshot and the serial log
+    Boot(BootArgs),
+    /// The builder image
+    #[command(subcommand)]
+    Image(ImageCommand),
+    /// Remove what killed runs left: containers, mounts, work folders, a private engine
+    Clean(CleanArgs),
+    /// Format, lints and tests; --full: on the real engine too
+    Test(TestArgs),
+}
+
+/// How to reach packages and an engine: the same for every command that builds.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// Where to build
+    #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
+    pub(crate) engine: EngineChoice,
+    /// Install missing host packages, and build the builder image where there is none, first
+    #[arg(long)]
+    pub(crate) setup: bool,
+    /// Print the plan (the very argv) and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Machine-readable result on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show the whole output of what runs
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// Debian mirror to build from instead of the pinned snapshot, e.g. http://HOST/debian
+    #[arg(long, value_name = "URL")]
+    pub(crate) mirror: Option<String>,
+    /// Keyring that verifies --mirror, instead of Debian's own
+    #[arg(long, value_name = "FILE", requires = "mirror")]
+    pub(crate) mirror_keyring: Option<PathBuf>,
+    /// Extra CA certificate (PEM) for the builder, where the network intercepts TLS; never in the ISO
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct IsoArgs {
+    /// Folder under linux/build/recipes
+    #[arg(default_value = crate::recipe::DEFAULT)]
+    pub(crate) recipe: String,
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+    /// Builder image: registry/name@sha256:…, or `local` for the one built from today's docker/ folder
+    #[arg(long, value_name = "REF")]
+    pub(crate) image: Option<String>,
+    /// Folder for the result [default: linux/build/output/SHORT-SHA, canary-SHORT-SHA for the canary]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FirmwareChoice {
+    Bios,
+    Uefi,
+    Both,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BootArgs {
+    /// The image to boot; it is not written to
+    pub(crate) iso: PathBuf,
+    /// Which firmware to boot it under
+    #[arg(long, value_enum, default_value_t = FirmwareChoice::Both)]
+    pub(crate) firmware: FirmwareChoice,
+    /// Install QEMU and its firmware first where they are missing
+    #[arg(long)]
+    pub(crate) setup: bool,
+    /// Give up after this many seconds without a login prompt
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) timeout: u64,
+    /// Folder for screenshot and serial log [default: beside the ISO, boot/]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the QEMU command lines and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Machine-readable result on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show the serial console while it boots
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum ImageCommand {
+    /// Build it from linux/build/docker; prints its name
+    Build(ImageBuildArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ImageBuildArgs {
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CleanArgs {
+    /// Also the package cache volume
+    #[arg(long)]
+    pub(crate) volumes: bool,
+    /// Also the private engine's images and cache, kept logs
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Also everything that needs the real engine
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Install missing host packages first
+    #[arg(long)]
+    pub(crate) setup: bool,
+    /// Only tests whose name contains this
+    pub(crate) filter: Option<String>,
+}

@@ -1,0 +1,144 @@
+//! The command line of Docker, or of podman where it differs (as data).
+
+use super::EngineKind;
+use crate::exec::Cmd;
+use crate::failure::Code;
+use anyhow::{Context as _, Result, bail};
+
+/// Label that every container and image of ours carries; its value is the checkout's id.
+pub(crate) const LABEL: &str = "uk.silverlabs.silvermetal";
+
+/// A container engine's command line, pointed at one engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Client {
+    pub(crate) kind: EngineKind,
+    /// `unix://…` of the private engine; the others find theirs as their user set them up.
+    pub(crate) socket: Option<String>,
+    dialect: &'static Dialect,
+}
+
+/// How the two programs differ.
+#[derive(Debug, PartialEq, Eq)]
+struct Dialect {
+    program: &'static str,
+    /// Prints the engine's version: fails when no engine answers.
+    version: &'static str,
+    cgroup_version: &'static str,
+    root_dir: &'static str,
+    /// What a locally built image's name starts with.
+    local: &'static str,
+}
+
+static DOCKER: Dialect = Dialect {
+    program: "docker",
+    version: "{{.Server.Version}}",
+    cgroup_version: "{{.CgroupVersion}}",
+    root_dir: "{{.DockerRootDir}}",
+    local: "",
+};
+
+static PODMAN: Dialect = Dialect {
+    program: "podman",
+    version: "{{.Client.Version}}",
+    cgroup_version: "{{.Host.CgroupsVersion}}",
+    root_dir: "{{.Store.GraphRoot}}",
+    local: "localhost/",
+};
+
+impl Client {
+    pub(crate) fn new(kind: EngineKind, socket: Option<String>) -> Client {
+        let dialect = if kind == EngineKind::Podman { &PODMAN } else { &DOCKER };
+        Client { kind, socket, dialect }
+    }
+
+    pub(crate) fn program(&self) -> &'static str {
+        self.dialect.program
+    }
+
+    pub(crate) fn cmd(&self) -> Cmd {
+        let cmd = Cmd::new(self.dialect.program);
+        match &self.socket {
+            Some(socket) => cmd.args(["--host", socket]),
+            None => cmd,
+        }
+    }
+
+    /// The engine's version; an error when it doesn't answer within ten seconds.
+    pub(crate) fn version(&self) -> Result<String> {
+        let answer = self.cmd().args(["version", "--format", self.dialect.version]);
+        let version = answer.within_seconds(10).read()?;
+        if version.is_empty() {
+            bail!("`{}` names no engine version", self.program());
+        }
+        Ok(version)
+    }
+
+    /// `1` or `2`: which cgroup hierarchy the engine's containers get.
+    pub(crate) fn cgroup_version(&self) -> Result<String> {
+        let template = self.dialect.cgroup_version;
+        // podman says v2 where docker says 2
+        Ok(self.cmd().args(["info", "--format", template]).read()?.trim_start_matches('v').to_owned())
+    }
+
+    /// The engine's data root: a path on the *engine's* side.
+    pub(crate) fn root_dir(&self) -> Result<String> {
+        self.cmd().args(["info", "--format", self.dialect.root_dir]).read()
+    }
+
+    /// A locally built image's name as this engine knows it.
+    pub(crate) fn local_name(&self, tag: &str) -> String {
+        format!("{}{tag}", self.dialect.local)
+    }
+
+    /// The id of an image the engine has; `None` when it has not.
+    pub(crate) fn image_id(&self, reference: &str) -> Result<Option<String>> {
+        let probe = self.cmd().args(["image", "inspect", "--format", "{{.Id}}", reference]).probe()?;
+        Ok(probe.exit.ok().then(|| probe.stdout.trim().to_owned()))
+    }
+
+    /// Whether a path on the engine's side is a folder of this machine's own file system.
+    pub(crate) fn is_local(&self) -> bool {
+        let host = std::env::var("DOCKER_HOST").unwrap_or_default();
+        self.socket.is_some() || host.is_empty() || host.starts_with("unix://")
+    }
+
+    /// Names of containers that carry our label with `checkout` as its value.
+    pub(crate) fn containers_of(&self, checkout: &str) -> Result<Vec<String>> {
+        let filter = format!("label={LABEL}={checkout}");
+        let names = self.cmd().args(["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]).read()?;
+        Ok(names.lines().map(str::to_owned).collect())
+    }
+
+    /// Ends a container now; one that is gone already is fine.
+    pub(crate) fn remove(&self, name: &str) -> Result<()> {
+        let probe = self.cmd().args(["rm", "--force", "--volumes", name]).probe()?;
+        let gone = probe.stderr.contains("No such container")
+            || probe.stderr.contains("no container with")
+            || probe.stderr.contains("is already in progress");
+        if !probe.exit.ok() && !gone {
+            return Err(Code::Failed.error(format!("cannot remove container {name}: {}", probe.stderr.trim())));
+        }
+        Ok(())
+    }
+
+    /// Stops a container as systemd wants to be stopped (its STOPSIGNAL), then removes it.
+    pub(crate) fn stop(&self, name: &str) -> Cmd {
+        self.cmd().args(["stop", "--time", "5", name])
+    }
+
+    /// What the engine knows of a container's state, e.g. `running`; `None` when it is gone.
+    pub(crate) fn is_running(&self, name: &str) -> Result<bool> {
+        let state = self.cmd().args(["inspect", "--format", "{{.State.Running}}", name]).probe()?;
+        Ok(state.stdout.trim() == "true")
+    }
+
+    pub(crate) fn pull(&self, reference: &str) -> Cmd {
+        self.cmd().args(["pull", reference])
+    }
+
+    /// Server's answer to `inspect --format TEMPLATE OBJECT`.
+    pub(crate) fn inspect(&self, object: &str, template: &str) -> Result<String> {
+        let cmd = self.cmd().args(["inspect", "--format", template, object]);
+        cmd.read().with_context(|| format!("{} does not know {object}", self.program()))
+    }
+}

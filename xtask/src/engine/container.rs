@@ -1,0 +1,103 @@
+//! A container as data, and the one place that spells `docker run`.
+
+use super::client::{Client, LABEL};
+use crate::exec::Cmd;
+use std::path::PathBuf;
+
+/// Host name of every build: a constant, so that it cannot leak into a byte.
+pub(crate) const HOSTNAME: &str = "silvermetal-builder";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    ReadOnly,
+    ReadWrite,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Mount {
+    /// A path on the engine's host.
+    Bind { host: PathBuf, guest: String, mode: Mode },
+    Volume { name: String, guest: String },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// The engine's default bridge.
+    Bridge,
+    /// The engine host's own: where no bridge can be had, or the mirror is on its loopback.
+    Host,
+}
+
+/// A container with systemd as PID 1 that runs one command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Container {
+    pub(crate) name: String,
+    /// Value of our label: the checkout that started it, so that only that one sweeps it.
+    pub(crate) checkout: String,
+    pub(crate) image: String,
+    pub(crate) network: Network,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) mounts: Vec<Mount>,
+    pub(crate) command: Vec<String>,
+}
+
+impl Mount {
+    /// `--mount`, never `-v`: it refuses a source that does not exist instead of making it.
+    fn argument(&self) -> String {
+        match self {
+            Mount::Bind { host, guest, mode } => {
+                let source = csv_field(&format!("source={}", host.display()));
+                let mode = if *mode == Mode::ReadOnly { ",readonly" } else { "" };
+                format!("type=bind,{source},target={guest}{mode}")
+            }
+            Mount::Volume { name, guest } => format!("type=volume,source={name},target={guest}"),
+        }
+    }
+}
+
+/// One field of the CSV that `--mount` takes (RFC 4180 quoting).
+fn csv_field(field: &str) -> String {
+    if field.contains([',', '"', '\n']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
+
+impl Container {
+    /// The exact `docker run` of a build: the flags that systemd as PID 1 needs, all of them.
+    pub(crate) fn run(&self, client: &Client) -> Cmd {
+        let mut cmd = client
+            .cmd()
+            .args(["run", "--rm", "--name", &self.name])
+            .arg("--label")
+            .arg(format!("{LABEL}={}", self.checkout))
+            .args(["--hostname", HOSTNAME, "--add-host", &format!("{HOSTNAME}:127.0.0.1")])
+            .args(["--privileged", "--cgroupns=host", "--tmpfs", "/run", "--tmpfs", "/run/lock"])
+            .args(["-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw", "-t", "--stop-signal", "SIGRTMIN+3"]);
+        if self.network == Network::Host {
+            cmd = cmd.args(["--network", "host"]);
+        }
+        for (key, value) in &self.env {
+            cmd = cmd.arg("--env").arg(format!("{key}={value}"));
+        }
+        for mount in &self.mounts {
+            cmd = cmd.arg("--mount").arg(mount.argument());
+        }
+        cmd.arg(&self.image).args(&self.command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comma_in_a_path_does_not_split_the_mount() {
+        let mount = |host: &str| {
+            Mount::Bind { host: host.into(), guest: "/g".into(), mode: Mode::ReadOnly }.argument()
+        };
+        assert_eq!(mount("/a b"), "type=bind,source=/a b,target=/g,readonly");
+        assert_eq!(mount("/a,b\"c"), "type=bind,\"source=/a,b\"\"c\",target=/g,readonly");
+    }
+}

@@ -1,0 +1,82 @@
+//! Where a build runs: a container engine that is there, one of our own, or none.
+
+pub(crate) mod client;
+pub(crate) mod container;
+pub(crate) mod host;
+pub(crate) mod paths;
+pub(crate) mod private;
+mod select;
+
+pub(crate) use client::Client;
+pub(crate) use select::{Reach, Selection, survey};
+
+use clap::ValueEnum;
+use std::fmt;
+
+/// The engines a build can run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum EngineKind {
+    Docker,
+    Podman,
+    Private,
+    Host,
+}
+
+/// What `--engine` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineChoice {
+    /// docker, else podman, else private, else host (canary only)
+    Auto,
+    /// A reachable Docker Engine
+    Docker,
+    /// Podman, with docker's command line
+    Podman,
+    /// A throwaway dockerd of our own under target/ (root)
+    Private,
+    /// No container: this Debian's own tools in private namespaces (root)
+    Host,
+}
+
+impl EngineKind {
+    pub(crate) const ALL: [EngineKind; 4] =
+        [EngineKind::Docker, EngineKind::Podman, EngineKind::Private, EngineKind::Host];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            EngineKind::Docker => "docker",
+            EngineKind::Podman => "podman",
+            EngineKind::Private => "private",
+            EngineKind::Host => "host",
+        }
+    }
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl EngineChoice {
+    /// The one engine that was asked for; `None` for auto.
+    pub(crate) fn exactly(self) -> Option<EngineKind> {
+        match self {
+            EngineChoice::Auto => None,
+            EngineChoice::Docker => Some(EngineKind::Docker),
+            EngineChoice::Podman => Some(EngineKind::Podman),
+            EngineChoice::Private => Some(EngineKind::Private),
+            EngineChoice::Host => Some(EngineKind::Host),
+        }
+    }
+}
+
+impl From<EngineKind> for EngineChoice {
+    fn from(kind: EngineKind) -> EngineChoice {
+        match kind {
+            EngineKind::Docker => EngineChoice::Docker,
+            EngineKind::Podman => EngineChoice::Podman,
+            EngineKind::Private => EngineChoice::Private,
+            EngineKind::Host => EngineChoice::Host,
+        }
+    }
+}

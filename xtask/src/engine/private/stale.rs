@@ -1,0 +1,84 @@
+//! Ends what is left of a private engine: dockerd, containerd, shims and the containers' processes.
+
+use super::{Places, network};
+use crate::exec::signal_process;
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// The daemon that our pid file names, if it is one of ours and alive.
+pub(super) fn daemon_pid(places: &Places) -> Option<u32> {
+    let pid = fs::read_to_string(places.pid_file()).ok()?.trim().parse().ok()?;
+    let config = places.dir.join("daemon.json").display().to_string();
+    (alive(pid) && command_line(pid).contains(&config)).then_some(pid)
+}
+
+/// Running, and not a zombie that waits to be reaped.
+pub(super) fn alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim_start().starts_with('Z'))
+}
+
+fn command_line(pid: u32) -> String {
+    let raw = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&raw).replace('\0', " ")
+}
+
+/// Kills every process of this engine, and takes away its bridge and its run folder.
+pub(super) fn sweep(places: &Places) {
+    let run = places.run.display().to_string();
+    let config = places.dir.join("daemon.json").display().to_string();
+    let patience = Instant::now() + Duration::from_secs(10);
+    loop {
+        let processes = processes();
+        // dockerd names its config; containerd and its shims name sockets in the run folder
+        let ours = |pid: &u32| {
+            let line = command_line(*pid);
+            let daemon = line.starts_with("dockerd ") || line.contains("/dockerd ");
+            let containerd = line.starts_with("containerd") || line.contains("/containerd");
+            (daemon && line.contains(&config)) || (containerd && line.contains(&run))
+        };
+        let roots: Vec<u32> = processes.keys().copied().filter(ours).collect();
+        let doomed: Vec<u32> = processes
+            .keys()
+            .copied()
+            .filter(|pid| descends(*pid, &roots, &processes) && alive(*pid))
+            .collect();
+        if doomed.is_empty() || Instant::now() > patience {
+            break;
+        }
+        for pid in doomed {
+            signal_process("KILL", pid);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    network::tear_down(&places.id);
+    drop(fs::remove_dir_all(&places.run));
+}
+
+/// Parent of every process, by pid.
+fn processes() -> BTreeMap<u32, u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|pid: u32| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()?;
+            Some((pid, parent))
+        })
+        .collect()
+}
+
+fn descends(mut pid: u32, roots: &[u32], parents: &BTreeMap<u32, u32>) -> bool {
+    // bounded: a pid that is reused while we look could make a circle
+    for _ in 0..64 {
+        if roots.contains(&pid) {
+            return true;
+        }
+        match parents.get(&pid) {
+            Some(parent) if *parent > 1 => pid = *parent,
+            _ => return false,
+        }
+    }
+    false
+}

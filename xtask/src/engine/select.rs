@@ -1,0 +1,133 @@
+//! Which engine a build runs on, and what stands in its way.
+
+use super::private::{self, Places};
+use super::{Client, EngineChoice, EngineKind};
+use crate::exec::on_path;
+use crate::facts::host::Host;
+use crate::failure::Problem;
+
+/// Whether an engine answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Its version.
+    Answers(String),
+    NotInstalled,
+    /// Why it doesn't answer.
+    Silent(String),
+}
+
+/// The engine to use, and what is known of it before anything is started.
+#[derive(Clone, Debug)]
+pub(crate) struct Selection {
+    pub(crate) kind: EngineKind,
+    /// `None` for engine host.
+    pub(crate) client: Option<Client>,
+    pub(crate) reach: Reach,
+    /// Debian packages that this engine needs on this machine.
+    pub(crate) packages: Vec<String>,
+    pub(crate) notices: Vec<String>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Looks at the engines (asking those that run) and selects one out of `allowed`.
+pub(crate) fn survey(
+    choice: EngineChoice,
+    allowed: &[EngineKind],
+    host: &Host,
+    places: &Places,
+) -> Selection {
+    let reach = |kind: EngineKind| {
+        let client = Client::new(kind, None);
+        if on_path(client.program()).is_none() {
+            return Reach::NotInstalled;
+        }
+        match client.version() {
+            Ok(version) => Reach::Answers(version),
+            Err(error) => Reach::Silent(format!("{error:#}")),
+        }
+    };
+    let answers = |kind| matches!(reach(kind), Reach::Answers(_));
+    let kind = choice.exactly().unwrap_or_else(|| {
+        automatic(allowed, host, &answers)
+    });
+
+    let mut selection = Selection {
+        kind,
+        client: None,
+        reach: Reach::NotInstalled,
+        packages: Vec::new(),
+        notices: Vec::new(),
+        problems: Vec::new(),
+    };
+    if choice == EngineChoice::Auto && kind == EngineKind::Host {
+        let notice = "no container engine can run here: building with engine host, whose ISO is never released";
+        selection.notices.push(notice.into());
+    }
+    if !allowed.contains(&kind) {
+        let names: Vec<&str> = allowed.iter().map(|k| k.name()).collect();
+        selection.problems.push(Problem::new(
+            format!("this recipe does not build on engine {kind}"),
+            format!("pass --engine {}", names.join(" or --engine ")),
+        ));
+    }
+    match kind {
+        EngineKind::Docker | EngineKind::Podman => {
+            selection.client = Some(Client::new(kind, None));
+            selection.reach = reach(kind);
+            selection.problems.extend(unreached(kind, &selection.reach, host));
+        }
+        EngineKind::Private => {
+            selection.client = Some(places.client());
+            selection.packages = private::packages(&host.codename);
+            selection.problems.extend(needs_root(kind, host));
+        }
+        EngineKind::Host => selection.problems.extend(needs_root(kind, host)),
+    }
+    selection
+}
+
+fn automatic(
+    allowed: &[EngineKind],
+    host: &Host,
+    answers: &dyn Fn(EngineKind) -> bool,
+) -> EngineKind {
+    let may = |kind: &EngineKind| allowed.contains(kind);
+    let shared = [EngineKind::Docker, EngineKind::Podman];
+    if let Some(kind) = shared.into_iter().filter(may).find(|kind| answers(*kind)) {
+        return kind;
+    }
+    if may(&EngineKind::Private) && host.is_root() && private_can_run(host) {
+        return EngineKind::Private;
+    }
+    if may(&EngineKind::Host) && host.is_root() { EngineKind::Host } else { EngineKind::Docker }
+}
+
+/// Whether a dockerd of our own has a chance: its kernel features, and a way to its packages.
+fn private_can_run(host: &Host) -> bool {
+    let file_systems = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    let has = |name: &str| file_systems.lines().any(|line| line.split_whitespace().last() == Some(name));
+    let installed = on_path("dockerd").is_some();
+    (installed || host.has_apt) && has("cgroup2")
+}
+
+fn unreached(kind: EngineKind, reach: &Reach, host: &Host) -> Option<Problem> {
+    let start = match kind {
+        EngineKind::Podman => "install podman",
+        _ if host.is_root() => "start it (systemctl start docker), or pass --engine private",
+        _ => "start it and add yourself to the group docker, or run this as root for an engine of our own",
+    };
+    match reach {
+        Reach::Answers(_) => None,
+        Reach::NotInstalled => Some(Problem::new(format!("no container engine: {kind} is not installed"), start)),
+        Reach::Silent(why) => Some(Problem::new(format!("engine {kind} does not answer: {why}"), start)),
+    }
+}
+
+fn needs_root(kind: EngineKind, host: &Host) -> Option<Problem> {
+    (!host.is_root()).then(|| {
+        Problem::new(
+            format!("engine {kind} needs root, and this is uid {}", host.uid),
+            "run it through sudo, or start a Docker Engine and pass --engine docker",
+        )
+    })
+}

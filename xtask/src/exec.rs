@@ -1,0 +1,430 @@
+//! The one place that spawns: a command is data until it is run here.
+#![allow(clippy::disallowed_methods, reason = "this is the one place that spawns")]
+
+use crate::failure::Code;
+use crate::interrupt;
+use anyhow::{Context as _, Result, anyhow, bail};
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+/// Variables that would make git look at another repository than the one we name.
+const GIT_REDIRECTIONS: [&str; 6] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_NAMESPACE",
+    "GIT_CEILING_DIRECTORIES",
+];
+
+/// A command line: built and decorated anywhere, shown by a dry run, run only here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cmd {
+    program: OsString,
+    args: Vec<OsString>,
+    env: Vec<(String, OsString)>,
+    bare_env: bool,
+    dir: Option<PathBuf>,
+}
+
+/// How a finished process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Code(i32),
+    Signal(i32),
+}
+
+/// What a short command printed, whether or not it succeeded.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    pub(crate) exit: Exit,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// What ends a streamed command when a signal comes.
+#[derive(Clone, Debug)]
+pub(crate) enum StopBy {
+    /// A signal (as `kill` spells it) to the command's process group.
+    Signal(&'static str),
+    /// Another command, for what lives on without its client: a container.
+    Command(Cmd),
+}
+
+impl Exit {
+    pub(crate) fn ok(self) -> bool {
+        self == Exit::Code(0)
+    }
+
+    fn of(status: ExitStatus) -> Exit {
+        match status.code() {
+            Some(code) => Exit::Code(code),
+            None => Exit::Signal(status.signal().unwrap_or_default()),
+        }
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Exit::Code(code) => write!(f, "exit {code}"),
+            Exit::Signal(signal) => write!(f, "killed by signal {signal}"),
+        }
+    }
+}
+
+impl Cmd {
+    pub(crate) fn new(program: impl AsRef<OsStr>) -> Cmd {
+        Cmd {
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            env: Vec::new(),
+            bare_env: false,
+            dir: None,
+        }
+    }
+
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Cmd {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    pub(crate) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Cmd {
+        self.args.extend(args.into_iter().map(|a| a.as_ref().to_owned()));
+        self
+    }
+
+    pub(crate) fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Cmd {
+        self.env.push((key.to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Starts from an empty environment: only what [`Cmd::env`] adds reaches the child.
+    pub(crate) fn bare_env(mut self) -> Cmd {
+        self.bare_env = true;
+        self
+    }
+
+    pub(crate) fn dir(mut self, dir: &Path) -> Cmd {
+        self.dir = Some(dir.to_owned());
+        self
+    }
+
+    /// This command as the arguments of another: `timeout 10` + this, `nsenter …` + this.
+    pub(crate) fn wrapped_by(self, outer: Cmd) -> Cmd {
+        let mut wrapped = outer.arg(&self.program).args(&self.args);
+        wrapped.env.extend(self.env);
+        wrapped.bare_env |= self.bare_env;
+        wrapped.dir = wrapped.dir.or(self.dir);
+        wrapped
+    }
+
+    /// Bounds a probe of something that may not answer (an engine, a mirror).
+    pub(crate) fn within_seconds(self, seconds: u32) -> Cmd {
+        self.wrapped_by(Cmd::new("timeout").arg(format!("{seconds}")))
+    }
+
+    /// Program and arguments, lossily as text: for snapshots of plans.
+    pub(crate) fn argv(&self) -> Vec<String> {
+        std::iter::once(&self.program)
+            .chain(&self.args)
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
+    }
+
+    /// Runs a short command with stdin closed and returns what it printed.
+    pub(crate) fn probe(&self) -> Result<Probe> {
+        let shell = xshell::Shell::new().context("cannot read the current directory")?;
+        if let Some(dir) = &self.dir {
+            shell.change_dir(dir);
+        }
+        let mut cmd = shell.cmd(&self.program).args(&self.args).quiet().ignore_status();
+        if self.bare_env {
+            cmd = cmd.env_clear();
+        } else {
+            // what is parsed must not be translated, and git must look where we point
+            cmd = cmd.env("LC_ALL", "C.UTF-8");
+            for name in GIT_REDIRECTIONS {
+                cmd = cmd.env_remove(name);
+            }
+        }
+        for (key, value) in &self.env {
+            cmd = cmd.env(key, value);
+        }
+        let output = cmd.output().map_err(|error| self.unstartable(anyhow!(error)))?;
+        Ok(Probe {
+            exit: Exit::of(output.status),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// Whether a short command succeeds; a missing program is a no.
+    pub(crate) fn succeeds(&self) -> bool {
+        self.probe().is_ok_and(|probe| probe.exit.ok())
+    }
+
+    /// Runs a short command that must succeed; returns its output without the final newline.
+    pub(crate) fn read(&self) -> Result<String> {
+        let probe = self.probe()?;
+        if !probe.exit.ok() {
+            interrupt::check()?;
+            bail!("`{self}` failed ({}): {}", probe.exit, last_words(&probe.stderr, &probe.stdout));
+        }
+        Ok(probe.stdout.trim_end_matches(['\n', '\r']).to_owned())
+    }
+
+    /// Runs a long command, handing over its merged output line by line (CR stripped).
+    ///
+    /// The command gets a process group of its own, so that Ctrl-C reaches it only through
+    /// `stop`. An error from `on_line` stops it too.
+    pub(crate) fn stream(
+        &self,
+        stop: &StopBy,
+        mut on_line: impl FnMut(&str) -> Result<()>,
+    ) -> Result<Exit> {
+        interrupt::check()?;
+        let reader = self
+            .expression()
+            .before_spawn(|command| {
+                command.process_group(0);
+                Ok(())
+            })
+            .stdin_null()
+            .stderr_to_stdout()
+            .unchecked()
+            .reader()
+            .map_err(|error| self.unstartable(anyhow!(error)))?;
+        let stop_now = stop.clone().action(reader.pids());
+        let on_signal = stop.clone().action(reader.pids());
+        let guard = interrupt::on_interrupt(on_signal);
+        if interrupt::received() {
+            stop_now(); // the signal came between the check and the guard
+        }
+
+        let mut lines = BufReader::new(&reader);
+        let mut line = Vec::new();
+        let mut outcome = Ok(());
+        loop {
+            line.clear();
+            let n = lines.read_until(b'\n', &mut line).context("cannot read the command's output")?;
+            if n == 0 {
+                break;
+            }
+            if outcome.is_ok() {
+                outcome = on_line(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']));
+                if outcome.is_err() {
+                    stop_now();
+                }
+            }
+        }
+        drop(guard);
+        interrupt::check()?;
+        outcome?;
+        match reader.try_wait()? {
+            Some(output) => Ok(Exit::of(output.status)),
+            None => bail!("`{self}` closed its output but did not exit"),
+        }
+    }
+
+    /// Starts a command that lives beside us, its output going to `log`.
+    pub(crate) fn start(&self, log: &Path) -> Result<Background> {
+        interrupt::check()?;
+        let log = std::fs::File::create(log)
+            .with_context(|| format!("cannot write {}", log.display()))?;
+        let handle = self
+            .expression()
+            .before_spawn(|command| {
+                command.process_group(0);
+                Ok(())
+            })
+            .stdin_null()
+            .stderr_to_stdout()
+            .stdout_file(log)
+            .unchecked()
+            .start()
+            .map_err(|error| self.unstartable(anyhow!(error)))?;
+        Ok(Background { handle, name: self.program.to_string_lossy().into_owned() })
+    }
+
+    fn expression(&self) -> duct::Expression {
+        let mut expression = duct::cmd(&self.program, &self.args);
+        if self.bare_env {
+            expression = expression.full_env(std::iter::empty::<(&str, &str)>());
+        }
+        for (key, value) in &self.env {
+            expression = expression.env(key, value);
+        }
+        if let Some(dir) = &self.dir {
+            expression = expression.dir(dir);
+        }
+        expression
+    }
+
+    /// The bare "No such file or directory" of a failed spawn, with the program's name.
+    fn unstartable(&self, error: anyhow::Error) -> anyhow::Error {
+        Code::NotReady.wrap(error.context(format!("cannot start `{}`", self.program.to_string_lossy())))
+    }
+}
+
+impl StopBy {
+    fn action(self, pids: Vec<u32>) -> impl Fn() + Send + 'static {
+        move || match &self {
+            StopBy::Signal(name) => {
+                for pid in &pids {
+                    signal(name, &format!("-{pid}"));
+                }
+            }
+            // its own failure shows in the stopped command not ending; nothing to add here
+            StopBy::Command(command) => drop(command.probe()),
+        }
+    }
+}
+
+/// Sends a signal through the shell's own `kill`: a bare machine has no other.
+fn signal(name: &str, target: &str) {
+    drop(Cmd::new("sh").args(["-c", "kill -s \"$1\" -- \"$2\"", "sh", name, target]).probe());
+}
+
+/// Sends `name` (as `kill` spells it) to one process; one that is gone already is fine.
+pub(crate) fn signal_process(name: &str, pid: u32) {
+    signal(name, &pid.to_string());
+}
+
+/// A process that lives beside us (dockerd, QEMU). Dropping it kills it.
+pub(crate) struct Background {
+    handle: duct::Handle,
+    name: String,
+}
+
+impl Background {
+    pub(crate) fn pid(&self) -> u32 {
+        self.handle.pids().first().copied().unwrap_or_default()
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&self) -> Result<Option<Exit>> {
+        let output = self.handle.try_wait().with_context(|| format!("cannot wait for {}", self.name))?;
+        Ok(output.map(|output| Exit::of(output.status)))
+    }
+
+    /// Lets it live on; somebody else ends it by its pid.
+    pub(crate) fn leave(self) {
+        std::mem::forget(self);
+    }
+
+    pub(crate) fn kill(&self) {
+        signal("KILL", &format!("-{}", self.pid()));
+        drop(self.handle.wait());
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if !matches!(self.ended(), Ok(Some(_))) {
+            self.kill();
+        }
+    }
+}
+
+/// The most telling end of what a failed command printed.
+fn last_words(stderr: &str, stdout: &str) -> String {
+    let text = if stderr.trim().is_empty() { stdout } else { stderr };
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|l| !l.is_empty()).collect();
+    let tail = &lines[lines.len().saturating_sub(5)..];
+    if tail.is_empty() { "it printed nothing".into() } else { tail.join("\n  ") }
+}
+
+/// Whether `program` is on PATH.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    // Debian keeps daemons in sbin, which an ordinary user's PATH leaves out
+    let extra = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path).chain(extra).map(|dir| dir.join(program)).find(|p| is_executable(p))
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+impl fmt::Display for Cmd {
+    /// A line that can be pasted into a POSIX shell.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = Vec::new();
+        if self.bare_env {
+            words.push("env -i".to_owned());
+        }
+        for (key, value) in &self.env {
+            words.push(format!("{key}={}", quoted(&value.to_string_lossy())));
+        }
+        words.extend(self.argv().iter().map(|word| quoted(word)));
+        write!(f, "{}", words.join(" "))
+    }
+}
+
+/// One shell word, in single quotes only where it needs them.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_so_that_it_can_be_pasted() {
+        let cmd = Cmd::new("docker").args(["run", "a b", "it's", "--mount=x,y=z", ""]).env("K", "$V");
+        assert_eq!(cmd.to_string(), r"K='$V' docker run 'a b' 'it'\''s' --mount=x,y=z ''");
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = Cmd::new("no-such-program-here").read().unwrap_err();
+        assert!(format!("{error:#}").contains("no-such-program-here"), "{error:#}");
+        assert_eq!(Code::of(&error), Code::NotReady);
+    }
+
+    #[test]
+    fn output_comes_line_by_line_in_order_with_the_exit_code() {
+        let mut seen = Vec::new();
+        let exit = Cmd::new("sh")
+            .args(["-c", "echo a; echo b >&2; printf 'c\\r\\nd'; exit 42"])
+            .stream(&StopBy::Signal("TERM"), |line| {
+                seen.push(line.to_owned());
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!((seen.join(","), exit), ("a,b,c,d".to_owned(), Exit::Code(42)));
+    }
+
+    #[test]
+    fn a_failing_sink_ends_the_command() {
+        let error = Cmd::new("sh")
+            .args(["-c", "while echo x; do sleep 0.01; done"])
+            .stream(&StopBy::Signal("TERM"), |_| bail!("disk full"))
+            .unwrap_err();
+        assert_eq!(error.to_string(), "disk full");
+    }
+
+    #[test]
+    fn the_bare_environment_is_bare() {
+        let out = Cmd::new("/usr/bin/env").bare_env().env("ONLY", "this").read().unwrap();
+        assert_eq!(out, "ONLY=this");
+    }
+
+    #[test]
+    fn a_failed_read_shows_exit_code_and_last_words() {
+        let error = Cmd::new("sh").args(["-c", "echo why >&2; exit 7"]).read().unwrap_err();
+        assert!(error.to_string().ends_with("failed (exit 7): why"), "{error}");
+    }
+}

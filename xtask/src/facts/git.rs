@@ -1,0 +1,73 @@
+//! The commit that is built.
+
+use super::repo::Repo;
+use crate::exec::Cmd;
+use crate::failure::{Code, OrExit as _};
+use crate::pins::Commit;
+use anyhow::{Context as _, Result};
+use std::path::Path;
+
+/// What git says of the checkout.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) commit: Commit,
+    /// `git rev-parse --short`: names the output folder.
+    pub(crate) short: String,
+    /// Committer time, seconds since 1970-01-01 UTC.
+    pub(crate) commit_time: u64,
+    pub(crate) dirty: bool,
+    /// The commit that the tree records for linux/build/derivative-maker.
+    pub(crate) submodule: Option<Commit>,
+    pub(crate) submodule_state: SubmoduleState,
+}
+
+/// What stands in the submodule's folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SubmoduleState {
+    NotInitialised,
+    AtItsPin,
+    Elsewhere,
+}
+
+pub(crate) fn git(dir: &Path) -> Cmd {
+    // root builds in a checkout that belongs to somebody else (sudo, CI): git would refuse it
+    Cmd::new("git").args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C"]).arg(dir)
+}
+
+impl Source {
+    pub(crate) fn gather(repo: &Repo) -> Result<Source> {
+        let git = || git(&repo.root);
+        let head = git()
+            .args(["log", "-1", "--format=%H %ct"])
+            .read()
+            .with_context(|| format!("{} has no commit to build from: expected a git clone", repo.root.display()))
+            .or_exit(Code::NotReady)?;
+        let (commit, time) = head.split_once(' ').context("unexpected output of git log")?;
+        let changes = git().args(["status", "--porcelain", "--untracked-files=normal"]).read()?;
+        let gitlink = git().args(["ls-tree", "HEAD", "linux/build/derivative-maker"]).read()?;
+        let submodule = gitlink
+            .strip_prefix("160000 commit ")
+            .and_then(|rest| rest.split_whitespace().next())
+            .map(str::parse)
+            .transpose()?;
+        Ok(Source {
+            submodule_state: submodule_state(repo, submodule.as_ref()),
+            commit: commit.parse()?,
+            short: git().args(["rev-parse", "--short=7", "HEAD"]).read()?,
+            commit_time: time.parse().context("unexpected output of git log")?,
+            dirty: !changes.is_empty(),
+            submodule,
+        })
+    }
+}
+
+fn submodule_state(repo: &Repo, pin: Option<&Commit>) -> SubmoduleState {
+    let dir = repo.submodule();
+    if !dir.join(".git").exists() {
+        return SubmoduleState::NotInitialised;
+    }
+    match git(&dir).args(["rev-parse", "HEAD"]).read() {
+        Ok(head) if pin.is_some_and(|pin| pin.to_string() == head) => SubmoduleState::AtItsPin,
+        _ => SubmoduleState::Elsewhere,
+    }
+}

@@ -1,0 +1,74 @@
+//! Where things are in this checkout.
+
+use crate::failure::Code;
+use anyhow::{Context as _, Result};
+use std::path::{Path, PathBuf};
+
+/// A checkout of SilverMetal.
+#[derive(Clone, Debug)]
+pub(crate) struct Repo {
+    pub(crate) root: PathBuf,
+}
+
+impl Repo {
+    /// The checkout that cargo built this xtask from; started without cargo, the one around the
+    /// current folder.
+    pub(crate) fn find() -> Result<Repo> {
+        let by_cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let here = std::env::current_dir().context("cannot read the current folder")?;
+        let root = by_cargo
+            .as_deref()
+            .and_then(Path::parent)
+            .filter(|root| is_silvermetal(root))
+            .or_else(|| here.ancestors().find(|dir| is_silvermetal(dir)))
+            .with_context(|| {
+                format!("{} is not in a SilverMetal checkout: expected linux/build/recipes above it", here.display())
+            });
+        let root = root.map_err(|error| Code::NotReady.wrap(error))?;
+        let root = root.canonicalize().with_context(|| format!("cannot resolve {}", root.display()))?;
+        Ok(Repo { root })
+    }
+
+    pub(crate) fn build(&self) -> PathBuf {
+        self.root.join("linux/build")
+    }
+
+    pub(crate) fn recipes(&self) -> PathBuf {
+        self.build().join("recipes")
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.build().join("config")
+    }
+
+    pub(crate) fn docker(&self) -> PathBuf {
+        self.build().join("docker")
+    }
+
+    pub(crate) fn build_sh(&self) -> PathBuf {
+        self.build().join("scripts/build.sh")
+    }
+
+    pub(crate) fn submodule(&self) -> PathBuf {
+        self.build().join("derivative-maker")
+    }
+
+    /// Where results appear, and where work goes on beside them.
+    pub(crate) fn output(&self) -> PathBuf {
+        self.build().join("output")
+    }
+
+    /// Folder for what xtask keeps between runs (private engine, package cache, logs): in the
+    /// cargo target folder that holds this very program.
+    pub(crate) fn state(&self) -> PathBuf {
+        let target = std::env::current_exe()
+            .ok()
+            .and_then(|exe| Some(exe.parent()?.parent()?.to_owned()))
+            .filter(|dir| dir.join("CACHEDIR.TAG").exists());
+        target.unwrap_or_else(|| self.root.join("target")).join("silvermetal")
+    }
+}
+
+fn is_silvermetal(dir: &Path) -> bool {
+    dir.join("linux/build/recipes").is_dir() && dir.join("xtask/Cargo.toml").is_file()
+}

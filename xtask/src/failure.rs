@@ -1,0 +1,123 @@
+//! Exit codes and the errors that carry them.
+
+use std::fmt;
+
+/// What the process exits with, everywhere in xtask. `0` (yes) is `Ok(())`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// 1: the answer is no (images differ, findings).
+    No = 1,
+    /// 2: the command line makes no sense.
+    Usage = 2,
+    /// 3: the environment isn't ready; nothing was changed.
+    NotReady = 3,
+    /// 4: a build or an outside step failed.
+    Failed = 4,
+    /// 130: interrupted (INT, TERM or HUP), as a shell reports Ctrl-C.
+    Interrupted = 130,
+}
+
+/// An error with the exit code it asks for. Errors without one exit with [`Code::Failed`].
+#[derive(Debug)]
+struct Coded {
+    code: Code,
+    error: anyhow::Error,
+}
+
+impl fmt::Display for Coded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // the chain is printed here, so the wrapper adds no line of its own
+        write!(f, "{:#}", self.error)
+    }
+}
+
+impl std::error::Error for Coded {}
+
+impl Code {
+    pub(crate) fn error(self, message: impl fmt::Display) -> anyhow::Error {
+        self.wrap(anyhow::anyhow!("{message}"))
+    }
+
+    pub(crate) fn wrap(self, error: anyhow::Error) -> anyhow::Error {
+        anyhow::Error::new(Coded { code: self, error })
+    }
+
+    /// The exit code that `error` asks for.
+    pub(crate) fn of(error: &anyhow::Error) -> Code {
+        error
+            .chain()
+            .find_map(|e| e.downcast_ref::<Coded>())
+            .map_or(Code::Failed, |coded| coded.code)
+    }
+}
+
+/// Gives an error of any `Result` its exit code.
+pub(crate) trait OrExit<T> {
+    fn or_exit(self, code: Code) -> anyhow::Result<T>;
+}
+
+impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
+    fn or_exit(self, code: Code) -> anyhow::Result<T> {
+        self.map_err(|error| code.wrap(error.into()))
+    }
+}
+
+/// One thing that stands in the way of a build, and the command that mends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) what: String,
+    pub(crate) fix: String,
+}
+
+impl Problem {
+    pub(crate) fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Problem { what: what.into(), fix: fix.into() }
+    }
+}
+
+/// `Ok` when there is none, else one error that names them all.
+pub(crate) fn refuse(problems: &[Problem]) -> anyhow::Result<()> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Code::NotReady.error(listing(problems)))
+}
+
+/// All problems as text, each with its fix.
+pub(crate) fn listing(problems: &[Problem]) -> String {
+    let mut text = match problems.len() {
+        1 => "not ready: 1 problem".to_owned(),
+        n => format!("not ready: {n} problems"),
+    };
+    for (i, problem) in problems.iter().enumerate() {
+        text += &format!("\n  {}. {}\n     fix: {}", i + 1, problem.what, problem.fix);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn the_code_survives_context() {
+        let error = Err::<(), _>(Code::NotReady.error("no engine")).context("starting").unwrap_err();
+        assert_eq!(Code::of(&error), Code::NotReady);
+        assert_eq!(format!("{error:#}"), "starting: no engine");
+    }
+
+    #[test]
+    fn an_error_without_a_code_is_a_failed_step() {
+        assert_eq!(Code::of(&anyhow::anyhow!("x")), Code::Failed);
+    }
+
+    #[test]
+    fn every_problem_is_named_with_its_fix() {
+        let error = refuse(&[Problem::new("no disk", "buy one"), Problem::new("no RAM", "plug")]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "not ready: 2 problems\n  1. no disk\n     fix: buy one\n  2. no RAM\n     fix: plug"
+        );
+    }
+}

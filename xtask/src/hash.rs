@@ -1,0 +1,41 @@
+//! SHA-256 of files and texts.
+
+use crate::interrupt;
+use crate::pins::Digest;
+use anyhow::{Context as _, Result};
+use sha2::{Digest as _, Sha256};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+/// Hash and size in bytes of a file, read once.
+pub(crate) fn file(path: &Path) -> Result<(Digest, u64)> {
+    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut size = 0;
+    loop {
+        interrupt::check()?;
+        let n = file.read(&mut buffer).with_context(|| format!("cannot read {}", path.display()))?;
+        if n == 0 {
+            return Ok((Digest::from_bytes(&hasher.finalize()), size));
+        }
+        hasher.update(&buffer[..n]);
+        size += n as u64;
+    }
+}
+
+pub(crate) fn text(text: &str) -> Digest {
+    Digest::from_bytes(&Sha256::digest(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_sha256() {
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(text("abc").hex(), abc);
+    }
+}

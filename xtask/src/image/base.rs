@@ -1,0 +1,32 @@
+//! The base image where no registry can be reached: bootstrapped from the Debian mirror.
+
+use crate::exec::Cmd;
+use crate::facts::mirror::{Mirror, SUITE};
+use crate::pins::SnapshotStamp;
+use std::path::Path;
+
+/// Name of the imported base: not the registry's, so that nobody takes one for the other.
+pub(super) fn name(stamp: &str) -> String {
+    format!("silvermetal-base:{SUITE}-{stamp}")
+}
+
+/// mmdebstrap's minimal trixie as a tar; the same bytes from the same archive state.
+pub(super) fn bootstrap(mirror: &Mirror, stamp: &SnapshotStamp, tar: &Path) -> Cmd {
+    let options = if mirror.pinned() { "[check-valid-until=no] " } else { "" };
+    let mut cmd = Cmd::new("mmdebstrap")
+        .args(["--quiet", "--variant=minbase", "--architectures=amd64", "--format=tar"])
+        .args(["--aptopt=Acquire::Retries \"5\"", "--aptopt=Acquire::Languages \"none\""]);
+    if let Some(keyring) = &mirror.keyring {
+        cmd = cmd.arg("--keyring").arg(keyring);
+    }
+    cmd = cmd.arg(SUITE).arg(tar).arg(format!("deb {options}{} {SUITE} main", mirror.debian));
+    if let Some(security) = &mirror.security {
+        cmd = cmd.arg(format!("deb {options}{security} {SUITE}-security main"));
+    }
+    cmd.bare_env()
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("HOME", "/root")
+        .env("LC_ALL", "C.UTF-8")
+        .env("TZ", "UTC")
+        .env("SOURCE_DATE_EPOCH", stamp.unix_time().to_string())
+}

@@ -1,0 +1,213 @@
+//! `cargo xtask image build`, and the same as a part of `--setup`.
+
+use super::{Inputs, base};
+use crate::cli::ImageBuildArgs;
+use crate::engine::container::Network;
+use crate::engine::private::{Places, Private};
+use crate::engine::{Client, EngineKind, survey};
+use crate::exec::{Cmd, StopBy, on_path};
+use crate::facts::host::Host;
+use crate::facts::mirror::{self, Mirror, SUITE, SnapshotPin, Wanted};
+use crate::facts::repo::Repo;
+use crate::failure::{Code, Problem, listing, refuse};
+use crate::log::Log;
+use crate::setup;
+use crate::ui::Ui;
+use anyhow::{Context as _, Result};
+use std::path::PathBuf;
+
+/// Everything that making the image takes, decided.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    inputs: Inputs,
+    pin: SnapshotPin,
+    mirror: Mirror,
+    context: PathBuf,
+    scratch: PathBuf,
+    log: PathBuf,
+}
+
+impl Plan {
+    pub(crate) fn new(repo: &Repo, inputs: Inputs, pin: SnapshotPin, mirror: Mirror) -> Plan {
+        Plan {
+            inputs,
+            pin,
+            mirror,
+            context: repo.docker(),
+            scratch: repo.state().join("base.tar"),
+            log: repo.state().join("logs/image-build.log"),
+        }
+    }
+
+    /// What must be installed on this machine in case the registry cannot be reached.
+    pub(crate) fn packages() -> Vec<String> {
+        ["mmdebstrap", "debian-archive-keyring"].map(str::to_owned).to_vec()
+    }
+
+    /// `docker build` over `base`: the legacy builder and BuildKit take the same line.
+    fn build(&self, client: &Client, base: &str, network: Network) -> Cmd {
+        let mut cmd = client.cmd();
+        if client.kind != EngineKind::Podman && !has_buildx(client) {
+            // the client would try BuildKit, and fail without its plugin
+            cmd = cmd.env("DOCKER_BUILDKIT", "0");
+        }
+        cmd = cmd.env("BUILDKIT_PROGRESS", "plain").args(["build", "--pull=false"]);
+        if network == Network::Host || self.mirror.on_loopback() {
+            cmd = cmd.args(["--network", "host"]);
+        }
+        let mut arguments = vec![("BASE_IMAGE", base.to_owned())];
+        if self.mirror.pinned() {
+            arguments.push(("APT_SNAPSHOT_URL", self.pin.url.clone()));
+            arguments.push(("APT_SNAPSHOT_STAMP", self.pin.stamp.to_string()));
+        } else {
+            arguments.push(("APT_MIRROR_DEBIAN", self.mirror.debian.clone()));
+            arguments.push(("APT_MIRROR_SECURITY", self.mirror.security.clone().unwrap_or_default()));
+        }
+        for (name, value) in arguments {
+            cmd = cmd.arg("--build-arg").arg(format!("{name}={value}"));
+        }
+        for (name, value) in self.labels(base) {
+            cmd = cmd.arg("--label").arg(format!("uk.silverlabs.silvermetal.{name}={value}"));
+        }
+        cmd.args(["--tag", &client.local_name(&self.inputs.tag()), "--file"])
+            .arg(self.context.join("Dockerfile.builder"))
+            .arg(&self.context)
+    }
+
+    fn labels(&self, base: &str) -> [(&'static str, String); 4] {
+        let pinned = if self.mirror.pinned() { "yes" } else { "no" };
+        [
+            ("inputs", self.inputs.digest.to_string()),
+            ("base", base.to_owned()),
+            ("snapshot", self.pin.stamp.to_string()),
+            ("apt-pinned", pinned.to_owned()),
+        ]
+    }
+
+    /// What a dry run prints: the very argv, for the case that the registry answers and that not.
+    pub(crate) fn describe(&self, client: &Client, network: Network) -> String {
+        let own = base::name(&self.inputs.stamp);
+        format!(
+            "{}\n{}\nor, where that registry cannot be reached:\n{}\n{}\n{}",
+            client.pull(&self.inputs.base),
+            self.build(client, &self.inputs.base, network),
+            base::bootstrap(&self.mirror, &self.pin.stamp, &self.scratch),
+            client.cmd().arg("import").arg(&self.scratch).arg(&own),
+            self.build(client, &own, network)
+        )
+    }
+
+    /// Makes the image unless the engine has it; returns its name there.
+    pub(crate) fn execute(&self, client: &Client, network: Network, ui: &Ui) -> Result<String> {
+        let name = client.local_name(&self.inputs.tag());
+        if client.image_id(&name)?.is_some() {
+            return Ok(name);
+        }
+        let mut log = Log::create(&self.log)?;
+        let base = self.base(client, ui, &mut log)?;
+        self.step("image", &self.build(client, &base, network), ui, &mut log)?;
+        client.image_id(&name)?.with_context(|| format!("the build succeeded, yet {name} is not there"))?;
+        Ok(name)
+    }
+
+    fn base(&self, client: &Client, ui: &Ui, log: &mut Log) -> Result<String> {
+        let pinned = &self.inputs.base;
+        if client.image_id(pinned)?.is_some() || client.pull(pinned).within_seconds(600).succeeds() {
+            return Ok(pinned.clone());
+        }
+        ui.notice(&format!("no registry serves {pinned}: bootstrapping {SUITE} from the Debian mirror instead"));
+        if on_path("mmdebstrap").is_none() {
+            return Err(Code::NotReady.error(listing(&[Problem::new(
+                "mmdebstrap is not installed",
+                setup::line(&Plan::packages()),
+            )])));
+        }
+        let own = client.local_name(&base::name(&self.inputs.stamp));
+        self.step("base", &base::bootstrap(&self.mirror, &self.pin.stamp, &self.scratch), ui, log)?;
+        let import = client.cmd().arg("import").arg(&self.scratch).arg(&own);
+        let imported = self.step("import", &import, ui, log);
+        std::fs::remove_file(&self.scratch).context("cannot remove the bootstrapped base")?;
+        imported?;
+        Ok(own)
+    }
+
+    fn step(&self, stage: &str, cmd: &Cmd, ui: &Ui, log: &mut Log) -> Result<()> {
+        ui.command(cmd);
+        ui.begin(stage);
+        let exit = cmd.stream(&StopBy::Signal("TERM"), |line| {
+            ui.line(line);
+            log.line(line)
+        });
+        let ok = exit.as_ref().is_ok_and(|exit| exit.ok());
+        ui.end((!ok).then_some("failed"));
+        let exit = exit?;
+        if !ok {
+            return Err(log.failure(&format!("image build, stage {stage}, failed ({exit})")));
+        }
+        Ok(())
+    }
+}
+
+fn has_buildx(client: &Client) -> bool {
+    client.cmd().args(["buildx", "version"]).within_seconds(10).succeeds()
+}
+
+/// `cargo xtask image build`
+pub(crate) fn command(repo: &Repo, args: &ImageBuildArgs) -> Result<()> {
+    let build = &args.build;
+    let ui = Ui::new(build.verbose);
+    let host = Host::gather()?;
+    let places = Places::of(repo);
+    let engines = [EngineKind::Docker, EngineKind::Podman, EngineKind::Private];
+    let pin = SnapshotPin::read(repo)?;
+    let wanted = Wanted { url: build.mirror.clone(), keyring: build.mirror_keyring.clone() };
+    let found = mirror::find(&pin, &wanted, true);
+    let plan = Plan::new(repo, Inputs::gather(repo)?, pin, found.mirror.clone());
+    let selection = survey(build.engine, &engines, &host, &places);
+    let client = selection.client.clone().context("an image is built on a container engine")?;
+
+    let mut packages = selection.packages.clone();
+    packages.extend(Plan::packages());
+    let missing = host.missing(&packages);
+    let mut problems = selection.problems.clone();
+    if let Some(why) = &found.unreachable {
+        problems.push(mirror::problem(&found.mirror, why));
+    }
+    if !missing.is_empty() && !build.setup {
+        problems.push(setup::problem(&missing));
+    }
+    if build.dry_run {
+        if !missing.is_empty() {
+            println!("{}", setup::line(&missing));
+        }
+        if selection.kind == EngineKind::Private {
+            println!("{}", places.daemon());
+        }
+        println!("{}", plan.describe(&client, Network::Bridge));
+        if !problems.is_empty() {
+            ui.print(&listing(&problems));
+        }
+        return Ok(());
+    }
+    refuse(&problems)?;
+    setup::install(&missing, &ui)?;
+    mirror::announce(&found.mirror, &ui);
+    let private = match selection.kind {
+        EngineKind::Private => Some(Private::start(&places, &ui)?),
+        _ => None,
+    };
+    let network = private.as_ref().map_or(Network::Bridge, |p| p.network);
+    let name = plan.execute(&client, network, &ui)?;
+    let id = client.image_id(&name)?.unwrap_or_default();
+    if build.json {
+        let result = serde_json::json!({
+            "image": name, "id": id, "inputs": plan.inputs.digest.to_string(),
+            "base": plan.inputs.base, "snapshot": plan.inputs.stamp, "engine": selection.kind.name(),
+            "apt_pinned": plan.mirror.pinned(),
+        });
+        println!("{result:#}");
+    } else {
+        println!("{name}");
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! What goes into the builder image, and its hash: the image's identity before it is built.
+
+use crate::facts::mirror::SnapshotPin;
+use crate::facts::repo::Repo;
+use crate::failure::{Code, OrExit as _};
+use crate::hash;
+use crate::pins::Digest;
+use anyhow::{Context as _, Result};
+use std::os::unix::fs::PermissionsExt as _;
+use walkdir::WalkDir;
+
+/// The record of the pin: it is written after an image was built, so it is no input of it.
+const RECORD: &str = "builder-image.toml";
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Inputs {
+    /// Over every file in linux/build/docker (name, executable bit, content) and the pins.
+    pub(crate) digest: Digest,
+    /// `BASE_IMAGE`'s default in Dockerfile.builder.
+    pub(crate) base: String,
+    pub(crate) stamp: String,
+}
+
+impl Inputs {
+    pub(crate) fn gather(repo: &Repo) -> Result<Inputs> {
+        let docker = repo.docker();
+        let dockerfile = docker.join("Dockerfile.builder");
+        let text = std::fs::read_to_string(&dockerfile)
+            .with_context(|| format!("cannot read {}", dockerfile.display()))
+            .or_exit(Code::NotReady)?;
+        let base = base_image(&text).with_context(|| {
+            format!("{}: expected one line ARG BASE_IMAGE=name:tag@sha256:…", dockerfile.display())
+        });
+        let base = base.or_exit(Code::NotReady)?;
+        let stamp = SnapshotPin::read(repo)?.stamp.to_string();
+        let mut listing = format!("base {base}\nsnapshot {stamp}\n");
+        let files = WalkDir::new(&docker).sort_by_file_name().into_iter();
+        for entry in files {
+            let entry = entry.with_context(|| format!("cannot list {}", docker.display()))?;
+            if !entry.file_type().is_file() || entry.file_name() == RECORD {
+                continue;
+            }
+            let name = entry.path().strip_prefix(&docker)?.to_string_lossy().into_owned();
+            let executable = entry.metadata()?.permissions().mode() & 0o100 != 0;
+            let (digest, _) = hash::file(entry.path())?;
+            listing += &format!("{} {} {name}\n", digest.hex(), if executable { "x" } else { "-" });
+        }
+        Ok(Inputs { digest: hash::text(&listing), base, stamp })
+    }
+
+    /// Name and tag of the image that is built from these inputs here.
+    pub(crate) fn tag(&self) -> String {
+        format!("silvermetal-builder:{}", &self.digest.hex()[..12])
+    }
+}
+
+fn base_image(dockerfile: &str) -> Option<String> {
+    let mut lines = dockerfile.lines().filter_map(|line| line.strip_prefix("ARG BASE_IMAGE="));
+    let base = lines.next().map(str::trim)?;
+    (lines.next().is_none() && base.contains("@sha256:")).then(|| base.to_owned())
+}

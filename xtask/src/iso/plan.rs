@@ -1,0 +1,204 @@
+//! What will be done, as data: a dry run prints it, execution uses it.
+
+use super::facts::{EpochFrom, Facts};
+use crate::engine::container::{Container, Mode, Mount, Network};
+use crate::engine::host::{self, HostRun};
+use crate::engine::paths::PathMap;
+use crate::engine::{Client, EngineKind};
+use crate::exec::{Cmd, StopBy};
+use crate::hash;
+use crate::image::BuilderImage;
+use crate::recipe::Recipe;
+use crate::setup;
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+/// Volume that keeps downloaded packages between builds.
+pub(crate) const CACHE_VOLUME: &str = "silvermetal-apt-cache";
+const CACHE_GUEST: &str = "/var/cache/approx-derivative-maker";
+const PROXY: &str = "http://127.0.0.1:9977";
+const GUEST_CA: &str = "/etc/silvermetal/extra-ca.crt";
+const GUEST_KEYRING: &str = "/etc/silvermetal/mirror-keyring.gpg";
+
+/// Variables that derivative-maker wants to be set, even to nothing.
+const SUBMODULE_VARIABLES: [&str; 3] =
+    ["flavor_meta_packages_to_install", "install_package_list", "DERIVATIVE_APT_REPOSITORY_OPTS"];
+
+/// The folders of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Folders {
+    /// Names container, work folder and log.
+    pub(crate) id: String,
+    /// Beside the result, so that the result appears by a rename.
+    pub(crate) work: PathBuf,
+    pub(crate) output: PathBuf,
+    pub(crate) log: PathBuf,
+}
+
+impl Folders {
+    /// What the builder writes to.
+    pub(crate) fn out(&self) -> PathBuf {
+        self.work.join("out")
+    }
+
+    pub(crate) fn new(facts: &Facts) -> Folders {
+        let moment = format!("{}:{:?}", std::process::id(), std::time::SystemTime::now());
+        let id = format!("{}-{}-{}", facts.recipe.name, facts.source.short, &hash::text(&moment).hex()[..8]);
+        let beside = facts.output.parent().unwrap_or(Path::new("/"));
+        Folders {
+            work: beside.join(format!(".work-{id}")),
+            output: facts.output.clone(),
+            log: facts.repo.state().join(format!("logs/{id}.log")),
+            id,
+        }
+    }
+}
+
+/// The one long command of a build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Run {
+    Container { client: Client, container: Container },
+    Host(HostRun),
+}
+
+impl Run {
+    pub(crate) fn cmd(&self) -> Cmd {
+        match self {
+            Run::Container { client, container } => container.run(client),
+            Run::Host(run) => run.run(),
+        }
+    }
+
+    pub(crate) fn stop_by(&self) -> StopBy {
+        match self {
+            Run::Container { client, container } => StopBy::Command(client.stop(&container.name)),
+            // the first process of a pid namespace ignores what it has no handler for
+            Run::Host(_) => StopBy::Signal("KILL"),
+        }
+    }
+}
+
+/// Paths are translated to the engine's side; `network` is what the engine can do.
+pub(crate) fn run(facts: &Facts, folders: &Folders, map: &PathMap, network: Network) -> Result<Run> {
+    let Facts { recipe, repo, .. } = facts;
+    let mut command = vec![format!("/home/user/recipe/{}", recipe.entry)];
+    command.extend(recipe.stages.iter().map(|stage| stage.name.clone()));
+    let keyring = facts.mirror.mirror.keyring.as_deref();
+    let Some(client) = facts.engine.client.clone() else {
+        return Ok(Run::Host(HostRun {
+            staging: folders.work.join("mount"),
+            recipe: recipe.dir.clone(),
+            conf: repo.config(),
+            out: folders.out(),
+            cache: repo.state().join("apt-cache"),
+            keyring: keyring.map(Path::to_owned),
+            env: environment(facts, keyring.map(|_| host::GUEST_KEYRING)),
+            command,
+        }));
+    };
+    let bind = |host: &Path, guest: &str, mode| -> Result<Mount> {
+        Ok(Mount::Bind { host: map.translate(host)?, guest: guest.to_owned(), mode })
+    };
+    let mut mounts = vec![
+        bind(&recipe.dir, "/home/user/recipe", Mode::ReadOnly)?,
+        bind(&repo.config(), "/home/user/conf", Mode::ReadOnly)?,
+        bind(&folders.out(), "/home/user/out", Mode::ReadWrite)?,
+    ];
+    if recipe.needs.submodule {
+        mounts.push(bind(&repo.submodule(), "/home/user/derivative-maker", Mode::ReadOnly)?);
+    }
+    mounts.push(Mount::Volume { name: CACHE_VOLUME.into(), guest: CACHE_GUEST.into() });
+    if let Some(ca) = &facts.ca_file {
+        mounts.push(bind(ca, GUEST_CA, Mode::ReadOnly)?);
+    }
+    if let Some(keyring) = keyring {
+        mounts.push(bind(keyring, GUEST_KEYRING, Mode::ReadOnly)?);
+    }
+    let asked = facts.network();
+    let container = Container {
+        name: format!("silvermetal-{}", folders.id),
+        checkout: checkout_id(&repo.root),
+        image: facts.image.name(&client),
+        network: if asked == Network::Host { asked } else { network },
+        env: environment(facts, keyring.map(|_| GUEST_KEYRING)),
+        mounts,
+        command,
+    };
+    Ok(Run::Container { client, container })
+}
+
+/// Value of the label on everything that this checkout starts.
+pub(crate) fn checkout_id(root: &Path) -> String {
+    hash::text(&root.to_string_lossy()).hex()[..12].to_owned()
+}
+
+/// All that reaches the inside: constants and pins, nothing of the caller's environment.
+fn environment(facts: &Facts, keyring: Option<&str>) -> Vec<(String, String)> {
+    let mirror = &facts.mirror.mirror;
+    let security = mirror.security.clone().unwrap_or_default();
+    let yes = |on: bool| if on { "yes" } else { "no" }.to_owned();
+    let mut env = vec![
+        ("LC_ALL", "C.UTF-8".to_owned()),
+        ("TZ", "UTC".to_owned()),
+        ("SOURCE_DATE_EPOCH", facts.epoch.seconds.to_string()),
+        ("MKSQUASHFS_OPTIONS", facts.mksquashfs_options.clone()),
+    ];
+    if facts.engine.kind == EngineKind::Host {
+        env.push(("SILVERMETAL_APT_DEBIAN", mirror.debian.clone()));
+        env.push(("SILVERMETAL_APT_SECURITY", security));
+        env.push(("SILVERMETAL_APT_CACHE", host::GUEST_CACHE.to_owned()));
+    } else {
+        let proxied = if security.is_empty() { String::new() } else { format!("{PROXY}/debian-security") };
+        env.push(("SILVERMETAL_UPSTREAM_DEBIAN", mirror.debian.clone()));
+        env.push(("SILVERMETAL_UPSTREAM_SECURITY", security));
+        env.push(("SILVERMETAL_APT_DEBIAN", format!("{PROXY}/debian")));
+        env.push(("SILVERMETAL_APT_SECURITY", proxied));
+    }
+    env.push(("SILVERMETAL_APT_PINNED", yes(mirror.pinned())));
+    env.push(("SILVERMETAL_KEYRING", keyring.unwrap_or_default().to_owned()));
+    env.push(("SILVERMETAL_ISO", facts.recipe.iso.clone()));
+    env.push(("SILVERMETAL_JOBS", facts.host.cpus.to_string()));
+    if facts.recipe.needs.submodule {
+        env.extend(SUBMODULE_VARIABLES.map(|name| (name, String::new())));
+    }
+    env.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// What a dry run prints: every command in order, exactly as it would run.
+pub(crate) fn describe(facts: &Facts, folders: &Folders, run: &Run, image_build: Option<&str>) -> String {
+    let mut lines = vec![summary(facts, &facts.recipe, folders)];
+    if !facts.missing.is_empty() {
+        lines.push(format!("# with --setup: install what is missing\n{}", setup::line(&facts.missing)));
+    }
+    if facts.engine.kind == EngineKind::Private {
+        lines.push(format!("# start the private engine\n{}", facts.places.daemon()));
+    }
+    if let (Run::Container { client, container }, false) = (run, facts.image_present) {
+        match (&facts.image, image_build) {
+            (BuilderImage::Local(_), Some(build)) => {
+                lines.push(format!("# with --setup: build the builder image\n{build}"));
+            }
+            _ => lines.push(format!("# fetch the builder image\n{}", client.pull(&container.image))),
+        }
+    }
+    lines.push(format!("# build\n{}", run.cmd()));
+    lines.push(format!("# publish the result\nmv {} {}", folders.work.display(), folders.output.display()));
+    lines.join("\n")
+}
+
+fn summary(facts: &Facts, recipe: &Recipe, folders: &Folders) -> String {
+    let from = match facts.epoch.from {
+        EpochFrom::Commit => "the commit's time",
+        EpochFrom::EnvFile => "source-date-epoch.env",
+    };
+    let dirty = if facts.source.dirty { " (dirty)" } else { "" };
+    format!(
+        "# recipe {}: {}\n# commit {}{dirty}, engine {}, SOURCE_DATE_EPOCH {} ({from})\n# result in {}",
+        recipe.name,
+        recipe.description,
+        facts.source.commit,
+        facts.engine.kind,
+        facts.epoch.seconds,
+        folders.output.display()
+    )
+}

@@ -1,0 +1,126 @@
+//! Everything that would fail later, named now, all at once.
+
+use super::facts::Facts;
+use crate::engine::container::Network;
+use crate::engine::{EngineKind, Reach};
+use crate::facts::git::SubmoduleState;
+use crate::facts::mirror;
+use crate::failure::Problem;
+use crate::image::{self, BuilderImage};
+use crate::setup;
+use std::os::unix::fs::PermissionsExt as _;
+
+const GIB: u64 = 1 << 30;
+/// File systems on which grub-probe finds no device: an ISO built there silently loses its
+/// hardening kernel parameters (derivative-maker, step 2800).
+const NOT_BLOCK_BACKED: [&str; 4] = ["overlay", "tmpfs", "aufs", "9p"];
+
+/// `setup`: what `--setup` would mend is no problem.
+pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
+    let mut found = facts.engine.problems.clone();
+    let Facts { recipe, host, .. } = facts;
+    if !facts.missing.is_empty() && !setup {
+        found.push(setup::problem(&facts.missing));
+    }
+    if let Some(problem) = image_problem(facts, setup) {
+        found.push(problem);
+    }
+    if let Some(why) = &facts.mirror.unreachable {
+        found.push(mirror::problem(&facts.mirror.mirror, why));
+    }
+    if recipe.needs.submodule {
+        found.extend(submodule_problem(facts));
+        let kind = facts.output_disk.kind.as_str();
+        if NOT_BLOCK_BACKED.contains(&kind) {
+            found.push(Problem::new(
+                format!("the output is on {kind}: the ISO would silently lose its kernel parameters there"),
+                "pass --output DIR on a disk's own file system (ext4, xfs, btrfs)",
+            ));
+        }
+    }
+    let entry = recipe.dir.join(&recipe.entry);
+    if !entry.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0) {
+        found.push(Problem::new(
+            format!("the recipe's entry is not an executable file: {}", entry.display()),
+            format!("chmod +x '{}', or correct `entry` in recipe.toml", entry.display()),
+        ));
+    }
+    let need = recipe.needs.disk_gib * GIB;
+    if facts.output_disk.free < need {
+        found.push(Problem::new(
+            format!(
+                "not enough disk: recipe {} needs {} GiB, and {} has {:.1} GiB free",
+                recipe.name,
+                recipe.needs.disk_gib,
+                facts.output.display(),
+                facts.output_disk.free as f64 / GIB as f64
+            ),
+            "free some, or pass --output DIR on a larger disk",
+        ));
+    }
+    // 5 % slack: a machine sold as 8 GiB shows a little less
+    if host.memory < recipe.needs.ram_gib * GIB / 20 * 19 {
+        found.push(Problem::new(
+            format!(
+                "not enough memory: recipe {} needs {} GiB, and this machine has {:.1} GiB",
+                recipe.name,
+                recipe.needs.ram_gib,
+                host.memory as f64 / GIB as f64
+            ),
+            "build on a larger machine",
+        ));
+    }
+    if facts.now < facts.epoch.seconds {
+        found.push(Problem::new(
+            format!("the clock ({}) is before SOURCE_DATE_EPOCH ({})", facts.now, facts.epoch.seconds),
+            "set the clock, or correct linux/build/config/source-date-epoch.env",
+        ));
+    }
+    if facts.engine.kind != EngineKind::Host && facts.network() == Network::Host && port_taken() {
+        found.push(Problem::new(
+            "port 9977 on this host's loopback is taken, and the builder's package cache needs it \
+             (it shares this host's network, because the mirror is on loopback)",
+            "end what listens there, or serve the mirror on another address than loopback",
+        ));
+    }
+    found
+}
+
+fn image_problem(facts: &Facts, setup: bool) -> Option<Problem> {
+    if facts.image_present || facts.engine.kind == EngineKind::Host {
+        return None;
+    }
+    let missing = match &facts.image {
+        BuilderImage::Local(inputs) => {
+            // on an engine that can't be asked it may well be there: that is its own problem
+            let silent = matches!(facts.engine.reach, Reach::Silent(_));
+            if setup || silent {
+                return None;
+            }
+            format!("no builder image: {} is not built", inputs.tag())
+        }
+        // a digest is pulled when the build starts
+        BuilderImage::Named(reference) if reference.digest.is_some() => return None,
+        BuilderImage::Named(reference) => format!("no builder image: the engine has no {reference}, and it names no digest to pull"),
+    };
+    Some(Problem::new(missing, image::ways_on(facts.engine.kind, &facts.repo.build_sh())))
+}
+
+fn submodule_problem(facts: &Facts) -> Option<Problem> {
+    let path = "linux/build/derivative-maker";
+    let update = format!("git submodule update --init --recursive {path}");
+    match facts.source.submodule_state {
+        SubmoduleState::AtItsPin => None,
+        SubmoduleState::NotInitialised => {
+            Some(Problem::new(format!("the submodule {path} is not initialised"), update))
+        }
+        SubmoduleState::Elsewhere => Some(Problem::new(
+            format!("the submodule {path} is not at the commit that the tree pins"),
+            update,
+        )),
+    }
+}
+
+fn port_taken() -> bool {
+    std::net::TcpListener::bind(("127.0.0.1", 9977)).is_err()
+}

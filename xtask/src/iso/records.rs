@@ -1,0 +1,146 @@
+//! The records beside an ISO. BUILD_INFO, ledger, SHA256SUMS and packages.txt are reproducible;
+//! what differs from run to run goes to build.json.
+
+use super::facts::{EpochFrom, Facts};
+use super::run::StageRecord;
+use crate::image::BuilderImage;
+use crate::pins::Digest;
+use anyhow::{Context as _, Result};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+/// The finished image.
+pub(crate) struct Iso {
+    pub(crate) digest: Digest,
+    /// Bytes.
+    pub(crate) size: u64,
+}
+
+/// What the entry left in out/records; empty where it left nothing.
+struct Inside {
+    packages: String,
+    tools: String,
+    inrelease: String,
+}
+
+impl Inside {
+    fn read(out: &Path) -> Inside {
+        let text = |name: &str| fs::read_to_string(out.join("records").join(name)).unwrap_or_default();
+        Inside { packages: text("packages.txt"), tools: text("tools.txt"), inrelease: text("inrelease.txt") }
+    }
+}
+
+/// Writes every record into `result`, where the ISO already is.
+pub(crate) fn write(facts: &Facts, out: &Path, result: &Path, iso: &Iso, stages: &[StageRecord], run: &RunFacts) -> Result<()> {
+    let inside = Inside::read(out);
+    let write = |name: &str, text: &str| {
+        let path = result.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    };
+    write("SHA256SUMS", &format!("{}  {}\n", iso.digest.hex(), facts.recipe.iso))?;
+    write("BUILD_INFO", &build_info(facts, &inside, iso))?;
+    write("ledger", &ledger(stages))?;
+    if !inside.packages.is_empty() {
+        write("packages.txt", &inside.packages)?;
+    }
+    write("build.json", &format!("{:#}\n", build_json(facts, iso, stages, run)))
+}
+
+/// deb822-style fields (deb822(5)): one paragraph, multi-line values indented by a blank.
+fn build_info(facts: &Facts, inside: &Inside, iso: &Iso) -> String {
+    let mut text = String::new();
+    let mut field = |name: &str, value: &str| {
+        // writing to a String cannot fail
+        let _ = writeln!(text, "{name}: {value}");
+    };
+    let Facts { source, recipe, epoch, .. } = facts;
+    field("Format", "silvermetal-build-info/1");
+    field("Recipe", &recipe.name);
+    field("Version", env!("CARGO_PKG_VERSION"));
+    field("Commit", &source.commit.to_string());
+    field("Tree", if source.dirty { "dirty" } else { "clean" });
+    field("Engine", facts.engine.kind.name());
+    if facts.engine.client.is_some() {
+        field("Builder-Image", &facts.image.record());
+    }
+    if let (Some(commit), true) = (&source.submodule, recipe.needs.submodule) {
+        field("Derivative-Maker", &commit.to_string());
+    }
+    field("Snapshot", &facts.pin.stamp.to_string());
+    field("Apt-Pinned", if facts.mirror.mirror.pinned() { "yes" } else { "no" });
+    field("Source-Date-Epoch", &epoch.seconds.to_string());
+    let from = match epoch.from {
+        EpochFrom::Commit => "commit",
+        EpochFrom::EnvFile => "source-date-epoch.env",
+    };
+    field("Source-Date-Epoch-From", from);
+    field("Mksquashfs-Options", &facts.mksquashfs_options);
+    field("Locale", "C.UTF-8");
+    field("Timezone", "UTC");
+    for (name, lines) in [("InRelease", &inside.inrelease), ("Tools", &inside.tools)] {
+        if !lines.is_empty() {
+            let indented: Vec<String> = lines.lines().map(|line| format!("\n {line}")).collect();
+            field(name, &indented.concat());
+        }
+    }
+    if !inside.packages.is_empty() {
+        field("Packages", &inside.packages.lines().count().to_string());
+        field("Package-List-Sha256", crate::hash::text(&inside.packages).hex());
+    }
+    field("Iso", &recipe.iso);
+    field("Iso-Size", &iso.size.to_string());
+    field("Iso-Sha256", iso.digest.hex());
+    // a field without a value on its first line has no blank after the colon
+    text.replace(": \n", ":\n")
+}
+
+/// One line an artefact: `STAGE SHA-256 BYTES PATH`, in the order of the stages.
+fn ledger(stages: &[StageRecord]) -> String {
+    let mut text = String::new();
+    for stage in stages {
+        for a in &stage.artefacts {
+            let _ = writeln!(text, "{} {} {} {}", stage.name, a.digest.hex(), a.size, a.path);
+        }
+    }
+    text
+}
+
+/// What only this run knows.
+pub(crate) struct RunFacts {
+    /// Seconds since 1970-01-01 UTC.
+    pub(crate) started: u64,
+    /// From the first look to the finished ISO, in seconds.
+    pub(crate) seconds: f64,
+    pub(crate) engine_version: Option<String>,
+    pub(crate) image_id: Option<String>,
+    pub(crate) command: String,
+}
+
+fn build_json(facts: &Facts, iso: &Iso, stages: &[StageRecord], run: &RunFacts) -> serde_json::Value {
+    let stages: Vec<_> = stages
+        .iter()
+        .map(|s| serde_json::json!({ "name": s.name, "seconds": s.took.as_secs_f64() }))
+        .collect();
+    serde_json::json!({
+        "started": run.started,
+        "seconds": run.seconds,
+        "stages": stages,
+        "host": facts.host.name,
+        "kernel": facts.host.kernel,
+        "cpus": facts.host.cpus,
+        "memory": facts.host.memory,
+        "engine": facts.engine.kind.name(),
+        "engine_version": run.engine_version,
+        "image": match (&facts.engine.client, &facts.image) {
+            (Some(client), image) => Some(BuilderImage::name(image, client)),
+            (None, _) => None,
+        },
+        "image_id": run.image_id,
+        "mirror": facts.mirror.mirror.debian,
+        "mirror_security": facts.mirror.mirror.security,
+        "command": run.command,
+        "iso_sha256": iso.digest.hex(),
+        "iso_size": iso.size,
+    })
+}

@@ -1,0 +1,46 @@
+//! `cargo xtask`: the one door to everything that turns a commit into a reproducible ISO.
+
+mod cli;
+mod engine;
+mod exec;
+mod facts;
+mod failure;
+mod hash;
+mod image;
+mod interrupt;
+mod iso;
+mod log;
+mod pins;
+mod recipe;
+mod setup;
+mod ui;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use cli::{Cli, Command, ImageCommand};
+use facts::repo::Repo;
+use failure::Code;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(Code::of(&error) as u8)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<()> {
+    interrupt::install().context("cannot listen for signals")?;
+    let repo = Repo::find()?;
+    match &cli.command {
+        Command::Iso(args) => iso::command(&repo, args),
+        Command::Boot(_) => anyhow::bail!("boot"),
+        Command::Image(ImageCommand::Build(args)) => image::build::command(&repo, args),
+        Command::Clean(args) => iso::clean(&repo, args),
+        Command::Test(_) => anyhow::bail!("test"),
+    }
+}

@@ -1,0 +1,64 @@
+//! MKSQUASHFS_OPTIONS out of silvermetal-base.conf, which derivative-maker sources as bash.
+
+use crate::failure::Code;
+use anyhow::{Context as _, Result};
+use std::path::Path;
+
+/// Options that mksquashfs refuses beside SOURCE_DATE_EPOCH (squashfs-tools issue 51).
+const CLOCK_OPTIONS: [&str; 4] = ["-mkfs-time", "-fstime", "-all-time", "-root-time"];
+
+/// The value of the file's one `MKSQUASHFS_OPTIONS="…"` line.
+pub(crate) fn mksquashfs_options(path: &Path) -> Result<String> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(&text).map_err(|why| Code::NotReady.error(format!("{}{why}", path.display())))
+}
+
+fn parse(text: &str) -> Result<String, String> {
+    let found: Vec<(usize, &str)> = text
+        .lines()
+        .enumerate()
+        .filter_map(|(n, line)| {
+            let value = line.strip_prefix("export ").unwrap_or(line);
+            Some((n + 1, value.strip_prefix("MKSQUASHFS_OPTIONS=")?))
+        })
+        .collect();
+    let [(line, raw)] = found[..] else {
+        return Err(format!(": expected one line MKSQUASHFS_OPTIONS=\"…\", found {}", found.len()));
+    };
+    let Some(value) = raw.strip_prefix('"').and_then(|v| v.strip_suffix('"')) else {
+        return Err(format!(":{line}: expected the value in double quotes, found {raw}"));
+    };
+    if value.contains(['$', '`', '\\', '"']) {
+        return Err(format!(":{line}: expected plain options: no `$`, backquote, backslash or quote"));
+    }
+    let words: Vec<&str> = value.split_whitespace().collect();
+    if let Some(clock) = words.iter().find(|word| CLOCK_OPTIONS.contains(word)) {
+        return Err(format!(":{line}: {clock} is fatal beside SOURCE_DATE_EPOCH: remove it"));
+    }
+    if words.contains(&"-comp") {
+        return Err(format!(
+            ":{line}: -comp belongs to the build (live-build puts its own first, and a second is an error): remove it"
+        ));
+    }
+    Ok(words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_are_read_and_what_would_fail_late_is_refused() {
+        assert_eq!(parse("x=1\nexport MKSQUASHFS_OPTIONS=\"-b 1M  -x\"\n"), Ok("-b 1M -x".into()));
+        for (bad, line) in [
+            ("MKSQUASHFS_OPTIONS=\"-all-time 0\"", ":1: -all-time"),
+            ("\nMKSQUASHFS_OPTIONS=\"-comp xz\"", ":2: -comp"),
+            ("MKSQUASHFS_OPTIONS=-b", ":1: expected the value in double quotes"),
+            ("MKSQUASHFS_OPTIONS=\"$X\"", ":1: expected plain"),
+            ("", "found 0"),
+        ] {
+            assert!(parse(bad).unwrap_err().contains(line), "{bad}");
+        }
+    }
+}

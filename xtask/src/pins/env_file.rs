@@ -1,0 +1,65 @@
+//! The `.env` files of linux/build/config: `KEY=value` lines and `#` comments, nothing else.
+
+use crate::failure::Code;
+use anyhow::{Context as _, Result};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Reads `path`, refusing keys that are not in `known`. Every fault is named, with its line.
+pub(crate) fn read(path: &Path, known: &[&str]) -> Result<BTreeMap<String, String>> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(&text, known).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(|f| format!("{}:{f}", path.display())).collect();
+        Code::NotReady.error(lines.join("\n"))
+    })
+}
+
+fn parse(text: &str, known: &[&str]) -> Result<BTreeMap<String, String>, Vec<String>> {
+    let mut values = BTreeMap::new();
+    let mut faults = Vec::new();
+    for (n, line) in text.split('\n').enumerate() {
+        let mut fault = |what: String| faults.push(format!("{}: {what}", n + 1));
+        if line.ends_with('\r') {
+            fault("CRLF line ending: expected LF".into());
+            continue;
+        }
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if line.ends_with([' ', '\t']) {
+            fault("trailing blank".into());
+            continue;
+        }
+        let Some((key, value)) = line.split_once('=') else {
+            fault(format!("`{line}`: expected KEY=value or a # comment"));
+            continue;
+        };
+        if !known.contains(&key) {
+            fault(format!("unknown key `{key}`: expected {}", known.join(" or ")));
+        } else if value.is_empty() || value.contains(['"', '\'', '$', '`', ' ', '\t', '\\']) {
+            fault(format!("`{key}`: expected a plain value, without quotes, blanks or `$`"));
+        } else if values.insert(key.to_owned(), value.to_owned()).is_some() {
+            fault(format!("`{key}` is set a second time"));
+        }
+    }
+    if faults.is_empty() { Ok(values) } else { Err(faults) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_values() {
+        let values = parse("# why\n\nA=1\nB=http://h/x=y\n", &["A", "B"]).unwrap();
+        assert_eq!(values["B"], "http://h/x=y");
+    }
+
+    #[test]
+    fn all_faults_at_once_with_their_lines() {
+        let faults = parse("A=1\r\nA=1\nA=2\nC=3\nB= x\nB=x \nnope\nB=", &["A", "B"]).unwrap_err();
+        let lines: Vec<&str> = faults.iter().map(|f| f.split(':').next().unwrap()).collect();
+        assert_eq!(lines, ["1", "3", "4", "5", "6", "7", "8"], "{faults:?}");
+    }
+}

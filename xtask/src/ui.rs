@@ -1,0 +1,116 @@
+//! What a person sees while long work goes on: everything here goes to stderr.
+
+use crate::exec::Cmd;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// A live status line on a terminal; plain, grouped lines in CI.
+pub(crate) struct Ui {
+    style: Style,
+    verbose: bool,
+    stage: Mutex<Option<Running>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Terminal,
+    Plain,
+    /// Gitea and GitHub fold what stands between `::group::` and `::endgroup::`.
+    Ci,
+}
+
+struct Running {
+    name: String,
+    since: Instant,
+    drawn: Instant,
+}
+
+impl Ui {
+    pub(crate) fn new(verbose: bool) -> Ui {
+        let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+        let style = if ci {
+            Style::Ci
+        } else if std::io::stderr().is_terminal() {
+            Style::Terminal
+        } else {
+            Style::Plain
+        };
+        Ui { style, verbose, stage: Mutex::new(None) }
+    }
+
+    /// One line that the reader should know.
+    pub(crate) fn notice(&self, text: &str) {
+        self.print(&format!("note: {text}"));
+    }
+
+    /// The echo of a command that takes long or changes something.
+    pub(crate) fn command(&self, cmd: &Cmd) {
+        self.print(&format!("$ {cmd}"));
+    }
+
+    pub(crate) fn begin(&self, name: &str) {
+        self.end(None);
+        match self.style {
+            Style::Ci => self.print(&format!("::group::{name}")),
+            Style::Plain if self.verbose => self.print(&format!("== {name}")),
+            Style::Plain | Style::Terminal => {}
+        }
+        let now = Instant::now();
+        *self.running() = Some(Running { name: name.to_owned(), since: now, drawn: now });
+        self.line("");
+    }
+
+    /// A line of the running stage's output.
+    pub(crate) fn line(&self, text: &str) {
+        if self.verbose || self.style == Style::Ci {
+            if !text.is_empty() {
+                self.print(&format!("  {text}"));
+            }
+            return;
+        }
+        if self.style != Style::Terminal {
+            return;
+        }
+        if let Some(running) = self.running().as_mut() {
+            if !text.is_empty() && running.drawn.elapsed() < Duration::from_millis(100) {
+                return;
+            }
+            running.drawn = Instant::now();
+            let shown: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
+            eprint!("\r\x1b[2K{} {} {shown}", running.name, seconds(running.since.elapsed()));
+            drop(std::io::stderr().flush());
+        }
+    }
+
+    /// Ends the running stage; `outcome` is said of it, e.g. `failed`.
+    pub(crate) fn end(&self, outcome: Option<&str>) {
+        let Some(running) = self.running().take() else { return };
+        if self.style == Style::Terminal {
+            eprint!("\r\x1b[2K");
+        }
+        if self.style == Style::Ci {
+            self.print("::endgroup::");
+        }
+        let took = seconds(running.since.elapsed());
+        let outcome = outcome.map(|o| format!("  {o}")).unwrap_or_default();
+        self.print(&format!("  {:<14} {took:>7}{outcome}", running.name));
+    }
+
+    /// Free-standing text.
+    pub(crate) fn print(&self, text: &str) {
+        if self.style == Style::Terminal && self.running().is_some() {
+            eprint!("\r\x1b[2K");
+        }
+        eprintln!("{text}");
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
+        self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+pub(crate) fn seconds(duration: Duration) -> String {
+    let s = duration.as_secs_f64();
+    if s < 100.0 { format!("{s:.1} s") } else { format!("{}:{:02} min", s as u64 / 60, s as u64 % 60) }
+}
