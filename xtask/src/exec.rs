@@ -254,10 +254,12 @@ impl Cmd {
     fn expression(&self) -> duct::Expression {
         let mut expression = duct::cmd(&self.program, &self.args);
         if self.bare_env {
-            expression = expression.full_env(std::iter::empty::<(&str, &str)>());
-        }
-        for (key, value) in &self.env {
-            expression = expression.env(key, value);
+            // alone: what is set around a full_env has no effect
+            expression = expression.full_env(self.env.iter().map(|(k, v)| (k, v)));
+        } else {
+            for (key, value) in &self.env {
+                expression = expression.env(key, value);
+            }
         }
         if let Some(dir) = &self.dir {
             expression = expression.dir(dir);

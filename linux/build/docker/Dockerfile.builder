@@ -18,11 +18,13 @@ COPY packages.list install-packages.sh /tmp/builder/
 COPY anon-apt-sources-list/control /tmp/builder/anon-apt-sources-list/DEBIAN/control
 RUN bash /tmp/builder/install-packages.sh
 
-COPY approx/ systemd-entrypoint/docker-entrypoint.service systemd-entrypoint/docker-entrypoint.target /etc/systemd/system/
+COPY approx/approx-derivative-maker.socket approx/approx-derivative-maker@.service /etc/systemd/system/
+COPY systemd-entrypoint/docker-entrypoint.service systemd-entrypoint/docker-entrypoint.target /etc/systemd/system/
+COPY approx/curlrc /etc/approx-silvermetal/.curlrc
 COPY systemd-entrypoint/entrypoint.sh systemd-entrypoint/docker-entrypoint-stop.sh /usr/local/sbin/
 # Modes are set here, so that the umask of the checkout is not in the image.
 RUN chmod 0755 /usr/local/sbin/entrypoint.sh /usr/local/sbin/docker-entrypoint-stop.sh \
- && chmod 0644 /etc/systemd/system/approx-derivative-maker* /etc/systemd/system/docker-entrypoint.*
+ && chmod 0644 /etc/systemd/system/approx-derivative-maker* /etc/systemd/system/docker-entrypoint.* /etc/approx-silvermetal/.curlrc
 
 STOPSIGNAL SIGRTMIN+3
 ENTRYPOINT ["/usr/local/sbin/entrypoint.sh"]

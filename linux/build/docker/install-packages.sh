@@ -62,6 +62,7 @@ groupadd --system --gid 102 approx
 useradd --system --uid 101 --gid 102 --no-create-home --home-dir /var/lib/approx --shell /usr/sbin/nologin approx
 groupadd --gid 1000 user
 useradd --uid 1000 --gid 1000 --create-home --shell /bin/bash user
+chmod 0755 /home/user # apt's own account, _apt, reads packages from folders mounted there
 
 # A fixed id: a random one would be new in each image, an empty one makes systemd take every start for the first.
 printf '%s\n' 51beef0051beef0051beef0051beef00 >/etc/machine-id
@@ -76,6 +77,8 @@ fi
 write_sources "${debian}" "${security}" "${check}" >"${sources}"
 apt-get -o APT::Update::Error-Mode=any update
 apt-get -y --no-install-recommends dist-upgrade
+# pbuilder would note down the mirror it finds in apt's sources.
+printf 'pbuilder pbuilder/mirrorsite string http://127.0.0.1:9977/debian\n' | debconf-set-selections
 sed -e 's/#.*//' "${here}/packages.list" | xargs apt-get install -y --no-install-recommends
 
 # --- the stand-in package; its control file says why

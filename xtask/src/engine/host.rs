@@ -6,28 +6,8 @@ use super::container::HOSTNAME;
 use crate::exec::Cmd;
 use std::path::PathBuf;
 
-/// Runs as PID 1 of the namespaces; its mounts and processes end with it. A tmpfs with the binds
-/// goes over /home, which hides the homes of this host's users as well.
-/// `$1` mount point, `$2` recipe, `$3` conf, `$4` out, `$5` package cache, `$6` keyring or nothing,
-/// then the command.
-const ENTER: &str = r#"set -euo pipefail
-staging=$1 recipe=$2 conf=$3 out=$4 cache=$5 keyring=$6; shift 6
-umask 022
-echo "$HOST_NAME" >/proc/sys/kernel/hostname; unset HOST_NAME
-mount -t tmpfs -o mode=0755,size=16m silvermetal "$staging"
-mkdir -p "$staging"/user/{recipe,conf,out,apt-cache}
-bind() { mount --bind "$1" "$2"; mount -o "remount,bind,$3" "$2"; }
-bind "$recipe" "$staging/user/recipe" ro
-bind "$conf" "$staging/user/conf" ro
-bind "$out" "$staging/user/out" rw
-bind "$cache" "$staging/user/apt-cache" rw
-if [ -n "$keyring" ]; then
-    : >"$staging/user/mirror-keyring.gpg"
-    bind "$keyring" "$staging/user/mirror-keyring.gpg" ro
-fi
-mount --move "$staging" /home
-cd /home/user
-exec "$@""#;
+/// The script that enters the namespaces, from the checkout's root.
+const ENTER: &str = "xtask/src/engine/enter-host.sh";
 
 /// Where the keyring of `--mirror-keyring` stands inside.
 pub(crate) const GUEST_KEYRING: &str = "/home/user/mirror-keyring.gpg";
@@ -37,6 +17,8 @@ pub(crate) const GUEST_CACHE: &str = "/home/user/apt-cache";
 /// One run of an entry without a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostRun {
+    /// The checkout.
+    pub(crate) root: PathBuf,
     /// An empty folder: only a mount point.
     pub(crate) staging: PathBuf,
     pub(crate) recipe: PathBuf,
@@ -54,7 +36,8 @@ impl HostRun {
             // all of it dies with xtask, however that ends
             .args(["--pdeathsig", "KILL", "unshare", "--kill-child", "--fork", "--pid", "--mount-proc"])
             .args(["--mount", "--propagation", "private", "--uts", "--ipc"])
-            .args(["bash", "-c", ENTER, "enter-host"])
+            .arg("bash")
+            .arg(self.root.join(ENTER))
             .args([&self.staging, &self.recipe, &self.conf, &self.out, &self.cache])
             .arg(self.keyring.clone().unwrap_or_default())
             .args(&self.command)

@@ -7,7 +7,7 @@ mod records;
 mod run;
 pub(crate) mod work;
 
-pub(crate) use plan::{CACHE_VOLUME, checkout_id};
+use plan::{CACHE_VOLUME, checkout_id};
 
 use crate::cli::IsoArgs;
 use crate::engine::container::Network;
@@ -26,7 +26,7 @@ use facts::Facts;
 use plan::{Folders, Run};
 use records::{Iso, RunFacts};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 use work::{Janitor, WorkFolder};
 
@@ -99,7 +99,7 @@ fn build(facts: &Facts, network: Network, args: &IsoArgs, ui: &Ui, begun: Instan
     let folders = Folders::new(facts);
     let run = plan::run(facts, &folders, &map, network)?;
     let mut log = Log::create(&folders.log)?;
-    let mut work = WorkFolder::create(&folders.work)?;
+    let mut work = WorkFolder::create(&folders.work, &notes(&facts.repo))?;
     let _container = match &run {
         Run::Container { client, container } => {
             let path = map.translate(&folders.work)?;
@@ -211,28 +211,38 @@ fn keep_log(log: &mut Log, result: &Path) -> Result<()> {
     fs::remove_file(log.path()).context("cannot move the log")
 }
 
-/// Removes what killed runs of this checkout left: containers first, then work folders.
-pub(crate) fn sweep(outputs: &Path, client: Option<&Client>, repo: &Repo, ui: &Ui) -> Result<usize> {
-    let live = work::live(outputs);
+/// Where live work folders are noted.
+fn notes(repo: &Repo) -> PathBuf {
+    repo.state().join("runs")
+}
+
+/// Removes what killed runs of this checkout left, here and wherever their results were to go:
+/// containers first, then work folders. Returns how many it removed.
+fn sweep(outputs: &Path, client: Option<&Client>, repo: &Repo, ui: &Ui) -> Result<usize> {
+    let mut folders = work::noted(&notes(repo));
+    folders.push(outputs.to_owned());
+    let live: Vec<String> = folders.iter().flat_map(|dir| work::live(dir)).collect();
     let mut count = 0;
-    if let Some(client) = client {
-        for name in client.containers_of(&checkout_id(&repo.root))? {
-            let id = name.strip_prefix("silvermetal-").unwrap_or(&name);
-            if !live.iter().any(|l| l == id) {
-                client.remove(&name)?;
-                ui.notice(&format!("removed container {name}, left by a killed run"));
-                count += 1;
-            }
+    for name in client.map_or(Ok(Vec::new()), |c| c.containers_of(&checkout_id(&repo.root)))? {
+        let id = name.strip_prefix("silvermetal-").unwrap_or(&name);
+        if let Some(client) = client.filter(|_| !live.iter().any(|l| l == id)) {
+            client.remove(&name)?;
+            ui.notice(&format!("removed container {name}, left by a killed run"));
+            count += 1;
         }
     }
-    let swept = work::sweep(outputs);
-    for id in &swept.runs {
-        ui.notice(&format!("removed the work folder of {id}, left by a killed run"));
+    for dir in folders {
+        let swept = work::sweep(&dir);
+        for id in &swept.runs {
+            ui.notice(&format!("removed the work folder of {id}, left by a killed run"));
+        }
+        for what in &swept.stuck {
+            ui.notice(what);
+        }
+        count += swept.runs.len();
     }
-    for what in &swept.stuck {
-        ui.notice(what);
-    }
-    Ok(count + swept.runs.len())
+    work::forget_gone(&notes(repo));
+    Ok(count)
 }
 
 /// `cargo xtask clean`

@@ -86,6 +86,7 @@ pub(crate) fn run(facts: &Facts, folders: &Folders, map: &PathMap, network: Netw
     let keyring = facts.mirror.mirror.keyring.as_deref();
     let Some(client) = facts.engine.client.clone() else {
         return Ok(Run::Host(HostRun {
+            root: repo.root.clone(),
             staging: folders.work.join("mount"),
             recipe: recipe.dir.clone(),
             conf: repo.config(),

@@ -5,6 +5,8 @@ use crate::facts::host::Owner;
 use crate::failure::{Code, OrExit as _};
 use anyhow::{Context as _, Result};
 use std::fs::{self, File, Permissions};
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
@@ -16,6 +18,8 @@ const LOCK: &str = "lock";
 /// A folder that is a result in the making. Dropped before [`WorkFolder::publish`], it is removed.
 pub(crate) struct WorkFolder {
     path: PathBuf,
+    /// Says where the folder is, for a sweep that would not look there (`--output`).
+    note: PathBuf,
     janitor: Option<Janitor>,
     /// Held, so that a sweep can tell a live run from a killed one.
     _lock: File,
@@ -31,8 +35,12 @@ pub(crate) struct Janitor {
 }
 
 impl WorkFolder {
-    pub(crate) fn create(path: &Path) -> Result<WorkFolder> {
+    /// `notes` is the folder where live work folders are noted ([`noted`]).
+    pub(crate) fn create(path: &Path, notes: &Path) -> Result<WorkFolder> {
+        let note = notes.join(path.file_name().unwrap_or_default());
         let made = (|| {
+            fs::create_dir_all(notes)?;
+            fs::write(&note, path.parent().unwrap_or(path).as_os_str().as_bytes())?;
             fs::create_dir_all(path)?;
             let lock = File::create(path.join(LOCK))?;
             lock.lock()?;
@@ -44,10 +52,13 @@ impl WorkFolder {
             }
             Ok::<_, std::io::Error>(lock)
         })();
+        if made.is_err() {
+            drop(fs::remove_file(&note));
+        }
         let lock = made
             .with_context(|| format!("cannot make the work folder {}: pass --output DIR on a disk that can be written", path.display()))
             .or_exit(Code::NotReady)?;
-        Ok(WorkFolder { path: path.to_owned(), janitor: None, _lock: lock })
+        Ok(WorkFolder { path: path.to_owned(), note, janitor: None, _lock: lock })
     }
 
     pub(crate) fn set_janitor(&mut self, janitor: Janitor) {
@@ -90,7 +101,9 @@ impl WorkFolder {
 impl Drop for WorkFolder {
     fn drop(&mut self) {
         // what can't be removed now is swept by the next run: its lock is free then
-        drop(remove(&self.path, self.janitor.as_ref()));
+        if remove(&self.path, self.janitor.as_ref()).is_ok() {
+            drop(fs::remove_file(&self.note));
+        }
     }
 }
 
@@ -131,6 +144,27 @@ pub(crate) struct Swept {
     pub(crate) runs: Vec<String>,
     /// What could not be removed, and why.
     pub(crate) stuck: Vec<String>,
+}
+
+/// The folders that hold work folders, by the notes of their runs.
+pub(crate) fn noted(notes: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(notes).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(PathBuf::from(OsString::from_vec(fs::read(entry.path()).ok()?))))
+        .collect();
+    folders.sort();
+    folders.dedup();
+    folders
+}
+
+/// Forgets runs whose work folders are gone.
+pub(crate) fn forget_gone(notes: &Path) {
+    for entry in fs::read_dir(notes).into_iter().flatten().flatten() {
+        let beside = fs::read(entry.path()).map(|bytes| PathBuf::from(OsString::from_vec(bytes)));
+        if beside.is_ok_and(|dir| !dir.join(entry.file_name()).exists()) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
 }
 
 /// Ids of runs under `outputs` that are alive: their work folders are locked.
@@ -195,24 +229,27 @@ mod tests {
         let dir = folder("publish");
         let output = dir.join("abc");
         for content in ["old", "new"] {
-            let work = WorkFolder::create(&dir.join(".work-a")).unwrap();
+            let work = WorkFolder::create(&dir.join(".work-a"), &dir.join("notes")).unwrap();
             let result = dir.join(".work-a/result");
             fs::create_dir(&result).unwrap();
             fs::write(result.join("x"), content).unwrap();
             work.publish(&result, &output).unwrap();
         }
         assert_eq!(fs::read_to_string(output.join("x")).unwrap(), "new");
-        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "work folders are gone");
+        let mut left: Vec<_> = fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["abc", "notes"], "work folders are gone");
         fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]
     fn a_sweep_takes_dead_runs_only() {
         let dir = folder("sweep");
-        let live_run = WorkFolder::create(&dir.join(".work-live")).unwrap();
+        let live_run = WorkFolder::create(&dir.join(".work-live"), &dir.join("notes")).unwrap();
         fs::create_dir_all(dir.join(".work-dead/out")).unwrap();
         fs::create_dir_all(dir.join(".replaced-abc")).unwrap();
         assert_eq!(live(&dir), ["live"]);
+        assert_eq!(noted(&dir.join("notes")), [dir.clone()]);
         assert_eq!(sweep(&dir), Swept { runs: vec!["dead".into()], stuck: vec![] });
         assert!(dir.join(".work-live/out").exists() && dir.join("abc").exists());
         drop(live_run);

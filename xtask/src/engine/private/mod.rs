@@ -98,9 +98,10 @@ pub(crate) fn packages(codename: &str) -> Vec<String> {
 /// A running private engine, shared with other xtasks of this checkout; the last one stops it.
 pub(crate) struct Private {
     places: Places,
-    pub(crate) client: Client,
     pub(crate) network: Network,
     users: File,
+    /// The daemon, where this xtask started it.
+    daemon: Option<Background>,
 }
 
 impl Private {
@@ -118,12 +119,13 @@ impl Private {
             users.unlock().context("cannot unlock the private engine")?;
         }
         users.lock_shared().context("cannot lock the private engine")?;
-        let network = if alone || client.version().is_err() {
-            launch(places, &client, ui)?
+        let (network, daemon) = if alone || client.version().is_err() {
+            let (network, daemon) = launch(places, &client, ui)?;
+            (network, Some(daemon))
         } else {
-            network_of(places)
+            (network_of(places), None)
         };
-        Ok(Private { places: places.clone(), client, network, users })
+        Ok(Private { places: places.clone(), network, users, daemon })
     }
 }
 
@@ -133,7 +135,7 @@ fn lock_file(path: &Path) -> Result<File> {
 }
 
 /// Starts dockerd and waits until it answers.
-fn launch(places: &Places, client: &Client, ui: &Ui) -> Result<Network> {
+fn launch(places: &Places, client: &Client, ui: &Ui) -> Result<(Network, Background)> {
     fs::create_dir_all(&places.run).with_context(|| format!("cannot make {}", places.run.display()))?;
     let bridge = Bridge::set_up(&places.id);
     let network = match &bridge {
@@ -149,10 +151,7 @@ fn launch(places: &Places, client: &Client, ui: &Ui) -> Result<Network> {
     ui.command(&cmd);
     let daemon = cmd.start(&places.log())?;
     match wait_until_ready(client, &daemon) {
-        Ok(()) => {
-            daemon.leave();
-            Ok(network)
-        }
+        Ok(()) => Ok((network, daemon)),
         Err(error) => {
             drop(daemon);
             stale::sweep(places);
@@ -218,13 +217,16 @@ fn network_of(places: &Places) -> Network {
 
 impl Drop for Private {
     fn drop(&mut self) {
-        // errors leave an engine that the next run sweeps
-        let Ok(starting) = lock_file(&self.places.dir.join("start.lock")) else { return };
-        if starting.lock().is_err() || self.users.unlock().is_err() {
-            return;
-        }
-        if self.users.try_lock().is_ok() {
-            stop(&self.places);
+        let daemon = self.daemon.take();
+        let last = lock_file(&self.places.dir.join("start.lock")).is_ok_and(|starting| {
+            let last = starting.lock().is_ok() && self.users.unlock().is_ok() && self.users.try_lock().is_ok();
+            if last {
+                stop(&self.places);
+            }
+            last
+        });
+        if let (Some(daemon), false) = (daemon, last) {
+            daemon.leave(); // somebody else uses it; or the next run sweeps it
         }
     }
 }

@@ -1,0 +1,199 @@
+//! A checkout of one's own for each test, and xtask run in it as a user would.
+#![allow(clippy::disallowed_methods, reason = "tests start xtask and its peers themselves")]
+#![allow(dead_code, unreachable_pub, reason = "each test crate uses its part of it")]
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{fs, thread};
+
+/// Seconds since 1970: the commit time of every test checkout.
+pub const COMMIT_TIME: u64 = 1_780_000_000;
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// A git checkout with the files of this one, committed; removed when dropped.
+pub struct Checkout {
+    outer: PathBuf,
+    pub root: PathBuf,
+}
+
+/// Exit code and both streams.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Checkout {
+    /// In a folder `name`: give it blanks and commas where paths matter.
+    pub fn new(name: &str) -> Checkout {
+        let n = COUNT.fetch_add(1, Ordering::SeqCst);
+        let outer = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{n}", std::process::id()));
+        let root = outer.join(name);
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+        let listed = git(&source, &["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
+        for name in listed.split('\0').filter(|n| !n.is_empty()) {
+            let (from, to) = (source.join(name), root.join(name));
+            if from.is_file() {
+                fs::create_dir_all(to.parent().unwrap()).unwrap();
+                fs::copy(from, to).unwrap();
+            }
+        }
+        let checkout = Checkout { outer, root };
+        git(&checkout.root, &["init", "--quiet", "--initial-branch=main"]);
+        let gitlink = git(&source, &["ls-files", "--stage", "linux/build/derivative-maker"]);
+        let commit = gitlink.split_whitespace().nth(1).unwrap();
+        let info = format!("160000,{commit},linux/build/derivative-maker");
+        fs::create_dir_all(checkout.root.join("linux/build/derivative-maker")).unwrap();
+        git(&checkout.root, &["add", "--all"]);
+        git(&checkout.root, &["update-index", "--add", "--cacheinfo", &info]);
+        checkout.commit();
+        checkout
+    }
+
+    /// Commits everything, as the same commit for the same content, wherever and whenever.
+    pub fn commit(&self) {
+        git(&self.root, &["add", "--all", "--", ".", ":!linux/build/derivative-maker"]);
+        git(&self.root, &["commit", "--quiet", "--allow-empty", "-m", "test"]);
+    }
+
+    /// Commits a recipe whose entry is `script`, with the given stages.
+    pub fn add_recipe(&self, name: &str, stages: &[&str], script: &str) {
+        let dir = self.root.join("linux/build/recipes").join(name);
+        fs::create_dir_all(&dir).unwrap();
+        let stages: String =
+            stages.iter().map(|s| format!("[[stage]]\nname = \"{s}\"\nproduces = []\n")).collect();
+        let toml = format!(
+            "description = \"a test\"\nentry = \"build\"\niso = \"{name}.iso\"\nreleased = false\n\
+             [needs]\nsubmodule = false\nengines = [\"docker\", \"podman\", \"private\", \"host\"]\n\
+             disk_gib = 0\nram_gib = 1\nhost_packages = []\n{stages}"
+        );
+        fs::write(dir.join("recipe.toml"), toml).unwrap();
+        executable(&dir.join("build"), script);
+        self.commit();
+    }
+
+    pub fn edit(&self, file: &str, from: &str, to: &str) {
+        let path = self.root.join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} does not contain {from}");
+        fs::write(path, text.replace(from, to)).unwrap();
+    }
+
+    /// xtask in this checkout, ready for more arguments and variables.
+    pub fn xtask<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.current_dir(&self.root).args(args);
+        for name in ["CARGO_MANIFEST_DIR", "BUILDER_IMAGE", "APT_SNAPSHOT_URL", "DOCKER_HOST", "CI"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    pub fn output(&self) -> PathBuf {
+        self.root.join("linux/build/output")
+    }
+
+    /// Names in the output folder, hidden ones too; empty when there is none.
+    pub fn output_names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.output()).into_iter().flatten();
+        let mut names: Vec<String> =
+            entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// A PATH folder that holds `script` as `name`, before everything else on PATH.
+    pub fn path_with(&self, name: &str, script: &str) -> String {
+        let dir = self.outer.join("bin");
+        fs::create_dir_all(&dir).unwrap();
+        executable(&dir.join(name), script);
+        format!("{}:{}", dir.display(), std::env::var("PATH").unwrap())
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        // a failed test's folder is no reason to hide its message
+        drop(fs::remove_dir_all(&self.outer));
+    }
+}
+
+pub fn executable(path: &Path, script: &str) {
+    fs::write(path, script).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+pub fn git(dir: &Path, args: &[&str]) -> String {
+    let date = format!("@{COMMIT_TIME} +0000");
+    let output = Command::new("git")
+        .current_dir(dir)
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "safe.directory=*"])
+        .args(["-c", "commit.gpgsign=false", "-c", "core.autocrlf=false"])
+        .args(args)
+        .envs([("GIT_AUTHOR_DATE", &date), ("GIT_COMMITTER_DATE", &date)])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+pub fn run(command: &mut Command) -> Ran {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    Ran {
+        code: status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&stderr).into_owned(),
+    }
+}
+
+impl Ran {
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Ran {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn says(self, what: &str) -> Ran {
+        assert!(self.stderr.contains(what), "expected `{what}` in stderr:\n{}", self.stderr);
+        self
+    }
+}
+
+/// A peer that serves an (empty) InRelease of every suite under /debian; returns its URL.
+pub fn mirror_peer() -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}/debian", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            thread::spawn(move || {
+                let mut lines = BufReader::new(stream.try_clone().unwrap());
+                loop {
+                    let mut path = String::new();
+                    if lines.read_line(&mut path).unwrap_or(0) == 0 {
+                        break;
+                    }
+                    let mut header = String::new();
+                    while lines.read_line(&mut header).is_ok_and(|n| n > 2) {
+                        header.clear();
+                    }
+                    let found = path.starts_with("GET /debian/");
+                    let status = if found { "200 OK" } else { "404 Not Found" };
+                    let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nx\n");
+                    if stream.write_all(answer.as_bytes()).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
