@@ -144,9 +144,9 @@ fn a_build_is_published_whole_with_its_records() {
         mkdir -p "$out/records"; echo "hello 1 amd64" >"$out/records/packages.txt"
         echo "$(printf '%064d' 1)  debian/dists/trixie/InRelease" >"$out/records/inrelease.txt"
         echo "mksquashfs 4.6" >"$out/records/tools.txt"
-        for s in $(printf '%s\n' "$@" | sed '1,/\/home\/user\/recipe\/build/d'); do echo "@@stage $s"; done
         for f in rootfs.tar vmlinuz initrd.img filesystem.squashfs efi.img; do echo x >"$out/$f"; done
-        echo iso >"$out/silvermetal-canary.iso""#;
+        echo iso >"$out/silvermetal-canary.iso"
+        for s in $(printf '%s\n' "$@" | sed '1,/\/home\/user\/recipe\/build/d'); do echo "@@stage $s"; done"#;
     let ran = run(&mut iso_with_stub(&checkout, script)).exits(0);
     let short = support::git(&checkout.root, &["rev-parse", "--short=7", "HEAD"]);
     let folder = checkout.output().join(format!("canary-{}", short.trim()));

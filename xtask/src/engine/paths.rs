@@ -22,8 +22,7 @@ impl PathMap {
     pub(crate) fn of(client: &Client) -> Result<PathMap> {
         if !client.is_local() {
             return Err(Code::NotReady.error(
-                "DOCKER_HOST points at a remote engine, which cannot see this checkout: \
-                 unset DOCKER_HOST, or run xtask on that machine",
+                "DOCKER_HOST points at a remote engine, which cannot see this checkout: unset it",
             ));
         }
         if client.socket.is_some() || !in_container() {

@@ -9,12 +9,15 @@ use anyhow::{Context as _, Result};
 use std::os::unix::fs::PermissionsExt as _;
 use walkdir::WalkDir;
 
-/// The record of the pin: it is written after an image was built, so it is no input of it.
-const RECORD: &str = "builder-image.toml";
+/// What no byte of the image depends on: the pin's record (written after the image was built) and
+/// text for people.
+fn is_no_input(name: &str) -> bool {
+    name == "builder-image.toml" || name.ends_with(".md")
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Inputs {
-    /// Over every file in linux/build/docker (name, executable bit, content) and the pins.
+    /// Over the files in linux/build/docker (name, executable bit, content) and the pins.
     pub(crate) digest: Digest,
     /// `BASE_IMAGE`'s default in Dockerfile.builder.
     pub(crate) base: String,
@@ -37,7 +40,7 @@ impl Inputs {
         let files = WalkDir::new(&docker).sort_by_file_name().into_iter();
         for entry in files {
             let entry = entry.with_context(|| format!("cannot list {}", docker.display()))?;
-            if !entry.file_type().is_file() || entry.file_name() == RECORD {
+            if !entry.file_type().is_file() || is_no_input(&entry.file_name().to_string_lossy()) {
                 continue;
             }
             let name = entry.path().strip_prefix(&docker)?.to_string_lossy().into_owned();

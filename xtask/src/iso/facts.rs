@@ -2,13 +2,14 @@
 
 use crate::cli::IsoArgs;
 use crate::engine::container::Network;
+use crate::engine::paths::PathMap;
 use crate::engine::private::Places;
-use crate::engine::{EngineKind, Selection, survey};
+use crate::engine::{EngineKind, Reach, Selection, survey};
 use crate::facts::git::Source;
 use crate::facts::host::{Disk, Host};
 use crate::facts::mirror::{self, Found, SnapshotPin, Wanted};
 use crate::facts::repo::Repo;
-use crate::failure::{Code, OrExit as _};
+use crate::failure::{Code, OrExit as _, Problem};
 use crate::image::{self, BuilderImage};
 use crate::pins::{conf, env_file};
 use crate::recipe::Recipe;
@@ -33,6 +34,10 @@ pub(crate) struct Facts {
     /// Where the result goes.
     pub(crate) output: PathBuf,
     pub(crate) output_disk: Disk,
+    /// Where the engine keeps images and containers, if that is on this machine.
+    pub(crate) engine_disk: Option<Disk>,
+    /// How the engine names this machine's paths.
+    pub(crate) paths: PathMap,
     pub(crate) ca_file: Option<PathBuf>,
     /// Packages that this machine lacks for this build.
     pub(crate) missing: Vec<String>,
@@ -61,10 +66,11 @@ impl Facts {
         let host = Host::gather()?;
         let places = Places::of(repo);
         let source = Source::gather(repo)?;
-        let engine = match engine {
+        let mut engine = match engine {
             Some(kind) => survey(kind.into(), &recipe.needs.engines, &host, &places),
             None => survey(args.build.engine, &recipe.needs.engines, &host, &places),
         };
+        let (paths, engine_disk) = on_the_engines_side(&mut engine, &places);
         let image = BuilderImage::choose(repo, args.image.as_deref())?;
         let image_present = match &engine.client {
             Some(client) => image::is_present(client, &image, &places),
@@ -103,12 +109,40 @@ impl Facts {
             pin,
             mirror,
             output,
+            engine_disk,
+            paths,
         })
     }
 
     /// The network that the container of this build needs, on an engine that has a bridge.
     pub(crate) fn network(&self) -> Network {
         if self.mirror.mirror.on_loopback() { Network::Host } else { Network::Bridge }
+    }
+}
+
+/// What can be asked of an engine that answers; what it cannot do becomes a problem of its own.
+fn on_the_engines_side(engine: &mut Selection, places: &Places) -> (PathMap, Option<Disk>) {
+    let Some(client) = &engine.client else { return (PathMap::Same, None) };
+    if client.kind == EngineKind::Private {
+        return (PathMap::Same, Disk::holding(&places.dir).ok());
+    }
+    if !matches!(engine.reach, Reach::Answers(_)) {
+        return (PathMap::Same, None);
+    }
+    if client.cgroup_version().is_ok_and(|version| version == "1") {
+        engine.problems.push(Problem::new(
+            format!("engine {} runs on cgroup v1, where the builder's systemd does not boot", client.kind),
+            "boot its host with systemd.unified_cgroup_hierarchy=1, or pass --engine private",
+        ));
+    }
+    let root = client.root_dir().ok().map(PathBuf::from).filter(|dir| dir.exists());
+    let disk = root.and_then(|dir| Disk::holding(&dir).ok());
+    match PathMap::of(client) {
+        Ok(map) => (map, disk),
+        Err(error) => {
+            engine.problems.push(Problem::new(format!("{error:#}"), "or pass --engine private, as root"));
+            (PathMap::Same, disk)
+        }
     }
 }
 

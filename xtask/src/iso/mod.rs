@@ -11,7 +11,6 @@ use plan::{CACHE_VOLUME, checkout_id};
 
 use crate::cli::IsoArgs;
 use crate::engine::container::Network;
-use crate::engine::paths::PathMap;
 use crate::engine::private::{Places, Private};
 use crate::engine::{Client, EngineChoice, EngineKind};
 use crate::facts::mirror;
@@ -38,7 +37,7 @@ pub(crate) fn command(repo: &Repo, args: &IsoArgs) -> Result<()> {
     let mut problems = preflight::problems(&facts, args.build.setup);
     if args.build.dry_run {
         let folders = Folders::new(&facts);
-        let run = plan::run(&facts, &folders, &PathMap::Same, Network::Bridge)?;
+        let run = plan::run(&facts, &folders, Network::Bridge)?;
         let build = image_build(&facts, &Network::Bridge);
         println!("{}", plan::describe(&facts, &folders, &run, build.as_deref()));
         if !problems.is_empty() {
@@ -49,7 +48,8 @@ pub(crate) fn command(repo: &Repo, args: &IsoArgs) -> Result<()> {
     refuse(&problems)?;
     if !facts.missing.is_empty() {
         setup::install(&facts.missing, &ui)?;
-        facts = Facts::gather(repo, args, None)?;
+        // the same engine, even if installing its packages started another one
+        facts = Facts::gather(repo, args, Some(facts.engine.kind))?;
         problems = preflight::problems(&facts, args.build.setup);
         refuse(&problems)?;
     }
@@ -86,23 +86,22 @@ fn may_go_without(facts: &Facts, args: &IsoArgs) -> bool {
 fn build(facts: &Facts, network: Network, args: &IsoArgs, ui: &Ui, begun: Instant) -> Result<()> {
     let beside = facts.output.parent().unwrap_or(Path::new("/"));
     sweep(beside, facts.engine.client.as_ref(), &facts.repo, ui)?;
-    let mut image_id = None;
-    let mut map = PathMap::Same;
-    if let Some(client) = &facts.engine.client {
-        image_id = Some(ensure_image(facts, client, network, args.build.setup, ui)?);
-        map = PathMap::of(client)?;
-    } else {
-        let cache = facts.repo.state().join("apt-cache");
-        fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
-    }
+    let image_id = match &facts.engine.client {
+        Some(client) => Some(ensure_image(facts, client, network, args.build.setup, ui)?),
+        None => {
+            let cache = facts.repo.state().join("apt-cache");
+            fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
+            None
+        }
+    };
 
     let folders = Folders::new(facts);
-    let run = plan::run(facts, &folders, &map, network)?;
+    let run = plan::run(facts, &folders, network)?;
     let mut log = Log::create(&folders.log)?;
-    let mut work = WorkFolder::create(&folders.work, &notes(&facts.repo))?;
+    let mut work = WorkFolder::create(&folders.work, &notes(&facts.repo), facts.host.caller)?;
     let _container = match &run {
         Run::Container { client, container } => {
-            let path = map.translate(&folders.work)?;
+            let path = facts.paths.translate(&folders.work)?;
             work.set_janitor(Janitor { client: client.clone(), image: container.image.clone(), path });
             Some(Remover { client, name: &container.name })
         }

@@ -3,7 +3,6 @@
 use super::facts::{EpochFrom, Facts};
 use crate::engine::container::{Container, Mode, Mount, Network};
 use crate::engine::host::{self, HostRun};
-use crate::engine::paths::PathMap;
 use crate::engine::{Client, EngineKind};
 use crate::exec::{Cmd, StopBy};
 use crate::hash;
@@ -79,7 +78,7 @@ impl Run {
 }
 
 /// Paths are translated to the engine's side; `network` is what the engine can do.
-pub(crate) fn run(facts: &Facts, folders: &Folders, map: &PathMap, network: Network) -> Result<Run> {
+pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<Run> {
     let Facts { recipe, repo, .. } = facts;
     let mut command = vec![format!("/home/user/recipe/{}", recipe.entry)];
     command.extend(recipe.stages.iter().map(|stage| stage.name.clone()));
@@ -98,7 +97,7 @@ pub(crate) fn run(facts: &Facts, folders: &Folders, map: &PathMap, network: Netw
         }));
     };
     let bind = |host: &Path, guest: &str, mode| -> Result<Mount> {
-        Ok(Mount::Bind { host: map.translate(host)?, guest: guest.to_owned(), mode })
+        Ok(Mount::Bind { host: facts.paths.translate(host)?, guest: guest.to_owned(), mode })
     };
     let mut mounts = vec![
         bind(&recipe.dir, "/home/user/recipe", Mode::ReadOnly)?,

@@ -4,6 +4,7 @@ use super::facts::Facts;
 use crate::engine::container::Network;
 use crate::engine::{EngineKind, Reach};
 use crate::facts::git::SubmoduleState;
+use crate::facts::host::Disk;
 use crate::facts::mirror;
 use crate::failure::Problem;
 use crate::image::{self, BuilderImage};
@@ -11,6 +12,8 @@ use crate::setup;
 use std::os::unix::fs::PermissionsExt as _;
 
 const GIB: u64 = 1 << 30;
+/// Builder image (0.9) and what a build writes into its container's layer (up to 1.7), with room.
+const ENGINE_GIB: u64 = 4;
 /// File systems on which grub-probe finds no device: an ISO built there silently loses its
 /// hardening kernel parameters (derivative-maker, step 2800).
 const NOT_BLOCK_BACKED: [&str; 4] = ["overlay", "tmpfs", "aufs", "9p"];
@@ -45,17 +48,27 @@ pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
             format!("chmod +x '{}', or correct `entry` in recipe.toml", entry.display()),
         ));
     }
-    let need = recipe.needs.disk_gib * GIB;
-    if facts.output_disk.free < need {
+    for path in [&recipe.dir, facts.output.parent().unwrap_or(&facts.output)] {
+        if let Err(error) = facts.paths.translate(path) {
+            found.push(Problem::new(format!("{error:#}"), "mount it, or pass --engine host"));
+        }
+    }
+    let lacks = |disk: &Disk, gib: u64| (disk.free < gib * GIB).then_some(disk.free as f64 / GIB as f64);
+    if let Some(free) = lacks(&facts.output_disk, recipe.needs.disk_gib) {
         found.push(Problem::new(
             format!(
-                "not enough disk: recipe {} needs {} GiB, and {} has {:.1} GiB free",
+                "not enough disk: recipe {} needs {} GiB, and {} has {free:.1} GiB free",
                 recipe.name,
                 recipe.needs.disk_gib,
                 facts.output.display(),
-                facts.output_disk.free as f64 / GIB as f64
             ),
             "free some, or pass --output DIR on a larger disk",
+        ));
+    }
+    if let Some(free) = facts.engine_disk.as_ref().and_then(|disk| lacks(disk, ENGINE_GIB)) {
+        found.push(Problem::new(
+            format!("not enough disk: the engine needs {ENGINE_GIB} GiB for image and container, and has {free:.1} GiB free"),
+            format!("remove what is unused: {} system prune", if facts.engine.kind == EngineKind::Podman { "podman" } else { "docker" }),
         ));
     }
     // 5 % slack: a machine sold as 8 GiB shows a little less

@@ -4,10 +4,11 @@ use crate::engine::Client;
 use crate::facts::host::Owner;
 use crate::failure::{Code, OrExit as _};
 use anyhow::{Context as _, Result};
-use std::fs::{self, File, Permissions};
 use std::ffi::OsString;
+use std::fs::{self, File, Permissions};
+
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown};
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -36,12 +37,17 @@ pub(crate) struct Janitor {
 
 impl WorkFolder {
     /// `notes` is the folder where live work folders are noted ([`noted`]).
-    pub(crate) fn create(path: &Path, notes: &Path) -> Result<WorkFolder> {
+    pub(crate) fn create(path: &Path, notes: &Path, caller: Owner) -> Result<WorkFolder> {
         let note = notes.join(path.file_name().unwrap_or_default());
         let made = (|| {
             fs::create_dir_all(notes)?;
             fs::write(&note, path.parent().unwrap_or(path).as_os_str().as_bytes())?;
+            let new: Vec<&Path> = path.ancestors().take_while(|dir| !dir.exists()).collect();
             fs::create_dir_all(path)?;
+            for dir in new {
+                // behind sudo, the folders above the result are the caller's too
+                lchown(dir, Some(caller.uid), Some(caller.gid))?;
+            }
             let lock = File::create(path.join(LOCK))?;
             lock.lock()?;
             for (name, mode) in [("out", 0o777), ("mount", 0o755)] {
@@ -77,7 +83,7 @@ impl WorkFolder {
         if me == 0 {
             for entry in WalkDir::new(&self.path) {
                 let entry = entry.context("cannot list the work folder")?;
-                std::os::unix::fs::lchown(entry.path(), Some(owner.uid), Some(owner.gid))
+                lchown(entry.path(), Some(owner.uid), Some(owner.gid))
                     .with_context(|| format!("cannot give {} to its caller", entry.path().display()))?;
             }
         }
@@ -218,6 +224,12 @@ fn is_live(path: &Path) -> bool {
 mod tests {
     use super::*;
 
+    fn work_in(dir: &Path, name: &str) -> WorkFolder {
+        let me = fs::metadata("/proc/self").unwrap();
+        let me = Owner { uid: me.uid(), gid: me.gid() };
+        WorkFolder::create(&dir.join(name), &dir.join("notes"), me).unwrap()
+    }
+
     fn folder(name: &str) -> PathBuf {
         let dir = std::env::temp_dir().join(format!("xtask-work-{name}-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
@@ -229,7 +241,7 @@ mod tests {
         let dir = folder("publish");
         let output = dir.join("abc");
         for content in ["old", "new"] {
-            let work = WorkFolder::create(&dir.join(".work-a"), &dir.join("notes")).unwrap();
+            let work = work_in(&dir, ".work-a");
             let result = dir.join(".work-a/result");
             fs::create_dir(&result).unwrap();
             fs::write(result.join("x"), content).unwrap();
@@ -245,7 +257,7 @@ mod tests {
     #[test]
     fn a_sweep_takes_dead_runs_only() {
         let dir = folder("sweep");
-        let live_run = WorkFolder::create(&dir.join(".work-live"), &dir.join("notes")).unwrap();
+        let live_run = work_in(&dir, ".work-live");
         fs::create_dir_all(dir.join(".work-dead/out")).unwrap();
         fs::create_dir_all(dir.join(".replaced-abc")).unwrap();
         assert_eq!(live(&dir), ["live"]);

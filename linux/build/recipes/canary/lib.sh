@@ -4,7 +4,6 @@
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 
-recipe=$PWD
 out=/home/user/out
 scratch=$out/tmp
 
