@@ -37,11 +37,6 @@ impl Log {
         &self.path
     }
 
-    /// The last lines, newest last.
-    pub(crate) fn last_lines(&self) -> impl Iterator<Item = &str> {
-        self.tail.iter().map(String::as_str)
-    }
-
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.file.flush().with_context(|| format!("cannot write {}", self.path.display()))
     }

@@ -1,5 +1,6 @@
 //! `cargo xtask`: the one door to everything that turns a commit into a reproducible ISO.
 
+mod clean;
 mod cli;
 mod engine;
 mod exec;
@@ -40,7 +41,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Iso(args) => iso::command(&repo, args),
         Command::Boot(_) => anyhow::bail!("boot"),
         Command::Image(ImageCommand::Build(args)) => image::build::command(&repo, args),
-        Command::Clean(args) => iso::clean(&repo, args),
+        Command::Clean(args) => clean::command(&repo, args),
         Command::Test(_) => anyhow::bail!("test"),
     }
 }

@@ -5,6 +5,11 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+/// A line of the result, on stdout. A reader that has seen enough (`| head -1`) is no error.
+pub(crate) fn answer(text: std::fmt::Arguments<'_>) {
+    drop(writeln!(std::io::stdout(), "{text}"));
+}
+
 /// A live status line on a terminal; plain, grouped lines in CI.
 pub(crate) struct Ui {
     style: Style,

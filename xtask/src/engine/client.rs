@@ -126,12 +126,6 @@ impl Client {
         self.cmd().args(["stop", "--time", "5", name])
     }
 
-    /// What the engine knows of a container's state, e.g. `running`; `None` when it is gone.
-    pub(crate) fn is_running(&self, name: &str) -> Result<bool> {
-        let state = self.cmd().args(["inspect", "--format", "{{.State.Running}}", name]).probe()?;
-        Ok(state.stdout.trim() == "true")
-    }
-
     pub(crate) fn pull(&self, reference: &str) -> Cmd {
         self.cmd().args(["pull", reference])
     }

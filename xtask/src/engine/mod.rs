@@ -22,6 +22,10 @@ pub(crate) enum EngineKind {
     Host,
 }
 
+/// Said when `auto` ends at engine host.
+pub(crate) const HOST_NOTICE: &str =
+    "no container engine can run here: building with engine host, whose ISO is never released";
+
 /// What `--engine` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EngineChoice {

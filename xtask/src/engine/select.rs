@@ -60,8 +60,7 @@ pub(crate) fn survey(
         problems: Vec::new(),
     };
     if choice == EngineChoice::Auto && kind == EngineKind::Host {
-        let notice = "no container engine can run here: building with engine host, whose ISO is never released";
-        selection.notices.push(notice.into());
+        selection.notices.push(super::HOST_NOTICE.to_owned());
     }
     if !allowed.contains(&kind) {
         let names: Vec<&str> = allowed.iter().map(|k| k.name()).collect();

@@ -12,7 +12,7 @@ use crate::facts::repo::Repo;
 use crate::failure::{Code, Problem, listing, refuse};
 use crate::log::Log;
 use crate::setup;
-use crate::ui::Ui;
+use crate::ui::{Ui, answer};
 use anyhow::{Context as _, Result};
 use std::path::PathBuf;
 
@@ -178,12 +178,12 @@ pub(crate) fn command(repo: &Repo, args: &ImageBuildArgs) -> Result<()> {
     }
     if build.dry_run {
         if !missing.is_empty() {
-            println!("{}", setup::line(&missing));
+            answer(format_args!("{}", setup::line(&missing)));
         }
         if selection.kind == EngineKind::Private {
-            println!("{}", places.daemon());
+            answer(format_args!("{}", places.daemon()));
         }
-        println!("{}", plan.describe(&client, Network::Bridge));
+        answer(format_args!("{}", plan.describe(&client, Network::Bridge)));
         if !problems.is_empty() {
             ui.print(&listing(&problems));
         }
@@ -205,9 +205,9 @@ pub(crate) fn command(repo: &Repo, args: &ImageBuildArgs) -> Result<()> {
             "base": plan.inputs.base, "snapshot": plan.inputs.stamp, "engine": selection.kind.name(),
             "apt_pinned": plan.mirror.pinned(),
         });
-        println!("{result:#}");
+        answer(format_args!("{result:#}"));
     } else {
-        println!("{name}");
+        answer(format_args!("{name}"));
     }
     Ok(())
 }

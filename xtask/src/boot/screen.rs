@@ -1,0 +1,130 @@
+//! Does the screen show this text? Told from the pixels, in whatever font it is drawn.
+//!
+//! Text on a console is a grid of cells. Equal letters are equal cells and different letters are
+//! different ones: where a row repeats its cells just as the text repeats its letters, it shows
+//! the text. No font needs to be known for that, only the cell's size.
+
+use std::ops::Range;
+
+/// Cells in pixels, width and height: a text console's of the kernel (first the usual one), of
+/// VGA text mode, and console-setup's.
+const CELLS: [(usize, usize); 14] = [
+    (8, 16),
+    (9, 16),
+    (16, 32),
+    (8, 8),
+    (8, 14),
+    (6, 10),
+    (6, 11),
+    (7, 14),
+    (10, 18),
+    (10, 20),
+    (11, 22),
+    (12, 22),
+    (12, 24),
+    (14, 28),
+];
+
+/// A screen, three bytes a pixel, row by row.
+#[derive(Debug)]
+pub(crate) struct Picture<'a> {
+    width: usize,
+    height: usize,
+    pixels: &'a [u8],
+}
+
+impl Picture<'_> {
+    /// Reads a binary PPM as QEMU writes it: `P6`, width, height, 255, each ended by one blank.
+    pub(crate) fn parse(ppm: &[u8]) -> Option<Picture<'_>> {
+        let mut rest = ppm;
+        let mut word = || {
+            let end = rest.iter().position(u8::is_ascii_whitespace)?;
+            let word = std::str::from_utf8(&rest[..end]).ok()?;
+            rest = &rest[end + 1..];
+            Some(word)
+        };
+        let (kind, width, height, most) = (word()?, word()?, word()?, word()?);
+        let (width, height) = (width.parse().ok()?, height.parse().ok()?);
+        let enough = rest.len() == usize::checked_mul(width, height)?.checked_mul(3)?;
+        (kind == "P6" && most == "255" && enough).then_some(Picture { width, height, pixels: rest })
+    }
+
+    /// Whether a row begins with `line`, followed by a blank.
+    pub(crate) fn shows(&self, line: &str) -> bool {
+        let text: Vec<char> = line.chars().chain([' ']).collect();
+        CELLS.iter().any(|&cell| {
+            let fits = text.len() * cell.0 <= self.width;
+            fits && (0..self.height / cell.1).any(|row| self.row_begins(row, cell, &text))
+        })
+    }
+
+    fn row_begins(&self, row: usize, (width, height): (usize, usize), text: &[char]) -> bool {
+        let cell = |column: usize| -> Vec<&[u8]> {
+            let lines: Range<usize> = row * height..(row + 1) * height;
+            lines.map(|y| self.line(y, column * width, width)).collect()
+        };
+        let cells: Vec<_> = (0..text.len()).map(cell).collect();
+        (0..text.len()).all(|i| is_blank(&cells[i]) == (text[i] == ' '))
+            && (0..text.len()).all(|i| (0..i).all(|j| (cells[i] == cells[j]) == (text[i] == text[j])))
+    }
+
+    fn line(&self, y: usize, x: usize, width: usize) -> &[u8] {
+        &self.pixels[3 * (y * self.width + x)..][..3 * width]
+    }
+}
+
+fn is_blank(cell: &[&[u8]]) -> bool {
+    let first = &cell[0][..3];
+    cell.iter().all(|line| line.chunks(3).all(|pixel| pixel == first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A screen of 80 × 25 cells with `lines` at its top, in a made-up font.
+    fn draw(lines: &[&str], (cell_width, cell_height): (usize, usize)) -> Vec<u8> {
+        let (width, height) = (80 * cell_width, 25 * cell_height);
+        let mut ppm = format!("P6\n{width} {height}\n255\n").into_bytes();
+        for y in 0..height {
+            for x in 0..width {
+                let line = lines.get(y / cell_height).copied().unwrap_or_default();
+                let letter = line.chars().nth(x / cell_width).unwrap_or(' ');
+                let (dx, dy) = (x % cell_width, y % cell_height);
+                let lit = letter != ' ' && dy == 3 && (letter as usize >> (dx % 7)) & 1 == 1;
+                ppm.extend([if lit { 0xaa } else { 0 }; 3]);
+            }
+        }
+        ppm
+    }
+
+    fn shows(lines: &[&str], cell: (usize, usize), text: &str) -> bool {
+        Picture::parse(&draw(lines, cell)).unwrap().shows(text)
+    }
+
+    #[test]
+    fn a_prompt_is_found_in_any_size() {
+        for cell in CELLS {
+            let lines = ["Debian GNU/Linux 13 canary tty1", "", "silvermetal-canary login: "];
+            assert!(shows(&lines, cell, "silvermetal-canary login:"), "{cell:?}");
+        }
+    }
+
+    #[test]
+    fn other_text_is_not_the_prompt() {
+        for line in ["", "silvermetal-canary logon:", "silvermetal-canary login:x", " silvermetal-canary login:"] {
+            assert!(!shows(&[line], (8, 16), "silvermetal-canary login:"), "{line}");
+        }
+        let boot = ["[ OK ] Started getty@tty1.service - Getty on tty1.", "[ OK ] Reached target getty.target"];
+        assert!(!shows(&boot, (8, 16), "silvermetal-canary login:"));
+    }
+
+    #[test]
+    fn only_a_whole_picture_is_read() {
+        let ppm = draw(&[], (8, 16));
+        assert!(Picture::parse(&ppm).is_some());
+        for broken in [&ppm[..ppm.len() - 1], b"P6\n", b"", b"P5\n1 1\n255\nxxx", b"P6\n9999999999999 9999999999999\n255\n"] {
+            assert!(Picture::parse(broken).is_none());
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! `cargo xtask clean`, and the sweep before every build.
+
+use crate::cli::CleanArgs;
+use crate::engine::private::{self, Places};
+use crate::engine::{Client, EngineKind};
+use crate::exec::on_path;
+use crate::facts::repo::Repo;
+use crate::failure::Code;
+use crate::iso::{CACHE_VOLUME, checkout_id, work};
+use crate::ui::Ui;
+use anyhow::Result;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where live work folders are noted.
+pub(crate) fn notes(repo: &Repo) -> PathBuf {
+    repo.state().join("runs")
+}
+
+/// Removes what killed runs of this checkout left, here and wherever their results were to go:
+/// containers first, then work folders. Returns how many it removed.
+pub(crate) fn sweep(outputs: &Path, client: Option<&Client>, repo: &Repo, ui: &Ui) -> Result<usize> {
+    let mut folders = work::noted(&notes(repo));
+    folders.push(outputs.to_owned());
+    let live: Vec<String> = folders.iter().flat_map(|dir| work::live(dir)).collect();
+    let mut count = 0;
+    for name in client.map_or(Ok(Vec::new()), |c| c.containers_of(&checkout_id(&repo.root)))? {
+        let id = name.strip_prefix("silvermetal-").unwrap_or(&name);
+        if let Some(client) = client.filter(|_| !live.iter().any(|l| l == id)) {
+            client.remove(&name)?;
+            ui.notice(&format!("removed container {name}, left by a killed run"));
+            count += 1;
+        }
+    }
+    for dir in folders {
+        let swept = work::sweep(&dir);
+        for id in &swept.runs {
+            ui.notice(&format!("removed the work folder of {id}, left by a killed run"));
+        }
+        for what in &swept.stuck {
+            ui.notice(what);
+        }
+        count += swept.runs.len();
+    }
+    work::forget_gone(&notes(repo));
+    Ok(count)
+}
+
+/// `cargo xtask clean`
+pub(crate) fn command(repo: &Repo, args: &CleanArgs) -> Result<()> {
+    let ui = Ui::new(false);
+    let places = Places::of(repo);
+    let mut count = 0;
+    let engines = [Client::new(EngineKind::Docker, None), Client::new(EngineKind::Podman, None)];
+    for client in engines {
+        if on_path(client.program()).is_none() || client.version().is_err() {
+            continue;
+        }
+        count += sweep(&repo.output(), Some(&client), repo, &ui)?;
+        if (args.volumes || args.all) && client.cmd().args(["volume", "rm", CACHE_VOLUME]).succeeds() {
+            ui.notice(&format!("removed volume {CACHE_VOLUME} ({})", client.kind));
+            count += 1;
+        }
+    }
+    count += sweep(&repo.output(), None, repo, &ui)?;
+    if private::clean(&places)? {
+        ui.notice("stopped the private engine, left by a killed run");
+        count += 1;
+    }
+    if args.volumes || args.all {
+        for dir in [places.dir.join("data/volumes"), repo.state().join("apt-cache")] {
+            count += usize::from(remove(&dir, &ui)?);
+        }
+    }
+    if args.all {
+        count += usize::from(remove(&repo.state(), &ui)?);
+    }
+    if count == 0 {
+        ui.print("nothing to clean");
+    }
+    Ok(())
+}
+
+fn remove(dir: &Path, ui: &Ui) -> Result<bool> {
+    if !dir.exists() {
+        return Ok(false);
+    }
+    fs::remove_dir_all(dir)
+        .map_err(|error| Code::Failed.error(format!("cannot remove {}: {error}", dir.display())))?;
+    ui.notice(&format!("removed {}", dir.display()));
+    Ok(true)
+}

@@ -1,0 +1,167 @@
+//! One build: from facts that hold to a published folder.
+
+use super::facts::Facts;
+use super::plan::{self, Folders, Run};
+use super::records::{self, Iso, RunFacts};
+use super::run;
+use super::work::{Janitor, WorkFolder};
+use crate::clean;
+use crate::engine::Client;
+use crate::engine::container::Network;
+use crate::failure::{Problem, refuse};
+use crate::image::{self, BuilderImage};
+use crate::log::Log;
+use crate::pins::Digest;
+use crate::ui::Ui;
+use crate::{hash, interrupt};
+use anyhow::{Context as _, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// A published ISO.
+pub(super) struct Built {
+    pub(super) path: PathBuf,
+    pub(super) digest: Digest,
+    /// Bytes.
+    size: u64,
+    seconds: f64,
+}
+
+impl Built {
+    pub(super) fn json(&self, facts: &Facts) -> serde_json::Value {
+        serde_json::json!({
+            "recipe": facts.recipe.name,
+            "iso": self.path,
+            "sha256": self.digest.hex(),
+            "size": self.size,
+            "output": facts.output,
+            "engine": facts.engine.kind.name(),
+            "commit": facts.source.commit.to_string(),
+            "dirty": facts.source.dirty,
+            "apt_pinned": facts.mirror.mirror.pinned(),
+            "source_date_epoch": facts.epoch.seconds,
+            "seconds": self.seconds,
+        })
+    }
+}
+
+/// Builds and publishes; `begun` is when the command started, `setup` lets it make the image.
+pub(super) fn build(facts: &Facts, network: Network, setup: bool, begun: Instant, ui: &Ui) -> Result<Built> {
+    let beside = facts.output.parent().unwrap_or(Path::new("/"));
+    clean::sweep(beside, facts.engine.client.as_ref(), &facts.repo, ui)?;
+    let image_id = match &facts.engine.client {
+        Some(client) => Some(ensure_image(facts, client, network, setup, ui)?),
+        None => {
+            let cache = facts.repo.state().join("apt-cache");
+            fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
+            None
+        }
+    };
+
+    let folders = Folders::new(facts);
+    let run = plan::run(facts, &folders, network)?;
+    let mut log = Log::create(&folders.log)?;
+    let mut work = WorkFolder::create(&folders.work, &clean::notes(&facts.repo), facts.host.caller)?;
+    let _container = match &run {
+        Run::Container { client, container } => {
+            let path = facts.paths.translate(&folders.work)?;
+            work.set_janitor(Janitor { client: client.clone(), image: container.image.clone(), path });
+            Some(Remover { client, name: &container.name })
+        }
+        Run::Host(_) => None,
+    };
+
+    let stages = run::run(&run, &facts.recipe, &folders.out(), ui, &mut log)?;
+    work.give_to(facts.host.caller, facts.host.uid)?;
+    let out = folders.out();
+    let made = out.join(&facts.recipe.iso);
+    if !fs::symlink_metadata(&made).is_ok_and(|meta| meta.is_file() && meta.len() > 0) {
+        let what = format!("recipe {} ended well, but left no ISO: expected {}", facts.recipe.name, facts.recipe.iso);
+        return Err(log.failure(&what));
+    }
+    let (digest, size) = hash::file(&made)?;
+    let iso = Iso { digest, size };
+
+    let result = folders.work.join("result");
+    fs::create_dir(&result).with_context(|| format!("cannot make {}", result.display()))?;
+    fs::rename(&made, result.join(&facts.recipe.iso)).context("cannot move the ISO to the result")?;
+    let run_facts = RunFacts {
+        started: facts.now,
+        seconds: begun.elapsed().as_secs_f64(),
+        engine_version: facts.engine.client.as_ref().and_then(|c| c.version().ok()),
+        image_id,
+        command: run.cmd().to_string(),
+    };
+    records::write(facts, &out, &result, &iso, &stages, &run_facts)?;
+    keep_log(&mut log, &result)?;
+    work.give_to(facts.host.caller, facts.host.uid)?;
+    interrupt::check()?;
+    work.publish(&result, &folders.output)?;
+
+    Ok(Built {
+        path: facts.output.join(&facts.recipe.iso),
+        digest: iso.digest,
+        size: iso.size,
+        seconds: begun.elapsed().as_secs_f64(),
+    })
+}
+
+/// The argv that would make the image, where it would be made here.
+pub(super) fn describe_image(facts: &Facts, network: Network) -> Option<String> {
+    let BuilderImage::Local(inputs) = &facts.image else { return None };
+    let client = facts.engine.client.as_ref()?;
+    let plan = image_plan(facts, inputs);
+    Some(plan.describe(client, network))
+}
+
+fn image_plan(facts: &Facts, inputs: &image::Inputs) -> image::build::Plan {
+    image::build::Plan::new(&facts.repo, inputs.clone(), facts.pin.clone(), facts.mirror.mirror.clone())
+}
+
+/// The image's id on the engine, after building or pulling it where that is wanted.
+fn ensure_image(facts: &Facts, client: &Client, network: Network, setup: bool, ui: &Ui) -> Result<String> {
+    let name = facts.image.name(client);
+    if let Some(id) = client.image_id(&name)? {
+        return Ok(id);
+    }
+    let ways = || image::ways_on(client.kind, &facts.repo.build_sh());
+    match &facts.image {
+        BuilderImage::Local(inputs) if setup => {
+            image_plan(facts, inputs).execute(client, network, ui)?;
+        }
+        BuilderImage::Local(_) => refuse(&[Problem::new(format!("no builder image: {name} is not built"), ways())])?,
+        BuilderImage::Named(_) => {
+            let pull = client.pull(&name);
+            ui.command(&pull);
+            let probe = pull.probe()?;
+            interrupt::check()?;
+            if !probe.exit.ok() {
+                let why = probe.stderr.lines().last().unwrap_or("no reason given").trim().to_owned();
+                refuse(&[Problem::new(format!("the builder image {name} cannot be pulled: {why}"), ways())])?;
+            }
+        }
+    }
+    client.image_id(&name)?.with_context(|| format!("{} has no {name}", client.program()))
+}
+
+/// Removes the container, should it outlive its client.
+struct Remover<'a> {
+    client: &'a Client,
+    name: &'a str,
+}
+
+impl Drop for Remover<'_> {
+    fn drop(&mut self) {
+        // an engine that died took the container with it, or keeps it for the next sweep
+        drop(self.client.remove(self.name));
+    }
+}
+
+fn keep_log(log: &mut Log, result: &Path) -> Result<()> {
+    log.flush()?;
+    let logs = result.join("logs");
+    fs::create_dir(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
+    fs::copy(log.path(), logs.join("build.log")).context("cannot keep the log")?;
+    fs::remove_file(log.path()).context("cannot move the log")
+}
