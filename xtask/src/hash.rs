@@ -5,18 +5,23 @@ use crate::pins::Digest;
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
-use std::io::Read as _;
+use std::io::Read;
 use std::path::Path;
 
 /// Hash and size in bytes of a file, read once.
 pub(crate) fn file(path: &Path) -> Result<(Digest, u64)> {
     let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    reader(&mut file).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Hash and size in bytes of what is left to read.
+pub(crate) fn reader(reader: &mut impl Read) -> Result<(Digest, u64)> {
     let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
+    let mut buffer = vec![0; 1 << 18];
     let mut size = 0;
     loop {
         interrupt::check()?;
-        let n = file.read(&mut buffer).with_context(|| format!("cannot read {}", path.display()))?;
+        let n = reader.read(&mut buffer)?;
         if n == 0 {
             return Ok((Digest::from_bytes(&hasher.finalize()), size));
         }
@@ -25,8 +30,12 @@ pub(crate) fn file(path: &Path) -> Result<(Digest, u64)> {
     }
 }
 
+pub(crate) fn bytes(bytes: &[u8]) -> Digest {
+    Digest::from_bytes(&Sha256::digest(bytes))
+}
+
 pub(crate) fn text(text: &str) -> Digest {
-    Digest::from_bytes(&Sha256::digest(text.as_bytes()))
+    bytes(text.as_bytes())
 }
 
 #[cfg(test)]

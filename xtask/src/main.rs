@@ -1,5 +1,6 @@
 //! `cargo xtask`: the one door to everything that turns a commit into a reproducible ISO.
 
+mod boot;
 mod clean;
 mod cli;
 mod engine;
@@ -13,6 +14,7 @@ mod iso;
 mod log;
 mod pins;
 mod recipe;
+mod records;
 mod setup;
 mod ui;
 
@@ -39,7 +41,7 @@ fn run(cli: &Cli) -> Result<()> {
     let repo = Repo::find()?;
     match &cli.command {
         Command::Iso(args) => iso::command(&repo, args),
-        Command::Boot(_) => anyhow::bail!("boot"),
+        Command::Boot(args) => boot::command(args),
         Command::Image(ImageCommand::Build(args)) => image::build::command(&repo, args),
         Command::Clean(args) => clean::command(&repo, args),
         Command::Test(_) => anyhow::bail!("test"),

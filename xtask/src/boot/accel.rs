@@ -58,7 +58,9 @@ impl Choice {
         Ok(match probe.exit {
             Exit::Code(PROBE_EXIT) => Choice { accel: Accel::Kvm, why_not_kvm: None },
             // timeout(1): the guest is still counting
-            Exit::Code(124) => Choice::emulated(format!("a few milliseconds of work take it over {PROBE_SECONDS} s")),
+            Exit::Code(124) => Choice::emulated(format!(
+                "a few milliseconds of work take it over {PROBE_SECONDS} s"
+            )),
             exit => {
                 let words = probe.stderr.lines().last().unwrap_or("it said nothing").trim();
                 Choice::emulated(format!("{exit}: {words}"))
@@ -89,6 +91,7 @@ fn probe_cmd(rom: &Path) -> Cmd {
 /// A /dev/kvm that opens, makes a machine and starts it proves little: on a host without VT-x
 /// (kvm_pvm, old CPUs) the kernel *interprets* a guest's code outside of long mode, a thousand
 /// times slower, and a boot loader never gets through unpacking itself. A CPU needs 5 ms for this.
+#[rustfmt::skip] // an instruction a line
 fn probe_rom() -> Vec<u8> {
     const SIZE: usize = 0x1_0000; // the last 64 KiB below 4 GiB, and once more at 0xf0000
     const ALIAS: u32 = 0xf_0000;
@@ -142,13 +145,17 @@ mod tests {
         let rom = probe_rom();
         assert_eq!(rom.len(), 65_536, "QEMU wants whole 64 KiB");
         assert_eq!(rom[0xfff0..0xfff3], [0xe9, 0x0d, 0xff], "jmp from fff3 back to ff00");
-        assert_eq!(rom[0xff60..0xff6d], [0xb9, 0, 0, 0, 1, 0x49, 0x75, 0xfd, 0xb0, 0x10, 0xe6, 0xf4, 0xf4]);
+        assert_eq!(
+            rom[0xff60..0xff6d],
+            [0xb9, 0, 0, 0, 1, 0x49, 0x75, 0xfd, 0xb0, 0x10, 0xe6, 0xf4, 0xf4]
+        );
         assert_eq!(PROBE_EXIT, 33);
     }
 
     #[test]
     fn the_probe_is_bounded_and_asks_for_kvm() {
-        let argv = probe_cmd(Path::new("/tmp/x.rom")).within_seconds(PROBE_SECONDS).argv().join(" ");
+        let argv =
+            probe_cmd(Path::new("/tmp/x.rom")).within_seconds(PROBE_SECONDS).argv().join(" ");
         assert_eq!(
             argv,
             "timeout 3 qemu-system-x86_64 -no-user-config -nodefaults -machine q35 -m 16 -accel kvm -cpu host \

@@ -80,7 +80,8 @@ mod tests {
 
     impl Root {
         fn with(name: &str, files: &[&str]) -> Root {
-            let root = std::env::temp_dir().join(format!("xtask-ovmf-{name}-{}", std::process::id()));
+            let root =
+                std::env::temp_dir().join(format!("xtask-ovmf-{name}-{}", std::process::id()));
             for file in files {
                 let path = root.join(file);
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -122,7 +123,10 @@ mod tests {
                 "usr/share/edk2/x64/OVMF_VARS.4m.fd",
             ],
         );
-        assert_eq!(Ovmf::find(&root.0).unwrap().code, root.0.join("usr/share/edk2/x64/OVMF_CODE.4m.fd"));
+        assert_eq!(
+            Ovmf::find(&root.0).unwrap().code,
+            root.0.join("usr/share/edk2/x64/OVMF_CODE.4m.fd")
+        );
     }
 
     #[test]

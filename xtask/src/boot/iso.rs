@@ -18,7 +18,9 @@ pub(crate) fn find(path: &Path) -> Result<PathBuf> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(Code::Usage.error(format!("no such file: {}", path.display())));
         }
-        other => other.with_context(|| format!("cannot read {}", path.display())).or_exit(Code::NotReady)?,
+        other => other
+            .with_context(|| format!("cannot read {}", path.display()))
+            .or_exit(Code::NotReady)?,
     };
     check(&file).with_context(|| path.display().to_string()).or_exit(Code::Usage)?;
     Ok(path)
@@ -41,7 +43,8 @@ mod tests {
     use super::*;
 
     fn found(content: &[u8]) -> Result<PathBuf> {
-        let name = format!("xtask-boot-iso-{}-{:?}", std::process::id(), std::thread::current().id());
+        let name =
+            format!("xtask-boot-iso-{}-{:?}", std::process::id(), std::thread::current().id());
         let path = std::env::temp_dir().join(name);
         std::fs::write(&path, content).unwrap();
         let found = find(&path);
@@ -53,7 +56,10 @@ mod tests {
     fn an_image_is_known_by_its_volume_descriptor() {
         let mut image = vec![0; 40_000];
         let error = found(&image).unwrap_err();
-        assert!(error.to_string().ends_with("not an ISO 9660 image: no CD001 at byte 32769"), "{error}");
+        assert!(
+            error.to_string().ends_with("not an ISO 9660 image: no CD001 at byte 32769"),
+            "{error}"
+        );
         assert_eq!(Code::of(&error), Code::Usage);
         image[32_769..32_774].copy_from_slice(b"CD001");
         assert!(found(&image).is_ok());

@@ -54,7 +54,9 @@ impl Monitor {
         let status = answer["status"].as_str().context("QEMU gave no status")?;
         Ok(match status {
             "running" | "prelaunch" => Status::Running,
-            "shutdown" => Status::Shutdown(self.shutdown.clone().unwrap_or_else(|| status.to_owned())),
+            "shutdown" => {
+                Status::Shutdown(self.shutdown.clone().unwrap_or_else(|| status.to_owned()))
+            }
             "internal-error" => Status::InternalError,
             other => Status::Stopped(other.to_owned()),
         })
@@ -83,9 +85,13 @@ impl Monitor {
         let request = format!("{}\n", json!({ "execute": command, "arguments": arguments }));
         self.stream.get_mut().write_all(request.as_bytes()).context("cannot talk to QEMU")?;
         loop {
-            let mut message = self.message().with_context(|| format!("QEMU does not answer {command}"))?;
+            let mut message =
+                self.message().with_context(|| format!("QEMU does not answer {command}"))?;
             if let Some(error) = message.get("error") {
-                bail!("QEMU refuses {command}: {}", error["desc"].as_str().unwrap_or("no reason given"));
+                bail!(
+                    "QEMU refuses {command}: {}",
+                    error["desc"].as_str().unwrap_or("no reason given")
+                );
             }
             if message["event"] == "SHUTDOWN" {
                 self.shutdown = message["data"]["reason"].as_str().map(str::to_owned);

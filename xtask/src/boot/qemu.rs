@@ -3,7 +3,7 @@
 use super::accel::Accel;
 use super::firmware::Firmware;
 use crate::exec::Cmd;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
@@ -157,7 +157,7 @@ pub(crate) fn too_old(version: (u32, u32)) -> bool {
 
 /// The command that tells the version.
 pub(crate) fn version_cmd() -> Cmd {
-    Cmd::new(OsStr::new(QEMU)).arg("--version")
+    Cmd::new(QEMU).arg("--version")
 }
 
 #[cfg(test)]
@@ -194,7 +194,8 @@ mod tests {
                         -drive if=pflash,unit=1,format=raw,file=/tmp/run/uefi.vars.fd";
         assert!(shown.contains(firmware), "{shown}");
         assert!(shown.contains("-accel kvm -cpu host "), "{shown}");
-        let copy = (Path::new("/usr/share/OVMF/OVMF_VARS_4M.fd"), PathBuf::from("/tmp/run/uefi.vars.fd"));
+        let copy =
+            (Path::new("/usr/share/OVMF/OVMF_VARS_4M.fd"), PathBuf::from("/tmp/run/uefi.vars.fd"));
         assert_eq!(machine.vars_copy(), Some(copy));
     }
 

@@ -24,7 +24,11 @@ pub(crate) struct RuntimeDir {
 /// The folder of temporary files, unless its name leaves no room for a socket's.
 pub(crate) fn base() -> PathBuf {
     let dir = std::env::temp_dir();
-    if dir.is_absolute() && dir.as_os_str().len() <= LONGEST_BASE { dir } else { PathBuf::from("/tmp") }
+    if dir.is_absolute() && dir.as_os_str().len() <= LONGEST_BASE {
+        dir
+    } else {
+        PathBuf::from("/tmp")
+    }
 }
 
 /// Where a run that writes to `output` works: always the same, so that a dry run can name it and
@@ -105,7 +109,11 @@ mod tests {
 
         let me = fs::metadata("/proc/self").unwrap().uid();
         sweep(&base, me);
-        assert!(path.exists() && base.join("not-ours").exists() && !base.join("silvermetal-boot-dead").exists());
+        assert!(
+            path.exists()
+                && base.join("not-ours").exists()
+                && !base.join("silvermetal-boot-dead").exists()
+        );
         drop(live);
         assert!(!path.exists());
         fs::remove_dir_all(base).unwrap();

@@ -65,7 +65,8 @@ impl Picture<'_> {
         };
         let cells: Vec<_> = (0..text.len()).map(cell).collect();
         (0..text.len()).all(|i| is_blank(&cells[i]) == (text[i] == ' '))
-            && (0..text.len()).all(|i| (0..i).all(|j| (cells[i] == cells[j]) == (text[i] == text[j])))
+            && (0..text.len())
+                .all(|i| (0..i).all(|j| (cells[i] == cells[j]) == (text[i] == text[j])))
     }
 
     fn line(&self, y: usize, x: usize, width: usize) -> &[u8] {
@@ -91,7 +92,9 @@ mod tests {
                 let line = lines.get(y / cell_height).copied().unwrap_or_default();
                 let letter = line.chars().nth(x / cell_width).unwrap_or(' ');
                 let (dx, dy) = (x % cell_width, y % cell_height);
-                let lit = letter != ' ' && dy == 3 && (letter as usize >> (dx % 7)) & 1 == 1;
+                // each letter's bits, four in a line
+                let lit =
+                    letter != ' ' && dx < 4 && dy < 2 && (letter as u8 >> (4 * dy + dx)) & 1 == 1;
                 ppm.extend([if lit { 0xaa } else { 0 }; 3]);
             }
         }
@@ -112,10 +115,18 @@ mod tests {
 
     #[test]
     fn other_text_is_not_the_prompt() {
-        for line in ["", "silvermetal-canary logon:", "silvermetal-canary login:x", " silvermetal-canary login:"] {
+        for line in [
+            "",
+            "silvermetal-canary logon:",
+            "silvermetal-canary login:x",
+            " silvermetal-canary login:",
+        ] {
             assert!(!shows(&[line], (8, 16), "silvermetal-canary login:"), "{line}");
         }
-        let boot = ["[ OK ] Started getty@tty1.service - Getty on tty1.", "[ OK ] Reached target getty.target"];
+        let boot = [
+            "[ OK ] Started getty@tty1.service - Getty on tty1.",
+            "[ OK ] Reached target getty.target",
+        ];
         assert!(!shows(&boot, (8, 16), "silvermetal-canary login:"));
     }
 
@@ -123,7 +134,13 @@ mod tests {
     fn only_a_whole_picture_is_read() {
         let ppm = draw(&[], (8, 16));
         assert!(Picture::parse(&ppm).is_some());
-        for broken in [&ppm[..ppm.len() - 1], b"P6\n", b"", b"P5\n1 1\n255\nxxx", b"P6\n9999999999999 9999999999999\n255\n"] {
+        for broken in [
+            &ppm[..ppm.len() - 1],
+            b"P6\n",
+            b"",
+            b"P5\n1 1\n255\nxxx",
+            b"P6\n9999999999999 9999999999999\n255\n",
+        ] {
             assert!(Picture::parse(broken).is_none());
         }
     }

@@ -2,7 +2,6 @@
 
 use super::facts::Facts;
 use super::plan::{self, Folders, Run};
-use super::records::{self, Iso, RunFacts};
 use super::run;
 use super::work::{Janitor, WorkFolder};
 use crate::clean;
@@ -12,6 +11,7 @@ use crate::failure::{Problem, refuse};
 use crate::image::{self, BuilderImage};
 use crate::log::Log;
 use crate::pins::Digest;
+use crate::records::{self, Iso, RunFacts};
 use crate::ui::Ui;
 use crate::{hash, interrupt};
 use anyhow::{Context as _, Result};

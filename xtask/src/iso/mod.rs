@@ -4,10 +4,10 @@ mod build;
 mod facts;
 mod plan;
 mod preflight;
-mod records;
 mod run;
 pub(crate) mod work;
 
+pub(crate) use facts::{EpochFrom, Facts};
 pub(crate) use plan::{CACHE_VOLUME, checkout_id};
 
 use crate::cli::IsoArgs;
@@ -20,7 +20,6 @@ use crate::failure::{listing, refuse};
 use crate::ui::{Ui, answer};
 use crate::{interrupt, setup};
 use anyhow::Result;
-use facts::Facts;
 use plan::Folders;
 use std::time::Instant;
 

@@ -5,7 +5,9 @@ use crate::exec::Exit;
 use crate::hash;
 use crate::interrupt;
 use crate::log::Log;
-use crate::pins::Digest;
+use crate::records::ledger::Artefact;
+use crate::records::manifest::{self, Manifest};
+use crate::records::Stage as StageRecord;
 use crate::recipe::{Recipe, Stage};
 use crate::ui::Ui;
 use anyhow::{Context as _, Result};
@@ -16,23 +18,6 @@ use std::time::{Duration, Instant};
 /// A line with this start says that a stage begins (the contract of a recipe's entry).
 const STAGE_MARK: &str = "@@stage ";
 
-/// What a finished stage left.
-#[derive(Debug)]
-pub(crate) struct StageRecord {
-    pub(crate) name: String,
-    pub(crate) took: Duration,
-    pub(crate) artefacts: Vec<Artefact>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Artefact {
-    /// Relative to out/.
-    pub(crate) path: String,
-    pub(crate) digest: Digest,
-    /// Bytes.
-    pub(crate) size: u64,
-}
-
 /// The stage that is running, and those that are through.
 struct Progress<'a> {
     recipe: &'a Recipe,
@@ -42,7 +27,9 @@ struct Progress<'a> {
     done: Vec<(String, Duration, Hashing)>,
 }
 
-type Hashing = JoinHandle<Result<Vec<Artefact>>>;
+type Hashing = JoinHandle<Result<Left>>;
+/// Artefacts, and the manifests of those that are trees.
+type Left = (Vec<Artefact>, Vec<(String, Manifest)>);
 
 /// Runs to the end; an error names the stage, the last lines and the log.
 pub(crate) fn run(run: &Run, recipe: &Recipe, out: &Path, ui: &Ui, log: &mut Log) -> Result<Vec<StageRecord>> {
@@ -87,7 +74,7 @@ impl Progress<'_> {
         let Some((name, since)) = self.current.take() else { return };
         let stage = self.recipe.stages.iter().find(|s| s.name == name).cloned();
         let out = self.out.to_owned();
-        let hashing = std::thread::spawn(move || stage.map_or(Ok(Vec::new()), |s| artefacts(&s, &out)));
+        let hashing = std::thread::spawn(move || stage.map_or(Ok(Left::default()), |s| left_by(&s, &out)));
         self.done.push((name, since.elapsed(), hashing));
     }
 
@@ -101,21 +88,32 @@ impl Progress<'_> {
     fn collect(self) -> Result<Vec<StageRecord>> {
         let mut records = Vec::new();
         for (name, took, hashing) in self.done {
-            let artefacts = hashing.join().map_err(|_| anyhow::anyhow!("hashing stage {name} panicked"))??;
-            records.push(StageRecord { name, took, artefacts });
+            let joined = hashing.join().map_err(|_| anyhow::anyhow!("hashing stage {name} panicked"))?;
+            let (artefacts, manifests) = joined?;
+            records.push(StageRecord { name, took, artefacts, manifests });
         }
         Ok(records)
     }
 }
 
-fn artefacts(stage: &Stage, out: &Path) -> Result<Vec<Artefact>> {
-    let hash = |path: &String| {
-        let (digest, size) = hash::file(&out.join(path)).with_context(|| {
+fn left_by(stage: &Stage, out: &Path) -> Result<Left> {
+    let mut left = Left::default();
+    for path in &stage.produces {
+        let file = out.join(path);
+        let hashed = if path.ends_with(".tar") {
+            manifest::of_tar(&file).map(|(digest, size, manifest)| {
+                left.1.push((path.clone(), manifest));
+                (digest, size)
+            })
+        } else {
+            hash::file(&file)
+        };
+        let (digest, size) = hashed.with_context(|| {
             format!("stage {} did not leave {path}, which recipe.toml says it produces", stage.name)
         })?;
-        Ok(Artefact { path: path.clone(), digest, size })
-    };
-    stage.produces.iter().map(hash).collect()
+        left.0.push(Artefact { stage: stage.name.clone(), digest, size, path: path.clone() });
+    }
+    Ok(left)
 }
 
 /// Tells a recipe's own failure from the engine's (facts: what `docker run` returns).

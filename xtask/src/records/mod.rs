@@ -1,14 +1,32 @@
-//! The records beside an ISO. BUILD_INFO, ledger, SHA256SUMS and packages.txt are reproducible;
-//! what differs from run to run goes to build.json.
+//! The records beside an ISO. BUILD_INFO, ledger, manifests, SHA256SUMS and packages.txt are
+//! reproducible; what differs from run to run goes to build.json.
 
-use super::facts::{EpochFrom, Facts};
-use super::run::StageRecord;
+pub(crate) mod ledger;
+pub(crate) mod manifest;
+
+use crate::iso::{EpochFrom, Facts};
 use crate::image::BuilderImage;
 use crate::pins::Digest;
+use ledger::{Artefact, Ledger};
+use manifest::Manifest;
 use anyhow::{Context as _, Result};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
+
+/// Folder of the manifests, beside the ledger.
+pub(crate) const MANIFESTS: &str = "manifests";
+
+/// What a finished stage left.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) name: String,
+    pub(crate) took: Duration,
+    pub(crate) artefacts: Vec<Artefact>,
+    /// By the path of the artefact that holds the tree.
+    pub(crate) manifests: Vec<(String, Manifest)>,
+}
 
 /// The finished image.
 pub(crate) struct Iso {
@@ -32,7 +50,7 @@ impl Inside {
 }
 
 /// Writes every record into `result`, where the ISO already is.
-pub(crate) fn write(facts: &Facts, out: &Path, result: &Path, iso: &Iso, stages: &[StageRecord], run: &RunFacts) -> Result<()> {
+pub(crate) fn write(facts: &Facts, out: &Path, result: &Path, iso: &Iso, stages: &[Stage], run: &RunFacts) -> Result<()> {
     let inside = Inside::read(out);
     let write = |name: &str, text: &str| {
         let path = result.join(name);
@@ -40,7 +58,9 @@ pub(crate) fn write(facts: &Facts, out: &Path, result: &Path, iso: &Iso, stages:
     };
     write("SHA256SUMS", &format!("{}  {}\n", iso.digest.hex(), facts.recipe.iso))?;
     write("BUILD_INFO", &build_info(facts, &inside, iso))?;
-    write("ledger", &ledger(stages))?;
+    let artefacts = stages.iter().flat_map(|stage| stage.artefacts.clone()).collect();
+    write("ledger", &Ledger(artefacts).to_text())?;
+    write_manifests(result, stages)?;
     if !inside.packages.is_empty() {
         write("packages.txt", &inside.packages)?;
     }
@@ -95,15 +115,16 @@ fn build_info(facts: &Facts, inside: &Inside, iso: &Iso) -> String {
     text.replace(": \n", ":\n")
 }
 
-/// One line an artefact: `STAGE SHA-256 BYTES PATH`, in the order of the stages.
-fn ledger(stages: &[StageRecord]) -> String {
-    let mut text = String::new();
-    for stage in stages {
-        for a in &stage.artefacts {
-            let _ = writeln!(text, "{} {} {} {}", stage.name, a.digest.hex(), a.size, a.path);
-        }
+/// `manifests/TAR.manifest` for every tree that a stage handed over as a tar.
+fn write_manifests(result: &Path, stages: &[Stage]) -> Result<()> {
+    let dir = result.join(MANIFESTS);
+    for (name, manifest) in stages.iter().flat_map(|stage| &stage.manifests) {
+        let path = dir.join(format!("{}.manifest", name.replace('/', "-")));
+        fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        fs::write(&path, manifest::to_text(manifest))
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    text
+    Ok(())
 }
 
 /// What only this run knows.
@@ -117,7 +138,7 @@ pub(crate) struct RunFacts {
     pub(crate) command: String,
 }
 
-fn build_json(facts: &Facts, iso: &Iso, stages: &[StageRecord], run: &RunFacts) -> serde_json::Value {
+fn build_json(facts: &Facts, iso: &Iso, stages: &[Stage], run: &RunFacts) -> serde_json::Value {
     let stages: Vec<_> = stages
         .iter()
         .map(|s| serde_json::json!({ "name": s.name, "seconds": s.took.as_secs_f64() }))

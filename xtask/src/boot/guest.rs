@@ -1,0 +1,264 @@
+//! One boot: start the machine, watch it until its fate is known, take its picture.
+
+use super::accel::Accel;
+use super::console::{Console, Sign};
+use super::monitor::{Monitor, PictureFormat, Status};
+use super::qemu::Machine;
+use super::screen::Picture;
+use crate::exec::{Background, Exit, signal_process};
+use crate::failure::{Code, OrExit as _};
+use crate::interrupt::{self, StopperGuard};
+use crate::ui::{Ui, seconds};
+use anyhow::{Context as _, Result};
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+const POLL: Duration = Duration::from_millis(100);
+/// Questions to QEMU cost more than a look at a file.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// How long QEMU may take to open its monitor.
+const START_WITHIN: Duration = Duration::from_secs(20);
+/// The screen's login prompt comes with the serial line's, or not much later.
+const SCREEN_WITHIN: Duration = Duration::from_secs(60);
+/// A machine under KVM that has neither spoken nor read a boot loader's worth by then is stuck.
+const KVM_MOVES_WITHIN: Duration = Duration::from_secs(30);
+const BOOT_LOADER: u64 = 2 << 20;
+
+/// Does it boot?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// To a login prompt, on the serial line and on the screen.
+    Login,
+    /// It doesn't; why.
+    No(String),
+}
+
+/// How a boot went.
+#[derive(Debug)]
+pub(crate) struct Boot {
+    pub(crate) verdict: Verdict,
+    /// From power-on to the verdict (the login prompt on the serial line, if it came).
+    pub(crate) took: Duration,
+    /// The last lines on the serial console.
+    pub(crate) last_lines: Vec<String>,
+    /// Why there is no screenshot.
+    pub(crate) no_screenshot: Option<String>,
+}
+
+/// Boots the machine. An error is about QEMU, not about the image: exit 4.
+pub(crate) fn boot(machine: &Machine, deadline: Instant, ui: &Ui) -> Result<Boot> {
+    if let Some((template, vars)) = machine.vars_copy() {
+        // not fs::copy: the template may be read-only, and the guest writes to this one
+        fs::read(template)
+            .and_then(|content| fs::write(&vars, content))
+            .with_context(|| format!("cannot copy {} to {}", template.display(), vars.display()))
+            .or_exit(Code::NotReady)?;
+    }
+    let qemu = machine.cmd().start(&machine.files.qemu_log())?;
+    let pid = qemu.pid();
+    let mut guest = Guest {
+        machine,
+        ui,
+        deadline,
+        begun: Instant::now(),
+        serial: Stream::default(),
+        firmware: Stream::default(),
+        // at once, also while an answer of QEMU is waited for
+        _stopper: interrupt::on_interrupt(move || signal_process("KILL", pid)),
+        qemu,
+    };
+    guest.run().map_err(|error| guest.explain(error))
+}
+
+struct Guest<'a> {
+    machine: &'a Machine,
+    ui: &'a Ui,
+    deadline: Instant,
+    begun: Instant,
+    serial: Stream,
+    /// SeaBIOS's own words.
+    firmware: Stream,
+    _stopper: StopperGuard,
+    qemu: Background,
+}
+
+impl Guest<'_> {
+    fn run(&mut self) -> Result<Boot> {
+        let mut monitor = self.connect()?;
+        let sign = self.watch(&mut monitor)?;
+        let took = self.begun.elapsed();
+        let verdict = match sign {
+            Ending::Prompt(prompt) if self.screen_shows(&prompt, &mut monitor)? => Verdict::Login,
+            Ending::Prompt(prompt) => Verdict::No(format!(
+                "`{prompt}` came on the serial console after {}, but not on the screen",
+                seconds(took)
+            )),
+            Ending::No(why) => Verdict::No(why),
+        };
+        let picture = monitor.screendump(&self.machine.files.screenshot(), PictureFormat::Png);
+        interrupt::check()?;
+        Ok(Boot {
+            verdict,
+            took,
+            last_lines: self.serial.console.last_lines(),
+            no_screenshot: picture.err().map(|error| format!("{error:#}")),
+        })
+    }
+
+    fn connect(&self) -> Result<Monitor> {
+        loop {
+            self.alive()?;
+            match Monitor::connect(&self.machine.files.monitor()) {
+                Err(_) if self.begun.elapsed() < START_WITHIN => sleep(POLL),
+                other => return other,
+            }
+        }
+    }
+
+    /// Until a prompt, an end, or the deadline.
+    fn watch(&mut self, monitor: &mut Monitor) -> Result<Ending> {
+        let mut asked = Instant::now();
+        loop {
+            let alive = self.alive();
+            self.listen()?; // also to the last words of a QEMU that died
+            match (self.serial.console.sign(), self.firmware.console.sign()) {
+                (Some(Sign::Login(prompt)), _) => return Ok(Ending::Prompt(prompt.clone())),
+                (Some(Sign::Dead(line)), _) | (None, Some(Sign::Dead(line))) => {
+                    return Ok(Ending::No(line.clone()));
+                }
+                (None, _) => {}
+            }
+            alive?;
+            if asked.elapsed() >= ASK_EVERY {
+                asked = Instant::now();
+                if let Some(why) = self.standstill(monitor)? {
+                    return Ok(Ending::No(why));
+                }
+            }
+            if Instant::now() >= self.deadline {
+                return Ok(Ending::No(format!(
+                    "no login prompt within {}",
+                    seconds(self.begun.elapsed())
+                )));
+            }
+            sleep(POLL);
+        }
+    }
+
+    fn standstill(&mut self, monitor: &mut Monitor) -> Result<Option<String>> {
+        match monitor.status()? {
+            Status::Running => {}
+            Status::InternalError => {
+                return Err(
+                    Code::Failed.error("QEMU: internal error: the guest's code can't be run")
+                );
+            }
+            Status::Shutdown(reason) => {
+                return Ok(Some(format!("the guest stopped the machine ({reason})")));
+            }
+            Status::Stopped(status) => {
+                return Ok(Some(format!("QEMU stopped the machine ({status})")));
+            }
+        }
+        let late = self.begun.elapsed() >= KVM_MOVES_WITHIN;
+        if self.machine.accel == Accel::Kvm
+            && late
+            && !self.serial.spoke
+            && monitor.bytes_read()? < BOOT_LOADER
+        {
+            let what =
+                format!("no sign of life under KVM within {}", seconds(self.begun.elapsed()));
+            return Err(Code::Failed.error(what));
+        }
+        Ok(None)
+    }
+
+    /// Waits until the screen shows the prompt too: its getty may come a little later.
+    fn screen_shows(&mut self, prompt: &str, monitor: &mut Monitor) -> Result<bool> {
+        let until = Instant::now() + SCREEN_WITHIN;
+        let pixels = self.machine.files.pixels();
+        loop {
+            self.alive()?;
+            self.listen()?;
+            monitor.screendump(&pixels, PictureFormat::Ppm)?;
+            let ppm =
+                fs::read(&pixels).with_context(|| format!("cannot read {}", pixels.display()))?;
+            if Picture::parse(&ppm).is_some_and(|picture| picture.shows(prompt)) {
+                return Ok(true);
+            }
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+            sleep(ASK_EVERY);
+        }
+    }
+
+    fn listen(&mut self) -> Result<()> {
+        let files = &self.machine.files;
+        self.firmware.read(&files.firmware_log())?;
+        let lines = self.serial.read(&files.serial())?;
+        for line in &lines {
+            self.ui.line(line);
+        }
+        if lines.is_empty() && self.serial.drawn.is_none_or(|at| at.elapsed() >= ASK_EVERY) {
+            self.serial.drawn = Some(Instant::now());
+            self.ui.line(""); // the clock goes on
+        }
+        Ok(())
+    }
+
+    fn alive(&self) -> Result<()> {
+        interrupt::check()?;
+        match self.qemu.ended()? {
+            None => Ok(()),
+            Some(exit) => Err(self.died(exit)),
+        }
+    }
+
+    fn died(&self, exit: Exit) -> anyhow::Error {
+        let log = fs::read_to_string(self.machine.files.qemu_log()).unwrap_or_default();
+        let words: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+        let words = words[words.len().saturating_sub(5)..].join("\n  ");
+        let words = if words.is_empty() { "it said nothing".to_owned() } else { words };
+        Code::Failed.error(format!("QEMU died ({exit}): {words}"))
+    }
+
+    /// A monitor that fell silent because QEMU died, or was killed, says less than that.
+    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        sleep(POLL); // a process ends after its sockets
+        self.alive().err().unwrap_or(error)
+    }
+}
+
+enum Ending {
+    /// The login prompt on the serial line.
+    Prompt(String),
+    No(String),
+}
+
+/// A file that QEMU writes and we follow.
+#[derive(Default)]
+struct Stream {
+    file: Option<File>,
+    console: Console,
+    spoke: bool,
+    drawn: Option<Instant>,
+}
+
+impl Stream {
+    /// Lines that were completed since the last time.
+    fn read(&mut self, path: &Path) -> Result<Vec<String>> {
+        if self.file.is_none() {
+            // not there yet, or not wanted with this firmware
+            self.file = File::open(path).ok();
+        }
+        let Some(file) = &mut self.file else { return Ok(Vec::new()) };
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
+        self.spoke |= !bytes.is_empty();
+        Ok(self.console.feed(&bytes))
+    }
+}

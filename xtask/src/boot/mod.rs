@@ -1,0 +1,220 @@
+//! `cargo xtask boot`: does an image boot to a login prompt, and what is on the screen then?
+
+mod accel;
+mod console;
+mod facts;
+mod firmware;
+mod guest;
+mod iso;
+mod monitor;
+mod output;
+mod qemu;
+mod runtime;
+mod screen;
+
+use crate::cli::BootArgs;
+use crate::failure::{Code, listing, refuse};
+use crate::ui::{Ui, seconds};
+use crate::{interrupt, setup};
+use accel::Accel;
+use anyhow::Result;
+use facts::Facts;
+use firmware::Firmware;
+use guest::{Boot, Verdict};
+use output::Output;
+use qemu::{Files, Machine};
+use runtime::RuntimeDir;
+use std::time::{Duration, Instant};
+
+/// `cargo xtask boot`
+pub(crate) fn command(args: &BootArgs) -> Result<()> {
+    let ui = Ui::new(args.verbose);
+    let mut facts = Facts::gather(args)?;
+    if args.dry_run {
+        println!("{}", describe(&facts));
+        let problems = facts.problems(args.setup);
+        if !problems.is_empty() {
+            ui.print(&listing(&problems));
+        }
+        return Ok(());
+    }
+    refuse(&facts.problems(args.setup))?;
+    if !facts.missing.is_empty() {
+        setup::install(&facts.missing, &ui)?;
+        facts = Facts::gather(args)?;
+        refuse(&facts.problems(false))?;
+    }
+    if let Some(why) = &facts.accel.why_not_kvm {
+        ui.notice(&format!("software emulation, KVM doesn't work here: {why}"));
+    }
+
+    let results = execute(&facts, args, &ui)?;
+    if args.json {
+        println!("{:#}", json(&facts, &results));
+    }
+    let failures: Vec<String> = results.iter().filter_map(Booted::failure).collect();
+    if failures.is_empty() {
+        return Ok(());
+    }
+    Err(Code::No.error(format!("{} does not boot:\n{}", facts.iso.display(), failures.join("\n"))))
+}
+
+/// One firmware's boot and where its evidence is.
+struct Booted {
+    firmware: &'static str,
+    accel: Accel,
+    boot: Boot,
+    screenshot: std::path::PathBuf,
+    serial_log: std::path::PathBuf,
+}
+
+/// Boots under one firmware after the other: an emulated machine keeps two cores busy by itself.
+fn execute(facts: &Facts, args: &BootArgs, ui: &Ui) -> Result<Vec<Booted>> {
+    runtime::sweep(&runtime::base(), facts.host.uid);
+    let _runtime = RuntimeDir::create(&facts.runtime)?;
+    let names: Vec<&str> = facts.firmwares.iter().map(Firmware::name).collect();
+    let output = Output::prepare(&facts.output, &names, &facts.host)?;
+    let mut accel = facts.accel.accel;
+    let mut results = Vec::new();
+    for firmware in &facts.firmwares {
+        let mut machine = machine(facts, firmware, accel);
+        let name = firmware.name();
+        ui.begin(&format!("boot {name}"));
+        let boot = boot(&mut machine, Duration::from_secs(args.timeout), ui);
+        accel = machine.accel; // what failed once is not tried again
+        ui.end(match &boot {
+            Ok(Boot { verdict: Verdict::Login, .. }) => None,
+            _ => Some("failed"),
+        });
+        interrupt::check()?;
+        output.keep(&machine.files, name)?;
+        let booted = Booted {
+            firmware: name,
+            accel,
+            boot: boot.map_err(|error| {
+                error.context(format!("{name}, log in {}", facts.output.display()))
+            })?,
+            screenshot: output.screenshot(name),
+            serial_log: output.serial_log(name),
+        };
+        if !args.json {
+            println!("{}", booted.line());
+        }
+        results.push(booted);
+    }
+    Ok(results)
+}
+
+/// Boots; a machine that KVM can't carry gets a second try without it.
+fn boot(machine: &mut Machine, timeout: Duration, ui: &Ui) -> Result<Boot> {
+    let deadline = Instant::now() + timeout;
+    match guest::boot(machine, deadline, ui) {
+        Err(error)
+            if machine.accel == Accel::Kvm
+                && Code::of(&error) == Code::Failed
+                && Instant::now() < deadline =>
+        {
+            ui.notice(&format!("once more, with software emulation: {error:#}"));
+            machine.accel = Accel::Tcg;
+            guest::boot(machine, deadline, ui)
+        }
+        other => other,
+    }
+}
+
+fn machine(facts: &Facts, firmware: &Firmware, accel: Accel) -> Machine {
+    Machine {
+        iso: facts.iso.clone(),
+        firmware: firmware.clone(),
+        accel,
+        cpus: facts.cpus(),
+        memory: facts.memory(),
+        files: Files::new(&facts.runtime, firmware),
+    }
+}
+
+/// The plan, as lines that can be pasted.
+fn describe(facts: &Facts) -> String {
+    let mut lines =
+        vec![format!("# boot {}\n# result in {}", facts.iso.display(), facts.output.display())];
+    if !facts.missing.is_empty() {
+        lines.push(format!(
+            "# with --setup: install what is missing\n{}",
+            setup::line(&facts.missing)
+        ));
+    }
+    lines.push(format!("mkdir -m 700 {}", facts.runtime.display()));
+    for firmware in &facts.firmwares {
+        let machine = machine(facts, firmware, facts.accel.accel);
+        lines.push(format!("# {}, {}", firmware.name(), facts.accel.accel.name()));
+        if let Some((template, vars)) = machine.vars_copy() {
+            lines.push(format!("cp {} {}", template.display(), vars.display()));
+        }
+        lines.push(machine.cmd().to_string());
+    }
+    lines.join("\n")
+}
+
+impl Booted {
+    /// For stdout.
+    fn line(&self) -> String {
+        let outcome = match &self.boot.verdict {
+            Verdict::Login => format!("login prompt after {}", seconds(self.boot.took)),
+            Verdict::No(why) => format!("no: {why}"),
+        };
+        let accel = self.accel.name();
+        format!("{}  {outcome} ({accel})  {}", self.firmware, self.screenshot.display())
+    }
+
+    /// What a person needs to go on.
+    fn failure(&self) -> Option<String> {
+        let Verdict::No(why) = &self.boot.verdict else { return None };
+        let mut text = format!(
+            "  {}: {why} (after {}, {})",
+            self.firmware,
+            seconds(self.boot.took),
+            self.accel.name()
+        );
+        if self.boot.last_lines.is_empty() {
+            text += "\n    nothing came over the serial console; an image may open none (Kicksecure's \
+                     doesn't): look at the screenshot";
+        } else {
+            text += "\n    last lines on the serial console:";
+            for line in &self.boot.last_lines {
+                text += &format!("\n      {line}");
+            }
+        }
+        text += &match &self.boot.no_screenshot {
+            None => format!("\n    screenshot: {}", self.screenshot.display()),
+            Some(why) => format!("\n    no screenshot: {why}"),
+        };
+        Some(text + &format!("\n    serial log: {}", self.serial_log.display()))
+    }
+}
+
+fn json(facts: &Facts, results: &[Booted]) -> serde_json::Value {
+    let firmwares: Vec<_> = results
+        .iter()
+        .map(|booted| {
+            let why = match &booted.boot.verdict {
+                Verdict::Login => None,
+                Verdict::No(why) => Some(why),
+            };
+            serde_json::json!({
+                "firmware": booted.firmware,
+                "boots": why.is_none(),
+                "why": why,
+                "seconds": booted.boot.took.as_secs_f64(),
+                "accelerator": booted.accel.name(),
+                "screenshot": booted.boot.no_screenshot.is_none().then(|| booted.screenshot.display().to_string()),
+                "serial_log": booted.serial_log.display().to_string(),
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "iso": facts.iso.display().to_string(),
+        "boots": results.iter().all(|booted| booted.boot.verdict == Verdict::Login),
+        "output": facts.output.display().to_string(),
+        "firmwares": firmwares,
+    })
+}

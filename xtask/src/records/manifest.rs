@@ -1,0 +1,238 @@
+//! The manifest of a tree: content and metadata of every entry, from the tar that a stage left.
+//!
+//! Read while the tar is hashed, in one pass; so two trees can be compared long after they are gone.
+
+use crate::hash;
+use crate::interrupt;
+use crate::pins::Digest;
+use anyhow::{Context as _, Result, bail};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+/// PAX records that carry extended attributes (tar(5), `SCHILY.xattr.` and libarchive's).
+const XATTR_PREFIXES: [&str; 2] = ["SCHILY.xattr.", "LIBARCHIVE.xattr."];
+
+/// What a manifest says of an entry, apart from its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// `file`, `dir`, `symlink`, `hardlink`, `char`, `block`, `fifo`.
+    pub(crate) kind: String,
+    /// Permission bits, octal.
+    pub(crate) mode: String,
+    /// `uid:gid`.
+    pub(crate) owner: String,
+    /// Seconds since 1970-01-01 UTC.
+    pub(crate) mtime: String,
+    /// Bytes; for a device `major,minor`.
+    pub(crate) size: String,
+    /// SHA-256 of a file's content, or `-`.
+    pub(crate) content: String,
+    /// Where a link points, or `-`.
+    pub(crate) target: String,
+    /// `name=SHA-256 of the value`, sorted, joined by `;`, or `-`.
+    pub(crate) xattrs: String,
+}
+
+/// Entries by path.
+pub(crate) type Manifest = BTreeMap<String, Entry>;
+
+/// Hash and size of a tar, with the manifest of the tree in it.
+pub(crate) fn of_tar(path: &Path) -> Result<(Digest, u64, Manifest)> {
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut whole = Hashed { inner: BufReader::with_capacity(1 << 20, file), hasher: Sha256::new(), size: 0 };
+    let manifest = entries(&mut whole).with_context(|| format!("{} is no whole tar", path.display()))?;
+    // what follows the end mark belongs to the file as well
+    io::copy(&mut whole, &mut io::sink()).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok((Digest::from_bytes(&whole.hasher.finalize()), whole.size, manifest))
+}
+
+/// Hashes what is read through it.
+struct Hashed<R> {
+    inner: R,
+    hasher: Sha256,
+    size: u64,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..n]);
+        self.size += n as u64;
+        Ok(n)
+    }
+}
+
+fn entries(tar: impl Read) -> Result<Manifest> {
+    let mut manifest = Manifest::new();
+    let mut archive = tar::Archive::new(tar);
+    for entry in archive.entries()? {
+        interrupt::check()?;
+        let mut entry = entry?;
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let xattrs = xattrs(&mut entry)?;
+        let header = entry.header();
+        let kind = match header.entry_type() {
+            tar::EntryType::Regular | tar::EntryType::Continuous => "file",
+            tar::EntryType::Directory => "dir",
+            tar::EntryType::Symlink => "symlink",
+            tar::EntryType::Link => "hardlink",
+            tar::EntryType::Char => "char",
+            tar::EntryType::Block => "block",
+            tar::EntryType::Fifo => "fifo",
+            other => bail!("unexpected type {other:?} of {path}"),
+        };
+        let size = if matches!(kind, "char" | "block") {
+            // only there: elsewhere these fields may hold no number
+            let (major, minor) = (header.device_major()?, header.device_minor()?);
+            format!("{},{}", major.unwrap_or_default(), minor.unwrap_or_default())
+        } else {
+            entry.size().to_string()
+        };
+        let mut found = Entry {
+            kind: kind.to_owned(),
+            mode: format!("{:04o}", header.mode()?),
+            owner: format!("{}:{}", header.uid()?, header.gid()?),
+            mtime: header.mtime()?.to_string(),
+            size,
+            content: "-".to_owned(),
+            target: entry
+                .link_name_bytes()
+                .map_or("-".to_owned(), |t| String::from_utf8_lossy(&t).into_owned()),
+            xattrs,
+        };
+        if kind == "file" {
+            found.content = hash::reader(&mut entry)?.0.hex().to_owned();
+        }
+        manifest.insert(path, found);
+    }
+    Ok(manifest)
+}
+
+fn xattrs<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<String> {
+    let mut found = Vec::new();
+    for record in entry.pax_extensions()?.into_iter().flatten() {
+        let record = record?;
+        let key = String::from_utf8_lossy(record.key_bytes()).into_owned();
+        if let Some(name) = XATTR_PREFIXES.iter().find_map(|prefix| key.strip_prefix(prefix)) {
+            found.push(format!("{name}={}", hash::bytes(record.value_bytes()).hex()));
+        }
+    }
+    found.sort();
+    Ok(if found.is_empty() { "-".to_owned() } else { found.join(";") })
+}
+
+/// One line an entry, fields separated by tabs, path last but for the link target.
+pub(super) fn to_text(manifest: &Manifest) -> String {
+    let mut text = String::new();
+    for (path, e) in manifest {
+        let fields = [&e.kind, &e.mode, &e.owner, &e.mtime, &e.size, &e.content, &e.xattrs];
+        for field in fields {
+            text.push_str(field);
+            text.push('\t');
+        }
+        // writing to a String cannot fail
+        let _ = writeln!(text, "{}\t{}", escaped(path), escaped(&e.target));
+    }
+    text
+}
+
+pub(crate) fn read(path: &Path) -> Result<Manifest> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let parse = |(n, line): (usize, &str)| {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [kind, mode, owner, mtime, size, content, xattrs, name, target] = fields[..] else {
+            bail!("{}:{}: expected 9 fields, found {}", path.display(), n + 1, fields.len());
+        };
+        let entry = Entry {
+            kind: kind.to_owned(),
+            mode: mode.to_owned(),
+            owner: owner.to_owned(),
+            mtime: mtime.to_owned(),
+            size: size.to_owned(),
+            content: content.to_owned(),
+            xattrs: xattrs.to_owned(),
+            target: unescaped(target),
+        };
+        Ok((unescaped(name), entry))
+    };
+    text.lines().enumerate().map(parse).collect()
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', r"\\").replace('\t', r"\t").replace('\n', r"\n")
+}
+
+fn unescaped(text: &str) -> String {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, c == '\\') {
+            (_, true) => match chars.next() {
+                Some('t') => out.push('\t'),
+                Some('n') => out.push('\n'),
+                Some(other) => out.push(other),
+                None => {}
+            },
+            (c, false) => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tar_of(change: impl Fn(&mut tar::Header)) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        builder.append_pax_extensions([("SCHILY.xattr.security.capability", b"\x01\x02".as_slice())]).unwrap();
+        let mut header = tar::Header::new_ustar();
+        header.set_mode(0o755);
+        header.set_uid(0);
+        header.set_gid(4);
+        header.set_mtime(12);
+        header.set_size(3);
+        header.set_entry_type(tar::EntryType::Regular);
+        change(&mut header);
+        builder.append_data(&mut header, "bin/a\tb", b"abc".as_slice()).unwrap();
+        let mut link = tar::Header::new_ustar();
+        link.set_entry_type(tar::EntryType::Link);
+        link.set_size(0);
+        link.set_mode(0o755);
+        link.set_uid(0);
+        link.set_gid(0);
+        link.set_mtime(12);
+        builder.append_link(&mut link, "bin/c", "bin/a\tb").unwrap();
+        builder.into_inner().unwrap()
+    }
+
+    #[test]
+    fn content_and_metadata_are_in_the_manifest() {
+        let manifest = entries(tar_of(|_| ()).as_slice()).unwrap();
+        let entry = &manifest["bin/a\tb"];
+        assert_eq!((entry.mode.as_str(), entry.owner.as_str(), entry.mtime.as_str()), ("0755", "0:4", "12"));
+        assert_eq!(entry.content, hash::text("abc").hex());
+        assert!(entry.xattrs.starts_with("security.capability="));
+        assert_eq!(manifest["bin/c"].kind, "hardlink");
+        assert_eq!(manifest["bin/c"].target, "bin/a\tb");
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let manifest = entries(tar_of(|h| h.set_mode(0o4755)).as_slice()).unwrap();
+        let path = std::env::temp_dir().join(format!("xtask-manifest-{}", std::process::id()));
+        std::fs::write(&path, to_text(&manifest)).unwrap();
+        assert_eq!(read(&path).unwrap(), manifest);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_cut_tar_is_an_error() {
+        let whole = tar_of(|_| ());
+        assert!(entries(&whole[..1100]).is_err());
+    }
+}
