@@ -19,6 +19,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Build an ISO once; prints its SHA-256 and path
     Iso(IsoArgs),
+    /// Build twice and compare: identical, or where and why not
+    Verify(VerifyArgs),
     /// Boot an ISO in QEMU to a login prompt; keeps a screenshot and the serial log
     Boot(BootArgs),
     /// The builder image
@@ -72,6 +74,30 @@ pub(crate) struct IsoArgs {
     /// Folder for the result [default: linux/build/output/SHORT-SHA, canary-SHORT-SHA for the canary]
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Folder under linux/build/recipes
+    #[arg(default_value = crate::recipe::DEFAULT)]
+    pub(crate) recipe: String,
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+    /// Builder image: registry/name@sha256:…, or `local` for the one built from today's docker/ folder
+    #[arg(long, value_name = "REF")]
+    pub(crate) image: Option<String>,
+    /// Folder for both builds and the report [default: linux/build/output/verify-SHORT-SHA, …]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Builds at the same time
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(crate) jobs: u8,
+    /// Go on with build A of an interrupted verify, if its record still matches
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Build once, and compare with a published SHA256SUMS or ISO
+    #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["resume", "jobs"])]
+    pub(crate) against: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

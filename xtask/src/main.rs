@@ -17,6 +17,7 @@ mod recipe;
 mod records;
 mod setup;
 mod ui;
+mod verify;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
@@ -41,6 +42,7 @@ fn run(cli: &Cli) -> Result<()> {
     let repo = Repo::find()?;
     match &cli.command {
         Command::Iso(args) => iso::command(&repo, args),
+        Command::Verify(args) => verify::command(&repo, args),
         Command::Boot(args) => boot::command(args),
         Command::Image(ImageCommand::Build(args)) => image::build::command(&repo, args),
         Command::Clean(args) => clean::command(&repo, args),

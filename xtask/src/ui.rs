@@ -14,6 +14,8 @@ pub(crate) fn answer(text: std::fmt::Arguments<'_>) {
 pub(crate) struct Ui {
     style: Style,
     verbose: bool,
+    /// Stands before every line, where two builds run at once.
+    prefix: String,
     stage: Mutex<Option<Running>>,
 }
 
@@ -41,7 +43,12 @@ impl Ui {
         } else {
             Style::Plain
         };
-        Ui { style, verbose, stage: Mutex::new(None) }
+        Ui { style, verbose, prefix: String::new(), stage: Mutex::new(None) }
+    }
+
+    /// For one of several builds that go on at once: plain lines, each with its build's name.
+    pub(crate) fn of_build(&self, name: &str) -> Ui {
+        Ui { style: Style::Plain, verbose: self.verbose, prefix: format!("{name}| "), stage: Mutex::new(None) }
     }
 
     /// One line that the reader should know.
@@ -107,7 +114,9 @@ impl Ui {
         if self.style == Style::Terminal && self.running().is_some() {
             eprint!("\r\x1b[2K");
         }
-        eprintln!("{text}");
+        for line in text.lines() {
+            eprintln!("{}{line}", self.prefix);
+        }
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {

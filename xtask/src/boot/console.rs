@@ -133,8 +133,14 @@ impl Console {
 
     fn end_line(&mut self, lines: &mut Vec<String>) {
         self.look(last_word);
-        let line = self.text();
+        let mut line = self.text();
         self.line.clear();
+        // the kernel breaks into other people's lines: its message ends, their line goes on
+        if let Some(at) = kernel_message(&line).filter(|at| *at > 0) {
+            let message = line.split_off(at);
+            self.line.extend(line.as_bytes());
+            line = message;
+        }
         if line.is_empty() {
             return;
         }
@@ -165,6 +171,16 @@ fn prompt(line: &str) -> Option<Sign> {
     let host = line.strip_suffix(" login:")?;
     let is_name = !host.is_empty() && !host.contains(' ') && !host.ends_with(':') && host != "Last";
     is_name.then(|| Sign::Login(line.to_owned()))
+}
+
+/// Where in a line a message of the kernel begins: `[   97.674811] `.
+fn kernel_message(line: &str) -> Option<usize> {
+    line.match_indices('[').map(|(at, _)| at).find(|at| {
+        let time = line[at + 1..].split_once("] ").map(|(time, _)| time.trim_start());
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let parts = time.and_then(|time| time.split_once('.'));
+        parts.is_some_and(|(s, us)| digits(s) && digits(us) && us.len() == 6)
+    })
 }
 
 /// What a whole line says of the boot.
@@ -199,6 +215,20 @@ mod tests {
         assert_eq!(
             after(b"(none) login: root (automatic login)\n").sign().cloned(),
             login("(none) login:")
+        );
+    }
+
+    #[test]
+    fn the_kernel_may_break_into_the_prompt() {
+        let mut console = Console::default();
+        let lines = console.feed(
+            b"\nsilvermetal-can[   97.674811] i801_smbus: x\r\nary log[   98.000001] y\nin: ",
+        );
+        assert_eq!(lines, ["[   97.674811] i801_smbus: x", "[   98.000001] y"]);
+        assert_eq!(console.sign().cloned(), login("silvermetal-canary login:"));
+        assert_eq!(
+            after(b"[  OK  ] a\n[    0.000000] b\n").last_lines(),
+            ["[  OK  ] a", "[    0.000000] b"]
         );
     }
 

@@ -23,6 +23,10 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 const START_WITHIN: Duration = Duration::from_secs(20);
 /// The screen's login prompt comes with the serial line's, or not much later.
 const SCREEN_WITHIN: Duration = Duration::from_secs(60);
+/// What comes after the first word of a failure belongs to it: a panic's trace, the screen.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// A prompt that the kernel's messages tore up or scrolled away is asked for again.
+const ENTER_EVERY: Duration = Duration::from_secs(10);
 /// A machine under KVM that has neither spoken nor read a boot loader's worth by then is stuck.
 const KVM_MOVES_WITHIN: Duration = Duration::from_secs(30);
 const BOOT_LOADER: u64 = 2 << 20;
@@ -96,7 +100,10 @@ impl Guest<'_> {
                 "`{prompt}` came on the serial console after {}, but not on the screen",
                 seconds(took)
             )),
-            Ending::No(why) => Verdict::No(why),
+            Ending::No(why) => {
+                self.linger()?;
+                Verdict::No(why)
+            }
         };
         let picture = monitor.screendump(&self.machine.files.screenshot(), PictureFormat::Png);
         interrupt::check()?;
@@ -139,13 +146,19 @@ impl Guest<'_> {
                 }
             }
             if Instant::now() >= self.deadline {
-                return Ok(Ending::No(format!(
-                    "no login prompt within {}",
-                    seconds(self.begun.elapsed())
-                )));
+                return Ok(Ending::No(self.late()));
             }
             sleep(POLL);
         }
+    }
+
+    fn late(&self) -> String {
+        let late = format!("no login prompt within {}", seconds(self.begun.elapsed()));
+        if self.serial.spoke {
+            return late;
+        }
+        // Kicksecure's, for one: whether it booted can then be seen, but not read
+        late + ", but the image uses no serial console: look at the screenshot"
     }
 
     fn standstill(&mut self, monitor: &mut Monitor) -> Result<Option<String>> {
@@ -179,6 +192,7 @@ impl Guest<'_> {
     /// Waits until the screen shows the prompt too: its getty may come a little later.
     fn screen_shows(&mut self, prompt: &str, monitor: &mut Monitor) -> Result<bool> {
         let until = Instant::now() + SCREEN_WITHIN;
+        let mut asked = Instant::now();
         let pixels = self.machine.files.pixels();
         loop {
             self.alive()?;
@@ -192,8 +206,22 @@ impl Guest<'_> {
             if Instant::now() >= until {
                 return Ok(false);
             }
+            if asked.elapsed() >= ENTER_EVERY {
+                asked = Instant::now();
+                monitor.press_enter()?;
+            }
             sleep(ASK_EVERY);
         }
+    }
+
+    fn linger(&mut self) -> Result<()> {
+        let until = Instant::now() + LAST_WORDS;
+        while Instant::now() < until {
+            sleep(POLL);
+            self.alive()?;
+            self.listen()?;
+        }
+        Ok(())
     }
 
     fn listen(&mut self) -> Result<()> {

@@ -175,14 +175,11 @@ impl Booted {
             seconds(self.boot.took),
             self.accel.name()
         );
-        if self.boot.last_lines.is_empty() {
-            text += "\n    nothing came over the serial console; an image may open none (Kicksecure's \
-                     doesn't): look at the screenshot";
-        } else {
+        if !self.boot.last_lines.is_empty() {
             text += "\n    last lines on the serial console:";
-            for line in &self.boot.last_lines {
-                text += &format!("\n      {line}");
-            }
+        }
+        for line in &self.boot.last_lines {
+            text += &format!("\n      {line}");
         }
         text += &match &self.boot.no_screenshot {
             None => format!("\n    screenshot: {}", self.screenshot.display()),

@@ -80,6 +80,12 @@ impl Monitor {
         self.execute("screendump", &json!({ "filename": file, "format": format })).map(drop)
     }
 
+    /// Presses the Enter key.
+    pub(crate) fn press_enter(&mut self) -> Result<()> {
+        let key = json!({ "type": "qcode", "data": "ret" });
+        self.execute("send-key", &json!({ "keys": [key] })).map(drop)
+    }
+
     fn execute(&mut self, command: &str, arguments: &Value) -> Result<Value> {
         // one write: QEMU reads from the socket as it comes
         let request = format!("{}\n", json!({ "execute": command, "arguments": arguments }));

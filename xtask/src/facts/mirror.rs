@@ -6,7 +6,7 @@ use crate::facts::repo::Repo;
 use crate::failure::{Code, Problem};
 use crate::pins::{SnapshotStamp, env_file};
 use crate::ui::Ui;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
 
 /// The release that the ISOs are made of.
@@ -158,29 +158,31 @@ fn security_beside(debian: &str) -> Option<String> {
 
 /// Why `url` does not serve `suite`; `None` when it does.
 fn unreachable(url: &str, suite: &str) -> Option<String> {
-    let file = format!("{url}/dists/{suite}/InRelease");
-    // apt-helper wants a file of its own: given /dev/null it tries to replace it
     let scratch = std::env::temp_dir().join(format!("silvermetal-inrelease-{}", std::process::id()));
-    let fetch = if let Some(helper) = apt_helper() {
-        // apt's own fetcher: it knows this host's proxies and certificates
-        Cmd::new(helper)
+    let fetched = download_within(30, &format!("{url}/dists/{suite}/InRelease"), &scratch);
+    drop(std::fs::remove_file(&scratch)); // there only where something was fetched
+    fetched.err().map(|error| format!("{error:#}"))
+}
+
+/// Fetches a file, by apt's own fetcher: it knows this host's proxies and certificates.
+pub(crate) fn download(url: &str, to: &Path) -> Result<()> {
+    download_within(3600, url, to).with_context(|| format!("cannot fetch {url}"))
+}
+
+fn download_within(seconds: u32, url: &str, to: &Path) -> Result<()> {
+    let fetch = match apt_helper() {
+        Some(helper) => Cmd::new(helper)
             .args(["-o", "Acquire::http::Timeout=10", "-o", "Acquire::https::Timeout=10"])
-            .args(["-o", "Acquire::Retries=1", "-qq", "download-file", &file])
-            .arg(&scratch)
-    } else {
-        Cmd::new("curl").args(["-fsSL", "--max-time", "20", "-o"]).arg(&scratch).args(["--", &file])
+            .args(["-o", "Acquire::Retries=1", "-qq", "download-file", url])
+            .arg(to),
+        None => Cmd::new("curl").args(["-fsSL", "--connect-timeout", "10", "-o"]).arg(to).args(["--", url]),
     };
-    let probe = fetch.within_seconds(30).probe();
-    // it exists only where something was fetched
-    drop(std::fs::remove_file(&scratch));
-    match probe {
-        Ok(probe) if probe.exit.ok() => None,
-        Ok(probe) => {
-            let why = probe.stderr.lines().find_map(|l| l.strip_prefix("E: ").or(l.strip_prefix("curl: ")));
-            Some(why.map_or_else(|| format!("no answer ({})", probe.exit), |w| w.trim().to_owned()))
-        }
-        Err(error) => Some(format!("{error:#}")),
+    let probe = fetch.within_seconds(seconds).probe()?;
+    if probe.exit.ok() {
+        return Ok(());
     }
+    let why = probe.stderr.lines().find_map(|l| l.strip_prefix("E: ").or(l.strip_prefix("curl: ")));
+    bail!("{}", why.map_or_else(|| format!("no answer ({})", probe.exit), |w| w.trim().to_owned()))
 }
 
 fn apt_helper() -> Option<PathBuf> {

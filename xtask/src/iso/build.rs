@@ -20,16 +20,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// A published ISO.
-pub(super) struct Built {
-    pub(super) path: PathBuf,
-    pub(super) digest: Digest,
+pub(crate) struct Built {
+    pub(crate) path: PathBuf,
+    pub(crate) digest: Digest,
     /// Bytes.
     size: u64,
     seconds: f64,
 }
 
 impl Built {
-    pub(super) fn json(&self, facts: &Facts) -> serde_json::Value {
+    pub(crate) fn json(&self, facts: &Facts) -> serde_json::Value {
         serde_json::json!({
             "recipe": facts.recipe.name,
             "iso": self.path,
@@ -44,6 +44,11 @@ impl Built {
             "seconds": self.seconds,
         })
     }
+}
+
+pub(super) fn prepare(facts: &Facts, network: Network, setup: bool, ui: &Ui) -> Result<()> {
+    let client = facts.engine.client.as_ref();
+    client.map_or(Ok(()), |client| ensure_image(facts, client, network, setup, ui).map(drop))
 }
 
 /// Builds and publishes; `begun` is when the command started, `setup` lets it make the image.

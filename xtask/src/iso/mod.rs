@@ -7,13 +7,14 @@ mod preflight;
 mod run;
 pub(crate) mod work;
 
+pub(crate) use build::Built;
 pub(crate) use facts::{EpochFrom, Facts};
 pub(crate) use plan::{CACHE_VOLUME, checkout_id};
 
 use crate::cli::IsoArgs;
 use crate::engine::container::Network;
 use crate::engine::private::Private;
-use crate::engine::{EngineChoice, EngineKind};
+use crate::engine::{EngineChoice, EngineKind, HOST_NOTICE};
 use crate::facts::mirror;
 use crate::facts::repo::Repo;
 use crate::failure::{listing, refuse};
@@ -21,6 +22,7 @@ use crate::ui::{Ui, answer};
 use crate::{interrupt, setup};
 use anyhow::Result;
 use plan::Folders;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// `cargo xtask iso`
@@ -29,10 +31,15 @@ pub(crate) fn command(repo: &Repo, args: &IsoArgs) -> Result<()> {
     let begun = Instant::now();
     let facts = Facts::gather(repo, args, None)?;
     if args.build.dry_run {
-        return dry_run(&facts, args, &ui);
+        let problems = preflight::problems(&facts, args.build.setup);
+        answer(format_args!("{}", describe(&facts)?));
+        if !problems.is_empty() {
+            ui.print(&listing(&problems));
+        }
+        return Ok(());
     }
-    let ready = make_ready(facts, repo, args, &ui)?;
-    let built = build::build(&ready.facts, ready.network, args.build.setup, begun, &ui)?;
+    let ready = Ready::new(facts, repo, args, &ui)?;
+    let built = ready.build(begun, &ui)?;
     if args.build.json {
         answer(format_args!("{:#}", built.json(&ready.facts)));
     } else {
@@ -41,53 +48,70 @@ pub(crate) fn command(repo: &Repo, args: &IsoArgs) -> Result<()> {
     Ok(())
 }
 
-fn dry_run(facts: &Facts, args: &IsoArgs, ui: &Ui) -> Result<()> {
+/// What a dry run prints.
+pub(crate) fn describe(facts: &Facts) -> Result<String> {
     let folders = Folders::new(facts);
     let run = plan::run(facts, &folders, Network::Bridge)?;
     let image = build::describe_image(facts, Network::Bridge);
-    answer(format_args!("{}", plan::describe(facts, &folders, &run, image.as_deref())));
-    let problems = preflight::problems(facts, args.build.setup);
-    if !problems.is_empty() {
-        ui.print(&listing(&problems));
-    }
-    Ok(())
+    Ok(plan::describe(facts, &folders, &run, image.as_deref()))
 }
 
 /// Facts that hold, on an engine that runs.
-struct Ready {
-    facts: Facts,
+pub(crate) struct Ready {
+    pub(crate) facts: Facts,
     network: Network,
-    /// Stops when dropped.
-    _engine: Option<Private>,
+    setup: bool,
+    /// Stops with the last one that uses it.
+    engine: Option<Arc<Private>>,
 }
 
-/// Refuses with every problem, or mends what `--setup` can and starts the engine.
-fn make_ready(mut facts: Facts, repo: &Repo, args: &IsoArgs, ui: &Ui) -> Result<Ready> {
-    refuse(&preflight::problems(&facts, args.build.setup))?;
-    if !facts.missing.is_empty() {
-        setup::install(&facts.missing, ui)?;
-        // the same engine, even if installing its packages started another one
-        facts = Facts::gather(repo, args, Some(facts.engine.kind))?;
-        refuse(&preflight::problems(&facts, args.build.setup))?;
-    }
-    let mut engine = None;
-    if facts.engine.kind == EngineKind::Private {
-        match Private::start(&facts.places, ui) {
-            Ok(started) => engine = Some(started),
-            Err(error) if may_go_without(&facts, args) => {
-                interrupt::check()?;
-                ui.notice(&format!("{error:#}"));
-                facts = without_engine(repo, args, ui)?;
-            }
-            Err(error) => return Err(error),
+impl Ready {
+    /// Refuses with every problem, or mends what `--setup` can and starts the engine.
+    pub(crate) fn new(mut facts: Facts, repo: &Repo, args: &IsoArgs, ui: &Ui) -> Result<Ready> {
+        let setup = args.build.setup;
+        refuse(&preflight::problems(&facts, setup))?;
+        if !facts.missing.is_empty() {
+            setup::install(&facts.missing, ui)?;
+            // the same engine, even if installing its packages started another one
+            facts = Facts::gather(repo, args, Some(facts.engine.kind))?;
+            refuse(&preflight::problems(&facts, setup))?;
         }
+        let mut engine = None;
+        if facts.engine.kind == EngineKind::Private {
+            match Private::start(&facts.places, ui) {
+                Ok(started) => engine = Some(Arc::new(started)),
+                Err(error) if may_go_without(&facts, args) => {
+                    interrupt::check()?;
+                    ui.notice(&format!("{error:#}"));
+                    facts = without_engine(repo, args, ui)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        for notice in &facts.engine.notices {
+            ui.notice(notice);
+        }
+        mirror::announce(&facts.mirror.mirror, ui);
+        let network = engine.as_ref().map_or(Network::Bridge, |engine| engine.network);
+        Ok(Ready { facts, network, setup, engine })
     }
-    for notice in &facts.engine.notices {
-        ui.notice(notice);
+
+    /// Facts gathered anew for another build on the same engine.
+    pub(crate) fn again(&self, repo: &Repo, args: &IsoArgs) -> Result<Ready> {
+        let facts = Facts::gather(repo, args, Some(self.facts.engine.kind))?;
+        refuse(&preflight::problems(&facts, self.setup))?;
+        Ok(Ready { facts, network: self.network, setup: self.setup, engine: self.engine.clone() })
     }
-    mirror::announce(&facts.mirror.mirror, ui);
-    let network = engine.as_ref().map_or(Network::Bridge, |engine| engine.network);
-    Ok(Ready { facts, network, _engine: engine })
+
+    /// Makes or fetches the builder image, where that is still to be done.
+    pub(crate) fn prepare(&self, ui: &Ui) -> Result<()> {
+        build::prepare(&self.facts, self.network, self.setup, ui)
+    }
+
+    /// One build; `begun` is when its command started.
+    pub(crate) fn build(&self, begun: Instant, ui: &Ui) -> Result<Built> {
+        build::build(&self.facts, self.network, self.setup, begun, ui)
+    }
 }
 
 /// With `auto`, a private engine that will not start is no reason to give up on the canary.
@@ -99,6 +123,6 @@ fn without_engine(repo: &Repo, args: &IsoArgs, ui: &Ui) -> Result<Facts> {
     let mut facts = Facts::gather(repo, args, Some(EngineKind::Host))?;
     refuse(&preflight::problems(&facts, args.build.setup))?;
     setup::install(&facts.missing, ui)?;
-    facts.engine.notices.push(crate::engine::HOST_NOTICE.to_owned());
+    facts.engine.notices.push(HOST_NOTICE.to_owned());
     Ok(facts)
 }

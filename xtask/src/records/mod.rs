@@ -3,6 +3,7 @@
 
 pub(crate) mod ledger;
 pub(crate) mod manifest;
+pub(crate) mod published;
 
 use crate::iso::{EpochFrom, Facts};
 use crate::image::BuilderImage;
@@ -67,6 +68,39 @@ pub(crate) fn write(facts: &Facts, out: &Path, result: &Path, iso: &Iso, stages:
     write("build.json", &format!("{:#}\n", build_json(facts, iso, stages, run)))
 }
 
+/// The fields that are known before a build begins, in the order of BUILD_INFO.
+pub(crate) fn known_before(facts: &Facts) -> Vec<(&'static str, String)> {
+    let Facts { source, recipe, epoch, .. } = facts;
+    let mut fields = vec![
+        ("Format", "silvermetal-build-info/1".to_owned()),
+        ("Recipe", recipe.name.clone()),
+        ("Version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("Commit", source.commit.to_string()),
+        ("Tree", if source.dirty { "dirty" } else { "clean" }.to_owned()),
+        ("Engine", facts.engine.kind.name().to_owned()),
+    ];
+    if facts.engine.client.is_some() {
+        fields.push(("Builder-Image", facts.image.record()));
+    }
+    if let (Some(commit), true) = (&source.submodule, recipe.needs.submodule) {
+        fields.push(("Derivative-Maker", commit.to_string()));
+    }
+    let from = match epoch.from {
+        EpochFrom::Commit => "commit",
+        EpochFrom::EnvFile => "source-date-epoch.env",
+    };
+    fields.extend([
+        ("Snapshot", facts.pin.stamp.to_string()),
+        ("Apt-Pinned", if facts.mirror.mirror.pinned() { "yes" } else { "no" }.to_owned()),
+        ("Source-Date-Epoch", epoch.seconds.to_string()),
+        ("Source-Date-Epoch-From", from.to_owned()),
+        ("Mksquashfs-Options", facts.mksquashfs_options.clone()),
+        ("Locale", "C.UTF-8".to_owned()),
+        ("Timezone", "UTC".to_owned()),
+    ]);
+    fields
+}
+
 /// deb822-style fields (deb822(5)): one paragraph, multi-line values indented by a blank.
 fn build_info(facts: &Facts, inside: &Inside, iso: &Iso) -> String {
     let mut text = String::new();
@@ -74,30 +108,9 @@ fn build_info(facts: &Facts, inside: &Inside, iso: &Iso) -> String {
         // writing to a String cannot fail
         let _ = writeln!(text, "{name}: {value}");
     };
-    let Facts { source, recipe, epoch, .. } = facts;
-    field("Format", "silvermetal-build-info/1");
-    field("Recipe", &recipe.name);
-    field("Version", env!("CARGO_PKG_VERSION"));
-    field("Commit", &source.commit.to_string());
-    field("Tree", if source.dirty { "dirty" } else { "clean" });
-    field("Engine", facts.engine.kind.name());
-    if facts.engine.client.is_some() {
-        field("Builder-Image", &facts.image.record());
+    for (name, value) in known_before(facts) {
+        field(name, &value);
     }
-    if let (Some(commit), true) = (&source.submodule, recipe.needs.submodule) {
-        field("Derivative-Maker", &commit.to_string());
-    }
-    field("Snapshot", &facts.pin.stamp.to_string());
-    field("Apt-Pinned", if facts.mirror.mirror.pinned() { "yes" } else { "no" });
-    field("Source-Date-Epoch", &epoch.seconds.to_string());
-    let from = match epoch.from {
-        EpochFrom::Commit => "commit",
-        EpochFrom::EnvFile => "source-date-epoch.env",
-    };
-    field("Source-Date-Epoch-From", from);
-    field("Mksquashfs-Options", &facts.mksquashfs_options);
-    field("Locale", "C.UTF-8");
-    field("Timezone", "UTC");
     for (name, lines) in [("InRelease", &inside.inrelease), ("Tools", &inside.tools)] {
         if !lines.is_empty() {
             let indented: Vec<String> = lines.lines().map(|line| format!("\n {line}")).collect();
@@ -108,7 +121,7 @@ fn build_info(facts: &Facts, inside: &Inside, iso: &Iso) -> String {
         field("Packages", &inside.packages.lines().count().to_string());
         field("Package-List-Sha256", crate::hash::text(&inside.packages).hex());
     }
-    field("Iso", &recipe.iso);
+    field("Iso", &facts.recipe.iso);
     field("Iso-Size", &iso.size.to_string());
     field("Iso-Sha256", iso.digest.hex());
     // a field without a value on its first line has no blank after the colon

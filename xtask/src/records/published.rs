@@ -1,0 +1,94 @@
+//! Reads the records of a published build back.
+
+use super::MANIFESTS;
+use super::ledger::Ledger;
+use super::manifest::{self, Manifest};
+use crate::failure::{Code, OrExit as _};
+use crate::pins::Digest;
+use anyhow::{Context as _, Result};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A published output folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    pub(crate) dir: PathBuf,
+    pub(crate) info: BuildInfo,
+    pub(crate) ledger: Ledger,
+    /// `name version arch` lines; empty where the recipe records none.
+    pub(crate) packages: Vec<String>,
+}
+
+/// The fields of BUILD_INFO; a multi-line value keeps its lines, without the leading blank.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BuildInfo(pub(crate) BTreeMap<String, String>);
+
+impl Published {
+    pub(crate) fn read(dir: &Path) -> Result<Published> {
+        let text = |name: &str| {
+            let path = dir.join(name);
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let info = BuildInfo::parse(&text("BUILD_INFO").or_exit(Code::Failed)?);
+        info.iso_digest().with_context(|| format!("{}/BUILD_INFO has no Iso-Sha256", dir.display()))?;
+        Ok(Published {
+            dir: dir.to_owned(),
+            info,
+            ledger: Ledger::read(&dir.join("ledger"))?,
+            packages: text("packages.txt").unwrap_or_default().lines().map(str::to_owned).collect(),
+        })
+    }
+
+    pub(crate) fn iso(&self) -> PathBuf {
+        self.dir.join(self.info.get("Iso"))
+    }
+
+    /// The manifest of an artefact that is a tree; `None` for any other.
+    pub(crate) fn manifest(&self, artefact: &str) -> Result<Option<Manifest>> {
+        let path = self.dir.join(MANIFESTS).join(format!("{}.manifest", artefact.replace('/', "-")));
+        if path.exists() { manifest::read(&path).map(Some) } else { Ok(None) }
+    }
+}
+
+impl BuildInfo {
+    pub(crate) fn parse(text: &str) -> BuildInfo {
+        let mut fields = BTreeMap::new();
+        let mut current = String::new();
+        for line in text.lines() {
+            if let Some(more) = line.strip_prefix(' ') {
+                let value: &mut String = fields.entry(current.clone()).or_default();
+                if !value.is_empty() {
+                    value.push('\n');
+                }
+                value.push_str(more);
+            } else if let Some((name, value)) = line.split_once(':') {
+                current = name.to_owned();
+                fields.insert(current.clone(), value.trim().to_owned());
+            }
+        }
+        BuildInfo(fields)
+    }
+
+    /// A field's value; empty where there is none.
+    pub(crate) fn get(&self, field: &str) -> &str {
+        self.0.get(field).map_or("", String::as_str)
+    }
+
+    pub(crate) fn iso_digest(&self) -> Result<Digest> {
+        format!("sha256:{}", self.get("Iso-Sha256")).parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_one_and_of_many_lines() {
+        let info = BuildInfo::parse("Recipe: canary\nInRelease:\n a  x\n b  y\nIso: z.iso\n");
+        assert_eq!(info.get("Recipe"), "canary");
+        assert_eq!(info.get("InRelease"), "a  x\nb  y");
+        assert_eq!(info.get("Iso"), "z.iso");
+        assert_eq!(info.get("Nothing"), "");
+    }
+}

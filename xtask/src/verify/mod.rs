@@ -1,0 +1,201 @@
+//! `cargo xtask verify`: two clean builds of one commit, one verdict.
+
+mod against;
+mod compare;
+mod report;
+mod resume;
+mod verdict;
+
+use crate::cli::{IsoArgs, VerifyArgs};
+use crate::facts::host::Disk;
+use crate::facts::repo::Repo;
+use crate::failure::{Code, OrExit as _};
+use crate::interrupt;
+use crate::iso::{self, Built, Facts, Ready};
+use crate::records::published::Published;
+use crate::ui::{Ui, answer};
+use anyhow::{Context as _, Result, anyhow};
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use verdict::{Difference, Verdict};
+
+const GIB: u64 = 1 << 30;
+
+/// Folders of a verify.
+struct Places {
+    out: PathBuf,
+    a: PathBuf,
+    b: PathBuf,
+}
+
+/// `cargo xtask verify`
+pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
+    let ui = Ui::new(args.build.verbose);
+    let begun = Instant::now();
+    let facts = Facts::gather(repo, &iso_args(args, None), None)?;
+    if let Some(published) = &args.against {
+        return against::command(repo, args, published, facts, &ui);
+    }
+    let out = match &args.output {
+        Some(dir) => std::path::absolute(dir).context("--output").or_exit(Code::Usage)?,
+        None => {
+            let name = facts.output.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            repo.output().join(format!("verify-{name}"))
+        }
+    };
+    let places = Places { a: out.join("build-a"), b: out.join("build-b"), out };
+    let [for_a, for_b] = [&places.a, &places.b].map(|dir| iso_args(args, Some(dir)));
+    let facts = Facts::gather(repo, &for_a, None)?;
+    if args.build.dry_run {
+        let second = Facts::gather(repo, &for_b, None)?;
+        answer(format_args!("# build A\n{}\n# build B\n{}", iso::describe(&facts)?, iso::describe(&second)?));
+        return Ok(());
+    }
+
+    let kept = if args.resume { resume::finished(&places.a, &facts, &ui) } else { None };
+    let first = Ready::new(facts, repo, &for_a, &ui)?;
+    let second = first.again(repo, &for_b)?;
+    // an older verdict must not stand beside newer builds
+    for old in ["verify.json", "verify.txt"] {
+        remove_if_there(&places.out.join(old))?;
+    }
+    if kept.is_none() && jobs(args.jobs, &first.facts, &ui) == 2 {
+        at_once(first, second, begun, &ui)?;
+    } else {
+        if kept.is_none() {
+            ui.print("build A");
+            first.build(begun, &ui).map_err(|error| named(error, "build A failed", &ui))?;
+        }
+        ui.print("build B");
+        let again = "build B failed; build A is kept: pass --resume to go on with it";
+        second.build(Instant::now(), &ui).map_err(|error| named(error, again, &ui))?;
+    }
+    conclude(&places, args, begun)
+}
+
+/// Both verdict and report, from what stands in the two folders.
+fn conclude(places: &Places, args: &VerifyArgs, begun: Instant) -> Result<()> {
+    let (a, b) = (Published::read(&places.a)?, Published::read(&places.b)?);
+    let verdict = judge(&a, &b)?;
+    let next = format!(
+        "cmp {} {}",
+        crate::exec::quoted(&a.iso().to_string_lossy()),
+        crate::exec::quoted(&b.iso().to_string_lossy())
+    );
+    let text = report::text(&verdict, &places.out, &next);
+    let facts = json!({
+        "recipe": a.info.get("Recipe"),
+        "commit": a.info.get("Commit"),
+        "engine": a.info.get("Engine"),
+        "a": a.dir,
+        "b": b.dir,
+        "seconds": begun.elapsed().as_secs_f64(),
+    });
+    let value = report::json(&verdict, facts);
+    for (name, content) in [("verify.txt", text.clone()), ("verify.json", format!("{value:#}\n"))] {
+        let path = places.out.join(name);
+        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if args.build.json {
+        answer(format_args!("{value:#}"));
+    } else {
+        answer(format_args!("{}", text.trim_end()));
+    }
+    match verdict {
+        Verdict::Identical { .. } => share_the_image(&a, &b),
+        Verdict::Differs(_) => Err(Code::No.error(format!("the two builds differ: {}", places.out.join("verify.txt").display()))),
+    }
+}
+
+/// Reads both images once, and holds each against its own record.
+fn judge(a: &Published, b: &Published) -> Result<Verdict> {
+    let [(da, size), (db, _)] = compare::hashes(&a.iso(), &b.iso())?;
+    for (build, digest) in [(a, &da), (b, &db)] {
+        let recorded = build.info.iso_digest()?;
+        if recorded != *digest {
+            return Err(Code::Failed.error(format!(
+                "{} is no longer what was built: its record says {recorded}, it hashes to {digest}; \
+                 build it again (a fresh verify)",
+                build.iso().display()
+            )));
+        }
+    }
+    if da == db {
+        return Ok(Verdict::Identical { digest: da, size });
+    }
+    Ok(Verdict::Differs(Box::new(Difference::between(a, b)?)))
+}
+
+/// Of two identical images, one is enough: B's name becomes a hard link to A's.
+fn share_the_image(a: &Published, b: &Published) -> Result<()> {
+    let temporary = b.dir.join(".shared");
+    fs::hard_link(a.iso(), &temporary)
+        .and_then(|()| fs::rename(&temporary, b.iso()))
+        .with_context(|| format!("cannot link {} to {}", b.iso().display(), a.iso().display()))
+}
+
+/// Both builds at the same time, each with half of the CPUs and its own log.
+fn at_once(mut first: Ready, mut second: Ready, begun: Instant, ui: &Ui) -> Result<()> {
+    for ready in [&mut first, &mut second] {
+        ready.facts.host.cpus = (ready.facts.host.cpus / 2).max(1);
+    }
+    first.prepare(ui)?; // one of them makes or fetches the image, not both
+    let results: [Result<Built>; 2] = std::thread::scope(|scope| {
+        let b = scope.spawn(|| second.build(begun, &ui.of_build("B")));
+        let a = first.build(begun, &ui.of_build("A"));
+        [a, b.join().unwrap_or_else(|_| Err(anyhow!("build B panicked")))]
+    });
+    match results {
+        [Ok(_), Ok(_)] => Ok(()),
+        [Err(error), Ok(_)] => Err(named(error, "build A failed", ui)),
+        [Ok(_), Err(error)] => Err(named(error, "build B failed; build A is kept: pass --resume to go on with it", ui)),
+        [Err(a), Err(b)] => {
+            interrupt::check()?;
+            Err(named(a, &format!("both builds failed; B: {b:#}\nA"), ui))
+        }
+    }
+}
+
+fn named(error: anyhow::Error, what: &str, _ui: &Ui) -> anyhow::Error {
+    error.context(what.to_owned())
+}
+
+/// Two at once only where disk and memory allow it.
+fn jobs(wanted: u8, facts: &Facts, ui: &Ui) -> u8 {
+    let needs = &facts.recipe.needs;
+    let free = Disk::holding(&facts.output).map_or(0, |disk| disk.free);
+    let short = if free < 2 * needs.disk_gib * GIB {
+        Some("disk")
+    } else if facts.host.memory < 2 * needs.ram_gib * GIB {
+        Some("memory")
+    } else {
+        None
+    };
+    match short {
+        Some(what) if wanted == 2 => {
+            ui.notice(&format!("not enough {what} for two builds at once: one after the other"));
+            1
+        }
+        _ => wanted,
+    }
+}
+
+fn iso_args(args: &VerifyArgs, output: Option<&Path>) -> IsoArgs {
+    IsoArgs {
+        recipe: args.recipe.clone(),
+        build: args.build.clone(),
+        image: args.image.clone(),
+        output: output.map(Path::to_owned),
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,230 @@
+//! The verdict of two builds: a value, with its evidence.
+
+use crate::pins::Digest;
+use crate::records::manifest::{Entry, Manifest};
+use crate::records::published::Published;
+use anyhow::Result;
+use std::collections::BTreeSet;
+
+/// What must agree before one can ask whether the *build* is reproducible, with a word for each.
+const INPUTS: [(&str, &str); 9] = [
+    ("Commit", "the commit"),
+    ("Tree", "uncommitted changes"),
+    ("Recipe", "the recipe"),
+    ("Engine", "the engine"),
+    ("Builder-Image", "the builder image"),
+    ("Derivative-Maker", "the submodule derivative-maker"),
+    ("Snapshot", "the snapshot pin"),
+    ("InRelease", "the package mirror's InRelease"),
+    ("Source-Date-Epoch", "SOURCE_DATE_EPOCH"),
+];
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Identical { digest: Digest, size: u64 },
+    Differs(Box<Difference>),
+}
+
+/// Why two ISOs are not one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Difference {
+    /// The first stage whose artefacts differ; `None` where no stage recorded any.
+    pub(crate) stage: Option<String>,
+    /// What differs in that stage: artefacts, or the entries of a tree.
+    pub(crate) files: Vec<FileDifference>,
+    /// Inputs that differ: then it is not the build that is to blame.
+    pub(crate) inputs: Vec<InputDifference>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileDifference {
+    /// `ARTEFACT` or `ARTEFACT:PATH` inside a tree.
+    pub(crate) path: String,
+    /// e.g. `content`, `mode 0644 → 0600`, `only in A`.
+    pub(crate) what: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InputDifference {
+    pub(crate) what: String,
+    pub(crate) a: String,
+    pub(crate) b: String,
+}
+
+impl Difference {
+    /// From the records of both builds.
+    pub(crate) fn between(a: &Published, b: &Published) -> Result<Difference> {
+        let (stage, files) = match first_stage(a, b) {
+            None => (None, Vec::new()),
+            Some(stage) => {
+                let files = files_of(&stage, a, b)?;
+                (Some(stage), files)
+            }
+        };
+        Ok(Difference { stage, files, inputs: inputs(a, b) })
+    }
+}
+
+/// The first stage, in the order of A's ledger (then B's), whose artefacts are not the same.
+fn first_stage(a: &Published, b: &Published) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    let order = a.ledger.0.iter().chain(&b.ledger.0).map(|artefact| &artefact.stage);
+    order.filter(|stage| seen.insert((*stage).clone())).find(|stage| of(a, stage) != of(b, stage)).cloned()
+}
+
+fn of(build: &Published, stage: &str) -> Vec<(String, Digest)> {
+    let artefacts = build.ledger.0.iter().filter(|artefact| artefact.stage == stage);
+    artefacts.map(|artefact| (artefact.path.clone(), artefact.digest.clone())).collect()
+}
+
+fn files_of(stage: &str, a: &Published, b: &Published) -> Result<Vec<FileDifference>> {
+    let (in_a, in_b) = (of(a, stage), of(b, stage));
+    let paths: BTreeSet<&String> = in_a.iter().chain(&in_b).map(|(path, _)| path).collect();
+    let digest = |list: &[(String, Digest)], path: &str| {
+        list.iter().find(|(p, _)| p == path).map(|(_, digest)| digest.clone())
+    };
+    let mut found = Vec::new();
+    for path in paths {
+        let (da, db) = (digest(&in_a, path), digest(&in_b, path));
+        if da == db {
+            continue;
+        }
+        match (da, db, a.manifest(path)?, b.manifest(path)?) {
+            (Some(_), Some(_), Some(ma), Some(mb)) => {
+                let inside = entries(path, &ma, &mb);
+                if inside.is_empty() {
+                    let what = vec!["the tree is the same, its tar is not (order of entries, or headers)".into()];
+                    found.push(FileDifference { path: path.clone(), what });
+                }
+                found.extend(inside);
+            }
+            (Some(_), Some(_), ..) => found.push(FileDifference { path: path.clone(), what: vec!["content".into()] }),
+            (da, ..) => {
+                let side = if da.is_some() { "only in A" } else { "only in B" };
+                found.push(FileDifference { path: path.clone(), what: vec![side.into()] });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The entries of two trees that differ, in the order of their paths.
+fn entries(artefact: &str, a: &Manifest, b: &Manifest) -> Vec<FileDifference> {
+    let paths: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    paths
+        .into_iter()
+        .filter_map(|path| {
+            let what = match (a.get(path), b.get(path)) {
+                (Some(ea), Some(eb)) => fields(ea, eb),
+                (Some(_), None) => vec!["only in A".to_owned()],
+                _ => vec!["only in B".to_owned()],
+            };
+            (!what.is_empty()).then(|| FileDifference { path: format!("{artefact}:{path}"), what })
+        })
+        .collect()
+}
+
+fn fields(a: &Entry, b: &Entry) -> Vec<String> {
+    let mut what = Vec::new();
+    if a.content != b.content {
+        what.push("content".to_owned());
+    }
+    let named = [
+        ("type", &a.kind, &b.kind),
+        ("mode", &a.mode, &b.mode),
+        ("owner", &a.owner, &b.owner),
+        ("mtime", &a.mtime, &b.mtime),
+        ("size", &a.size, &b.size),
+        ("target", &a.target, &b.target),
+    ];
+    what.extend(named.iter().filter(|(_, x, y)| x != y).map(|(name, x, y)| format!("{name} {x} → {y}")));
+    if a.xattrs != b.xattrs {
+        what.push("extended attributes".to_owned());
+    }
+    what
+}
+
+fn inputs(a: &Published, b: &Published) -> Vec<InputDifference> {
+    let mut found: Vec<InputDifference> = INPUTS
+        .iter()
+        .filter(|(field, _)| a.info.get(field) != b.info.get(field))
+        .map(|(field, what)| InputDifference {
+            what: (*what).to_owned(),
+            a: a.info.get(field).to_owned(),
+            b: b.info.get(field).to_owned(),
+        })
+        .collect();
+    if a.packages != b.packages {
+        let only = |x: &Published, y: &Published| {
+            let other: BTreeSet<&String> = y.packages.iter().collect();
+            let lines: Vec<&str> =
+                x.packages.iter().filter(|line| !other.contains(line)).map(String::as_str).collect();
+            lines.join("\n")
+        };
+        found.push(InputDifference { what: "the package list".into(), a: only(a, b), b: only(b, a) });
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::ledger::{Artefact, Ledger};
+    use crate::records::published::BuildInfo;
+
+    fn build(info: &str, artefacts: &[(&str, &str, char)]) -> Published {
+        let artefact = |(stage, path, c): &(&str, &str, char)| Artefact {
+            stage: (*stage).into(),
+            path: (*path).into(),
+            digest: format!("sha256:{}", c.to_string().repeat(64)).parse().unwrap(),
+            size: 1,
+        };
+        Published {
+            dir: "/nowhere".into(),
+            info: BuildInfo::parse(info),
+            ledger: Ledger(artefacts.iter().map(artefact).collect()),
+            packages: Vec::new(),
+        }
+    }
+
+    fn entry(mode: &str, content: &str) -> Entry {
+        Entry {
+            kind: "file".into(),
+            mode: mode.into(),
+            owner: "0:0".into(),
+            mtime: "1".into(),
+            size: "1".into(),
+            content: content.into(),
+            target: "-".into(),
+            xattrs: "-".into(),
+        }
+    }
+
+    #[test]
+    fn the_first_stage_that_differs_is_named() {
+        let a = build("Commit: x", &[("one", "p", 'a'), ("two", "q", 'b'), ("three", "r", 'c')]);
+        let b = build("Commit: x", &[("one", "p", 'a'), ("two", "q", 'd'), ("three", "r", 'e')]);
+        let difference = Difference::between(&a, &b).unwrap();
+        assert_eq!(difference.stage.as_deref(), Some("two"));
+        assert_eq!(difference.files, [FileDifference { path: "q".into(), what: vec!["content".into()] }]);
+        assert!(difference.inputs.is_empty());
+    }
+
+    #[test]
+    fn moved_inputs_are_told_from_a_bad_build() {
+        let a = build("InRelease:\n aa  x", &[]);
+        let b = build("InRelease:\n bb  x", &[]);
+        let difference = Difference::between(&a, &b).unwrap();
+        assert_eq!(difference.inputs.len(), 1);
+        assert!(difference.inputs[0].what.contains("InRelease"));
+    }
+
+    #[test]
+    fn an_entry_differs_in_content_metadata_or_existence() {
+        let a = Manifest::from([("x".into(), entry("0644", "h1")), ("gone".into(), entry("0644", "h"))]);
+        let b = Manifest::from([("x".into(), entry("0600", "h2"))]);
+        let found = entries("rootfs.tar", &a, &b);
+        assert_eq!(found[0], FileDifference { path: "rootfs.tar:gone".into(), what: vec!["only in A".into()] });
+        assert_eq!(found[1].what, ["content", "mode 0644 → 0600"]);
+    }
+}
