@@ -95,8 +95,15 @@ pub(crate) struct VerifyArgs {
     /// Go on with build A of an interrupted verify, if its record still matches
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Conditions of build B that must not matter: all, none, or a list out of
+    /// host-name, path, user, umask, cpus, locale, time-zone, environment, clock, directory-order, kernel
+    #[arg(long, value_name = "all|none|LIST", default_value = "none", value_parser = crate::verify::vary)]
+    pub(crate) vary: crate::verify::Vary,
+    /// On a difference, find the factor of --vary that makes it, by halving
+    #[arg(long, requires = "vary")]
+    pub(crate) bisect: bool,
     /// Build once, and compare with a published SHA256SUMS or ISO
-    #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["resume", "jobs"])]
+    #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["resume", "jobs", "vary", "bisect"])]
     pub(crate) against: Option<String>,
 }
 

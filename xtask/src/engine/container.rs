@@ -2,6 +2,7 @@
 
 use super::client::{Client, LABEL};
 use crate::exec::Cmd;
+use crate::iso::Conditions;
 use std::path::PathBuf;
 
 /// Host name of every build: a constant, so that it cannot leak into a byte.
@@ -34,6 +35,7 @@ pub(crate) struct Container {
     pub(crate) name: String,
     /// Value of our label: the checkout that started it, so that only that one sweeps it.
     pub(crate) checkout: String,
+    pub(crate) conditions: Conditions,
     pub(crate) image: String,
     pub(crate) network: Network,
     pub(crate) env: Vec<(String, String)>,
@@ -67,12 +69,13 @@ fn csv_field(field: &str) -> String {
 impl Container {
     /// The exact `docker run` of a build: the flags that systemd as PID 1 needs, all of them.
     pub(crate) fn run(&self, client: &Client) -> Cmd {
+        let host_name = self.conditions.host_name();
         let mut cmd = client
             .cmd()
             .args(["run", "--rm", "--name", &self.name])
             .arg("--label")
             .arg(format!("{LABEL}={}", self.checkout))
-            .args(["--hostname", HOSTNAME, "--add-host", &format!("{HOSTNAME}:127.0.0.1")])
+            .args(["--hostname", host_name, "--add-host", &format!("{host_name}:127.0.0.1")])
             .args(["--privileged", "--cgroupns=host", "--tmpfs", "/run", "--tmpfs", "/run/lock"])
             .args(["-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw", "-t", "--stop-signal", "SIGRTMIN+3"]);
         if self.network == Network::Host {
@@ -83,6 +86,9 @@ impl Container {
         }
         for mount in &self.mounts {
             cmd = cmd.arg("--mount").arg(mount.argument());
+        }
+        for (key, value) in self.conditions.outside() {
+            cmd = cmd.env(key, value);
         }
         cmd.arg(&self.image).args(&self.command)
     }

@@ -2,17 +2,17 @@
 //!
 //! The entry sees what it would see in the builder: the same paths, host name and environment.
 
-use super::container::HOSTNAME;
 use crate::exec::Cmd;
+use crate::iso::Conditions;
 use std::path::PathBuf;
 
 /// The script that enters the namespaces, from the checkout's root.
 const ENTER: &str = "xtask/src/engine/enter-host.sh";
 
 /// Where the keyring of `--mirror-keyring` stands inside.
-pub(crate) const GUEST_KEYRING: &str = "/home/user/mirror-keyring.gpg";
-/// Where downloaded packages are kept between builds, inside.
-pub(crate) const GUEST_CACHE: &str = "/home/user/apt-cache";
+pub(crate) fn keyring(home: &str) -> String {
+    format!("{home}/mirror-keyring.gpg")
+}
 
 /// One run of an entry without a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub(crate) struct HostRun {
     pub(crate) out: PathBuf,
     pub(crate) cache: PathBuf,
     pub(crate) keyring: Option<PathBuf>,
+    pub(crate) conditions: Conditions,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) command: Vec<String>,
 }
@@ -43,8 +44,8 @@ impl HostRun {
             .args(&self.command)
             .bare_env()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("HOME", "/home/user")
-            .env("HOST_NAME", HOSTNAME);
+            .env("HOME", self.conditions.home())
+            .env("HOST_NAME", self.conditions.host_name());
         for (key, value) in &self.env {
             cmd = cmd.env(key, value);
         }

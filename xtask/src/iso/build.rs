@@ -18,6 +18,7 @@ use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use walkdir::WalkDir;
 
 /// A published ISO.
 pub(crate) struct Built {
@@ -68,6 +69,11 @@ pub(super) fn build(facts: &Facts, network: Network, setup: bool, begun: Instant
     let run = plan::run(facts, &folders, network)?;
     let mut log = Log::create(&folders.log)?;
     let mut work = WorkFolder::create(&folders.work, &clean::notes(&facts.repo), facts.host.caller)?;
+    if facts.conditions.from_a_copy() {
+        let copy = folders.sources(facts);
+        copy_tree(&facts.recipe.dir, &copy.recipe)?;
+        copy_tree(&facts.repo.config(), &copy.conf)?;
+    }
     let _container = match &run {
         Run::Container { client, container } => {
             let path = facts.paths.translate(&folders.work)?;
@@ -110,6 +116,22 @@ pub(super) fn build(facts: &Facts, network: Network, setup: bool, begun: Instant
         size: iso.size,
         seconds: begun.elapsed().as_secs_f64(),
     })
+}
+
+/// Files, folders and their modes; a recipe holds nothing else.
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    for entry in WalkDir::new(from) {
+        let entry = entry.with_context(|| format!("cannot list {}", from.display()))?;
+        let target = to.join(entry.path().strip_prefix(from)?);
+        let copied = if entry.file_type().is_dir() {
+            fs::create_dir_all(&target)
+        } else {
+            fs::copy(entry.path(), &target).map(drop)
+        };
+        copied.with_context(|| format!("cannot copy {} to {}", entry.path().display(), target.display()))?;
+        fs::set_permissions(&target, entry.metadata()?.permissions())?;
+    }
+    Ok(())
 }
 
 /// The argv that would make the image, where it would be made here.

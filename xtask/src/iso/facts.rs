@@ -1,5 +1,6 @@
 //! What is the case before an ISO is built: all of it, whatever is wrong with it.
 
+use super::conditions::Conditions;
 use crate::cli::IsoArgs;
 use crate::engine::container::Network;
 use crate::engine::paths::PathMap;
@@ -36,6 +37,8 @@ pub(crate) struct Facts {
     pub(crate) output_disk: Disk,
     /// Where the engine keeps images and containers, if that is on this machine.
     pub(crate) engine_disk: Option<Disk>,
+    /// The contract's constants, unless `verify --vary` says otherwise.
+    pub(crate) conditions: Conditions,
     /// How the engine names this machine's paths.
     pub(crate) paths: PathMap,
     pub(crate) ca_file: Option<PathBuf>,
@@ -111,6 +114,7 @@ impl Facts {
             output,
             engine_disk,
             paths,
+            conditions: Conditions::default(),
         })
     }
 

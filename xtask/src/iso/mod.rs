@@ -1,6 +1,7 @@
 //! `cargo xtask iso`: gather, plan, preflight, build, publish.
 
 mod build;
+mod conditions;
 mod facts;
 mod plan;
 mod preflight;
@@ -8,6 +9,7 @@ mod run;
 pub(crate) mod work;
 
 pub(crate) use build::Built;
+pub(crate) use conditions::{Conditions, Factor};
 pub(crate) use facts::{EpochFrom, Facts};
 pub(crate) use plan::{CACHE_VOLUME, checkout_id};
 

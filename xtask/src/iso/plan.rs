@@ -40,6 +40,15 @@ impl Folders {
         self.work.join("out")
     }
 
+    /// The recipe and the configuration that the builder sees: the checkout's own, or their copy.
+    pub(crate) fn sources(&self, facts: &Facts) -> Sources {
+        if facts.conditions.from_a_copy() {
+            let copy = self.work.join("another checkout");
+            return Sources { recipe: copy.join("recipe"), conf: copy.join("conf") };
+        }
+        Sources { recipe: facts.recipe.dir.clone(), conf: facts.repo.config() }
+    }
+
     pub(crate) fn new(facts: &Facts) -> Folders {
         let moment = format!("{}:{:?}", std::process::id(), std::time::SystemTime::now());
         let id = format!("{}-{}-{}", facts.recipe.name, facts.source.short, &hash::text(&moment).hex()[..8]);
@@ -51,6 +60,12 @@ impl Folders {
             id,
         }
     }
+}
+
+/// What is mounted read-only.
+pub(crate) struct Sources {
+    pub(crate) recipe: PathBuf,
+    pub(crate) conf: PathBuf,
 }
 
 /// The one long command of a build.
@@ -79,20 +94,24 @@ impl Run {
 
 /// Paths are translated to the engine's side; `network` is what the engine can do.
 pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<Run> {
-    let Facts { recipe, repo, .. } = facts;
-    let mut command = vec![format!("/home/user/recipe/{}", recipe.entry)];
+    let Facts { recipe, conditions, .. } = facts;
+    let home = conditions.home();
+    let mut command = conditions.wrapper();
+    command.push(format!("{home}/recipe/{}", recipe.entry));
     command.extend(recipe.stages.iter().map(|stage| stage.name.clone()));
+    let sources = folders.sources(facts);
     let keyring = facts.mirror.mirror.keyring.as_deref();
     let Some(client) = facts.engine.client.clone() else {
         return Ok(Run::Host(HostRun {
-            root: repo.root.clone(),
+            root: facts.repo.root.clone(),
             staging: folders.work.join("mount"),
-            recipe: recipe.dir.clone(),
-            conf: repo.config(),
+            recipe: sources.recipe,
+            conf: sources.conf,
             out: folders.out(),
-            cache: repo.state().join("apt-cache"),
+            cache: facts.repo.state().join("apt-cache"),
             keyring: keyring.map(Path::to_owned),
-            env: environment(facts, keyring.map(|_| host::GUEST_KEYRING)),
+            conditions: conditions.clone(),
+            env: environment(facts, keyring.map(|_| host::keyring(home)).as_deref()),
             command,
         }));
     };
@@ -100,12 +119,12 @@ pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<
         Ok(Mount::Bind { host: facts.paths.translate(host)?, guest: guest.to_owned(), mode })
     };
     let mut mounts = vec![
-        bind(&recipe.dir, "/home/user/recipe", Mode::ReadOnly)?,
-        bind(&repo.config(), "/home/user/conf", Mode::ReadOnly)?,
-        bind(&folders.out(), "/home/user/out", Mode::ReadWrite)?,
+        bind(&sources.recipe, &format!("{home}/recipe"), Mode::ReadOnly)?,
+        bind(&sources.conf, &format!("{home}/conf"), Mode::ReadOnly)?,
+        bind(&folders.out(), &format!("{home}/out"), Mode::ReadWrite)?,
     ];
     if recipe.needs.submodule {
-        mounts.push(bind(&repo.submodule(), "/home/user/derivative-maker", Mode::ReadOnly)?);
+        mounts.push(bind(&facts.repo.submodule(), &format!("{home}/derivative-maker"), Mode::ReadOnly)?);
     }
     mounts.push(Mount::Volume { name: CACHE_VOLUME.into(), guest: CACHE_GUEST.into() });
     if let Some(ca) = &facts.ca_file {
@@ -117,7 +136,8 @@ pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<
     let asked = facts.network();
     let container = Container {
         name: format!("silvermetal-{}", folders.id),
-        checkout: checkout_id(&repo.root),
+        checkout: checkout_id(&facts.repo.root),
+        conditions: conditions.clone(),
         image: facts.image.name(&client),
         network: if asked == Network::Host { asked } else { network },
         env: environment(facts, keyring.map(|_| GUEST_KEYRING)),
@@ -146,7 +166,7 @@ fn environment(facts: &Facts, keyring: Option<&str>) -> Vec<(String, String)> {
     if facts.engine.kind == EngineKind::Host {
         env.push(("SILVERMETAL_APT_DEBIAN", mirror.debian.clone()));
         env.push(("SILVERMETAL_APT_SECURITY", security));
-        env.push(("SILVERMETAL_APT_CACHE", host::GUEST_CACHE.to_owned()));
+        env.push(("SILVERMETAL_APT_CACHE", format!("{}/apt-cache", facts.conditions.home())));
     } else {
         let proxied = if security.is_empty() { String::new() } else { format!("{PROXY}/debian-security") };
         env.push(("SILVERMETAL_UPSTREAM_DEBIAN", mirror.debian.clone()));
@@ -157,7 +177,8 @@ fn environment(facts: &Facts, keyring: Option<&str>) -> Vec<(String, String)> {
     env.push(("SILVERMETAL_APT_PINNED", yes(mirror.pinned())));
     env.push(("SILVERMETAL_KEYRING", keyring.unwrap_or_default().to_owned()));
     env.push(("SILVERMETAL_ISO", facts.recipe.iso.clone()));
-    env.push(("SILVERMETAL_JOBS", facts.host.cpus.to_string()));
+    env.push(("SILVERMETAL_JOBS", facts.conditions.cpus(facts.host.cpus).to_string()));
+    env.push(("SILVERMETAL_HOME", facts.conditions.home().to_owned()));
     if facts.recipe.needs.submodule {
         env.extend(SUBMODULE_VARIABLES.map(|name| (name, String::new())));
     }

@@ -174,6 +174,7 @@ fn build_json(facts: &Facts, iso: &Iso, stages: &[Stage], run: &RunFacts) -> ser
         "mirror": facts.mirror.mirror.debian,
         "mirror_security": facts.mirror.mirror.security,
         "command": run.command,
+        "varied": facts.conditions.varied.iter().map(|factor| factor.name()).collect::<Vec<_>>(),
         "iso_sha256": iso.digest.hex(),
         "iso_size": iso.size,
     })

@@ -1,14 +1,17 @@
 //! `cargo xtask verify`: two clean builds of one commit, one verdict.
 
 mod against;
+mod bisect;
 mod compare;
 mod report;
 mod resume;
+mod varying;
 mod verdict;
 
 use crate::cli::{IsoArgs, VerifyArgs};
 use crate::facts::host::Disk;
 use crate::facts::repo::Repo;
+use crate::exec::quoted;
 use crate::failure::{Code, OrExit as _};
 use crate::interrupt;
 use crate::iso::{self, Built, Facts, Ready};
@@ -19,9 +22,12 @@ use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use varying::Varied;
+pub(crate) use varying::{Vary, vary};
 use verdict::{Difference, Verdict};
 
 const GIB: u64 = 1 << 30;
+const B_FAILED: &str = "build B failed; build A is kept: pass --resume to go on with it";
 
 /// Folders of a verify.
 struct Places {
@@ -49,63 +55,89 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     let [for_a, for_b] = [&places.a, &places.b].map(|dir| iso_args(args, Some(dir)));
     let facts = Facts::gather(repo, &for_a, None)?;
     if args.build.dry_run {
-        let second = Facts::gather(repo, &for_b, None)?;
+        let mut second = Facts::gather(repo, &for_b, None)?;
+        second.conditions = Varied::on(&args.vary, &second).conditions();
         answer(format_args!("# build A\n{}\n# build B\n{}", iso::describe(&facts)?, iso::describe(&second)?));
         return Ok(());
     }
 
     let kept = if args.resume { resume::finished(&places.a, &facts, &ui) } else { None };
-    let first = Ready::new(facts, repo, &for_a, &ui)?;
-    let second = first.again(repo, &for_b)?;
+    let mut first = Ready::new(facts, repo, &for_a, &ui)?;
+    let mut second = first.again(repo, &for_b)?;
+    let varied = Varied::on(&args.vary, &second.facts);
+    varied.announce(&ui);
+    second.facts.conditions = varied.conditions();
     // an older verdict must not stand beside newer builds
     for old in ["verify.json", "verify.txt"] {
         remove_if_there(&places.out.join(old))?;
     }
     if kept.is_none() && jobs(args.jobs, &first.facts, &ui) == 2 {
-        at_once(first, second, begun, &ui)?;
+        at_once(&mut first, &mut second, begun, &ui)?;
     } else {
         if kept.is_none() {
             ui.print("build A");
-            first.build(begun, &ui).map_err(|error| named(error, "build A failed", &ui))?;
+            first.build(begun, &ui).map_err(|error| error.context("build A failed"))?;
         }
         ui.print("build B");
-        let again = "build B failed; build A is kept: pass --resume to go on with it";
-        second.build(Instant::now(), &ui).map_err(|error| named(error, again, &ui))?;
+        second.build(Instant::now(), &ui).map_err(|error| error.context(B_FAILED))?;
     }
-    conclude(&places, args, begun)
+    let conclusion = Conclusion { places: &places, varied: &varied, begun };
+    let verdict = conclusion.verdict()?;
+    let guilty = match (&verdict, args.bisect) {
+        (Verdict::Differs(difference), true) if difference.inputs.is_empty() => {
+            Some(bisect::guilty(&first, repo, args, &varied, &ui)?)
+        }
+        _ => None,
+    };
+    conclusion.say(&verdict, guilty.as_ref(), args.build.json)
 }
 
-/// Both verdict and report, from what stands in the two folders.
-fn conclude(places: &Places, args: &VerifyArgs, begun: Instant) -> Result<()> {
-    let (a, b) = (Published::read(&places.a)?, Published::read(&places.b)?);
-    let verdict = judge(&a, &b)?;
-    let next = format!(
-        "cmp {} {}",
-        crate::exec::quoted(&a.iso().to_string_lossy()),
-        crate::exec::quoted(&b.iso().to_string_lossy())
-    );
-    let text = report::text(&verdict, &places.out, &next);
-    let facts = json!({
-        "recipe": a.info.get("Recipe"),
-        "commit": a.info.get("Commit"),
-        "engine": a.info.get("Engine"),
-        "a": a.dir,
-        "b": b.dir,
-        "seconds": begun.elapsed().as_secs_f64(),
-    });
-    let value = report::json(&verdict, facts);
-    for (name, content) in [("verify.txt", text.clone()), ("verify.json", format!("{value:#}\n"))] {
-        let path = places.out.join(name);
-        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+/// From what stands in the two folders to what is said of it.
+struct Conclusion<'a> {
+    places: &'a Places,
+    varied: &'a Varied,
+    begun: Instant,
+}
+
+impl Conclusion<'_> {
+    fn verdict(&self) -> Result<Verdict> {
+        judge(&Published::read(&self.places.a)?, &Published::read(&self.places.b)?)
     }
-    if args.build.json {
-        answer(format_args!("{value:#}"));
-    } else {
-        answer(format_args!("{}", text.trim_end()));
-    }
-    match verdict {
-        Verdict::Identical { .. } => share_the_image(&a, &b),
-        Verdict::Differs(_) => Err(Code::No.error(format!("the two builds differ: {}", places.out.join("verify.txt").display()))),
+
+    fn say(&self, verdict: &Verdict, guilty: Option<&bisect::Guilty>, as_json: bool) -> Result<()> {
+        let (a, b) = (Published::read(&self.places.a)?, Published::read(&self.places.b)?);
+        let out = &self.places.out;
+        let next = format!("cmp {} {}", quoted(&a.iso().to_string_lossy()), quoted(&b.iso().to_string_lossy()));
+        let mut text = report::text(verdict, out, &next);
+        text += &self.varied.text();
+        text += &guilty.map(|guilty| format!("{guilty}\n")).unwrap_or_default();
+        let facts = json!({
+            "recipe": a.info.get("Recipe"),
+            "commit": a.info.get("Commit"),
+            "engine": a.info.get("Engine"),
+            "a": a.dir,
+            "b": b.dir,
+            "varied": self.varied.names(),
+            "not_varied": self.varied.left_out(),
+            "guilty": guilty.and_then(bisect::Guilty::factor),
+            "seconds": self.begun.elapsed().as_secs_f64(),
+        });
+        let value = report::json(verdict, facts);
+        for (name, content) in [("verify.txt", text.clone()), ("verify.json", format!("{value:#}\n"))] {
+            let path = out.join(name);
+            fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        if as_json {
+            answer(format_args!("{value:#}"));
+        } else {
+            answer(format_args!("{}", text.trim_end()));
+        }
+        match verdict {
+            Verdict::Identical { .. } => share_the_image(&a, &b),
+            Verdict::Differs(_) => {
+                Err(Code::No.error(format!("the two builds differ: {}", out.join("verify.txt").display())))
+            }
+        }
     }
 }
 
@@ -137,8 +169,8 @@ fn share_the_image(a: &Published, b: &Published) -> Result<()> {
 }
 
 /// Both builds at the same time, each with half of the CPUs and its own log.
-fn at_once(mut first: Ready, mut second: Ready, begun: Instant, ui: &Ui) -> Result<()> {
-    for ready in [&mut first, &mut second] {
+fn at_once(first: &mut Ready, second: &mut Ready, begun: Instant, ui: &Ui) -> Result<()> {
+    for ready in [&mut *first, &mut *second] {
         ready.facts.host.cpus = (ready.facts.host.cpus / 2).max(1);
     }
     first.prepare(ui)?; // one of them makes or fetches the image, not both
@@ -149,17 +181,13 @@ fn at_once(mut first: Ready, mut second: Ready, begun: Instant, ui: &Ui) -> Resu
     });
     match results {
         [Ok(_), Ok(_)] => Ok(()),
-        [Err(error), Ok(_)] => Err(named(error, "build A failed", ui)),
-        [Ok(_), Err(error)] => Err(named(error, "build B failed; build A is kept: pass --resume to go on with it", ui)),
+        [Err(error), Ok(_)] => Err(error.context("build A failed")),
+        [Ok(_), Err(error)] => Err(error.context(B_FAILED)),
         [Err(a), Err(b)] => {
             interrupt::check()?;
-            Err(named(a, &format!("both builds failed; B: {b:#}\nA"), ui))
+            Err(a.context(format!("both builds failed; B: {b:#}\nA")))
         }
     }
-}
-
-fn named(error: anyhow::Error, what: &str, _ui: &Ui) -> anyhow::Error {
-    error.context(what.to_owned())
 }
 
 /// Two at once only where disk and memory allow it.

@@ -1,0 +1,152 @@
+//! Conditions that must not matter: `verify --vary` runs build B under other ones.
+
+use crate::engine::EngineKind;
+use crate::engine::container::HOSTNAME;
+use clap::ValueEnum;
+use std::collections::BTreeSet;
+
+/// One condition that a build must not depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Factor {
+    /// The builder's host name
+    HostName,
+    /// Where the checkout is, outside and inside the builder
+    Path,
+    /// The user that the entry runs as
+    User,
+    /// The umask that the entry starts with
+    Umask,
+    /// The number of CPUs
+    Cpus,
+    /// The caller's locale
+    Locale,
+    /// The caller's time zone
+    TimeZone,
+    /// More variables in the caller's environment
+    Environment,
+    /// The clock
+    Clock,
+    /// The order in which directories list their entries
+    DirectoryOrder,
+    /// The kernel's name and release
+    Kernel,
+}
+
+impl Factor {
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Why this machine and engine cannot vary it; `None` where they can.
+    pub(crate) fn beyond_reach(self, engine: EngineKind, cpus: usize) -> Option<&'static str> {
+        match self {
+            Factor::Cpus if cpus < 2 => Some("this machine has one CPU"),
+            Factor::User if engine == EngineKind::Host => Some("engine host builds as root"),
+            Factor::Clock => Some("the clock is the whole machine's; build B only runs later than build A"),
+            Factor::DirectoryOrder => {
+                Some("disorderfs is FUSE, where a root file system's device nodes and set-uid files do not survive")
+            }
+            Factor::Kernel => Some("one machine runs one kernel; the other name that setarch can give, 2.6, glibc refuses"),
+            _ => None,
+        }
+    }
+}
+
+/// The conditions of one build; the default is the contract's constants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Conditions {
+    pub(crate) varied: BTreeSet<Factor>,
+}
+
+impl Conditions {
+    pub(crate) fn of(factors: impl IntoIterator<Item = Factor>) -> Conditions {
+        Conditions { varied: factors.into_iter().collect() }
+    }
+
+    fn has(&self, factor: Factor) -> bool {
+        self.varied.contains(&factor)
+    }
+
+    /// The folder that holds recipe, conf and out inside.
+    pub(crate) fn home(&self) -> &'static str {
+        if self.has(Factor::Path) { "/home/user/another/place" } else { "/home/user" }
+    }
+
+    /// Whether recipe and conf are mounted from a copy elsewhere.
+    pub(crate) fn from_a_copy(&self) -> bool {
+        self.has(Factor::Path)
+    }
+
+    pub(crate) fn host_name(&self) -> &'static str {
+        if self.has(Factor::HostName) { "another-host" } else { HOSTNAME }
+    }
+
+    /// CPUs that the build may use, of those that there are.
+    pub(crate) fn cpus(&self, there_are: usize) -> usize {
+        if self.has(Factor::Cpus) { 1 } else { there_are }
+    }
+
+    /// What stands before the entry in the command line inside.
+    pub(crate) fn wrapper(&self) -> Vec<String> {
+        let mut words: Vec<&str> = Vec::new();
+        if self.has(Factor::User) {
+            // it needs an account to use sudo; -E keeps the contract's environment
+            words.extend(["sudo", "-n", "-E", "bash", "-c"]);
+            words.push(
+                "useradd --no-create-home --uid 2345 another \
+                 && echo 'another ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/another \
+                 && exec setpriv --reuid 2345 --regid 2345 --init-groups -- \"$@\"",
+            );
+            words.push("another-user");
+        }
+        if self.has(Factor::Umask) {
+            words.extend(["bash", "-c", "umask 077 && exec \"$@\"", "another-umask"]);
+        }
+        if self.has(Factor::Cpus) {
+            words.extend(["taskset", "--cpu-list", "0"]);
+        }
+        words.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Variables of the *caller's* side: none of them may get in.
+    pub(crate) fn outside(&self) -> Vec<(&'static str, &'static str)> {
+        let mut env = Vec::new();
+        if self.has(Factor::Locale) {
+            env.extend([("LANG", "tr_TR.UTF-8"), ("LANGUAGE", "tr"), ("LC_COLLATE", "C")]);
+        }
+        if self.has(Factor::TimeZone) {
+            env.push(("TZ", "Asia/Kathmandu"));
+        }
+        if self.has(Factor::Environment) {
+            env.extend([("SILVERMETAL_CANARY_IN_THE_MINE", "1"), ("GREP_OPTIONS", "--color=always"), ("CDPATH", "/")]);
+        }
+        env
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_factor_everything_is_as_the_contract_says() {
+        let plain = Conditions::default();
+        assert_eq!((plain.home(), plain.host_name(), plain.cpus(4)), ("/home/user", HOSTNAME, 4));
+        assert!(plain.wrapper().is_empty() && plain.outside().is_empty());
+    }
+
+    #[test]
+    fn every_factor_changes_something_or_says_why_it_cannot() {
+        for factor in Factor::value_variants() {
+            let varied = Conditions::of([*factor]);
+            let plain = Conditions::default();
+            let changes = varied.home() != plain.home()
+                || varied.host_name() != plain.host_name()
+                || varied.cpus(2) != plain.cpus(2)
+                || varied.wrapper() != plain.wrapper()
+                || varied.outside() != plain.outside();
+            let beyond = factor.beyond_reach(EngineKind::Private, 2).is_some();
+            assert!(changes != beyond, "{factor:?}");
+        }
+    }
+}

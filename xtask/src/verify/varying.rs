@@ -1,0 +1,82 @@
+//! `--vary`: which conditions build B runs under, and which cannot be varied here.
+
+use crate::iso::{Conditions, Facts, Factor};
+use crate::ui::Ui;
+use clap::ValueEnum as _;
+use std::collections::BTreeSet;
+
+/// What `--vary` said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Vary(BTreeSet<Factor>);
+
+/// Parses `all`, `none`, or a comma-separated list of factors.
+pub(crate) fn vary(text: &str) -> Result<Vary, String> {
+    match text {
+        "all" => Ok(Vary(Factor::value_variants().iter().copied().collect())),
+        "none" => Ok(Vary::default()),
+        list => list.split(',').map(|name| Factor::from_str(name.trim(), false)).collect::<Result<_, _>>().map(Vary),
+    }
+}
+
+/// The factors that are varied, and those that were asked for and cannot be.
+pub(super) struct Varied {
+    factors: BTreeSet<Factor>,
+    left_out: Vec<(Factor, &'static str)>,
+}
+
+impl Varied {
+    pub(super) fn on(vary: &Vary, facts: &Facts) -> Varied {
+        let reach = |factor: &Factor| factor.beyond_reach(facts.engine.kind, facts.host.cpus);
+        Varied {
+            factors: vary.0.iter().copied().filter(|factor| reach(factor).is_none()).collect(),
+            left_out: vary.0.iter().filter_map(|factor| Some((*factor, reach(factor)?))).collect(),
+        }
+    }
+
+    pub(super) fn factors(&self) -> Vec<Factor> {
+        self.factors.iter().copied().collect()
+    }
+
+    pub(super) fn conditions(&self) -> Conditions {
+        Conditions::of(self.factors.iter().copied())
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.factors.iter().map(|factor| factor.name()).collect()
+    }
+
+    pub(super) fn left_out(&self) -> Vec<String> {
+        self.left_out.iter().map(|(factor, why)| format!("{}: {why}", factor.name())).collect()
+    }
+
+    pub(super) fn announce(&self, ui: &Ui) {
+        for line in self.text().lines() {
+            ui.notice(line);
+        }
+    }
+
+    /// Lines for a person; none where nothing was asked for.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        if !self.factors.is_empty() {
+            text += &format!("build B varied: {}\n", self.names().join(", "));
+        }
+        for line in self.left_out() {
+            text += &format!("not varied here: {line}\n");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_none_and_a_list() {
+        assert_eq!(vary("none").unwrap(), Vary::default());
+        assert_eq!(vary("all").unwrap().0.len(), Factor::value_variants().len());
+        assert_eq!(vary("cpus, host-name").unwrap().0, BTreeSet::from([Factor::Cpus, Factor::HostName]));
+        assert!(vary("moon").is_err());
+    }
+}
