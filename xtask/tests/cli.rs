@@ -144,7 +144,8 @@ fn a_build_is_published_whole_with_its_records() {
         mkdir -p "$out/records"; echo "hello 1 amd64" >"$out/records/packages.txt"
         echo "$(printf '%064d' 1)  debian/dists/trixie/InRelease" >"$out/records/inrelease.txt"
         echo "mksquashfs 4.6" >"$out/records/tools.txt"
-        for f in rootfs.tar vmlinuz initrd.img filesystem.squashfs efi.img; do echo x >"$out/$f"; done
+        tar cf "$out/rootfs.tar" -T /dev/null
+        for f in vmlinuz initrd.img filesystem.squashfs efi.img; do echo x >"$out/$f"; done
         echo iso >"$out/silvermetal-canary.iso"
         for s in $(printf '%s\n' "$@" | sed '1,/\/home\/user\/recipe\/build/d'); do echo "@@stage $s"; done"#;
     let ran = run(&mut iso_with_stub(&checkout, script)).exits(0);

@@ -14,7 +14,7 @@ readonly ENV_ALLOWED=(
   LC_ALL TZ SOURCE_DATE_EPOCH MKSQUASHFS_OPTIONS
   SILVERMETAL_UPSTREAM_DEBIAN SILVERMETAL_UPSTREAM_SECURITY
   SILVERMETAL_APT_DEBIAN SILVERMETAL_APT_SECURITY SILVERMETAL_APT_PINNED SILVERMETAL_KEYRING
-  SILVERMETAL_ISO SILVERMETAL_JOBS
+  SILVERMETAL_HOME SILVERMETAL_ISO SILVERMETAL_JOBS
   flavor_meta_packages_to_install install_package_list DERIVATIVE_APT_REPOSITORY_OPTS build_skip_run_functions
 )
 
@@ -107,10 +107,14 @@ if [[ -f "${APPROX_CACHE}/.mapping" ]]; then
   recorded=$(<"${APPROX_CACHE}/.mapping")
 fi
 if [[ "${SILVERMETAL_APT_PINNED:-no}" != yes || "${recorded}" != "${fingerprint}" ]]; then
-  rm -rf -- "${APPROX_CACHE}"/*/dists
+  # Another build's cache may be writing there right now: then a folder is not empty at first.
+  for _ in {1..50}; do
+    if rm -rf -- "${APPROX_CACHE}"/*/dists 2>/dev/null; then break; fi
+    sleep 0.1
+  done
   printf '%s\n' "${fingerprint}" >"${APPROX_CACHE}/.mapping"
 fi
-find "${APPROX_CACHE}" -type f -empty -delete
+find "${APPROX_CACHE}" -ignore_readdir_race -type f -empty -delete
 if [[ "$(stat -c %U "${APPROX_CACHE}")" != approx ]]; then
   chown -R approx:approx "${APPROX_CACHE}"
 fi

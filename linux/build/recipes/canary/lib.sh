@@ -4,9 +4,6 @@
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 
-out=/home/user/out
-scratch=$out/tmp
-
 die() {
     printf 'error: %s\n' "$*" >&2
     exit 1
@@ -35,9 +32,11 @@ need_tools() {
         die "not installed: ${missing[*]} (host_packages in recipe.toml names the packages)"
 }
 
-for name in SOURCE_DATE_EPOCH SILVERMETAL_APT_DEBIAN SILVERMETAL_ISO; do
+for name in SOURCE_DATE_EPOCH SILVERMETAL_APT_DEBIAN SILVERMETAL_HOME SILVERMETAL_ISO; do
     [ -n "${!name-}" ] || die "$name is not set"
 done
+out=$SILVERMETAL_HOME/out
+scratch=$out/tmp
 [ "${LC_ALL-} ${TZ-}" = 'C.UTF-8 UTC' ] || die "expected LC_ALL=C.UTF-8 TZ=UTC"
 [ -w "$out" ] || die "cannot write to $out"
 mkdir -p "$out/records" "$scratch"
