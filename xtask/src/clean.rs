@@ -19,7 +19,12 @@ pub(crate) fn notes(repo: &Repo) -> PathBuf {
 
 /// Removes what killed runs of this checkout left, here and wherever their results were to go:
 /// containers first, then work folders. Returns how many it removed.
-pub(crate) fn sweep(outputs: &Path, client: Option<&Client>, repo: &Repo, ui: &Ui) -> Result<usize> {
+pub(crate) fn sweep(
+    outputs: &Path,
+    client: Option<&Client>,
+    repo: &Repo,
+    ui: &Ui,
+) -> Result<usize> {
     let mut folders = work::noted(&notes(repo));
     folders.push(outputs.to_owned());
     let live: Vec<String> = folders.iter().flat_map(|dir| work::live(dir)).collect();
@@ -57,7 +62,9 @@ pub(crate) fn command(repo: &Repo, args: &CleanArgs) -> Result<()> {
             continue;
         }
         count += sweep(&repo.output(), Some(&client), repo, &ui)?;
-        if (args.volumes || args.all) && client.cmd().args(["volume", "rm", CACHE_VOLUME]).succeeds() {
+        if (args.volumes || args.all)
+            && client.cmd().args(["volume", "rm", CACHE_VOLUME]).succeeds()
+        {
             ui.notice(&format!("removed volume {CACHE_VOLUME} ({})", client.kind));
             count += 1;
         }

@@ -211,7 +211,8 @@ impl Cmd {
         let mut outcome = Ok(());
         loop {
             line.clear();
-            let n = lines.read_until(b'\n', &mut line).context("cannot read the command's output")?;
+            let n =
+                lines.read_until(b'\n', &mut line).context("cannot read the command's output")?;
             if n == 0 {
                 break;
             }
@@ -269,7 +270,8 @@ impl Cmd {
 
     /// The bare "No such file or directory" of a failed spawn, with the program's name.
     fn unstartable(&self, error: anyhow::Error) -> anyhow::Error {
-        Code::NotReady.wrap(error.context(format!("cannot start `{}`", self.program.to_string_lossy())))
+        Code::NotReady
+            .wrap(error.context(format!("cannot start `{}`", self.program.to_string_lossy())))
     }
 }
 
@@ -310,7 +312,8 @@ impl Background {
 
     /// How it ended, if it has.
     pub(crate) fn ended(&self) -> Result<Option<Exit>> {
-        let output = self.handle.try_wait().with_context(|| format!("cannot wait for {}", self.name))?;
+        let output =
+            self.handle.try_wait().with_context(|| format!("cannot wait for {}", self.name))?;
         Ok(output.map(|output| Exit::of(output.status)))
     }
 
@@ -346,7 +349,10 @@ pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     // Debian keeps daemons in sbin, which an ordinary user's PATH leaves out
     let extra = ["/usr/sbin", "/sbin"].map(PathBuf::from);
-    std::env::split_paths(&path).chain(extra).map(|dir| dir.join(program)).find(|p| is_executable(p))
+    std::env::split_paths(&path)
+        .chain(extra)
+        .map(|dir| dir.join(program))
+        .find(|p| is_executable(p))
 }
 
 fn is_executable(path: &Path) -> bool {
@@ -385,7 +391,8 @@ mod tests {
 
     #[test]
     fn a_command_is_shown_so_that_it_can_be_pasted() {
-        let cmd = Cmd::new("docker").args(["run", "a b", "it's", "--mount=x,y=z", ""]).env("K", "$V");
+        let cmd =
+            Cmd::new("docker").args(["run", "a b", "it's", "--mount=x,y=z", ""]).env("K", "$V");
         assert_eq!(cmd.to_string(), r"K='$V' docker run 'a b' 'it'\''s' --mount=x,y=z ''");
     }
 

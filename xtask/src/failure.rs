@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn the_code_survives_context() {
-        let error = Err::<(), _>(Code::NotReady.error("no engine")).context("starting").unwrap_err();
+        let error =
+            Err::<(), _>(Code::NotReady.error("no engine")).context("starting").unwrap_err();
         assert_eq!(Code::of(&error), Code::NotReady);
         assert_eq!(format!("{error:#}"), "starting: no engine");
     }
@@ -114,7 +115,8 @@ mod tests {
 
     #[test]
     fn every_problem_is_named_with_its_fix() {
-        let error = refuse(&[Problem::new("no disk", "buy one"), Problem::new("no RAM", "plug")]).unwrap_err();
+        let error = refuse(&[Problem::new("no disk", "buy one"), Problem::new("no RAM", "plug")])
+            .unwrap_err();
         assert_eq!(
             error.to_string(),
             "not ready: 2 problems\n  1. no disk\n     fix: buy one\n  2. no RAM\n     fix: plug"

@@ -19,9 +19,11 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn create(path: &Path) -> Result<Log> {
         if let Some(dir) = path.parent() {
-            std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+            std::fs::create_dir_all(dir)
+                .with_context(|| format!("cannot make {}", dir.display()))?;
         }
-        let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        let file =
+            File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Log { path: path.to_owned(), file: BufWriter::new(file), tail: VecDeque::new() })
     }
 
@@ -30,7 +32,8 @@ impl Log {
             self.tail.pop_front();
         }
         self.tail.push_back(line.to_owned());
-        writeln!(self.file, "{line}").with_context(|| format!("cannot write {}", self.path.display()))
+        writeln!(self.file, "{line}")
+            .with_context(|| format!("cannot write {}", self.path.display()))
     }
 
     pub(crate) fn path(&self) -> &Path {

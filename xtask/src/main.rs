@@ -15,6 +15,7 @@ mod log;
 mod pins;
 mod recipe;
 mod records;
+mod selftest;
 mod setup;
 mod ui;
 mod verify;
@@ -46,6 +47,6 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Boot(args) => boot::command(args),
         Command::Image(ImageCommand::Build(args)) => image::build::command(&repo, args),
         Command::Clean(args) => clean::command(&repo, args),
-        Command::Test(_) => anyhow::bail!("test"),
+        Command::Test(args) => selftest::command(&repo, args),
     }
 }

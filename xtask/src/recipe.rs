@@ -1,8 +1,8 @@
 //! A recipe: a folder under linux/build/recipes with a recipe.toml. A new one needs no Rust.
 
 use crate::engine::EngineKind;
-use crate::failure::Code;
 use crate::facts::repo::Repo;
+use crate::failure::Code;
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use toml_edit::{Document, Item, TableLike};
@@ -59,7 +59,8 @@ impl Recipe {
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read {}", path.display()))?;
         let recipe = parse(name, &dir, &text).map_err(|faults| {
-            let lines: Vec<String> = faults.iter().map(|f| format!("{}{f}", path.display())).collect();
+            let lines: Vec<String> =
+                faults.iter().map(|f| format!("{}{f}", path.display())).collect();
             Code::NotReady.error(lines.join("\n"))
         })?;
         Ok(recipe)
@@ -134,7 +135,9 @@ fn parse(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<String>> {
     }
     for (what, value) in [("entry", &recipe.entry), ("iso", &recipe.iso)] {
         if value.contains('/') || value.starts_with('.') {
-            reader.faults.push(format!(":1: `{what}` is a file name, without folders: found `{value}`"));
+            reader
+                .faults
+                .push(format!(":1: `{what}` is a file name, without folders: found `{value}`"));
         }
     }
     if reader.faults.is_empty() { Ok(recipe) } else { Err(reader.faults) }
@@ -233,10 +236,18 @@ produces = ["rootfs.tar"]
 
     #[test]
     fn every_fault_is_named_with_its_line() {
-        let bad = GOOD.replace("\"build\"", "7").replace("\"private\"", "\"k8s\"").replace("disk_gib", "disk");
+        let bad = GOOD
+            .replace("\"build\"", "7")
+            .replace("\"private\"", "\"k8s\"")
+            .replace("disk_gib", "disk");
         let faults = parse("x", Path::new("/r/x"), &bad).unwrap_err();
         let all = faults.join("\n");
-        for expected in [":3: `entry`: expected a string", ":8: `engines`: expected a list", "unknown key `disk`", "`disk_gib`: expected a number"] {
+        for expected in [
+            ":3: `entry`: expected a string",
+            ":8: `engines`: expected a list",
+            "unknown key `disk`",
+            "`disk_gib`: expected a number",
+        ] {
             assert!(all.contains(expected), "{expected} in\n{all}");
         }
         assert!(parse("x", Path::new("/"), "a = ").unwrap_err()[0].starts_with(":1: "));

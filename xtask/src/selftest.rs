@@ -53,7 +53,7 @@ fn packages(repo: &Repo, host: &Host) -> Result<Vec<String>> {
     let mut packages = TOOLS.map(str::to_owned).to_vec();
     packages.extend(engine::private::packages(&host.codename));
     packages.extend(image::build::Plan::packages());
-    packages.extend(boot::packages());
+    packages.extend(boot::PACKAGES.map(str::to_owned));
     packages.extend(Recipe::load(repo, "canary")?.needs.host_packages);
     packages.sort();
     packages.dedup();
@@ -81,7 +81,10 @@ fn plan(repo: &Repo, args: &TestArgs) -> Vec<Step> {
     ];
     if on_path("shellcheck").is_some() || args.full {
         let scripts = "git ls-files -z | xargs -0 grep -lEZ '^#!.*(ba)?sh( |$)' | xargs -0 shellcheck -x -P SCRIPTDIR";
-        steps.push(Step { name: "shell scripts", cmd: Cmd::new("bash").args(["-o", "pipefail", "-c", scripts]).dir(&repo.root) });
+        steps.push(Step {
+            name: "shell scripts",
+            cmd: Cmd::new("bash").args(["-o", "pipefail", "-c", scripts]).dir(&repo.root),
+        });
     }
     steps.push(Step { name: "tests", cmd: tests });
     steps

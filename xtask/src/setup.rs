@@ -25,7 +25,8 @@ pub(crate) fn install(packages: &[String], ui: &Ui) -> Result<()> {
         return Ok(());
     }
     if on_path("apt-get").is_none() {
-        return Err(Code::NotReady.error(format!("--setup needs apt-get; install by hand: {}", packages.join(", "))));
+        return Err(Code::NotReady
+            .error(format!("--setup needs apt-get; install by hand: {}", packages.join(", "))));
     }
     for cmd in [Cmd::new("apt-get").arg("update"), install_cmd(packages)] {
         let cmd = cmd.env("DEBIAN_FRONTEND", "noninteractive").env("LC_ALL", "C.UTF-8");

@@ -48,7 +48,12 @@ impl Ui {
 
     /// For one of several builds that go on at once: plain lines, each with its build's name.
     pub(crate) fn of_build(&self, name: &str) -> Ui {
-        Ui { style: Style::Plain, verbose: self.verbose, prefix: format!("{name}| "), stage: Mutex::new(None) }
+        Ui {
+            style: Style::Plain,
+            verbose: self.verbose,
+            prefix: format!("{name}| "),
+            stage: Mutex::new(None),
+        }
     }
 
     /// One line that the reader should know.
@@ -126,5 +131,9 @@ impl Ui {
 
 pub(crate) fn seconds(duration: Duration) -> String {
     let s = duration.as_secs_f64();
-    if s < 100.0 { format!("{s:.1} s") } else { format!("{}:{:02} min", s as u64 / 60, s as u64 % 60) }
+    if s < 100.0 {
+        format!("{s:.1} s")
+    } else {
+        format!("{}:{:02} min", s as u64 / 60, s as u64 % 60)
+    }
 }

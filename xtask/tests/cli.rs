@@ -1,5 +1,5 @@
 //! What a user types and reads, with no engine: help, usage, plans, preflight, protocol corner cases.
-#![allow(clippy::disallowed_methods, reason = "tests start xtask and its peers themselves")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests start xtask and its peers")]
 
 mod support;
 
@@ -31,7 +31,8 @@ fn snapshots() -> Assert {
 
 /// `iso canary` against the stub, whose container does `script`.
 fn iso_with_stub(checkout: &Checkout, script: &str) -> Command {
-    let mut command = checkout.xtask(["iso", "canary", "--engine", "docker", "--mirror", &mirror_peer()]);
+    let mut command =
+        checkout.xtask(["iso", "canary", "--engine", "docker", "--mirror", &mirror_peer()]);
     command.env("PATH", checkout.path_with("docker", STUB)).env("RUN", script);
     command
 }
@@ -58,8 +59,12 @@ fn usage_errors_exit_2() {
     run(&mut checkout.xtask(["iso", "cannary"])).exits(2).says("there are: base, canary");
     run(&mut checkout.xtask(["iso", "../canary"])).exits(2).says("no recipe");
     run(&mut checkout.xtask(["iso", "canary", "--engine", "k8s"])).exits(2).says("possible values");
-    run(&mut checkout.xtask(["iso", "canary", "--image", "Bad Name"])).exits(2).says("not an image reference");
-    run(&mut checkout.xtask(["iso", "canary", "--ca-file", "nowhere.pem"])).exits(2).says("nowhere.pem");
+    run(&mut checkout.xtask(["iso", "canary", "--image", "Bad Name"]))
+        .exits(2)
+        .says("not an image reference");
+    run(&mut checkout.xtask(["iso", "canary", "--ca-file", "nowhere.pem"]))
+        .exits(2)
+        .says("nowhere.pem");
 }
 
 #[test]
@@ -127,13 +132,37 @@ fn faults_in_the_pins_are_named_with_file_and_line() {
         run(&mut checkout.xtask(["iso", "canary", "--dry-run"])).exits(3).says(says);
         fs::write(&path, good).unwrap();
     };
-    fault("linux/build/config/snapshot-pin.env", "SNAPSHOT_URL=http://h/a\r\nSNAP=1\n", "snapshot-pin.env:1: CRLF");
-    fault("linux/build/config/snapshot-pin.env", "SNAPSHOT_URL=http://h/a\n", "SNAPSHOT_STAMP is missing");
-    fault("linux/build/config/snapshot-pin.env", "SNAPSHOT_URL=http://h/a\nSNAPSHOT_STAMP=2026\n", "not a snapshot stamp");
-    fault("linux/build/config/source-date-epoch.env", "SOURCE_DATE_EPOCH=yesterday\n", "expected seconds since 1970");
-    fault("linux/build/config/silvermetal-base.conf", "MKSQUASHFS_OPTIONS=\"-all-time 1\"\n", "silvermetal-base.conf:1: -all-time");
+    fault(
+        "linux/build/config/snapshot-pin.env",
+        "SNAPSHOT_URL=http://h/a\r\nSNAP=1\n",
+        "snapshot-pin.env:1: CRLF",
+    );
+    fault(
+        "linux/build/config/snapshot-pin.env",
+        "SNAPSHOT_URL=http://h/a\n",
+        "SNAPSHOT_STAMP is missing",
+    );
+    fault(
+        "linux/build/config/snapshot-pin.env",
+        "SNAPSHOT_URL=http://h/a\nSNAPSHOT_STAMP=2026\n",
+        "not a snapshot stamp",
+    );
+    fault(
+        "linux/build/config/source-date-epoch.env",
+        "SOURCE_DATE_EPOCH=yesterday\n",
+        "expected seconds since 1970",
+    );
+    fault(
+        "linux/build/config/silvermetal-base.conf",
+        "MKSQUASHFS_OPTIONS=\"-all-time 1\"\n",
+        "silvermetal-base.conf:1: -all-time",
+    );
     fault("linux/build/scripts/build.sh", "#!/bin/bash\n", "build.sh: expected one line");
-    fault("linux/build/recipes/canary/recipe.toml", "description = 1\n", "recipe.toml:1: `description`: expected a string");
+    fault(
+        "linux/build/recipes/canary/recipe.toml",
+        "description = 1\n",
+        "recipe.toml:1: `description`: expected a string",
+    );
 }
 
 #[test]
@@ -154,7 +183,10 @@ fn a_build_is_published_whole_with_its_records() {
     assert_eq!(checkout.output_names(), [format!("canary-{}", short.trim())]);
     let sums = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
     let (hash, _) = sums.split_once("  silvermetal-canary.iso\n").unwrap();
-    assert_eq!(ran.stdout, format!("{hash}  {}\n", folder.join("silvermetal-canary.iso").display()));
+    assert_eq!(
+        ran.stdout,
+        format!("{hash}  {}\n", folder.join("silvermetal-canary.iso").display())
+    );
     let info = fs::read_to_string(folder.join("BUILD_INFO")).unwrap();
     for line in [
         "Recipe: canary",
@@ -175,7 +207,10 @@ fn a_build_is_published_whole_with_its_records() {
 #[test]
 fn a_failure_names_stage_exit_code_last_lines_and_log() {
     let checkout = Checkout::new("failure");
-    let ran = run(&mut iso_with_stub(&checkout, "printf '@@stage rootfs\\r\\nthe reason\\r\\n'; exit 42"));
+    let ran = run(&mut iso_with_stub(
+        &checkout,
+        "printf '@@stage rootfs\\r\\nthe reason\\r\\n'; exit 42",
+    ));
     let ran = ran.exits(4).says("stage rootfs failed (exit 42)").says("the reason").says("log: ");
     let log = ran.stderr.lines().find_map(|l| l.trim().strip_prefix("log: ")).unwrap();
     assert!(fs::read_to_string(log).unwrap().contains("the reason"));
@@ -185,7 +220,12 @@ fn a_failure_names_stage_exit_code_last_lines_and_log() {
 #[test]
 fn an_engine_that_fails_is_not_taken_for_the_recipe() {
     let checkout = Checkout::new("engine");
-    for (code, says) in [(125, "could not run the container"), (127, "could not start the recipe's entry"), (130, "shut down from outside"), (137, "was killed")] {
+    for (code, says) in [
+        (125, "could not run the container"),
+        (127, "could not start the recipe's entry"),
+        (130, "shut down from outside"),
+        (137, "was killed"),
+    ] {
         run(&mut iso_with_stub(&checkout, &format!("exit {code}"))).exits(4).says(says);
     }
     run(&mut iso_with_stub(&checkout, "echo '@@stage iso'; exit 0")).exits(4).says("did not leave");
@@ -196,17 +236,30 @@ fn an_engine_that_fails_is_not_taken_for_the_recipe() {
 fn success_without_an_iso_is_a_failure() {
     let checkout = Checkout::new("noiso");
     run(&mut iso_with_stub(&checkout, "exit 0")).exits(4).says("left no ISO");
-    run(&mut iso_with_stub(&checkout, "ln -s /etc/passwd \"$out/silvermetal-canary.iso\"")).exits(4).says("left no ISO");
+    run(&mut iso_with_stub(&checkout, "ln -s /etc/passwd \"$out/silvermetal-canary.iso\""))
+        .exits(4)
+        .says("left no ISO");
     assert_eq!(checkout.output_names(), [""; 0]);
 }
 
 #[test]
 fn an_image_that_is_nowhere_is_not_ready() {
     let checkout = Checkout::new("image");
-    let stub = STUB.replace("echo sha256:stub", "exit 1").replace("*) ;;", "pull*) echo 'no such host' >&2; exit 1 ;;");
+    let stub = STUB
+        .replace("echo sha256:stub", "exit 1")
+        .replace("*) ;;", "pull*) echo 'no such host' >&2; exit 1 ;;");
     let digest = format!("registry.invalid:5000/silvermetal-builder@sha256:{}", "a".repeat(64));
     let iso = |image: &str| {
-        let mut command = checkout.xtask(["iso", "canary", "--engine", "docker", "--image", image, "--mirror", &mirror_peer()]);
+        let mut command = checkout.xtask([
+            "iso",
+            "canary",
+            "--engine",
+            "docker",
+            "--image",
+            image,
+            "--mirror",
+            &mirror_peer(),
+        ]);
         command.env("PATH", checkout.path_with("docker", &stub));
         run(&mut command).exits(3)
     };
@@ -220,7 +273,9 @@ fn an_image_that_is_nowhere_is_not_ready() {
 fn a_dirty_tree_is_built_beside_and_recorded() {
     let checkout = Checkout::new("dirty");
     fs::write(checkout.root.join("docs/new.md"), "x").unwrap();
-    let plan = run(checkout.xtask(["iso", "canary", "--dry-run", "--engine", "docker"]).env("PATH", checkout.path_with("docker", STUB)));
+    let plan = run(checkout
+        .xtask(["iso", "canary", "--dry-run", "--engine", "docker"])
+        .env("PATH", checkout.path_with("docker", STUB)));
     assert!(plan.exits(0).stdout.contains("-dirty"));
 }
 
@@ -228,10 +283,20 @@ fn a_dirty_tree_is_built_beside_and_recorded() {
 fn the_alias_works_in_a_worktree_with_blanks_from_any_folder() {
     let checkout = Checkout::new("main tree");
     let tree = checkout.root.with_file_name("a work tree");
-    support::git(&checkout.root, &["worktree", "add", "--quiet", "--detach", tree.to_str().unwrap()]);
+    support::git(
+        &checkout.root,
+        &["worktree", "add", "--quiet", "--detach", tree.to_str().unwrap()],
+    );
     for folder in ["", "docs", "linux/build/scripts"] {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(tree.join(folder)).args(["xtask", "iso", "canary", "--dry-run", "--engine", "docker"]);
+        cargo.current_dir(tree.join(folder)).args([
+            "xtask",
+            "iso",
+            "canary",
+            "--dry-run",
+            "--engine",
+            "docker",
+        ]);
         // the dependencies are built once for all of these tests
         cargo.env("CARGO_TARGET_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/alias"));
         cargo.env_remove("CARGO_MANIFEST_DIR").env("PATH", checkout.path_with("docker", STUB));

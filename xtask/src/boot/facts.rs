@@ -11,6 +11,9 @@ use crate::{interrupt, setup};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 
+/// The Debian packages that booting takes: QEMU, and firmware for UEFI.
+pub(crate) const PACKAGES: [&str; 2] = ["qemu-system-x86", "ovmf"];
+
 pub(crate) struct Facts {
     /// Absolute.
     pub(crate) iso: PathBuf,
@@ -37,8 +40,8 @@ impl Facts {
         let (firmwares, no_ovmf) = firmware::choose(args.firmware, Path::new("/"));
         let no_qemu = on_path(qemu::QEMU).is_none();
         let lacking = [
-            (no_qemu, "qemu-system-x86"),
-            (no_ovmf, "ovmf"),
+            (no_qemu, PACKAGES[0]),
+            (no_ovmf, PACKAGES[1]),
             // setpriv: part of every Debian
             (on_path("setpriv").is_none(), "util-linux"),
         ];

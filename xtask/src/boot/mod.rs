@@ -19,6 +19,7 @@ use crate::{interrupt, setup};
 use accel::Accel;
 use anyhow::Result;
 use facts::Facts;
+pub(crate) use facts::PACKAGES;
 use firmware::Firmware;
 use guest::{Boot, Verdict};
 use output::Output;

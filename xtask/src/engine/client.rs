@@ -77,7 +77,12 @@ impl Client {
     pub(crate) fn cgroup_version(&self) -> Result<String> {
         let template = self.dialect.cgroup_version;
         // podman says v2 where docker says 2
-        Ok(self.cmd().args(["info", "--format", template]).read()?.trim_start_matches('v').to_owned())
+        Ok(self
+            .cmd()
+            .args(["info", "--format", template])
+            .read()?
+            .trim_start_matches('v')
+            .to_owned())
     }
 
     /// The engine's data root: a path on the *engine's* side.
@@ -92,7 +97,8 @@ impl Client {
 
     /// The id of an image the engine has; `None` when it has not.
     pub(crate) fn image_id(&self, reference: &str) -> Result<Option<String>> {
-        let probe = self.cmd().args(["image", "inspect", "--format", "{{.Id}}", reference]).probe()?;
+        let probe =
+            self.cmd().args(["image", "inspect", "--format", "{{.Id}}", reference]).probe()?;
         Ok(probe.exit.ok().then(|| probe.stdout.trim().to_owned()))
     }
 
@@ -105,7 +111,10 @@ impl Client {
     /// Names of containers that carry our label with `checkout` as its value.
     pub(crate) fn containers_of(&self, checkout: &str) -> Result<Vec<String>> {
         let filter = format!("label={LABEL}={checkout}");
-        let names = self.cmd().args(["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]).read()?;
+        let names = self
+            .cmd()
+            .args(["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"])
+            .read()?;
         Ok(names.lines().map(str::to_owned).collect())
     }
 
@@ -116,7 +125,8 @@ impl Client {
             || probe.stderr.contains("no container with")
             || probe.stderr.contains("is already in progress");
         if !probe.exit.ok() && !gone {
-            return Err(Code::Failed.error(format!("cannot remove container {name}: {}", probe.stderr.trim())));
+            return Err(Code::Failed
+                .error(format!("cannot remove container {name}: {}", probe.stderr.trim())));
         }
         Ok(())
     }

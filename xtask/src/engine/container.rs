@@ -17,8 +17,15 @@ pub(crate) enum Mode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mount {
     /// A path on the engine's host.
-    Bind { host: PathBuf, guest: String, mode: Mode },
-    Volume { name: String, guest: String },
+    Bind {
+        host: PathBuf,
+        guest: String,
+        mode: Mode,
+    },
+    Volume {
+        name: String,
+        guest: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -35,7 +35,15 @@ impl HostRun {
     pub(crate) fn run(&self) -> Cmd {
         let mut cmd = Cmd::new("setpriv")
             // all of it dies with xtask, however that ends
-            .args(["--pdeathsig", "KILL", "unshare", "--kill-child", "--fork", "--pid", "--mount-proc"])
+            .args([
+                "--pdeathsig",
+                "KILL",
+                "unshare",
+                "--kill-child",
+                "--fork",
+                "--pid",
+                "--mount-proc",
+            ])
             .args(["--mount", "--propagation", "private", "--uts", "--ipc"])
             .arg("bash")
             .arg(self.root.join(ENTER))

@@ -102,7 +102,9 @@ mod tests {
     #[test]
     fn the_container_id_is_read_from_its_hostname_mount() {
         let id = "a1".repeat(32);
-        let line = format!("700 690 254:0 /var/lib/docker/containers/{id}/hostname /etc/hostname rw - ext4 /dev/vda rw");
+        let line = format!(
+            "700 690 254:0 /var/lib/docker/containers/{id}/hostname /etc/hostname rw - ext4 /dev/vda rw"
+        );
         assert_eq!(id_in(&line), Some(id));
         assert_eq!(id_in("700 690 254:0 /etc/hostname /etc/hostname rw - ext4 /dev/vda rw"), None);
     }

@@ -47,9 +47,7 @@ pub(crate) fn survey(
         }
     };
     let answers = |kind| matches!(reach(kind), Reach::Answers(_));
-    let kind = choice.exactly().unwrap_or_else(|| {
-        automatic(allowed, host, &answers)
-    });
+    let kind = choice.exactly().unwrap_or_else(|| automatic(allowed, host, &answers));
 
     let mut selection = Selection {
         kind,
@@ -104,7 +102,8 @@ fn automatic(
 /// Whether a dockerd of our own has a chance: its kernel features, and a way to its packages.
 fn private_can_run(host: &Host) -> bool {
     let file_systems = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
-    let has = |name: &str| file_systems.lines().any(|line| line.split_whitespace().last() == Some(name));
+    let has =
+        |name: &str| file_systems.lines().any(|line| line.split_whitespace().last() == Some(name));
     let installed = on_path("dockerd").is_some();
     (installed || host.has_apt) && has("cgroup2")
 }
@@ -113,12 +112,18 @@ fn unreached(kind: EngineKind, reach: &Reach, host: &Host) -> Option<Problem> {
     let start = match kind {
         EngineKind::Podman => "install podman",
         _ if host.is_root() => "start it (systemctl start docker), or pass --engine private",
-        _ => "start it and add yourself to the group docker, or run this as root for an engine of our own",
+        _ => {
+            "start it and add yourself to the group docker, or run this as root for an engine of our own"
+        }
     };
     match reach {
         Reach::Answers(_) => None,
-        Reach::NotInstalled => Some(Problem::new(format!("no container engine: {kind} is not installed"), start)),
-        Reach::Silent(why) => Some(Problem::new(format!("engine {kind} does not answer: {why}"), start)),
+        Reach::NotInstalled => {
+            Some(Problem::new(format!("no container engine: {kind} is not installed"), start))
+        }
+        Reach::Silent(why) => {
+            Some(Problem::new(format!("engine {kind} does not answer: {why}"), start))
+        }
     }
 }
 

@@ -40,7 +40,9 @@ impl Source {
         let head = git()
             .args(["log", "-1", "--format=%H %ct"])
             .read()
-            .with_context(|| format!("{} has no commit to build from: expected a git clone", repo.root.display()))
+            .with_context(|| {
+                format!("{} has no commit to build from: expected a git clone", repo.root.display())
+            })
             .or_exit(Code::NotReady)?;
         let (commit, time) = head.split_once(' ').context("unexpected output of git log")?;
         let changes = git().args(["status", "--porcelain", "--untracked-files=normal"]).read()?;

@@ -107,10 +107,8 @@ impl Disk {
     /// Of the file system that holds `path`, or its nearest ancestor that exists.
     pub(crate) fn holding(path: &Path) -> Result<Disk> {
         let existing = path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/"));
-        let out = Cmd::new("df")
-            .args(["-B1", "--output=avail,fstype", "--"])
-            .arg(existing)
-            .read()?;
+        let out =
+            Cmd::new("df").args(["-B1", "--output=avail,fstype", "--"]).arg(existing).read()?;
         let mut words = out.lines().last().unwrap_or_default().split_whitespace();
         let free = words.next().and_then(|w| w.parse().ok());
         Ok(Disk {
@@ -127,7 +125,10 @@ mod tests {
     #[test]
     fn memory_and_release_are_read() {
         assert_eq!(memory("MemFree: 1 kB\nMemTotal:       24684096 kB\n"), 24_684_096 * 1024);
-        assert_eq!(os_release("ID=debian\nVERSION_CODENAME=bookworm\n", "VERSION_CODENAME"), "bookworm");
+        assert_eq!(
+            os_release("ID=debian\nVERSION_CODENAME=bookworm\n", "VERSION_CODENAME"),
+            "bookworm"
+        );
     }
 
     #[test]

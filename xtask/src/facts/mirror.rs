@@ -25,14 +25,17 @@ impl SnapshotPin {
         let path = repo.config().join("snapshot-pin.env");
         let values = env_file::read(&path, &["SNAPSHOT_URL", "SNAPSHOT_STAMP"])?;
         let get = |key: &str| {
-            let value = values.get(key).with_context(|| format!("{}: {key} is missing", path.display()));
+            let value =
+                values.get(key).with_context(|| format!("{}: {key} is missing", path.display()));
             value.map_err(|error| Code::NotReady.wrap(error))
         };
         let stamp: Result<SnapshotStamp> = get("SNAPSHOT_STAMP")?.parse();
         let own = std::env::var("APT_SNAPSHOT_URL").ok().filter(|url| !url.is_empty());
         Ok(SnapshotPin {
             url: own.unwrap_or(get("SNAPSHOT_URL")?.clone()).trim_end_matches('/').to_owned(),
-            stamp: stamp.with_context(|| format!("{}", path.display())).map_err(|e| Code::NotReady.wrap(e))?,
+            stamp: stamp
+                .with_context(|| format!("{}", path.display()))
+                .map_err(|e| Code::NotReady.wrap(e))?,
         })
     }
 
@@ -124,8 +127,12 @@ pub(crate) fn find(pin: &SnapshotPin, wanted: &Wanted, may_fall_back: bool) -> F
 /// An archive that doesn't answer, and the ways on.
 pub(crate) fn problem(mirror: &Mirror, why: &str) -> Problem {
     let what = match mirror.origin {
-        Origin::Snapshot => format!("the pinned snapshot does not answer: {} ({why})", mirror.debian),
-        Origin::Caller => format!("the mirror of --mirror does not serve {SUITE}: {} ({why})", mirror.debian),
+        Origin::Snapshot => {
+            format!("the pinned snapshot does not answer: {} ({why})", mirror.debian)
+        }
+        Origin::Caller => {
+            format!("the mirror of --mirror does not serve {SUITE}: {} ({why})", mirror.debian)
+        }
         Origin::HostApt => format!("the mirror of this host's apt does not serve {SUITE} ({why})"),
     };
     let fix = match mirror.origin {
@@ -141,7 +148,11 @@ pub(crate) fn problem(mirror: &Mirror, why: &str) -> Problem {
 
 /// Says in one line when a build doesn't come from the pin.
 pub(crate) fn announce(mirror: &Mirror, ui: &Ui) {
-    let without = if mirror.security.is_none() { "; it serves no security archive: going without" } else { "" };
+    let without = if mirror.security.is_none() {
+        "; it serves no security archive: going without"
+    } else {
+        ""
+    };
     match mirror.origin {
         Origin::Snapshot => {}
         Origin::Caller => ui.notice(&format!("packages come from --mirror, not from the pinned snapshot{without}")),
@@ -158,7 +169,8 @@ fn security_beside(debian: &str) -> Option<String> {
 
 /// Why `url` does not serve `suite`; `None` when it does.
 fn unreachable(url: &str, suite: &str) -> Option<String> {
-    let scratch = std::env::temp_dir().join(format!("silvermetal-inrelease-{}", std::process::id()));
+    let scratch =
+        std::env::temp_dir().join(format!("silvermetal-inrelease-{}", std::process::id()));
     let fetched = download_within(30, &format!("{url}/dists/{suite}/InRelease"), &scratch);
     drop(std::fs::remove_file(&scratch)); // there only where something was fetched
     fetched.err().map(|error| format!("{error:#}"))
@@ -175,7 +187,10 @@ fn download_within(seconds: u32, url: &str, to: &Path) -> Result<()> {
             .args(["-o", "Acquire::http::Timeout=10", "-o", "Acquire::https::Timeout=10"])
             .args(["-o", "Acquire::Retries=1", "-qq", "download-file", url])
             .arg(to),
-        None => Cmd::new("curl").args(["-fsSL", "--connect-timeout", "10", "-o"]).arg(to).args(["--", url]),
+        None => Cmd::new("curl")
+            .args(["-fsSL", "--connect-timeout", "10", "-o"])
+            .arg(to)
+            .args(["--", url]),
     };
     let probe = fetch.within_seconds(seconds).probe()?;
     if probe.exit.ok() {
@@ -222,7 +237,8 @@ fn from_sources(texts: &[String]) -> Option<Mirror> {
 /// `(URI, suite)` of every `deb` entry, in one-line or deb822 style (sources.list(5)).
 fn entries(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let lines: Vec<&str> =
+        text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
     for line in &lines {
         let Some(rest) = line.trim().strip_prefix("deb ") else { continue };
         let rest = match rest.trim_start().strip_prefix('[') {
@@ -271,14 +287,24 @@ mod tests {
 
     #[test]
     fn the_security_archive_stands_beside_debian() {
-        assert_eq!(security_beside("http://h:1/x/debian").as_deref(), Some("http://h:1/x/debian-security"));
+        assert_eq!(
+            security_beside("http://h:1/x/debian").as_deref(),
+            Some("http://h:1/x/debian-security")
+        );
         assert_eq!(security_beside("http://h/repo"), None);
     }
 
     #[test]
     fn loopback_is_seen() {
-        let mirror = |url: &str| Mirror { debian: url.into(), security: None, origin: Origin::Caller, keyring: None };
-        for url in ["http://127.0.0.1:80/debian", "http://localhost/debian", "http://[::1]:8/debian"] {
+        let mirror = |url: &str| Mirror {
+            debian: url.into(),
+            security: None,
+            origin: Origin::Caller,
+            keyring: None,
+        };
+        for url in
+            ["http://127.0.0.1:80/debian", "http://localhost/debian", "http://[::1]:8/debian"]
+        {
             assert!(mirror(url).on_loopback(), "{url}");
         }
         assert!(!mirror("http://127x.example/debian").on_loopback());

@@ -22,10 +22,14 @@ impl Repo {
             .filter(|root| is_silvermetal(root))
             .or_else(|| here.ancestors().find(|dir| is_silvermetal(dir)))
             .with_context(|| {
-                format!("{} is not in a SilverMetal checkout: expected linux/build/recipes above it", here.display())
+                format!(
+                    "{} is not in a SilverMetal checkout: expected linux/build/recipes above it",
+                    here.display()
+                )
             });
         let root = root.map_err(|error| Code::NotReady.wrap(error))?;
-        let root = root.canonicalize().with_context(|| format!("cannot resolve {}", root.display()))?;
+        let root =
+            root.canonicalize().with_context(|| format!("cannot resolve {}", root.display()))?;
         Ok(Repo { root })
     }
 

@@ -61,7 +61,8 @@ impl Plan {
             arguments.push(("APT_SNAPSHOT_STAMP", self.pin.stamp.to_string()));
         } else {
             arguments.push(("APT_MIRROR_DEBIAN", self.mirror.debian.clone()));
-            arguments.push(("APT_MIRROR_SECURITY", self.mirror.security.clone().unwrap_or_default()));
+            arguments
+                .push(("APT_MIRROR_SECURITY", self.mirror.security.clone().unwrap_or_default()));
         }
         for (name, value) in arguments {
             cmd = cmd.arg("--build-arg").arg(format!("{name}={value}"));
@@ -106,16 +107,21 @@ impl Plan {
         let mut log = Log::create(&self.log)?;
         let base = self.base(client, ui, &mut log)?;
         self.step("image", &self.build(client, &base, network), ui, &mut log)?;
-        client.image_id(&name)?.with_context(|| format!("the build succeeded, yet {name} is not there"))?;
+        client
+            .image_id(&name)?
+            .with_context(|| format!("the build succeeded, yet {name} is not there"))?;
         Ok(name)
     }
 
     fn base(&self, client: &Client, ui: &Ui, log: &mut Log) -> Result<String> {
         let pinned = &self.inputs.base;
-        if client.image_id(pinned)?.is_some() || client.pull(pinned).within_seconds(600).succeeds() {
+        if client.image_id(pinned)?.is_some() || client.pull(pinned).within_seconds(600).succeeds()
+        {
             return Ok(pinned.clone());
         }
-        ui.notice(&format!("no registry serves {pinned}: bootstrapping {SUITE} from the Debian mirror instead"));
+        ui.notice(&format!(
+            "no registry serves {pinned}: bootstrapping {SUITE} from the Debian mirror instead"
+        ));
         if on_path("mmdebstrap").is_none() {
             return Err(Code::NotReady.error(listing(&[Problem::new(
                 "mmdebstrap is not installed",

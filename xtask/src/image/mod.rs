@@ -57,14 +57,20 @@ impl BuilderImage {
     pub(crate) fn record(&self) -> String {
         match self {
             BuilderImage::Local(inputs) => format!("local (inputs {})", inputs.digest),
-            BuilderImage::Named(reference) if reference.digest.is_none() => format!("{reference} (not pinned)"),
+            BuilderImage::Named(reference) if reference.digest.is_none() => {
+                format!("{reference} (not pinned)")
+            }
             BuilderImage::Named(reference) => reference.to_string(),
         }
     }
 }
 
 /// Whether `client` has the image; the private engine's store is read even while it is stopped.
-pub(crate) fn is_present(client: &Client, image: &BuilderImage, places: &crate::engine::private::Places) -> bool {
+pub(crate) fn is_present(
+    client: &Client,
+    image: &BuilderImage,
+    places: &crate::engine::private::Places,
+) -> bool {
     let name = image.name(client);
     if client.kind == EngineKind::Private && client.version().is_err() {
         return places.has_image(&name);

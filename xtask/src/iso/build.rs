@@ -53,14 +53,21 @@ pub(super) fn prepare(facts: &Facts, network: Network, setup: bool, ui: &Ui) -> 
 }
 
 /// Builds and publishes; `begun` is when the command started, `setup` lets it make the image.
-pub(super) fn build(facts: &Facts, network: Network, setup: bool, begun: Instant, ui: &Ui) -> Result<Built> {
+pub(super) fn build(
+    facts: &Facts,
+    network: Network,
+    setup: bool,
+    begun: Instant,
+    ui: &Ui,
+) -> Result<Built> {
     let beside = facts.output.parent().unwrap_or(Path::new("/"));
     clean::sweep(beside, facts.engine.client.as_ref(), &facts.repo, ui)?;
     let image_id = match &facts.engine.client {
         Some(client) => Some(ensure_image(facts, client, network, setup, ui)?),
         None => {
             let cache = facts.repo.state().join("apt-cache");
-            fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
+            fs::create_dir_all(&cache)
+                .with_context(|| format!("cannot make {}", cache.display()))?;
             None
         }
     };
@@ -68,7 +75,8 @@ pub(super) fn build(facts: &Facts, network: Network, setup: bool, begun: Instant
     let folders = Folders::new(facts);
     let run = plan::run(facts, &folders, network)?;
     let mut log = Log::create(&folders.log)?;
-    let mut work = WorkFolder::create(&folders.work, &clean::notes(&facts.repo), facts.host.caller)?;
+    let mut work =
+        WorkFolder::create(&folders.work, &clean::notes(&facts.repo), facts.host.caller)?;
     if facts.conditions.from_a_copy() {
         let copy = folders.sources(facts);
         copy_tree(&facts.recipe.dir, &copy.recipe)?;
@@ -77,7 +85,11 @@ pub(super) fn build(facts: &Facts, network: Network, setup: bool, begun: Instant
     let _container = match &run {
         Run::Container { client, container } => {
             let path = facts.paths.translate(&folders.work)?;
-            work.set_janitor(Janitor { client: client.clone(), image: container.image.clone(), path });
+            work.set_janitor(Janitor {
+                client: client.clone(),
+                image: container.image.clone(),
+                path,
+            });
             Some(Remover { client, name: &container.name })
         }
         Run::Host(_) => None,
@@ -88,7 +100,10 @@ pub(super) fn build(facts: &Facts, network: Network, setup: bool, begun: Instant
     let out = folders.out();
     let made = out.join(&facts.recipe.iso);
     if !fs::symlink_metadata(&made).is_ok_and(|meta| meta.is_file() && meta.len() > 0) {
-        let what = format!("recipe {} ended well, but left no ISO: expected {}", facts.recipe.name, facts.recipe.iso);
+        let what = format!(
+            "recipe {} ended well, but left no ISO: expected {}",
+            facts.recipe.name, facts.recipe.iso
+        );
         return Err(log.failure(&what));
     }
     let (digest, size) = hash::file(&made)?;
@@ -96,7 +111,8 @@ pub(super) fn build(facts: &Facts, network: Network, setup: bool, begun: Instant
 
     let result = folders.work.join("result");
     fs::create_dir(&result).with_context(|| format!("cannot make {}", result.display()))?;
-    fs::rename(&made, result.join(&facts.recipe.iso)).context("cannot move the ISO to the result")?;
+    fs::rename(&made, result.join(&facts.recipe.iso))
+        .context("cannot move the ISO to the result")?;
     let run_facts = RunFacts {
         started: facts.now,
         seconds: begun.elapsed().as_secs_f64(),
@@ -128,7 +144,9 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
         } else {
             fs::copy(entry.path(), &target).map(drop)
         };
-        copied.with_context(|| format!("cannot copy {} to {}", entry.path().display(), target.display()))?;
+        copied.with_context(|| {
+            format!("cannot copy {} to {}", entry.path().display(), target.display())
+        })?;
         fs::set_permissions(&target, entry.metadata()?.permissions())?;
     }
     Ok(())
@@ -143,11 +161,22 @@ pub(super) fn describe_image(facts: &Facts, network: Network) -> Option<String> 
 }
 
 fn image_plan(facts: &Facts, inputs: &image::Inputs) -> image::build::Plan {
-    image::build::Plan::new(&facts.repo, inputs.clone(), facts.pin.clone(), facts.mirror.mirror.clone())
+    image::build::Plan::new(
+        &facts.repo,
+        inputs.clone(),
+        facts.pin.clone(),
+        facts.mirror.mirror.clone(),
+    )
 }
 
 /// The image's id on the engine, after building or pulling it where that is wanted.
-fn ensure_image(facts: &Facts, client: &Client, network: Network, setup: bool, ui: &Ui) -> Result<String> {
+fn ensure_image(
+    facts: &Facts,
+    client: &Client,
+    network: Network,
+    setup: bool,
+    ui: &Ui,
+) -> Result<String> {
     let name = facts.image.name(client);
     if let Some(id) = client.image_id(&name)? {
         return Ok(id);
@@ -157,15 +186,21 @@ fn ensure_image(facts: &Facts, client: &Client, network: Network, setup: bool, u
         BuilderImage::Local(inputs) if setup => {
             image_plan(facts, inputs).execute(client, network, ui)?;
         }
-        BuilderImage::Local(_) => refuse(&[Problem::new(format!("no builder image: {name} is not built"), ways())])?,
+        BuilderImage::Local(_) => {
+            refuse(&[Problem::new(format!("no builder image: {name} is not built"), ways())])?
+        }
         BuilderImage::Named(_) => {
             let pull = client.pull(&name);
             ui.command(&pull);
             let probe = pull.probe()?;
             interrupt::check()?;
             if !probe.exit.ok() {
-                let why = probe.stderr.lines().last().unwrap_or("no reason given").trim().to_owned();
-                refuse(&[Problem::new(format!("the builder image {name} cannot be pulled: {why}"), ways())])?;
+                let why =
+                    probe.stderr.lines().last().unwrap_or("no reason given").trim().to_owned();
+                refuse(&[Problem::new(
+                    format!("the builder image {name} cannot be pulled: {why}"),
+                    ways(),
+                )])?;
             }
         }
     }

@@ -42,11 +42,15 @@ impl Factor {
         match self {
             Factor::Cpus if cpus < 2 => Some("this machine has one CPU"),
             Factor::User if engine == EngineKind::Host => Some("engine host builds as root"),
-            Factor::Clock => Some("the clock is the whole machine's; build B only runs later than build A"),
-            Factor::DirectoryOrder => {
-                Some("disorderfs is FUSE, where a root file system's device nodes and set-uid files do not survive")
+            Factor::Clock => {
+                Some("the clock is the whole machine's; build B only runs later than build A")
             }
-            Factor::Kernel => Some("one machine runs one kernel; the other name that setarch can give, 2.6, glibc refuses"),
+            Factor::DirectoryOrder => Some(
+                "disorderfs is FUSE, where a root file system's device nodes and set-uid files do not survive",
+            ),
+            Factor::Kernel => Some(
+                "one machine runs one kernel; the other name that setarch can give, 2.6, glibc refuses",
+            ),
             _ => None,
         }
     }
@@ -118,7 +122,11 @@ impl Conditions {
             env.push(("TZ", "Asia/Kathmandu"));
         }
         if self.has(Factor::Environment) {
-            env.extend([("SILVERMETAL_CANARY_IN_THE_MINE", "1"), ("GREP_OPTIONS", "--color=always"), ("CDPATH", "/")]);
+            env.extend([
+                ("SILVERMETAL_CANARY_IN_THE_MINE", "1"),
+                ("GREP_OPTIONS", "--color=always"),
+                ("CDPATH", "/"),
+            ]);
         }
         env
     }

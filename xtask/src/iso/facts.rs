@@ -97,7 +97,9 @@ impl Facts {
         Ok(Facts {
             missing: host.missing(&packages),
             epoch: epoch(repo, source.commit_time)?,
-            mksquashfs_options: conf::mksquashfs_options(&repo.config().join("silvermetal-base.conf"))?,
+            mksquashfs_options: conf::mksquashfs_options(
+                &repo.config().join("silvermetal-base.conf"),
+            )?,
             output_disk: Disk::holding(&output)?,
             ca_file: args.build.ca_file.as_deref().map(existing).transpose()?,
             now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
@@ -135,7 +137,10 @@ fn on_the_engines_side(engine: &mut Selection, places: &Places) -> (PathMap, Opt
     }
     if client.cgroup_version().is_ok_and(|version| version == "1") {
         engine.problems.push(Problem::new(
-            format!("engine {} runs on cgroup v1, where the builder's systemd does not boot", client.kind),
+            format!(
+                "engine {} runs on cgroup v1, where the builder's systemd does not boot",
+                client.kind
+            ),
             "boot its host with systemd.unified_cgroup_hierarchy=1, or pass --engine private",
         ));
     }
@@ -144,7 +149,9 @@ fn on_the_engines_side(engine: &mut Selection, places: &Places) -> (PathMap, Opt
     match PathMap::of(client) {
         Ok(map) => (map, disk),
         Err(error) => {
-            engine.problems.push(Problem::new(format!("{error:#}"), "or pass --engine private, as root"));
+            engine
+                .problems
+                .push(Problem::new(format!("{error:#}"), "or pass --engine private, as root"));
             (PathMap::Same, disk)
         }
     }
@@ -165,7 +172,12 @@ fn epoch(repo: &Repo, commit_time: u64) -> Result<Epoch> {
         Some(value) => {
             let seconds = value
                 .parse()
-                .with_context(|| format!("{}: SOURCE_DATE_EPOCH: expected seconds since 1970, found `{value}`", path.display()))
+                .with_context(|| {
+                    format!(
+                        "{}: SOURCE_DATE_EPOCH: expected seconds since 1970, found `{value}`",
+                        path.display()
+                    )
+                })
                 .or_exit(Code::NotReady)?;
             Ok(Epoch { seconds, from: EpochFrom::EnvFile })
         }
@@ -173,5 +185,7 @@ fn epoch(repo: &Repo, commit_time: u64) -> Result<Epoch> {
 }
 
 fn existing(path: &Path) -> Result<PathBuf> {
-    path.canonicalize().with_context(|| format!("cannot read {}", path.display())).or_exit(Code::Usage)
+    path.canonicalize()
+        .with_context(|| format!("cannot read {}", path.display()))
+        .or_exit(Code::Usage)
 }

@@ -118,7 +118,8 @@ impl Ready {
 
 /// With `auto`, a private engine that will not start is no reason to give up on the canary.
 fn may_go_without(facts: &Facts, args: &IsoArgs) -> bool {
-    args.build.engine == EngineChoice::Auto && facts.recipe.needs.engines.contains(&EngineKind::Host)
+    args.build.engine == EngineChoice::Auto
+        && facts.recipe.needs.engines.contains(&EngineKind::Host)
 }
 
 fn without_engine(repo: &Repo, args: &IsoArgs, ui: &Ui) -> Result<Facts> {

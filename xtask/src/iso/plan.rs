@@ -51,7 +51,12 @@ impl Folders {
 
     pub(crate) fn new(facts: &Facts) -> Folders {
         let moment = format!("{}:{:?}", std::process::id(), std::time::SystemTime::now());
-        let id = format!("{}-{}-{}", facts.recipe.name, facts.source.short, &hash::text(&moment).hex()[..8]);
+        let id = format!(
+            "{}-{}-{}",
+            facts.recipe.name,
+            facts.source.short,
+            &hash::text(&moment).hex()[..8]
+        );
         let beside = facts.output.parent().unwrap_or(Path::new("/"));
         Folders {
             work: beside.join(format!(".work-{id}")),
@@ -124,7 +129,11 @@ pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<
         bind(&folders.out(), &format!("{home}/out"), Mode::ReadWrite)?,
     ];
     if recipe.needs.submodule {
-        mounts.push(bind(&facts.repo.submodule(), &format!("{home}/derivative-maker"), Mode::ReadOnly)?);
+        mounts.push(bind(
+            &facts.repo.submodule(),
+            &format!("{home}/derivative-maker"),
+            Mode::ReadOnly,
+        )?);
     }
     mounts.push(Mount::Volume { name: CACHE_VOLUME.into(), guest: CACHE_GUEST.into() });
     if let Some(ca) = &facts.ca_file {
@@ -168,7 +177,8 @@ fn environment(facts: &Facts, keyring: Option<&str>) -> Vec<(String, String)> {
         env.push(("SILVERMETAL_APT_SECURITY", security));
         env.push(("SILVERMETAL_APT_CACHE", format!("{}/apt-cache", facts.conditions.home())));
     } else {
-        let proxied = if security.is_empty() { String::new() } else { format!("{PROXY}/debian-security") };
+        let proxied =
+            if security.is_empty() { String::new() } else { format!("{PROXY}/debian-security") };
         env.push(("SILVERMETAL_UPSTREAM_DEBIAN", mirror.debian.clone()));
         env.push(("SILVERMETAL_UPSTREAM_SECURITY", security));
         env.push(("SILVERMETAL_APT_DEBIAN", format!("{PROXY}/debian")));
@@ -186,10 +196,18 @@ fn environment(facts: &Facts, keyring: Option<&str>) -> Vec<(String, String)> {
 }
 
 /// What a dry run prints: every command in order, exactly as it would run.
-pub(crate) fn describe(facts: &Facts, folders: &Folders, run: &Run, image_build: Option<&str>) -> String {
+pub(crate) fn describe(
+    facts: &Facts,
+    folders: &Folders,
+    run: &Run,
+    image_build: Option<&str>,
+) -> String {
     let mut lines = vec![summary(facts, &facts.recipe, folders)];
     if !facts.missing.is_empty() {
-        lines.push(format!("# with --setup: install what is missing\n{}", setup::line(&facts.missing)));
+        lines.push(format!(
+            "# with --setup: install what is missing\n{}",
+            setup::line(&facts.missing)
+        ));
     }
     if facts.engine.kind == EngineKind::Private {
         lines.push(format!("# start the private engine\n{}", facts.places.daemon()));
@@ -199,11 +217,17 @@ pub(crate) fn describe(facts: &Facts, folders: &Folders, run: &Run, image_build:
             (BuilderImage::Local(_), Some(build)) => {
                 lines.push(format!("# with --setup: build the builder image\n{build}"));
             }
-            _ => lines.push(format!("# fetch the builder image\n{}", client.pull(&container.image))),
+            _ => {
+                lines.push(format!("# fetch the builder image\n{}", client.pull(&container.image)))
+            }
         }
     }
     lines.push(format!("# build\n{}", run.cmd()));
-    lines.push(format!("# publish the result\nmv {} {}", folders.work.display(), folders.output.display()));
+    lines.push(format!(
+        "# publish the result\nmv {} {}",
+        folders.work.display(),
+        folders.output.display()
+    ));
     lines.join("\n")
 }
 

@@ -42,7 +42,8 @@ pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
         }
     }
     let entry = recipe.dir.join(&recipe.entry);
-    if !entry.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0) {
+    if !entry.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    {
         found.push(Problem::new(
             format!("the recipe's entry is not an executable file: {}", entry.display()),
             format!("chmod +x '{}', or correct `entry` in recipe.toml", entry.display()),
@@ -53,7 +54,8 @@ pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
             found.push(Problem::new(format!("{error:#}"), "mount it, or pass --engine host"));
         }
     }
-    let lacks = |disk: &Disk, gib: u64| (disk.free < gib * GIB).then_some(disk.free as f64 / GIB as f64);
+    let lacks =
+        |disk: &Disk, gib: u64| (disk.free < gib * GIB).then_some(disk.free as f64 / GIB as f64);
     if let Some(free) = lacks(&facts.output_disk, recipe.needs.disk_gib) {
         found.push(Problem::new(
             format!(
@@ -85,7 +87,10 @@ pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
     }
     if facts.now < facts.epoch.seconds {
         found.push(Problem::new(
-            format!("the clock ({}) is before SOURCE_DATE_EPOCH ({})", facts.now, facts.epoch.seconds),
+            format!(
+                "the clock ({}) is before SOURCE_DATE_EPOCH ({})",
+                facts.now, facts.epoch.seconds
+            ),
             "set the clock, or correct linux/build/config/source-date-epoch.env",
         ));
     }
@@ -114,7 +119,9 @@ fn image_problem(facts: &Facts, setup: bool) -> Option<Problem> {
         }
         // a digest is pulled when the build starts
         BuilderImage::Named(reference) if reference.digest.is_some() => return None,
-        BuilderImage::Named(reference) => format!("no builder image: the engine has no {reference}, and it names no digest to pull"),
+        BuilderImage::Named(reference) => format!(
+            "no builder image: the engine has no {reference}, and it names no digest to pull"
+        ),
     };
     Some(Problem::new(missing, image::ways_on(facts.engine.kind, &facts.repo.build_sh())))
 }

@@ -5,10 +5,10 @@ use crate::exec::Exit;
 use crate::hash;
 use crate::interrupt;
 use crate::log::Log;
+use crate::recipe::{Recipe, Stage};
+use crate::records::Stage as StageRecord;
 use crate::records::ledger::Artefact;
 use crate::records::manifest::{self, Manifest};
-use crate::records::Stage as StageRecord;
-use crate::recipe::{Recipe, Stage};
 use crate::ui::Ui;
 use anyhow::{Context as _, Result};
 use std::path::Path;
@@ -32,7 +32,13 @@ type Hashing = JoinHandle<Result<Left>>;
 type Left = (Vec<Artefact>, Vec<(String, Manifest)>);
 
 /// Runs to the end; an error names the stage, the last lines and the log.
-pub(crate) fn run(run: &Run, recipe: &Recipe, out: &Path, ui: &Ui, log: &mut Log) -> Result<Vec<StageRecord>> {
+pub(crate) fn run(
+    run: &Run,
+    recipe: &Recipe,
+    out: &Path,
+    ui: &Ui,
+    log: &mut Log,
+) -> Result<Vec<StageRecord>> {
     let cmd = run.cmd();
     ui.command(&cmd);
     log.line(&format!("$ {cmd}"))?;
@@ -74,7 +80,8 @@ impl Progress<'_> {
         let Some((name, since)) = self.current.take() else { return };
         let stage = self.recipe.stages.iter().find(|s| s.name == name).cloned();
         let out = self.out.to_owned();
-        let hashing = std::thread::spawn(move || stage.map_or(Ok(Left::default()), |s| left_by(&s, &out)));
+        let hashing =
+            std::thread::spawn(move || stage.map_or(Ok(Left::default()), |s| left_by(&s, &out)));
         self.done.push((name, since.elapsed(), hashing));
     }
 
@@ -88,7 +95,8 @@ impl Progress<'_> {
     fn collect(self) -> Result<Vec<StageRecord>> {
         let mut records = Vec::new();
         for (name, took, hashing) in self.done {
-            let joined = hashing.join().map_err(|_| anyhow::anyhow!("hashing stage {name} panicked"))?;
+            let joined =
+                hashing.join().map_err(|_| anyhow::anyhow!("hashing stage {name} panicked"))?;
             let (artefacts, manifests) = joined?;
             records.push(StageRecord { name, took, artefacts, manifests });
         }
@@ -120,10 +128,18 @@ fn left_by(stage: &Stage, out: &Path) -> Result<Left> {
 fn why(place: &str, exit: Exit, run: &Run) -> String {
     let Run::Container { client, .. } = run else { return format!("{place} failed ({exit})") };
     match exit {
-        Exit::Code(125) => format!("{place}: {} could not run the container, or lost it ({exit})", client.kind),
-        Exit::Code(126 | 127) => format!("{place}: the builder could not start the recipe's entry ({exit})"),
-        Exit::Code(129 | 130) => format!("{place}: the container was shut down from outside ({exit})"),
-        Exit::Code(137) => format!("{place}: the container was killed, perhaps for want of memory ({exit})"),
+        Exit::Code(125) => {
+            format!("{place}: {} could not run the container, or lost it ({exit})", client.kind)
+        }
+        Exit::Code(126 | 127) => {
+            format!("{place}: the builder could not start the recipe's entry ({exit})")
+        }
+        Exit::Code(129 | 130) => {
+            format!("{place}: the container was shut down from outside ({exit})")
+        }
+        Exit::Code(137) => {
+            format!("{place}: the container was killed, perhaps for want of memory ({exit})")
+        }
         other => format!("{place} failed ({other})"),
     }
 }

@@ -83,8 +83,9 @@ impl WorkFolder {
         if me == 0 {
             for entry in WalkDir::new(&self.path) {
                 let entry = entry.context("cannot list the work folder")?;
-                lchown(entry.path(), Some(owner.uid), Some(owner.gid))
-                    .with_context(|| format!("cannot give {} to its caller", entry.path().display()))?;
+                lchown(entry.path(), Some(owner.uid), Some(owner.gid)).with_context(|| {
+                    format!("cannot give {} to its caller", entry.path().display())
+                })?;
             }
         }
         Ok(())
@@ -99,7 +100,8 @@ impl WorkFolder {
             fs::rename(output, &replaced)
                 .with_context(|| format!("cannot replace {}", output.display()))?;
         }
-        fs::rename(result, output).with_context(|| format!("cannot publish {}", output.display()))?;
+        fs::rename(result, output)
+            .with_context(|| format!("cannot publish {}", output.display()))?;
         remove(&replaced, None)
     }
 }
@@ -123,7 +125,8 @@ impl Janitor {
 
 fn all_owned_by(dir: &Path, owner: Owner) -> bool {
     WalkDir::new(dir).into_iter().all(|entry| {
-        entry.is_ok_and(|e| e.metadata().is_ok_and(|m| m.uid() == owner.uid && m.gid() == owner.gid))
+        entry
+            .is_ok_and(|e| e.metadata().is_ok_and(|m| m.uid() == owner.uid && m.gid() == owner.gid))
     })
 }
 
@@ -192,7 +195,9 @@ pub(crate) fn sweep(outputs: &Path) -> Swept {
     }
     for entry in fs::read_dir(outputs).into_iter().flatten().flatten() {
         let file_name = entry.file_name();
-        let Some(name) = file_name.to_str().and_then(|n| n.strip_prefix(REPLACED)) else { continue };
+        let Some(name) = file_name.to_str().and_then(|n| n.strip_prefix(REPLACED)) else {
+            continue;
+        };
         let output = outputs.join(name);
         let mended = if output.exists() {
             remove(&entry.path(), None)
@@ -248,7 +253,8 @@ mod tests {
             work.publish(&result, &output).unwrap();
         }
         assert_eq!(fs::read_to_string(output.join("x")).unwrap(), "new");
-        let mut left: Vec<_> = fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let mut left: Vec<_> =
+            fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["abc", "notes"], "work folders are gone");
         fs::remove_dir_all(dir).unwrap();

@@ -31,7 +31,9 @@ fn parse(text: &str) -> Result<Option<ImageRef>, String> {
     }
     let image: ImageRef = value.parse().map_err(|error| format!("line {line}: {error}"))?;
     if image.digest.is_none() {
-        return Err(format!("line {line}: `{value}` has no digest: expected registry/name@sha256:…"));
+        return Err(format!(
+            "line {line}: `{value}` has no digest: expected registry/name@sha256:…"
+        ));
     }
     Ok(Some(image))
 }

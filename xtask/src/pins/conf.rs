@@ -30,7 +30,9 @@ fn parse(text: &str) -> Result<String, String> {
         return Err(format!(":{line}: expected the value in double quotes, found {raw}"));
     };
     if value.contains(['$', '`', '\\', '"']) {
-        return Err(format!(":{line}: expected plain options: no `$`, backquote, backslash or quote"));
+        return Err(format!(
+            ":{line}: expected plain options: no `$`, backquote, backslash or quote"
+        ));
     }
     let words: Vec<&str> = value.split_whitespace().collect();
     if let Some(clock) = words.iter().find(|word| CLOCK_OPTIONS.contains(word)) {

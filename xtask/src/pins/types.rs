@@ -88,10 +88,13 @@ impl FromStr for ImageRef {
         };
         let host_chars = |c: char| c.is_ascii_alphanumeric() || "._-/:[]".contains(c);
         let path = &repository[repository.find('/').map_or(0, |slash| slash + 1)..];
-        let path_chars = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
+        let path_chars =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
         let whole = !repository.is_empty() && !repository.split('/').any(str::is_empty);
         if !whole || !repository.chars().all(host_chars) || !path.chars().all(path_chars) {
-            bail!("`{s}` is not an image reference: expected registry/name[:tag][@sha256:…], lower case");
+            bail!(
+                "`{s}` is not an image reference: expected registry/name[:tag][@sha256:…], lower case"
+            );
         }
         let tag_chars = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if let Some(tag) = tag
@@ -144,7 +147,8 @@ impl SnapshotStamp {
 
     fn is_a_moment(&self) -> bool {
         let (year, month, day) = (self.number(0, 4), self.number(4, 6), self.number(6, 8));
-        let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+        let leap =
+            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
         let days = match month {
             2 if leap => 29,
             2 => 28,
@@ -196,7 +200,19 @@ mod tests {
 
     #[test]
     fn what_is_no_image_reference_is_refused() {
-        for bad in ["", "a b", "Name", "x@sha256:12", "x:", "a//b", "/a", "a/", "unpublished!", "x@", "r/é"] {
+        for bad in [
+            "",
+            "a b",
+            "Name",
+            "x@sha256:12",
+            "x:",
+            "a//b",
+            "/a",
+            "a/",
+            "unpublished!",
+            "x@",
+            "r/é",
+        ] {
             assert!(bad.parse::<ImageRef>().is_err(), "{bad}");
         }
     }
@@ -204,7 +220,11 @@ mod tests {
     #[test]
     fn digests_are_exact() {
         assert!(format!("sha256:{}", "0".repeat(64)).parse::<Digest>().is_ok());
-        for bad in ["0".repeat(64), format!("sha256:{}", "A".repeat(64)), format!("sha256:{}", "0".repeat(63))] {
+        for bad in [
+            "0".repeat(64),
+            format!("sha256:{}", "A".repeat(64)),
+            format!("sha256:{}", "0".repeat(63)),
+        ] {
             assert!(bad.parse::<Digest>().is_err(), "{bad}");
         }
     }
@@ -214,7 +234,14 @@ mod tests {
         let time = |s: &str| s.parse::<SnapshotStamp>().map(|s| s.unix_time());
         assert_eq!(time("20260508T000000Z").unwrap(), 1_778_198_400);
         assert_eq!(time("20240229T235959Z").unwrap(), 1_709_251_199);
-        for bad in ["20260508", "20230229T000000Z", "20260532T000000Z", "20261301T000000Z", "20260508T240000Z", "20260508t000000z"] {
+        for bad in [
+            "20260508",
+            "20230229T000000Z",
+            "20260532T000000Z",
+            "20261301T000000Z",
+            "20260508T240000Z",
+            "20260508t000000z",
+        ] {
             assert!(time(bad).is_err(), "{bad}");
         }
     }

@@ -39,7 +39,11 @@ impl Ledger {
             .or_exit(Code::Failed)?;
         let parse = |(n, line): (usize, &str)| {
             artefact(line).with_context(|| {
-                format!("{}:{}: expected `STAGE SHA-256 BYTES PATH`, found `{line}`", path.display(), n + 1)
+                format!(
+                    "{}:{}: expected `STAGE SHA-256 BYTES PATH`, found `{line}`",
+                    path.display(),
+                    n + 1
+                )
             })
         };
         Ok(Ledger(text.lines().enumerate().map(parse).collect::<Result<_>>()?))

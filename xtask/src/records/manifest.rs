@@ -43,10 +43,13 @@ pub(crate) type Manifest = BTreeMap<String, Entry>;
 /// Hash and size of a tar, with the manifest of the tree in it.
 pub(crate) fn of_tar(path: &Path) -> Result<(Digest, u64, Manifest)> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut whole = Hashed { inner: BufReader::with_capacity(1 << 20, file), hasher: Sha256::new(), size: 0 };
-    let manifest = entries(&mut whole).with_context(|| format!("{} is no whole tar", path.display()))?;
+    let mut whole =
+        Hashed { inner: BufReader::with_capacity(1 << 20, file), hasher: Sha256::new(), size: 0 };
+    let manifest =
+        entries(&mut whole).with_context(|| format!("{} is no whole tar", path.display()))?;
     // what follows the end mark belongs to the file as well
-    io::copy(&mut whole, &mut io::sink()).with_context(|| format!("cannot read {}", path.display()))?;
+    io::copy(&mut whole, &mut io::sink())
+        .with_context(|| format!("cannot read {}", path.display()))?;
     Ok((Digest::from_bytes(&whole.hasher.finalize()), whole.size, manifest))
 }
 
@@ -141,7 +144,8 @@ pub(super) fn to_text(manifest: &Manifest) -> String {
 }
 
 pub(crate) fn read(path: &Path) -> Result<Manifest> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let parse = |(n, line): (usize, &str)| {
         let fields: Vec<&str> = line.split('\t').collect();
         let [kind, mode, owner, mtime, size, content, xattrs, name, target] = fields[..] else {
@@ -189,7 +193,9 @@ mod tests {
 
     fn tar_of(change: impl Fn(&mut tar::Header)) -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
-        builder.append_pax_extensions([("SCHILY.xattr.security.capability", b"\x01\x02".as_slice())]).unwrap();
+        builder
+            .append_pax_extensions([("SCHILY.xattr.security.capability", b"\x01\x02".as_slice())])
+            .unwrap();
         let mut header = tar::Header::new_ustar();
         header.set_mode(0o755);
         header.set_uid(0);
@@ -214,7 +220,10 @@ mod tests {
     fn content_and_metadata_are_in_the_manifest() {
         let manifest = entries(tar_of(|_| ()).as_slice()).unwrap();
         let entry = &manifest["bin/a\tb"];
-        assert_eq!((entry.mode.as_str(), entry.owner.as_str(), entry.mtime.as_str()), ("0755", "0:4", "12"));
+        assert_eq!(
+            (entry.mode.as_str(), entry.owner.as_str(), entry.mtime.as_str()),
+            ("0755", "0:4", "12")
+        );
         assert_eq!(entry.content, hash::text("abc").hex());
         assert!(entry.xattrs.starts_with("security.capability="));
         assert_eq!(manifest["bin/c"].kind, "hardlink");

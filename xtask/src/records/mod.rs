@@ -5,12 +5,12 @@ pub(crate) mod ledger;
 pub(crate) mod manifest;
 pub(crate) mod published;
 
-use crate::iso::{EpochFrom, Facts};
 use crate::image::BuilderImage;
+use crate::iso::{EpochFrom, Facts};
 use crate::pins::Digest;
+use anyhow::{Context as _, Result};
 use ledger::{Artefact, Ledger};
 use manifest::Manifest;
-use anyhow::{Context as _, Result};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -45,13 +45,25 @@ struct Inside {
 
 impl Inside {
     fn read(out: &Path) -> Inside {
-        let text = |name: &str| fs::read_to_string(out.join("records").join(name)).unwrap_or_default();
-        Inside { packages: text("packages.txt"), tools: text("tools.txt"), inrelease: text("inrelease.txt") }
+        let text =
+            |name: &str| fs::read_to_string(out.join("records").join(name)).unwrap_or_default();
+        Inside {
+            packages: text("packages.txt"),
+            tools: text("tools.txt"),
+            inrelease: text("inrelease.txt"),
+        }
     }
 }
 
 /// Writes every record into `result`, where the ISO already is.
-pub(crate) fn write(facts: &Facts, out: &Path, result: &Path, iso: &Iso, stages: &[Stage], run: &RunFacts) -> Result<()> {
+pub(crate) fn write(
+    facts: &Facts,
+    out: &Path,
+    result: &Path,
+    iso: &Iso,
+    stages: &[Stage],
+    run: &RunFacts,
+) -> Result<()> {
     let inside = Inside::read(out);
     let write = |name: &str, text: &str| {
         let path = result.join(name);

@@ -27,10 +27,12 @@ impl Published {
     pub(crate) fn read(dir: &Path) -> Result<Published> {
         let text = |name: &str| {
             let path = dir.join(name);
-            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+            std::fs::read_to_string(&path)
+                .with_context(|| format!("cannot read {}", path.display()))
         };
         let info = BuildInfo::parse(&text("BUILD_INFO").or_exit(Code::Failed)?);
-        info.iso_digest().with_context(|| format!("{}/BUILD_INFO has no Iso-Sha256", dir.display()))?;
+        info.iso_digest()
+            .with_context(|| format!("{}/BUILD_INFO has no Iso-Sha256", dir.display()))?;
         Ok(Published {
             dir: dir.to_owned(),
             info,
@@ -45,7 +47,8 @@ impl Published {
 
     /// The manifest of an artefact that is a tree; `None` for any other.
     pub(crate) fn manifest(&self, artefact: &str) -> Result<Option<Manifest>> {
-        let path = self.dir.join(MANIFESTS).join(format!("{}.manifest", artefact.replace('/', "-")));
+        let path =
+            self.dir.join(MANIFESTS).join(format!("{}.manifest", artefact.replace('/', "-")));
         if path.exists() { manifest::read(&path).map(Some) } else { Ok(None) }
     }
 }

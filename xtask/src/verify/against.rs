@@ -21,7 +21,13 @@ const MAGIC_AT: u64 = 16 * 2048 + 1;
 /// A SHA256SUMS of a release is far smaller.
 const LONGEST_SUMS: u64 = 1 << 20;
 
-pub(super) fn command(repo: &Repo, args: &VerifyArgs, published: &str, mut facts: Facts, ui: &Ui) -> Result<()> {
+pub(super) fn command(
+    repo: &Repo,
+    args: &VerifyArgs,
+    published: &str,
+    mut facts: Facts,
+    ui: &Ui,
+) -> Result<()> {
     if let Some(dir) = &args.output {
         facts = Facts::gather(repo, &iso_args(args, Some(dir)), None)?;
     }
@@ -44,9 +50,17 @@ pub(super) fn command(repo: &Repo, args: &VerifyArgs, published: &str, mut facts
     } else if same {
         answer(format_args!("identical: {}", built.digest.hex()));
     } else {
-        answer(format_args!("differs\n  built:     {}\n  published: {}", built.digest.hex(), expected.hex()));
+        answer(format_args!(
+            "differs\n  built:     {}\n  published: {}",
+            built.digest.hex(),
+            expected.hex()
+        ));
     }
-    if same { Ok(()) } else { Err(Code::No.error(format!("{} is not what {published} says", built.path.display()))) }
+    if same {
+        Ok(())
+    } else {
+        Err(Code::No.error(format!("{} is not what {published} says", built.path.display())))
+    }
 }
 
 /// The published hash: out of a SHA256SUMS, or of an ISO itself.
@@ -72,7 +86,8 @@ fn of_file(path: &Path, name: &str, iso: &str) -> Result<Digest> {
     if file.metadata()?.len() > LONGEST_SUMS {
         bail!("{name} is neither a SHA256SUMS nor an ISO 9660 image");
     }
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {name} as a SHA256SUMS"))?;
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {name} as a SHA256SUMS"))?;
     in_sums(&text, iso).with_context(|| format!("{name}: expected a line `SHA-256  {iso}`"))
 }
 

@@ -34,7 +34,10 @@ impl fmt::Display for Guilty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Guilty::One(factor) => write!(f, "guilty: {}", factor.name()),
-            Guilty::None => write!(f, "guilty: no factor of --vary; two builds under equal conditions differ as well"),
+            Guilty::None => write!(
+                f,
+                "guilty: no factor of --vary; two builds under equal conditions differ as well"
+            ),
             Guilty::Together(factors) => {
                 let names: Vec<String> = factors.iter().map(|factor| factor.name()).collect();
                 write!(f, "guilty: {} together, none of them alone", names.join(", "))
@@ -44,13 +47,22 @@ impl fmt::Display for Guilty {
 }
 
 /// Halves the varied factors until one is left; each step is one build, compared with A.
-pub(super) fn guilty(a: &Ready, repo: &Repo, args: &VerifyArgs, varied: &Varied, ui: &Ui) -> Result<Guilty> {
+pub(super) fn guilty(
+    a: &Ready,
+    repo: &Repo,
+    args: &VerifyArgs,
+    varied: &Varied,
+    ui: &Ui,
+) -> Result<Guilty> {
     let (expected, _) = hash::file(&a.facts.output.join(&a.facts.recipe.iso))?;
     let dir = a.facts.output.with_file_name("build-bisect");
     let differs = |factors: &[Factor]| -> Result<bool> {
         interrupt::check()?;
         let names: Vec<String> = factors.iter().map(|factor| factor.name()).collect();
-        ui.print(&format!("bisect: {}", if names.is_empty() { "no factor".into() } else { names.join(", ") }));
+        ui.print(&format!(
+            "bisect: {}",
+            if names.is_empty() { "no factor".into() } else { names.join(", ") }
+        ));
         let mut ready = a.again(repo, &iso_args(args, Some(&dir)))?;
         ready.facts.conditions = Conditions::of(factors.iter().copied());
         let built = ready.build(Instant::now(), ui)?;
@@ -98,7 +110,9 @@ mod tests {
     fn chance_and_conspiracy_are_told_apart() {
         let all = Factor::value_variants().to_vec();
         assert!(matches!(search(all.clone(), &|_| Ok(true)).unwrap(), Guilty::None));
-        let pair = |tried: &[Factor]| Ok(tried.contains(&Factor::HostName) && tried.contains(&Factor::Kernel));
+        let pair = |tried: &[Factor]| {
+            Ok(tried.contains(&Factor::HostName) && tried.contains(&Factor::Kernel))
+        };
         assert!(matches!(search(all, &pair).unwrap(), Guilty::Together(_)));
     }
 }

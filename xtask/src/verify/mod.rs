@@ -9,9 +9,9 @@ mod varying;
 mod verdict;
 
 use crate::cli::{IsoArgs, VerifyArgs};
+use crate::exec::quoted;
 use crate::facts::host::Disk;
 use crate::facts::repo::Repo;
-use crate::exec::quoted;
 use crate::failure::{Code, OrExit as _};
 use crate::interrupt;
 use crate::iso::{self, Built, Facts, Ready};
@@ -57,7 +57,11 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     if args.build.dry_run {
         let mut second = Facts::gather(repo, &for_b, None)?;
         second.conditions = Varied::on(&args.vary, &second).conditions();
-        answer(format_args!("# build A\n{}\n# build B\n{}", iso::describe(&facts)?, iso::describe(&second)?));
+        answer(format_args!(
+            "# build A\n{}\n# build B\n{}",
+            iso::describe(&facts)?,
+            iso::describe(&second)?
+        ));
         return Ok(());
     }
 
@@ -107,7 +111,11 @@ impl Conclusion<'_> {
     fn say(&self, verdict: &Verdict, guilty: Option<&bisect::Guilty>, as_json: bool) -> Result<()> {
         let (a, b) = (Published::read(&self.places.a)?, Published::read(&self.places.b)?);
         let out = &self.places.out;
-        let next = format!("cmp {} {}", quoted(&a.iso().to_string_lossy()), quoted(&b.iso().to_string_lossy()));
+        let next = format!(
+            "cmp {} {}",
+            quoted(&a.iso().to_string_lossy()),
+            quoted(&b.iso().to_string_lossy())
+        );
         let mut text = report::text(verdict, out, &next);
         text += &self.varied.text();
         text += &guilty.map(|guilty| format!("{guilty}\n")).unwrap_or_default();
@@ -123,9 +131,12 @@ impl Conclusion<'_> {
             "seconds": self.begun.elapsed().as_secs_f64(),
         });
         let value = report::json(verdict, facts);
-        for (name, content) in [("verify.txt", text.clone()), ("verify.json", format!("{value:#}\n"))] {
+        for (name, content) in
+            [("verify.txt", text.clone()), ("verify.json", format!("{value:#}\n"))]
+        {
             let path = out.join(name);
-            fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+            fs::write(&path, content)
+                .with_context(|| format!("cannot write {}", path.display()))?;
         }
         if as_json {
             answer(format_args!("{value:#}"));
@@ -134,9 +145,8 @@ impl Conclusion<'_> {
         }
         match verdict {
             Verdict::Identical { .. } => share_the_image(&a, &b),
-            Verdict::Differs(_) => {
-                Err(Code::No.error(format!("the two builds differ: {}", out.join("verify.txt").display())))
-            }
+            Verdict::Differs(_) => Err(Code::No
+                .error(format!("the two builds differ: {}", out.join("verify.txt").display()))),
         }
     }
 }

@@ -41,7 +41,11 @@ fn describe(text: &mut String, difference: &Difference) {
     }
     match &difference.stage {
         Some(stage) => {
-            let _ = writeln!(text, "  first stage that differs: {stage} ({} differences)", difference.files.len());
+            let _ = writeln!(
+                text,
+                "  first stage that differs: {stage} ({} differences)",
+                difference.files.len()
+            );
         }
         None => {
             let _ = writeln!(text, "  no stage recorded a difference: only the images differ");

@@ -1,6 +1,6 @@
 //! `--vary`: which conditions build B runs under, and which cannot be varied here.
 
-use crate::iso::{Conditions, Facts, Factor};
+use crate::iso::{Conditions, Factor, Facts};
 use crate::ui::Ui;
 use clap::ValueEnum as _;
 use std::collections::BTreeSet;
@@ -14,7 +14,11 @@ pub(crate) fn vary(text: &str) -> Result<Vary, String> {
     match text {
         "all" => Ok(Vary(Factor::value_variants().iter().copied().collect())),
         "none" => Ok(Vary::default()),
-        list => list.split(',').map(|name| Factor::from_str(name.trim(), false)).collect::<Result<_, _>>().map(Vary),
+        list => list
+            .split(',')
+            .map(|name| Factor::from_str(name.trim(), false))
+            .collect::<Result<_, _>>()
+            .map(Vary),
     }
 }
 
@@ -76,7 +80,10 @@ mod tests {
     fn all_none_and_a_list() {
         assert_eq!(vary("none").unwrap(), Vary::default());
         assert_eq!(vary("all").unwrap().0.len(), Factor::value_variants().len());
-        assert_eq!(vary("cpus, host-name").unwrap().0, BTreeSet::from([Factor::Cpus, Factor::HostName]));
+        assert_eq!(
+            vary("cpus, host-name").unwrap().0,
+            BTreeSet::from([Factor::Cpus, Factor::HostName])
+        );
         assert!(vary("moon").is_err());
     }
 }

@@ -69,7 +69,10 @@ impl Difference {
 fn first_stage(a: &Published, b: &Published) -> Option<String> {
     let mut seen = BTreeSet::new();
     let order = a.ledger.0.iter().chain(&b.ledger.0).map(|artefact| &artefact.stage);
-    order.filter(|stage| seen.insert((*stage).clone())).find(|stage| of(a, stage) != of(b, stage)).cloned()
+    order
+        .filter(|stage| seen.insert((*stage).clone()))
+        .find(|stage| of(a, stage) != of(b, stage))
+        .cloned()
 }
 
 fn of(build: &Published, stage: &str) -> Vec<(String, Digest)> {
@@ -93,12 +96,17 @@ fn files_of(stage: &str, a: &Published, b: &Published) -> Result<Vec<FileDiffere
             (Some(_), Some(_), Some(ma), Some(mb)) => {
                 let inside = entries(path, &ma, &mb);
                 if inside.is_empty() {
-                    let what = vec!["the tree is the same, its tar is not (order of entries, or headers)".into()];
+                    let what = vec![
+                        "the tree is the same, its tar is not (order of entries, or headers)"
+                            .into(),
+                    ];
                     found.push(FileDifference { path: path.clone(), what });
                 }
                 found.extend(inside);
             }
-            (Some(_), Some(_), ..) => found.push(FileDifference { path: path.clone(), what: vec!["content".into()] }),
+            (Some(_), Some(_), ..) => {
+                found.push(FileDifference { path: path.clone(), what: vec!["content".into()] })
+            }
             (da, ..) => {
                 let side = if da.is_some() { "only in A" } else { "only in B" };
                 found.push(FileDifference { path: path.clone(), what: vec![side.into()] });
@@ -137,7 +145,9 @@ fn fields(a: &Entry, b: &Entry) -> Vec<String> {
         ("size", &a.size, &b.size),
         ("target", &a.target, &b.target),
     ];
-    what.extend(named.iter().filter(|(_, x, y)| x != y).map(|(name, x, y)| format!("{name} {x} → {y}")));
+    what.extend(
+        named.iter().filter(|(_, x, y)| x != y).map(|(name, x, y)| format!("{name} {x} → {y}")),
+    );
     if a.xattrs != b.xattrs {
         what.push("extended attributes".to_owned());
     }
@@ -157,11 +167,19 @@ fn inputs(a: &Published, b: &Published) -> Vec<InputDifference> {
     if a.packages != b.packages {
         let only = |x: &Published, y: &Published| {
             let other: BTreeSet<&String> = y.packages.iter().collect();
-            let lines: Vec<&str> =
-                x.packages.iter().filter(|line| !other.contains(line)).map(String::as_str).collect();
+            let lines: Vec<&str> = x
+                .packages
+                .iter()
+                .filter(|line| !other.contains(line))
+                .map(String::as_str)
+                .collect();
             lines.join("\n")
         };
-        found.push(InputDifference { what: "the package list".into(), a: only(a, b), b: only(b, a) });
+        found.push(InputDifference {
+            what: "the package list".into(),
+            a: only(a, b),
+            b: only(b, a),
+        });
     }
     found
 }
@@ -206,7 +224,10 @@ mod tests {
         let b = build("Commit: x", &[("one", "p", 'a'), ("two", "q", 'd'), ("three", "r", 'e')]);
         let difference = Difference::between(&a, &b).unwrap();
         assert_eq!(difference.stage.as_deref(), Some("two"));
-        assert_eq!(difference.files, [FileDifference { path: "q".into(), what: vec!["content".into()] }]);
+        assert_eq!(
+            difference.files,
+            [FileDifference { path: "q".into(), what: vec!["content".into()] }]
+        );
         assert!(difference.inputs.is_empty());
     }
 
@@ -221,10 +242,16 @@ mod tests {
 
     #[test]
     fn an_entry_differs_in_content_metadata_or_existence() {
-        let a = Manifest::from([("x".into(), entry("0644", "h1")), ("gone".into(), entry("0644", "h"))]);
+        let a = Manifest::from([
+            ("x".into(), entry("0644", "h1")),
+            ("gone".into(), entry("0644", "h")),
+        ]);
         let b = Manifest::from([("x".into(), entry("0600", "h2"))]);
         let found = entries("rootfs.tar", &a, &b);
-        assert_eq!(found[0], FileDifference { path: "rootfs.tar:gone".into(), what: vec!["only in A".into()] });
+        assert_eq!(
+            found[0],
+            FileDifference { path: "rootfs.tar:gone".into(), what: vec!["only in A".into()] }
+        );
         assert_eq!(found[1].what, ["content", "mode 0644 → 0600"]);
     }
 }

@@ -1,5 +1,5 @@
 //! A checkout of one's own for each test, and xtask run in it as a user would.
-#![allow(clippy::disallowed_methods, reason = "tests start xtask and its peers themselves")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests start xtask and its peers")]
 #![allow(dead_code, unreachable_pub, reason = "each test crate uses its part of it")]
 
 use std::ffi::OsStr;
@@ -34,10 +34,12 @@ impl Checkout {
     /// In a folder `name`: give it blanks and commas where paths matter.
     pub fn new(name: &str) -> Checkout {
         let n = COUNT.fetch_add(1, Ordering::SeqCst);
-        let outer = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{n}", std::process::id()));
+        let outer =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{n}", std::process::id()));
         let root = outer.join(name);
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
-        let listed = git(&source, &["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
+        let listed =
+            git(&source, &["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
         for name in listed.split('\0').filter(|n| !n.is_empty()) {
             let (from, to) = (source.join(name), root.join(name));
             if from.is_file() {
@@ -90,7 +92,8 @@ impl Checkout {
     pub fn xtask<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.current_dir(&self.root).args(args);
-        for name in ["CARGO_MANIFEST_DIR", "BUILDER_IMAGE", "APT_SNAPSHOT_URL", "DOCKER_HOST", "CI"] {
+        for name in ["CARGO_MANIFEST_DIR", "BUILDER_IMAGE", "APT_SNAPSHOT_URL", "DOCKER_HOST", "CI"]
+        {
             command.env_remove(name);
         }
         command

@@ -68,7 +68,8 @@ impl Places {
     pub(crate) fn has_image(&self, name: &str) -> bool {
         let Ok(drivers) = fs::read_dir(self.dir.join("data/image")) else { return false };
         drivers.flatten().any(|driver| {
-            let text = fs::read_to_string(driver.path().join("repositories.json")).unwrap_or_default();
+            let text =
+                fs::read_to_string(driver.path().join("repositories.json")).unwrap_or_default();
             text.contains(&format!("\"{name}\""))
         })
     }
@@ -76,7 +77,11 @@ impl Places {
     /// What starts the daemon: its own mount namespace, a cgroup2 where the host has none.
     pub(crate) fn daemon(&self) -> Cmd {
         let unified = Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
-        let cgroup = if unified { "" } else { "umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && " };
+        let cgroup = if unified {
+            ""
+        } else {
+            "umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && "
+        };
         // slave: what the host mounts later is seen here, what happens here stays here
         Cmd::new("unshare")
             .args(["--mount", "--propagation", "slave", "--", "sh", "-c"])
@@ -136,12 +141,15 @@ fn lock_file(path: &Path) -> Result<File> {
 
 /// Starts dockerd and waits until it answers.
 fn launch(places: &Places, client: &Client, ui: &Ui) -> Result<(Network, Background)> {
-    fs::create_dir_all(&places.run).with_context(|| format!("cannot make {}", places.run.display()))?;
+    fs::create_dir_all(&places.run)
+        .with_context(|| format!("cannot make {}", places.run.display()))?;
     let bridge = Bridge::set_up(&places.id);
     let network = match &bridge {
         Ok(_) => Network::Bridge,
         Err(error) => {
-            ui.notice(&format!("no bridge can be had ({error:#}): containers share this host's network"));
+            ui.notice(&format!(
+                "no bridge can be had ({error:#}): containers share this host's network"
+            ));
             Network::Host
         }
     };
@@ -160,7 +168,10 @@ fn launch(places: &Places, client: &Client, ui: &Ui) -> Result<(Network, Backgro
             let text = fs::read_to_string(&log).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
             let tail = lines[lines.len().saturating_sub(5)..].join("\n  ");
-            let error = error.context(format!("the private engine did not start; its log ends:\n  {tail}\n  log: {}", log.display()));
+            let error = error.context(format!(
+                "the private engine did not start; its log ends:\n  {tail}\n  log: {}",
+                log.display()
+            ));
             Err(Code::NotReady.wrap(error))
         }
     }
@@ -219,7 +230,9 @@ impl Drop for Private {
     fn drop(&mut self) {
         let daemon = self.daemon.take();
         let last = lock_file(&self.places.dir.join("start.lock")).is_ok_and(|starting| {
-            let last = starting.lock().is_ok() && self.users.unlock().is_ok() && self.users.try_lock().is_ok();
+            let last = starting.lock().is_ok()
+                && self.users.unlock().is_ok()
+                && self.users.try_lock().is_ok();
             if last {
                 stop(&self.places);
             }

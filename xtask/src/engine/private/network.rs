@@ -23,7 +23,8 @@ impl Bridge {
     pub(super) fn set_up(id: &str) -> Result<Bridge> {
         tear_down(id);
         let name = name(id);
-        let routes = fs::read_to_string("/proc/net/route").context("cannot read /proc/net/route")?;
+        let routes =
+            fs::read_to_string("/proc/net/route").context("cannot read /proc/net/route")?;
         let net = free_net(&routes, id)?;
         let made = (|| {
             Cmd::new("ip").args(["link", "add", "name", &name, "type", "bridge"]).read()?;
@@ -49,7 +50,10 @@ pub(super) fn tear_down(id: &str) {
     // the subnet is read back from the bridge, because routes may have changed since it was chosen
     let addresses = Cmd::new("ip").args(["-4", "-o", "addr", "show", "dev", &name(id)]).probe();
     let Ok(addresses) = addresses else { return };
-    let Some(net) = addresses.stdout.split_whitespace().find_map(|w| w.strip_suffix(".1/24")) else { return };
+    let Some(net) = addresses.stdout.split_whitespace().find_map(|w| w.strip_suffix(".1/24"))
+    else {
+        return;
+    };
     for rule in rules(id, &format!("{net}.0/24")) {
         while iptables("-D", &rule).succeeds() {}
     }

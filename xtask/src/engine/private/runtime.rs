@@ -11,24 +11,61 @@ use std::path::{Path, PathBuf};
 
 /// Capability names by number (include/uapi/linux/capability.h, Linux 5.9 and later).
 const NAMES: [&str; 41] = [
-    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID",
-    "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW",
-    "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT",
-    "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD",
-    "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG",
-    "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF", "CHECKPOINT_RESTORE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
+    "CHECKPOINT_RESTORE",
 ];
 
 /// Writes the wrapper where one is needed and returns its path; `None` on an ordinary machine.
 pub(super) fn wrapper(dir: &Path) -> Result<Option<PathBuf>> {
-    let status = fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
+    let status =
+        fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
     let lacking = lacking(&status);
     if lacking.is_empty() {
         return Ok(None);
     }
     let runc = on_path("runc").context("runc is not installed: apt-get install runc")?;
     let path = dir.join("oci-runtime");
-    fs::write(&path, script(&lacking, &runc)).with_context(|| format!("cannot write {}", path.display()))?;
+    fs::write(&path, script(&lacking, &runc))
+        .with_context(|| format!("cannot write {}", path.display()))?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
     Ok(Some(path))
 }
@@ -48,7 +85,9 @@ fn lacking(status: &str) -> Vec<&'static str> {
 fn script(lacking: &[&str], runc: &Path) -> String {
     let edits: Vec<String> = lacking
         .iter()
-        .map(|name| format!("s/\"CAP_{name}\",//g; s/,\"CAP_{name}\"//g; s/\\[\"CAP_{name}\"\\]/[]/g"))
+        .map(|name| {
+            format!("s/\"CAP_{name}\",//g; s/,\"CAP_{name}\"//g; s/\\[\"CAP_{name}\"\\]/[]/g")
+        })
         .collect();
     format!(
         "#!/bin/sh\n\

@@ -16,7 +16,9 @@ pub(super) fn daemon_pid(places: &Places) -> Option<u32> {
 /// Running, and not a zombie that waits to be reaped.
 pub(super) fn alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim_start().starts_with('Z'))
+    stat.rsplit(')')
+        .next()
+        .is_some_and(|rest| !rest.trim().is_empty() && !rest.trim_start().starts_with('Z'))
 }
 
 fn command_line(pid: u32) -> String {
