@@ -6,7 +6,7 @@ use crate::facts::host::Host;
 use crate::facts::repo::Repo;
 use crate::failure::{Code, refuse};
 use crate::recipe::Recipe;
-use crate::ui::Ui;
+use crate::ui::{Ui, answer};
 use crate::{boot, engine, image, setup};
 use anyhow::Result;
 
@@ -20,7 +20,7 @@ struct Step {
 
 /// `cargo xtask test [--full]`
 pub(crate) fn command(repo: &Repo, args: &TestArgs) -> Result<()> {
-    let ui = Ui::new(true);
+    let ui = Ui::new(false);
     let host = Host::gather()?;
     if args.full {
         let missing = host.missing(&packages(repo, &host)?);
@@ -34,7 +34,8 @@ pub(crate) fn command(repo: &Repo, args: &TestArgs) -> Result<()> {
         ui.command(&step.cmd);
         ui.begin(step.name);
         let exit = step.cmd.stream(&StopBy::Signal("TERM"), |line| {
-            ui.line(line);
+            // as the tool itself prints it: CI reads cargo's closing lines
+            answer(format_args!("{line}"));
             Ok(())
         })?;
         ui.end((!exit.ok()).then_some("failed"));
@@ -80,7 +81,8 @@ fn plan(repo: &Repo, args: &TestArgs) -> Vec<Step> {
         Step { name: "lints", cmd: lints },
     ];
     if on_path("shellcheck").is_some() || args.full {
-        let scripts = "git ls-files -z | xargs -0 grep -lEZ '^#!.*(ba)?sh( |$)' | xargs -0 shellcheck -x -P SCRIPTDIR";
+        let scripts = "git ls-files -z -- ':!linux/build/derivative-maker' \
+             | xargs -0 grep -lEZ '^#!.*(ba)?sh( |$)' | xargs -0 shellcheck -x -P SCRIPTDIR:SCRIPTDIR/..";
         steps.push(Step {
             name: "shell scripts",
             cmd: Cmd::new("bash").args(["-o", "pipefail", "-c", scripts]).dir(&repo.root),

@@ -1,5 +1,9 @@
 //! What a user types and reads, with no engine: help, usage, plans, preflight, protocol corner cases.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests start xtask and its peers")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests start xtask and its peers"
+)]
 
 mod support;
 

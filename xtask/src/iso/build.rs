@@ -77,7 +77,7 @@ pub(super) fn build(
     let mut log = Log::create(&folders.log)?;
     let mut work =
         WorkFolder::create(&folders.work, &clean::notes(&facts.repo), facts.host.caller)?;
-    if facts.conditions.from_a_copy() {
+    if facts.conditions.wants_a_copy() {
         let copy = folders.sources(facts);
         copy_tree(&facts.recipe.dir, &copy.recipe)?;
         copy_tree(&facts.repo.config(), &copy.conf)?;

@@ -77,7 +77,7 @@ impl Conditions {
     }
 
     /// Whether recipe and conf are mounted from a copy elsewhere.
-    pub(crate) fn from_a_copy(&self) -> bool {
+    pub(crate) fn wants_a_copy(&self) -> bool {
         self.has(Factor::Path)
     }
 

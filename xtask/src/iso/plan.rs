@@ -42,7 +42,7 @@ impl Folders {
 
     /// The recipe and the configuration that the builder sees: the checkout's own, or their copy.
     pub(crate) fn sources(&self, facts: &Facts) -> Sources {
-        if facts.conditions.from_a_copy() {
+        if facts.conditions.wants_a_copy() {
             let copy = self.work.join("another checkout");
             return Sources { recipe: copy.join("recipe"), conf: copy.join("conf") };
         }

@@ -267,7 +267,7 @@ mod tests {
         fs::create_dir_all(dir.join(".work-dead/out")).unwrap();
         fs::create_dir_all(dir.join(".replaced-abc")).unwrap();
         assert_eq!(live(&dir), ["live"]);
-        assert_eq!(noted(&dir.join("notes")), [dir.clone()]);
+        assert_eq!(noted(&dir.join("notes")), std::slice::from_ref(&dir));
         assert_eq!(sweep(&dir), Swept { runs: vec!["dead".into()], stuck: vec![] });
         assert!(dir.join(".work-live/out").exists() && dir.join("abc").exists());
         drop(live_run);

@@ -25,7 +25,7 @@ pub(crate) struct Entry {
     pub(crate) mode: String,
     /// `uid:gid`.
     pub(crate) owner: String,
-    /// Seconds since 1970-01-01 UTC.
+    /// Seconds since 1970-01-01 UTC, with a fraction where the tar has one.
     pub(crate) mtime: String,
     /// Bytes; for a device `major,minor`.
     pub(crate) size: String,
@@ -76,7 +76,7 @@ fn entries(tar: impl Read) -> Result<Manifest> {
         interrupt::check()?;
         let mut entry = entry?;
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let xattrs = xattrs(&mut entry)?;
+        let extended = extended(&mut entry)?;
         let header = entry.header();
         let kind = match header.entry_type() {
             tar::EntryType::Regular | tar::EntryType::Continuous => "file",
@@ -99,13 +99,13 @@ fn entries(tar: impl Read) -> Result<Manifest> {
             kind: kind.to_owned(),
             mode: format!("{:04o}", header.mode()?),
             owner: format!("{}:{}", header.uid()?, header.gid()?),
-            mtime: header.mtime()?.to_string(),
+            mtime: extended.mtime.unwrap_or(header.mtime()?.to_string()),
             size,
             content: "-".to_owned(),
             target: entry
                 .link_name_bytes()
                 .map_or("-".to_owned(), |t| String::from_utf8_lossy(&t).into_owned()),
-            xattrs,
+            xattrs: extended.xattrs,
         };
         if kind == "file" {
             found.content = hash::reader(&mut entry)?.0.hex().to_owned();
@@ -115,17 +115,29 @@ fn entries(tar: impl Read) -> Result<Manifest> {
     Ok(manifest)
 }
 
-fn xattrs<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<String> {
-    let mut found = Vec::new();
+/// What stands in an entry's PAX records.
+struct Extended {
+    xattrs: String,
+    /// With its fraction of a second, where there is one.
+    mtime: Option<String>,
+}
+
+fn extended<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<Extended> {
+    let mut xattrs = Vec::new();
+    let mut mtime = None;
     for record in entry.pax_extensions()?.into_iter().flatten() {
         let record = record?;
         let key = String::from_utf8_lossy(record.key_bytes()).into_owned();
+        if key == "mtime" {
+            mtime = Some(String::from_utf8_lossy(record.value_bytes()).into_owned());
+        }
         if let Some(name) = XATTR_PREFIXES.iter().find_map(|prefix| key.strip_prefix(prefix)) {
-            found.push(format!("{name}={}", hash::bytes(record.value_bytes()).hex()));
+            xattrs.push(format!("{name}={}", hash::bytes(record.value_bytes()).hex()));
         }
     }
-    found.sort();
-    Ok(if found.is_empty() { "-".to_owned() } else { found.join(";") })
+    xattrs.sort();
+    let xattrs = if xattrs.is_empty() { "-".to_owned() } else { xattrs.join(";") };
+    Ok(Extended { xattrs, mtime })
 }
 
 /// One line an entry, fields separated by tabs, path last but for the link target.

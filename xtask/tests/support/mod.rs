@@ -1,5 +1,9 @@
 //! A checkout of one's own for each test, and xtask run in it as a user would.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests start xtask and its peers")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests start xtask and its peers"
+)]
 #![allow(dead_code, unreachable_pub, reason = "each test crate uses its part of it")]
 
 use std::ffi::OsStr;
