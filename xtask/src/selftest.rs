@@ -10,8 +10,9 @@ use crate::ui::{Ui, answer};
 use crate::{boot, engine, image, setup};
 use anyhow::Result;
 
-/// What the tests use beyond the engine: shell scripts are linted, a mirror is served.
-const TOOLS: [&str; 2] = ["shellcheck", "git"];
+/// What the tests use beyond the engines: scripts are linted, extended attributes are set, disks
+/// are made and mounted.
+const TOOLS: [&str; 5] = ["attr", "e2fsprogs", "git", "mount", "shellcheck"];
 
 struct Step {
     name: &'static str,

@@ -28,7 +28,8 @@ cd "$out"
 tar --sort=name --numeric-owner --xattrs --format=posix \
     --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime -cf rootfs.tar -C "$tree" .
 echo "pkg 1 amd64" >records/packages.txt
-curl -fsS "$SILVERMETAL_APT_DEBIAN/dists/trixie/InRelease" | sha256sum | sed 's#-$#debian/dists/trixie/InRelease#' >records/inrelease.txt
+/usr/lib/apt/apt-helper -qq -o APT::Sandbox::User=root download-file "$SILVERMETAL_APT_DEBIAN/dists/trixie/InRelease" tmp/InRelease
+sha256sum <tmp/InRelease | sed 's#-$#debian/dists/trixie/InRelease#' >records/inrelease.txt
 echo '@@stage iso'
 cp rootfs.tar "$iso"
 {late}
