@@ -6,7 +6,7 @@ use super::monitor::{Monitor, PictureFormat, Status};
 use super::qemu::Machine;
 use super::screen::Picture;
 use crate::exec::{Background, Exit, signal_process};
-use crate::failure::{Code, OrExit as _};
+use crate::failure::Code;
 use crate::interrupt::{self, StopperGuard};
 use crate::ui::{Ui, seconds};
 use anyhow::{Context as _, Result};
@@ -54,13 +54,6 @@ pub(crate) struct Boot {
 
 /// Boots the machine. An error is about QEMU, not about the image: exit 4.
 pub(crate) fn boot(machine: &Machine, deadline: Instant, ui: &Ui) -> Result<Boot> {
-    if let Some((template, vars)) = machine.vars_copy() {
-        // not fs::copy: the template may be read-only, and the guest writes to this one
-        fs::read(template)
-            .and_then(|content| fs::write(&vars, content))
-            .with_context(|| format!("cannot copy {} to {}", template.display(), vars.display()))
-            .or_exit(Code::NotReady)?;
-    }
     let qemu = machine.cmd().start(&machine.files.qemu_log())?;
     let pid = qemu.pid();
     let mut guest = Guest {
@@ -229,7 +222,7 @@ impl Guest<'_> {
         self.firmware.read(&files.firmware_log())?;
         let lines = self.serial.read(&files.serial())?;
         for line in &lines {
-            self.ui.line(line);
+            self.ui.line(&format!("{}: {line}", self.machine.firmware.name()));
         }
         if lines.is_empty() && self.serial.drawn.is_none_or(|at| at.elapsed() >= ASK_EVERY) {
             self.serial.drawn = Some(Instant::now());

@@ -17,7 +17,7 @@ use crate::failure::{Code, listing, refuse};
 use crate::ui::{Ui, seconds};
 use crate::{interrupt, setup};
 use accel::Accel;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use facts::Facts;
 pub(crate) use facts::PACKAGES;
 use firmware::Firmware;
@@ -25,6 +25,9 @@ use guest::{Boot, Verdict};
 use output::Output;
 use qemu::{Files, Machine};
 use runtime::RuntimeDir;
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// `cargo xtask boot`
@@ -65,45 +68,68 @@ struct Booted {
     firmware: &'static str,
     accel: Accel,
     boot: Boot,
-    screenshot: std::path::PathBuf,
-    serial_log: std::path::PathBuf,
+    screenshot: PathBuf,
+    serial_log: PathBuf,
 }
 
-/// Boots under one firmware after the other: an emulated machine keeps two cores busy by itself.
 fn execute(facts: &Facts, args: &BootArgs, ui: &Ui) -> Result<Vec<Booted>> {
     runtime::sweep(&runtime::base(), facts.host.uid);
     let _runtime = RuntimeDir::create(&facts.runtime)?;
     let names: Vec<&str> = facts.firmwares.iter().map(Firmware::name).collect();
     let output = Output::prepare(&facts.output, &names, &facts.host)?;
-    let mut accel = facts.accel.accel;
+    let timeout = Duration::from_secs(args.timeout);
     let mut results = Vec::new();
-    for firmware in &facts.firmwares {
-        let mut machine = machine(facts, firmware, accel);
-        let name = firmware.name();
-        ui.begin(&format!("boot {name}"));
-        let boot = boot(&mut machine, Duration::from_secs(args.timeout), ui);
-        accel = machine.accel; // what failed once is not tried again
-        ui.end(match &boot {
-            Ok(Boot { verdict: Verdict::Login, .. }) => None,
-            _ => Some("failed"),
+    for group in facts.firmwares.chunks(facts.at_once()) {
+        let names: Vec<&str> = group.iter().map(Firmware::name).collect();
+        ui.begin(&format!("boot {}", names.join(", ")));
+        // a QEMU ends with the thread that started it: each thread stays until its QEMU is gone
+        let booted: Vec<Result<Booted>> = thread::scope(|scope| {
+            let output = &output;
+            let threads: Vec<_> = group
+                .iter()
+                .map(|firmware| scope.spawn(move || one(facts, firmware, timeout, output, ui)))
+                .collect();
+            threads
+                .into_iter()
+                .map(|t| t.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
         });
+        let fine = booted.iter().all(|booted| booted.as_ref().is_ok_and(Booted::boots));
+        ui.end((!fine).then_some("failed"));
         interrupt::check()?;
-        output.keep(&machine.files, name)?;
-        let booted = Booted {
-            firmware: name,
-            accel,
-            boot: boot.map_err(|error| {
-                error.context(format!("{name}, log in {}", facts.output.display()))
-            })?,
-            screenshot: output.screenshot(name),
-            serial_log: output.serial_log(name),
-        };
-        if !args.json {
-            println!("{}", booted.line());
+        for booted in booted {
+            let booted = booted?;
+            if !args.json {
+                println!("{}", booted.line());
+            }
+            results.push(booted);
         }
-        results.push(booted);
     }
     Ok(results)
+}
+
+/// One boot; what it leaves is kept whatever became of it.
+fn one(
+    facts: &Facts,
+    firmware: &Firmware,
+    timeout: Duration,
+    output: &Output,
+    ui: &Ui,
+) -> Result<Booted> {
+    let mut machine = machine(facts, firmware);
+    let name = firmware.name();
+    let boot = boot(&mut machine, timeout, ui);
+    interrupt::check()?;
+    output.keep(&machine.files, name)?;
+    let serial_log = output.serial_log(name);
+    let boot = boot.with_context(|| format!("{name} (serial log: {})", serial_log.display()))?;
+    Ok(Booted {
+        firmware: name,
+        accel: machine.accel,
+        boot,
+        screenshot: output.screenshot(name),
+        serial_log,
+    })
 }
 
 /// Boots; a machine that KVM can't carry gets a second try without it.
@@ -117,18 +143,20 @@ fn boot(machine: &mut Machine, timeout: Duration, ui: &Ui) -> Result<Boot> {
         {
             ui.notice(&format!("once more, with software emulation: {error:#}"));
             machine.accel = Accel::Tcg;
+            machine.cpus = Accel::Tcg.cpus(machine.cpus);
             guest::boot(machine, deadline, ui)
         }
         other => other,
     }
 }
 
-fn machine(facts: &Facts, firmware: &Firmware, accel: Accel) -> Machine {
+fn machine(facts: &Facts, firmware: &Firmware) -> Machine {
+    let accel = facts.accel.accel;
     Machine {
         iso: facts.iso.clone(),
         firmware: firmware.clone(),
         accel,
-        cpus: facts.cpus(),
+        cpus: accel.cpus(facts.host.cpus),
         memory: facts.memory(),
         files: Files::new(&facts.runtime, firmware),
     }
@@ -146,17 +174,18 @@ fn describe(facts: &Facts) -> String {
     }
     lines.push(format!("mkdir -m 700 {}", facts.runtime.display()));
     for firmware in &facts.firmwares {
-        let machine = machine(facts, firmware, facts.accel.accel);
+        let machine = machine(facts, firmware);
         lines.push(format!("# {}, {}", firmware.name(), facts.accel.accel.name()));
-        if let Some((template, vars)) = machine.vars_copy() {
-            lines.push(format!("cp {} {}", template.display(), vars.display()));
-        }
         lines.push(machine.cmd().to_string());
     }
     lines.join("\n")
 }
 
 impl Booted {
+    fn boots(&self) -> bool {
+        self.boot.verdict == Verdict::Login
+    }
+
     /// For stdout.
     fn line(&self) -> String {
         let outcome = match &self.boot.verdict {
@@ -211,7 +240,7 @@ fn json(facts: &Facts, results: &[Booted]) -> serde_json::Value {
         .collect();
     serde_json::json!({
         "iso": facts.iso.display().to_string(),
-        "boots": results.iter().all(|booted| booted.boot.verdict == Verdict::Login),
+        "boots": results.iter().all(Booted::boots),
         "output": facts.output.display().to_string(),
         "firmwares": firmwares,
     })

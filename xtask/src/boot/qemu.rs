@@ -59,11 +59,6 @@ impl Files {
         self.file("qemu.log")
     }
 
-    /// The UEFI variables of this boot.
-    pub(crate) fn vars(&self) -> PathBuf {
-        self.file("vars.fd")
-    }
-
     pub(crate) fn screenshot(&self) -> PathBuf {
         self.file("png")
     }
@@ -75,17 +70,7 @@ impl Files {
 }
 
 impl Machine {
-    /// The firmware's variables and the throw-away copy that the guest may write to.
-    pub(crate) fn vars_copy(&self) -> Option<(&Path, PathBuf)> {
-        match &self.firmware {
-            Firmware::Bios => None,
-            Firmware::Uefi(ovmf) => Some((&ovmf.vars, self.files.vars())),
-        }
-    }
-
     pub(crate) fn cmd(&self) -> Cmd {
-        // killed together with the thread that starts it, so that a SIGKILL leaves no QEMU
-        let watched = Cmd::new("setpriv").args(["--pdeathsig", "KILL", "--"]);
         let cmd = Cmd::new(QEMU)
             .args(["-no-user-config", "-nodefaults"])
             .args(["-name", &format!("silvermetal-boot-{}", self.firmware.name())])
@@ -108,7 +93,7 @@ impl Machine {
                 "",
             ))
             .args(["-device", &format!("ide-cd,drive={CD},bootindex=0")]);
-        cmd.wrapped_by(watched)
+        bound_to_us(cmd)
     }
 
     fn firmware_args(&self) -> Vec<OsString> {
@@ -123,10 +108,17 @@ impl Machine {
                 "-drive".into(),
                 option("if=pflash,unit=0,format=raw,readonly=on,file=", &ovmf.code, ""),
                 "-drive".into(),
-                option("if=pflash,unit=1,format=raw,file=", &self.files.vars(), ""),
+                // written to a temporary file that nobody else sees, and forgotten
+                option("if=pflash,unit=1,format=raw,snapshot=on,file=", &ovmf.vars, ""),
             ],
         }
     }
+}
+
+/// A command that ends with us: killed when the thread that starts it ends, so that even a SIGKILL
+/// leaves no machine running.
+pub(crate) fn bound_to_us(cmd: Cmd) -> Cmd {
+    cmd.wrapped_by(Cmd::new("setpriv").args(["--pdeathsig", "KILL", "--"]))
 }
 
 /// `before` + path + `after`; a comma in the path is doubled, or QEMU would end it there.
@@ -175,7 +167,7 @@ mod tests {
         assert_eq!(
             machine(Firmware::Bios, Accel::Tcg).cmd().to_string(),
             "setpriv --pdeathsig KILL -- qemu-system-x86_64 -no-user-config -nodefaults \
-             -name silvermetal-boot-bios -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 \
+             -name silvermetal-boot-bios -machine q35 -accel tcg -cpu max -smp 2 -m 2048 \
              -display none -vga std -nic none -no-reboot -no-shutdown \
              -qmp unix:/tmp/run/bios.monitor,server=on,wait=off \
              -chardev file,id=serial,path=/tmp/run/bios.serial.log -serial chardev:serial \
@@ -191,12 +183,10 @@ mod tests {
         let machine = machine(Firmware::Uefi(Ovmf::of_debian()), Accel::Kvm);
         let shown = machine.cmd().to_string();
         let firmware = "-drive if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd \
-                        -drive if=pflash,unit=1,format=raw,file=/tmp/run/uefi.vars.fd";
+                        -drive if=pflash,unit=1,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.fd";
         assert!(shown.contains(firmware), "{shown}");
         assert!(shown.contains("-accel kvm -cpu host "), "{shown}");
-        let copy =
-            (Path::new("/usr/share/OVMF/OVMF_VARS_4M.fd"), PathBuf::from("/tmp/run/uefi.vars.fd"));
-        assert_eq!(machine.vars_copy(), Some(copy));
+        assert!(!shown.contains("debugcon"), "SeaBIOS's alone: {shown}");
     }
 
     #[test]
