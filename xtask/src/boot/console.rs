@@ -141,8 +141,8 @@ impl Console {
             self.line.extend(line.as_bytes());
             line = message;
         }
-        if line.is_empty() {
-            return;
+        if !line.contains(char::is_alphanumeric) {
+            return; // a boot menu's frame
         }
         if self.tail.len() == TAIL {
             self.tail.pop_front();
@@ -286,8 +286,8 @@ mod tests {
     #[test]
     fn lines_are_what_a_person_would_have_read() {
         let mut console = Console::default();
-        let lines = console.feed(b"\x1b[2J\x1b[1;1HGNU GRUB\x1b[3;2H*Live\r\n[ *** ] job\r[ OK ] job\x1b[K\r\r\n\n\xff!\n");
-        assert_eq!(lines, ["GNU GRUB", "*Live", "[ OK ] job", "\u{fffd}!"]);
+        let lines = console.feed(b"\x1b[2J\x1b[1;1HGNU GRUB\x1b[2;2H+--+\x1b[3;2H*Live\r\n[ *** ] job\r[ OK ] job\x1b[K\r\r\n\n\xffa\n");
+        assert_eq!(lines, ["GNU GRUB", "*Live", "[ OK ] job", "\u{fffd}a"]);
         assert_eq!(console.last_lines(), lines);
     }
 

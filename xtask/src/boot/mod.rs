@@ -94,16 +94,17 @@ fn execute(facts: &Facts, args: &BootArgs, ui: &Ui) -> Result<Vec<Booted>> {
                 .map(|t| t.join().unwrap_or_else(|panic| resume_unwind(panic)))
                 .collect()
         });
-        let fine = booted.iter().all(|booted| booted.as_ref().is_ok_and(Booted::boots));
-        ui.end((!fine).then_some("failed"));
+        let well = booted.iter().all(|booted| booted.as_ref().is_ok_and(Booted::boots));
+        ui.end((!well).then_some("failed"));
         interrupt::check()?;
-        for booted in booted {
-            let booted = booted?;
+        let (fine, broken): (Vec<_>, Vec<_>) = booted.into_iter().partition(Result::is_ok);
+        for booted in fine.into_iter().flatten() {
             if !args.json {
                 println!("{}", booted.line());
             }
             results.push(booted);
         }
+        broken.into_iter().collect::<Result<Vec<_>>>()?;
     }
     Ok(results)
 }
@@ -122,7 +123,10 @@ fn one(
     interrupt::check()?;
     output.keep(&machine.files, name)?;
     let serial_log = output.serial_log(name);
-    let boot = boot.with_context(|| format!("{name} (serial log: {})", serial_log.display()))?;
+    let boot = boot.with_context(|| match serial_log.exists() {
+        true => format!("{name} (serial log: {})", serial_log.display()),
+        false => name.to_owned(),
+    })?;
     Ok(Booted {
         firmware: name,
         accel: machine.accel,

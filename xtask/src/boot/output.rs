@@ -43,7 +43,7 @@ impl Output {
             Ok(())
         })();
         ready
-            .with_context(|| format!("cannot write to {}: pass --output DIR", dir.display()))
+            .with_context(|| format!("cannot write to {} (pass --output DIR)", dir.display()))
             .or_exit(Code::NotReady)?;
         Ok(output)
     }
@@ -144,7 +144,7 @@ mod tests {
         let host = Host::gather().unwrap();
         let error = Output::prepare(&dir.join("file/boot"), &["bios"], &host).err().unwrap();
         assert_eq!(Code::of(&error), Code::NotReady);
-        assert!(error.to_string().contains("file/boot: pass --output DIR"), "{error}");
+        assert!(error.to_string().contains("file/boot (pass --output DIR)"), "{error}");
         fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -46,7 +46,7 @@ impl Factor {
                 Some("the clock is the whole machine's; build B only runs later than build A")
             }
             Factor::DirectoryOrder => Some(
-                "disorderfs is FUSE, where a root file system's device nodes and set-uid files do not survive",
+                "disorderfs hangs below a root file system in the making, and takes all memory",
             ),
             Factor::Kernel => Some(
                 "one machine runs one kernel; the other name that setarch can give, 2.6, glibc refuses",
@@ -91,25 +91,43 @@ impl Conditions {
     }
 
     /// What stands before the entry in the command line inside.
-    pub(crate) fn wrapper(&self) -> Vec<String> {
-        let mut words: Vec<&str> = Vec::new();
-        if self.has(Factor::User) {
-            // it needs an account to use sudo; -E keeps the contract's environment
-            words.extend(["sudo", "-n", "-E", "bash", "-c"]);
-            words.push(
-                "useradd --no-create-home --uid 2345 another \
-                 && echo 'another ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/another \
-                 && exec setpriv --reuid 2345 --regid 2345 --init-groups -- \"$@\"",
-            );
-            words.push("another-user");
+    pub(crate) fn wrapper(&self, engine: EngineKind) -> Vec<String> {
+        let mut words: Vec<String> = Vec::new();
+        let as_root = self.steps_of_root();
+        if !as_root.is_empty() {
+            let in_builder = engine != EngineKind::Host;
+            let user = if self.has(Factor::User) { "another" } else { "user" };
+            let back = if in_builder {
+                format!("exec setpriv --reuid {user} --regid {user} --init-groups -- ")
+            } else {
+                "exec ".to_owned()
+            };
+            if in_builder {
+                // -E: the contract's environment
+                words.extend(["sudo", "-n", "-E"].map(str::to_owned));
+            }
+            let script = format!("set -e; {}; {back}\"$@\"", as_root.join("; "));
+            words.extend(["bash", "-c", &script, "another-root"].map(str::to_owned));
         }
         if self.has(Factor::Umask) {
-            words.extend(["bash", "-c", "umask 077 && exec \"$@\"", "another-umask"]);
+            words.extend(
+                ["bash", "-c", "umask 077 && exec \"$@\"", "another-umask"].map(str::to_owned),
+            );
         }
         if self.has(Factor::Cpus) {
-            words.extend(["taskset", "--cpu-list", "0"]);
+            words.extend(["taskset", "--cpu-list", "0"].map(str::to_owned));
         }
-        words.into_iter().map(str::to_owned).collect()
+        words
+    }
+
+    fn steps_of_root(&self) -> Vec<&'static str> {
+        let mut steps = Vec::new();
+        if self.has(Factor::User) {
+            // the entry needs an account to use sudo
+            steps.push("useradd --no-create-home --uid 2345 another");
+            steps.push("echo 'another ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/another");
+        }
+        steps
     }
 
     /// Variables of the *caller's* side: none of them may get in.
@@ -140,7 +158,7 @@ mod tests {
     fn without_a_factor_everything_is_as_the_contract_says() {
         let plain = Conditions::default();
         assert_eq!((plain.home(), plain.host_name(), plain.cpus(4)), ("/home/user", HOSTNAME, 4));
-        assert!(plain.wrapper().is_empty() && plain.outside().is_empty());
+        assert!(plain.wrapper(EngineKind::Private).is_empty() && plain.outside().is_empty());
     }
 
     #[test]
@@ -151,7 +169,7 @@ mod tests {
             let changes = varied.home() != plain.home()
                 || varied.host_name() != plain.host_name()
                 || varied.cpus(2) != plain.cpus(2)
-                || varied.wrapper() != plain.wrapper()
+                || varied.wrapper(EngineKind::Private) != plain.wrapper(EngineKind::Private)
                 || varied.outside() != plain.outside();
             let beyond = factor.beyond_reach(EngineKind::Private, 2).is_some();
             assert!(changes != beyond, "{factor:?}");

@@ -101,7 +101,7 @@ impl Run {
 pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<Run> {
     let Facts { recipe, conditions, .. } = facts;
     let home = conditions.home();
-    let mut command = conditions.wrapper();
+    let mut command = conditions.wrapper(facts.engine.kind);
     command.push(format!("{home}/recipe/{}", recipe.entry));
     command.extend(recipe.stages.iter().map(|stage| stage.name.clone()));
     let sources = folders.sources(facts);
