@@ -27,6 +27,7 @@ pub(crate) struct Cmd {
     program: OsString,
     args: Vec<OsString>,
     env: Vec<(String, OsString)>,
+    unset: Vec<&'static str>,
     bare_env: bool,
     dir: Option<PathBuf>,
 }
@@ -83,6 +84,7 @@ impl Cmd {
             program: program.as_ref().to_owned(),
             args: Vec::new(),
             env: Vec::new(),
+            unset: Vec::new(),
             bare_env: false,
             dir: None,
         }
@@ -103,6 +105,12 @@ impl Cmd {
         self
     }
 
+    /// Keeps variables of the caller's from the child.
+    pub(crate) fn without(mut self, names: &[&'static str]) -> Cmd {
+        self.unset.extend(names);
+        self
+    }
+
     /// Starts from an empty environment: only what [`Cmd::env`] adds reaches the child.
     pub(crate) fn bare_env(mut self) -> Cmd {
         self.bare_env = true;
@@ -118,6 +126,7 @@ impl Cmd {
     pub(crate) fn wrapped_by(self, outer: Cmd) -> Cmd {
         let mut wrapped = outer.arg(&self.program).args(&self.args);
         wrapped.env.extend(self.env);
+        wrapped.unset.extend(self.unset);
         wrapped.bare_env |= self.bare_env;
         wrapped.dir = wrapped.dir.or(self.dir);
         wrapped
@@ -147,8 +156,8 @@ impl Cmd {
             cmd = cmd.env_clear();
         } else {
             // what is parsed must not be translated, and git must look where we point
-            cmd = cmd.env("LC_ALL", "C.UTF-8");
-            for name in GIT_REDIRECTIONS {
+            cmd = cmd.env("LC_ALL", "C.UTF-8").env_remove("LANGUAGE");
+            for name in GIT_REDIRECTIONS.iter().chain(&self.unset) {
                 cmd = cmd.env_remove(name);
             }
         }
@@ -258,6 +267,9 @@ impl Cmd {
             // alone: what is set around a full_env has no effect
             expression = expression.full_env(self.env.iter().map(|(k, v)| (k, v)));
         } else {
+            for name in &self.unset {
+                expression = expression.env_remove(name);
+            }
             for (key, value) in &self.env {
                 expression = expression.env(key, value);
             }

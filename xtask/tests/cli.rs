@@ -305,6 +305,6 @@ fn the_alias_works_in_a_worktree_with_blanks_from_any_folder() {
         cargo.env("CARGO_TARGET_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/alias"));
         cargo.env_remove("CARGO_MANIFEST_DIR").env("PATH", checkout.path_with("docker", STUB));
         let plan = run(&mut cargo).exits(0).stdout;
-        assert!(plan.contains("a work tree/linux/build/recipes/canary"), "{plan}");
+        assert!(plan.contains("a work tree/linux/build/output/.work-canary-"), "{plan}");
     }
 }

@@ -56,9 +56,13 @@ impl Client {
     }
 
     pub(crate) fn cmd(&self) -> Cmd {
-        let cmd = Cmd::new(self.dialect.program);
+        // the builder is an amd64 image, whatever its user runs otherwise
+        let cmd = Cmd::new(self.dialect.program).without(&["DOCKER_DEFAULT_PLATFORM"]);
         match &self.socket {
-            Some(socket) => cmd.args(["--host", socket]),
+            // our own socket speaks today's API, without TLS
+            Some(socket) => cmd
+                .without(&["DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_API_VERSION"])
+                .args(["--host", socket]),
             None => cmd,
         }
     }

@@ -129,12 +129,13 @@ impl Plan {
             )])));
         }
         let own = client.local_name(&base::name(&self.inputs.stamp));
-        self.step("base", &base::bootstrap(&self.mirror, &self.pin.stamp, &self.scratch), ui, log)?;
+        let bootstrap = base::bootstrap(&self.mirror, &self.pin.stamp, &self.scratch);
+        let made = self.step("base", &bootstrap, ui, log);
         let import = client.cmd().arg("import").arg(&self.scratch).arg(&own);
-        let imported = self.step("import", &import, ui, log);
-        std::fs::remove_file(&self.scratch).context("cannot remove the bootstrapped base")?;
-        imported?;
-        Ok(own)
+        let made = made.and_then(|()| self.step("import", &import, ui, log));
+        // whatever came of it; a bootstrap that never began left none
+        drop(std::fs::remove_file(&self.scratch));
+        made.map(|()| own)
     }
 
     fn step(&self, stage: &str, cmd: &Cmd, ui: &Ui, log: &mut Log) -> Result<()> {

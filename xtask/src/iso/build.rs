@@ -16,6 +16,7 @@ use crate::ui::Ui;
 use crate::{hash, interrupt};
 use anyhow::{Context as _, Result};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use walkdir::WalkDir;
@@ -77,11 +78,9 @@ pub(super) fn build(
     let mut log = Log::create(&folders.log)?;
     let mut work =
         WorkFolder::create(&folders.work, &clean::notes(&facts.repo), facts.host.caller)?;
-    if facts.conditions.wants_a_copy() {
-        let copy = folders.sources(facts);
-        copy_tree(&facts.recipe.dir, &copy.recipe)?;
-        copy_tree(&facts.repo.config(), &copy.conf)?;
-    }
+    let sources = folders.sources(facts);
+    copy_tree(&facts.recipe.dir, &sources.recipe)?;
+    copy_tree(&facts.repo.config(), &sources.conf)?;
     let _container = match &run {
         Run::Container { client, container } => {
             let path = facts.paths.translate(&folders.work)?;
@@ -134,7 +133,7 @@ pub(super) fn build(
     })
 }
 
-/// Files, folders and their modes; a recipe holds nothing else.
+/// Files and folders, readable by all and executable as git has it; a recipe holds nothing else.
 fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     for entry in WalkDir::new(from) {
         let entry = entry.with_context(|| format!("cannot list {}", from.display()))?;
@@ -147,7 +146,11 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
         copied.with_context(|| {
             format!("cannot copy {} to {}", entry.path().display(), target.display())
         })?;
-        fs::set_permissions(&target, entry.metadata()?.permissions())?;
+        let executable = entry.metadata()?.permissions().mode() & 0o100 != 0;
+        fs::set_permissions(
+            &target,
+            fs::Permissions::from_mode(if executable { 0o755 } else { 0o644 }),
+        )?;
     }
     Ok(())
 }

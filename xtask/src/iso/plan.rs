@@ -40,13 +40,12 @@ impl Folders {
         self.work.join("out")
     }
 
-    /// The recipe and the configuration that the builder sees: the checkout's own, or their copy.
+    /// The recipe and the configuration that the builder sees: copies, with the modes that git
+    /// knows, because a checkout made under umask 077 would shut the builder's user out.
     pub(crate) fn sources(&self, facts: &Facts) -> Sources {
-        if facts.conditions.wants_a_copy() {
-            let copy = self.work.join("another checkout");
-            return Sources { recipe: copy.join("recipe"), conf: copy.join("conf") };
-        }
-        Sources { recipe: facts.recipe.dir.clone(), conf: facts.repo.config() }
+        let elsewhere = facts.conditions.wants_a_copy();
+        let copy = self.work.join(if elsewhere { "another checkout" } else { "checkout" });
+        Sources { recipe: copy.join("recipe"), conf: copy.join("conf") }
     }
 
     pub(crate) fn new(facts: &Facts) -> Folders {

@@ -10,6 +10,7 @@ use crate::failure::Problem;
 use crate::image::{self, BuilderImage};
 use crate::setup;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 const GIB: u64 = 1 << 30;
 /// Builder image (0.9) and what a build writes into its container's layer (up to 1.7), with room.
@@ -49,8 +50,9 @@ pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
             format!("chmod +x '{}', or correct `entry` in recipe.toml", entry.display()),
         ));
     }
-    for path in [&recipe.dir, facts.output.parent().unwrap_or(&facts.output)] {
-        if let Err(error) = facts.paths.translate(path) {
+    let submodule = recipe.needs.submodule.then(|| facts.repo.submodule());
+    for path in facts.output.parent().map(Path::to_owned).into_iter().chain(submodule) {
+        if let Err(error) = facts.paths.translate(&path) {
             found.push(Problem::new(format!("{error:#}"), "mount it, or pass --engine host"));
         }
     }

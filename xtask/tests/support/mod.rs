@@ -63,6 +63,17 @@ impl Checkout {
         checkout
     }
 
+    /// A git clone of this one beside it, its files made under another umask.
+    pub fn clone_under(&self, umask: &str, name: &str) -> Checkout {
+        let n = COUNT.fetch_add(1, Ordering::SeqCst);
+        let outer = self.outer.with_file_name(format!("{}-{n}", std::process::id()));
+        let root = outer.join(name);
+        let mut clone = Command::new("sh");
+        clone.args(["-c", "umask \"$1\"; git clone --quiet -- \"$2\" \"$3\"", "sh", umask]);
+        run(clone.args([&self.root, &root])).exits(0);
+        Checkout { outer, root }
+    }
+
     /// Commits everything, as the same commit for the same content, wherever and whenever.
     pub fn commit(&self) {
         git(&self.root, &["add", "--all", "--", ".", ":!linux/build/derivative-maker"]);

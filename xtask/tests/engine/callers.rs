@@ -1,0 +1,160 @@
+//! Who calls, and from where: somebody who is not root, sudo, a job's container with the socket.
+
+use crate::contract::mirror;
+use crate::interrupted::{FAST, WAITS, go, ready};
+use crate::machine::Machine;
+use crate::support::{Checkout, executable, run};
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Leaves files that its caller may neither read nor remove.
+const SHUT: &str = "#!/bin/bash\necho '@@stage one'\ncd /home/user/out\n\
+    sudo -n install -d -m 700 shut && sudo -n touch shut/file\n\
+    umask 077\necho x >\"$SILVERMETAL_ISO\"\n";
+const UID: u32 = 1001;
+
+/// A folder that everybody may enter, unlike some checkouts; removed when dropped.
+struct Open(PathBuf);
+
+impl Open {
+    /// Holds the program as a cargo target folder would, and a folder for the user `UID`.
+    fn new() -> Open {
+        let dir = std::env::temp_dir().join(format!("silvermetal-test-{}", std::process::id()));
+        let debug = dir.join("target/debug");
+        fs::create_dir_all(&debug).unwrap();
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::copy(env!("CARGO_BIN_EXE_xtask"), debug.join("xtask")).unwrap();
+        fs::write(dir.join("target/CACHEDIR.TAG"), "").unwrap();
+        fs::write(dir.join("docker.sock"), "").unwrap();
+        Open(dir)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+/// Every entry at and below `dir` that belongs to somebody else than `uid`.
+fn not_owned_by(uid: u32, dir: &Path) -> String {
+    run(Command::new("find").arg(dir).args(["!", "-uid", &uid.to_string()])).exits(0).stdout
+}
+
+#[test]
+#[ignore = "needs the real engine: cargo xtask test --full"]
+fn results_belong_to_a_caller_who_is_not_root() {
+    let machine = Machine::get();
+    let holder = Checkout::new("holder");
+    holder.add_recipe("waits", &["one"], WAITS);
+    let engine = ready(&holder, "waits", "private", &[]);
+
+    let checkout = Checkout::new("caller");
+    checkout.add_recipe("shut", &["one"], SHUT);
+    checkout.add_recipe("fails", &["one"], &SHUT.replace("umask 077", "exit 1"));
+    let open = Open::new();
+    let root = open.0.join("a checkout");
+    run(Command::new("cp").arg("-a").args([&checkout.root, &root])).exits(0);
+    run(Command::new("chown").args(["-R", &format!("{UID}:{UID}")]).arg(&open.0)).exits(0);
+    // the socket is root's: in a mount namespace of one's own it is everybody's
+    let enter = "mount --bind \"$1\" \"$2\" && chmod 0666 \"$2\" && shift 2 && exec \"$@\"";
+    let iso = |recipe: &str| {
+        let socket = open.0.join("docker.sock");
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", enter, "sh"]).args([&machine.socket(), &socket]);
+        command.args(["setpriv", "--reuid", "1001", "--regid", "1001", "--clear-groups"]);
+        command.arg(open.0.join("target/debug/xtask")).args(["iso", recipe, "--engine", "docker"]);
+        command.current_dir(&root).env("DOCKER_HOST", format!("unix://{}", socket.display()));
+        command.env("HOME", &open.0).env_remove("CARGO_MANIFEST_DIR");
+        run(&mut command)
+    };
+    iso("fails").exits(4).says("stage one failed (exit 1)");
+    let outputs = root.join("linux/build/output");
+    assert_eq!(fs::read_dir(&outputs).unwrap().count(), 0, "the folder that only root may empty");
+    iso("shut").exits(0);
+    assert_eq!(fs::read_dir(&outputs).unwrap().count(), 1);
+    assert_eq!(not_owned_by(UID, &open.0), "");
+
+    go(&holder.output());
+    engine.ends().exits(0);
+    machine.has_no_traces();
+}
+
+#[test]
+#[ignore = "needs the real engine: cargo xtask test --full"]
+fn results_behind_sudo_belong_to_the_one_who_typed_it() {
+    let machine = Machine::get();
+    let checkout = Checkout::new("sudo");
+    checkout.add_recipe("shut", &["one"], SHUT);
+    let output = checkout.root.with_file_name("new").join("folders").join("result");
+    let mut iso = checkout.xtask(["iso", "shut", "--engine", "private", "--output"]);
+    run(iso.arg(&output).envs([("SUDO_UID", "1001"), ("SUDO_GID", "1002")])).exits(0);
+    assert_eq!(not_owned_by(UID, &checkout.root.with_file_name("new")), "");
+    assert_eq!(fs::metadata(output.join("SHA256SUMS")).unwrap().gid(), 1002);
+    machine.has_no_traces();
+}
+
+/// A container that is removed, its volume with it, when this is dropped.
+struct Volume<'a>(&'a Machine, &'a str);
+
+impl Drop for Volume<'_> {
+    fn drop(&mut self) {
+        drop(self.0.docker().args(["volume", "rm", "--force", self.1]).output());
+    }
+}
+
+#[test]
+#[ignore = "needs the real engine: cargo xtask test --full"]
+fn a_job_in_a_container_builds_in_its_sibling() {
+    let machine = Machine::get();
+    let holder = Checkout::new("holder");
+    holder.add_recipe("waits", &["one"], WAITS);
+    let engine = ready(&holder, "waits", "private", &[]);
+    let checkout = Checkout::new("job");
+    checkout.add_recipe("fast", &["one"], FAST);
+
+    let tools = checkout.root.with_file_name("tools");
+    fs::create_dir_all(&tools).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_xtask"), tools.join("xtask")).unwrap();
+    let docker = run(Command::new("sh").args(["-c", "command -v docker"])).exits(0).stdout;
+    fs::copy(docker.trim(), tools.join("docker")).unwrap();
+    let job = "set -e; mkdir -p \"$(dirname \"$1\")\"; cp -a /source \"$1\"; cd \"$1\"; exec /tools/xtask iso fast --engine docker --mirror \"$2\"";
+    executable(&tools.join("job"), &format!("#!/bin/sh\n{job}\n"));
+    let volume = Volume(&machine, "silvermetal-test-workspace");
+    let bind = |from: &Path, to: &str| format!("type=bind,source={},target={to}", from.display());
+    // as a runner starts a job: the socket, and the workspace on a volume
+    let run_job = |workspace: &str| {
+        let mut docker = machine.docker();
+        docker.args([
+            "run",
+            "--rm",
+            "--name",
+            "silvermetal-test-job",
+            "--entrypoint",
+            "/tools/job",
+        ]);
+        docker.args(["--env", "PATH=/tools:/usr/sbin:/usr/bin:/sbin:/bin"]);
+        docker.args(["--mount", &bind(&machine.socket(), "/var/run/docker.sock")]);
+        docker.args([
+            "--mount",
+            &bind(&tools, "/tools"),
+            "--mount",
+            &bind(&checkout.root, "/source"),
+        ]);
+        docker.args(["--mount", &format!("type=volume,source={},target=/workspace", volume.1)]);
+        docker.arg(&machine.image).args([workspace, &mirror(&checkout)]);
+        run(&mut docker)
+    };
+    let ran = run_job("/workspace/silverlabs/job").exits(0);
+    assert!(ran.stdout.contains("  /workspace/silverlabs/job/linux/build/output/fast-"), "{ran:?}");
+    run_job("/nowhere")
+        .exits(3)
+        .says("/nowhere/linux/build/output is inside this container and on none of its mounts");
+
+    drop(volume);
+    go(&holder.output());
+    engine.ends().exits(0);
+    machine.has_no_traces();
+}

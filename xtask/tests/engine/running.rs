@@ -1,0 +1,96 @@
+//! An xtask in the middle of its work: what it says so far, and signals to it.
+
+use crate::support::Ran;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Far more than anything here takes: only a hang gets there.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Ended, kindly first, when dropped.
+pub struct Running {
+    child: Child,
+    stdout: ChildStdout,
+    lines: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    pub fn start(command: &mut Command) -> Running {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let said = Arc::clone(&lines);
+        let reader = std::thread::spawn(move || {
+            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+                said.lock().unwrap().push(String::from_utf8_lossy(&line).into_owned());
+            }
+        });
+        Running { child, stdout, lines, reader: Some(reader) }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn said(&self) -> String {
+        self.lines.lock().unwrap().join("\n")
+    }
+
+    /// Waits until stderr has a line that is `line`, blanks aside, or starts with it.
+    #[track_caller]
+    pub fn until(&mut self, line: &str) {
+        let patience = Instant::now() + PATIENCE;
+        while !self.lines.lock().unwrap().iter().any(|said| said.trim_start().starts_with(line)) {
+            let ended = self.child.try_wait().unwrap();
+            assert!(
+                ended.is_none(),
+                "it ended ({ended:?}) before it said `{line}`:\n{}",
+                self.said()
+            );
+            assert!(Instant::now() < patience, "it did not say `{line}`:\n{}", self.said());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// `name` as `kill` spells it.
+    pub fn signal(&self, name: &str) {
+        signal(name, self.pid());
+    }
+
+    /// Waits for its end.
+    pub fn ends(mut self) -> Ran {
+        let mut stdout = String::new();
+        self.stdout.read_to_string(&mut stdout).unwrap();
+        let status = self.child.wait().unwrap();
+        // a killed one's children may hold the other end of stderr for a moment
+        self.reader.take().unwrap().join().unwrap();
+        Ran { code: status.code().unwrap_or(-1), stdout, stderr: self.said() }
+    }
+
+    /// SIGKILL, as if the machine's own end had come: it can clean up nothing.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            // the test failed: its containers go with it
+            self.signal("TERM");
+            drop(self.child.wait());
+        }
+    }
+}
+
+pub fn signal(name: &str, pid: u32) {
+    let mut kill = Command::new("sh");
+    kill.args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid.to_string()]);
+    assert!(kill.status().unwrap().success(), "kill -s {name} {pid}");
+}
