@@ -336,6 +336,8 @@ impl Background {
 
     pub(crate) fn kill(&self) {
         signal("KILL", &format!("-{}", self.pid()));
+        // and without a `kill` that has to be started: a machine may be out of processes
+        drop(self.handle.kill());
         drop(self.handle.wait());
     }
 }

@@ -78,8 +78,9 @@ struct Guest<'a> {
     serial: Stream,
     /// SeaBIOS's own words.
     firmware: Stream,
-    _stopper: StopperGuard,
+    /// Before the stopper: a signal must still reach a QEMU that is slow to die.
     qemu: Background,
+    _stopper: StopperGuard,
 }
 
 impl Guest<'_> {
