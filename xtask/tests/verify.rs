@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 use std::process::Command;
-use support::{Checkout, Ran, mirror_peer, run};
+use support::{Checkout, Ran, mirror_peer, mirror_peer_of, run};
 
 /// A recipe's entry: a tree, handed over as a deterministic tar, and an image around it.
 /// `sabotage` runs before the tree is packed, in it; `$iso` may be appended to by `late`.
@@ -145,6 +145,31 @@ fn a_late_difference_is_the_image_stage_s() {
     let checkout = checkout("", "date +%N >>\"$iso\"");
     let ran = run(&mut verify(&checkout, &[])).exits(1);
     assert!(ran.stdout.contains("only the images differ"), "{}", ran.stdout);
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --full"]
+fn a_mirror_that_moved_is_told_from_a_bad_build() {
+    let moved = std::env::temp_dir().join(format!("silvermetal-moved-{}", std::process::id()));
+    let mark = moved.clone();
+    let peer = mirror_peer_of(move || format!("moved: {}\n", mark.exists()));
+    // the first build moves the mirror when it is done
+    let checkout = checkout("", &format!("touch {}", moved.display()));
+    let words = ["verify", "tiny", "--engine", "host", "--mirror", &peer];
+    let ran = run(&mut checkout.xtask(words));
+    fs::remove_file(&moved).unwrap();
+    // the image is the tar, which knows nothing of InRelease: with equal images there is no quarrel
+    ran.exits(0);
+    let checkout = self::checkout(
+        &format!("[ ! -e {0} ] || echo newer >etc/two", moved.display()),
+        &format!("touch {}", moved.display()),
+    );
+    let ran = run(&mut checkout.xtask(words));
+    fs::remove_file(&moved).unwrap();
+    let answer = ran.exits(1).stdout;
+    assert!(answer.contains("the inputs moved between the builds"), "{answer}");
+    assert!(answer.contains("input: the package mirror's InRelease"), "{answer}");
+    assert_eq!(json(&checkout)["verdict"], "inputs-differ");
 }
 
 #[test]

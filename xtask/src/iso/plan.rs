@@ -224,7 +224,7 @@ pub(crate) fn describe(
     lines.push(format!("# build\n{}", run.cmd()));
     lines.push(format!(
         "# publish the result\nmv {} {}",
-        folders.work.display(),
+        folders.work.join("result").display(),
         folders.output.display()
     ));
     lines.join("\n")

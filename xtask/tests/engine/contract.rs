@@ -1,5 +1,6 @@
 //! What a recipe's entry gets, and what becomes of its exit code.
 
+use crate::interrupted::{WAITS, go, ready};
 use crate::machine::Machine;
 use crate::support::{COMMIT_TIME, Checkout, run};
 use std::fs;
@@ -59,6 +60,29 @@ fn a_container_gives_what_the_contract_says() {
 #[ignore = "needs the real engine: cargo xtask test --full"]
 fn engine_host_gives_what_the_contract_says() {
     holds("host", "contract-host");
+}
+
+#[test]
+#[ignore = "needs the real engine: cargo xtask test --full"]
+fn the_image_refuses_a_start_that_would_hang() {
+    let machine = Machine::get();
+    let holder = Checkout::new("holder");
+    holder.add_recipe("waits", &["one"], WAITS);
+    let engine = ready(&holder, "waits", "private", &[]);
+    let start = |flags: &[&str], command: &[&str]| {
+        run(machine.docker().args(["run", "--rm"]).args(flags).arg(&machine.image).args(command))
+    };
+    start(&[], &["true"]).exits(2).says("no terminal: run the container with -t");
+    let refused = start(&["-t"], &[]).exits(2);
+    assert!(refused.stdout.contains("no command"), "{refused:?}");
+    let refused = start(&["-t", "--init"], &["true"]).exits(2);
+    assert!(refused.stdout.contains("do not use --init"), "{refused:?}");
+    let refused = start(&["-t", "--env", "SILVERMETAL_ISO=a\nhunter2"], &["true"]).exits(2);
+    assert!(refused.stdout.contains("SILVERMETAL_ISO holds a line break"), "{refused:?}");
+    assert!(!refused.stdout.contains("hunter2"), "{refused:?}");
+    go(&holder.output());
+    engine.ends().exits(0);
+    machine.has_no_traces();
 }
 
 fn failing(engine: &str, cases: &[(&str, &str, &str)]) {

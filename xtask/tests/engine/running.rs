@@ -37,7 +37,8 @@ impl Running {
         self.child.id()
     }
 
-    fn said(&self) -> String {
+    /// All of stderr up to now.
+    pub fn said(&self) -> String {
         self.lines.lock().unwrap().join("\n")
     }
 

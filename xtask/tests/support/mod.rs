@@ -187,11 +187,18 @@ impl Ran {
 
 /// A peer that serves an (empty) InRelease of every suite under /debian; returns its URL.
 pub fn mirror_peer() -> String {
+    mirror_peer_of(|| "x\n".to_owned())
+}
+
+/// The same, with today's `body` of every file.
+pub fn mirror_peer_of(body: impl Fn() -> String + Send + Sync + 'static) -> String {
+    let body = std::sync::Arc::new(body);
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}/debian", listener.local_addr().unwrap());
     thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { continue };
+            let body = std::sync::Arc::clone(&body);
             thread::spawn(move || {
                 let mut lines = BufReader::new(stream.try_clone().unwrap());
                 loop {
@@ -205,7 +212,11 @@ pub fn mirror_peer() -> String {
                     }
                     let found = path.starts_with("GET /debian/");
                     let status = if found { "200 OK" } else { "404 Not Found" };
-                    let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nx\n");
+                    let body = body();
+                    let answer = format!(
+                        "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}",
+                        body.len()
+                    );
                     if stream.write_all(answer.as_bytes()).is_err() {
                         break;
                     }
