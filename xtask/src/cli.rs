@@ -61,8 +61,9 @@ pub(crate) struct BuildArgs {
     pub(crate) ca_file: Option<PathBuf>,
 }
 
+/// What is built: the same for `iso` and `verify`.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct IsoArgs {
+pub(crate) struct RecipeArgs {
     /// Folder under linux/build/recipes
     #[arg(default_value = crate::recipe::DEFAULT)]
     pub(crate) recipe: String,
@@ -71,6 +72,12 @@ pub(crate) struct IsoArgs {
     /// Builder image: registry/name@sha256:…, or `local` for the one built from today's docker/ folder
     #[arg(long, value_name = "REF")]
     pub(crate) image: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct IsoArgs {
+    #[command(flatten)]
+    pub(crate) what: RecipeArgs,
     /// Folder for the result [default: linux/build/output/SHORT-SHA, canary-SHORT-SHA for the canary]
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
@@ -78,14 +85,8 @@ pub(crate) struct IsoArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Folder under linux/build/recipes
-    #[arg(default_value = crate::recipe::DEFAULT)]
-    pub(crate) recipe: String,
     #[command(flatten)]
-    pub(crate) build: BuildArgs,
-    /// Builder image: registry/name@sha256:…, or `local` for the one built from today's docker/ folder
-    #[arg(long, value_name = "REF")]
-    pub(crate) image: Option<String>,
+    pub(crate) what: RecipeArgs,
     /// Folder for both builds and the report [default: linux/build/output/verify-SHORT-SHA, …]
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,

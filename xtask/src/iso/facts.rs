@@ -65,23 +65,23 @@ pub(crate) enum EpochFrom {
 impl Facts {
     /// Reads everything; `engine` overrides the flag where an earlier choice could not start.
     pub(crate) fn gather(repo: &Repo, args: &IsoArgs, engine: Option<EngineKind>) -> Result<Facts> {
-        let recipe = Recipe::load(repo, &args.recipe)?;
+        let recipe = Recipe::load(repo, &args.what.recipe)?;
         let host = Host::gather()?;
         let places = Places::of(repo);
         let source = Source::gather(repo)?;
         let mut engine = match engine {
             Some(kind) => survey(kind.into(), &recipe.needs.engines, &host, &places),
-            None => survey(args.build.engine, &recipe.needs.engines, &host, &places),
+            None => survey(args.what.build.engine, &recipe.needs.engines, &host, &places),
         };
         let (paths, engine_disk) = on_the_engines_side(&mut engine, &places);
-        let image = BuilderImage::choose(repo, args.image.as_deref())?;
+        let image = BuilderImage::choose(repo, args.what.image.as_deref())?;
         let image_present = match &engine.client {
             Some(client) => image::is_present(client, &image, &places),
             None => true,
         };
         let pin = SnapshotPin::read(repo)?;
-        let keyring = args.build.mirror_keyring.as_deref().map(existing).transpose()?;
-        let wanted = Wanted { url: args.build.mirror.clone(), keyring };
+        let keyring = args.what.build.mirror_keyring.as_deref().map(existing).transpose()?;
+        let wanted = Wanted { url: args.what.build.mirror.clone(), keyring };
         // the product never comes from anything but the pin; the canary may
         let mirror = mirror::find(&pin, &wanted, !recipe.released);
         let mut packages = engine.packages.clone();
@@ -101,7 +101,7 @@ impl Facts {
                 &repo.config().join("silvermetal-base.conf"),
             )?,
             output_disk: Disk::holding(&output)?,
-            ca_file: args.build.ca_file.as_deref().map(existing).transpose()?,
+            ca_file: args.what.build.ca_file.as_deref().map(existing).transpose()?,
             now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
             repo: repo.clone(),
             recipe,

@@ -29,11 +29,11 @@ use std::time::Instant;
 
 /// `cargo xtask iso`
 pub(crate) fn command(repo: &Repo, args: &IsoArgs) -> Result<()> {
-    let ui = Ui::new(args.build.verbose);
+    let ui = Ui::new(args.what.build.verbose);
     let begun = Instant::now();
     let facts = Facts::gather(repo, args, None)?;
-    if args.build.dry_run {
-        let problems = preflight::problems(&facts, args.build.setup);
+    if args.what.build.dry_run {
+        let problems = preflight::problems(&facts, args.what.build.setup);
         answer(format_args!("{}", describe(&facts)?));
         if !problems.is_empty() {
             ui.print(&listing(&problems));
@@ -42,7 +42,7 @@ pub(crate) fn command(repo: &Repo, args: &IsoArgs) -> Result<()> {
     }
     let ready = Ready::new(facts, repo, args, &ui)?;
     let built = ready.build(begun, &ui)?;
-    if args.build.json {
+    if args.what.build.json {
         answer(format_args!("{:#}", built.json(&ready.facts)));
     } else {
         answer(format_args!("{}  {}", built.digest.hex(), built.path.display()));
@@ -70,7 +70,7 @@ pub(crate) struct Ready {
 impl Ready {
     /// Refuses with every problem, or mends what `--setup` can and starts the engine.
     pub(crate) fn new(mut facts: Facts, repo: &Repo, args: &IsoArgs, ui: &Ui) -> Result<Ready> {
-        let setup = args.build.setup;
+        let setup = args.what.build.setup;
         refuse(&preflight::problems(&facts, setup))?;
         if !facts.missing.is_empty() {
             setup::install(&facts.missing, ui)?;
@@ -118,13 +118,13 @@ impl Ready {
 
 /// With `auto`, a private engine that will not start is no reason to give up on the canary.
 fn may_go_without(facts: &Facts, args: &IsoArgs) -> bool {
-    args.build.engine == EngineChoice::Auto
+    args.what.build.engine == EngineChoice::Auto
         && facts.recipe.needs.engines.contains(&EngineKind::Host)
 }
 
 fn without_engine(repo: &Repo, args: &IsoArgs, ui: &Ui) -> Result<Facts> {
     let mut facts = Facts::gather(repo, args, Some(EngineKind::Host))?;
-    refuse(&preflight::problems(&facts, args.build.setup))?;
+    refuse(&preflight::problems(&facts, args.what.build.setup))?;
     setup::install(&facts.missing, ui)?;
     facts.engine.notices.push(HOST_NOTICE.to_owned());
     Ok(facts)

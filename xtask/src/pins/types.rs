@@ -156,7 +156,7 @@ impl SnapshotStamp {
             1..=12 => 31,
             _ => 0,
         };
-        // snapshot.debian.org starts in 2005
+        // the snapshot archive starts in 2005
         year >= 2005
             && (1..=days).contains(&day)
             && self.number(9, 11) < 24

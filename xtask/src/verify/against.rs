@@ -31,7 +31,7 @@ pub(super) fn command(
     if let Some(dir) = &args.output {
         facts = Facts::gather(repo, &iso_args(args, Some(dir)), None)?;
     }
-    if args.build.dry_run {
+    if args.what.build.dry_run {
         answer(format_args!("{}", iso::describe(&facts)?));
         return Ok(());
     }
@@ -41,7 +41,7 @@ pub(super) fn command(
     let ready = Ready::new(facts, repo, &iso_args(args, Some(&output)), ui)?;
     let built = ready.build(Instant::now(), ui)?;
     let same = built.digest == expected;
-    if args.build.json {
+    if args.what.build.json {
         let value = json!({
             "verdict": if same { "identical" } else { "differs" },
             "sha256": built.digest.hex(), "published": expected.hex(), "against": published, "iso": built.path,

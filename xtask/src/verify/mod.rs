@@ -38,7 +38,7 @@ struct Places {
 
 /// `cargo xtask verify`
 pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
-    let ui = Ui::new(args.build.verbose);
+    let ui = Ui::new(args.what.build.verbose);
     let begun = Instant::now();
     let facts = Facts::gather(repo, &iso_args(args, None), None)?;
     if let Some(published) = &args.against {
@@ -54,7 +54,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     let places = Places { a: out.join("build-a"), b: out.join("build-b"), out };
     let [for_a, for_b] = [&places.a, &places.b].map(|dir| iso_args(args, Some(dir)));
     let facts = Facts::gather(repo, &for_a, None)?;
-    if args.build.dry_run {
+    if args.what.build.dry_run {
         let mut second = Facts::gather(repo, &for_b, None)?;
         second.conditions = Varied::on(&args.vary, &second).conditions();
         answer(format_args!(
@@ -93,7 +93,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
         }
         _ => None,
     };
-    conclusion.say(&verdict, guilty.as_ref(), args.build.json)
+    conclusion.say(&verdict, guilty.as_ref(), args.what.build.json)
 }
 
 /// From what stands in the two folders to what is said of it.
@@ -221,12 +221,7 @@ fn jobs(wanted: u8, facts: &Facts, ui: &Ui) -> u8 {
 }
 
 fn iso_args(args: &VerifyArgs, output: Option<&Path>) -> IsoArgs {
-    IsoArgs {
-        recipe: args.recipe.clone(),
-        build: args.build.clone(),
-        image: args.image.clone(),
-        output: output.map(Path::to_owned),
-    }
+    IsoArgs { what: args.what.clone(), output: output.map(Path::to_owned) }
 }
 
 fn remove_if_there(path: &Path) -> Result<()> {
