@@ -8,7 +8,7 @@ use crate::facts::repo::Repo;
 use crate::failure::Code;
 use crate::iso::{CACHE_VOLUME, checkout_id, work};
 use crate::ui::Ui;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,7 @@ pub(crate) fn sweep(
     repo: &Repo,
     ui: &Ui,
 ) -> Result<usize> {
+    let _beginners_wait = work::alone(&notes(repo)).context("cannot lock the work folders")?;
     let mut folders = work::noted(&notes(repo));
     folders.push(outputs.to_owned());
     let live: Vec<String> = folders.iter().flat_map(|dir| work::live(dir)).collect();

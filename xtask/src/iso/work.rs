@@ -40,7 +40,7 @@ impl WorkFolder {
     pub(crate) fn create(path: &Path, notes: &Path, caller: Owner) -> Result<WorkFolder> {
         let note = notes.join(path.file_name().unwrap_or_default());
         let made = (|| {
-            fs::create_dir_all(notes)?;
+            let _sweeps_wait = alone(notes)?;
             fs::write(&note, path.parent().unwrap_or(path).as_os_str().as_bytes())?;
             let new: Vec<&Path> = path.ancestors().take_while(|dir| !dir.exists()).collect();
             fs::create_dir_all(path)?;
@@ -108,6 +108,8 @@ impl WorkFolder {
 
 impl Drop for WorkFolder {
     fn drop(&mut self) {
+        // half removed it would look like a dead run's
+        let _sweeps_wait = self.note.parent().map(alone);
         // what can't be removed now is swept by the next run: its lock is free then
         if remove(&self.path, self.janitor.as_ref()).is_ok() {
             drop(fs::remove_file(&self.note));
@@ -153,6 +155,15 @@ pub(crate) struct Swept {
     pub(crate) runs: Vec<String>,
     /// What could not be removed, and why.
     pub(crate) stuck: Vec<String>,
+}
+
+/// Held while work folders are made or swept: between its making and its locking a folder would
+/// look like a dead run's.
+pub(crate) fn alone(notes: &Path) -> std::io::Result<File> {
+    fs::create_dir_all(notes)?;
+    let lock = File::create(notes.with_extension("lock"))?;
+    lock.lock()?;
+    Ok(lock)
 }
 
 /// The folders that hold work folders, by the notes of their runs.
@@ -256,7 +267,25 @@ mod tests {
         let mut left: Vec<_> =
             fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, ["abc", "notes"], "work folders are gone");
+        assert_eq!(left, ["abc", "notes", "notes.lock"], "work folders are gone");
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_run_that_begins_is_never_swept() {
+        let dir = folder("race");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for n in 0..200 {
+                    let work = work_in(&dir, &format!(".work-{n}"));
+                    assert!(work.path.join("out").exists());
+                }
+            });
+            for _ in 0..200 {
+                let _lock = alone(&dir.join("notes")).unwrap();
+                assert_eq!(sweep(&dir).runs, [""; 0]);
+            }
+        });
         fs::remove_dir_all(dir).unwrap();
     }
 
