@@ -12,8 +12,6 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 const PREFIX: &str = ".work-";
-/// Before [`PREFIX`] until the folder is locked: a sweep must not take it for a killed run's.
-const MAKING: &str = ".making";
 const REPLACED: &str = ".replaced-";
 const LOCK: &str = "lock";
 
@@ -40,30 +38,26 @@ impl WorkFolder {
     /// `notes` is the folder where live work folders are noted ([`noted`]).
     pub(crate) fn create(path: &Path, notes: &Path, caller: Owner) -> Result<WorkFolder> {
         let note = notes.join(path.file_name().unwrap_or_default());
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let making = path.with_file_name(format!("{MAKING}{name}"));
         let made = (|| {
-            let new: Vec<&Path> = making.ancestors().take_while(|dir| !dir.exists()).collect();
-            fs::create_dir_all(&making)?;
+            let _sweeps_wait = alone(notes)?;
+            fs::write(&note, path.parent().unwrap_or(path).as_os_str().as_bytes())?;
+            let new: Vec<&Path> = path.ancestors().take_while(|dir| !dir.exists()).collect();
+            fs::create_dir_all(path)?;
             for dir in new {
                 // behind sudo, the folders above the result are the caller's too
                 lchown(dir, Some(caller.uid), Some(caller.gid))?;
             }
-            let lock = File::create(making.join(LOCK))?;
+            let lock = File::create(path.join(LOCK))?;
             lock.lock()?;
             for (name, mode) in [("out", 0o777), ("mount", 0o755)] {
-                let dir = making.join(name);
+                let dir = path.join(name);
                 fs::create_dir(&dir)?;
                 // the builder's user is not ours, and the caller's umask must not matter
                 fs::set_permissions(&dir, Permissions::from_mode(mode))?;
             }
-            fs::rename(&making, path)?;
-            fs::create_dir_all(notes)?;
-            fs::write(&note, path.parent().unwrap_or(path).as_os_str().as_bytes())?;
             Ok::<_, std::io::Error>(lock)
         })();
         if made.is_err() {
-            drop(fs::remove_dir_all(&making));
             drop(fs::remove_dir_all(path));
             drop(fs::remove_file(&note));
         }
@@ -212,11 +206,9 @@ pub(crate) fn sweep(outputs: &Path) -> Swept {
     }
     for entry in fs::read_dir(outputs).into_iter().flatten().flatten() {
         let file_name = entry.file_name();
-        let file_name = file_name.to_str().unwrap_or_default();
-        if file_name.starts_with(MAKING) && is_old(&entry.path()) {
-            swept.stuck.extend(remove(&entry.path(), None).err().map(|e| format!("{e:#}")));
-        }
-        let Some(name) = file_name.strip_prefix(REPLACED) else { continue };
+        let Some(name) = file_name.to_str().and_then(|n| n.strip_prefix(REPLACED)) else {
+            continue;
+        };
         let output = outputs.join(name);
         let mended = if output.exists() {
             remove(&entry.path(), None)
@@ -228,12 +220,6 @@ pub(crate) fn sweep(outputs: &Path) -> Swept {
         }
     }
     swept
-}
-
-/// Making a work folder takes no minute.
-fn is_old(path: &Path) -> bool {
-    let modified = fs::metadata(path).and_then(|meta| meta.modified());
-    modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age.as_secs() > 60))
 }
 
 fn work_folders(outputs: &Path) -> Vec<(PathBuf, String)> {
@@ -315,21 +301,6 @@ mod tests {
         assert!(dir.join(".work-live/out").exists() && dir.join("abc").exists());
         drop(live_run);
         assert!(!dir.join(".work-live").exists());
-        fs::remove_dir_all(dir).unwrap();
-    }
-
-    #[test]
-    fn a_sweep_beside_a_run_that_begins_leaves_it_alone() {
-        let dir = folder("beside");
-        std::thread::scope(|scope| {
-            scope.spawn(|| (0..2000).for_each(|_| drop(sweep(&dir))));
-            for n in 0..500 {
-                let name = format!(".work-{n}");
-                let run = work_in(&dir, &name);
-                assert!(dir.join(&name).join("out").exists(), "{name}");
-                drop(run);
-            }
-        });
         fs::remove_dir_all(dir).unwrap();
     }
 }
