@@ -76,8 +76,8 @@ impl Conditions {
         if self.has(Factor::Path) { "/home/user/another/place" } else { "/home/user" }
     }
 
-    /// Whether recipe and conf are mounted from a copy elsewhere.
-    pub(crate) fn wants_a_copy(&self) -> bool {
+    /// Whether the copies of recipe and conf lie in another folder.
+    pub(crate) fn is_elsewhere(&self) -> bool {
         self.has(Factor::Path)
     }
 

@@ -43,7 +43,7 @@ impl Folders {
     /// The recipe and the configuration that the builder sees: copies, with the modes that git
     /// knows, because a checkout made under umask 077 would shut the builder's user out.
     pub(crate) fn sources(&self, facts: &Facts) -> Sources {
-        let elsewhere = facts.conditions.wants_a_copy();
+        let elsewhere = facts.conditions.is_elsewhere();
         let copy = self.work.join(if elsewhere { "another checkout" } else { "checkout" });
         Sources { recipe: copy.join("recipe"), conf: copy.join("conf") }
     }

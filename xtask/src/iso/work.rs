@@ -93,6 +93,8 @@ impl WorkFolder {
 
     /// Makes `result` (a folder inside) appear as `output`, whole, in the place of an older one.
     pub(crate) fn publish(self, result: &Path, output: &Path) -> Result<()> {
+        // between the two renames a sweep would put the older one back
+        let _sweeps_wait = self.note.parent().map(alone);
         let name = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let replaced = output.with_file_name(format!("{REPLACED}{name}"));
         if output.exists() {

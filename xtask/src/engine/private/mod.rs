@@ -88,6 +88,9 @@ impl Places {
             .arg(format!("{cgroup}exec dockerd --config-file \"$1\""))
             .arg("sh")
             .arg(self.dir.join("daemon.json"))
+            // it outlives commands: the caller's secrets must not stand in its environment
+            .bare_env()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     }
 }
 
