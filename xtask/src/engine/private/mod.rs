@@ -39,8 +39,12 @@ pub(crate) struct Places {
 
 impl Places {
     pub(crate) fn of(repo: &Repo) -> Places {
-        let dir = repo.state().join("engine");
+        let mut dir = repo.state().join("engine");
         let id = hash::text(&dir.to_string_lossy()).hex()[..8].to_owned();
+        if dir.to_string_lossy().contains(',') {
+            // dockerd takes a comma in its data root for a list of them, and does not start
+            dir = PathBuf::from(format!("/var/lib/silvermetal-{id}"));
+        }
         let inside = dir.join("run");
         // a deep checkout would make socket paths that no kernel takes
         let run = if inside.as_os_str().len() <= LONGEST_RUN_DIR {
