@@ -3,12 +3,12 @@
 use crate::cli::CleanArgs;
 use crate::engine::private::{self, Places};
 use crate::engine::{Client, EngineKind};
-use crate::exec::on_path;
-use crate::facts::repo::Repo;
-use crate::failure::Code;
 use crate::iso::{CACHE_VOLUME, checkout_id, work};
-use crate::ui::Ui;
 use anyhow::{Context as _, Result};
+use base::exec::on_path;
+use base::facts::repo::Repo;
+use base::failure::Code;
+use base::ui::Ui;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -4,27 +4,19 @@ mod boot;
 mod clean;
 mod cli;
 mod engine;
-mod exec;
-mod facts;
-mod failure;
-mod hash;
 mod image;
-mod interrupt;
 mod iso;
-mod log;
-mod pins;
 mod recipe;
 mod records;
 mod selftest;
-mod setup;
-mod ui;
 mod verify;
 
 use anyhow::{Context as _, Result};
+use base::facts::repo::Repo;
+use base::failure::Code;
+use base::interrupt;
 use clap::Parser as _;
 use cli::{Cli, Command, ImageCommand};
-use facts::repo::Repo;
-use failure::Code;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -1,9 +1,9 @@
 //! A recipe: a folder under linux/build/recipes with a recipe.toml. A new one needs no Rust.
 
 use crate::engine::EngineKind;
-use crate::facts::repo::Repo;
-use crate::failure::Code;
 use anyhow::{Context as _, Result};
+use base::facts::repo::Repo;
+use base::failure::Code;
 use std::path::{Path, PathBuf};
 use toml_edit::{Document, Item, TableLike};
 

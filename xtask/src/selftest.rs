@@ -1,14 +1,15 @@
 //! `cargo xtask test`: what CI runs, and anybody before a commit.
 
 use crate::cli::TestArgs;
-use crate::exec::{Cmd, StopBy, on_path};
-use crate::facts::host::Host;
-use crate::facts::repo::Repo;
-use crate::failure::{Code, refuse};
 use crate::recipe::Recipe;
-use crate::ui::{Ui, answer};
-use crate::{boot, engine, image, setup};
+use crate::{boot, engine, image};
 use anyhow::Result;
+use base::exec::{Cmd, StopBy, on_path};
+use base::facts::host::Host;
+use base::facts::repo::Repo;
+use base::failure::{Code, refuse};
+use base::setup;
+use base::ui::{Ui, answer};
 
 /// What the tests use beyond the engines: scripts are linted, extended attributes are set, disks
 /// are made and mounted.

@@ -2,9 +2,9 @@
 
 use super::qemu::{QEMU, bound_to_us};
 use super::runtime::RuntimeDir;
-use crate::exec::{Cmd, Exit};
-use crate::interrupt;
 use anyhow::{Context as _, Result};
+use base::exec::{Cmd, Exit};
+use base::interrupt;
 use std::fs::{self, File};
 use std::path::Path;
 use std::thread::sleep;

@@ -4,11 +4,11 @@ use super::accel::Choice;
 use super::firmware::{self, Firmware};
 use super::{iso, qemu, runtime};
 use crate::cli::BootArgs;
-use crate::exec::on_path;
-use crate::facts::host::Host;
-use crate::failure::{Code, OrExit as _, Problem};
-use crate::{interrupt, setup};
 use anyhow::{Context as _, Result};
+use base::exec::on_path;
+use base::facts::host::Host;
+use base::failure::{Code, OrExit as _, Problem};
+use base::{interrupt, setup};
 use std::path::{Path, PathBuf};
 
 /// The Debian packages that booting takes: QEMU, and firmware for UEFI.

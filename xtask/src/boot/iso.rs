@@ -1,7 +1,7 @@
 //! Is this file an ISO 9660 image? Asked before a firmware is made to.
 
-use crate::failure::{Code, OrExit as _};
 use anyhow::{Context as _, Result, bail};
+use base::failure::{Code, OrExit as _};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;

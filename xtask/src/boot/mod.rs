@@ -13,11 +13,11 @@ mod runtime;
 mod screen;
 
 use crate::cli::BootArgs;
-use crate::failure::{Code, listing, refuse};
-use crate::ui::{Ui, seconds};
-use crate::{interrupt, setup};
 use accel::Accel;
 use anyhow::{Context as _, Result};
+use base::failure::{Code, listing, refuse};
+use base::ui::{Ui, seconds};
+use base::{interrupt, setup};
 use facts::Facts;
 pub(crate) use facts::PACKAGES;
 use firmware::Firmware;

@@ -1,9 +1,9 @@
 //! The folder where screenshots and serial logs are kept.
 
 use super::qemu::Files;
-use crate::facts::host::{Host, Owner};
-use crate::failure::{Code, OrExit as _};
 use anyhow::{Context as _, Result};
+use base::facts::host::{Host, Owner};
+use base::failure::{Code, OrExit as _};
 use std::fs;
 use std::io;
 use std::os::unix::fs::lchown;

@@ -2,7 +2,7 @@
 
 use super::accel::Accel;
 use super::firmware::Firmware;
-use crate::exec::Cmd;
+use base::exec::Cmd;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! A short-lived folder for what QEMU needs while it runs: socket, firmware variables, raw logs.
 
-use crate::failure::{Code, OrExit as _};
-use crate::hash;
 use anyhow::{Context as _, Result};
+use base::failure::{Code, OrExit as _};
+use base::hash;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;

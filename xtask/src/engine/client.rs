@@ -1,9 +1,9 @@
 //! The command line of Docker, or of podman where it differs (as data).
 
 use super::EngineKind;
-use crate::exec::Cmd;
-use crate::failure::Code;
 use anyhow::{Context as _, Result, bail};
+use base::exec::Cmd;
+use base::failure::Code;
 
 /// Label that every container and image of ours carries; its value is the checkout's id.
 pub(crate) const LABEL: &str = "uk.silverlabs.silvermetal";

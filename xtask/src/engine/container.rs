@@ -1,8 +1,8 @@
 //! A container as data, and the one place that spells `docker run`.
 
 use super::client::{Client, LABEL};
-use crate::exec::Cmd;
 use crate::iso::Conditions;
+use base::exec::Cmd;
 use std::path::PathBuf;
 
 /// Host name of every build: a constant, so that it cannot leak into a byte.

@@ -2,8 +2,8 @@
 //!
 //! The entry sees what it would see in the builder: the same paths, host name and environment.
 
-use crate::exec::Cmd;
 use crate::iso::Conditions;
+use base::exec::Cmd;
 use std::path::PathBuf;
 
 /// The script that enters the namespaces, from the checkout's root.

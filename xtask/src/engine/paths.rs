@@ -4,8 +4,8 @@
 //! engine's host (go-gitea/gitea issue 23672). So the own container's mounts are looked up.
 
 use super::Client;
-use crate::failure::Code;
 use anyhow::Result;
+use base::failure::Code;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -2,9 +2,9 @@
 
 use super::private::{self, Places};
 use super::{Client, EngineChoice, EngineKind};
-use crate::exec::on_path;
-use crate::facts::host::Host;
-use crate::failure::Problem;
+use base::exec::on_path;
+use base::facts::host::Host;
+use base::failure::Problem;
 
 /// Whether an engine answers.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,19 +1,19 @@
 //! `cargo xtask image build`, and the same as a part of `--setup`.
 
-use super::{Inputs, base};
+use super::{Inputs, bootstrap};
 use crate::cli::ImageBuildArgs;
 use crate::engine::container::Network;
 use crate::engine::private::{Places, Private};
 use crate::engine::{Client, EngineKind, survey};
-use crate::exec::{Cmd, StopBy, on_path};
-use crate::facts::host::Host;
-use crate::facts::mirror::{self, Mirror, SUITE, SnapshotPin, Wanted};
-use crate::facts::repo::Repo;
-use crate::failure::{Code, Problem, listing, refuse};
-use crate::log::Log;
-use crate::setup;
-use crate::ui::{Ui, answer};
 use anyhow::{Context as _, Result};
+use base::exec::{Cmd, StopBy, on_path};
+use base::facts::host::Host;
+use base::facts::mirror::{self, Mirror, SUITE, SnapshotPin, Wanted};
+use base::facts::repo::Repo;
+use base::failure::{Code, Problem, listing, refuse};
+use base::log::Log;
+use base::setup;
+use base::ui::{Ui, answer};
 use std::path::PathBuf;
 
 /// Everything that making the image takes, decided.
@@ -87,12 +87,12 @@ impl Plan {
 
     /// What a dry run prints: the very argv, for the case that the registry answers and that not.
     pub(crate) fn describe(&self, client: &Client, network: Network) -> String {
-        let own = base::name(&self.inputs.stamp);
+        let own = bootstrap::name(&self.inputs.stamp);
         format!(
             "{}\n{}\nor, where that registry cannot be reached:\n{}\n{}\n{}",
             client.pull(&self.inputs.base),
             self.build(client, &self.inputs.base, network),
-            base::bootstrap(&self.mirror, &self.pin.stamp, &self.scratch),
+            bootstrap::command(&self.mirror, &self.pin.stamp, &self.scratch),
             client.cmd().arg("import").arg(&self.scratch).arg(&own),
             self.build(client, &own, network)
         )
@@ -128,8 +128,8 @@ impl Plan {
                 setup::line(&Plan::packages()),
             )])));
         }
-        let own = client.local_name(&base::name(&self.inputs.stamp));
-        let bootstrap = base::bootstrap(&self.mirror, &self.pin.stamp, &self.scratch);
+        let own = client.local_name(&bootstrap::name(&self.inputs.stamp));
+        let bootstrap = bootstrap::command(&self.mirror, &self.pin.stamp, &self.scratch);
         let made = self.step("base", &bootstrap, ui, log);
         let import = client.cmd().arg("import").arg(&self.scratch).arg(&own);
         let made = made.and_then(|()| self.step("import", &import, ui, log));

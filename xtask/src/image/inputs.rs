@@ -1,11 +1,11 @@
 //! What goes into the builder image, and its hash: the image's identity before it is built.
 
-use crate::facts::mirror::SnapshotPin;
-use crate::facts::repo::Repo;
-use crate::failure::{Code, OrExit as _};
-use crate::hash;
-use crate::pins::Digest;
 use anyhow::{Context as _, Result};
+use base::facts::mirror::SnapshotPin;
+use base::facts::repo::Repo;
+use base::failure::{Code, OrExit as _};
+use base::hash;
+use base::pins::Digest;
 use std::os::unix::fs::PermissionsExt as _;
 use walkdir::WalkDir;
 

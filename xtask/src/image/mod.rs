@@ -1,16 +1,16 @@
 //! The builder image: which one a build uses, and how it is made.
 
-mod base;
+mod bootstrap;
 pub(crate) mod build;
 mod inputs;
 
 pub(crate) use inputs::Inputs;
 
 use crate::engine::{Client, EngineKind};
-use crate::facts::repo::Repo;
-use crate::failure::{Code, OrExit as _};
-use crate::pins::{ImageRef, build_sh};
 use anyhow::{Context as _, Result};
+use base::facts::repo::Repo;
+use base::failure::{Code, OrExit as _};
+use base::pins::{ImageRef, build_sh};
 use std::path::Path;
 
 /// The word that names the image built from today's docker/ folder.

@@ -4,12 +4,12 @@ use super::facts::{EpochFrom, Facts};
 use crate::engine::container::{Container, Mode, Mount, Network};
 use crate::engine::host::{self, HostRun};
 use crate::engine::{Client, EngineKind};
-use crate::exec::{Cmd, StopBy};
-use crate::hash;
 use crate::image::BuilderImage;
 use crate::recipe::Recipe;
-use crate::setup;
 use anyhow::Result;
+use base::exec::{Cmd, StopBy};
+use base::hash;
+use base::setup;
 use std::path::{Path, PathBuf};
 
 /// Volume that keeps downloaded packages between builds.

@@ -3,12 +3,12 @@
 use super::facts::Facts;
 use crate::engine::container::Network;
 use crate::engine::{EngineKind, Reach};
-use crate::facts::git::SubmoduleState;
-use crate::facts::host::Disk;
-use crate::facts::mirror;
-use crate::failure::Problem;
 use crate::image::{self, BuilderImage};
-use crate::setup;
+use base::facts::git::SubmoduleState;
+use base::facts::host::Disk;
+use base::facts::mirror;
+use base::failure::Problem;
+use base::setup;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 

@@ -1,16 +1,16 @@
 //! Runs the one long command of a build, stage by stage.
 
 use super::plan::Run;
-use crate::exec::Exit;
-use crate::hash;
-use crate::interrupt;
-use crate::log::Log;
 use crate::recipe::{Recipe, Stage};
 use crate::records::Stage as StageRecord;
 use crate::records::ledger::Artefact;
 use crate::records::manifest::{self, Manifest};
-use crate::ui::Ui;
 use anyhow::{Context as _, Result};
+use base::exec::Exit;
+use base::hash;
+use base::interrupt;
+use base::log::Log;
+use base::ui::Ui;
 use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};

@@ -1,9 +1,9 @@
 //! Work folders: beside the result, locked while their run lives, swept when it was killed.
 
 use crate::engine::Client;
-use crate::facts::host::Owner;
-use crate::failure::{Code, OrExit as _};
 use anyhow::{Context as _, Result};
+use base::facts::host::Owner;
+use base::failure::{Code, OrExit as _};
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};

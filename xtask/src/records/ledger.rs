@@ -2,9 +2,9 @@
 //!
 //! Two builds are told apart at the first stage where their ledgers differ.
 
-use crate::failure::{Code, OrExit as _};
-use crate::pins::Digest;
 use anyhow::{Context as _, Result};
+use base::failure::{Code, OrExit as _};
+use base::pins::Digest;
 use std::fmt::Write as _;
 use std::path::Path;
 

@@ -2,10 +2,10 @@
 //!
 //! Read while the tar is hashed, in one pass; so two trees can be compared long after they are gone.
 
-use crate::hash;
-use crate::interrupt;
-use crate::pins::Digest;
 use anyhow::{Context as _, Result, bail};
+use base::hash;
+use base::interrupt;
+use base::pins::Digest;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -7,8 +7,8 @@ pub(crate) mod published;
 
 use crate::image::BuilderImage;
 use crate::iso::{EpochFrom, Facts};
-use crate::pins::Digest;
 use anyhow::{Context as _, Result};
+use base::pins::Digest;
 use ledger::{Artefact, Ledger};
 use manifest::Manifest;
 use std::fmt::Write as _;
@@ -131,7 +131,7 @@ fn build_info(facts: &Facts, inside: &Inside, iso: &Iso) -> String {
     }
     if !inside.packages.is_empty() {
         field("Packages", &inside.packages.lines().count().to_string());
-        field("Package-List-Sha256", crate::hash::text(&inside.packages).hex());
+        field("Package-List-Sha256", base::hash::text(&inside.packages).hex());
     }
     field("Iso", &facts.recipe.iso);
     field("Iso-Size", &iso.size.to_string());

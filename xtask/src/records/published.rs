@@ -3,9 +3,9 @@
 use super::MANIFESTS;
 use super::ledger::Ledger;
 use super::manifest::{self, Manifest};
-use crate::failure::{Code, OrExit as _};
-use crate::pins::Digest;
 use anyhow::{Context as _, Result};
+use base::failure::{Code, OrExit as _};
+use base::pins::Digest;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

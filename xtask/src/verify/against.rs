@@ -2,14 +2,14 @@
 
 use super::iso_args;
 use crate::cli::VerifyArgs;
-use crate::facts::mirror;
-use crate::facts::repo::Repo;
-use crate::failure::{Code, OrExit as _};
-use crate::hash;
 use crate::iso::{self, Facts, Ready};
-use crate::pins::Digest;
-use crate::ui::{Ui, answer};
 use anyhow::{Context as _, Result, bail};
+use base::facts::mirror;
+use base::facts::repo::Repo;
+use base::failure::{Code, OrExit as _};
+use base::hash;
+use base::pins::Digest;
+use base::ui::{Ui, answer};
 use serde_json::json;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};

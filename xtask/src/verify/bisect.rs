@@ -3,11 +3,11 @@
 use super::iso_args;
 use super::varying::Varied;
 use crate::cli::VerifyArgs;
-use crate::facts::repo::Repo;
 use crate::iso::{Conditions, Factor, Ready};
-use crate::ui::Ui;
-use crate::{hash, interrupt};
 use anyhow::Result;
+use base::facts::repo::Repo;
+use base::ui::Ui;
+use base::{hash, interrupt};
 use std::fmt;
 use std::time::Instant;
 

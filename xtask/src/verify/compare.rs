@@ -1,8 +1,8 @@
 //! Two images, each read once, both at the same time.
 
-use crate::hash;
-use crate::pins::Digest;
 use anyhow::{Result, anyhow};
+use base::hash;
+use base::pins::Digest;
 use std::path::Path;
 
 /// Hash and size of both files.

@@ -1,11 +1,11 @@
 //! `--resume`: is the build A that stands there the one we would make?
 
-use crate::hash;
 use crate::iso::Facts;
 use crate::records::known_before;
 use crate::records::published::Published;
-use crate::ui::Ui;
 use anyhow::{Result, bail};
+use base::hash;
+use base::ui::Ui;
 use std::path::Path;
 
 /// Build A, if its record matches and its image is still what the record says. Says why if not.

@@ -1,7 +1,7 @@
 //! `--vary`: which conditions build B runs under, and which cannot be varied here.
 
 use crate::iso::{Conditions, Factor, Facts};
-use crate::ui::Ui;
+use base::ui::Ui;
 use clap::ValueEnum as _;
 use std::collections::BTreeSet;
 

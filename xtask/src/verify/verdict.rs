@@ -1,9 +1,9 @@
 //! The verdict of two builds: a value, with its evidence.
 
-use crate::pins::Digest;
 use crate::records::manifest::{Entry, Manifest};
 use crate::records::published::Published;
 use anyhow::Result;
+use base::pins::Digest;
 use std::collections::BTreeSet;
 
 /// What must agree before one can ask whether the *build* is reproducible, with a word for each.

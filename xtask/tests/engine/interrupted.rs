@@ -78,7 +78,7 @@ fn a_signal_while_the_engine_starts_leaves_nothing() {
     let machine = Machine::get();
     let checkout = checkout();
     let mut running = Running::start(&mut checkout.xtask(["iso", "waits", "--engine", "private"]));
-    running.until("$ unshare");
+    running.until_it_runs("unshare");
     running.signal("INT");
     running.ends().exits(130).says("error: interrupted");
     assert_eq!(checkout.output_names(), [""; 0]);

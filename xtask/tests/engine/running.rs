@@ -45,8 +45,20 @@ impl Running {
     /// Waits until stderr has a line that is `line`, blanks aside, or starts with it.
     #[track_caller]
     pub fn until(&mut self, line: &str) {
+        self.until_a_line(line, |said| said.trim_start().starts_with(line));
+    }
+
+    /// Waits until the echo of a command that runs `program`, whatever stands before it.
+    #[track_caller]
+    pub fn until_it_runs(&mut self, program: &str) {
+        let program = format!(" {program} ");
+        self.until_a_line(&program, |said| said.starts_with("$ ") && said.contains(&program));
+    }
+
+    #[track_caller]
+    fn until_a_line(&mut self, line: &str, is_it: impl Fn(&String) -> bool) {
         let patience = Instant::now() + PATIENCE;
-        while !self.lines.lock().unwrap().iter().any(|said| said.trim_start().starts_with(line)) {
+        while !self.lines.lock().unwrap().iter().any(&is_it) {
             let ended = self.child.try_wait().unwrap();
             assert!(
                 ended.is_none(),

@@ -3,8 +3,8 @@
 //! dockerd's own rules would stay behind when it ends (FORWARD policy DROP among them), and would
 //! meddle with another engine's. Ours carry a comment and go with the bridge.
 
-use crate::exec::Cmd;
 use anyhow::{Context as _, Result, bail};
+use base::exec::Cmd;
 use std::fs;
 
 pub(super) struct Bridge {

@@ -3,8 +3,8 @@
 //! `docker run --privileged` asks runc for every capability; where root lacks one (a locked-down
 //! VM without CAP_SYS_RESOURCE), runc says `unable to apply caps: operation not permitted`.
 
-use crate::exec::on_path;
 use anyhow::{Context as _, Result};
+use base::exec::on_path;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

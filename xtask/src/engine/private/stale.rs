@@ -1,7 +1,7 @@
 //! Ends what is left of a private engine: dockerd, containerd, shims and the containers' processes.
 
 use super::{Places, network};
-use crate::exec::signal_process;
+use base::exec::signal_process;
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};

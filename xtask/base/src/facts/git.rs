@@ -9,33 +9,33 @@ use std::path::Path;
 
 /// What git says of the checkout.
 #[derive(Clone, Debug)]
-pub(crate) struct Source {
-    pub(crate) commit: Commit,
+pub struct Source {
+    pub commit: Commit,
     /// `git rev-parse --short`: names the output folder.
-    pub(crate) short: String,
+    pub short: String,
     /// Committer time, seconds since 1970-01-01 UTC.
-    pub(crate) commit_time: u64,
-    pub(crate) dirty: bool,
+    pub commit_time: u64,
+    pub dirty: bool,
     /// The commit that the tree records for linux/build/derivative-maker.
-    pub(crate) submodule: Option<Commit>,
-    pub(crate) submodule_state: SubmoduleState,
+    pub submodule: Option<Commit>,
+    pub submodule_state: SubmoduleState,
 }
 
 /// What stands in the submodule's folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SubmoduleState {
+pub enum SubmoduleState {
     NotInitialised,
     AtItsPin,
     Elsewhere,
 }
 
-pub(crate) fn git(dir: &Path) -> Cmd {
+pub fn git(dir: &Path) -> Cmd {
     // root builds in a checkout that belongs to somebody else (sudo, CI): git would refuse it
     Cmd::new("git").args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C"]).arg(dir)
 }
 
 impl Source {
-    pub(crate) fn gather(repo: &Repo) -> Result<Source> {
+    pub fn gather(repo: &Repo) -> Result<Source> {
         let git = || git(&repo.root);
         let head = git()
             .args(["log", "-1", "--format=%H %ct"])

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Reads `path`, refusing keys that are not in `known`. Every fault is named, with its line.
-pub(crate) fn read(path: &Path, known: &[&str]) -> Result<BTreeMap<String, String>> {
+pub fn read(path: &Path, known: &[&str]) -> Result<BTreeMap<String, String>> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     parse(&text, known).map_err(|faults| {

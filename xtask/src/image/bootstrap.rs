@@ -1,8 +1,8 @@
 //! The base image where no registry can be reached: bootstrapped from the Debian mirror.
 
-use crate::exec::Cmd;
-use crate::facts::mirror::{Mirror, SUITE};
-use crate::pins::SnapshotStamp;
+use base::exec::Cmd;
+use base::facts::mirror::{Mirror, SUITE};
+use base::pins::SnapshotStamp;
 use std::path::Path;
 
 /// What Debian's own slim images leave out, and no fsync for each file.
@@ -21,7 +21,7 @@ pub(super) fn name(stamp: &str) -> String {
 }
 
 /// mmdebstrap's minimal trixie as a tar; the same bytes from the same archive state.
-pub(super) fn bootstrap(mirror: &Mirror, stamp: &SnapshotStamp, tar: &Path) -> Cmd {
+pub(super) fn command(mirror: &Mirror, stamp: &SnapshotStamp, tar: &Path) -> Cmd {
     let options = if mirror.pinned() { "[check-valid-until=no] " } else { "" };
     let mut cmd = Cmd::new("mmdebstrap")
         .args(["--quiet", "--variant=minbase", "--architectures=amd64", "--format=tar"])

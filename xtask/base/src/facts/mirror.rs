@@ -10,18 +10,18 @@ use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
 
 /// The release that the ISOs are made of.
-pub(crate) const SUITE: &str = "trixie";
+pub const SUITE: &str = "trixie";
 
 /// linux/build/config/snapshot-pin.env
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SnapshotPin {
+pub struct SnapshotPin {
     /// Root of the archive, e.g. `http://HOST/archive`; `APT_SNAPSHOT_URL` overrides it.
-    pub(crate) url: String,
-    pub(crate) stamp: SnapshotStamp,
+    pub url: String,
+    pub stamp: SnapshotStamp,
 }
 
 impl SnapshotPin {
-    pub(crate) fn read(repo: &Repo) -> Result<SnapshotPin> {
+    pub fn read(repo: &Repo) -> Result<SnapshotPin> {
         let path = repo.config().join("snapshot-pin.env");
         let values = env_file::read(&path, &["SNAPSHOT_URL", "SNAPSHOT_STAMP"])?;
         let get = |key: &str| {
@@ -51,7 +51,7 @@ impl SnapshotPin {
 
 /// Who decided on the mirror.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub enum Origin {
     Snapshot,
     Caller,
     HostApt,
@@ -59,37 +59,37 @@ pub(crate) enum Origin {
 
 /// The archives that a build installs from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mirror {
-    pub(crate) debian: String,
+pub struct Mirror {
+    pub debian: String,
     /// `None` where the mirror does not serve it: the build then goes without.
-    pub(crate) security: Option<String>,
-    pub(crate) origin: Origin,
+    pub security: Option<String>,
+    pub origin: Origin,
     /// Verifies the mirror's InRelease in place of Debian's own keyring.
-    pub(crate) keyring: Option<PathBuf>,
+    pub keyring: Option<PathBuf>,
 }
 
 /// What `--mirror` and `--mirror-keyring` said.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wanted {
-    pub(crate) url: Option<String>,
-    pub(crate) keyring: Option<PathBuf>,
+pub struct Wanted {
+    pub url: Option<String>,
+    pub keyring: Option<PathBuf>,
 }
 
 /// The mirror to use, and why it may not do.
 #[derive(Clone, Debug)]
-pub(crate) struct Found {
-    pub(crate) mirror: Mirror,
+pub struct Found {
+    pub mirror: Mirror,
     /// Why the archive does not answer; `None` when it does.
-    pub(crate) unreachable: Option<String>,
+    pub unreachable: Option<String>,
 }
 
 impl Mirror {
-    pub(crate) fn pinned(&self) -> bool {
+    pub fn pinned(&self) -> bool {
         self.origin == Origin::Snapshot
     }
 
     /// Served on this machine's own loopback, which a container has not.
-    pub(crate) fn on_loopback(&self) -> bool {
+    pub fn on_loopback(&self) -> bool {
         let rest = self.debian.split_once("://").map_or("", |(_, rest)| rest);
         let host = rest.split(['/', ':']).next().unwrap_or_default();
         host == "localhost" || host.starts_with("127.") || rest.starts_with("[::1]")
@@ -97,7 +97,7 @@ impl Mirror {
 }
 
 /// Decides: the caller's mirror, else the snapshot, else (if `may_fall_back`) the host's own.
-pub(crate) fn find(pin: &SnapshotPin, wanted: &Wanted, may_fall_back: bool) -> Found {
+pub fn find(pin: &SnapshotPin, wanted: &Wanted, may_fall_back: bool) -> Found {
     let mut found = if let Some(url) = &wanted.url {
         let debian = url.trim_end_matches('/').to_owned();
         let mut mirror = Mirror {
@@ -125,7 +125,7 @@ pub(crate) fn find(pin: &SnapshotPin, wanted: &Wanted, may_fall_back: bool) -> F
 }
 
 /// An archive that doesn't answer, and the ways on.
-pub(crate) fn problem(mirror: &Mirror, why: &str) -> Problem {
+pub fn problem(mirror: &Mirror, why: &str) -> Problem {
     let what = match mirror.origin {
         Origin::Snapshot => {
             format!("the pinned snapshot does not answer: {} ({why})", mirror.debian)
@@ -147,7 +147,7 @@ pub(crate) fn problem(mirror: &Mirror, why: &str) -> Problem {
 }
 
 /// Says in one line when a build doesn't come from the pin.
-pub(crate) fn announce(mirror: &Mirror, ui: &Ui) {
+pub fn announce(mirror: &Mirror, ui: &Ui) {
     let without = if mirror.security.is_none() {
         "; it serves no security archive: going without"
     } else {
@@ -177,7 +177,7 @@ fn unreachable(url: &str, suite: &str) -> Option<String> {
 }
 
 /// Fetches a file, by apt's own fetcher: it knows this host's proxies and certificates.
-pub(crate) fn download(url: &str, to: &Path) -> Result<()> {
+pub fn download(url: &str, to: &Path) -> Result<()> {
     download_within(3600, url, to).with_context(|| format!("cannot fetch {url}"))
 }
 

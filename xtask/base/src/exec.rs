@@ -23,7 +23,7 @@ const GIT_REDIRECTIONS: [&str; 6] = [
 
 /// A command line: built and decorated anywhere, shown by a dry run, run only here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Cmd {
+pub struct Cmd {
     program: OsString,
     args: Vec<OsString>,
     env: Vec<(String, OsString)>,
@@ -34,22 +34,22 @@ pub(crate) struct Cmd {
 
 /// How a finished process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub enum Exit {
     Code(i32),
     Signal(i32),
 }
 
 /// What a short command printed, whether or not it succeeded.
 #[derive(Debug)]
-pub(crate) struct Probe {
-    pub(crate) exit: Exit,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+pub struct Probe {
+    pub exit: Exit,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 /// What ends a streamed command when a signal comes.
 #[derive(Clone, Debug)]
-pub(crate) enum StopBy {
+pub enum StopBy {
     /// A signal (as `kill` spells it) to the command's process group.
     Signal(&'static str),
     /// Another command, for what lives on without its client: a container.
@@ -57,7 +57,7 @@ pub(crate) enum StopBy {
 }
 
 impl Exit {
-    pub(crate) fn ok(self) -> bool {
+    pub fn ok(self) -> bool {
         self == Exit::Code(0)
     }
 
@@ -79,7 +79,7 @@ impl fmt::Display for Exit {
 }
 
 impl Cmd {
-    pub(crate) fn new(program: impl AsRef<OsStr>) -> Cmd {
+    pub fn new(program: impl AsRef<OsStr>) -> Cmd {
         Cmd {
             program: program.as_ref().to_owned(),
             args: Vec::new(),
@@ -90,40 +90,40 @@ impl Cmd {
         }
     }
 
-    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Cmd {
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Cmd {
         self.args.push(arg.as_ref().to_owned());
         self
     }
 
-    pub(crate) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Cmd {
+    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Cmd {
         self.args.extend(args.into_iter().map(|a| a.as_ref().to_owned()));
         self
     }
 
-    pub(crate) fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Cmd {
+    pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Cmd {
         self.env.push((key.to_owned(), value.as_ref().to_owned()));
         self
     }
 
     /// Keeps variables of the caller's from the child.
-    pub(crate) fn without(mut self, names: &[&'static str]) -> Cmd {
+    pub fn without(mut self, names: &[&'static str]) -> Cmd {
         self.unset.extend(names);
         self
     }
 
     /// Starts from an empty environment: only what [`Cmd::env`] adds reaches the child.
-    pub(crate) fn bare_env(mut self) -> Cmd {
+    pub fn bare_env(mut self) -> Cmd {
         self.bare_env = true;
         self
     }
 
-    pub(crate) fn dir(mut self, dir: &Path) -> Cmd {
+    pub fn dir(mut self, dir: &Path) -> Cmd {
         self.dir = Some(dir.to_owned());
         self
     }
 
     /// This command as the arguments of another: `timeout 10` + this, `nsenter …` + this.
-    pub(crate) fn wrapped_by(self, outer: Cmd) -> Cmd {
+    pub fn wrapped_by(self, outer: Cmd) -> Cmd {
         let mut wrapped = outer.arg(&self.program).args(&self.args);
         wrapped.env.extend(self.env);
         wrapped.unset.extend(self.unset);
@@ -133,12 +133,12 @@ impl Cmd {
     }
 
     /// Bounds a probe of something that may not answer (an engine, a mirror).
-    pub(crate) fn within_seconds(self, seconds: u32) -> Cmd {
+    pub fn within_seconds(self, seconds: u32) -> Cmd {
         self.wrapped_by(Cmd::new("timeout").arg(format!("{seconds}")))
     }
 
     /// Program and arguments, lossily as text: for snapshots of plans.
-    pub(crate) fn argv(&self) -> Vec<String> {
+    pub fn argv(&self) -> Vec<String> {
         std::iter::once(&self.program)
             .chain(&self.args)
             .map(|word| word.to_string_lossy().into_owned())
@@ -146,7 +146,7 @@ impl Cmd {
     }
 
     /// Runs a short command with stdin closed and returns what it printed.
-    pub(crate) fn probe(&self) -> Result<Probe> {
+    pub fn probe(&self) -> Result<Probe> {
         let shell = xshell::Shell::new().context("cannot read the current directory")?;
         if let Some(dir) = &self.dir {
             shell.change_dir(dir);
@@ -173,12 +173,12 @@ impl Cmd {
     }
 
     /// Whether a short command succeeds; a missing program is a no.
-    pub(crate) fn succeeds(&self) -> bool {
+    pub fn succeeds(&self) -> bool {
         self.probe().is_ok_and(|probe| probe.exit.ok())
     }
 
     /// Runs a short command that must succeed; returns its output without the final newline.
-    pub(crate) fn read(&self) -> Result<String> {
+    pub fn read(&self) -> Result<String> {
         let probe = self.probe()?;
         if !probe.exit.ok() {
             interrupt::check()?;
@@ -191,7 +191,7 @@ impl Cmd {
     ///
     /// The command gets a process group of its own, so that Ctrl-C reaches it only through
     /// `stop`. An error from `on_line` stops it too.
-    pub(crate) fn stream(
+    pub fn stream(
         &self,
         stop: &StopBy,
         mut on_line: impl FnMut(&str) -> Result<()>,
@@ -242,7 +242,7 @@ impl Cmd {
     }
 
     /// Starts a command that lives beside us, its output going to `log`.
-    pub(crate) fn start(&self, log: &Path) -> Result<Background> {
+    pub fn start(&self, log: &Path) -> Result<Background> {
         interrupt::check()?;
         let log = std::fs::File::create(log)
             .with_context(|| format!("cannot write {}", log.display()))?;
@@ -307,34 +307,34 @@ fn signal(name: &str, target: &str) {
 }
 
 /// Sends `name` (as `kill` spells it) to one process; one that is gone already is fine.
-pub(crate) fn signal_process(name: &str, pid: u32) {
+pub fn signal_process(name: &str, pid: u32) {
     signal(name, &pid.to_string());
 }
 
 /// A process that lives beside us (dockerd, QEMU). Dropping it kills it.
-pub(crate) struct Background {
+pub struct Background {
     handle: duct::Handle,
     name: String,
 }
 
 impl Background {
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.handle.pids().first().copied().unwrap_or_default()
     }
 
     /// How it ended, if it has.
-    pub(crate) fn ended(&self) -> Result<Option<Exit>> {
+    pub fn ended(&self) -> Result<Option<Exit>> {
         let output =
             self.handle.try_wait().with_context(|| format!("cannot wait for {}", self.name))?;
         Ok(output.map(|output| Exit::of(output.status)))
     }
 
     /// Lets it live on; somebody else ends it by its pid.
-    pub(crate) fn leave(self) {
+    pub fn leave(self) {
         std::mem::forget(self);
     }
 
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         signal("KILL", &format!("-{}", self.pid()));
         // and without a `kill` that has to be started: a machine may be out of processes
         drop(self.handle.kill());
@@ -359,7 +359,7 @@ fn last_words(stderr: &str, stdout: &str) -> String {
 }
 
 /// Whether `program` is on PATH.
-pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+pub fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     // Debian keeps daemons in sbin, which an ordinary user's PATH leaves out
     let extra = ["/usr/sbin", "/sbin"].map(PathBuf::from);
@@ -390,7 +390,7 @@ impl fmt::Display for Cmd {
 }
 
 /// One shell word, in single quotes only where it needs them.
-pub(crate) fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

@@ -6,12 +6,12 @@ use anyhow::{Context as _, Result};
 use std::path::Path;
 
 /// What build.sh says while no image has been pushed anywhere.
-pub(crate) const UNPUBLISHED: &str = "unpublished";
+pub const UNPUBLISHED: &str = "unpublished";
 const START: &str = "BUILDER_IMAGE=\"${BUILDER_IMAGE:-";
 const END: &str = "}\"";
 
 /// The pin as build.sh holds it; `None` while nothing is published.
-pub(crate) fn read(path: &Path) -> Result<Option<ImageRef>> {
+pub fn read(path: &Path) -> Result<Option<ImageRef>> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     parse(&text).map_err(|why| Code::NotReady.error(format!("{}: {why}", path.display())))

@@ -6,20 +6,19 @@ use std::path::{Path, PathBuf};
 
 /// A checkout of SilverMetal.
 #[derive(Clone, Debug)]
-pub(crate) struct Repo {
-    pub(crate) root: PathBuf,
+pub struct Repo {
+    pub root: PathBuf,
 }
 
 impl Repo {
     /// The checkout that cargo built this xtask from; started without cargo, the one around the
     /// current folder.
-    pub(crate) fn find() -> Result<Repo> {
+    pub fn find() -> Result<Repo> {
         let by_cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
         let here = std::env::current_dir().context("cannot read the current folder")?;
         let root = by_cargo
             .as_deref()
-            .and_then(Path::parent)
-            .filter(|root| is_silvermetal(root))
+            .and_then(|package| package.ancestors().find(|dir| is_silvermetal(dir)))
             .or_else(|| here.ancestors().find(|dir| is_silvermetal(dir)))
             .with_context(|| {
                 format!(
@@ -33,38 +32,38 @@ impl Repo {
         Ok(Repo { root })
     }
 
-    pub(crate) fn build(&self) -> PathBuf {
+    pub fn build(&self) -> PathBuf {
         self.root.join("linux/build")
     }
 
-    pub(crate) fn recipes(&self) -> PathBuf {
+    pub fn recipes(&self) -> PathBuf {
         self.build().join("recipes")
     }
 
-    pub(crate) fn config(&self) -> PathBuf {
+    pub fn config(&self) -> PathBuf {
         self.build().join("config")
     }
 
-    pub(crate) fn docker(&self) -> PathBuf {
+    pub fn docker(&self) -> PathBuf {
         self.build().join("docker")
     }
 
-    pub(crate) fn build_sh(&self) -> PathBuf {
+    pub fn build_sh(&self) -> PathBuf {
         self.build().join("scripts/build.sh")
     }
 
-    pub(crate) fn submodule(&self) -> PathBuf {
+    pub fn submodule(&self) -> PathBuf {
         self.build().join("derivative-maker")
     }
 
     /// Where results appear, and where work goes on beside them.
-    pub(crate) fn output(&self) -> PathBuf {
+    pub fn output(&self) -> PathBuf {
         self.build().join("output")
     }
 
     /// Folder for what xtask keeps between runs (private engine, package cache, logs): in the
     /// cargo target folder that holds this very program.
-    pub(crate) fn state(&self) -> PathBuf {
+    pub fn state(&self) -> PathBuf {
         let target = std::env::current_exe()
             .ok()
             .and_then(|exe| Some(exe.parent()?.parent()?.to_owned()))

@@ -13,7 +13,7 @@ static NEXT_ID: AtomicUsize = AtomicUsize::new(0);
 type Stopper = Box<dyn Fn() + Send>;
 
 /// Starts listening. A first signal runs the stoppers; a third gives up waiting for the clean-up.
-pub(crate) fn install() -> std::io::Result<()> {
+pub fn install() -> std::io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for _ in signals.forever() {
@@ -33,24 +33,24 @@ fn stoppers() -> MutexGuard<'static, Vec<(usize, Stopper)>> {
     STOPPERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub(crate) fn received() -> bool {
+pub fn received() -> bool {
     RECEIVED.load(Ordering::SeqCst) > 0
 }
 
 /// An error once a signal came: called between steps, and before a step's own failure is believed.
-pub(crate) fn check() -> anyhow::Result<()> {
+pub fn check() -> anyhow::Result<()> {
     if received() { Err(Code::Interrupted.error("interrupted")) } else { Ok(()) }
 }
 
 /// While the guard lives, a signal runs `stop` (from the signal thread, each time one comes).
-pub(crate) fn on_interrupt(stop: impl Fn() + Send + 'static) -> StopperGuard {
+pub fn on_interrupt(stop: impl Fn() + Send + 'static) -> StopperGuard {
     let id = NEXT_ID.fetch_add(1, Ordering::SeqCst);
     stoppers().push((id, Box::new(stop)));
     StopperGuard(id)
 }
 
 #[must_use]
-pub(crate) struct StopperGuard(usize);
+pub struct StopperGuard(usize);
 
 impl Drop for StopperGuard {
     fn drop(&mut self) {

@@ -6,12 +6,12 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// A line of the result, on stdout. A reader that has seen enough (`| head -1`) is no error.
-pub(crate) fn answer(text: std::fmt::Arguments<'_>) {
+pub fn answer(text: std::fmt::Arguments<'_>) {
     drop(writeln!(std::io::stdout(), "{text}"));
 }
 
 /// A live status line on a terminal; plain, grouped lines in CI.
-pub(crate) struct Ui {
+pub struct Ui {
     style: Style,
     verbose: bool,
     /// Stands before every line, where two builds run at once.
@@ -34,7 +34,7 @@ struct Running {
 }
 
 impl Ui {
-    pub(crate) fn new(verbose: bool) -> Ui {
+    pub fn new(verbose: bool) -> Ui {
         let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
         let style = if ci {
             Style::Ci
@@ -47,7 +47,7 @@ impl Ui {
     }
 
     /// For one of several builds that go on at once: plain lines, each with its build's name.
-    pub(crate) fn of_build(&self, name: &str) -> Ui {
+    pub fn of_build(&self, name: &str) -> Ui {
         Ui {
             style: Style::Plain,
             verbose: self.verbose,
@@ -57,16 +57,16 @@ impl Ui {
     }
 
     /// One line that the reader should know.
-    pub(crate) fn notice(&self, text: &str) {
+    pub fn notice(&self, text: &str) {
         self.print(&format!("note: {text}"));
     }
 
     /// The echo of a command that takes long or changes something.
-    pub(crate) fn command(&self, cmd: &Cmd) {
+    pub fn command(&self, cmd: &Cmd) {
         self.print(&format!("$ {cmd}"));
     }
 
-    pub(crate) fn begin(&self, name: &str) {
+    pub fn begin(&self, name: &str) {
         self.end(None);
         match self.style {
             Style::Ci => self.print(&format!("::group::{name}")),
@@ -79,7 +79,7 @@ impl Ui {
     }
 
     /// A line of the running stage's output.
-    pub(crate) fn line(&self, text: &str) {
+    pub fn line(&self, text: &str) {
         if self.verbose || self.style == Style::Ci {
             if !text.is_empty() {
                 self.print(&format!("  {text}"));
@@ -101,7 +101,7 @@ impl Ui {
     }
 
     /// Ends the running stage; `outcome` is said of it, e.g. `failed`.
-    pub(crate) fn end(&self, outcome: Option<&str>) {
+    pub fn end(&self, outcome: Option<&str>) {
         let Some(running) = self.running().take() else { return };
         if self.style == Style::Terminal {
             eprint!("\r\x1b[2K");
@@ -115,7 +115,7 @@ impl Ui {
     }
 
     /// Free-standing text.
-    pub(crate) fn print(&self, text: &str) {
+    pub fn print(&self, text: &str) {
         if self.style == Style::Terminal && self.running().is_some() {
             eprint!("\r\x1b[2K");
         }
@@ -129,7 +129,7 @@ impl Ui {
     }
 }
 
-pub(crate) fn seconds(duration: Duration) -> String {
+pub fn seconds(duration: Duration) -> String {
     let s = duration.as_secs_f64();
     if s < 100.0 {
         format!("{s:.1} s")

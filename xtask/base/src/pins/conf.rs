@@ -8,7 +8,7 @@ use std::path::Path;
 const CLOCK_OPTIONS: [&str; 4] = ["-mkfs-time", "-fstime", "-all-time", "-root-time"];
 
 /// The value of the file's one `MKSQUASHFS_OPTIONS="…"` line.
-pub(crate) fn mksquashfs_options(path: &Path) -> Result<String> {
+pub fn mksquashfs_options(path: &Path) -> Result<String> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     parse(&text).map_err(|why| Code::NotReady.error(format!("{}{why}", path.display())))

@@ -6,7 +6,7 @@ use crate::ui::Ui;
 use anyhow::Result;
 
 /// The line that a person can paste.
-pub(crate) fn line(packages: &[String]) -> String {
+pub fn line(packages: &[String]) -> String {
     format!("apt-get update && {}", install_cmd(packages))
 }
 
@@ -14,13 +14,13 @@ fn install_cmd(packages: &[String]) -> Cmd {
     Cmd::new("apt-get").args(["install", "--yes", "--no-install-recommends"]).args(packages)
 }
 
-pub(crate) fn problem(missing: &[String]) -> Problem {
+pub fn problem(missing: &[String]) -> Problem {
     let what = format!("not installed: {}", missing.join(", "));
     Problem::new(what, format!("{} (or pass --setup)", line(missing)))
 }
 
 /// Installs `packages`; nothing to do for none.
-pub(crate) fn install(packages: &[String], ui: &Ui) -> Result<()> {
+pub fn install(packages: &[String], ui: &Ui) -> Result<()> {
     if packages.is_empty() {
         return Ok(());
     }

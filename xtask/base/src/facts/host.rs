@@ -9,30 +9,30 @@ use std::path::Path;
 
 /// User and group id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Owner {
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
+pub struct Owner {
+    pub uid: u32,
+    pub gid: u32,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Host {
+pub struct Host {
     /// Who this process runs as.
-    pub(crate) uid: u32,
+    pub uid: u32,
     /// Whose the results are: the caller, also behind sudo.
-    pub(crate) caller: Owner,
-    pub(crate) cpus: usize,
+    pub caller: Owner,
+    pub cpus: usize,
     /// Bytes of RAM.
-    pub(crate) memory: u64,
+    pub memory: u64,
     /// Debian and its derivatives: apt-get and dpkg are there.
-    pub(crate) has_apt: bool,
+    pub has_apt: bool,
     /// `VERSION_CODENAME` of os-release, e.g. `bookworm`.
-    pub(crate) codename: String,
-    pub(crate) kernel: String,
-    pub(crate) name: String,
+    pub codename: String,
+    pub kernel: String,
+    pub name: String,
 }
 
 impl Host {
-    pub(crate) fn gather() -> Result<Host> {
+    pub fn gather() -> Result<Host> {
         let me = fs::metadata("/proc/self").context("cannot read /proc/self")?;
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
         Ok(Host {
@@ -47,12 +47,12 @@ impl Host {
         })
     }
 
-    pub(crate) fn is_root(&self) -> bool {
+    pub fn is_root(&self) -> bool {
         self.uid == 0
     }
 
     /// Which of `packages` dpkg does not have installed.
-    pub(crate) fn missing(&self, packages: &[String]) -> Vec<String> {
+    pub fn missing(&self, packages: &[String]) -> Vec<String> {
         if packages.is_empty() || !self.has_apt {
             return Vec::new();
         }
@@ -96,16 +96,16 @@ fn os_release(text: &str, key: &str) -> String {
 
 /// A file system's free space and kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Disk {
+pub struct Disk {
     /// Bytes that an ordinary user may still write.
-    pub(crate) free: u64,
+    pub free: u64,
     /// File system type, e.g. `ext4`, `overlay`, `tmpfs`.
-    pub(crate) kind: String,
+    pub kind: String,
 }
 
 impl Disk {
     /// Of the file system that holds `path`, or its nearest ancestor that exists.
-    pub(crate) fn holding(path: &Path) -> Result<Disk> {
+    pub fn holding(path: &Path) -> Result<Disk> {
         let existing = path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/"));
         let out =
             Cmd::new("df").args(["-B1", "--output=avail,fstype", "--"]).arg(existing).read()?;

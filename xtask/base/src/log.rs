@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 /// Lines that a failure shows.
 const TAIL: usize = 20;
 
-pub(crate) struct Log {
+pub struct Log {
     path: PathBuf,
     file: BufWriter<File>,
     tail: VecDeque<String>,
 }
 
 impl Log {
-    pub(crate) fn create(path: &Path) -> Result<Log> {
+    pub fn create(path: &Path) -> Result<Log> {
         if let Some(dir) = path.parent() {
             std::fs::create_dir_all(dir)
                 .with_context(|| format!("cannot make {}", dir.display()))?;
@@ -27,7 +27,7 @@ impl Log {
         Ok(Log { path: path.to_owned(), file: BufWriter::new(file), tail: VecDeque::new() })
     }
 
-    pub(crate) fn line(&mut self, line: &str) -> Result<()> {
+    pub fn line(&mut self, line: &str) -> Result<()> {
         if self.tail.len() == TAIL {
             self.tail.pop_front();
         }
@@ -36,16 +36,16 @@ impl Log {
             .with_context(|| format!("cannot write {}", self.path.display()))
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(crate) fn flush(&mut self) -> Result<()> {
+    pub fn flush(&mut self) -> Result<()> {
         self.file.flush().with_context(|| format!("cannot write {}", self.path.display()))
     }
 
     /// A failed step: what failed, the last lines, where all of it is.
-    pub(crate) fn failure(&mut self, what: &str) -> anyhow::Error {
+    pub fn failure(&mut self, what: &str) -> anyhow::Error {
         let flushed = self.flush();
         let mut text = format!("{what}\n  last lines:");
         for line in &self.tail {

@@ -6,16 +6,16 @@ use std::str::FromStr;
 
 /// A SHA-256 digest as the registries write it: `sha256:` and 64 lower-case hex digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Digest(String);
+pub struct Digest(String);
 
 impl Digest {
     /// The 64 hex digits, without the algorithm.
-    pub(crate) fn hex(&self) -> &str {
+    pub fn hex(&self) -> &str {
         &self.0
     }
 
     /// Of raw digest bytes.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Digest {
+    pub fn from_bytes(bytes: &[u8]) -> Digest {
         Digest(bytes.iter().map(|b| format!("{b:02x}")).collect())
     }
 }
@@ -43,7 +43,7 @@ fn is_lower_hex(s: &str, len: usize) -> bool {
 
 /// A full git commit id (SHA-1 object format, 40 hex digits).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Commit(String);
+pub struct Commit(String);
 
 impl FromStr for Commit {
     type Err = anyhow::Error;
@@ -67,10 +67,10 @@ impl fmt::Display for Commit {
 /// A tag is looked for only after the last `/`: `docker-registry:5000/x` has none.
 /// Grammar: the distribution project's `reference` package.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ImageRef {
-    pub(crate) repository: String,
-    pub(crate) tag: Option<String>,
-    pub(crate) digest: Option<Digest>,
+pub struct ImageRef {
+    pub repository: String,
+    pub tag: Option<String>,
+    pub digest: Option<Digest>,
 }
 
 impl FromStr for ImageRef {
@@ -121,7 +121,7 @@ impl fmt::Display for ImageRef {
 
 /// A moment of the snapshot archive: `YYYYMMDDTHHMMSSZ`, UTC.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SnapshotStamp(String);
+pub struct SnapshotStamp(String);
 
 impl FromStr for SnapshotStamp {
     type Err = anyhow::Error;
@@ -165,7 +165,7 @@ impl SnapshotStamp {
     }
 
     /// Seconds since 1970-01-01 UTC.
-    pub(crate) fn unix_time(&self) -> u64 {
+    pub fn unix_time(&self) -> u64 {
         let (year, month, day) = (self.number(0, 4), self.number(4, 6), self.number(6, 8));
         // days from civil: years are counted from March, so that the leap day comes last
         let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What the process exits with, everywhere in xtask. `0` (yes) is `Ok(())`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Code {
+pub enum Code {
     /// 1: the answer is no (images differ, findings).
     No = 1,
     /// 2: the command line makes no sense.
@@ -34,16 +34,16 @@ impl fmt::Display for Coded {
 impl std::error::Error for Coded {}
 
 impl Code {
-    pub(crate) fn error(self, message: impl fmt::Display) -> anyhow::Error {
+    pub fn error(self, message: impl fmt::Display) -> anyhow::Error {
         self.wrap(anyhow::anyhow!("{message}"))
     }
 
-    pub(crate) fn wrap(self, error: anyhow::Error) -> anyhow::Error {
+    pub fn wrap(self, error: anyhow::Error) -> anyhow::Error {
         anyhow::Error::new(Coded { code: self, error })
     }
 
     /// The exit code that `error` asks for.
-    pub(crate) fn of(error: &anyhow::Error) -> Code {
+    pub fn of(error: &anyhow::Error) -> Code {
         error
             .chain()
             .find_map(|e| e.downcast_ref::<Coded>())
@@ -52,7 +52,7 @@ impl Code {
 }
 
 /// Gives an error of any `Result` its exit code.
-pub(crate) trait OrExit<T> {
+pub trait OrExit<T> {
     fn or_exit(self, code: Code) -> anyhow::Result<T>;
 }
 
@@ -64,19 +64,19 @@ impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
 
 /// One thing that stands in the way of a build, and the command that mends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
-    pub(crate) what: String,
-    pub(crate) fix: String,
+pub struct Problem {
+    pub what: String,
+    pub fix: String,
 }
 
 impl Problem {
-    pub(crate) fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
         Problem { what: what.into(), fix: fix.into() }
     }
 }
 
 /// `Ok` when there is none, else one error that names them all.
-pub(crate) fn refuse(problems: &[Problem]) -> anyhow::Result<()> {
+pub fn refuse(problems: &[Problem]) -> anyhow::Result<()> {
     if problems.is_empty() {
         return Ok(());
     }
@@ -84,7 +84,7 @@ pub(crate) fn refuse(problems: &[Problem]) -> anyhow::Result<()> {
 }
 
 /// All problems as text, each with its fix.
-pub(crate) fn listing(problems: &[Problem]) -> String {
+pub fn listing(problems: &[Problem]) -> String {
     let mut text = match problems.len() {
         1 => "not ready: 1 problem".to_owned(),
         n => format!("not ready: {n} problems"),

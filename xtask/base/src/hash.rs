@@ -9,13 +9,13 @@ use std::io::Read;
 use std::path::Path;
 
 /// Hash and size in bytes of a file, read once.
-pub(crate) fn file(path: &Path) -> Result<(Digest, u64)> {
+pub fn file(path: &Path) -> Result<(Digest, u64)> {
     let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     reader(&mut file).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Hash and size in bytes of what is left to read.
-pub(crate) fn reader(reader: &mut impl Read) -> Result<(Digest, u64)> {
+pub fn reader(reader: &mut impl Read) -> Result<(Digest, u64)> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 18];
     let mut size = 0;
@@ -30,11 +30,11 @@ pub(crate) fn reader(reader: &mut impl Read) -> Result<(Digest, u64)> {
     }
 }
 
-pub(crate) fn bytes(bytes: &[u8]) -> Digest {
+pub fn bytes(bytes: &[u8]) -> Digest {
     Digest::from_bytes(&Sha256::digest(bytes))
 }
 
-pub(crate) fn text(text: &str) -> Digest {
+pub fn text(text: &str) -> Digest {
     bytes(text.as_bytes())
 }
 

@@ -1,0 +1,12 @@
+//! What every command stands on: spawning, failing, printing, hashing, the facts of this machine
+//! and checkout, and the pins. Knows no command; needs no clap, so that it builds beside it.
+
+pub mod exec;
+pub mod facts;
+pub mod failure;
+pub mod hash;
+pub mod interrupt;
+pub mod log;
+pub mod pins;
+pub mod setup;
+pub mod ui;
