@@ -81,7 +81,10 @@ pub(crate) fn command(repo: &Repo, args: &CleanArgs) -> Result<()> {
         }
     }
     if args.all {
-        count += usize::from(remove(&repo.state(), &ui)?);
+        // beside the state where the checkout's path is none that dockerd takes
+        for dir in [&places.dir, &repo.state()] {
+            count += usize::from(remove(dir, &ui)?);
+        }
     }
     if count == 0 {
         ui.print("nothing to clean");
