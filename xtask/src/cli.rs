@@ -2,6 +2,7 @@
 
 use crate::engine::EngineChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// SilverMetal's build automation: one door from a commit to a reproducible ISO.
@@ -23,6 +24,10 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Boot an ISO in QEMU to a login prompt; keeps a screenshot and the serial log
     Boot(BootArgs),
+    /// Name the causes why two images differ, and what mends each
+    Diagnose(PassedOn),
+    /// What is in an image, and does it hold the content policy
+    Inspect(PassedOn),
     /// The builder image
     #[command(subcommand)]
     Image(ImageCommand),
@@ -140,6 +145,14 @@ pub(crate) struct BootArgs {
     /// Show the serial console while it boots
     #[arg(short, long)]
     pub(crate) verbose: bool,
+}
+
+/// The arguments of a command that is a program of its own, which knows them and `--help`.
+#[derive(Clone, Debug, Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct PassedOn {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    pub(crate) args: Vec<OsString>,
 }
 
 #[derive(Clone, Debug, Subcommand)]

@@ -3,6 +3,7 @@
 mod boot;
 mod clean;
 mod cli;
+mod diagnose;
 mod engine;
 mod image;
 mod iso;
@@ -37,6 +38,8 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Iso(args) => iso::command(&repo, args),
         Command::Verify(args) => verify::command(&repo, args),
         Command::Boot(args) => boot::command(args),
+        Command::Diagnose(args) => diagnose::command(&repo, "diagnose", args),
+        Command::Inspect(args) => diagnose::command(&repo, "inspect", args),
         Command::Image(ImageCommand::Build(args)) => image::build::command(&repo, args),
         Command::Clean(args) => clean::command(&repo, args),
         Command::Test(args) => selftest::command(&repo, args),

@@ -261,6 +261,24 @@ impl Cmd {
         Ok(Background { handle, name: self.program.to_string_lossy().into_owned() })
     }
 
+    /// Becomes this command: terminal, signals and exit code are its own from here on. Only guards
+    /// of the caller's are lost. Returns only when the command cannot be started.
+    pub fn replace(&self) -> anyhow::Error {
+        let mut command = std::process::Command::new(&self.program);
+        command.args(&self.args);
+        if self.bare_env {
+            command.env_clear();
+        }
+        for name in &self.unset {
+            command.env_remove(name);
+        }
+        command.envs(self.env.iter().map(|(k, v)| (k, v)));
+        if let Some(dir) = &self.dir {
+            command.current_dir(dir);
+        }
+        self.unstartable(anyhow!(command.exec()))
+    }
+
     fn expression(&self) -> duct::Expression {
         let mut expression = duct::cmd(&self.program, &self.args);
         if self.bare_env {

@@ -1,0 +1,153 @@
+//! What two images can differ in: what `compare` finds and `causes` explains.
+
+use std::fmt;
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Side {
+    A,
+    B,
+}
+
+/// Where a difference is: the layers from the outermost, then the path in the innermost,
+/// e.g. `["live/filesystem.squashfs", "etc/nvme/hostid"]`. Empty: the image itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Place(pub(crate) Vec<String>);
+
+/// One difference of one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Difference {
+    pub(crate) place: Place,
+    pub(crate) what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// An entry that the other side does not have; of a folder, without what is in it.
+    OnlyIn { side: Side, entry: Entry },
+    /// A header field of the layer that `place` names.
+    Field { kind: FieldKind, name: &'static str, a: String, b: String },
+    /// Metadata of the entry that `place` names.
+    Metadata { field: MetadataField, a: String, b: String },
+    /// The entries of a folder or the members of an archive: the same set, in another order.
+    Order { a: Vec<String>, b: Vec<String> },
+    /// Bytes that no reader opens further, or whose inner layers are equal.
+    Content { a: Sample, b: Sample },
+    /// A layer that could not be read; what holds it was compared as bytes.
+    Unreadable { side: Side, offset: u64, why: String },
+}
+
+/// What a header field is about; `name` beside it says which one it is. Dates are given as
+/// `YYYY-MM-DD HH:MM:SS`, numbers in decimal, identifiers in hexadecimal as their format shows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum FieldKind {
+    /// ISO 9660 volume creation, modification, expiration, effective date.
+    VolumeDate,
+    /// ISO 9660 volume label, publisher, application and the like.
+    VolumeName,
+    /// ISO 9660 application-use area; implantisomd5 writes a hash of everything else there.
+    ApplicationUse,
+    /// Where a file lies in the image, or how many sectors there are.
+    Extent,
+    /// GPT disk or partition GUID, MBR disk signature.
+    DiskId,
+    /// Boot record: El Torito catalogue, MBR code.
+    BootRecord,
+    /// FAT volume serial number.
+    FatSerial,
+    /// FAT volume label.
+    FatLabel,
+    /// squashfs superblock: time of creation, seconds since 1970.
+    MkfsTime,
+    /// squashfs: compressor, its options, block size, flags.
+    Compressor,
+    /// squashfs: sizes, offsets and counts of tables.
+    Layout,
+    /// gzip header: mtime.
+    GzipTime,
+    /// gzip, xz, zstd: file name, operating system, level, checks.
+    CompressionHeader,
+    /// ELF build id.
+    BuildId,
+}
+
+/// A property of an entry, apart from its content.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum MetadataField {
+    /// `file`, `dir`, `symlink`, `char`, `block`, `fifo`, `socket`.
+    Kind,
+    /// Permission bits, octal.
+    Mode,
+    Uid,
+    Gid,
+    /// Seconds since 1970-01-01 UTC.
+    Mtime,
+    /// `major,minor`.
+    Device,
+    /// By name; values in hexadecimal, `-` where there is none.
+    Xattr(String),
+    LinkTarget,
+    /// Number of hard links.
+    LinkCount,
+}
+
+/// What is known of an entry without the other side's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// As [`MetadataField::Kind`].
+    pub(crate) kind: &'static str,
+    /// Permission bits.
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    /// Seconds since 1970-01-01 UTC.
+    pub(crate) mtime: i64,
+    /// Bytes.
+    pub(crate) size: u64,
+}
+
+/// Some of a file's bytes: all of them when it is small, else a window around the first difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sample {
+    /// Bytes of the whole.
+    pub(crate) size: u64,
+    /// Of the whole.
+    pub(crate) sha256: [u8; 32],
+    /// Offset of the first byte that differs; the same on both sides.
+    pub(crate) first_difference: u64,
+    /// Offset of `window` in the whole; the same on both sides.
+    pub(crate) window_start: u64,
+    /// At most [`Sample::LONGEST`] bytes.
+    pub(crate) window: Vec<u8>,
+}
+
+impl Sample {
+    /// Bytes that a sample holds at most.
+    pub(crate) const LONGEST: usize = 64 << 10;
+
+    /// Whether the window is the whole file.
+    pub(crate) fn whole(&self) -> bool {
+        self.window.len() as u64 == self.size
+    }
+}
+
+impl Place {
+    /// The path in the innermost layer; empty for an image itself.
+    pub(crate) fn path(&self) -> &str {
+        self.0.last().map_or("", String::as_str)
+    }
+
+    /// The same place with one more layer or path.
+    pub(crate) fn join(&self, inner: impl Into<String>) -> Place {
+        let mut place = self.clone();
+        place.0.push(inner.into());
+        place
+    }
+}
+
+impl fmt::Display for Place {
+    /// Layers apart by `!`, as in a jar's URL: `live/filesystem.squashfs!etc/nvme/hostid`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { f.write_str("the image") } else { f.write_str(&self.0.join("!")) }
+    }
+}
