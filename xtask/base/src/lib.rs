@@ -8,5 +8,6 @@ pub mod hash;
 pub mod interrupt;
 pub mod log;
 pub mod pins;
+pub mod rules;
 pub mod setup;
 pub mod ui;

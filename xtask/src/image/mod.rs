@@ -2,12 +2,10 @@
 
 mod bootstrap;
 pub(crate) mod build;
-mod inputs;
-
-pub(crate) use inputs::Inputs;
 
 use crate::engine::{Client, EngineKind};
 use anyhow::{Context as _, Result};
+pub(crate) use base::facts::builder_inputs::Inputs;
 use base::facts::repo::Repo;
 use base::failure::{Code, OrExit as _};
 use base::pins::{ImageRef, build_sh};

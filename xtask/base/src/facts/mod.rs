@@ -1,5 +1,6 @@
 //! What is the case, read without changing anything: also in a dry run.
 
+pub mod builder_inputs;
 pub mod git;
 pub mod host;
 pub mod mirror;

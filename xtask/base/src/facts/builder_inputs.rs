@@ -1,11 +1,11 @@
 //! What goes into the builder image, and its hash: the image's identity before it is built.
 
+use crate::facts::mirror::SnapshotPin;
+use crate::facts::repo::Repo;
+use crate::failure::{Code, OrExit as _};
+use crate::hash;
+use crate::pins::Digest;
 use anyhow::{Context as _, Result};
-use base::facts::mirror::SnapshotPin;
-use base::facts::repo::Repo;
-use base::failure::{Code, OrExit as _};
-use base::hash;
-use base::pins::Digest;
 use std::os::unix::fs::PermissionsExt as _;
 use walkdir::WalkDir;
 
@@ -16,16 +16,16 @@ fn is_no_input(name: &str) -> bool {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Inputs {
+pub struct Inputs {
     /// Over the files in linux/build/docker (name, executable bit, content) and the pins.
-    pub(crate) digest: Digest,
+    pub digest: Digest,
     /// `BASE_IMAGE`'s default in Dockerfile.builder.
-    pub(crate) base: String,
-    pub(crate) stamp: String,
+    pub base: String,
+    pub stamp: String,
 }
 
 impl Inputs {
-    pub(crate) fn gather(repo: &Repo) -> Result<Inputs> {
+    pub fn gather(repo: &Repo) -> Result<Inputs> {
         let docker = repo.docker();
         let dockerfile = docker.join("Dockerfile.builder");
         let text = std::fs::read_to_string(&dockerfile)
@@ -52,7 +52,7 @@ impl Inputs {
     }
 
     /// Name and tag of the image that is built from these inputs here.
-    pub(crate) fn tag(&self) -> String {
+    pub fn tag(&self) -> String {
         format!("silvermetal-builder:{}", &self.digest.hex()[..12])
     }
 }
