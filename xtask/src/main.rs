@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result};
 use base::facts::repo::Repo;
 use base::failure::Code;
 use base::interrupt;
+use base::secret::redacted;
 use clap::Parser as _;
 use cli::{Cli, Command, ImageCommand};
 use std::process::ExitCode;
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("{}", redacted(&format!("error: {error:#}")));
             ExitCode::from(Code::of(&error) as u8)
         }
     }

@@ -6,7 +6,7 @@ use crate::interrupt;
 use anyhow::{Context as _, Result, anyhow, bail};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -84,7 +84,7 @@ impl Cmd {
             program: program.as_ref().to_owned(),
             args: Vec::new(),
             env: Vec::new(),
-            unset: Vec::new(),
+            unset: crate::secret::VARIABLES.to_vec(),
             bare_env: false,
             dir: None,
         }
@@ -237,6 +237,61 @@ impl Cmd {
         outcome?;
         match reader.try_wait()? {
             Some(output) => Ok(Exit::of(output.status)),
+            None => bail!("`{self}` closed its output but did not exit"),
+        }
+    }
+
+    /// Runs a command that reads `input`, handing over its output piece by piece; nothing of
+    /// either is shown or kept. Returns how it ended, and what it said on stderr.
+    ///
+    /// Signals, and errors of `on_output`, stop it as in [`Cmd::stream`].
+    pub fn feed(
+        &self,
+        input: Vec<u8>,
+        mut on_output: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<(Exit, String)> {
+        interrupt::check()?;
+        let reader = self
+            .expression()
+            .before_spawn(|command| {
+                command.process_group(0);
+                Ok(())
+            })
+            .stdin_bytes(input)
+            .stderr_capture()
+            .unchecked()
+            .reader()
+            .map_err(|error| self.unstartable(anyhow!(error)))?;
+        let stop = StopBy::Signal("TERM");
+        let stop_now = stop.clone().action(reader.pids());
+        let guard = interrupt::on_interrupt(stop.action(reader.pids()));
+        if interrupt::received() {
+            stop_now(); // the signal came between the check and the guard
+        }
+
+        let mut output = &reader;
+        let mut piece = vec![0; 1 << 16];
+        let mut outcome = Ok(());
+        loop {
+            let n = output.read(&mut piece).context("cannot read the command's output")?;
+            if n == 0 {
+                break;
+            }
+            if outcome.is_ok() {
+                outcome = on_output(&piece[..n]);
+                if outcome.is_err() {
+                    stop_now();
+                }
+            }
+        }
+        drop(guard);
+        interrupt::check()?;
+        outcome?;
+        match reader.try_wait()? {
+            Some(output) => {
+                let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+                Ok((Exit::of(output.status), stderr))
+            }
             None => bail!("`{self}` closed its output but did not exit"),
         }
     }
@@ -461,6 +516,20 @@ mod tests {
     fn the_bare_environment_is_bare() {
         let out = Cmd::new("/usr/bin/env").bare_env().env("ONLY", "this").read().unwrap();
         assert_eq!(out, "ONLY=this");
+    }
+
+    #[test]
+    fn what_is_fed_in_comes_out_whole_beside_the_errors() {
+        let input: Vec<u8> = (0..300_000_u32).map(|n| n as u8).collect();
+        let mut seen = Vec::new();
+        let (exit, stderr) = Cmd::new("sh")
+            .args(["-c", "cat; echo why >&2; exit 3"])
+            .feed(input.clone(), |piece| {
+                seen.extend_from_slice(piece);
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!((seen == input, exit, stderr.as_str()), (true, Exit::Code(3), "why\n"));
     }
 
     #[test]

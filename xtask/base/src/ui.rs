@@ -1,13 +1,14 @@
 //! What a person sees while long work goes on: everything here goes to stderr.
 
 use crate::exec::Cmd;
+use crate::secret::redacted;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// A line of the result, on stdout. A reader that has seen enough (`| head -1`) is no error.
 pub fn answer(text: std::fmt::Arguments<'_>) {
-    drop(writeln!(std::io::stdout(), "{text}"));
+    drop(writeln!(std::io::stdout(), "{}", redacted(&text.to_string())));
 }
 
 /// A live status line on a terminal; plain, grouped lines in CI.
@@ -94,7 +95,8 @@ impl Ui {
                 return;
             }
             running.drawn = Instant::now();
-            let shown: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
+            let shown: String =
+                redacted(text).chars().filter(|c| !c.is_control()).take(60).collect();
             eprint!("\r\x1b[2K{} {} {shown}", running.name, seconds(running.since.elapsed()));
             drop(std::io::stderr().flush());
         }
@@ -119,7 +121,7 @@ impl Ui {
         if self.style == Style::Terminal && self.running().is_some() {
             eprint!("\r\x1b[2K");
         }
-        for line in text.lines() {
+        for line in redacted(text).lines() {
             eprintln!("{}{line}", self.prefix);
         }
     }

@@ -1,0 +1,385 @@
+//! HTTP, by curl. A request goes in through curl's stdin (`--config -`), so that no secret is ever
+//! in an argv; a body streams through, whatever its size.
+
+mod curl;
+mod url;
+
+pub use url::Url;
+
+use crate::failure::Code;
+use crate::interrupt;
+use crate::pins::Digest;
+use crate::secret::{Secret, redacted};
+use crate::ui::Ui;
+use anyhow::{Context as _, Result, anyhow, bail};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Debian package, and program, that does it.
+pub const PACKAGE: &str = "curl";
+
+const MOST_REDIRECTS: usize = 5;
+/// Longer pauses than this are not worth a wait, whatever a server asks for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Of an answer that is an error, this much is kept, in bytes.
+const LONGEST_COMPLAINT: usize = 1 << 16;
+
+/// How requests are made: the same for all requests to one peer.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Seconds until a connection must stand.
+    pub connect_timeout: u32,
+    /// Seconds that a transfer, or a server that is asked, may stand still.
+    pub stall_timeout: u32,
+    /// How often a request is tried in all, where trying again does no harm.
+    pub attempts: u32,
+    /// Before the second attempt; doubles with each. A server's Retry-After goes before.
+    pub pause: Duration,
+    /// CA certificates (PEM) to trust, in place of this machine's.
+    pub ca_file: Option<PathBuf>,
+    /// Lets secrets go over plain http to other machines than this one.
+    pub secrets_in_clear: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+#[derive(Clone, Debug)]
+pub struct Request {
+    method: Method,
+    url: Url,
+    headers: Vec<Header>,
+    body: Body,
+}
+
+#[derive(Clone, Debug)]
+struct Header {
+    name: String,
+    value: HeaderValue,
+}
+
+#[derive(Clone, Debug)]
+enum HeaderValue {
+    Plain(String),
+    /// What stands before the secret (`token `, `Bearer `), and the secret. It never follows a
+    /// redirect to another origin.
+    Secret(String, Secret),
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    None,
+    Text {
+        kind: String,
+        text: String,
+    },
+    /// One file as multipart/form-data.
+    Form {
+        field: String,
+        file: PathBuf,
+        name: String,
+    },
+}
+
+/// Where the body of a good answer (2xx) goes. That of any other is kept in memory.
+#[derive(Clone, Copy, Debug)]
+pub enum Sink<'a> {
+    /// At most so many bytes; more is an error.
+    Memory(usize),
+    /// A file, made anew. What a failed transfer left of it is for the caller to remove.
+    File(&'a Path),
+    /// Nowhere: only its hash and size are wanted.
+    Hash,
+}
+
+/// A complete answer, whatever its status.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// e.g. `GET http://h/x`, for errors.
+    asked: String,
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    /// Empty where it went to a file, or nowhere.
+    pub body: Vec<u8>,
+    /// SHA-256 and size in bytes of the body.
+    pub digest: Digest,
+    pub size: u64,
+}
+
+impl Default for Http {
+    fn default() -> Http {
+        Http {
+            connect_timeout: 15,
+            stall_timeout: 120,
+            attempts: 4,
+            pause: Duration::from_millis(500),
+            ca_file: None,
+            secrets_in_clear: false,
+        }
+    }
+}
+
+impl Method {
+    fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+        }
+    }
+
+    /// Whether doing it twice is doing it once (RFC 9110, 9.2.2; PATCH as it is used here).
+    fn repeatable(self) -> bool {
+        self != Method::Post
+    }
+}
+
+impl Request {
+    pub fn new(method: Method, url: &Url) -> Request {
+        Request { method, url: url.clone(), headers: Vec::new(), body: Body::None }
+    }
+
+    pub fn get(url: &Url) -> Request {
+        Request::new(Method::Get, url)
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Request {
+        let value = HeaderValue::Plain(value.to_owned());
+        self.headers.push(Header { name: name.to_owned(), value });
+        self
+    }
+
+    /// `Authorization: SCHEME SECRET`.
+    pub fn authorization(mut self, scheme: &str, secret: &Secret) -> Request {
+        let value = HeaderValue::Secret(format!("{scheme} "), secret.clone());
+        self.headers.push(Header { name: "Authorization".to_owned(), value });
+        self
+    }
+
+    pub fn json(mut self, text: &str) -> Request {
+        self.body = Body::Text { kind: "application/json".to_owned(), text: text.to_owned() };
+        self
+    }
+
+    /// The file as the `field` of a multipart/form-data, under `name`; it is never held in memory.
+    pub fn form_file(mut self, field: &str, file: &Path, name: &str) -> Request {
+        self.body =
+            Body::Form { field: field.to_owned(), file: file.to_owned(), name: name.to_owned() };
+        self
+    }
+
+    fn has_secrets(&self) -> bool {
+        self.headers.iter().any(|header| matches!(header.value, HeaderValue::Secret(..)))
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method.name(), self.url)
+    }
+}
+
+impl Http {
+    /// Asks, follows redirects (GET and HEAD), and tries again where that does no harm.
+    ///
+    /// An answer of any status is `Ok`; an error says that there was none, and why.
+    pub fn send(&self, request: &Request, sink: Sink<'_>, ui: &Ui) -> Result<Response> {
+        let mut request = request.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            let response = self.patiently(&request, sink, ui)?;
+            let Some(location) = response
+                .redirect()
+                .filter(|_| matches!(request.method, Method::Get | Method::Head))
+            else {
+                return Ok(response);
+            };
+            let target = request
+                .url
+                .join(location)
+                .with_context(|| format!("{request}: cannot follow the redirect"))?;
+            if target.origin() != request.url.origin() {
+                if request.url.is_https() && !target.is_https() {
+                    bail!("{request}: refusing the redirect from https to {target}");
+                }
+                // who gave the secret gave it to the first origin only
+                request.headers.retain(|h| !matches!(h.value, HeaderValue::Secret(..)));
+            }
+            request.url = target;
+        }
+        bail!("{request}: more than {MOST_REDIRECTS} redirects")
+    }
+
+    fn patiently(&self, request: &Request, sink: Sink<'_>, ui: &Ui) -> Result<Response> {
+        if request.has_secrets() && !self.secrets_in_clear && !request.url.keeps_secrets() {
+            return Err(Code::Usage.error(format!(
+                "{request}: refusing to send a secret over plain http: expected an https:// address"
+            )));
+        }
+        let mut pause = self.pause;
+        let mut attempt = 1;
+        loop {
+            ui.line(&request.to_string());
+            let outcome = self.once(request, sink);
+            interrupt::check()?;
+            let (why, wait) = match &outcome {
+                Ok(response) if response.may_change(request.method) => {
+                    (response.complaint(), response.retry_after())
+                }
+                Err(failure) if failure.may_change(request.method) => (failure.why.clone(), None),
+                _ => return outcome.map_err(|failure| failure.error(request)),
+            };
+            if attempt >= self.attempts {
+                return outcome.map_err(|failure| failure.error(request));
+            }
+            attempt += 1;
+            ui.notice(&format!("{request}: {why}; attempt {attempt} of {}", self.attempts));
+            sleep(wait.unwrap_or(pause).min(LONGEST_PAUSE))?;
+            pause *= 2;
+        }
+    }
+
+    fn once(&self, request: &Request, sink: Sink<'_>) -> Result<Response, Failure> {
+        let config = curl::config(self, request).map_err(Failure::final_one)?;
+        let mut answer = curl::Answer::new(sink);
+        let fed = curl::command().feed(config, |piece| answer.take(piece));
+        let (exit, stderr) = fed.map_err(Failure::final_one)?;
+        let failed = if exit.ok() { None } else { Some(curl::failure(exit, &stderr)) };
+        // a server that refuses an upload answers, and hangs up on what is still to come
+        match (failed, answer.finish(request).map_err(Failure::final_one)?) {
+            (None, Some(response)) => Ok(response),
+            (Some(_), Some(response)) if response.status >= 400 => Ok(response),
+            (Some(failure), _) => Err(failure),
+            (None, None) => Err(Failure::transient("no answer")),
+        }
+    }
+}
+
+/// Why there is no answer.
+struct Failure {
+    why: String,
+    /// Nothing of the request was sent.
+    unsent: bool,
+    /// It may be otherwise in a moment.
+    transient: bool,
+    /// An error of ours (disk full, interrupted), which is passed on as it is.
+    own: Option<anyhow::Error>,
+}
+
+impl Failure {
+    fn transient(why: &str) -> Failure {
+        Failure { why: why.to_owned(), unsent: false, transient: true, own: None }
+    }
+
+    fn final_one(error: anyhow::Error) -> Failure {
+        Failure { why: String::new(), unsent: false, transient: false, own: Some(error) }
+    }
+
+    fn may_change(&self, method: Method) -> bool {
+        self.transient && (self.unsent || method.repeatable())
+    }
+
+    fn error(self, request: &Request) -> anyhow::Error {
+        match self.own {
+            Some(error) => error,
+            None => anyhow!("{request}: {}", redacted(&self.why)),
+        }
+    }
+}
+
+impl Response {
+    /// The first header of that name, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(&self) -> Result<&str> {
+        std::str::from_utf8(&self.body)
+            .with_context(|| format!("{}: the answer is not UTF-8", self.asked))
+    }
+
+    /// Refuses any other status than these.
+    pub fn expect(self, statuses: &[u16]) -> Result<Response> {
+        if statuses.contains(&self.status) {
+            return Ok(self);
+        }
+        let expected: Vec<String> = statuses.iter().map(u16::to_string).collect();
+        let complaint = self.complaint();
+        bail!("{}: expected {}, {complaint}", self.asked, expected.join(" or "))
+    }
+
+    /// What the server said, with the beginning of its body.
+    pub fn complaint(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        let text: String =
+            text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+        let reason = reason(self.status).map(|r| format!(" {r}")).unwrap_or_default();
+        let colon = if text.trim().is_empty() { "" } else { ": " };
+        redacted(&format!("the server said {}{reason}{colon}{}", self.status, text.trim()))
+            .into_owned()
+    }
+
+    fn redirect(&self) -> Option<&str> {
+        [301, 302, 303, 307, 308].contains(&self.status).then(|| self.header("Location")).flatten()
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        self.header("Retry-After")?.trim().parse().ok().map(Duration::from_secs)
+    }
+
+    /// Whether another attempt may end otherwise. 429 and 503 say that nothing was done.
+    fn may_change(&self, method: Method) -> bool {
+        match self.status {
+            429 | 503 => true,
+            408 | 500 | 502 | 504 => method.repeatable(),
+            _ => false,
+        }
+    }
+}
+
+/// The reason phrases (RFC 9110) that a person may have to look up otherwise.
+fn reason(status: u16) -> Option<&'static str> {
+    Some(match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        413 => "Content Too Large",
+        422 => "Unprocessable Content",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        507 => "Insufficient Storage",
+        _ => return None,
+    })
+}
+
+fn sleep(duration: Duration) -> Result<()> {
+    let step = Duration::from_millis(100);
+    let mut left = duration;
+    while !left.is_zero() {
+        interrupt::check()?;
+        let now = left.min(step);
+        std::thread::sleep(now);
+        left -= now;
+    }
+    interrupt::check()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! Requests against a peer of our own on loopback, which notes what it is asked.
+
+use super::*;
+use crate::hash;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// One request as the peer saw it: the head in lower-case lines, the body, and every argv of this
+/// machine at that moment.
+#[derive(Clone, Debug)]
+struct Seen {
+    head: String,
+    body: Vec<u8>,
+    argvs: String,
+}
+
+struct Peer {
+    url: Url,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Peer {
+    /// Sends the answers in turn, the last one for ever; each connection serves one request.
+    fn new(answers: &[&str]) -> Peer {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (note, answers) = (Arc::clone(&seen), answers.iter().map(|a| a.to_string()).collect());
+        std::thread::spawn(move || serve(&listener, &note, answers));
+        Peer { url, seen }
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+fn serve(listener: &TcpListener, seen: &Mutex<Vec<Seen>>, answers: Vec<String>) {
+    for (n, stream) in listener.incoming().enumerate() {
+        let mut stream = stream.unwrap();
+        let request = read(&mut stream);
+        seen.lock().unwrap().push(request);
+        let answer = answers.get(n).or(answers.last()).unwrap();
+        // the client may have enough already
+        drop(stream.write_all(answer.as_bytes()));
+    }
+}
+
+fn read(stream: &mut TcpStream) -> Seen {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(reader.read_line(&mut head).unwrap(), 0, "the request ends in its head");
+    }
+    let lower = head.to_ascii_lowercase();
+    let length = lower.lines().find_map(|line| line.strip_prefix("content-length: "));
+    if lower.contains("expect: 100-continue") {
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
+    }
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    reader.read_exact(&mut body).unwrap();
+    let argv = |entry: fs::DirEntry| fs::read(entry.path().join("cmdline")).ok();
+    let argvs: Vec<u8> =
+        fs::read_dir("/proc").unwrap().flatten().filter_map(argv).flatten().collect();
+    Seen { head, body, argvs: String::from_utf8_lossy(&argvs).into_owned() }
+}
+
+fn answer(status: &str, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
+}
+
+fn http() -> Http {
+    Http { pause: Duration::ZERO, ..Http::default() }
+}
+
+fn ui() -> Ui {
+    Ui::new(false)
+}
+
+fn get(url: &Url) -> Result<Response> {
+    http().send(&Request::get(url), Sink::Memory(1000), &ui())
+}
+
+fn scratch(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("xtask-http-{name}-{}", std::process::id()))
+}
+
+#[test]
+fn status_headers_and_body_come_back() {
+    let peer = Peer::new(&[
+        "HTTP/1.1 103 Early Hints\r\nX: no\r\n\r\nHTTP/1.1 200 OK\r\nx-Y: z\r\nContent-Length: 17\r\n\r\nHTTP/1.1 500 No\n\n",
+    ]);
+    let response = get(&peer.url.child("a b")).unwrap();
+    assert_eq!((response.status, response.header("X-y")), (200, Some("z")));
+    assert_eq!(response.text().unwrap(), "HTTP/1.1 500 No\n\n", "a body is not taken for a head");
+    assert_eq!(response.digest, hash::text("HTTP/1.1 500 No\n\n"));
+    assert!(peer.seen()[0].head.starts_with("GET /a%20b HTTP/1.1\r\n"), "{:?}", peer.seen());
+}
+
+#[test]
+fn a_head_has_headers_only() {
+    let peer = Peer::new(&["HTTP/1.1 200 OK\r\nContent-Length: 5000\r\nDigest: d\r\n\r\n"]);
+    let request = Request::new(Method::Head, &peer.url);
+    let response = http().send(&request, Sink::Memory(10), &ui()).unwrap();
+    assert_eq!((response.header("digest"), response.size), (Some("d"), 0));
+}
+
+#[test]
+fn a_file_goes_up_whole_and_comes_down_with_its_hash() {
+    let content: String = (0..200_000).map(|n| char::from(b'a' + (n % 26) as u8)).collect();
+    let peer = Peer::new(&[&answer("201 Created", "", "{}"), &answer("200 OK", "", &content)]);
+    let file = scratch("up, \"quoted\"; \\");
+    fs::write(&file, &content).unwrap();
+    let request =
+        Request::new(Method::Post, &peer.url).form_file("attachment", &file, "a \"b\".iso");
+    assert_eq!(http().send(&request, Sink::Memory(10), &ui()).unwrap().status, 201);
+    let body = String::from_utf8(peer.seen()[0].body.clone()).unwrap();
+    assert!(body.contains(&content), "the file is in the form");
+    assert!(
+        body.contains("name=\"attachment\"; filename=\"a \\\"b\\\".iso\"")
+            || body.contains("filename=\"a %22b%22.iso\""),
+        "{}",
+        &body[..300]
+    );
+
+    let down = scratch("down");
+    let response = http().send(&Request::get(&peer.url), Sink::File(&down), &ui()).unwrap();
+    assert_eq!(fs::read_to_string(&down).unwrap(), content);
+    assert_eq!((response.digest, response.size), (hash::text(&content), 200_000));
+    for path in [file, down] {
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn a_secret_goes_to_the_server_and_nowhere_else() {
+    let secret = format!("hunter2-http-{}", std::process::id());
+    let peer = Peer::new(&[&answer("401 Unauthorized", "", &format!("no such token: {secret}"))]);
+    let secret_value = Secret::new(&secret, "test").unwrap();
+    let request = Request::new(Method::Post, &peer.url)
+        .authorization("token", &secret_value)
+        .json(&format!("{{\"also\": \"{secret}\"}}"));
+    let response = http().send(&request, Sink::Memory(1000), &ui()).unwrap();
+    let seen = &peer.seen()[0];
+    assert!(seen.head.contains(&format!("Authorization: token {secret}\r\n")), "{}", seen.head);
+    assert!(seen.argvs.contains("curl\0--disable\0"), "curl was seen at work");
+    assert!(!seen.argvs.contains(&secret), "{}", seen.argvs);
+    let error = format!("{:#} {request} {request:?}", response.expect(&[200]).unwrap_err());
+    assert!(error.contains("401 Unauthorized: no such token: ***"), "{error}");
+
+    let open = Request::get(&"http://gitea.example/".parse().unwrap());
+    let error = http().send(&open.authorization("token", &secret_value), Sink::Hash, &ui());
+    assert!(error.unwrap_err().to_string().contains("refusing to send a secret over plain http"));
+}
+
+#[test]
+fn a_secret_does_not_follow_to_another_origin() {
+    let secret = Secret::new("hunter2-redirect", "test").unwrap();
+    let other = Peer::new(&[&answer("200 OK", "", "here")]);
+    let away = answer("302 Found", &format!("Location: {}/x\r\n", other.url), "");
+    let peer = Peer::new(&[&answer("301 Moved", "Location: /again\r\n", ""), &away]);
+    let request = Request::get(&peer.url).authorization("token", &secret);
+    let response = http().send(&request, Sink::Memory(10), &ui()).unwrap();
+    assert_eq!(response.text().unwrap(), "here");
+    let has = |seen: &Seen| seen.head.contains("hunter2-redirect");
+    assert_eq!(peer.seen().iter().map(has).collect::<Vec<_>>(), [true, true]);
+    assert_eq!(other.seen().iter().map(has).collect::<Vec<_>>(), [false]);
+}
+
+#[test]
+fn redirects_end() {
+    let peer = Peer::new(&[&answer("302 Found", "Location: /again\r\n", "")]);
+    assert!(get(&peer.url).unwrap_err().to_string().contains("more than 5 redirects"));
+}
+
+#[test]
+fn what_may_be_otherwise_in_a_moment_is_tried_again() {
+    let busy = answer("503 Service Unavailable", "Retry-After: 0\r\n", "");
+    let cut = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort";
+    let peer = Peer::new(&[&busy, cut, "", &answer("200 OK", "", "good")]);
+    assert_eq!(get(&peer.url).unwrap().text().unwrap(), "good");
+    assert_eq!(peer.seen().len(), 4);
+
+    let peer = Peer::new(&[cut]);
+    let error = get(&peer.url).unwrap_err().to_string();
+    assert!(error.contains("the connection was cut"), "{error}");
+    assert_eq!(peer.seen().len(), 4);
+}
+
+#[test]
+fn what_may_have_been_done_is_not_done_twice() {
+    let post = |peer: &Peer| {
+        http().send(&Request::new(Method::Post, &peer.url).json("{}"), Sink::Memory(10), &ui())
+    };
+    let failing = Peer::new(&[&answer("500 Internal Server Error", "", "why")]);
+    assert_eq!(post(&failing).unwrap().status, 500);
+    let cutting = Peer::new(&["HTTP/1.1 201"]);
+    post(&cutting).unwrap_err();
+    assert_eq!((failing.seen().len(), cutting.seen().len()), (1, 1));
+}
+
+#[test]
+fn no_connection_is_said_and_a_flood_is_not_swallowed() {
+    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let error = get(&format!("http://127.0.0.1:{port}/").parse().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("no connection"), "{error}");
+    let peer = Peer::new(&[&answer("200 OK", "", &"x".repeat(100_000))]);
+    assert!(get(&peer.url).unwrap_err().to_string().contains("expected at most 1000 bytes"));
+}
+
+#[test]
+fn a_server_that_stands_still_is_given_up() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let http = Http { stall_timeout: 1, attempts: 1, ..http() };
+    let error = http.send(&Request::get(&url), Sink::Hash, &ui()).unwrap_err().to_string();
+    assert!(error.contains("it stood still for too long"), "{error}");
+}
