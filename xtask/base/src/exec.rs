@@ -30,6 +30,17 @@ pub struct Cmd {
     unset: Vec<&'static str>,
     bare_env: bool,
     dir: Option<PathBuf>,
+    input: Input,
+}
+
+/// What a short command reads on stdin: where secrets go, because everybody can read an argv.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Input(Vec<u8>);
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
 }
 
 /// How a finished process ended.
@@ -87,6 +98,7 @@ impl Cmd {
             unset: crate::secret::VARIABLES.to_vec(),
             bare_env: false,
             dir: None,
+            input: Input::default(),
         }
     }
 
@@ -122,6 +134,12 @@ impl Cmd {
         self
     }
 
+    /// What [`Cmd::probe`] and [`Cmd::read`] give it on stdin; never shown.
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Cmd {
+        self.input = Input(bytes.into());
+        self
+    }
+
     /// This command as the arguments of another: `timeout 10` + this, `nsenter …` + this.
     pub fn wrapped_by(self, outer: Cmd) -> Cmd {
         let mut wrapped = outer.arg(&self.program).args(&self.args);
@@ -129,6 +147,7 @@ impl Cmd {
         wrapped.unset.extend(self.unset);
         wrapped.bare_env |= self.bare_env;
         wrapped.dir = wrapped.dir.or(self.dir);
+        wrapped.input = self.input;
         wrapped
     }
 
@@ -145,7 +164,7 @@ impl Cmd {
             .collect()
     }
 
-    /// Runs a short command with stdin closed and returns what it printed.
+    /// Runs a short command, with nothing but [`Cmd::input`] on stdin; returns what it printed.
     pub fn probe(&self) -> Result<Probe> {
         let shell = xshell::Shell::new().context("cannot read the current directory")?;
         if let Some(dir) = &self.dir {
@@ -163,6 +182,9 @@ impl Cmd {
         }
         for (key, value) in &self.env {
             cmd = cmd.env(key, value);
+        }
+        if !self.input.0.is_empty() {
+            cmd = cmd.stdin(&self.input.0);
         }
         let output = cmd.output().map_err(|error| self.unstartable(anyhow!(error)))?;
         Ok(Probe {
@@ -510,6 +532,13 @@ mod tests {
             .stream(&StopBy::Signal("TERM"), |_| bail!("disk full"))
             .unwrap_err();
         assert_eq!(error.to_string(), "disk full");
+    }
+
+    #[test]
+    fn input_reaches_stdin_also_through_a_wrapper_and_is_not_shown() {
+        let cmd = Cmd::new("cat").input("hunter2").within_seconds(60);
+        assert_eq!(cmd.read().unwrap(), "hunter2");
+        assert!(!format!("{cmd} {cmd:?}").contains("hunter2"));
     }
 
     #[test]
