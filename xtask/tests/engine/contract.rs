@@ -80,6 +80,13 @@ fn the_image_refuses_a_start_that_would_hang() {
     let refused = start(&["-t", "--env", "SILVERMETAL_ISO=a\nhunter2"], &["true"]).exits(2);
     assert!(refused.stdout.contains("SILVERMETAL_ISO holds a line break"), "{refused:?}");
     assert!(!refused.stdout.contains("hunter2"), "{refused:?}");
+    let boot = ["-t", "--privileged", "--tmpfs", "/run", "--tmpfs", "/run/lock"];
+    let own = ["--cgroupns=private", "-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw"];
+    let refused = start(&[&boot[..], &own].concat(), &["true"]).exits(2);
+    assert!(refused.stdout.contains("run with --cgroupns=host"), "{refused:?}");
+    let v1 = ["--cgroupns=host", "--tmpfs", "/sys/fs/cgroup"];
+    let refused = start(&[&boot[..], &v1].concat(), &["true"]).exits(2);
+    assert!(refused.stdout.contains("no cgroup v2 on /sys/fs/cgroup"), "{refused:?}");
     go(&holder.output());
     engine.ends().exits(0);
     machine.has_no_traces();

@@ -124,6 +124,12 @@ if [[ -f "${EXTRA_CA}" ]]; then
   update-ca-certificates >/dev/null 2>&1 || die "${EXTRA_CA} could not be added to the trusted certificates"
 fi
 
+[[ "$(stat -f -c %T /sys/fs/cgroup)" == cgroup2fs ]] ||
+  die 'no cgroup v2 on /sys/fs/cgroup: systemd does not boot on v1, nor without -v /sys/fs/cgroup:/sys/fs/cgroup:rw'
+# In a namespace of its own systemd would take the host's units of the same names for its own, and end them.
+[[ "$(sed -n 's/^0:://p' /proc/self/cgroup)" != / ]] ||
+  die "a cgroup namespace of the container's own: run with --cgroupns=host"
+
 systemctl --quiet mask -- "${MASKED[@]}"
 
 # systemd reads its settings from its own command line. Its messages go to the journal: the terminal is the command's.
