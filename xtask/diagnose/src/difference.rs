@@ -18,6 +18,10 @@ pub(crate) struct Place(pub(crate) Vec<String>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Difference {
     pub(crate) place: Place,
+    /// Format of the innermost container around `place` (of a [`What::Field`]: of the layer that
+    /// has the field), as its reader names it: `squashfs`, `ISO 9660`, `cpio`, `FAT`, `tar`, …;
+    /// `tree` for a folder of this machine.
+    pub(crate) layer: &'static str,
     pub(crate) what: What,
 }
 

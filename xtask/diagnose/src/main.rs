@@ -5,6 +5,8 @@ mod cli;
 // its consumers land piece by piece
 #[allow(dead_code)]
 mod difference;
+#[allow(dead_code)]
+mod edits;
 
 use anyhow::{Context as _, Result};
 use base::failure::Code;

@@ -1,0 +1,166 @@
+//! Two contents that are no text: the strings in them, and times among the bytes.
+
+use super::{Changes, Edit, Edited, Reading, dates, lines};
+use crate::difference::Sample;
+
+/// Printable bytes in a row that make a string, as `strings` has it.
+const SHORTEST: usize = 4;
+/// Bytes shown before and from the first difference on.
+const SHOWN: usize = 16;
+
+pub(crate) fn compare(a: &Sample, b: &Sample) -> Changes {
+    let mut changes = Changes::new(Reading::Binary);
+    let (strings_a, strings_b) = (strings(&a.window), strings(&b.window));
+    let (x, y): (Vec<&str>, Vec<&str>) = (texts(&strings_a), texts(&strings_b));
+    if x != y {
+        lines::into(&mut changes, &x, &y);
+    }
+    if a.size == b.size && a.window.len() == b.window.len() {
+        bytes(&mut changes, a, b, &strings_a, &strings_b);
+    } else {
+        // what shifts what cannot be told; the strings have to do
+        changes.opaque = changes.edits.is_empty() && changes.reordered.is_none();
+    }
+    if changes.excerpt.is_empty() {
+        changes.excerpt = vec![hex("-", a), hex("+", b)];
+    }
+    changes
+}
+
+type Found<'a> = Vec<(usize, &'a str)>;
+
+/// The strings, each with its offset.
+fn strings(bytes: &[u8]) -> Found<'_> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for at in 0..=bytes.len() {
+        let printable = bytes.get(at).is_some_and(|b| matches!(b, b' '..=b'~' | b'\t'));
+        if !printable {
+            if at - start >= SHORTEST {
+                found.extend(std::str::from_utf8(&bytes[start..at]).map(|text| (start, text)));
+            }
+            start = at + 1;
+        }
+    }
+    found
+}
+
+fn texts<'a>(found: &Found<'a>) -> Vec<&'a str> {
+    found.iter().map(|(_, text)| *text).collect()
+}
+
+/// Contents of one size: every byte that differs is in a string, is part of a time, or is opaque.
+fn bytes(changes: &mut Changes, a: &Sample, b: &Sample, in_a: &Found<'_>, in_b: &Found<'_>) {
+    let inside = |found: &Found<'_>, at: usize| {
+        let i = found.partition_point(|(start, _)| *start <= at);
+        i > 0 && at < found[i - 1].0 + found[i - 1].1.len()
+    };
+    let mut at = 0;
+    while at < a.window.len() {
+        if a.window[at] == b.window[at] {
+            at += 1;
+            continue;
+        }
+        // random bytes may look like a short string on one side
+        if inside(in_a, at) && inside(in_b, at) {
+            at += 1;
+            continue;
+        }
+        match time(&a.window, &b.window, at) {
+            Some((end, x, y)) => {
+                changes.add(Edit {
+                    what: Edited::RawTime(x, y),
+                    a: dates::show(x),
+                    b: dates::show(y),
+                    before: format!("at byte {}", a.window_start + at as u64),
+                    after: String::new(),
+                });
+                at = end;
+            }
+            None => {
+                changes.opaque = true;
+                at += 1;
+            }
+        }
+    }
+}
+
+/// Seconds since 1970 in four bytes of either order, which hold the byte `at` on both sides.
+fn time(a: &[u8], b: &[u8], at: usize) -> Option<(usize, i64, i64)> {
+    let number = |bytes: &[u8], start: usize, little: bool| -> Option<i64> {
+        let four: [u8; 4] = bytes.get(start..start + 4)?.try_into().ok()?;
+        Some(i64::from(if little { u32::from_le_bytes(four) } else { u32::from_be_bytes(four) }))
+    };
+    for start in (at.saturating_sub(3)..=at).rev() {
+        for little in [true, false] {
+            if let (Some(x), Some(y)) = (number(a, start, little), number(b, start, little))
+                && dates::plausible(x)
+                && dates::plausible(y)
+                // of two builds, or of a build and its sources: within twenty years
+                && (x - y).abs() < 20 * 365 * 86_400
+                && aligned(start)
+            {
+                return Some((start + 4, x, y));
+            }
+        }
+    }
+    None
+}
+
+/// A number of four bytes stands where formats put it; else one random pair in ten looks like a time.
+fn aligned(start: usize) -> bool {
+    start.is_multiple_of(4)
+}
+
+/// The bytes around the first difference.
+fn hex(sign: &str, sample: &Sample) -> String {
+    let at = sample.first_difference.saturating_sub(sample.window_start) as usize;
+    let shown = sample.window.get(at..).unwrap_or_default();
+    let shown = &shown[..shown.len().min(SHOWN)];
+    let digits: Vec<String> = shown.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text: String =
+        shown.iter().map(|b| if matches!(b, b' '..=b'~') { char::from(*b) } else { '.' }).collect();
+    format!("{sign} {:08x}: {}  {text}", sample.first_difference, digits.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(window: &[u8]) -> Sample {
+        Sample {
+            size: window.len() as u64,
+            sha256: [0; 32],
+            first_difference: 0,
+            window_start: 0,
+            window: window.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_time_among_bytes_is_found() {
+        let with = |seconds: u32| {
+            let mut bytes = b"\x01\x02\x03\x04".to_vec();
+            bytes.extend(seconds.to_le_bytes());
+            bytes.extend([0, 1, 2, 3]);
+            bytes
+        };
+        let changes = compare(&sample(&with(1_795_317_901)), &sample(&with(1_795_311_917)));
+        assert!(!changes.opaque);
+        assert_eq!(changes.edits[0].what, Edited::RawTime(1_795_317_901, 1_795_311_917));
+    }
+
+    #[test]
+    fn a_string_in_a_binary_is_edited_like_a_line() {
+        let with = |host: &str| format!("\0\x01built on {host}\0\0").into_bytes();
+        let changes = compare(&sample(&with("alpha")), &sample(&with("betaX")));
+        assert_eq!((changes.edits[0].a.as_str(), changes.edits[0].b.as_str()), ("alpha", "betaX"));
+        assert!(!changes.opaque);
+    }
+
+    #[test]
+    fn random_bytes_are_opaque() {
+        let changes = compare(&sample(&[0, 200, 3, 9]), &sample(&[0, 100, 4, 200]));
+        assert!(changes.opaque && changes.edits.is_empty());
+    }
+}

@@ -1,0 +1,366 @@
+//! Dates in the notations that builds write: where one begins in a text, and which moment it means.
+
+/// A moment as some text gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// Seconds since 1970-01-01 UTC, the zone taken into account where the text names one that is
+    /// known; of a time without a day, seconds since midnight.
+    pub(crate) seconds: i64,
+    /// Offset from UTC in minutes, where the text gives it as a number, `Z`, `UTC` or `GMT`.
+    pub(crate) offset: Option<i32>,
+    /// Whether a zone is written at all, known or not.
+    pub(crate) zoned: bool,
+    pub(crate) precision: Precision,
+    /// Whether a name in it is not English.
+    pub(crate) foreign: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Precision {
+    Day,
+    Second,
+    /// A time of an unnamed day.
+    TimeOnly,
+}
+
+/// Longest first where one is the beginning of another. `%Y %m %d %H %M %S` are numbers of fixed
+/// width, `%e` a day of one or two digits, `%b` and `%a` names, `%f` an optional fraction, `%z` an
+/// optional zone, a blank any number of blanks.
+const NOTATIONS: [&str; 24] = [
+    "%Y-%m-%dT%H:%M:%S%f%z",
+    "%Y-%m-%d %H:%M:%S%f%z",
+    "%Y/%m/%d %H:%M:%S%f%z",
+    "%Y-%m-%d-%H-%M-%S",
+    "%Y-%m-%d %H:%M%z",
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%a, %e %b %Y %H:%M:%S%f%z",
+    "%a %b %e %H:%M:%S%z %Y",
+    "%a %e. %b %H:%M:%S%z %Y",
+    "%a %e %b %H:%M:%S%z %Y",
+    "%a %e %b %Y %H:%M:%S%f%z",
+    "%a. %e %b %Y %H:%M:%S%f%z",
+    "%e %b %Y %H:%M:%S%f%z",
+    "%e. %b %Y",
+    "%e %b %Y",
+    "%b %e %Y %H:%M:%S%z",
+    "%b %e, %Y",
+    "%b %e %Y",
+    "%b %e %H:%M:%S%z",
+    "%Y%m%dT%H%M%S%z",
+    "%Y%m%d%H%M%S",
+    "%Y%m%d",
+    "%H:%M:%S%f%z",
+];
+
+/// Months in English, German, French, Spanish and Italian, as far as they must be told apart.
+const MONTHS: [&[&str]; 12] = [
+    &["jan", "janv", "ene", "gen"],
+    &["feb", "févr", "febbr"],
+    &["mar", "mär", "mars", "mrz"],
+    &["apr", "avr", "abr"],
+    &["may", "mai", "mayo", "mag"],
+    &["jun", "juin", "giu"],
+    &["jul", "juil", "lug"],
+    &["aug", "août", "ago"],
+    &["sep", "sept", "set"],
+    &["oct", "okt", "ott"],
+    &["nov"],
+    &["dec", "dez", "déc", "dic"],
+];
+
+const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const FOREIGN_WEEKDAYS: [&str; 26] = [
+    "mo", "di", "mi", "do", "fr", "sa", "so", "lun", "mar", "mer", "jeu", "ven", "sam", "dim",
+    "mié", "jue", "vie", "sáb", "dom", "gio", "sab", "mié", "mit", "don", "die", "son",
+];
+
+/// The date that `text` begins with, and its length in bytes.
+pub(crate) fn at(text: &str) -> Option<(usize, Moment)> {
+    let first = text.chars().next()?;
+    if !first.is_alphanumeric() {
+        return None;
+    }
+    let found = NOTATIONS.iter().find_map(|notation| Reading::new(text).follow(notation));
+    found.or_else(|| since_1970(text))
+}
+
+/// Ten digits alone, of this century's first half or so: seconds since 1970; thirteen: milliseconds.
+fn since_1970(text: &str) -> Option<(usize, Moment)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let seconds = match digits {
+        10 => text[..10].parse().ok()?,
+        13 => text[..10].parse().ok()?,
+        _ => return None,
+    };
+    plausible(seconds).then_some((
+        digits,
+        Moment {
+            seconds,
+            offset: Some(0),
+            zoned: false,
+            precision: Precision::Second,
+            foreign: false,
+        },
+    ))
+}
+
+/// Whether a number of seconds since 1970 can be the time of a build or of its sources: 2001 to 2064.
+pub(crate) fn plausible(seconds: i64) -> bool {
+    (1_000_000_000..3_000_000_000).contains(&seconds)
+}
+
+/// `YYYY-MM-DD HH:MM:SS` in UTC.
+pub(crate) fn show(seconds: i64) -> String {
+    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = civil(days);
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}",
+        rest / 3600,
+        rest / 60 % 60,
+        rest % 60
+    )
+}
+
+/// Days since 1970-01-01 (H. Hinnant, "chrono-compatible low-level date algorithms").
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+fn civil(days: i64) -> (i64, i64, i64) {
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let of_era = z.rem_euclid(146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let mp = (5 * of_year + 2) / 153;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    (year + era * 400 + i64::from(month <= 2), month, of_year - (153 * mp + 2) / 5 + 1)
+}
+
+/// A text that is being read by a notation.
+struct Reading<'a> {
+    text: &'a str,
+    at: usize,
+    year: Option<i64>,
+    month: Option<i64>,
+    day: Option<i64>,
+    clock: Option<i64>,
+    offset: Option<i32>,
+    zoned: bool,
+    foreign: bool,
+}
+
+impl<'a> Reading<'a> {
+    fn new(text: &'a str) -> Reading<'a> {
+        Reading {
+            text,
+            at: 0,
+            year: None,
+            month: None,
+            day: None,
+            clock: None,
+            offset: None,
+            zoned: false,
+            foreign: false,
+        }
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn follow(mut self, notation: &str) -> Option<(usize, Moment)> {
+        let mut signs = notation.chars();
+        while let Some(sign) = signs.next() {
+            match sign {
+                '%' => self.field(signs.next()?)?,
+                ' ' => {
+                    let blanks = self.rest().bytes().take_while(|b| *b == b' ').count();
+                    if blanks == 0 || blanks > 2 {
+                        return None;
+                    }
+                    self.at += blanks;
+                }
+                sign => {
+                    if !self.rest().starts_with(sign) {
+                        return None;
+                    }
+                    self.at += sign.len_utf8();
+                }
+            }
+        }
+        // a longer number or word is no date
+        let last = self.text[..self.at].bytes().last()?;
+        let next = self.rest().bytes().next().unwrap_or(b' ');
+        if last.is_ascii_alphanumeric() && next.is_ascii_alphanumeric() {
+            return None;
+        }
+        Some((self.at, self.moment()?))
+    }
+
+    fn moment(&self) -> Option<Moment> {
+        let clock = self.clock.unwrap_or(0);
+        let offset = i64::from(self.offset.unwrap_or(0)) * 60;
+        let (seconds, precision) = match (self.month, self.day) {
+            (Some(month), Some(day)) => {
+                // syslog leaves the year out; any will do to hold two of them against each other
+                let days = days(self.year.unwrap_or(2000), month, day);
+                let precision =
+                    if self.clock.is_some() { Precision::Second } else { Precision::Day };
+                (days * 86_400 + clock - offset, precision)
+            }
+            _ => (clock, Precision::TimeOnly),
+        };
+        Some(Moment {
+            seconds,
+            offset: self.offset,
+            zoned: self.zoned,
+            precision,
+            foreign: self.foreign,
+        })
+    }
+
+    fn field(&mut self, name: char) -> Option<()> {
+        match name {
+            'Y' => self.year = Some(self.number(4, 1970, 2100)?),
+            'm' => self.month = Some(self.number(2, 1, 12)?),
+            'd' => self.day = Some(self.number(2, 1, 31)?),
+            'e' => {
+                let digits = self.rest().bytes().take(2).take_while(u8::is_ascii_digit).count();
+                self.day = Some(self.number(digits, 1, 31)?);
+            }
+            'H' => self.clock = Some(self.number(2, 0, 24)? * 3600),
+            'M' => self.clock = Some(self.clock? + self.number(2, 0, 59)? * 60),
+            'S' => self.clock = Some(self.clock? + self.number(2, 0, 60)?),
+            'b' => {
+                let name = self.name()?;
+                let known = |names: &&[&str]| names.iter().position(|n| begins(&name, n));
+                let (month, which) =
+                    MONTHS.iter().enumerate().find_map(|(i, n)| Some((i, known(&n)?)))?;
+                self.foreign |= which > 0;
+                self.month = Some(month as i64 + 1);
+            }
+            'a' => {
+                let name = self.name()?;
+                if !WEEKDAYS.iter().any(|day| begins(&name, day)) {
+                    self.foreign = FOREIGN_WEEKDAYS.iter().any(|day| begins(&name, day));
+                    if !self.foreign {
+                        return None;
+                    }
+                }
+            }
+            'f' => {
+                let rest = self.rest();
+                if let Some(fraction) = rest.strip_prefix(['.', ',']) {
+                    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+                    self.at += if digits > 0 { digits + 1 } else { 0 };
+                }
+            }
+            _ => self.zone(),
+        }
+        Some(())
+    }
+
+    fn number(&mut self, digits: usize, least: i64, most: i64) -> Option<i64> {
+        let text = self.rest().get(..digits)?;
+        if digits == 0 || !text.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        self.at += digits;
+        text.parse().ok().filter(|n| (least..=most).contains(n))
+    }
+
+    fn name(&mut self) -> Option<String> {
+        let name: String = self.rest().chars().take_while(|c| c.is_alphabetic()).collect();
+        self.at += name.len();
+        (2..=9).contains(&name.chars().count()).then(|| name.to_lowercase())
+    }
+
+    /// ` UTC`, ` CEST`, `Z`, ` +0100`, `+01:00`; nothing is fine, too.
+    fn zone(&mut self) {
+        let rest = self.rest();
+        let inner = rest.trim_start_matches(' ');
+        let blanks = rest.len() - inner.len();
+        if blanks > 1 {
+            return;
+        }
+        let letters = inner.bytes().take_while(u8::is_ascii_uppercase).count();
+        let after = inner.as_bytes().get(letters);
+        if (2..=5).contains(&letters) || (letters == 1 && inner.starts_with('Z')) {
+            if after.is_some_and(u8::is_ascii_alphanumeric) {
+                return;
+            }
+            self.zoned = true;
+            self.offset = matches!(&inner[..letters], "Z" | "UTC" | "GMT").then_some(0);
+            self.at += blanks + letters;
+            return;
+        }
+        let Some(sign) = inner.chars().next().filter(|c| "+-".contains(*c)) else { return };
+        let colon = usize::from(inner.as_bytes().get(3) == Some(&b':'));
+        let hours = inner.get(1..3).and_then(|h| h.parse::<u8>().ok());
+        let minutes = inner.get(3 + colon..5 + colon).and_then(|m| m.parse::<u8>().ok());
+        if let (Some(hours @ 0..=14), Some(minutes @ 0..=59)) = (hours, minutes) {
+            let offset = i32::from(hours) * 60 + i32::from(minutes);
+            self.offset = Some(if sign == '-' { -offset } else { offset });
+            self.zoned = true;
+            self.at += blanks + 5 + colon;
+        }
+    }
+}
+
+/// Whether a name is `short`, or a longer form of it (`sept` for `sep`, `January` for `jan`).
+fn begins(name: &str, short: &str) -> bool {
+    name.starts_with(short)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-22 03:25:01 UTC
+    const MOMENT: i64 = 1_795_317_901;
+
+    #[test]
+    fn every_usual_notation_means_the_same_moment() {
+        for text in [
+            "2026-11-22T03:25:01Z",
+            "2026-11-22 03:25:01.123456 UTC",
+            "2026-11-22T04:25:01+01:00",
+            "Sun, 22 Nov 2026 03:25:01 +0000",
+            "Sun Nov 22 03:25:01 UTC 2026",
+            "Sun Nov 22 03:25:01 2026",
+            "So 22. Nov 03:25:01 UTC 2026",
+            "Nov 22 2026 03:25:01",
+            "20261122T032501Z",
+            "20261122032501",
+            "1795317901",
+            "2026/11/22 03:25:01",
+            "2026-11-22-03-25-01",
+        ] {
+            let (length, moment) = at(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((moment.seconds, length), (MOMENT, text.len()), "{text}");
+        }
+        assert_eq!(show(MOMENT), "2026-11-22 03:25:01");
+        assert_eq!(show(951_782_400), "2000-02-29 00:00:00");
+    }
+
+    #[test]
+    fn a_day_a_time_and_a_foreign_name_are_told() {
+        assert_eq!(at("2026-11-22, x").unwrap().1.precision, Precision::Day);
+        assert_eq!(at("03:25:01").unwrap().1.precision, Precision::TimeOnly);
+        assert!(at("So 22. Nov 03:25:01 CET 2026").unwrap().1.foreign);
+        assert!(!at("Sun Nov 22 03:25:01 CET 2026").unwrap().1.foreign);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_date_is_none() {
+        for text in ["2026-13-22", "123456789012345", "20269922", "May be", "march on", "é", ""] {
+            assert!(at(text).is_none(), "{text}: {:?}", at(text));
+        }
+    }
+}
