@@ -241,7 +241,7 @@ impl<'a> Reading<'a> {
                 let name = self.name()?;
                 let known = |names: &&[&str]| names.iter().position(|n| begins(&name, n));
                 let (month, which) =
-                    MONTHS.iter().enumerate().find_map(|(i, n)| Some((i, known(&n)?)))?;
+                    MONTHS.iter().enumerate().find_map(|(i, n)| Some((i, known(n)?)))?;
                 self.foreign |= which > 0;
                 self.month = Some(month as i64 + 1);
             }
