@@ -2,7 +2,7 @@
 
 use crate::interrupt;
 use crate::pins::Digest;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::Read;
@@ -28,6 +28,16 @@ pub fn reader(reader: &mut impl Read) -> Result<(Digest, u64)> {
         hasher.update(&buffer[..n]);
         size += n as u64;
     }
+}
+
+/// Hash and size of two files, each read once, both at the same time.
+pub fn both(a: &Path, b: &Path) -> Result<[(Digest, u64); 2]> {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| file(b));
+        let first = file(a)?;
+        let second = other.join().map_err(|_| anyhow!("hashing {} panicked", b.display()))??;
+        Ok([first, second])
+    })
 }
 
 pub fn bytes(bytes: &[u8]) -> Digest {

@@ -27,7 +27,7 @@ struct Progress<'a> {
     done: Vec<(String, Duration, Hashing)>,
 }
 
-type Hashing = JoinHandle<Result<Left>>;
+type Hashing = JoinHandle<Result<(Left, Duration)>>;
 /// Artefacts, and the manifests of those that are trees.
 type Left = (Vec<Artefact>, Vec<(String, Manifest)>);
 
@@ -80,8 +80,11 @@ impl Progress<'_> {
         let Some((name, since)) = self.current.take() else { return };
         let stage = self.recipe.stages.iter().find(|s| s.name == name).cloned();
         let out = self.out.to_owned();
-        let hashing =
-            std::thread::spawn(move || stage.map_or(Ok(Left::default()), |s| left_by(&s, &out)));
+        let hashing = std::thread::spawn(move || {
+            let since = Instant::now();
+            let left = stage.map_or(Ok(Left::default()), |s| left_by(&s, &out))?;
+            Ok((left, since.elapsed()))
+        });
         self.done.push((name, since.elapsed(), hashing));
     }
 
@@ -97,8 +100,8 @@ impl Progress<'_> {
         for (name, took, hashing) in self.done {
             let joined =
                 hashing.join().map_err(|_| anyhow::anyhow!("hashing stage {name} panicked"))?;
-            let (artefacts, manifests) = joined?;
-            records.push(StageRecord { name, took, artefacts, manifests });
+            let ((artefacts, manifests), hashed) = joined?;
+            records.push(StageRecord { name, took, hashed, artefacts, manifests });
         }
         Ok(records)
     }

@@ -24,6 +24,8 @@ pub(crate) const MANIFESTS: &str = "manifests";
 pub(crate) struct Stage {
     pub(crate) name: String,
     pub(crate) took: Duration,
+    /// What hashing its artefacts took, beside the next stage's work.
+    pub(crate) hashed: Duration,
     pub(crate) artefacts: Vec<Artefact>,
     /// By the path of the artefact that holds the tree.
     pub(crate) manifests: Vec<(String, Manifest)>,
@@ -166,7 +168,13 @@ pub(crate) struct RunFacts {
 fn build_json(facts: &Facts, iso: &Iso, stages: &[Stage], run: &RunFacts) -> serde_json::Value {
     let stages: Vec<_> = stages
         .iter()
-        .map(|s| serde_json::json!({ "name": s.name, "seconds": s.took.as_secs_f64() }))
+        .map(|s| {
+            serde_json::json!({
+                "name": s.name,
+                "seconds": s.took.as_secs_f64(),
+                "ledger_seconds": s.hashed.as_secs_f64(),
+            })
+        })
         .collect();
     serde_json::json!({
         "started": run.started,

@@ -2,7 +2,6 @@
 
 mod against;
 mod bisect;
-mod compare;
 mod report;
 mod resume;
 mod varying;
@@ -16,6 +15,7 @@ use base::exec::quoted;
 use base::facts::host::Disk;
 use base::facts::repo::Repo;
 use base::failure::{Code, OrExit as _};
+use base::hash;
 use base::interrupt;
 use base::ui::{Ui, answer};
 use serde_json::json;
@@ -153,7 +153,7 @@ impl Conclusion<'_> {
 
 /// Reads both images once, and holds each against its own record.
 fn judge(a: &Published, b: &Published) -> Result<Verdict> {
-    let [(da, size), (db, _)] = compare::hashes(&a.iso(), &b.iso())?;
+    let [(da, size), (db, _)] = hash::both(&a.iso(), &b.iso())?;
     for (build, digest) in [(a, &da), (b, &db)] {
         let recorded = build.info.iso_digest()?;
         if recorded != *digest {
