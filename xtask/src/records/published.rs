@@ -41,6 +41,13 @@ impl Published {
         })
     }
 
+    /// Whether it was built under the ordinary conditions, none varied; build.json knows.
+    pub(crate) fn is_ordinary(&self) -> bool {
+        let text = std::fs::read_to_string(self.dir.join("build.json")).unwrap_or_default();
+        let json: Result<serde_json::Value, _> = serde_json::from_str(&text);
+        json.is_ok_and(|json| json["varied"].as_array().is_some_and(Vec::is_empty))
+    }
+
     pub(crate) fn iso(&self) -> PathBuf {
         self.dir.join(self.info.get("Iso"))
     }

@@ -78,6 +78,10 @@ fn expected(published: &str, iso: &str, state: &Path) -> Result<Digest> {
 
 fn of_file(path: &Path, name: &str, iso: &str) -> Result<Digest> {
     let mut file = File::open(path).with_context(|| format!("cannot read {name}"))?;
+    if name.ends_with(".iso") {
+        // damaged to the point that it is no ISO any more: still an image, and not the same
+        return Ok(hash::file(path)?.0);
+    }
     let mut magic = [0; 5];
     file.seek(SeekFrom::Start(MAGIC_AT))?;
     if file.read_exact(&mut magic).is_ok() && &magic == b"CD001" {

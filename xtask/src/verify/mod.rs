@@ -65,7 +65,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
         return Ok(());
     }
 
-    let kept = if args.resume { resume::finished(&places.a, &facts, &ui) } else { None };
+    let kept = if args.resume { resume::finished(&places.a, &places.b, &facts, &ui) } else { None };
     let mut first = Ready::new(facts, repo, &for_a, &ui)?;
     let mut second = first.again(repo, &for_b)?;
     let varied = Varied::on(&args.vary, &second.facts);

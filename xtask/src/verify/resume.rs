@@ -1,4 +1,4 @@
-//! `--resume`: is the build A that stands there the one we would make?
+//! `--resume`: is a build that stands there the one we would make?
 
 use crate::iso::Facts;
 use crate::records::known_before;
@@ -6,10 +6,19 @@ use crate::records::published::Published;
 use anyhow::{Result, bail};
 use base::hash;
 use base::ui::Ui;
+use std::fs;
 use std::path::Path;
 
 /// Build A, if its record matches and its image is still what the record says. Says why if not.
-pub(super) fn finished(dir: &Path, facts: &Facts, ui: &Ui) -> Option<Published> {
+///
+/// Of two at once B may have finished alone; it takes A's place, built under ordinary conditions.
+pub(super) fn finished(dir: &Path, b: &Path, facts: &Facts, ui: &Ui) -> Option<Published> {
+    if !dir.exists() && matching(b, facts).is_ok_and(|b| b.is_ordinary()) {
+        match fs::rename(b, dir) {
+            Ok(()) => ui.notice("only build B is finished: it is taken for build A"),
+            Err(error) => ui.notice(&format!("cannot rename {}: {error}", b.display())),
+        }
+    }
     match matching(dir, facts) {
         Ok(build) => {
             ui.notice(&format!("going on with the finished build A in {}", dir.display()));

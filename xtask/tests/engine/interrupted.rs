@@ -1,7 +1,7 @@
 //! Signals, kills, and an engine that dies: what is left, and who removes it.
 
 use crate::machine::{Machine, state};
-use crate::running::{Running, signal};
+use crate::support::running::{Running, signal};
 use crate::support::{Checkout, Ran, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -7,11 +7,9 @@
 
 mod callers;
 mod contract;
-mod disk;
 mod interrupted;
 mod machine;
 mod not_ready;
 mod reproducible;
-mod running;
 #[path = "../support/mod.rs"]
 mod support;

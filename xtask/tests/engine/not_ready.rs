@@ -1,7 +1,7 @@
 //! What stands in a build's way: disks, images, mirrors, the package cache.
 
-use crate::disk::Disk;
 use crate::machine::Machine;
+use crate::support::disk::Disk;
 use crate::support::{Checkout, executable, run};
 use std::fs;
 use std::process::Command;

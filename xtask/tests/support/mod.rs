@@ -6,6 +6,9 @@
 )]
 #![allow(dead_code, unreachable_pub, reason = "each test crate uses its part of it")]
 
+pub mod disk;
+pub mod running;
+
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;

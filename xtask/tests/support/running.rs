@@ -1,6 +1,6 @@
 //! An xtask in the middle of its work: what it says so far, and signals to it.
 
-use crate::support::Ran;
+use super::Ran;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};

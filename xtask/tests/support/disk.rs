@@ -1,6 +1,6 @@
 //! A small file system of one's own, to fill it or to make it read-only.
 
-use crate::support::run;
+use super::run;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

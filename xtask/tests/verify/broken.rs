@@ -1,0 +1,197 @@
+//! Builds that fail, stop or break: the right exit code, nothing lost, and `--resume`.
+
+use crate::support::disk::Disk;
+use crate::support::running::Running;
+use crate::support::{Checkout, mirror_peer, run};
+use crate::{checkout, reset_mark, verify};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[test]
+#[ignore = "needs root: cargo xtask test --full"]
+fn a_failing_build_is_named_and_resume_goes_on() {
+    let once =
+        "[ -e \"$SILVERMETAL_APT_CACHE/second\" ] && exit 9\n: >\"$SILVERMETAL_APT_CACHE/second\"";
+    reset_mark();
+    let checkout = checkout(once, "");
+    run(&mut verify(&checkout, &[]))
+        .exits(4)
+        .says("build B failed")
+        .says("--resume")
+        .says("exit 9");
+    reset_mark();
+    run(&mut verify(&checkout, &["--resume"])).exits(0).says("going on with the finished build A");
+    // a damaged A is made anew, never believed
+    let names = checkout.output_names();
+    let a = checkout.output().join(&names[0]).join("build-a/tiny.iso");
+    fs::write(&a, "damaged").unwrap();
+    reset_mark();
+    run(&mut verify(&checkout, &["--resume"]))
+        .exits(4)
+        .says("build A is made anew")
+        .says("build B failed");
+    reset_mark();
+}
+
+/// What tells the second build from the first: a file beside the checkout that the first one makes.
+struct Mark(PathBuf);
+
+impl Mark {
+    fn new(name: &str) -> Mark {
+        Mark(std::env::temp_dir().join(format!("silvermetal-{name}-{}", std::process::id())))
+    }
+
+    /// Shell: `first` where the mark is not there yet, which is made then; else `second`.
+    fn tells(&self, first: &str, second: &str) -> String {
+        let mark = self.0.display();
+        format!("if [ -e {mark} ]; then {second}; else : >{mark}; {first}; fi")
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.0));
+    }
+}
+
+/// Says `ready`, and goes on only when it is ended.
+const WAIT: &str = "echo ready; while :; do sleep 0.1; done";
+
+/// What stands in the one verify folder; nothing when there is none.
+fn kept(checkout: &Checkout) -> Vec<String> {
+    let names = checkout.output_names();
+    assert!(names.iter().all(|name| name.starts_with("verify-")), "{names:?}");
+    let folders = names.iter().map(|name| fs::read_dir(checkout.output().join(name)).unwrap());
+    let mut kept: Vec<String> =
+        folders.flatten().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    kept.sort();
+    kept
+}
+
+fn interrupted(checkout: &Checkout, args: &[&str]) {
+    let mut running = Running::start(verify(checkout, args).arg("-v"));
+    running.until("ready");
+    running.signal("INT");
+    running.ends().exits(130).says("interrupted");
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --full"]
+fn interrupted_in_a_leaves_nothing() {
+    let mark = Mark::new("in-a");
+    let checkout = checkout(&mark.tells(WAIT, "true"), "");
+    interrupted(&checkout, &[]);
+    assert_eq!(kept(&checkout), [""; 0]);
+    run(&mut verify(&checkout, &["--resume"])).exits(0).says("build A is made anew");
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --full"]
+fn interrupted_in_b_keeps_a_and_resume_builds_only_b() {
+    let mark = Mark::new("in-b");
+    let checkout = checkout(&mark.tells("true", WAIT), "");
+    interrupted(&checkout, &[]);
+    assert_eq!(kept(&checkout), ["build-a"]);
+    fs::remove_file(&mark.0).unwrap();
+    let ran = run(&mut verify(&checkout, &["--resume"])).exits(0);
+    ran.says("going on with the finished build A");
+    assert_eq!(kept(&checkout), ["build-a", "build-b", "verify.json", "verify.txt"]);
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --full"]
+fn interrupted_with_both_at_once_leaves_nothing() {
+    let checkout = checkout(WAIT, "");
+    let mut running = Running::start(verify(&checkout, &["--jobs", "2"]).arg("-v"));
+    running.until("A|   ready");
+    running.until("B|   ready");
+    running.signal("TERM");
+    running.ends().exits(130).says("interrupted");
+    assert_eq!(kept(&checkout), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --full"]
+fn what_one_of_two_at_once_finished_is_not_built_again() {
+    let mark = Mark::new("one-of-two");
+    // whoever comes second fails, after the other one is through with it
+    let checkout = checkout("", &mark.tells("true", "sleep 1; exit 7"));
+    run(&mut verify(&checkout, &["--jobs", "2"])).exits(4).says("exit 7").says("--resume");
+    assert_eq!(kept(&checkout).len(), 1);
+    fs::remove_file(&mark.0).unwrap();
+    run(&mut verify(&checkout, &["--resume"])).exits(0).says("going on with the finished build");
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --full"]
+fn both_fail_and_both_are_named() {
+    let checkout = checkout("exit 9", "");
+    let one = run(&mut verify(&checkout, &[])).exits(4);
+    one.says("build A failed").says("exit 9");
+    let two = run(&mut verify(&checkout, &["--jobs", "2"])).exits(4);
+    two.says("both builds failed").says("exit 9").says("stage rootfs");
+    assert_eq!(kept(&checkout), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --full"]
+fn a_disk_that_fills_in_b_keeps_a() {
+    let mark = Mark::new("disk");
+    let fill = "dd if=/dev/zero of=etc/fill bs=1M status=none";
+    let checkout = checkout(&mark.tells("true", fill), "");
+    let disk = Disk::new(&checkout.root, 48);
+    let output = disk.dir.join("result");
+    let at = |args: &[&str]| {
+        let mut command = verify(&checkout, args);
+        command.arg("--output").arg(&output);
+        command
+    };
+    run(&mut at(&[]))
+        .exits(4)
+        .says("build B failed")
+        .says("No space left on device")
+        .says("--resume");
+    let names = |dir: &Path| -> Vec<String> {
+        let entries = fs::read_dir(dir).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    assert_eq!(names(&output), ["build-a"]);
+    fs::remove_file(&mark.0).unwrap();
+    run(&mut at(&["--resume"])).exits(0).says("going on with the finished build A");
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --full"]
+fn an_image_that_is_empty_or_missing_is_no_build() {
+    for late in [": >\"$iso\"", "rm \"$iso\""] {
+        let checkout = checkout("", late);
+        run(&mut verify(&checkout, &[])).exits(4).says("build A failed").says("left no ISO");
+        assert_eq!(kept(&checkout), [""; 0]);
+    }
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --full"]
+fn a_published_image_that_is_damaged_or_unreadable() {
+    let checkout = checkout("", "");
+    let mut iso = checkout.xtask(["iso", "tiny", "--engine", "host", "--mirror", &mirror_peer()]);
+    let built = run(&mut iso).exits(0).stdout;
+    let whole = built.trim().split_once("  ").unwrap().1;
+    let bytes = fs::read(whole).unwrap();
+    let copy = checkout.root.with_file_name("published.iso");
+    let against = |exits: i32, says: &str| {
+        let mut verify = verify(&checkout, &["--against"]);
+        run(verify.arg(&copy)).exits(exits).says(says);
+    };
+    fs::write(&copy, &bytes).unwrap();
+    against(0, "");
+    fs::write(&copy, &bytes[..bytes.len() - 512]).unwrap();
+    against(1, "is not what");
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 2] ^= 1;
+    fs::write(&copy, flipped).unwrap();
+    against(1, "is not what");
+    fs::remove_file(&copy).unwrap();
+    fs::create_dir(&copy).unwrap();
+    against(2, "published.iso");
+}

@@ -1,0 +1,94 @@
+//! What is sabotaged is named: stage, file, what of it, and the condition that it hangs on.
+
+use crate::support::{Checkout, Ran, mirror_peer_of, run};
+use crate::{checkout, json, reset_mark, verify};
+use std::fs;
+
+/// Differs: stage, the file and what of it are named. Returns the whole answer.
+#[track_caller]
+fn differs(sabotage: &str, args: &[&str], file: &str, what: &str) -> (Ran, Checkout) {
+    let checkout = checkout(sabotage, "");
+    let ran = run(&mut verify(&checkout, args)).exits(1);
+    assert!(ran.stdout.contains("first stage that differs: rootfs"), "{}", ran.stdout);
+    let line = ran.stdout.lines().find(|l| l.contains(&format!("rootfs.tar:./{file}:")));
+    assert!(line.is_some_and(|l| l.contains(what)), "{file}: {what} is not in\n{}", ran.stdout);
+    (ran, checkout)
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --full"]
+fn sabotage_is_named_by_stage_and_file() {
+    differs("date +%N >etc/date", &[], "etc/date", "content");
+    differs("echo $RANDOM$RANDOM >etc/two", &[], "etc/two", "content");
+    differs("after_touch() { touch etc/two; }", &[], "etc/two", "mtime");
+    let once = |first: &str, second: &str| {
+        // a file beside the recipe's out tells the second build from the first: the package cache
+        format!("if [ -e \"$SILVERMETAL_APT_CACHE/$PPID_MARK\" ]; then {second}; else {first}; fi")
+            .replace("$PPID_MARK", "second")
+    };
+    let marked = |body: String| format!("{body}\n: >\"$SILVERMETAL_APT_CACHE/second\"");
+    for (first, second, file, what) in [
+        ("chown 0:0 etc/two", "chown 7:7 etc/two", "etc/two", "owner 0:0 → 7:7"),
+        ("chmod 0644 etc/two", "chmod 0600 etc/two", "etc/two", "mode 0644 → 0600"),
+        ("true", "rm etc/again; cp -p etc/one etc/again", "etc/one", "type hardlink → file"),
+        ("true", "setfattr -n user.x -v 1 etc/two", "etc/two", "extended attributes"),
+        ("true", "rm etc/two", "etc/two", "only in A"),
+        ("true", "touch -d @5 etc/new", "etc/new", "only in B"),
+    ] {
+        reset_mark();
+        differs(&marked(once(first, second)), &[], file, what);
+    }
+    reset_mark();
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --full"]
+fn the_guilty_factor_is_found() {
+    for (sabotage, factor) in [
+        ("hostname >etc/host", "host-name"),
+        ("pwd >etc/path", "path"),
+        ("nproc >etc/cpus", "cpus"),
+        ("echo $started_with >etc/umask", "umask"),
+    ] {
+        let file = sabotage.rsplit('>').next().unwrap();
+        let (ran, checkout) = differs(sabotage, &["--vary", "all", "--bisect"], file, "content");
+        assert!(ran.stdout.contains(&format!("guilty: {factor}")), "{}", ran.stdout);
+        assert_eq!(json(&checkout)["guilty"], factor);
+    }
+    let (ran, _) =
+        differs("date +%N >etc/date", &["--vary", "all", "--bisect"], "etc/date", "content");
+    assert!(ran.stdout.contains("guilty: no factor"), "{}", ran.stdout);
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --full"]
+fn a_late_difference_is_the_image_stage_s() {
+    let checkout = checkout("", "date +%N >>\"$iso\"");
+    let ran = run(&mut verify(&checkout, &[])).exits(1);
+    assert!(ran.stdout.contains("only the images differ"), "{}", ran.stdout);
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --full"]
+fn a_mirror_that_moved_is_told_from_a_bad_build() {
+    let moved = std::env::temp_dir().join(format!("silvermetal-moved-{}", std::process::id()));
+    let mark = moved.clone();
+    let peer = mirror_peer_of(move || format!("moved: {}\n", mark.exists()));
+    // the first build moves the mirror when it is done
+    let checkout = checkout("", &format!("touch {}", moved.display()));
+    let words = ["verify", "tiny", "--engine", "host", "--mirror", &peer];
+    let ran = run(&mut checkout.xtask(words));
+    fs::remove_file(&moved).unwrap();
+    // the image is the tar, which knows nothing of InRelease: with equal images there is no quarrel
+    ran.exits(0);
+    let checkout = self::checkout(
+        &format!("[ ! -e {0} ] || echo newer >etc/two", moved.display()),
+        &format!("touch {}", moved.display()),
+    );
+    let ran = run(&mut checkout.xtask(words));
+    fs::remove_file(&moved).unwrap();
+    let answer = ran.exits(1).stdout;
+    assert!(answer.contains("the inputs moved between the builds"), "{answer}");
+    assert!(answer.contains("input: the package mirror's InRelease"), "{answer}");
+    assert_eq!(json(&checkout)["verdict"], "inputs-differ");
+}
