@@ -169,6 +169,12 @@ pub(crate) struct ImageBuildArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CleanArgs {
+    /// First end what this checkout still runs, as if by Ctrl-C: for the last step of a CI job
+    #[arg(long)]
+    pub(crate) running: bool,
+    /// Also builder images that are neither today's docker/ folder's nor the pinned one
+    #[arg(long)]
+    pub(crate) images: bool,
     /// Also the package cache volume
     #[arg(long)]
     pub(crate) volumes: bool,

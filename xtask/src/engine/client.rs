@@ -8,6 +8,9 @@ use base::failure::Code;
 /// Label that every container and image of ours carries; its value is the checkout's id.
 pub(crate) const LABEL: &str = "uk.silverlabs.silvermetal";
 
+/// Label of a container that was started from inside another one; its value is that one's id.
+pub(crate) const JOB_LABEL: &str = "uk.silverlabs.silvermetal.job";
+
 /// A container engine's command line, pointed at one engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Client {
@@ -114,12 +117,36 @@ impl Client {
 
     /// Names of containers that carry our label with `checkout` as its value.
     pub(crate) fn containers_of(&self, checkout: &str) -> Result<Vec<String>> {
-        let filter = format!("label={LABEL}={checkout}");
-        let names = self
-            .cmd()
-            .args(["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"])
-            .read()?;
-        Ok(names.lines().map(str::to_owned).collect())
+        self.containers(&format!("{LABEL}={checkout}"), "{{.Names}}")
+    }
+
+    /// Names of containers whose job's own container has ended: a runner that cancels a job removes
+    /// that one alone. `own` is the job that asks, which may not be one of this engine's.
+    pub(crate) fn containers_of_dead_jobs(&self, own: Option<&str>) -> Result<Vec<String>> {
+        let format = format!("{{{{.Names}}}}\t{{{{.Label \"{JOB_LABEL}\"}}}}");
+        let mut names = Vec::new();
+        for line in self.containers(JOB_LABEL, &format)? {
+            let Some((name, job)) = line.split_once('\t') else { continue };
+            if own != Some(job) && !self.runs(job)? {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// A line for each container that carries `label`.
+    fn containers(&self, label: &str, format: &str) -> Result<Vec<String>> {
+        let filter = format!("label={label}");
+        let lines =
+            self.cmd().args(["ps", "--all", "--filter", &filter, "--format", format]).read()?;
+        Ok(lines.lines().map(str::to_owned).collect())
+    }
+
+    /// Whether the container of this id is running; one that the engine doesn't know is not.
+    fn runs(&self, id: &str) -> Result<bool> {
+        let filter = format!("id={id}");
+        let found = self.cmd().args(["ps", "--quiet", "--no-trunc", "--filter", &filter]).read()?;
+        Ok(found.lines().any(|line| line == id))
     }
 
     /// Ends a container now; one that is gone already is fine.

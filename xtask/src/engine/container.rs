@@ -1,6 +1,6 @@
 //! A container as data, and the one place that spells `docker run`.
 
-use super::client::{Client, LABEL};
+use super::client::{Client, JOB_LABEL, LABEL};
 use crate::iso::Conditions;
 use base::exec::Cmd;
 use std::path::PathBuf;
@@ -42,6 +42,8 @@ pub(crate) struct Container {
     pub(crate) name: String,
     /// Value of our label: the checkout that started it, so that only that one sweeps it.
     pub(crate) checkout: String,
+    /// The container that we run in, a CI job's: when that one is gone, nobody waits for this one.
+    pub(crate) job: Option<String>,
     pub(crate) conditions: Conditions,
     pub(crate) image: String,
     pub(crate) network: Network,
@@ -85,6 +87,9 @@ impl Container {
             .args(["--hostname", host_name, "--add-host", &format!("{host_name}:127.0.0.1")])
             .args(["--privileged", "--cgroupns=host", "--tmpfs", "/run", "--tmpfs", "/run/lock"])
             .args(["-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw", "-t", "--stop-signal", "SIGRTMIN+3"]);
+        if let Some(job) = &self.job {
+            cmd = cmd.arg("--label").arg(format!("{JOB_LABEL}={job}"));
+        }
         if self.network == Network::Host {
             cmd = cmd.args(["--network", "host"]);
         }

@@ -58,6 +58,12 @@ fn in_container() -> bool {
     Path::new("/.dockerenv").exists() || Path::new("/run/.containerenv").exists()
 }
 
+/// Id of the container that this process runs in, where it is one of docker's: a CI job's.
+pub(crate) fn own_container() -> Option<String> {
+    let mountinfo = in_container().then(|| fs::read_to_string("/proc/self/mountinfo").ok())??;
+    id_in(&mountinfo)
+}
+
 /// What the engine may know this container by: its id (from the mounts docker makes for it), then
 /// its host name, which the caller may have changed.
 fn own_names() -> Vec<String> {

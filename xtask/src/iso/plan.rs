@@ -3,7 +3,7 @@
 use super::facts::{EpochFrom, Facts};
 use crate::engine::container::{Container, Mode, Mount, Network};
 use crate::engine::host::{self, HostRun};
-use crate::engine::{Client, EngineKind};
+use crate::engine::{Client, EngineKind, paths};
 use crate::image::BuilderImage;
 use crate::recipe::Recipe;
 use anyhow::Result;
@@ -145,6 +145,7 @@ pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<
     let container = Container {
         name: format!("silvermetal-{}", folders.id),
         checkout: checkout_id(&facts.repo.root),
+        job: paths::own_container(),
         conditions: conditions.clone(),
         image: facts.image.name(&client),
         network: if asked == Network::Host { asked } else { network },
@@ -155,9 +156,11 @@ pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<
     Ok(Run::Container { client, container })
 }
 
-/// Value of the label on everything that this checkout starts.
+/// Value of the label on everything that this checkout starts. Jobs that share an engine have
+/// their checkouts at the same path, each in a container of its own.
 pub(crate) fn checkout_id(root: &Path) -> String {
-    hash::text(&root.to_string_lossy()).hex()[..12].to_owned()
+    let container = paths::own_container().unwrap_or_default();
+    hash::text(&format!("{container}{}", root.display())).hex()[..12].to_owned()
 }
 
 /// All that reaches the inside: constants and pins, nothing of the caller's environment.

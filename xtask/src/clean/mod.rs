@@ -1,8 +1,11 @@
 //! `cargo xtask clean`, and the sweep before every build.
 
+mod images;
+mod running;
+
 use crate::cli::CleanArgs;
 use crate::engine::private::{self, Places};
-use crate::engine::{Client, EngineKind};
+use crate::engine::{Client, EngineKind, paths};
 use crate::iso::{CACHE_VOLUME, checkout_id, work};
 use anyhow::{Context as _, Result};
 use base::exec::on_path;
@@ -17,8 +20,8 @@ pub(crate) fn notes(repo: &Repo) -> PathBuf {
     repo.state().join("runs")
 }
 
-/// Removes what killed runs of this checkout left, here and wherever their results were to go:
-/// containers first, then work folders. Returns how many it removed.
+/// Removes what killed runs of this checkout left, here and wherever their results were to go, and
+/// what CI jobs left that are gone: containers first, then work folders. Returns how many.
 pub(crate) fn sweep(
     outputs: &Path,
     client: Option<&Client>,
@@ -30,9 +33,16 @@ pub(crate) fn sweep(
     folders.push(outputs.to_owned());
     let live: Vec<String> = folders.iter().flat_map(|dir| work::live(dir)).collect();
     let mut count = 0;
-    for name in client.map_or(Ok(Vec::new()), |c| c.containers_of(&checkout_id(&repo.root)))? {
-        let id = name.strip_prefix("silvermetal-").unwrap_or(&name);
-        if let Some(client) = client.filter(|_| !live.iter().any(|l| l == id)) {
+    if let Some(client) = client {
+        let mut dead = client.containers_of_dead_jobs(paths::own_container().as_deref())?;
+        let of_ours = client.containers_of(&checkout_id(&repo.root))?;
+        dead.extend(of_ours.into_iter().filter(|name| {
+            let id = name.strip_prefix("silvermetal-").unwrap_or(name);
+            !live.iter().any(|l| l == id)
+        }));
+        dead.sort();
+        dead.dedup();
+        for name in dead {
             client.remove(&name)?;
             ui.notice(&format!("removed container {name}, left by a killed run"));
             count += 1;
@@ -56,13 +66,16 @@ pub(crate) fn sweep(
 pub(crate) fn command(repo: &Repo, args: &CleanArgs) -> Result<()> {
     let ui = Ui::new(false);
     let places = Places::of(repo);
-    let mut count = 0;
+    let mut count = if args.running { running::end(repo, &ui)? } else { 0 };
     let engines = [Client::new(EngineKind::Docker, None), Client::new(EngineKind::Podman, None)];
     for client in engines {
         if on_path(client.program()).is_none() || client.version().is_err() {
             continue;
         }
         count += sweep(&repo.output(), Some(&client), repo, &ui)?;
+        if args.images {
+            count += images::remove_old(&client, repo, &ui)?;
+        }
         if (args.volumes || args.all)
             && client.cmd().args(["volume", "rm", CACHE_VOLUME]).succeeds()
         {
