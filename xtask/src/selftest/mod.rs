@@ -1,5 +1,7 @@
 //! `cargo xtask test`: what CI runs, and anybody before a commit.
 
+mod tools;
+
 use crate::cli::TestArgs;
 use crate::recipe::Recipe;
 use crate::{boot, engine, image};
@@ -10,10 +12,12 @@ use base::facts::repo::Repo;
 use base::failure::{Code, refuse};
 use base::setup;
 use base::ui::{Ui, answer};
+use tools::Tools;
 
 /// What the tests use beyond the engines: scripts are linted, extended attributes are set, disks
-/// are made and mounted.
-const TOOLS: [&str; 5] = ["attr", "e2fsprogs", "git", "mount", "shellcheck"];
+/// are made and mounted, images pushed, tools installed (tools.rs).
+const TOOLS: [&str; 7] =
+    ["attr", "docker-registry", "e2fsprogs", "git", "mount", "python3-venv", "shellcheck"];
 
 struct Step {
     name: &'static str,
@@ -31,8 +35,9 @@ pub(crate) fn command(repo: &Repo, args: &TestArgs) -> Result<()> {
         }
         setup::install(&missing, &ui)?;
     }
+    let tools = if args.full { Some(Tools::installed(repo, &ui)?) } else { None };
     let mut failed = Vec::new();
-    for step in plan(repo, args) {
+    for step in plan(repo, args, tools.as_ref()) {
         ui.command(&step.cmd);
         ui.begin(step.name);
         let exit = step.cmd.stream(&StopBy::Signal("TERM"), |line| {
@@ -63,7 +68,7 @@ fn packages(repo: &Repo, host: &Host) -> Result<Vec<String>> {
     Ok(packages)
 }
 
-fn plan(repo: &Repo, args: &TestArgs) -> Vec<Step> {
+fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>) -> Vec<Step> {
     let cargo = |words: &[&str]| Cmd::new("cargo").args(words).dir(&repo.root);
     let mut lints = cargo(&["clippy", "--workspace", "--all-targets"]);
     if std::env::var("CI").is_ok_and(|ci| ci == "true") {
@@ -82,14 +87,42 @@ fn plan(repo: &Repo, args: &TestArgs) -> Vec<Step> {
         Step { name: "format", cmd: cargo(&["fmt", "--all", "--check"]) },
         Step { name: "lints", cmd: lints },
     ];
-    if on_path("shellcheck").is_some() || args.full {
-        let scripts = "git ls-files -z -- ':!linux/build/derivative-maker' \
-             | xargs -0 grep -lEZ '^#!.*(ba)?sh( |$)' | xargs -0 shellcheck -x -P SCRIPTDIR:SCRIPTDIR/..";
-        steps.push(Step {
-            name: "shell scripts",
-            cmd: Cmd::new("bash").args(["-o", "pipefail", "-c", scripts]).dir(&repo.root),
-        });
-    }
+    let shellcheck = match tools {
+        Some(tools) => Some(tools.cmd("shellcheck")),
+        None => on_path("shellcheck").map(Cmd::new),
+    };
+    steps.extend(shellcheck.map(|cmd| Step { name: "shell scripts", cmd: scripts(repo, cmd) }));
+    steps.extend(tools.map(|tools| linters(repo, tools)).into_iter().flatten());
     steps.push(Step { name: "tests", cmd: tests });
     steps
+}
+
+/// `shellcheck` over every shell script that git knows.
+fn scripts(repo: &Repo, shellcheck: Cmd) -> Cmd {
+    let list = "git ls-files -z -- ':!linux/build/derivative-maker' \
+         | xargs -0 grep -lEZ '^#!.*(ba)?sh( |$)' | xargs -0 \"$@\"";
+    over(repo, list, &shellcheck.args(["-x", "-P", "SCRIPTDIR:SCRIPTDIR/.."]))
+}
+
+/// What only the pinned tools look at.
+fn linters(repo: &Repo, tools: &Tools) -> Vec<Step> {
+    let workflows = "git ls-files -z -- '.gitea/workflows/*.yaml' | xargs -0 \"$@\"";
+    let dockerfiles = "git ls-files -z -- '*Dockerfile*' | xargs -0 \"$@\"";
+    let actionlint = tools.cmd("actionlint").args(["-config-file", ".gitea/actionlint.yaml"]);
+    let zizmor = tools.cmd("zizmor").args(["--offline", "--no-progress"]);
+    vec![
+        Step {
+            name: "workflow",
+            // it hands what stands in `run:` to shellcheck
+            cmd: over(repo, workflows, &actionlint).env("PATH", tools.path()),
+        },
+        Step { name: "workflow's security", cmd: over(repo, workflows, &zizmor) },
+        Step { name: "Dockerfiles", cmd: over(repo, dockerfiles, &tools.cmd("hadolint")) },
+    ]
+}
+
+/// `tool` over the files that `list`, a shell pipeline into `"$@"`, names.
+fn over(repo: &Repo, list: &str, tool: &Cmd) -> Cmd {
+    let shell = Cmd::new("bash").args(["-o", "pipefail", "-c", list, "bash"]);
+    tool.clone().wrapped_by(shell).dir(&repo.root)
 }
