@@ -28,6 +28,7 @@ use verdict::{Difference, Verdict};
 
 const GIB: u64 = 1 << 30;
 const B_FAILED: &str = "build B failed; build A is kept: pass --resume to go on with it";
+const ONLY_A_FAILED: &str = "build A failed; build B is kept: pass --resume to go on with it";
 
 /// Folders of a verify.
 struct Places {
@@ -191,7 +192,7 @@ fn at_once(first: &mut Ready, second: &mut Ready, begun: Instant, ui: &Ui) -> Re
     });
     match results {
         [Ok(_), Ok(_)] => Ok(()),
-        [Err(error), Ok(_)] => Err(error.context("build A failed")),
+        [Err(error), Ok(_)] => Err(error.context(ONLY_A_FAILED)),
         [Ok(_), Err(error)] => Err(error.context(B_FAILED)),
         [Err(a), Err(b)] => {
             interrupt::check()?;

@@ -33,7 +33,7 @@ fn a_failing_build_is_named_and_resume_goes_on() {
     reset_mark();
 }
 
-/// What tells the second build from the first: a file beside the checkout that the first one makes.
+/// What tells the second build from the first: a folder beside the checkout that the first one makes.
 struct Mark(PathBuf);
 
 impl Mark {
@@ -42,15 +42,19 @@ impl Mark {
     }
 
     /// Shell: `first` where the mark is not there yet, which is made then; else `second`.
+    /// Of two at once exactly one is first: mkdir is atomic.
     fn tells(&self, first: &str, second: &str) -> String {
-        let mark = self.0.display();
-        format!("if [ -e {mark} ]; then {second}; else : >{mark}; {first}; fi")
+        format!("if mkdir {} 2>&-; then {first}; else {second}; fi", self.0.display())
+    }
+
+    fn reset(&self) {
+        fs::remove_dir(&self.0).unwrap();
     }
 }
 
 impl Drop for Mark {
     fn drop(&mut self) {
-        drop(fs::remove_file(&self.0));
+        drop(fs::remove_dir(&self.0));
     }
 }
 
@@ -92,7 +96,7 @@ fn interrupted_in_b_keeps_a_and_resume_builds_only_b() {
     let checkout = checkout(&mark.tells("true", WAIT), "");
     interrupted(&checkout, &[]);
     assert_eq!(kept(&checkout), ["build-a"]);
-    fs::remove_file(&mark.0).unwrap();
+    mark.reset();
     let ran = run(&mut verify(&checkout, &["--resume"])).exits(0);
     ran.says("going on with the finished build A");
     assert_eq!(kept(&checkout), ["build-a", "build-b", "verify.json", "verify.txt"]);
@@ -118,7 +122,7 @@ fn what_one_of_two_at_once_finished_is_not_built_again() {
     let checkout = checkout("", &mark.tells("true", "sleep 1; exit 7"));
     run(&mut verify(&checkout, &["--jobs", "2"])).exits(4).says("exit 7").says("--resume");
     assert_eq!(kept(&checkout).len(), 1);
-    fs::remove_file(&mark.0).unwrap();
+    mark.reset();
     run(&mut verify(&checkout, &["--resume"])).exits(0).says("going on with the finished build");
 }
 
@@ -156,7 +160,7 @@ fn a_disk_that_fills_in_b_keeps_a() {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     };
     assert_eq!(names(&output), ["build-a"]);
-    fs::remove_file(&mark.0).unwrap();
+    mark.reset();
     run(&mut at(&["--resume"])).exits(0).says("going on with the finished build A");
 }
 
