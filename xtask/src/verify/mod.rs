@@ -192,7 +192,10 @@ fn at_once(first: &mut Ready, second: &mut Ready, begun: Instant, ui: &Ui) -> Re
     });
     match results {
         [Ok(_), Ok(_)] => Ok(()),
-        [Err(error), Ok(_)] => Err(error.context(ONLY_A_FAILED)),
+        [Err(error), Ok(_)] if second.facts.conditions.varied.is_empty() => {
+            Err(error.context(ONLY_A_FAILED))
+        }
+        [Err(error), Ok(_)] => Err(error.context("build A failed")),
         [Ok(_), Err(error)] => Err(error.context(B_FAILED)),
         [Err(a), Err(b)] => {
             interrupt::check()?;
