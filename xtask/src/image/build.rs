@@ -11,10 +11,13 @@ use base::facts::host::Host;
 use base::facts::mirror::{self, Mirror, SUITE, SnapshotPin, Wanted};
 use base::facts::repo::Repo;
 use base::failure::{Code, Problem, listing, refuse};
+use base::interrupt;
 use base::log::Log;
 use base::setup;
 use base::ui::{Ui, answer};
+use std::fs::{self, File, TryLockError};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Everything that making the image takes, decided.
 #[derive(Clone, Debug)]
@@ -104,6 +107,10 @@ impl Plan {
         if client.image_id(&name)?.is_some() {
             return Ok(name);
         }
+        let _alone = self.alone(ui)?;
+        if client.image_id(&name)?.is_some() {
+            return Ok(name); // made while we waited
+        }
         let mut log = Log::create(&self.log)?;
         let base = self.base(client, ui, &mut log)?;
         self.step("image", &self.build(client, &base, network), ui, &mut log)?;
@@ -111,6 +118,28 @@ impl Plan {
             .image_id(&name)?
             .with_context(|| format!("the build succeeded, yet {name} is not there"))?;
         Ok(name)
+    }
+
+    /// One image build at a time in a checkout: the log and the bootstrapped base stand once.
+    fn alone(&self, ui: &Ui) -> Result<File> {
+        let path = self.scratch.with_extension("lock");
+        let whence = || format!("cannot lock {}", path.display());
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir).with_context(whence)?;
+        }
+        let lock = File::create(&path).with_context(whence)?;
+        let mut told = false;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) => interrupt::check()?,
+                Err(TryLockError::Error(error)) => return Err(error).with_context(whence),
+            }
+            if !std::mem::replace(&mut told, true) {
+                ui.notice("another xtask makes the builder image: waiting for it");
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
 
     fn base(&self, client: &Client, ui: &Ui, log: &mut Log) -> Result<String> {
@@ -134,7 +163,7 @@ impl Plan {
         let import = client.cmd().arg("import").arg(&self.scratch).arg(&own);
         let made = made.and_then(|()| self.step("import", &import, ui, log));
         // whatever came of it; a bootstrap that never began left none
-        drop(std::fs::remove_file(&self.scratch));
+        drop(fs::remove_file(&self.scratch));
         made.map(|()| own)
     }
 
