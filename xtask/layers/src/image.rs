@@ -1,0 +1,83 @@
+//! What some bytes are, and the way in.
+
+use crate::budget::Budget;
+use crate::error::{Error, Result};
+use crate::fat::{self, Fat};
+use crate::iso::{self, Iso};
+use crate::source::{File, Shared};
+use crate::squashfs::{self, Squashfs};
+use crate::tree::Tree;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A format that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    Iso,
+    Squashfs,
+    Fat,
+}
+
+impl Format {
+    /// By what the bytes begin with; none: nothing that is opened further.
+    pub fn of(source: &Shared) -> Result<Option<Format>> {
+        let start = source.up_to(0, 512)?;
+        if start.starts_with(squashfs::MAGIC) {
+            return Ok(Some(Format::Squashfs));
+        }
+        if source.up_to(iso::MAGIC_OFFSET, 5)? == b"CD001" {
+            return Ok(Some(Format::Iso));
+        }
+        Ok(fat::is_fat(&start).then_some(Format::Fat))
+    }
+}
+
+/// A layer that is open.
+#[derive(Clone)]
+pub enum Layer {
+    Iso(Arc<Iso>),
+    Squashfs(Arc<Squashfs>),
+    Fat(Arc<Fat>),
+}
+
+impl Layer {
+    pub fn open(format: Format, source: Shared, budget: &Arc<Budget>) -> Result<Layer> {
+        let budget = budget.clone();
+        Ok(match format {
+            Format::Iso => Layer::Iso(Arc::new(Iso::open(source, budget)?)),
+            Format::Squashfs => Layer::Squashfs(Arc::new(Squashfs::open(source, budget)?)),
+            Format::Fat => Layer::Fat(Arc::new(Fat::open(source, budget)?)),
+        })
+    }
+
+    /// What `source` is; none: nothing that is opened further.
+    pub fn of(source: &Shared, budget: &Arc<Budget>) -> Result<Option<Layer>> {
+        Format::of(source)?.map(|format| Layer::open(format, source.clone(), budget)).transpose()
+    }
+
+    /// The tree of files in it.
+    pub fn tree(&self) -> Arc<dyn Tree> {
+        match self {
+            Layer::Iso(tree) => tree.clone(),
+            Layer::Squashfs(tree) => tree.clone(),
+            Layer::Fat(tree) => tree.clone(),
+        }
+    }
+}
+
+/// A file of this machine, and the layer that it is.
+pub struct Image {
+    pub source: Shared,
+    pub layer: Layer,
+    pub budget: Arc<Budget>,
+}
+
+/// Opens an image by its path.
+pub fn open(path: &Path) -> Result<Image> {
+    let file = File::open(path).map_err(|error| Error::new("file", 0, error.to_string()))?;
+    let source: Shared = Arc::new(file);
+    let budget = Budget::for_size(source.size()?);
+    let layer = Layer::of(&source, &budget)?
+        .ok_or_else(|| Error::new("file", 0, "no format that is read begins here"))?;
+    Ok(Image { source, layer, budget })
+}

@@ -1,0 +1,138 @@
+//! What an image holds in no file and no table: boot code, and whatever stands between the files.
+
+use super::{Iso, LAYER, SECTOR, SYSTEM_AREA};
+use crate::error::{Error, Result};
+use crate::source::Parts;
+use crate::tree::{Kind, Node, Part, Tree, Walked};
+use std::sync::Arc;
+
+/// Pieces of an image that are kept in mind; a live image has some hundred files.
+const PIECES: usize = 1 << 20;
+
+/// The system area without its tables, and what lies between the files and is not zero.
+pub(super) fn parts(iso: &Iso, images: &[(String, u64, u64)]) -> Result<Vec<Part>> {
+    let end = iso.source.size()?;
+    let mut known: Vec<(u64, u64)> = images.iter().map(|(_, start, len)| (*start, *len)).collect();
+    if let Some(disk) = &iso.disk {
+        known.extend(disk.regions());
+    }
+    let mut parts = Vec::new();
+    let code = unknown(&mut known, 0, SYSTEM_AREA.min(end));
+    parts.extend(part(iso, "[boot code]", code)?);
+
+    let (first, last) = iso.volumes.sectors;
+    known.push((0, SYSTEM_AREA));
+    known.push((first * SECTOR, (last - first) * SECTOR));
+    if let Some(sector) = iso.volumes.catalogue {
+        known.push((sector * SECTOR, SECTOR));
+    }
+    for volume in std::iter::once(&iso.volumes.primary).chain(&iso.volumes.joliet) {
+        known.extend(volume.path_tables()?);
+    }
+    tree(iso, &mut known)?;
+    if let Some(joliet) = iso.joliet() {
+        tree(&joliet, &mut known)?;
+    }
+    for (_, len) in &mut known {
+        *len = len.saturating_add(SECTOR - 1) / SECTOR * SECTOR;
+    }
+    let between = unknown(&mut known, 0, end);
+    parts.extend(part(iso, "[between the files]", between)?);
+    Ok(parts)
+}
+
+/// Adds what the folders and files of a tree take.
+fn tree(iso: &Iso, known: &mut Vec<(u64, u64)>) -> Result<()> {
+    let mut walked = Walked::default();
+    let root = iso.root()?;
+    let mut open = vec![(root, 0)];
+    while let Some((folder, depth)) = open.pop() {
+        walked.enter(iso, &folder, depth)?;
+        known.push(iso.folder(folder.handle)?);
+        let first = known.len();
+        iso.records(folder.handle, &mut |entry| {
+            known.extend(&entry.rock.areas);
+            if known.len() > PIECES {
+                return Err(Error::new(LAYER, entry.offset, "too many files"));
+            }
+            if entry.folder || entry.rock.moved_to.is_some() {
+                let metadata = crate::tree::Metadata::new(Kind::Folder);
+                if !entry.rock.moved_here {
+                    open.push((Node { metadata, handle: entry.offset }, depth + 1));
+                }
+            } else {
+                known.push(entry.extent);
+            }
+            Ok(())
+        })?;
+        // extents of one folder often follow each other: one piece is enough
+        merge(known, first);
+    }
+    Ok(())
+}
+
+/// Joins pieces from `first` on that touch, to save memory.
+fn merge(known: &mut Vec<(u64, u64)>, first: usize) {
+    let mut tail = known.split_off(first);
+    tail.sort_unstable();
+    for (start, len) in tail {
+        match known[first..].last_mut() {
+            Some((last, last_len)) if start <= (*last + *last_len).next_multiple_of(SECTOR) => {
+                *last_len = (*last_len).max(start + len - *last);
+            }
+            _ => known.push((start, len)),
+        }
+    }
+}
+
+/// What is not known from `from` up to `to`.
+fn unknown(known: &mut [(u64, u64)], from: u64, to: u64) -> Vec<(u64, u64)> {
+    known.sort_unstable();
+    let mut gaps = Vec::new();
+    let mut at = from;
+    for (start, len) in known.iter() {
+        if *start >= to {
+            break;
+        }
+        if *start > at {
+            gaps.push((at, start - at));
+        }
+        at = at.max(start.saturating_add(*len));
+    }
+    if at < to {
+        gaps.push((at, to - at));
+    }
+    gaps
+}
+
+/// The gaps that are not zero, one after the other, without their zeros at the end.
+fn part(iso: &Iso, name: &str, gaps: Vec<(u64, u64)>) -> Result<Option<Part>> {
+    let mut kept = Vec::new();
+    for (start, len) in gaps {
+        if let Some(used) = used(iso, start, len)? {
+            kept.push((Some(start), used));
+        }
+    }
+    if kept.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Part::bytes(name, None, Arc::new(Parts::new(iso.source.clone(), kept)))))
+}
+
+/// Bytes of a gap up to the last that is not zero.
+fn used(iso: &Iso, start: u64, len: u64) -> Result<Option<u64>> {
+    let mut buffer = vec![0; 1 << 18];
+    let (mut at, mut used) = (0, None);
+    while at < len {
+        let wanted = usize::try_from(len - at).unwrap_or(usize::MAX).min(buffer.len());
+        let n = iso.source.read_at(start + at, &mut buffer[..wanted])?;
+        if n == 0 {
+            break;
+        }
+        if let Some(last) = buffer[..n].iter().rposition(|byte| *byte != 0) {
+            used = Some(at + last as u64 + 1);
+        }
+        at += n as u64;
+    }
+    Ok(used)
+}

@@ -1,0 +1,124 @@
+//! Volume descriptors (ECMA-119, 8): what the disc is called, when it was made, where its trees are.
+
+use super::{LAYER, SECTOR, date};
+use crate::error::{Error, Result};
+use crate::field::{Field, FieldKind};
+use crate::record::{Record, printable};
+use crate::source::Source;
+
+/// Descriptors before the one that ends them; real images have up to five.
+const MOST: u64 = 64;
+
+/// The descriptors of an image.
+pub(super) struct Volumes {
+    pub(super) primary: Volume,
+    pub(super) joliet: Option<Volume>,
+    /// Sector of El Torito's catalogue.
+    pub(super) catalogue: Option<u64>,
+    /// Sectors of the descriptors.
+    pub(super) sectors: (u64, u64),
+}
+
+/// The primary descriptor, or Joliet's.
+pub(super) struct Volume {
+    bytes: Vec<u8>,
+    offset: u64,
+}
+
+impl Volumes {
+    pub(super) fn read(source: &dyn Source) -> Result<Volumes> {
+        let (mut primary, mut joliet, mut catalogue) = (None, None, None);
+        for sector in 16..16 + MOST {
+            let offset = sector * SECTOR;
+            let bytes = source.exactly(LAYER, offset, SECTOR as usize)?;
+            let r = Record::new(LAYER, offset, &bytes);
+            if r.slice(1, 5)? != b"CD001" {
+                return Err(r.error(1, "no volume descriptor"));
+            }
+            match r.u8(0)? {
+                0 if r.slice(7, 23)? == b"EL TORITO SPECIFICATION" => {
+                    catalogue = Some(u64::from(r.le32(0x47)?));
+                }
+                1 if primary.is_none() => primary = Some(Volume { bytes, offset }),
+                // the escape sequences of UCS-2 level 1, 2 and 3
+                2 if joliet.is_none() && matches!(r.slice(88, 3)?, b"%/@" | b"%/C" | b"%/E") => {
+                    joliet = Some(Volume { bytes, offset });
+                }
+                255 => {
+                    let primary = primary.ok_or_else(|| r.error(0, "no primary volume"))?;
+                    if primary.record().le16(128)? != SECTOR as u16 {
+                        return Err(Error::new(
+                            LAYER,
+                            primary.offset + 128,
+                            "blocks of an odd size",
+                        ));
+                    }
+                    return Ok(Volumes { primary, joliet, catalogue, sectors: (16, sector + 1) });
+                }
+                _ => {}
+            }
+        }
+        Err(Error::new(LAYER, (16 + MOST) * SECTOR, "volume descriptors without an end"))
+    }
+}
+
+impl Volume {
+    fn record(&self) -> Record<'_> {
+        Record::new(LAYER, self.offset, &self.bytes)
+    }
+
+    /// Offset of the record of the root.
+    pub(super) fn root(&self) -> u64 {
+        self.offset + 156
+    }
+
+    /// The path tables: offset and length, where there are some.
+    pub(super) fn path_tables(&self) -> Result<Vec<(u64, u64)>> {
+        let r = self.record();
+        let len = u64::from(r.le32(132)?);
+        let big = |at| -> Result<u64> { Ok(u64::from(r.le32(at)?.swap_bytes())) };
+        let starts = [r.le32(140)?.into(), r.le32(144)?.into(), big(148)?, big(152)?];
+        Ok(starts.iter().filter(|s| **s != 0).map(|s| (s * SECTOR, len)).collect())
+    }
+
+    pub(super) fn fields(&self) -> Result<Vec<Field>> {
+        use FieldKind::{ApplicationUse, Extent, VolumeDate, VolumeName};
+        let r = self.record();
+        let joliet = r.u8(0)? == 2;
+        let mut fields = Vec::new();
+        for (name, at, len) in [
+            ("system", 8, 32),
+            ("volume label", 40, 32),
+            ("volume set", 190, 128),
+            ("publisher", 318, 128),
+            ("preparer", 446, 128),
+            ("application", 574, 128),
+            ("copyright file", 702, 37),
+            ("abstract file", 739, 37),
+            ("bibliography file", 776, 37),
+        ] {
+            fields.push(Field::new(VolumeName, name, name_text(r.slice(at, len)?, joliet)));
+        }
+        for (name, at) in [
+            ("volume creation date", 813),
+            ("volume modification date", 830),
+            ("volume expiration date", 847),
+            ("volume effective date", 864),
+        ] {
+            fields.push(Field::new(VolumeDate, name, date::of_volume(r.slice(at, 17)?)));
+        }
+        let root = date::short(r.slice(156 + 18, 7)?).map_or("none".into(), crate::field::date);
+        fields.push(Field::new(VolumeDate, "date of the root", root));
+        fields.push(Field::new(Extent, "sectors", r.le32(80)?));
+        let used = r.slice(883, 512)?;
+        let end = used.iter().rposition(|byte| *byte != 0 && *byte != b' ').map_or(0, |i| i + 1);
+        fields.push(Field::new(ApplicationUse, "application use", printable(&used[..end])));
+        Ok(fields)
+    }
+}
+
+/// A name that is filled up with blanks or zeros; Joliet's is in UCS-2, big end first.
+fn name_text(bytes: &[u8], joliet: bool) -> String {
+    let text = if joliet { super::ucs2(bytes) } else { printable(bytes) };
+    text.trim_end_matches([' ', '\0']).trim_end_matches("\\x00").trim_end_matches(' ').to_string()
+}

@@ -1,0 +1,30 @@
+//! Readers of what a disk image is made of, each format a [`Tree`] of files, a stream, or fields.
+//!
+//! Images may be hostile. Nothing in them is believed: every place is checked before it is read,
+//! every allocation has a limit that doesn't come from the image, folders cannot loop, work is
+//! counted ([`Budget`]). An [`Error`] names the layer and the offset in it.
+
+mod budget;
+pub mod disk;
+mod error;
+mod fat;
+mod field;
+mod image;
+mod iso;
+mod record;
+pub mod source;
+pub mod squashfs;
+mod tree;
+pub mod unpack;
+
+pub use budget::Budget;
+pub use error::{Error, Result};
+pub use fat::Fat;
+pub use field::{Field, FieldKind, date};
+pub use image::{Format, Image, Layer, open};
+pub use iso::{BootEntry, Iso};
+pub use record::{hex, printable};
+pub use source::{Shared, Source};
+pub use tree::{
+    Content, Kind, Metadata, Named, Node, Part, PartContent, Tree, Walked, find, join, read, walk,
+};

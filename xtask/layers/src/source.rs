@@ -1,0 +1,167 @@
+//! Bytes that can be read at any offset: a file, a part of another source, something in memory.
+
+use crate::error::{Error, Result};
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+
+/// A sequence of bytes; reading does not move anything, so threads share it.
+pub trait Source: Send + Sync {
+    /// Bytes in all. May have to unpack everything.
+    fn size(&self) -> Result<u64>;
+
+    /// Fills `into` from `offset` on; less is read only at the end, and nothing behind it.
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize>;
+}
+
+pub type Shared = Arc<dyn Source>;
+
+impl dyn Source + '_ {
+    /// `len` bytes at `offset`, all of them; `len` has been checked by who asks.
+    pub fn exactly(&self, layer: &'static str, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        let n = self.read_at(offset, &mut bytes)?;
+        if n < len {
+            return Err(Error::new(
+                layer,
+                offset,
+                format!("{len} bytes wanted, the layer ends after {n}"),
+            ));
+        }
+        Ok(bytes)
+    }
+
+    /// Up to `len` bytes at `offset`; fewer at the end.
+    pub fn up_to(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        let n = self.read_at(offset, &mut bytes)?;
+        bytes.truncate(n);
+        Ok(bytes)
+    }
+}
+
+/// A file of this machine.
+pub struct File {
+    file: std::fs::File,
+    size: u64,
+}
+
+impl File {
+    pub fn open(path: &std::path::Path) -> std::io::Result<File> {
+        let file = std::fs::File::open(path)?;
+        let size = file.metadata()?.len();
+        Ok(File { file, size })
+    }
+}
+
+impl Source for File {
+    fn size(&self) -> Result<u64> {
+        Ok(self.size)
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
+        let mut done = 0;
+        while done < into.len() {
+            match self.file.read_at(&mut into[done..], offset.saturating_add(done as u64)) {
+                Ok(0) => break,
+                Ok(n) => done += n,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::new("file", offset, error.to_string())),
+            }
+        }
+        Ok(done)
+    }
+}
+
+/// What is in memory already.
+pub struct Bytes(pub Vec<u8>);
+
+impl Source for Bytes {
+    fn size(&self) -> Result<u64> {
+        Ok(self.0.len() as u64)
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.0.len());
+        let n = into.len().min(self.0.len() - from);
+        into[..n].copy_from_slice(&self.0[from..from + n]);
+        Ok(n)
+    }
+}
+
+/// A part of another source.
+pub struct Slice {
+    whole: Shared,
+    start: u64,
+    len: u64,
+}
+
+impl Slice {
+    /// `len` bytes from `start` on. What the whole doesn't have is missing from the end.
+    pub fn new(whole: Shared, start: u64, len: u64) -> Slice {
+        Slice { whole, start, len: len.min(u64::MAX - start) }
+    }
+}
+
+impl Source for Slice {
+    fn size(&self) -> Result<u64> {
+        Ok(self.len)
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
+        let left = self.len.saturating_sub(offset);
+        let n = usize::try_from(left).unwrap_or(usize::MAX).min(into.len());
+        self.whole.read_at(self.start.saturating_add(offset), &mut into[..n])
+    }
+}
+
+/// Parts of another source one after the other, as a file in several extents.
+pub struct Parts {
+    whole: Shared,
+    /// Offset of the part in this source, offset in the whole (none: zeros), length.
+    parts: Vec<(u64, Option<u64>, u64)>,
+    size: u64,
+}
+
+impl Parts {
+    /// From offsets in `whole` (none: zeros) and lengths.
+    pub fn new(whole: Shared, extents: impl IntoIterator<Item = (Option<u64>, u64)>) -> Parts {
+        let mut size = 0_u64;
+        let mut parts = Vec::new();
+        for (start, len) in extents {
+            let len = len.min(u64::MAX - size);
+            parts.push((size, start, len));
+            size += len;
+        }
+        Parts { whole, parts, size }
+    }
+}
+
+impl Source for Parts {
+    fn size(&self) -> Result<u64> {
+        Ok(self.size)
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
+        let mut done = 0;
+        let mut index = self.parts.partition_point(|(at, _, len)| at + len <= offset);
+        while let Some((at, start, len)) = self.parts.get(index)
+            && done < into.len()
+        {
+            let skip = (offset + done as u64).saturating_sub(*at);
+            let n = usize::try_from(len - skip).unwrap_or(usize::MAX).min(into.len() - done);
+            let into = &mut into[done..done + n];
+            match start {
+                None => into.fill(0),
+                Some(start) => {
+                    let read = self.whole.read_at(start.saturating_add(skip), into)?;
+                    if read < n {
+                        return Ok(done + read);
+                    }
+                }
+            }
+            done += n;
+            index += 1;
+        }
+        Ok(done)
+    }
+}

@@ -1,0 +1,143 @@
+//! Inodes of all fourteen types (squashfs_fs.h, struct squashfs_*_inode).
+
+use crate::error::Result;
+use crate::squashfs::metadata::Cursor;
+use crate::tree::Kind;
+
+/// No fragment, no xattrs.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// Blocks of one file; more is a lie or nothing that was ever built.
+const BLOCKS: u64 = 4 << 20;
+
+/// Bytes of the target of a link; Linux allows 4095.
+const TARGET: usize = 65_536;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Inode {
+    pub(crate) kind: Kind,
+    pub(crate) mode: u16,
+    /// Indexes of the owner table.
+    pub(crate) uid: u16,
+    pub(crate) gid: u16,
+    pub(crate) mtime: u32,
+    pub(crate) number: u32,
+    pub(crate) links: u32,
+    pub(crate) xattrs: u32,
+    pub(crate) what: What,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    /// Where the listing is, and its bytes.
+    Folder {
+        start: u32,
+        offset: u16,
+        len: u32,
+    },
+    File(FileBlocks),
+    Symlink(Vec<u8>),
+    Device(u32),
+    Nothing,
+}
+
+/// Where a file's bytes are.
+#[derive(Clone, Debug)]
+pub(crate) struct FileBlocks {
+    pub(crate) size: u64,
+    pub(crate) start: u64,
+    /// Stored sizes; bit 24: not compressed; 0: a hole.
+    pub(crate) blocks: Vec<u32>,
+    /// Index of the fragment, or [`NONE`], and the place in it.
+    pub(crate) fragment: u32,
+    pub(crate) offset: u32,
+}
+
+impl Inode {
+    pub(crate) fn read(cursor: &mut Cursor<'_>, block_size: u32) -> Result<Inode> {
+        let kind = cursor.u16()?;
+        let mode = cursor.u16()?;
+        let (uid, gid) = (cursor.u16()?, cursor.u16()?);
+        let (mtime, number) = (cursor.u32()?, cursor.u32()?);
+        let extended = kind > 7;
+        let (mut links, mut xattrs) = (1, NONE);
+        let (kind, what) = match kind {
+            1 => {
+                let start = cursor.u32()?;
+                links = cursor.u32()?;
+                let len = u32::from(cursor.u16()?);
+                let offset = cursor.u16()?;
+                (Kind::Folder, What::Folder { start, offset, len })
+            }
+            8 => {
+                links = cursor.u32()?;
+                let len = cursor.u32()?;
+                let start = cursor.u32()?;
+                let _parent = cursor.u32()?;
+                let _index = cursor.u16()?;
+                let offset = cursor.u16()?;
+                xattrs = cursor.u32()?;
+                (Kind::Folder, What::Folder { start, offset, len })
+            }
+            2 => {
+                let start = u64::from(cursor.u32()?);
+                let (fragment, offset) = (cursor.u32()?, cursor.u32()?);
+                let size = u64::from(cursor.u32()?);
+                let blocks = blocks(cursor, size, fragment, block_size)?;
+                (Kind::File, What::File(FileBlocks { size, start, blocks, fragment, offset }))
+            }
+            9 => {
+                let start = cursor.u64()?;
+                let size = cursor.u64()?;
+                let _holes = cursor.u64()?;
+                links = cursor.u32()?;
+                let (fragment, offset) = (cursor.u32()?, cursor.u32()?);
+                xattrs = cursor.u32()?;
+                let blocks = blocks(cursor, size, fragment, block_size)?;
+                (Kind::File, What::File(FileBlocks { size, start, blocks, fragment, offset }))
+            }
+            3 | 10 => {
+                links = cursor.u32()?;
+                let len = cursor.u32()? as usize;
+                let target = cursor.bytes(len, TARGET)?;
+                if extended {
+                    xattrs = cursor.u32()?;
+                }
+                (Kind::Symlink, What::Symlink(target))
+            }
+            4 | 5 | 11 | 12 => {
+                links = cursor.u32()?;
+                let device = cursor.u32()?;
+                if extended {
+                    xattrs = cursor.u32()?;
+                }
+                let kind = if kind == 4 || kind == 11 { Kind::Block } else { Kind::Char };
+                (kind, What::Device(device))
+            }
+            6 | 7 | 13 | 14 => {
+                links = cursor.u32()?;
+                if extended {
+                    xattrs = cursor.u32()?;
+                }
+                let kind = if kind == 6 || kind == 13 { Kind::Fifo } else { Kind::Socket };
+                (kind, What::Nothing)
+            }
+            other => return Err(cursor.error(format!("an inode of type {other}"))),
+        };
+        Ok(Inode { kind, mode, uid, gid, mtime, number, links, xattrs, what })
+    }
+}
+
+fn blocks(cursor: &mut Cursor<'_>, size: u64, fragment: u32, block_size: u32) -> Result<Vec<u32>> {
+    let block_size = u64::from(block_size);
+    let count = if fragment == NONE { size.div_ceil(block_size) } else { size / block_size };
+    if count > BLOCKS {
+        return Err(cursor.error(format!("a file of {size} bytes")));
+    }
+    // in steps, so that memory follows what is there, not what is said
+    let mut blocks = Vec::new();
+    for _ in 0..count {
+        blocks.push(cursor.u32()?);
+    }
+    Ok(blocks)
+}

@@ -1,0 +1,250 @@
+//! squashfs 4.0, in all its compressors. No crate gives the blocks as they are stored, which is what
+//! lets two images be compared without unpacking what is equal; so this reader is our own.
+
+mod inode;
+mod metadata;
+mod packed;
+mod superblock;
+mod xattr;
+
+pub use packed::{PackedBlock, PackedFile, Stored};
+pub(crate) use superblock::MAGIC;
+
+use crate::budget::Budget;
+use crate::error::{Error, Result};
+use crate::field::Field;
+use crate::record::Record;
+use crate::source::{Shared, Slice};
+use crate::tree::{Content, Kind, LISTING, Metadata as About, Named, Node, Tree, is_name};
+use crate::unpack::Codec;
+use inode::{Inode, What};
+use metadata::Metadata;
+use std::sync::Arc;
+use superblock::Superblock;
+use xattr::Xattrs;
+
+pub(crate) const LAYER: &str = "squashfs";
+
+/// A squashfs that is open.
+pub struct Squashfs {
+    source: Shared,
+    superblock: Superblock,
+    inodes: Metadata,
+    folders: Metadata,
+    tables: Metadata,
+    owners: Vec<u32>,
+    xattrs: Option<Xattrs>,
+    blocks: Arc<packed::Blocks>,
+    budget: Arc<Budget>,
+}
+
+impl Squashfs {
+    pub fn open(source: Shared, budget: Arc<Budget>) -> Result<Squashfs> {
+        let superblock = Superblock::read(&*source)?;
+        let metadata = || {
+            Metadata::new(source.clone(), superblock.codec, superblock.bytes_used, budget.clone())
+        };
+        let tables = metadata();
+        let owners = owners(&source, &superblock, &tables)?;
+        let xattrs = Xattrs::read(&source, &superblock, &budget)?;
+        let blocks = packed::Blocks::new(
+            source.clone(),
+            superblock.codec,
+            superblock.block_size,
+            budget.clone(),
+        );
+        Ok(Squashfs {
+            inodes: metadata(),
+            folders: metadata(),
+            tables,
+            owners,
+            xattrs,
+            blocks: Arc::new(blocks),
+            budget,
+            source,
+            superblock,
+        })
+    }
+
+    pub fn codec(&self) -> Codec {
+        self.superblock.codec
+    }
+
+    /// Bytes that belong to it; the rest of the source is padding.
+    pub fn bytes_used(&self) -> u64 {
+        self.superblock.bytes_used
+    }
+
+    /// Where the stored blocks of files end and the tables begin.
+    pub fn tables_start(&self) -> u64 {
+        self.superblock.inode_table
+    }
+
+    fn inode(&self, reference: u64) -> Result<Inode> {
+        let block = self.superblock.inode_table.saturating_add(reference >> 16);
+        if reference >> 48 != 0 || block >= self.superblock.directory_table {
+            return Err(Error::new(LAYER, block, "an inode outside of the inode table"));
+        }
+        let mut cursor = self.inodes.cursor(block, (reference & 0xffff) as usize);
+        Inode::read(&mut cursor, self.superblock.block_size)
+    }
+
+    fn node(&self, reference: u64) -> Result<Node> {
+        let inode = self.inode(reference)?;
+        let owner = |index: u16| {
+            self.owners.get(usize::from(index)).copied().ok_or_else(|| {
+                let why = format!("owner {index} of {}", self.owners.len());
+                Error::new(LAYER, self.superblock.inode_table, why)
+            })
+        };
+        let mut about = About::new(inode.kind);
+        about.mode = Some(u32::from(inode.mode) & 0o7777);
+        about.uid = Some(owner(inode.uid)?);
+        about.gid = Some(owner(inode.gid)?);
+        about.mtime = Some(i64::from(inode.mtime));
+        about.links = Some(inode.links);
+        about.inode = Some(u64::from(inode.number));
+        if inode.xattrs != inode::NONE {
+            let xattrs = self.xattrs.as_ref().ok_or_else(|| {
+                Error::new(LAYER, self.superblock.inode_table, "an inode with xattrs, no table")
+            })?;
+            about.xattrs = xattrs.list(inode.xattrs)?;
+        }
+        match inode.what {
+            What::File(file) => about.size = file.size,
+            What::Symlink(target) => {
+                about.size = target.len() as u64;
+                about.target = Some(target);
+            }
+            // as Linux encodes it: include/linux/kdev_t.h, new_decode_dev
+            What::Device(n) => {
+                about.device = Some(((n >> 8) & 0xfff, (n & 0xff) | ((n >> 12) & 0xfff00)));
+            }
+            What::Folder { .. } | What::Nothing => {}
+        }
+        Ok(Node { metadata: about, handle: reference })
+    }
+
+    /// Where a fragment is stored.
+    fn fragment(&self, index: u32) -> Result<Stored> {
+        let table = self.superblock.fragment_table;
+        if index >= self.superblock.fragments || table == superblock::NONE {
+            let why = format!("fragment {index} of {}", self.superblock.fragments);
+            return Err(Error::new(LAYER, table, why));
+        }
+        // entries of 16 bytes, 512 in a block
+        let mut cursor = self.indexed(table, u64::from(index / 512), index % 512 * 16)?;
+        let (start, size) = (cursor.u64()?, cursor.u32()?);
+        packed::stored(start, size, self.superblock.block_size)?
+            .ok_or_else(|| Error::new(LAYER, table, format!("fragment {index} is empty")))
+    }
+
+    /// A place in the block that entry `block` of a table of pointers names.
+    fn indexed(&self, table: u64, block: u64, within: u32) -> Result<metadata::Cursor<'_>> {
+        indexed(&self.source, &self.tables, table, block, within as usize)
+    }
+}
+
+fn indexed<'a>(
+    source: &Shared,
+    tables: &'a Metadata,
+    table: u64,
+    block: u64,
+    within: usize,
+) -> Result<metadata::Cursor<'a>> {
+    let pointer = table.saturating_add(block * 8);
+    let bytes = source.exactly(LAYER, pointer, 8)?;
+    Ok(tables.cursor(Record::new(LAYER, pointer, &bytes).le64(0)?, within))
+}
+
+/// The numbers of users and groups, which inodes name by their index.
+fn owners(source: &Shared, superblock: &Superblock, tables: &Metadata) -> Result<Vec<u32>> {
+    let count = u32::from(superblock.ids);
+    let mut owners = Vec::new();
+    for index in 0..count {
+        // of four bytes, 2048 in a block
+        let block = u64::from(index / 2048);
+        let within = index as usize % 2048 * 4;
+        owners.push(indexed(source, tables, superblock.id_table, block, within)?.u32()?);
+    }
+    Ok(owners)
+}
+
+impl Tree for Squashfs {
+    fn layer(&self) -> &'static str {
+        LAYER
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        self.superblock.fields(&*self.source)
+    }
+
+    fn root(&self) -> Result<Node> {
+        let root = self.node(self.superblock.root)?;
+        if root.metadata.kind != Kind::Folder {
+            return Err(Error::new(LAYER, 32, "the root is no folder"));
+        }
+        Ok(root)
+    }
+
+    fn list(&self, folder: &Node) -> Result<Vec<Named>> {
+        let inode = self.inode(folder.handle)?;
+        let What::Folder { start, offset, len } = inode.what else {
+            return Err(Error::new(LAYER, folder.handle, "no folder"));
+        };
+        let at = self.superblock.directory_table.saturating_add(u64::from(start));
+        let mut cursor = self.folders.cursor(at, usize::from(offset));
+        // `.` and `..` count three bytes and are not stored
+        let mut left = u64::from(len).saturating_sub(3);
+        let mut names: Vec<Named> = Vec::new();
+        let mut kept = 0;
+        while left > 0 {
+            let count = u64::from(cursor.u32()?) + 1;
+            let block = u64::from(cursor.u32()?);
+            let _number = cursor.u32()?;
+            if count > 256 {
+                return Err(cursor.error(format!("{count} names behind one header")));
+            }
+            self.budget.entries(LAYER, cursor.offset, count)?;
+            left = left.saturating_sub(12);
+            for _ in 0..count {
+                let within = u64::from(cursor.u16()?);
+                let (_number, _kind) = (cursor.u16()?, cursor.u16()?);
+                let len = usize::from(cursor.u16()?) + 1;
+                let name = cursor.bytes(len, 256)?;
+                if !is_name(&name) {
+                    return Err(cursor.error("a name that leads out of its folder"));
+                }
+                left = left.saturating_sub(8 + len as u64);
+                let node = self.node(block << 16 | within)?;
+                kept += len + 256 + node.metadata.target.as_ref().map_or(0, Vec::len);
+                if kept > LISTING {
+                    return Err(cursor.error("a folder of too many names"));
+                }
+                names.push((name, node));
+            }
+        }
+        Ok(names)
+    }
+
+    fn open(&self, file: &Node) -> Result<Content> {
+        let inode = self.inode(file.handle)?;
+        let What::File(blocks) = inode.what else {
+            return Err(Error::new(LAYER, file.handle, "no file"));
+        };
+        let fragment = match blocks.fragment {
+            inode::NONE => None,
+            index => Some(self.fragment(index)?),
+        };
+        Ok(Content::Packed(PackedFile::new(self.blocks.clone(), &blocks, fragment)?))
+    }
+}
+
+impl Squashfs {
+    /// The bytes behind what the superblock says is used.
+    pub fn padding(&self) -> Result<Shared> {
+        let used = self.superblock.bytes_used;
+        let len = self.source.size()?.saturating_sub(used);
+        Ok(Arc::new(Slice::new(self.source.clone(), used, len)))
+    }
+}

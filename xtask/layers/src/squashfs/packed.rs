@@ -1,0 +1,260 @@
+//! The stored blocks of a file: compared as they are, unpacked only when somebody reads.
+
+use super::LAYER;
+use super::inode::FileBlocks;
+use crate::budget::Budget;
+use crate::error::{Error, Result};
+use crate::source::{Shared, Source};
+use crate::unpack::{Codec, block};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Unpacked blocks that are kept for the next reader: the tails of many files share one.
+const KEPT: usize = 6;
+
+/// Blocks from one known place in a file to the next.
+const STRIDE: usize = 256;
+
+/// Bytes as stored that a size word of a block means.
+const LEN: u32 = 0x00ff_ffff;
+
+/// A block's place in the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stored {
+    pub offset: u64,
+    /// Bytes as stored.
+    pub len: u32,
+    /// Whether it is compressed.
+    pub packed: bool,
+}
+
+/// A part of a file, in the order of its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackedBlock {
+    /// Bytes of the file.
+    pub len: u32,
+    /// Where it is stored; none: zeros that are not stored.
+    pub stored: Option<Stored>,
+    /// Where in the unpacked block it starts; other files have the rest.
+    pub skip: u32,
+}
+
+/// Stored bytes of some blocks.
+fn total(sizes: &[u32]) -> u64 {
+    sizes.iter().map(|size| u64::from(size & LEN)).sum()
+}
+
+/// What a size word says; a zero is a hole.
+pub(super) fn stored(offset: u64, size: u32, block_size: u32) -> Result<Option<Stored>> {
+    let len = size & LEN;
+    if len > block_size {
+        return Err(Error::new(LAYER, offset, format!("a stored block of {len} bytes")));
+    }
+    let packed = size & 0x0100_0000 == 0;
+    Ok((len > 0).then_some(Stored { offset, len, packed }))
+}
+
+/// A kept block: the file system it is from needs no name, each has its own.
+type Kept = (Stored, Arc<Vec<u8>>);
+
+/// Unpacks the blocks of one squashfs.
+pub(super) struct Blocks {
+    source: Shared,
+    codec: Codec,
+    block_size: u32,
+    budget: Arc<Budget>,
+    kept: Mutex<Vec<Kept>>,
+}
+
+impl Blocks {
+    pub(super) fn new(
+        source: Shared,
+        codec: Codec,
+        block_size: u32,
+        budget: Arc<Budget>,
+    ) -> Blocks {
+        Blocks { source, codec, block_size, budget, kept: Mutex::default() }
+    }
+
+    fn unpacked(&self, stored: Stored) -> Result<Arc<Vec<u8>>> {
+        {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(index) = kept.iter().position(|(other, _)| *other == stored) {
+                let block = kept.remove(index);
+                kept.push(block.clone());
+                return Ok(block.1);
+            }
+        }
+        let bytes = self.source.exactly(LAYER, stored.offset, stored.len as usize)?;
+        self.budget.unpack(LAYER, stored.offset, u64::from(self.block_size))?;
+        let bytes = if stored.packed {
+            block::unpack(self.codec, &bytes, self.block_size as usize)
+                .map_err(|why| Error::new(LAYER, stored.offset, format!("block: {why}")))?
+        } else {
+            bytes
+        };
+        let bytes = Arc::new(bytes);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT {
+            kept.remove(0);
+        }
+        kept.push((stored, bytes.clone()));
+        Ok(bytes)
+    }
+}
+
+/// The content of a file in a squashfs.
+#[derive(Clone)]
+pub struct PackedFile {
+    blocks: Arc<Blocks>,
+    size: u64,
+    start: u64,
+    sizes: Arc<Vec<u32>>,
+    /// Stored bytes before every [`STRIDE`]th block, so that any block is found quickly.
+    before: Arc<Vec<u64>>,
+    fragment: Option<(Stored, u32)>,
+}
+
+impl PackedFile {
+    pub(super) fn new(
+        blocks: Arc<Blocks>,
+        file: &FileBlocks,
+        fragment: Option<Stored>,
+    ) -> Result<PackedFile> {
+        let block_size = blocks.block_size;
+        if u64::from(file.offset) + file.size % u64::from(block_size) > u64::from(block_size)
+            && fragment.is_some()
+        {
+            return Err(Error::new(LAYER, file.start, "a tail behind the end of its fragment"));
+        }
+        let mut sum = 0;
+        let before = file.blocks.chunks(STRIDE).map(|sizes| {
+            let before = sum;
+            sum += total(sizes);
+            before
+        });
+        Ok(PackedFile {
+            size: file.size,
+            start: file.start,
+            before: Arc::new(before.collect()),
+            sizes: Arc::new(file.blocks.clone()),
+            fragment: fragment.map(|stored| (stored, file.offset)),
+            blocks,
+        })
+    }
+
+    /// How the blocks are compressed.
+    pub fn codec(&self) -> Codec {
+        self.blocks.codec
+    }
+
+    /// Unpacked bytes of a block.
+    pub fn block_size(&self) -> u32 {
+        self.blocks.block_size
+    }
+
+    /// Bytes of the file.
+    pub fn len(&self) -> u64 {
+        self.size
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.size == 0
+    }
+
+    /// The image in which the blocks are stored.
+    pub fn image(&self) -> &Shared {
+        &self.blocks.source
+    }
+
+    /// The parts of the file, in the order of its bytes.
+    pub fn blocks(&self) -> impl Iterator<Item = Result<PackedBlock>> + '_ {
+        let block_size = self.blocks.block_size;
+        let mut offset = self.start;
+        let mut left = self.size;
+        let full = self.sizes.iter().map(move |size| {
+            let len = left.min(u64::from(block_size)) as u32;
+            left -= u64::from(len);
+            let stored = stored(offset, *size, block_size)?;
+            offset = offset.saturating_add(stored.map_or(0, |stored| u64::from(stored.len)));
+            Ok(PackedBlock { len, stored, skip: 0 })
+        });
+        let tail = self.fragment.map(|(stored, skip)| {
+            let len = (self.size % u64::from(block_size)) as u32;
+            Ok(PackedBlock { len, stored: Some(stored), skip })
+        });
+        full.chain(tail)
+    }
+
+    /// The bytes of one of the parts.
+    pub fn unpack(&self, block: &PackedBlock, into: &mut Vec<u8>) -> Result<()> {
+        into.clear();
+        self.part(block, 0, &mut |bytes| into.extend_from_slice(bytes))
+    }
+
+    /// The bytes of a part from `from` on, given to `each`.
+    fn part(&self, block: &PackedBlock, from: usize, each: &mut dyn FnMut(&[u8])) -> Result<()> {
+        let len = block.len as usize;
+        let Some(stored) = block.stored else {
+            each(&vec![0; len - from]);
+            return Ok(());
+        };
+        let whole = self.blocks.unpacked(stored)?;
+        let skip = block.skip as usize;
+        match whole.get(skip + from..skip + len) {
+            Some(bytes) => each(bytes),
+            None => {
+                let why =
+                    format!("a block of {} bytes where {} are needed", whole.len(), skip + len);
+                return Err(Error::new(LAYER, stored.offset, why));
+            }
+        }
+        Ok(())
+    }
+
+    /// The part that holds a byte of the file.
+    fn at(&self, index: usize) -> Result<PackedBlock> {
+        let block_size = self.blocks.block_size;
+        let Some(size) = self.sizes.get(index) else {
+            return match self.fragment {
+                Some((stored, skip)) => {
+                    let len = (self.size % u64::from(block_size)) as u32;
+                    Ok(PackedBlock { len, stored: Some(stored), skip })
+                }
+                None => Err(Error::new(LAYER, self.start, "a file with too few blocks")),
+            };
+        };
+        let known = index / STRIDE;
+        let before = self.before[known] + total(&self.sizes[known * STRIDE..index]);
+        let len = (self.size - index as u64 * u64::from(block_size)).min(u64::from(block_size));
+        let stored = stored(self.start.saturating_add(before), *size, block_size)?;
+        Ok(PackedBlock { len: len as u32, stored, skip: 0 })
+    }
+}
+
+impl Source for PackedFile {
+    fn size(&self) -> Result<u64> {
+        Ok(self.size)
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
+        let left = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let wanted = into.len().min(left);
+        let block_size = u64::from(self.blocks.block_size);
+        let mut done = 0;
+        while done < wanted {
+            let at = offset + done as u64;
+            let block = self.at(usize::try_from(at / block_size).unwrap_or(usize::MAX))?;
+            let from = (at % block_size) as usize;
+            if from >= block.len as usize {
+                return Err(Error::new(LAYER, self.start, "a file with too few bytes"));
+            }
+            let mut n = 0;
+            self.part(&block, from, &mut |bytes| {
+                n = bytes.len().min(wanted - done);
+                into[done..done + n].copy_from_slice(&bytes[..n]);
+            })?;
+            done += n;
+        }
+        Ok(done)
+    }
+}

@@ -1,0 +1,102 @@
+//! Extended attributes: a table of lists, each in metadata blocks of their own.
+
+use crate::budget::Budget;
+use crate::error::{Error, Result};
+use crate::record::Record;
+use crate::source::Shared;
+use crate::squashfs::LAYER;
+use crate::squashfs::metadata::Metadata;
+use crate::squashfs::superblock::{NONE, Superblock};
+use std::sync::Arc;
+
+/// Bytes of a value; Linux allows 65,536.
+const VALUE: usize = 65_536;
+
+/// Bytes of all attributes of one inode.
+const LIST: usize = 1 << 20;
+
+/// The key's high byte says that the value is elsewhere.
+const ELSEWHERE: u16 = 0x100;
+
+pub(crate) struct Xattrs {
+    metadata: Metadata,
+    source: Shared,
+    /// Where the lists start.
+    start: u64,
+    /// Where the pointers to the blocks of the table are.
+    pointers: u64,
+    count: u32,
+}
+
+impl Xattrs {
+    pub(crate) fn read(
+        source: &Shared,
+        superblock: &Superblock,
+        budget: &Arc<Budget>,
+    ) -> Result<Option<Xattrs>> {
+        let at = superblock.xattr_table;
+        if at == NONE {
+            return Ok(None);
+        }
+        let bytes = source.exactly(LAYER, at, 16)?;
+        let r = Record::new(LAYER, at, &bytes);
+        let (start, count) = (r.le64(0)?, r.le32(8)?);
+        let metadata =
+            Metadata::new(source.clone(), superblock.codec, superblock.bytes_used, budget.clone());
+        let pointers = at.saturating_add(16);
+        Ok(Some(Xattrs { metadata, source: source.clone(), start, pointers, count }))
+    }
+
+    /// The attributes of an inode, sorted by name.
+    pub(crate) fn list(&self, index: u32) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        if index >= self.count {
+            let why = format!("list {index} of {} lists of xattrs", self.count);
+            return Err(Error::new(LAYER, self.pointers, why));
+        }
+        // entries of 16 bytes, 512 in a block
+        let pointer = self.pointers + u64::from(index / 512) * 8;
+        let bytes = self.source.exactly(LAYER, pointer, 8)?;
+        let block = Record::new(LAYER, pointer, &bytes).le64(0)?;
+        let mut cursor = self.metadata.cursor(block, (index % 512) as usize * 16);
+        let (place, count, _size) = (cursor.u64()?, cursor.u32()?, cursor.u32()?);
+        let mut cursor = self.at(place);
+        let mut list = Vec::new();
+        let mut len = 0;
+        for _ in 0..count {
+            let key = cursor.u16()?;
+            let name = usize::from(cursor.u16()?);
+            let mut full = prefix(key & 0xff).as_bytes().to_vec();
+            full.extend(cursor.bytes(name, 256)?);
+            let size = cursor.u32()? as usize;
+            let value = if key & ELSEWHERE == 0 {
+                cursor.bytes(size, VALUE)?
+            } else {
+                let mut there = self.at(cursor.u64()?);
+                let size = there.u32()? as usize;
+                there.bytes(size, VALUE)?
+            };
+            len += full.len() + value.len() + 64;
+            if len > LIST {
+                return Err(cursor.error(format!("more than {LIST} bytes of xattrs in one list")));
+            }
+            list.push((full, value));
+        }
+        list.sort();
+        Ok(list)
+    }
+
+    /// The place that a reference means: offset of the block, shifted, and place in it.
+    fn at(&self, reference: u64) -> crate::squashfs::metadata::Cursor<'_> {
+        let block = self.start.saturating_add(reference >> 16);
+        self.metadata.cursor(block, (reference & 0xffff) as usize)
+    }
+}
+
+fn prefix(kind: u16) -> &'static str {
+    match kind {
+        0 => "user.",
+        1 => "trusted.",
+        2 => "security.",
+        _ => "unknown.",
+    }
+}

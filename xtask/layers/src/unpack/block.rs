@@ -1,0 +1,64 @@
+//! A block that was compressed by itself and whose unpacked size has a limit.
+
+use super::{Codec, HISTORY, lzo};
+use liblzma::stream::{Action, Status, Stream};
+
+/// Unpacks a block of at most `limit` bytes.
+pub(crate) fn unpack(codec: Codec, packed: &[u8], limit: usize) -> Result<Vec<u8>, String> {
+    let mut out = vec![0; limit];
+    let n = match codec {
+        Codec::Gzip => zlib(packed, &mut out)?,
+        Codec::Xz => lzma(Stream::new_stream_decoder(HISTORY + (8 << 20), 0), packed, &mut out)?,
+        Codec::Lzma => lzma(Stream::new_lzma_decoder(HISTORY + (8 << 20)), packed, &mut out)?,
+        Codec::Lzo => lzo::unpack(packed, &mut out)?,
+        Codec::Lz4 => {
+            lz4_flex::block::decompress_into(packed, &mut out).map_err(|e| format!("lz4: {e}"))?
+        }
+        Codec::Zstd => zstd(packed, &mut out)?,
+        Codec::Bzip2 => return Err("no block is compressed by bzip2".into()),
+    };
+    out.truncate(n);
+    Ok(out)
+}
+
+fn zlib(packed: &[u8], out: &mut [u8]) -> Result<usize, String> {
+    let mut decoder = flate2::Decompress::new(true);
+    match decoder.decompress(packed, out, flate2::FlushDecompress::Finish) {
+        Ok(flate2::Status::StreamEnd) => Ok(usize::try_from(decoder.total_out()).unwrap_or(0)),
+        Ok(_) => Err("zlib: does not end where the block ends".into()),
+        Err(error) => Err(format!("zlib: {error}")),
+    }
+}
+
+fn lzma(
+    decoder: Result<Stream, liblzma::stream::Error>,
+    packed: &[u8],
+    out: &mut [u8],
+) -> Result<usize, String> {
+    let failed = |error: liblzma::stream::Error| format!("xz: {error}");
+    let mut decoder = decoder.map_err(failed)?;
+    loop {
+        let done = (decoder.total_in(), decoder.total_out());
+        let (read, written) = (done.0 as usize, done.1 as usize);
+        let status = decoder
+            .process(&packed[read..], &mut out[written..], Action::Finish)
+            .map_err(failed)?;
+        match status {
+            Status::StreamEnd => return Ok(decoder.total_out() as usize),
+            // the old format need not mark its end
+            _ if decoder.total_out() as usize == out.len() && decoder.total_in() > 0 => {
+                return Ok(out.len());
+            }
+            _ if done == (decoder.total_in(), decoder.total_out()) => {
+                return Err("xz: does not end where the block ends".into());
+            }
+            _ => {}
+        }
+    }
+}
+
+fn zstd(packed: &[u8], out: &mut [u8]) -> Result<usize, String> {
+    let mut decoder = ruzstd::decoding::FrameDecoder::new();
+    decoder.set_max_window_size(8 << 20);
+    decoder.decode_all(packed, out).map_err(|error| format!("zstd: {error}"))
+}
