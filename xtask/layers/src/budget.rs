@@ -30,10 +30,7 @@ impl Budget {
 
     /// That many unpacked bytes, that many entries.
     pub fn new(unpacked: u64, entries: u64) -> Arc<Budget> {
-        Arc::new(Budget {
-            unpacked: AtomicU64::new(unpacked),
-            entries: AtomicU64::new(entries),
-        })
+        Arc::new(Budget { unpacked: AtomicU64::new(unpacked), entries: AtomicU64::new(entries) })
     }
 
     /// Pays for bytes that were read out of a compressed block, or again.
