@@ -95,6 +95,23 @@ pub(crate) enum MetadataField {
     LinkCount,
 }
 
+impl MetadataField {
+    /// In a word or two.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            MetadataField::Kind => "type",
+            MetadataField::Mode => "mode",
+            MetadataField::Uid => "owner",
+            MetadataField::Gid => "group",
+            MetadataField::Mtime => "mtime",
+            MetadataField::Device => "device number",
+            MetadataField::Xattr(name) => name,
+            MetadataField::LinkTarget => "link target",
+            MetadataField::LinkCount => "hard links",
+        }
+    }
+}
+
 /// What is known of an entry without the other side's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entry {

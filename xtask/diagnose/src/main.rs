@@ -1,6 +1,8 @@
 //! `cargo xtask diagnose` and `cargo xtask inspect`: a package of its own, so that the readers of
 //! image formats are only built by who asks for them.
 
+#[allow(dead_code, unused_imports)]
+mod causes;
 mod cli;
 // its consumers land piece by piece
 #[allow(dead_code)]

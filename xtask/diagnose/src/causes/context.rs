@@ -1,0 +1,30 @@
+//! What is known of the two builds beside their images.
+
+/// Two builds; of images without records nearly nothing is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Context {
+    /// SOURCE_DATE_EPOCH of both, seconds since 1970; `None` where unknown or not the same.
+    pub(crate) epoch: Option<i64>,
+    pub(crate) a: Build,
+    pub(crate) b: Build,
+}
+
+/// Where and when one build took place.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Build {
+    pub(crate) host: Option<String>,
+    pub(crate) kernel: Option<String>,
+    pub(crate) cpus: Option<u64>,
+}
+
+impl Context {
+    /// Whether a property of the builds was `a` in the one and `b` in the other.
+    pub(crate) fn both_were(
+        &self,
+        property: impl Fn(&Build) -> Option<String>,
+        a: &str,
+        b: &str,
+    ) -> bool {
+        property(&self.a).as_deref() == Some(a) && property(&self.b).as_deref() == Some(b)
+    }
+}

@@ -1,0 +1,376 @@
+//! Every difference gets its cause, or is left unexplained.
+
+use super::fact::{Fact, Facts, Seen};
+use super::follow::{self, Consequences};
+use super::packages::{Moved, ReadFile};
+use super::together::Together;
+use super::{At, Changed, Context, Evidence, Rule, rules};
+use crate::difference::{FieldKind, MetadataField, Place, Side};
+use crate::edits::{Changes, Edit, Edited, dates, lines};
+use std::collections::{BTreeMap, HashMap};
+
+/// All that is said of two images.
+#[derive(Debug, Default)]
+pub(crate) struct Diagnosis {
+    pub(crate) causes: Vec<Cause>,
+    /// What has no cause of its own.
+    pub(crate) follows: Vec<Item>,
+    pub(crate) unexplained: Vec<Item>,
+    pub(crate) unreadable: Vec<Item>,
+    /// Whether a content differs anywhere, and not only what stands around it.
+    pub(crate) contents: bool,
+}
+
+/// A cause, and everything that it made differ.
+#[derive(Debug)]
+pub(crate) struct Cause {
+    pub(crate) rule: &'static Rule,
+    /// Which one of its kind, e.g. the two strings that stand for each other; may be empty.
+    pub(crate) detail: String,
+    pub(crate) places: Vec<Place>,
+    /// Lines with `-` and `+`, of the first place, unless it is another that they name.
+    pub(crate) excerpt: Vec<String>,
+}
+
+/// A place, what differs there, and how that looks.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) place: Place,
+    pub(crate) what: String,
+    pub(crate) excerpt: Vec<String>,
+}
+
+/// Names the cause of everything in `facts`.
+pub(crate) fn explain(facts: &Facts, context: &Context, read: &ReadFile<'_>) -> Diagnosis {
+    let mut judge = Judge {
+        context,
+        consequences: Consequences::of(facts),
+        moved: Moved::between(facts, read),
+        together: Together::default(),
+        causes: BTreeMap::new(),
+        open: HashMap::new(),
+        diagnosis: Diagnosis::default(),
+    };
+    let names = pairs_of_names(facts);
+    for (index, fact) in facts.list.iter().enumerate() {
+        judge.fact(index, fact, &names);
+    }
+    judge.conclude(facts)
+}
+
+struct Judge<'a> {
+    context: &'a Context,
+    consequences: Consequences,
+    moved: Option<Moved>,
+    together: Together,
+    causes: BTreeMap<(&'static str, String), Cause>,
+    /// Edits of a fact that nothing explains so far; `true`: and other bytes as well.
+    open: HashMap<usize, (Vec<usize>, bool)>,
+    diagnosis: Diagnosis,
+}
+
+impl<'a> Judge<'a> {
+    fn fact(&mut self, index: usize, fact: &Fact, names: &HashMap<usize, Changes>) {
+        let at = At { place: &fact.place, layer: fact.layer, context: self.context };
+        if let Seen::Unreadable { side, offset, why } = &fact.what {
+            let what = format!("cannot be read in {side:?}, at offset {offset:#x}: {why}");
+            self.diagnosis.unreadable.push(item(fact, what));
+            return;
+        }
+        self.diagnosis.contents |= !matches!(fact.what, Seen::Metadata { .. } | Seen::Field { .. });
+        if self.moved.as_ref().is_some_and(|moved| moved.explains(&fact.place)) {
+            self.cause(&rules::PACKAGES, String::new(), fact, Vec::new());
+            return;
+        }
+        match &fact.what {
+            Seen::Field { kind, .. } => self.field(fact, *kind),
+            Seen::Metadata { field: MetadataField::LinkTarget, a, b } => match by_path(&at) {
+                Some(rule) => self.cause(rule, String::new(), fact, excerpt(fact)),
+                None => match by_metadata(&at, &MetadataField::LinkTarget, a, b) {
+                    Some(rule) => self.cause(rule, String::new(), fact, excerpt(fact)),
+                    None => self.edits(index, fact, &lines::compare(a, b)),
+                },
+            },
+            Seen::Metadata { field, a, b } => match by_metadata(&at, field, a, b) {
+                Some(rule) => self.cause(rule, String::new(), fact, excerpt(fact)),
+                None => self.unexplained(fact),
+            },
+            Seen::Order { a, b } => {
+                let rule = by_entry_order(fact.layer, lines::sorted_by_locale(a, b));
+                match rule {
+                    Some(rule) => self.cause(rule, String::new(), fact, excerpt(fact)),
+                    None => self.unexplained(fact),
+                }
+            }
+            Seen::OnlyIn { .. } => match (by_path(&at), names.get(&index)) {
+                (Some(rule), _) => self.cause(rule, String::new(), fact, excerpt(fact)),
+                (None, Some(changes)) => self.edits(index, fact, changes),
+                (None, None) => self.unexplained(fact),
+            },
+            Seen::Content(changes) => self.content(index, fact, changes, &at),
+            Seen::Unreadable { .. } => {}
+        }
+    }
+
+    fn field(&mut self, fact: &Fact, kind: FieldKind) {
+        if follow::is_consequence(kind) {
+            self.diagnosis.follows.push(item(fact, what(fact)));
+            return;
+        }
+        let rule = rules::all()
+            .find(|rule| matches!(rule.evidence, Evidence::Field(kinds) if kinds.contains(&kind)));
+        match rule {
+            Some(rule) => self.cause(rule, String::new(), fact, excerpt(fact)),
+            None => self.unexplained(fact),
+        }
+    }
+
+    fn content(&mut self, index: usize, fact: &Fact, changes: &Changes, at: &At<'_>) {
+        if self.consequences.holds(&fact.place) {
+            self.diagnosis.follows.push(item(fact, "bytes of what holds the rest".to_owned()));
+        } else if let Some(rule) = by_path(at).or_else(|| by_repacking(at)) {
+            self.cause(rule, String::new(), fact, excerpt(fact));
+        } else {
+            self.edits(index, fact, changes);
+        }
+    }
+
+    /// The edits of a content, of a link's target, or of a name.
+    fn edits(&mut self, index: usize, fact: &Fact, changes: &Changes) {
+        let at = At { place: &fact.place, layer: fact.layer, context: self.context };
+        if let Some(order) = &changes.reordered {
+            let by_locale = order.by_locale;
+            let rule = rules::all()
+                .find(|rule| matches!(rule.evidence, Evidence::WordOrder(x) if x == by_locale));
+            if let Some(rule) = rule {
+                let lines = vec![format!("- {}", order.a), format!("+ {}", order.b)];
+                self.cause(rule, String::new(), fact, lines);
+            }
+        }
+        let mut left = Vec::new();
+        for (n, edit) in changes.edits.iter().enumerate() {
+            if self.consequences.explains(edit, &at) {
+                let known = self.diagnosis.follows.last().is_some_and(|i| i.place == fact.place);
+                if !known {
+                    let what = "a hash or name of what differs".to_owned();
+                    self.diagnosis.follows.push(Item { excerpt: shown(edit), ..item(fact, what) });
+                }
+                continue;
+            }
+            let found: Vec<&'static Rule> = by_edit(edit, &at);
+            for rule in &found {
+                self.cause(rule, String::new(), fact, shown(edit));
+            }
+            if found.is_empty() {
+                self.together.add(index << 8 | n, edit, &at);
+                left.push(n);
+            }
+        }
+        if !left.is_empty() || changes.opaque {
+            self.open.insert(index, (left, changes.opaque));
+        }
+    }
+
+    fn cause(&mut self, rule: &'static Rule, detail: String, fact: &Fact, lines: Vec<String>) {
+        let cause = self.causes.entry((rule.id, detail.clone())).or_insert_with(|| Cause {
+            rule,
+            detail,
+            places: Vec::new(),
+            excerpt: lines,
+        });
+        if cause.places.last() != Some(&fact.place) {
+            cause.places.push(fact.place.clone());
+        }
+    }
+
+    fn unexplained(&mut self, fact: &Fact) {
+        self.diagnosis.unexplained.push(Item { excerpt: excerpt(fact), ..item(fact, what(fact)) });
+    }
+
+    fn conclude(mut self, facts: &Facts) -> Diagnosis {
+        let found = std::mem::take(&mut self.together).conclude();
+        for (key, rule, detail) in found {
+            let (index, n) = (key >> 8, key & 0xff);
+            let Some((left, _)) = self.open.get_mut(&index) else { continue };
+            left.retain(|other| *other != n);
+            let fact = &facts.list[index];
+            let lines = match &fact.what {
+                Seen::Content(changes) => changes.edits.get(n).map(shown).unwrap_or_default(),
+                _ => excerpt(fact),
+            };
+            self.cause(rule, detail, fact, lines);
+        }
+        let mut open: Vec<(usize, (Vec<usize>, bool))> = self.open.drain().collect();
+        open.sort();
+        for (index, (left, opaque)) in open {
+            if !left.is_empty() || opaque {
+                let fact = &facts.list[index];
+                let mut item = Item { excerpt: excerpt(fact), ..item(fact, what(fact)) };
+                if let (Seen::Content(changes), [first, ..]) = (&fact.what, &left[..]) {
+                    item.excerpt = changes.edits.get(*first).map(shown).unwrap_or(item.excerpt);
+                }
+                self.diagnosis.unexplained.push(item);
+            }
+        }
+        let mut diagnosis = self.diagnosis;
+        diagnosis.causes = self.causes.into_values().collect();
+        if let (Some(moved), Some(cause)) = (
+            &self.moved,
+            diagnosis.causes.iter_mut().find(|cause| std::ptr::eq(cause.rule, &rules::PACKAGES)),
+        ) {
+            cause.excerpt.clone_from(&moved.changes);
+        }
+        // moved inputs first: they say that the rest may be no fault of the build
+        diagnosis.causes.sort_by_key(|cause| {
+            let inputs = std::ptr::eq(cause.rule, &rules::PACKAGES);
+            (!inputs, std::cmp::Reverse(cause.places.len()), cause.rule.id)
+        });
+        if diagnosis.causes.is_empty() && diagnosis.unexplained.is_empty() {
+            // there is nothing that it could follow from
+            diagnosis.unexplained = std::mem::take(&mut diagnosis.follows);
+        }
+        diagnosis
+    }
+}
+
+/// Entries that only one side has, paired with one of the other side whose name differs in an id,
+/// a date or a random end: the edits between their names.
+fn pairs_of_names(facts: &Facts) -> HashMap<usize, Changes> {
+    let mut folders: HashMap<(Place, String), [Vec<usize>; 2]> = HashMap::new();
+    for (index, fact) in facts.list.iter().enumerate() {
+        if let Seen::OnlyIn { side, .. } = &fact.what {
+            let mut place = fact.place.clone();
+            let path = place.0.pop().unwrap_or_default();
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+            folders.entry((place, folder)).or_default()[usize::from(*side == Side::B)].push(index);
+        }
+    }
+    let name = |index: usize| {
+        let path = facts.list[index].place.path();
+        path.rsplit('/').next().unwrap_or_default()
+    };
+    let kind = |index: usize| match &facts.list[index].what {
+        Seen::OnlyIn { entry, .. } => entry.kind,
+        _ => "",
+    };
+    let mut found = HashMap::new();
+    for [in_a, in_b] in folders.into_values() {
+        let mut free = in_b;
+        // a folder with thousands of them is no matter of random names
+        for x in in_a.into_iter().take(1000) {
+            let fits = |y: &usize| {
+                let changes = lines::compare(name(x), name(*y));
+                let telling = |edit: &Edit| {
+                    matches!(
+                        edit.what,
+                        Edited::Dates(..) | Edited::Uuid | Edited::Hex | Edited::Blob
+                    ) || super::together::random_names(&edit.a, &edit.b)
+                };
+                kind(x) == kind(*y) && changes.edits.len() == 1 && changes.edits.iter().all(telling)
+            };
+            if let Some(i) = free.iter().take(100).position(fits) {
+                let y = free.swap_remove(i);
+                found.insert(y, lines::compare(name(x), name(y)));
+                found.insert(x, lines::compare(name(x), name(y)));
+            }
+        }
+    }
+    found
+}
+
+fn by_path(at: &At<'_>) -> Option<&'static Rule> {
+    rules::all().find(|rule| matches!(rule.evidence, Evidence::Paths(paths) if at.path_is(paths)))
+}
+
+fn by_metadata(at: &At<'_>, field: &MetadataField, a: &str, b: &str) -> Option<&'static Rule> {
+    let changed = Changed { at: *at, field, a, b };
+    rules::all().find(|rule| matches!(rule.evidence, Evidence::Metadata(holds) if holds(&changed)))
+}
+
+fn by_entry_order(layer: &str, by_locale: bool) -> Option<&'static Rule> {
+    let of_words =
+        rules::all().find(|rule| by_locale && matches!(rule.evidence, Evidence::WordOrder(true)));
+    of_words.or_else(|| {
+        rules::all().find(|rule| {
+            matches!(rule.evidence,
+                Evidence::EntryOrder(layers) if layers.is_empty() || layers.contains(&layer))
+        })
+    })
+}
+
+fn by_repacking(at: &At<'_>) -> Option<&'static Rule> {
+    let path = at.place.path();
+    rules::all().find(|rule| match rule.evidence {
+        Evidence::Repacked(names) => names.iter().any(|name| {
+            at.layer == *name
+                || (name.starts_with('.') && path.ends_with(name))
+                || (name.contains('*') && at.path_is(&[name]))
+        }),
+        _ => false,
+    })
+}
+
+/// The first rule that has the edit, and those beside it.
+fn by_edit(edit: &Edit, at: &At<'_>) -> Vec<&'static Rule> {
+    let first =
+        rules::all().find(|rule| matches!(rule.evidence, Evidence::Edit(holds) if holds(edit, at)));
+    let beside = rules::all()
+        .filter(|rule| matches!(rule.evidence, Evidence::AlsoEdit(holds) if holds(edit, at)));
+    first.into_iter().chain(beside).collect()
+}
+
+fn item(fact: &Fact, what: String) -> Item {
+    Item { place: fact.place.clone(), what, excerpt: Vec::new() }
+}
+
+/// What differs, in a few words.
+fn what(fact: &Fact) -> String {
+    match &fact.what {
+        Seen::OnlyIn { side, entry } => format!("only in {side:?} ({})", entry.kind),
+        Seen::Field { name, .. } => (*name).to_owned(),
+        Seen::Metadata { field, .. } => field.name().to_owned(),
+        Seen::Order { .. } => "order of entries".to_owned(),
+        Seen::Content(changes) if changes.sizes[0] != changes.sizes[1] => {
+            format!("content ({} and {} bytes)", changes.sizes[0], changes.sizes[1])
+        }
+        Seen::Content(_) => "content".to_owned(),
+        Seen::Unreadable { why, .. } => why.clone(),
+    }
+}
+
+/// How it looks, as lines with `-` and `+`.
+fn excerpt(fact: &Fact) -> Vec<String> {
+    let both = |name: &str, a: &str, b: &str| vec![format!("- {name}{a}"), format!("+ {name}{b}")];
+    match &fact.what {
+        Seen::Field { name, a, b, .. } => both(&format!("{name}: "), a, b),
+        Seen::Metadata { field: MetadataField::Mtime, a, b } => {
+            let date = |text: &str| text.parse().map_or(text.to_owned(), dates::show);
+            both("mtime ", &date(a), &date(b))
+        }
+        Seen::Metadata { field, a, b } => both(&format!("{} ", field.name()), a, b),
+        Seen::Order { a, b } => {
+            let first = a.iter().zip(b).position(|(x, y)| x != y).unwrap_or(0);
+            let some = |list: &[String]| {
+                list.iter().skip(first).take(4).map(String::as_str).collect::<Vec<_>>().join(", ")
+            };
+            both("", &some(a), &some(b))
+        }
+        Seen::Content(changes) => changes.excerpt.clone(),
+        Seen::OnlyIn { side, entry } => {
+            let sign = if *side == Side::A { '-' } else { '+' };
+            vec![format!(
+                "{sign} {} {:04o} {}:{} {} bytes",
+                entry.kind, entry.mode, entry.uid, entry.gid, entry.size
+            )]
+        }
+        Seen::Unreadable { .. } => Vec::new(),
+    }
+}
+
+fn shown(edit: &Edit) -> Vec<String> {
+    [('-', &edit.a), ('+', &edit.b)]
+        .into_iter()
+        .filter(|(_, text)| edit.what != Edited::Line || !text.is_empty())
+        .map(|(sign, text)| format!("{sign} {}{text}{}", edit.before, edit.after))
+        .collect()
+}

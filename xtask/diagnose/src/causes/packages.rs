@@ -1,0 +1,141 @@
+//! Packages that are not the same on both sides, and the files that are theirs.
+
+use super::fact::{Facts, Seen};
+use crate::difference::{Place, Side};
+use std::collections::{BTreeMap, HashSet};
+
+/// Reads a file of one of the images: `layers` lead to the file system, `path` is in it.
+pub(crate) type ReadFile<'a> = dyn Fn(Side, &[String], &str) -> Option<Vec<u8>> + 'a;
+
+const STATUS: &str = "var/lib/dpkg/status";
+
+/// What installing other versions changes beside the packages' own files.
+const GENERATED: [&str; 6] = [
+    "etc/ld.so.cache",
+    "usr/lib/modules/*/modules.*",
+    "var/lib/dpkg/**",
+    "var/lib/apt/extended_states",
+    "etc/alternatives/**",
+    "var/lib/initramfs-tools/**",
+];
+
+/// Packages that moved.
+pub(super) struct Moved {
+    /// `bash 5.2-1 → 5.2-2`, `only in A: vim 9.1`, by name.
+    pub(super) changes: Vec<String>,
+    /// Paths without a leading slash.
+    files: HashSet<String>,
+}
+
+/// Version by name and architecture, from dpkg's database.
+pub(crate) fn versions(status: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for paragraph in status.split("\n\n") {
+        let field = |name: &str| {
+            paragraph.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        };
+        let installed = field("Status").is_none_or(|status| status.ends_with(" installed"));
+        if let (Some(name), Some(version), true) = (field("Package"), field("Version"), installed) {
+            found.insert(name.to_owned(), version.to_owned());
+        }
+    }
+    found
+}
+
+/// The changes from one list to another, one line each, in the order of names.
+pub(crate) fn changes(
+    a: &BTreeMap<String, String>,
+    b: &BTreeMap<String, String>,
+) -> Vec<(String, String)> {
+    let names: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    let change = |name: &String| match (a.get(name), b.get(name)) {
+        (Some(x), Some(y)) if x == y => None,
+        (Some(x), Some(y)) => Some((name.clone(), format!("{name} {x} → {y}"))),
+        (Some(x), None) => Some((name.clone(), format!("only in A: {name} {x}"))),
+        (None, Some(y)) => Some((name.clone(), format!("only in B: {name} {y}"))),
+        (None, None) => None,
+    };
+    names.into_iter().filter_map(change).collect()
+}
+
+impl Moved {
+    /// `None` where the package database is the same on both sides, or there is none.
+    pub(super) fn between(facts: &Facts, read: &ReadFile<'_>) -> Option<Moved> {
+        let fact = facts
+            .list
+            .iter()
+            .find(|fact| fact.place.path() == STATUS && matches!(fact.what, Seen::Content(_)))?;
+        let layers = &fact.place.0[..fact.place.0.len() - 1];
+        let list = |side| Some(versions(&String::from_utf8_lossy(&read(side, layers, STATUS)?)));
+        let changed = changes(&list(Side::A)?, &list(Side::B)?);
+        if changed.is_empty() {
+            return None;
+        }
+        let mut files = HashSet::new();
+        for (name, _) in &changed {
+            for side in [Side::A, Side::B] {
+                let lists = [
+                    format!("var/lib/dpkg/info/{name}.list"),
+                    format!("var/lib/dpkg/info/{name}:amd64.list"),
+                ];
+                let list = lists.iter().find_map(|path| read(side, layers, path));
+                add_files(&mut files, &String::from_utf8_lossy(&list.unwrap_or_default()));
+            }
+        }
+        Some(Moved { changes: changed.into_iter().map(|(_, line)| line).collect(), files })
+    }
+
+    /// Whether what differs at `place` is a file of a package that moved, or made from one.
+    pub(super) fn explains(&self, place: &Place) -> bool {
+        let path = place.path().trim_start_matches('/');
+        self.files.contains(&merged(path))
+            || GENERATED.iter().any(|pattern| super::glob::matches(pattern, path))
+    }
+}
+
+/// Files of a package's list; a folder belongs to many.
+fn add_files(files: &mut HashSet<String>, list: &str) {
+    let mut lines: Vec<&str> = list.lines().collect();
+    lines.sort_unstable();
+    for (i, line) in lines.iter().enumerate() {
+        let folder = lines
+            .get(i + 1)
+            .is_some_and(|next| next.strip_prefix(line).is_some_and(|rest| rest.starts_with('/')));
+        if !folder {
+            files.insert(merged(line.trim_start_matches('/')));
+        }
+    }
+}
+
+/// A path as it is since /bin, /sbin and /lib are links into /usr.
+fn merged(path: &str) -> String {
+    let first = path.split('/').next().unwrap_or_default();
+    if matches!(first, "bin" | "sbin" | "lib" | "lib32" | "lib64" | "libx32") {
+        format!("usr/{path}")
+    } else {
+        path.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_that_moved_came_or_went() {
+        let a = "Package: bash\nStatus: install ok installed\nVersion: 5.2-1\n\nPackage: vim\nVersion: 9\n";
+        let b = "Package: bash\nStatus: install ok installed\nVersion: 5.2-2\n\n\
+                 Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n\nPackage: zsh\nVersion: 5\n";
+        let lines: Vec<String> =
+            changes(&versions(a), &versions(b)).into_iter().map(|(_, line)| line).collect();
+        assert_eq!(lines, ["bash 5.2-1 → 5.2-2", "only in A: vim 9", "only in B: zsh 5"]);
+    }
+
+    #[test]
+    fn a_folder_belongs_to_no_package() {
+        let mut files = HashSet::new();
+        add_files(&mut files, "/.\n/bin\n/bin/bash\n/usr\n/usr/share\n/usr/share/doc/bash\n");
+        assert!(files.contains("usr/bin/bash") && files.contains("usr/share/doc/bash"));
+        assert!(!files.contains("usr") && !files.contains("usr/bin"));
+    }
+}

@@ -1,0 +1,138 @@
+//! Contents are equal, what stands around them isn't.
+
+use super::super::{Changed, Evidence, Rule};
+use crate::difference::MetadataField;
+
+pub(super) static RULES: &[Rule] = &[
+    Rule {
+        id: "mtime-squashfs",
+        name: "times in a squashfs, not clamped to SOURCE_DATE_EPOCH",
+        fix: "let mksquashfs see SOURCE_DATE_EPOCH: it clamps inode times (from 4.6 on never with -all-time: fatal)",
+        source: "squashfs-tools#140, #51",
+        evidence: Evidence::Metadata(|c| mtime(c) && c.at.layer == "squashfs"),
+    },
+    Rule {
+        id: "mtime-iso",
+        name: "times of files in the ISO, not clamped to SOURCE_DATE_EPOCH",
+        fix: "touch -h -d @$SOURCE_DATE_EPOCH on everything before xorriso, or --set_all_file_dates",
+        source: "live-build binary_iso",
+        evidence: Evidence::Metadata(|c| mtime(c) && is_iso(c.at.layer)),
+    },
+    Rule {
+        id: "mtime-initramfs",
+        name: "times in an initramfs, not clamped to SOURCE_DATE_EPOCH",
+        fix: "initramfs-tools or dracut --reproducible with SOURCE_DATE_EPOCH set",
+        source: "initramfs-tools, dracut(8)",
+        evidence: Evidence::Metadata(|c| mtime(c) && c.at.layer == "cpio"),
+    },
+    Rule {
+        id: "mtime-fat",
+        name: "times in the FAT file system (EFI image), not clamped to SOURCE_DATE_EPOCH",
+        fix: "mtools with SOURCE_DATE_EPOCH set; mcopy -m keeps a file's own time",
+        source: "mtools NEWS 4.0.19",
+        evidence: Evidence::Metadata(|c| mtime(c) && c.at.layer.starts_with("FAT")),
+    },
+    Rule {
+        id: "mtime-archive",
+        name: "times in an archive, not clamped to SOURCE_DATE_EPOCH",
+        fix: "tar --mtime=@$SOURCE_DATE_EPOCH --clamp-mtime; ar's deterministic mode (D)",
+        source: "reproducible-builds.org, archives",
+        evidence: Evidence::Metadata(|c| {
+            mtime(c) && matches!(c.at.layer, "tar" | "ar" | "deb" | "zip")
+        }),
+    },
+    Rule {
+        id: "mtime",
+        name: "times of files, not clamped to SOURCE_DATE_EPOCH",
+        fix: "touch -h -d @$SOURCE_DATE_EPOCH on what is newer",
+        source: "reproducible-builds.org, timestamps",
+        evidence: Evidence::Metadata(mtime),
+    },
+    Rule {
+        id: "umask",
+        name: "permissions as the builder's umask left them",
+        fix: "umask 022 at the start of the build, or set the mode of what it makes",
+        source: "umask(2)",
+        evidence: Evidence::Metadata(by_umask),
+    },
+    Rule {
+        id: "mode",
+        name: "permissions differ",
+        fix: "set the mode explicitly (install -m, chmod)",
+        source: "the entries' modes",
+        evidence: Evidence::Metadata(|c| *c.field == MetadataField::Mode),
+    },
+    Rule {
+        id: "builder-owner",
+        name: "owner or group is the user who built",
+        fix: "mksquashfs -all-root, tar --owner=0 --group=0 --numeric-owner, xorriso -r, or build as root",
+        source: "reproducible-builds.org, archives",
+        evidence: Evidence::Metadata(|c| owner(c) && (is_person(c.a) || is_person(c.b))),
+    },
+    Rule {
+        id: "system-owner",
+        name: "other number of a system user or group: they were made in another order",
+        fix: "give the user a fixed number (sysusers.d, adduser --uid), or fix the order of installation",
+        source: "adduser(8), sysusers.d(5)",
+        evidence: Evidence::Metadata(owner),
+    },
+    Rule {
+        id: "xattrs",
+        name: "extended attributes differ",
+        fix: "set them explicitly, or -no-xattrs (loses file capabilities); mksquashfs newer than 4.4, whose table holds garbage",
+        source: "squashfs-tools#78",
+        evidence: Evidence::Metadata(|c| matches!(c.field, MetadataField::Xattr(_))),
+    },
+    Rule {
+        id: "hard-links",
+        name: "other hard links: files are one on one side and several, or met in another order, on the other",
+        fix: "mksquashfs -no-hardlinks, or copy with cp -a, which keeps them",
+        source: "nixpkgs#114454",
+        evidence: Evidence::Metadata(|c| *c.field == MetadataField::LinkCount),
+    },
+    Rule {
+        id: "efi-theme",
+        name: "link that follows the build host's firmware",
+        fix: "mask /sys/firmware/efi in the builder, or set the link in a chroot hook",
+        source: "kicksecure-base-files, etc/default/grub.d/30_kicksecure.cfg",
+        evidence: Evidence::Metadata(|c| {
+            *c.field == MetadataField::LinkTarget
+                && c.at.path_is(&["etc/default/grub.d/*", "boot/grub/themes/**"])
+        }),
+    },
+];
+
+fn mtime(changed: &Changed<'_>) -> bool {
+    *changed.field == MetadataField::Mtime
+}
+
+fn is_iso(layer: &str) -> bool {
+    layer.starts_with("ISO") || layer == "Joliet" || layer == "Rock Ridge"
+}
+
+fn owner(changed: &Changed<'_>) -> bool {
+    matches!(changed.field, MetadataField::Uid | MetadataField::Gid)
+}
+
+/// Numbers of people begin at 1000 (Debian policy 9.2.2).
+fn is_person(id: &str) -> bool {
+    id.parse::<u32>().is_ok_and(|id| (1000..65_534).contains(&id))
+}
+
+/// The modes differ in bits that a umask takes away, all from one side.
+fn by_umask(changed: &Changed<'_>) -> bool {
+    if *changed.field != MetadataField::Mode {
+        return false;
+    }
+    let mode = |text: &str| u32::from_str_radix(text, 8).ok();
+    let (Some(a), Some(b)) = (mode(changed.a), mode(changed.b)) else { return false };
+    let (more, less) = if a & !b != 0 { (a, b) } else { (b, a) };
+    let taken = more & !less;
+    // nothing added, only bits of group and others, and each class loses what a usual umask takes
+    less & !more == 0 && taken & !0o077 == 0 && matches!(taken, 0o020 | 0o022 | 0o002) || {
+        let all = more & 0o077;
+        less & !more == 0
+            && taken & !0o077 == 0
+            && (taken == all || taken == more & 0o027 || taken == more & 0o007)
+    }
+}

@@ -1,0 +1,53 @@
+//! The table of rules. Of edits, the first rule that fits has it: what is special stands first.
+
+mod builder;
+mod identity;
+mod leftovers;
+mod metadata;
+mod order;
+mod times;
+mod volume;
+
+use super::Rule;
+
+pub(super) use builder::{BUILD_PATH, HOST_NAME, REPLACED, TEMPORARY, USER};
+
+/// Versions of packages: the inputs moved, not the build.
+pub(super) static PACKAGES: Rule = Rule {
+    id: "packages",
+    name: "other package versions: the inputs moved, not the build",
+    fix: "build both from the same snapshot (linux/build/config/snapshot-pin.env) and the same lists",
+    source: "the package database of both images",
+    evidence: super::Evidence::Together,
+};
+
+pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
+    let tables: [&'static [Rule]; 7] = [
+        identity::RULES,
+        leftovers::RULES,
+        volume::RULES,
+        metadata::RULES,
+        order::RULES,
+        times::RULES,
+        builder::RULES,
+    ];
+    tables.into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_rule_has_a_name_of_its_own_and_says_what_mends_it() {
+        let mut ids = BTreeSet::new();
+        for rule in all().chain([&PACKAGES, &HOST_NAME, &USER, &BUILD_PATH, &TEMPORARY, &REPLACED])
+        {
+            assert!(ids.insert(rule.id), "{} stands twice", rule.id);
+            for text in [rule.name, rule.fix, rule.source] {
+                assert!(!text.is_empty() && !text.ends_with('.'), "{}: {text}", rule.id);
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Headers of images and of what is in them.
+
+use super::super::{Evidence, Rule};
+use crate::difference::FieldKind;
+
+pub(super) static RULES: &[Rule] = &[
+    Rule {
+        id: "mkfs-time",
+        name: "time in the squashfs superblock: mksquashfs took the clock",
+        fix: "let mksquashfs see SOURCE_DATE_EPOCH (from 4.6 on never with -mkfs-time or -all-time: fatal)",
+        source: "squashfs-tools#140, #51",
+        evidence: Evidence::Field(&[FieldKind::MkfsTime]),
+    },
+    Rule {
+        id: "compressor",
+        name: "other compressor, level, block size or flags of the squashfs",
+        fix: "pin the builder image, and MKSQUASHFS_OPTIONS in silvermetal-base.conf",
+        source: "the superblocks",
+        evidence: Evidence::Field(&[FieldKind::Compressor]),
+    },
+    Rule {
+        id: "squashfs-repacked",
+        name: "other bytes of the squashfs, equal trees: level, tool version or order of blocks",
+        fix: "pin the builder image, so that the same mksquashfs packs; -no-hardlinks where links are met in another order",
+        source: "the superblocks agree; nixpkgs#114454",
+        evidence: Evidence::Repacked(&["squashfs", ".squashfs", ".sqfs", ".sfs"]),
+    },
+    Rule {
+        id: "recompressed",
+        name: "other compressed bytes, equal contents: level, threads or version of the compressor",
+        fix: "pin the builder image; one thread, or a fixed number (xz -T1, zstd without -T0, no pigz)",
+        source: "the contents agree",
+        evidence: Evidence::Repacked(&[
+            "gzip",
+            "xz",
+            "zstd",
+            "bzip2",
+            "lz4",
+            ".gz",
+            ".xz",
+            ".zst",
+            ".bz2",
+            ".lz4",
+            ".deb",
+            ".tar",
+            "initrd*",
+            "**/initrd*",
+        ]),
+    },
+    Rule {
+        id: "volume-dates",
+        name: "volume dates of the ISO: xorriso took the clock",
+        fix: "xorriso --modification-date=… --set_all_file_dates …, or export SOURCE_DATE_EPOCH to it",
+        source: "live-build binary_iso",
+        evidence: Evidence::Field(&[FieldKind::VolumeDate]),
+    },
+    Rule {
+        id: "volume-names",
+        name: "other label, publisher or application of the volume: other settings",
+        fix: "set LB_ISO_VOLUME, LB_ISO_PUBLISHER, LB_ISO_APPLICATION to constants",
+        source: "the volume descriptors",
+        evidence: Evidence::Field(&[FieldKind::VolumeName, FieldKind::FatLabel]),
+    },
+    Rule {
+        id: "disk-guid",
+        name: "disk id, GPT GUID or MBR signature, made at random",
+        fix: "xorriso --gpt_disk_guid modification-date, with a fixed --modification-date",
+        source: "live-build binary_iso",
+        evidence: Evidence::Field(&[FieldKind::DiskId]),
+    },
+    Rule {
+        id: "fat-serial",
+        name: "serial number of the FAT file system (EFI image), from the clock",
+        fix: "mkfs.msdos -i or mformat -N, with a number from SOURCE_DATE_EPOCH",
+        source: "live-build binary_iso; COEN",
+        evidence: Evidence::Field(&[FieldKind::FatSerial]),
+    },
+    Rule {
+        id: "gzip-time",
+        name: "mtime in a gzip header",
+        fix: "gzip -n",
+        source: "gzip(1)",
+        evidence: Evidence::Field(&[FieldKind::GzipTime]),
+    },
+    Rule {
+        id: "compression-header",
+        name: "other settings in a compressed stream's header: name, level, checks, or system",
+        fix: "gzip -n, and the same compressor with the same level",
+        source: "RFC 1952; the xz and zstd formats",
+        evidence: Evidence::Field(&[FieldKind::CompressionHeader]),
+    },
+];

@@ -1,0 +1,103 @@
+//! What is said of two images: to a person, to a program, and as a page.
+
+mod html;
+mod json;
+mod text;
+
+pub(crate) use html::page;
+pub(crate) use json::json;
+pub(crate) use text::text;
+
+use crate::causes::{Cause, Diagnosis};
+use crate::difference::Place;
+use crate::diffoscope;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Everything that a report tells.
+pub(crate) struct Report {
+    /// What was compared.
+    pub(crate) a: PathBuf,
+    pub(crate) b: PathBuf,
+    /// Whether every byte is the same.
+    pub(crate) identical: bool,
+    /// Out of the builds' records, where there are any.
+    pub(crate) records: Option<Records>,
+    pub(crate) diagnosis: Diagnosis,
+    pub(crate) diffoscope: Option<diffoscope::Outcome>,
+    /// Bytes read of both.
+    pub(crate) read: u64,
+    pub(crate) seconds: f64,
+}
+
+/// What the builds' own records say.
+pub(crate) struct Records {
+    /// The first stage whose results differ.
+    pub(crate) stage: Option<String>,
+    /// Inputs that differ: `the snapshot pin: X → Y`.
+    pub(crate) inputs: Vec<String>,
+    /// The stage that wrote what differs at a place.
+    pub(crate) wrote: BTreeMap<Place, String>,
+}
+
+impl Report {
+    /// The stages that wrote what a cause made differ.
+    fn stages(&self, cause: &Cause) -> Vec<&str> {
+        let Some(records) = &self.records else { return Vec::new() };
+        let mut stages: Vec<&str> = cause
+            .places
+            .iter()
+            .filter_map(|place| records.wrote.get(place))
+            .map(String::as_str)
+            .collect();
+        stages.sort_unstable();
+        stages.dedup();
+        stages
+    }
+
+    fn stage_of(&self, place: &Place) -> Option<&str> {
+        Some(self.records.as_ref()?.wrote.get(place)?.as_str())
+    }
+
+    /// The answer in one line.
+    pub(crate) fn headline(&self) -> String {
+        let Diagnosis { causes, unexplained, follows, unreadable, contents } = &self.diagnosis;
+        if self.identical {
+            return "identical".to_owned();
+        }
+        let mut parts = vec![counted(causes.len(), "cause", "causes")];
+        if !unexplained.is_empty() {
+            parts.push(format!("{} unexplained", unexplained.len()));
+        }
+        if !follows.is_empty() {
+            parts.push(format!("{} more that follow from them", follows.len()));
+        }
+        if !unreadable.is_empty() {
+            parts.push(format!("{} that cannot be read", unreadable.len()));
+        }
+        if !contents {
+            parts.push("contents are identical, only what stands around them differs".to_owned());
+        }
+        format!("differs: {}", parts.join("; "))
+    }
+}
+
+/// `1 file`, `2 files`.
+fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+/// How a number of bytes is read best.
+pub(crate) fn bytes(n: u64) -> String {
+    match n {
+        0..10_000 => format!("{n} bytes"),
+        10_000..10_000_000 => format!("{:.1} kB", n as f64 / 1e3),
+        10_000_000..10_000_000_000 => format!("{:.1} MB", n as f64 / 1e6),
+        _ => format!("{:.1} GB", n as f64 / 1e9),
+    }
+}
+
+/// Without what would move a terminal's cursor or start a colour: names in an image may hold anything.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
