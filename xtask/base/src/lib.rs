@@ -1,5 +1,5 @@
 //! What every command stands on: spawning, failing, printing, hashing, the facts of this machine
-//! and checkout, and the pins. Knows no command; needs no clap, so that it builds beside it.
+//! and checkout, the pins and the records. Knows no command; needs no clap, so that it builds beside it.
 
 pub mod exec;
 pub mod facts;
@@ -9,6 +9,7 @@ pub mod http;
 pub mod interrupt;
 pub mod log;
 pub mod pins;
+pub mod records;
 pub mod rules;
 pub mod secret;
 pub mod setup;

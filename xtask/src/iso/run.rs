@@ -3,13 +3,14 @@
 use super::plan::Run;
 use crate::recipe::{Recipe, Stage};
 use crate::records::Stage as StageRecord;
-use crate::records::ledger::Artefact;
-use crate::records::manifest::{self, Manifest};
+use crate::records::tree;
 use anyhow::{Context as _, Result};
 use base::exec::Exit;
 use base::hash;
 use base::interrupt;
 use base::log::Log;
+use base::records::ledger::Artefact;
+use base::records::manifest::Manifest;
 use base::ui::Ui;
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -112,7 +113,7 @@ fn left_by(stage: &Stage, out: &Path) -> Result<Left> {
     for path in &stage.produces {
         let file = out.join(path);
         let hashed = if path.ends_with(".tar") {
-            manifest::of_tar(&file).map(|(digest, size, manifest)| {
+            tree::of_tar(&file).map(|(digest, size, manifest)| {
                 left.1.push((path.clone(), manifest));
                 (digest, size)
             })

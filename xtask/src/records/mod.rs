@@ -1,23 +1,19 @@
 //! The records beside an ISO. BUILD_INFO, ledger, manifests, SHA256SUMS and packages.txt are
 //! reproducible; what differs from run to run goes to build.json.
 
-pub(crate) mod ledger;
-pub(crate) mod manifest;
-pub(crate) mod published;
+pub(crate) mod tree;
 
 use crate::image::BuilderImage;
 use crate::iso::{EpochFrom, Facts};
 use anyhow::{Context as _, Result};
 use base::pins::Digest;
-use ledger::{Artefact, Ledger};
-use manifest::Manifest;
+use base::records::MANIFESTS;
+use base::records::ledger::{Artefact, Ledger};
+use base::records::manifest::{self, Manifest};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
-
-/// Folder of the manifests, beside the ledger.
-pub(crate) const MANIFESTS: &str = "manifests";
 
 /// What a finished stage left.
 #[derive(Debug)]

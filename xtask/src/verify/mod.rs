@@ -5,11 +5,9 @@ mod bisect;
 mod report;
 mod resume;
 mod varying;
-mod verdict;
 
 use crate::cli::{IsoArgs, VerifyArgs};
 use crate::iso::{self, Built, Facts, Ready};
-use crate::records::published::Published;
 use anyhow::{Context as _, Result, anyhow};
 use base::exec::quoted;
 use base::facts::host::Disk;
@@ -17,6 +15,8 @@ use base::facts::repo::Repo;
 use base::failure::{Code, OrExit as _};
 use base::hash;
 use base::interrupt;
+use base::records::published::Published;
+use base::records::verdict::{Difference, Verdict};
 use base::ui::{Ui, answer};
 use serde_json::json;
 use std::fs;
@@ -24,7 +24,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use varying::Varied;
 pub(crate) use varying::{Vary, vary};
-use verdict::{Difference, Verdict};
 
 const GIB: u64 = 1 << 30;
 const B_FAILED: &str = "build B failed; build A is kept: pass --resume to go on with it";

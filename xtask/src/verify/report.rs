@@ -1,6 +1,6 @@
 //! What a verdict looks like: to a person, and to a program (`verify.json`).
 
-use super::verdict::{Difference, FileDifference, Verdict};
+use base::records::verdict::{Difference, FileDifference, Verdict};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;

@@ -2,9 +2,9 @@
 
 use crate::iso::Facts;
 use crate::records::known_before;
-use crate::records::published::Published;
 use anyhow::{Result, bail};
 use base::hash;
+use base::records::published::Published;
 use base::ui::Ui;
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use std::path::Path;
 ///
 /// Of two at once B may have finished alone; it takes A's place, built under ordinary conditions.
 pub(super) fn finished(dir: &Path, b: &Path, facts: &Facts, ui: &Ui) -> Option<Published> {
-    if !dir.exists() && matching(b, facts).is_ok_and(|b| b.is_ordinary()) {
+    if !dir.exists() && matching(b, facts).is_ok_and(|b| is_ordinary(&b)) {
         match fs::rename(b, dir) {
             Ok(()) => ui.notice("only build B is finished: it is taken for build A"),
             Err(error) => ui.notice(&format!("cannot rename {}: {error}", b.display())),
@@ -29,6 +29,13 @@ pub(super) fn finished(dir: &Path, b: &Path, facts: &Facts, ui: &Ui) -> Option<P
             None
         }
     }
+}
+
+/// Whether a build was made under the ordinary conditions, none varied; build.json knows.
+fn is_ordinary(build: &Published) -> bool {
+    let text = fs::read_to_string(build.dir.join("build.json")).unwrap_or_default();
+    let json: Result<serde_json::Value, _> = serde_json::from_str(&text);
+    json.is_ok_and(|json| json["varied"].as_array().is_some_and(Vec::is_empty))
 }
 
 fn matching(dir: &Path, facts: &Facts) -> Result<Published> {

@@ -1,44 +1,16 @@
-//! The manifest of a tree: content and metadata of every entry, from the tar that a stage left.
-//!
-//! Read while the tar is hashed, in one pass; so two trees can be compared long after they are gone.
+//! The manifest of a tree out of the tar that a stage left, read while the tar is hashed: one pass.
 
 use anyhow::{Context as _, Result, bail};
-use base::hash;
-use base::interrupt;
 use base::pins::Digest;
+use base::records::manifest::{Entry, Manifest};
+use base::{hash, interrupt};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 /// PAX records that carry extended attributes (tar(5), `SCHILY.xattr.` and libarchive's).
 const XATTR_PREFIXES: [&str; 2] = ["SCHILY.xattr.", "LIBARCHIVE.xattr."];
-
-/// What a manifest says of an entry, apart from its path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    /// `file`, `dir`, `symlink`, `hardlink`, `char`, `block`, `fifo`.
-    pub(crate) kind: String,
-    /// Permission bits, octal.
-    pub(crate) mode: String,
-    /// `uid:gid`.
-    pub(crate) owner: String,
-    /// Seconds since 1970-01-01 UTC, with a fraction where the tar has one.
-    pub(crate) mtime: String,
-    /// Bytes; for a device `major,minor`.
-    pub(crate) size: String,
-    /// SHA-256 of a file's content, or `-`.
-    pub(crate) content: String,
-    /// Where a link points, or `-`.
-    pub(crate) target: String,
-    /// `name=SHA-256 of the value`, sorted, joined by `;`, or `-`.
-    pub(crate) xattrs: String,
-}
-
-/// Entries by path.
-pub(crate) type Manifest = BTreeMap<String, Entry>;
 
 /// Hash and size of a tar, with the manifest of the tree in it.
 pub(crate) fn of_tar(path: &Path) -> Result<(Digest, u64, Manifest)> {
@@ -140,65 +112,6 @@ fn extended<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<Extended> {
     Ok(Extended { xattrs, mtime })
 }
 
-/// One line an entry, fields separated by tabs, path last but for the link target.
-pub(super) fn to_text(manifest: &Manifest) -> String {
-    let mut text = String::new();
-    for (path, e) in manifest {
-        let fields = [&e.kind, &e.mode, &e.owner, &e.mtime, &e.size, &e.content, &e.xattrs];
-        for field in fields {
-            text.push_str(field);
-            text.push('\t');
-        }
-        // writing to a String cannot fail
-        let _ = writeln!(text, "{}\t{}", escaped(path), escaped(&e.target));
-    }
-    text
-}
-
-pub(crate) fn read(path: &Path) -> Result<Manifest> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let parse = |(n, line): (usize, &str)| {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let [kind, mode, owner, mtime, size, content, xattrs, name, target] = fields[..] else {
-            bail!("{}:{}: expected 9 fields, found {}", path.display(), n + 1, fields.len());
-        };
-        let entry = Entry {
-            kind: kind.to_owned(),
-            mode: mode.to_owned(),
-            owner: owner.to_owned(),
-            mtime: mtime.to_owned(),
-            size: size.to_owned(),
-            content: content.to_owned(),
-            xattrs: xattrs.to_owned(),
-            target: unescaped(target),
-        };
-        Ok((unescaped(name), entry))
-    };
-    text.lines().enumerate().map(parse).collect()
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('\\', r"\\").replace('\t', r"\t").replace('\n', r"\n")
-}
-
-fn unescaped(text: &str) -> String {
-    let mut out = String::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match (c, c == '\\') {
-            (_, true) => match chars.next() {
-                Some('t') => out.push('\t'),
-                Some('n') => out.push('\n'),
-                Some(other) => out.push(other),
-                None => {}
-            },
-            (c, false) => out.push(c),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,15 +153,6 @@ mod tests {
         assert!(entry.xattrs.starts_with("security.capability="));
         assert_eq!(manifest["bin/c"].kind, "hardlink");
         assert_eq!(manifest["bin/c"].target, "bin/a\tb");
-    }
-
-    #[test]
-    fn what_is_written_can_be_read() {
-        let manifest = entries(tar_of(|h| h.set_mode(0o4755)).as_slice()).unwrap();
-        let path = std::env::temp_dir().join(format!("xtask-manifest-{}", std::process::id()));
-        std::fs::write(&path, to_text(&manifest)).unwrap();
-        assert_eq!(read(&path).unwrap(), manifest);
-        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

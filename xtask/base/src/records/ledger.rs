@@ -2,29 +2,29 @@
 //!
 //! Two builds are told apart at the first stage where their ledgers differ.
 
+use crate::failure::{Code, OrExit as _};
+use crate::pins::Digest;
 use anyhow::{Context as _, Result};
-use base::failure::{Code, OrExit as _};
-use base::pins::Digest;
 use std::fmt::Write as _;
 use std::path::Path;
 
 /// A file that a stage left.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Artefact {
-    pub(crate) stage: String,
-    pub(crate) digest: Digest,
+pub struct Artefact {
+    pub stage: String,
+    pub digest: Digest,
     /// Bytes.
-    pub(crate) size: u64,
+    pub size: u64,
     /// Relative to out/.
-    pub(crate) path: String,
+    pub path: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ledger(pub(crate) Vec<Artefact>);
+pub struct Ledger(pub Vec<Artefact>);
 
 impl Ledger {
     /// One line an artefact: `STAGE SHA-256 BYTES PATH`.
-    pub(super) fn to_text(&self) -> String {
+    pub fn to_text(&self) -> String {
         let mut text = String::new();
         for a in &self.0 {
             // writing to a String cannot fail
@@ -33,7 +33,8 @@ impl Ledger {
         text
     }
 
-    pub(crate) fn read(path: &Path) -> Result<Ledger> {
+    /// Reads a ledger file back; a fault is named with its line.
+    pub fn read(path: &Path) -> Result<Ledger> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))
             .or_exit(Code::Failed)?;

@@ -3,28 +3,29 @@
 use super::MANIFESTS;
 use super::ledger::Ledger;
 use super::manifest::{self, Manifest};
+use crate::failure::{Code, OrExit as _};
+use crate::pins::Digest;
 use anyhow::{Context as _, Result};
-use base::failure::{Code, OrExit as _};
-use base::pins::Digest;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A published output folder.
 #[derive(Clone, Debug)]
-pub(crate) struct Published {
-    pub(crate) dir: PathBuf,
-    pub(crate) info: BuildInfo,
-    pub(crate) ledger: Ledger,
+pub struct Published {
+    pub dir: PathBuf,
+    pub info: BuildInfo,
+    pub ledger: Ledger,
     /// `name version arch` lines; empty where the recipe records none.
-    pub(crate) packages: Vec<String>,
+    pub packages: Vec<String>,
 }
 
 /// The fields of BUILD_INFO; a multi-line value keeps its lines, without the leading blank.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct BuildInfo(pub(crate) BTreeMap<String, String>);
+pub struct BuildInfo(pub BTreeMap<String, String>);
 
 impl Published {
-    pub(crate) fn read(dir: &Path) -> Result<Published> {
+    /// From the folder that a build published.
+    pub fn read(dir: &Path) -> Result<Published> {
         let text = |name: &str| {
             let path = dir.join(name);
             std::fs::read_to_string(&path)
@@ -41,19 +42,13 @@ impl Published {
         })
     }
 
-    /// Whether it was built under the ordinary conditions, none varied; build.json knows.
-    pub(crate) fn is_ordinary(&self) -> bool {
-        let text = std::fs::read_to_string(self.dir.join("build.json")).unwrap_or_default();
-        let json: Result<serde_json::Value, _> = serde_json::from_str(&text);
-        json.is_ok_and(|json| json["varied"].as_array().is_some_and(Vec::is_empty))
-    }
-
-    pub(crate) fn iso(&self) -> PathBuf {
+    /// Where its image is.
+    pub fn iso(&self) -> PathBuf {
         self.dir.join(self.info.get("Iso"))
     }
 
     /// The manifest of an artefact that is a tree; `None` for any other.
-    pub(crate) fn manifest(&self, artefact: &str) -> Result<Option<Manifest>> {
+    pub fn manifest(&self, artefact: &str) -> Result<Option<Manifest>> {
         let path =
             self.dir.join(MANIFESTS).join(format!("{}.manifest", artefact.replace('/', "-")));
         if path.exists() { manifest::read(&path).map(Some) } else { Ok(None) }
@@ -61,7 +56,8 @@ impl Published {
 }
 
 impl BuildInfo {
-    pub(crate) fn parse(text: &str) -> BuildInfo {
+    /// Lenient: what is no field is left out.
+    pub fn parse(text: &str) -> BuildInfo {
         let mut fields = BTreeMap::new();
         let mut current = String::new();
         for line in text.lines() {
@@ -80,11 +76,12 @@ impl BuildInfo {
     }
 
     /// A field's value; empty where there is none.
-    pub(crate) fn get(&self, field: &str) -> &str {
+    pub fn get(&self, field: &str) -> &str {
         self.0.get(field).map_or("", String::as_str)
     }
 
-    pub(crate) fn iso_digest(&self) -> Result<Digest> {
+    /// What its image was hashed to.
+    pub fn iso_digest(&self) -> Result<Digest> {
         format!("sha256:{}", self.get("Iso-Sha256")).parse()
     }
 }

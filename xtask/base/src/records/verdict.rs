@@ -1,9 +1,9 @@
 //! The verdict of two builds: a value, with its evidence.
 
+use crate::pins::Digest;
 use crate::records::manifest::{Entry, Manifest};
 use crate::records::published::Published;
 use anyhow::Result;
-use base::pins::Digest;
 use std::collections::BTreeSet;
 
 /// What must agree before one can ask whether the *build* is reproducible, with a word for each.
@@ -20,40 +20,40 @@ const INPUTS: [(&str, &str); 9] = [
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     Identical { digest: Digest, size: u64 },
     Differs(Box<Difference>),
 }
 
 /// Why two ISOs are not one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Difference {
+pub struct Difference {
     /// The first stage whose artefacts differ; `None` where no stage recorded any.
-    pub(crate) stage: Option<String>,
+    pub stage: Option<String>,
     /// What differs in that stage: artefacts, or the entries of a tree.
-    pub(crate) files: Vec<FileDifference>,
+    pub files: Vec<FileDifference>,
     /// Inputs that differ: then it is not the build that is to blame.
-    pub(crate) inputs: Vec<InputDifference>,
+    pub inputs: Vec<InputDifference>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FileDifference {
+pub struct FileDifference {
     /// `ARTEFACT` or `ARTEFACT:PATH` inside a tree.
-    pub(crate) path: String,
+    pub path: String,
     /// e.g. `content`, `mode 0644 → 0600`, `only in A`.
-    pub(crate) what: Vec<String>,
+    pub what: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct InputDifference {
-    pub(crate) what: String,
-    pub(crate) a: String,
-    pub(crate) b: String,
+pub struct InputDifference {
+    pub what: String,
+    pub a: String,
+    pub b: String,
 }
 
 impl Difference {
     /// From the records of both builds.
-    pub(crate) fn between(a: &Published, b: &Published) -> Result<Difference> {
+    pub fn between(a: &Published, b: &Published) -> Result<Difference> {
         let (stage, files) = match first_stage(a, b) {
             None => (None, Vec::new()),
             Some(stage) => {

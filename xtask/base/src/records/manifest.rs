@@ -1,0 +1,116 @@
+//! The manifest of a tree: content and metadata of every entry, as text.
+//!
+//! So two trees can be compared long after they are gone.
+
+use anyhow::{Context as _, Result, bail};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// What a manifest says of an entry, apart from its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// `file`, `dir`, `symlink`, `hardlink`, `char`, `block`, `fifo`.
+    pub kind: String,
+    /// Permission bits, octal.
+    pub mode: String,
+    /// `uid:gid`.
+    pub owner: String,
+    /// Seconds since 1970-01-01 UTC, with a fraction where the tar has one.
+    pub mtime: String,
+    /// Bytes; for a device `major,minor`.
+    pub size: String,
+    /// SHA-256 of a file's content, or `-`.
+    pub content: String,
+    /// Where a link points, or `-`.
+    pub target: String,
+    /// `name=SHA-256 of the value`, sorted, joined by `;`, or `-`.
+    pub xattrs: String,
+}
+
+/// Entries by path.
+pub type Manifest = BTreeMap<String, Entry>;
+
+/// One line an entry, fields separated by tabs, path last but for the link target.
+pub fn to_text(manifest: &Manifest) -> String {
+    let mut text = String::new();
+    for (path, e) in manifest {
+        let fields = [&e.kind, &e.mode, &e.owner, &e.mtime, &e.size, &e.content, &e.xattrs];
+        for field in fields {
+            text.push_str(field);
+            text.push('\t');
+        }
+        // writing to a String cannot fail
+        let _ = writeln!(text, "{}\t{}", escaped(path), escaped(&e.target));
+    }
+    text
+}
+
+/// Reads a manifest file back.
+pub fn read(path: &Path) -> Result<Manifest> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let parse = |(n, line): (usize, &str)| {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [kind, mode, owner, mtime, size, content, xattrs, name, target] = fields[..] else {
+            bail!("{}:{}: expected 9 fields, found {}", path.display(), n + 1, fields.len());
+        };
+        let entry = Entry {
+            kind: kind.to_owned(),
+            mode: mode.to_owned(),
+            owner: owner.to_owned(),
+            mtime: mtime.to_owned(),
+            size: size.to_owned(),
+            content: content.to_owned(),
+            xattrs: xattrs.to_owned(),
+            target: unescaped(target),
+        };
+        Ok((unescaped(name), entry))
+    };
+    text.lines().enumerate().map(parse).collect()
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', r"\\").replace('\t', r"\t").replace('\n', r"\n")
+}
+
+fn unescaped(text: &str) -> String {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, c == '\\') {
+            (_, true) => match chars.next() {
+                Some('t') => out.push('\t'),
+                Some('n') => out.push('\n'),
+                Some(other) => out.push(other),
+                None => {}
+            },
+            (c, false) => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let entry = Entry {
+            kind: "symlink".into(),
+            mode: "4755".into(),
+            owner: "0:4".into(),
+            mtime: "12.5".into(),
+            size: "0".into(),
+            content: "-".into(),
+            target: "a\nb".into(),
+            xattrs: "-".into(),
+        };
+        let manifest = Manifest::from([("bin/a\tb\\".to_owned(), entry)]);
+        let path = std::env::temp_dir().join(format!("base-manifest-{}", std::process::id()));
+        std::fs::write(&path, to_text(&manifest)).unwrap();
+        assert_eq!(read(&path).unwrap(), manifest);
+        std::fs::remove_file(path).unwrap();
+    }
+}
