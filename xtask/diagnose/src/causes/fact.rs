@@ -42,10 +42,12 @@ impl Facts {
             What::Unreadable { side, offset, why } => Seen::Unreadable { side, offset, why },
             What::Content { a, b } => {
                 self.contents += 1;
-                let kept = match self.contents {
-                    0..=FULL => usize::MAX,
-                    ..=SOME => 8,
-                    _ => 2,
+                let kept = if self.contents <= FULL {
+                    usize::MAX
+                } else if self.contents <= SOME {
+                    8
+                } else {
+                    2
                 };
                 let mut changes = Changes::between(&a, &b);
                 changes.partial |= changes.edits.len() > kept;
