@@ -111,6 +111,11 @@ pub(crate) struct VerifyArgs {
     /// Build once, and compare with a published SHA256SUMS or ISO
     #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["resume", "jobs", "vary", "bisect"])]
     pub(crate) against: Option<String>,
+    /// Build nothing: compare two output folders by their records, of two machines for instance;
+    /// the images may be missing. The report is left in --output, where that is given
+    #[arg(long, num_args = 2, value_names = ["A", "B"],
+          conflicts_with_all = ["recipe", "against", "resume", "jobs", "vary", "bisect", "setup", "dry_run"])]
+    pub(crate) compare: Option<Vec<PathBuf>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -9,6 +9,7 @@ use base::facts::repo::Repo;
 use base::failure::{Code, OrExit as _};
 use base::hash;
 use base::pins::Digest;
+use base::records::published::in_sums;
 use base::ui::{Ui, answer};
 use serde_json::json;
 use std::fs::{self, File};
@@ -93,27 +94,4 @@ fn of_file(path: &Path, name: &str, iso: &str) -> Result<Digest> {
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read {name} as a SHA256SUMS"))?;
     in_sums(&text, iso).with_context(|| format!("{name}: expected a line `SHA-256  {iso}`"))
-}
-
-/// The line of `iso` in a SHA256SUMS (coreutils' format: hash, blank, blank or `*`, name).
-fn in_sums(text: &str, iso: &str) -> Option<Digest> {
-    text.lines().find_map(|line| {
-        let (hash, name) = line.split_once(' ')?;
-        let name = name.strip_prefix([' ', '*'])?;
-        (name.rsplit('/').next() == Some(iso)).then(|| format!("sha256:{hash}").parse().ok())?
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_line_of_the_image_is_found() {
-        let (a, b) = ("a".repeat(64), "b".repeat(64));
-        let sums = format!("{a}  other.iso\n{b} *./x.iso\n");
-        assert_eq!(in_sums(&sums, "x.iso").unwrap().hex(), b);
-        assert_eq!(in_sums(&sums, "y.iso"), None);
-        assert_eq!(in_sums("zz  x.iso\n", "x.iso"), None);
-    }
 }

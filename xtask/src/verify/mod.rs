@@ -2,6 +2,7 @@
 
 mod against;
 mod bisect;
+mod made_elsewhere;
 mod report;
 mod resume;
 mod varying;
@@ -15,6 +16,7 @@ use base::facts::repo::Repo;
 use base::failure::{Code, OrExit as _};
 use base::hash;
 use base::interrupt;
+use base::pins::Digest;
 use base::records::published::Published;
 use base::records::verdict::{Difference, Verdict};
 use base::ui::{Ui, answer};
@@ -40,6 +42,9 @@ struct Places {
 pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     let ui = Ui::new(args.what.build.verbose);
     let begun = Instant::now();
+    if let Some([a, b]) = args.compare.as_deref() {
+        return made_elsewhere::command(args, a, b);
+    }
     let facts = Facts::gather(repo, &iso_args(args, None), None)?;
     if let Some(published) = &args.against {
         return against::command(repo, args, published, facts, &ui);
@@ -111,12 +116,7 @@ impl Conclusion<'_> {
     fn say(&self, verdict: &Verdict, guilty: Option<&bisect::Guilty>, as_json: bool) -> Result<()> {
         let (a, b) = (Published::read(&self.places.a)?, Published::read(&self.places.b)?);
         let out = &self.places.out;
-        let next = format!(
-            "cmp {} {}",
-            quoted(&a.iso().to_string_lossy()),
-            quoted(&b.iso().to_string_lossy())
-        );
-        let mut text = report::text(verdict, out, &next);
+        let mut text = report::text(verdict, out, &next_step(&a, &b));
         text += &self.varied.text();
         text += &guilty.map(|guilty| format!("{guilty}\n")).unwrap_or_default();
         let facts = json!({
@@ -131,18 +131,8 @@ impl Conclusion<'_> {
             "seconds": self.begun.elapsed().as_secs_f64(),
         });
         let value = report::json(verdict, facts);
-        for (name, content) in
-            [("verify.txt", text.clone()), ("verify.json", format!("{value:#}\n"))]
-        {
-            let path = out.join(name);
-            fs::write(&path, content)
-                .with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        if as_json {
-            answer(format_args!("{value:#}"));
-        } else {
-            answer(format_args!("{}", text.trim_end()));
-        }
+        report::keep(out, &text, &value)?;
+        report::say(&text, &value, as_json);
         match verdict {
             Verdict::Identical { .. } => share_the_image(&a, &b),
             Verdict::Differs(_) => Err(Code::No
@@ -151,23 +141,34 @@ impl Conclusion<'_> {
     }
 }
 
+/// The command that says more about two builds that differ.
+fn next_step(a: &Published, b: &Published) -> String {
+    let [a, b] = [a, b].map(|build| quoted(&build.iso().to_string_lossy()));
+    format!("cmp {a} {b}")
+}
+
 /// Reads both images once, and holds each against its own record.
 fn judge(a: &Published, b: &Published) -> Result<Verdict> {
     let [(da, size), (db, _)] = hash::both(&a.iso(), &b.iso())?;
     for (build, digest) in [(a, &da), (b, &db)] {
-        let recorded = build.info.iso_digest()?;
-        if recorded != *digest {
-            return Err(Code::Failed.error(format!(
-                "{} is no longer what was built: its record says {recorded}, it hashes to {digest}; \
-                 build it again (a fresh verify)",
-                build.iso().display()
-            )));
-        }
+        hold_against_its_record(build, digest)?;
     }
     if da == db {
         return Ok(Verdict::Identical { digest: da, size });
     }
     Ok(Verdict::Differs(Box::new(Difference::between(a, b)?)))
+}
+
+fn hold_against_its_record(build: &Published, digest: &Digest) -> Result<()> {
+    let recorded = build.info.iso_digest()?;
+    if recorded == *digest {
+        return Ok(());
+    }
+    Err(Code::Failed.error(format!(
+        "{} is no longer what was built: its record says {recorded}, it hashes to {digest}; \
+         build it again (a fresh verify)",
+        build.iso().display()
+    )))
 }
 
 /// Of two identical images, one is enough: B's name becomes a hard link to A's.

@@ -1,12 +1,32 @@
 //! What a verdict looks like: to a person, and to a program (`verify.json`).
 
+use anyhow::{Context as _, Result};
 use base::records::verdict::{Difference, FileDifference, Verdict};
+use base::ui::answer;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 
 /// Files that a person is shown; all of them are in verify.json.
 const SHOWN: usize = 10;
+
+/// Leaves the verdict in a folder, for later: `verify.txt` and `verify.json`.
+pub(super) fn keep(out: &Path, text: &str, value: &Value) -> Result<()> {
+    for (name, content) in [("verify.txt", text), ("verify.json", &format!("{value:#}\n"))] {
+        let path = out.join(name);
+        std::fs::write(&path, content)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+pub(super) fn say(text: &str, value: &Value, as_json: bool) {
+    if as_json {
+        answer(format_args!("{value:#}"));
+    } else {
+        answer(format_args!("{}", text.trim_end()));
+    }
+}
 
 /// The text for a person; `next` is the command for the next step.
 pub(super) fn text(verdict: &Verdict, out: &Path, next: &str) -> String {

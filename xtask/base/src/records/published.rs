@@ -86,6 +86,15 @@ impl BuildInfo {
     }
 }
 
+/// The line of `iso` in a SHA256SUMS (coreutils' format: hash, blank, blank or `*`, name).
+pub fn in_sums(text: &str, iso: &str) -> Option<Digest> {
+    text.lines().find_map(|line| {
+        let (hash, name) = line.split_once(' ')?;
+        let name = name.strip_prefix([' ', '*'])?;
+        (name.rsplit('/').next() == Some(iso)).then(|| format!("sha256:{hash}").parse().ok())?
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,5 +106,14 @@ mod tests {
         assert_eq!(info.get("InRelease"), "a  x\nb  y");
         assert_eq!(info.get("Iso"), "z.iso");
         assert_eq!(info.get("Nothing"), "");
+    }
+
+    #[test]
+    fn the_line_of_the_image_is_found() {
+        let (a, b) = ("a".repeat(64), "b".repeat(64));
+        let sums = format!("{a}  other.iso\n{b} *./x.iso\n");
+        assert_eq!(in_sums(&sums, "x.iso").unwrap().hex(), b);
+        assert_eq!(in_sums(&sums, "y.iso"), None);
+        assert_eq!(in_sums("zz  x.iso\n", "x.iso"), None);
     }
 }
