@@ -31,6 +31,9 @@ pub(crate) enum Command {
     /// The builder image
     #[command(subcommand)]
     Image(ImageCommand),
+    /// Make a release of what was verified
+    #[command(subcommand)]
+    Release(ReleaseCommand),
     /// Remove what killed runs left: containers, mounts, work folders, a private engine
     Clean(CleanArgs),
     /// Format, lints and tests; --full: on the real engine too
@@ -170,6 +173,68 @@ pub(crate) enum ImageCommand {
 pub(crate) struct ImageBuildArgs {
     #[command(flatten)]
     pub(crate) build: BuildArgs,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum ReleaseCommand {
+    /// Collect image, hashes, records and verify report in a folder; prints it
+    Build(ReleaseBuildArgs),
+    /// Bring that folder to Gitea: whole or not at all, and once; prints the release's page
+    Publish(ReleasePublishArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReleaseBuildArgs {
+    /// The release's tag, which names HEAD [default: v and the version in Cargo.toml]
+    pub(crate) tag: Option<String>,
+    /// Folder of the verify [default: linux/build/output/verify-SHORT-SHA]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+    /// Folder for the release [default: linux/build/output/release-TAG]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// A test release, to try the pipeline: of any recipe, engine, image and mirror. Its tag begins
+    /// with `test-`, and its page says that it is none of SilverMetal's
+    #[arg(long)]
+    pub(crate) test: bool,
+    /// Largest file that the server takes, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = crate::release::GITEA_MAX_MIB)]
+    pub(crate) max_size: u64,
+    /// Machine-readable result on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReleasePublishArgs {
+    /// Folder that `release build` made [default: linux/build/output/release-vVERSION]
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// The repository's page on Gitea [default: `repository` in Cargo.toml]
+    #[arg(long, value_name = "URL")]
+    pub(crate) repository: Option<String>,
+    /// File that holds Gitea's access token [default: SILVERMETAL_RELEASE_TOKEN in the environment]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// CA certificates (PEM) to trust, in place of this machine's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Largest file that the server takes, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = crate::release::GITEA_MAX_MIB)]
+    pub(crate) max_size: u64,
+    /// Give up on a transfer that stands still for so long
+    #[arg(long, value_name = "SECONDS", default_value_t = 120,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) stall: u32,
+    /// Print what would be done, and ask nobody
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Machine-readable result on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show every request
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Clone, Debug, Args)]

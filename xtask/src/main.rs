@@ -9,6 +9,7 @@ mod image;
 mod iso;
 mod recipe;
 mod records;
+mod release;
 mod selftest;
 mod verify;
 
@@ -18,7 +19,7 @@ use base::failure::Code;
 use base::interrupt;
 use base::secret::redacted;
 use clap::Parser as _;
-use cli::{Cli, Command, ImageCommand};
+use cli::{Cli, Command, ImageCommand, ReleaseCommand};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -42,6 +43,8 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Diagnose(args) => diagnose::command(&repo, "diagnose", args),
         Command::Inspect(args) => diagnose::command(&repo, "inspect", args),
         Command::Image(ImageCommand::Build(args)) => image::build::command(&repo, args),
+        Command::Release(ReleaseCommand::Build(args)) => release::build::command(&repo, args),
+        Command::Release(ReleaseCommand::Publish(args)) => release::publish::command(&repo, args),
         Command::Clean(args) => clean::command(&repo, args),
         Command::Test(args) => selftest::command(&repo, args),
     }

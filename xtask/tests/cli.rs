@@ -10,22 +10,7 @@ mod support;
 use snapbox::{Assert, Redactions, file};
 use std::fs;
 use std::process::Command;
-use support::{COMMIT_TIME, Checkout, mirror_peer, run};
-
-/// Answers like an engine that has every image; `run` does as `$RUN` says.
-const STUB: &str = r#"#!/bin/bash
-case "$1 $2" in
-    "version --format") echo 28.0.0 ;;
-    "info --format") echo 2 ;;
-    "image inspect") echo sha256:stub ;;
-    "ps --all") ;;
-    inspect*) exit 1 ;; # it knows no container of ours
-    "run --rm")
-        out=$(printf '%s\n' "$@" | sed -n 's#^type=bind,"*source=\(.*\)"*,target=/home/user/out$#\1#p')
-        eval "$RUN" ;;
-    *) ;;
-esac
-"#;
+use support::{COMMIT_TIME, Checkout, STUB, mirror_peer, run};
 
 fn snapshots() -> Assert {
     let mut redactions = Redactions::new();
@@ -52,6 +37,8 @@ fn help_of_every_command() {
     assert.eq(help(&["iso"]), file!["snapshots/help-iso.txt"]);
     assert.eq(help(&["boot"]), file!["snapshots/help-boot.txt"]);
     assert.eq(help(&["image", "build"]), file!["snapshots/help-image-build.txt"]);
+    assert.eq(help(&["release", "build"]), file!["snapshots/help-release-build.txt"]);
+    assert.eq(help(&["release", "publish"]), file!["snapshots/help-release-publish.txt"]);
     assert.eq(help(&["clean"]), file!["snapshots/help-clean.txt"]);
     assert.eq(help(&["test"]), file!["snapshots/help-test.txt"]);
 }

@@ -134,7 +134,7 @@ impl Cmd {
         self
     }
 
-    /// What [`Cmd::probe`] and [`Cmd::read`] give it on stdin; never shown.
+    /// What [`Cmd::probe`], [`Cmd::read`] and [`Cmd::feed`] give it on stdin; never shown.
     pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Cmd {
         self.input = Input(bytes.into());
         self
@@ -263,15 +263,11 @@ impl Cmd {
         }
     }
 
-    /// Runs a command that reads `input`, handing over its output piece by piece; nothing of
-    /// either is shown or kept. Returns how it ended, and what it said on stderr.
+    /// Runs a command that reads [`Cmd::input`], handing over its output piece by piece, unseen
+    /// and unkept. Returns how it ended, and what it said on stderr.
     ///
     /// Signals, and errors of `on_output`, stop it as in [`Cmd::stream`].
-    pub fn feed(
-        &self,
-        input: Vec<u8>,
-        mut on_output: impl FnMut(&[u8]) -> Result<()>,
-    ) -> Result<(Exit, String)> {
+    pub fn feed(&self, mut on_output: impl FnMut(&[u8]) -> Result<()>) -> Result<(Exit, String)> {
         interrupt::check()?;
         let reader = self
             .expression()
@@ -279,7 +275,7 @@ impl Cmd {
                 command.process_group(0);
                 Ok(())
             })
-            .stdin_bytes(input)
+            .stdin_bytes(self.input.0.clone())
             .stderr_capture()
             .unchecked()
             .reader()
@@ -553,7 +549,8 @@ mod tests {
         let mut seen = Vec::new();
         let (exit, stderr) = Cmd::new("sh")
             .args(["-c", "cat; echo why >&2; exit 3"])
-            .feed(input.clone(), |piece| {
+            .input(input.clone())
+            .feed(|piece| {
                 seen.extend_from_slice(piece);
                 Ok(())
             })

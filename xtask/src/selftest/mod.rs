@@ -16,8 +16,8 @@ use tools::Tools;
 
 /// What the tests use beyond the engines: scripts are linted, extended attributes are set, disks
 /// are made and mounted, images pushed, tools installed (tools.rs).
-const TOOLS: [&str; 7] =
-    ["attr", "docker-registry", "e2fsprogs", "git", "mount", "python3-venv", "shellcheck"];
+const TOOLS: [&str; 8] =
+    ["attr", "curl", "docker-registry", "e2fsprogs", "git", "mount", "python3-venv", "shellcheck"];
 
 struct Step {
     name: &'static str,

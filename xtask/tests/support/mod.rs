@@ -21,6 +21,21 @@ use std::{fs, thread};
 /// Seconds since 1970: the commit time of every test checkout.
 pub const COMMIT_TIME: u64 = 1_780_000_000;
 
+/// Answers like an engine that has every image; `run` does as `$RUN` says.
+pub const STUB: &str = r#"#!/bin/bash
+case "$1 $2" in
+    "version --format") echo 28.0.0 ;;
+    "info --format") echo 2 ;;
+    "image inspect") echo sha256:stub ;;
+    "ps --all") ;;
+    inspect*) exit 1 ;; # it knows no container of ours
+    "run --rm")
+        out=$(printf '%s\n' "$@" | sed -n 's#^type=bind,"*source=\(.*\)"*,target=/home/user/out$#\1#p')
+        eval "$RUN" ;;
+    *) ;;
+esac
+"#;
+
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// A git checkout with the files of this one, committed; removed when dropped.
@@ -193,6 +208,11 @@ pub fn mirror_peer() -> String {
     mirror_peer_of(|| "x\n".to_owned())
 }
 
+/// A peer that stands for the pinned snapshot: a value for APT_SNAPSHOT_URL.
+pub fn snapshot_peer() -> String {
+    mirror_peer().replace("/debian", "/archive")
+}
+
 /// The same, with today's `body` of every file.
 pub fn mirror_peer_of(body: impl Fn() -> String + Send + Sync + 'static) -> String {
     let body = std::sync::Arc::new(body);
@@ -213,7 +233,8 @@ pub fn mirror_peer_of(body: impl Fn() -> String + Send + Sync + 'static) -> Stri
                     while lines.read_line(&mut header).is_ok_and(|n| n > 2) {
                         header.clear();
                     }
-                    let found = path.starts_with("GET /debian/");
+                    let found =
+                        ["GET /debian/", "GET /archive/"].iter().any(|p| path.starts_with(p));
                     let status = if found { "200 OK" } else { "404 Not Found" };
                     let body = body();
                     let answer = format!(

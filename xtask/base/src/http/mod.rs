@@ -252,7 +252,7 @@ impl Http {
     fn once(&self, request: &Request, sink: Sink<'_>) -> Result<Response, Failure> {
         let config = curl::config(self, request).map_err(Failure::final_one)?;
         let mut answer = curl::Answer::new(sink);
-        let fed = curl::command().feed(config, |piece| answer.take(piece));
+        let fed = curl::command().input(config).feed(|piece| answer.take(piece));
         let (exit, stderr) = fed.map_err(Failure::final_one)?;
         let failed = if exit.ok() { None } else { Some(curl::failure(exit, &stderr)) };
         // a server that refuses an upload answers, and hangs up on what is still to come

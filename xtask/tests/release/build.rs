@@ -1,0 +1,133 @@
+//! `release build`: what it collects, and what it refuses.
+
+use crate::factory::{Factory, TAG};
+use crate::support::{git, run};
+use std::fs;
+
+#[test]
+fn what_was_verified_is_collected_whole() {
+    let (factory, folder) = Factory::with_a_release();
+    assert_eq!(folder, factory.checkout.output().join("release-v1.1.0"));
+    let mut names: Vec<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let expected = [
+        "BUILD_INFO",
+        "SHA256SUMS",
+        "ledger",
+        "packages.txt",
+        "release.json",
+        "silvermetal-base.iso",
+        "verify.json",
+    ];
+    assert_eq!(names, expected);
+    let list = fs::read_to_string(folder.join("release.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(json["files"].as_array().unwrap().last().unwrap()["name"], "SHA256SUMS");
+    assert_eq!((&json["tag"], &json["test"]), (&TAG.into(), &false.into()));
+    // once more, with what a killed run left
+    fs::create_dir(folder.with_file_name(".release-v1.1.0.partial")).unwrap();
+    run(factory.xtask(&["release", "build", TAG, "--from"]).arg(factory.verify_folder())).exits(0);
+    assert_eq!(fs::read_to_string(folder.join("release.json")).unwrap(), list);
+    assert!(!folder.with_file_name(".release-v1.1.0.partial").exists());
+}
+
+#[test]
+fn everything_that_forbids_a_release_is_named_at_once() {
+    let factory = Factory::new();
+    run(&mut factory.verify(&[])).exits(0);
+    factory.edit_build_info("Builder-Image", "local (inputs sha256:0)");
+    factory.edit_build_info("Tree", "dirty");
+    factory.edit_build_info("Apt-Pinned", "no");
+    factory.edit_build_info("Engine", "host");
+    factory.edit_build_info("Source-Date-Epoch-From", "source-date-epoch.env");
+    let report = factory.verify_folder().join("verify.json");
+    let text = fs::read_to_string(&report).unwrap();
+    fs::write(&report, text.replace("\"identical\"", "\"differs\"")).unwrap();
+    fs::write(factory.checkout.root.join("new.md"), "x").unwrap();
+    git(&factory.checkout.root, &["tag", "--delete", TAG]);
+    factory
+        .refused(&[])
+        .says("the tree has uncommitted changes")
+        .says("there is no tag v1.1.0")
+        .says("the verdict: expected identical, found differs")
+        .says("not pinned by digest: `local (inputs sha256:0)`")
+        .says("Tree: expected `clean`, found `dirty`")
+        .says("Apt-Pinned: expected `yes`, found `no`")
+        .says("built on engine host, whose images are never released")
+        .says("Source-Date-Epoch-From: expected `commit`")
+        .says("not ready: 8 problems");
+}
+
+#[test]
+fn a_tag_that_is_not_head_or_not_the_version_is_refused() {
+    let factory = Factory::new();
+    run(&mut factory.verify(&[])).exits(0);
+    git(&factory.checkout.root, &["tag", "v1.2.0"]);
+    factory.refused(&["v1.2.0"]).says("tag v1.2.0 is not the version").says("expected v1.1.0");
+    git(&factory.checkout.root, &["commit", "--quiet", "--allow-empty", "-m", "later"]);
+    let refused = factory.refused(&["--from", &factory.verify_folder().display().to_string()]);
+    refused.says("tag v1.1.0 is not HEAD").says("git checkout --detach v1.1.0");
+    run(&mut factory.xtask(&["release", "build", "../v1"])).exits(2).says("is not a tag");
+}
+
+#[test]
+fn a_report_of_something_else_is_refused() {
+    let factory = Factory::new();
+    factory.refused(&[]).says("no verify report").says("cargo xtask verify");
+    run(&mut factory.verify(&[])).exits(0);
+    // another commit than the one that was verified
+    let old = factory.verify_folder();
+    git(&factory.checkout.root, &["commit", "--quiet", "--allow-empty", "-m", "later"]);
+    git(&factory.checkout.root, &["tag", "--force", TAG]);
+    factory
+        .refused(&["--from", old.to_str().unwrap()])
+        .says("verify.json: commit: expected")
+        .says("BUILD_INFO: Commit: expected");
+    run(&mut factory.verify(&[])).exits(0);
+    // an image that changed since
+    let iso = factory.verify_folder().join("build-a/silvermetal-base.iso");
+    fs::remove_file(&iso).unwrap();
+    fs::write(&iso, "another image").unwrap();
+    factory
+        .refused(&[])
+        .says("verify.json: hash of the image")
+        .says("BUILD_INFO: Iso-Sha256")
+        .says("build B's BUILD_INFO")
+        .says("SHA256SUMS: expected");
+}
+
+#[test]
+fn an_image_that_the_server_would_not_take_is_refused_early() {
+    let factory = Factory::new();
+    let sparse = "truncate -s 3M \"$out/silvermetal-base.iso\"";
+    run(factory.verify(&[]).env("EXTRA", sparse)).exits(0);
+    factory.refused(&["--max-size", "2"]).says("is 3 MiB, and the server takes at most 2 MiB");
+    run(&mut factory.xtask(&["release", "build", "--max-size", "3"])).exits(0);
+}
+
+#[test]
+fn a_recipe_that_is_not_the_product_makes_a_test_release_at_most() {
+    let factory = Factory::new();
+    factory.checkout.edit(
+        "linux/build/recipes/base/recipe.toml",
+        "released = true",
+        "released = false",
+    );
+    factory.checkout.commit();
+    git(&factory.checkout.root, &["tag", "--force", TAG]);
+    let short = factory.short();
+    git(&factory.checkout.root, &["tag", "test-1"]);
+    let from = factory.checkout.output().join(format!("verify-base-{short}"));
+    let from = from.to_str().unwrap();
+    run(&mut factory.verify(&[])).exits(0);
+    factory.refused(&["--from", from]).says("recipe base is never released");
+    factory.refused(&[TAG, "--test", "--from", from]).says("begins with `test-`");
+    factory.refused(&["test-1", "--from", from]).says("expected v1.1.0");
+    let built = run(&mut factory.xtask(&["release", "build", "test-1", "--test", "--from", from]));
+    built.exits(0).says("a test release: not SilverMetal");
+    let list = factory.checkout.output().join("release-test-1/release.json");
+    assert!(fs::read_to_string(list).unwrap().contains("\"test\": true"));
+}

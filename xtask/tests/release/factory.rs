@@ -1,0 +1,91 @@
+//! A checkout whose recipe `base` takes a moment, on a stub engine: everything else about its
+//! builds is as a release's.
+
+use crate::support::{Checkout, Ran, STUB, git, run, snapshot_peer};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+pub const TAG: &str = "v1.1.0";
+
+/// What the container leaves; `$EXTRA` runs in between.
+const RUN: &str = r#"
+    mkdir -p "$out/records"; echo "hello 1 amd64" >"$out/records/packages.txt"
+    echo "$(printf '%064d' 1)  debian/dists/trixie/InRelease" >"$out/records/inrelease.txt"
+    echo '@@stage iso'
+    echo "an image" >"$out/silvermetal-base.iso"
+    eval "$EXTRA""#;
+
+pub struct Factory {
+    pub checkout: Checkout,
+    snapshot: String,
+    pub image: String,
+}
+
+impl Factory {
+    /// With a commit, and tag v1.1.0 at it.
+    pub fn new() -> Factory {
+        let checkout = Checkout::new("a release");
+        let recipe = checkout.root.join("linux/build/recipes/base/recipe.toml");
+        let text = "description = \"a test\"\nentry = \"build\"\niso = \"silvermetal-base.iso\"\n\
+                    released = true\n[needs]\nsubmodule = false\n\
+                    engines = [\"docker\", \"podman\", \"private\"]\ndisk_gib = 0\nram_gib = 1\n\
+                    host_packages = []\n[[stage]]\nname = \"iso\"\nproduces = [\"silvermetal-base.iso\"]\n";
+        fs::write(recipe, text).unwrap();
+        checkout.commit();
+        git(&checkout.root, &["tag", TAG]);
+        let image = format!("registry.example:5000/silvermetal-builder@sha256:{}", "a".repeat(64));
+        Factory { checkout, snapshot: snapshot_peer(), image }
+    }
+
+    /// With everything that a release needs, built and collected.
+    pub fn with_a_release() -> (Factory, PathBuf) {
+        let factory = Factory::new();
+        run(&mut factory.verify(&[])).exits(0);
+        let built = run(&mut factory.xtask(&["release", "build"])).exits(0);
+        let folder = PathBuf::from(built.stdout.trim_end());
+        (factory, folder)
+    }
+
+    pub fn xtask(&self, words: &[&str]) -> Command {
+        let mut command = self.checkout.xtask(words);
+        command.env("PATH", self.checkout.path_with("docker", STUB)).env("RUN", RUN);
+        command.env("APT_SNAPSHOT_URL", &self.snapshot);
+        command
+    }
+
+    pub fn verify(&self, words: &[&str]) -> Command {
+        let all = [&["verify", "--engine", "docker", "--image", &self.image], words].concat();
+        self.xtask(&all)
+    }
+
+    pub fn short(&self) -> String {
+        git(&self.checkout.root, &["rev-parse", "--short=7", "HEAD"]).trim().to_owned()
+    }
+
+    pub fn verify_folder(&self) -> PathBuf {
+        self.checkout.output().join(format!("verify-{}", self.short()))
+    }
+
+    /// `release build`, which must refuse, having made no folder.
+    #[track_caller]
+    pub fn refused(&self, words: &[&str]) -> Ran {
+        let ran = run(&mut self.xtask(&[&["release", "build"], words].concat())).exits(3);
+        let names = self.checkout.output_names();
+        assert!(!names.iter().any(|name| name.contains("release")), "{names:?}");
+        ran
+    }
+
+    /// Rewrites a line of build A's BUILD_INFO.
+    pub fn edit_build_info(&self, field: &str, value: &str) {
+        let path = self.verify_folder().join("build-a/BUILD_INFO");
+        let text = fs::read_to_string(&path).unwrap();
+        let start = format!("{field}: ");
+        assert!(text.contains(&start), "{text}");
+        let edit = |line: &str| {
+            if line.starts_with(&start) { format!("{start}{value}") } else { line.to_owned() }
+        };
+        let lines: Vec<String> = text.lines().map(edit).collect();
+        fs::write(path, lines.join("\n") + "\n").unwrap();
+    }
+}

@@ -1,0 +1,14 @@
+//! From a verify to a release, and from a release to a stranger's verdict: against a stub engine
+//! and a peer that answers as Gitea does.
+#![allow(clippy::disallowed_methods, reason = "tests start xtask and its peers")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(unreachable_pub, reason = "a test crate has no outside")]
+
+mod build;
+mod compare;
+mod factory;
+mod gitea;
+mod publish;
+#[path = "../support/mod.rs"]
+mod support;
+mod token;
