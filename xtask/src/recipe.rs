@@ -33,6 +33,9 @@ pub(crate) struct Needs {
     /// Free disk for work folder and engine, GiB.
     pub(crate) disk_gib: u64,
     pub(crate) ram_gib: u64,
+    /// What the stages put into out/tmp, GiB; 0 where the work is done elsewhere. Then `verify` can
+    /// give them a file system there that lists its entries in another order.
+    pub(crate) scratch_gib: u64,
     /// Debian packages that engine `host` uses.
     pub(crate) host_packages: Vec<String>,
 }
@@ -104,6 +107,7 @@ fn parse(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<String>> {
             engines: Vec::new(),
             disk_gib: 0,
             ram_gib: 0,
+            scratch_gib: 0,
             host_packages: Vec::new(),
         },
         stages: Vec::new(),
@@ -111,12 +115,19 @@ fn parse(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<String>> {
     match root.get("needs").and_then(Item::as_table_like) {
         None => reader.faults.push(":1: expected a table [needs]".into()),
         Some(needs) => {
-            reader.known(needs, &["submodule", "engines", "disk_gib", "ram_gib", "host_packages"]);
+            reader.known(
+                needs,
+                &["submodule", "engines", "disk_gib", "ram_gib", "scratch_gib", "host_packages"],
+            );
             recipe.needs = Needs {
                 submodule: reader.boolean(needs, "submodule"),
                 engines: reader.engines(needs),
                 disk_gib: reader.number(needs, "disk_gib"),
                 ram_gib: reader.number(needs, "ram_gib"),
+                scratch_gib: match needs.get("scratch_gib") {
+                    Some(_) => reader.number(needs, "scratch_gib"),
+                    None => 0,
+                },
                 host_packages: reader.strings(needs, "host_packages"),
             };
         }

@@ -37,23 +37,38 @@ impl Factor {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Why this machine and engine cannot vary it; `None` where they can.
-    pub(crate) fn beyond_reach(self, engine: EngineKind, cpus: usize) -> Option<&'static str> {
+    /// Why it cannot be varied there; `None` where it can.
+    pub(crate) fn beyond_reach(self, there: &Reach) -> Option<&'static str> {
         match self {
-            Factor::Cpus if cpus < 2 => Some("this machine has one CPU"),
-            Factor::User if engine == EngineKind::Host => Some("engine host builds as root"),
+            Factor::Cpus if there.cpus < 2 => Some("this machine has one CPU"),
+            Factor::User if there.engine == EngineKind::Host => Some("engine host builds as root"),
             Factor::Clock => {
                 Some("the clock is the whole machine's; build B only runs later than build A")
             }
-            Factor::DirectoryOrder => Some(
-                "disorderfs hangs below a root file system in the making, and takes all memory",
-            ),
+            Factor::DirectoryOrder if there.scratch_gib == 0 => {
+                Some("recipe.toml names no scratch_gib: the stages do not work in out/tmp")
+            }
+            // the tmpfs and what the tools themselves take
+            Factor::DirectoryOrder if there.memory < 2 * (there.scratch_gib << 30) => {
+                Some("a tmpfs over out/tmp would take more than half of the memory")
+            }
             Factor::Kernel => Some(
                 "one machine runs one kernel; the other name that setarch can give, 2.6, glibc refuses",
             ),
             _ => None,
         }
     }
+}
+
+/// What decides which factors can be varied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reach {
+    pub(crate) engine: EngineKind,
+    pub(crate) cpus: usize,
+    /// Bytes.
+    pub(crate) memory: u64,
+    /// What the recipe puts into out/tmp, GiB; 0 where it works elsewhere.
+    pub(crate) scratch_gib: u64,
 }
 
 /// The conditions of one build; the default is the contract's constants.
@@ -122,6 +137,13 @@ impl Conditions {
 
     fn steps_of_root(&self) -> Vec<&'static str> {
         let mut steps = Vec::new();
+        if self.has(Factor::DirectoryOrder) {
+            // a tmpfs lists the newest entry first; ext4 goes by a hash, xfs and btrfs by age
+            steps.push(
+                "mkdir -p \"$SILVERMETAL_HOME/out/tmp\"; \
+                 mount -t tmpfs -o mode=1777 another-order \"$SILVERMETAL_HOME/out/tmp\"",
+            );
+        }
         if self.has(Factor::User) {
             // the entry needs an account to use sudo
             steps.push("useradd --no-create-home --uid 2345 another");
@@ -163,6 +185,7 @@ mod tests {
 
     #[test]
     fn every_factor_changes_something_or_says_why_it_cannot() {
+        let there = Reach { engine: EngineKind::Private, cpus: 2, memory: 4 << 30, scratch_gib: 2 };
         for factor in Factor::value_variants() {
             let varied = Conditions::of([*factor]);
             let plain = Conditions::default();
@@ -171,7 +194,7 @@ mod tests {
                 || varied.cpus(2) != plain.cpus(2)
                 || varied.wrapper(EngineKind::Private) != plain.wrapper(EngineKind::Private)
                 || varied.outside() != plain.outside();
-            let beyond = factor.beyond_reach(EngineKind::Private, 2).is_some();
+            let beyond = factor.beyond_reach(&there).is_some();
             assert!(changes != beyond, "{factor:?}");
         }
     }

@@ -9,7 +9,7 @@ mod run;
 pub(crate) mod work;
 
 pub(crate) use build::Built;
-pub(crate) use conditions::{Conditions, Factor};
+pub(crate) use conditions::{Conditions, Factor, Reach};
 pub(crate) use facts::{EpochFrom, Facts};
 pub(crate) use plan::{CACHE_VOLUME, checkout_id};
 

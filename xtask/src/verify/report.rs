@@ -61,11 +61,11 @@ fn describe(text: &mut String, difference: &Difference) {
     }
     match &difference.stage {
         Some(stage) => {
-            let _ = writeln!(
-                text,
-                "  first stage that differs: {stage} ({} differences)",
-                difference.files.len()
-            );
+            let count = match difference.files.len() {
+                1 => "1 difference".to_owned(),
+                n => format!("{n} differences"),
+            };
+            let _ = writeln!(text, "  first stage that differs: {stage} ({count})");
         }
         None => {
             let _ = writeln!(text, "  no stage recorded a difference: only the images differ");

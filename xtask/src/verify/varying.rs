@@ -1,6 +1,6 @@
 //! `--vary`: which conditions build B runs under, and which cannot be varied here.
 
-use crate::iso::{Conditions, Factor, Facts};
+use crate::iso::{Conditions, Factor, Facts, Reach};
 use base::ui::Ui;
 use clap::ValueEnum as _;
 use std::collections::BTreeSet;
@@ -30,7 +30,13 @@ pub(super) struct Varied {
 
 impl Varied {
     pub(super) fn on(vary: &Vary, facts: &Facts) -> Varied {
-        let reach = |factor: &Factor| factor.beyond_reach(facts.engine.kind, facts.host.cpus);
+        let there = Reach {
+            engine: facts.engine.kind,
+            cpus: facts.host.cpus,
+            memory: facts.host.memory,
+            scratch_gib: facts.recipe.needs.scratch_gib,
+        };
+        let reach = |factor: &Factor| factor.beyond_reach(&there);
         Varied {
             factors: vary.0.iter().copied().filter(|factor| reach(factor).is_none()).collect(),
             left_out: vary.0.iter().filter_map(|factor| Some((*factor, reach(factor)?))).collect(),

@@ -49,8 +49,12 @@ fn the_guilty_factor_is_found() {
         ("pwd >etc/path", "path"),
         ("nproc >etc/cpus", "cpus"),
         ("echo $started_with >etc/umask", "umask"),
+        ("(cd etc && touch {a..z} && ls -U | head -3 >../order && rm {a..z})", "directory-order"),
     ] {
-        let file = sabotage.rsplit('>').next().unwrap();
+        let file = match factor {
+            "directory-order" => "order",
+            _ => sabotage.rsplit('>').next().unwrap(),
+        };
         let (ran, checkout) = differs(sabotage, &["--vary", "all", "--bisect"], file, "content");
         assert!(ran.stdout.contains(&format!("guilty: {factor}")), "{}", ran.stdout);
         assert_eq!(json(&checkout)["guilty"], factor);
