@@ -1,5 +1,6 @@
 //! What two images can differ in: what `compare` finds and `causes` explains.
 
+pub(crate) use layers::FieldKind;
 use std::fmt;
 
 /// Which of the two.
@@ -41,40 +42,6 @@ pub(crate) enum What {
     Unreadable { side: Side, offset: u64, why: String },
 }
 
-/// What a header field is about; `name` beside it says which one it is. Dates are given as
-/// `YYYY-MM-DD HH:MM:SS`, numbers in decimal, identifiers in hexadecimal as their format shows them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum FieldKind {
-    /// ISO 9660 volume creation, modification, expiration, effective date.
-    VolumeDate,
-    /// ISO 9660 volume label, publisher, application and the like.
-    VolumeName,
-    /// ISO 9660 application-use area; implantisomd5 writes a hash of everything else there.
-    ApplicationUse,
-    /// Where a file lies in the image, or how many sectors there are.
-    Extent,
-    /// GPT disk or partition GUID, MBR disk signature.
-    DiskId,
-    /// Boot record: El Torito catalogue, MBR code.
-    BootRecord,
-    /// FAT volume serial number.
-    FatSerial,
-    /// FAT volume label.
-    FatLabel,
-    /// squashfs superblock: time of creation, seconds since 1970.
-    MkfsTime,
-    /// squashfs: compressor, its options, block size, flags.
-    Compressor,
-    /// squashfs: sizes, offsets and counts of tables.
-    Layout,
-    /// gzip header: mtime.
-    GzipTime,
-    /// gzip, xz, zstd: file name, operating system, level, checks.
-    CompressionHeader,
-    /// ELF build id.
-    BuildId,
-}
-
 /// A property of an entry, apart from its content.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum MetadataField {
@@ -93,6 +60,10 @@ pub(crate) enum MetadataField {
     LinkTarget,
     /// Number of hard links.
     LinkCount,
+    /// The first path of the same file, `-` where it is the first.
+    HardLink,
+    /// What only some formats have, e.g. `access time` in an ISO, `user name` in a tar.
+    More(&'static str),
 }
 
 impl MetadataField {
@@ -108,6 +79,8 @@ impl MetadataField {
             MetadataField::Xattr(name) => name,
             MetadataField::LinkTarget => "link target",
             MetadataField::LinkCount => "hard links",
+            MetadataField::HardLink => "hard link",
+            MetadataField::More(name) => name,
         }
     }
 }
@@ -132,8 +105,8 @@ pub(crate) struct Entry {
 pub(crate) struct Sample {
     /// Bytes of the whole.
     pub(crate) size: u64,
-    /// Of the whole.
-    pub(crate) sha256: [u8; 32],
+    /// Of the whole; none: too large to be read only for that.
+    pub(crate) sha256: Option<[u8; 32]>,
     /// Offset of the first byte that differs; the same on both sides.
     pub(crate) first_difference: u64,
     /// Offset of `window` in the whole; the same on both sides.

@@ -4,6 +4,8 @@
 #[allow(dead_code, unused_imports)]
 mod causes;
 mod cli;
+#[allow(dead_code)]
+mod compare;
 // its consumers land piece by piece
 #[allow(dead_code)]
 mod difference;

@@ -19,6 +19,11 @@ pub enum Format {
 }
 
 impl Format {
+    /// Whether it holds a tree of files that can be read in any order.
+    pub fn is_file_system(self) -> bool {
+        matches!(self, Format::Iso | Format::Squashfs | Format::Fat)
+    }
+
     /// By what the bytes begin with; none: nothing that is opened further.
     pub fn of(source: &Shared) -> Result<Option<Format>> {
         let start = source.up_to(0, 512)?;

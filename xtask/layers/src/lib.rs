@@ -9,6 +9,7 @@ pub mod disk;
 mod error;
 mod fat;
 mod field;
+mod folder;
 mod image;
 mod iso;
 mod record;
@@ -21,10 +22,11 @@ pub use budget::Budget;
 pub use error::{Error, Result};
 pub use fat::Fat;
 pub use field::{Field, FieldKind, date};
+pub use folder::Folder;
 pub use image::{Format, Image, Layer, open};
 pub use iso::{BootEntry, Iso};
 pub use record::{hex, printable};
-pub use source::{Shared, Source};
+pub use source::{Shared, Source, sha256};
 pub use tree::{
     Content, Kind, Metadata, Named, Node, Part, PartContent, Tree, Walked, find, join, read, walk,
 };

@@ -1,6 +1,7 @@
 //! Bytes that can be read at any offset: a file, a part of another source, something in memory.
 
 use crate::error::{Error, Result};
+use sha2::{Digest as _, Sha256};
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
@@ -11,6 +12,11 @@ pub trait Source: Send + Sync {
 
     /// Fills `into` from `offset` on; less is read only at the end, and nothing behind it.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize>;
+
+    /// Where in the outermost file `len` bytes at `offset` are, if they are there as they are.
+    fn place(&self, _offset: u64, _len: u64) -> Option<u64> {
+        None
+    }
 }
 
 pub type Shared = Arc<dyn Source>;
@@ -70,6 +76,10 @@ impl Source for File {
         }
         Ok(done)
     }
+
+    fn place(&self, offset: u64, _len: u64) -> Option<u64> {
+        Some(offset)
+    }
 }
 
 /// What is in memory already.
@@ -111,6 +121,10 @@ impl Source for Slice {
         let left = self.len.saturating_sub(offset);
         let n = usize::try_from(left).unwrap_or(usize::MAX).min(into.len());
         self.whole.read_at(self.start.saturating_add(offset), &mut into[..n])
+    }
+
+    fn place(&self, offset: u64, len: u64) -> Option<u64> {
+        self.whole.place(self.start.checked_add(offset)?, len)
     }
 }
 
@@ -163,5 +177,30 @@ impl Source for Parts {
             index += 1;
         }
         Ok(done)
+    }
+
+    fn place(&self, offset: u64, len: u64) -> Option<u64> {
+        let index = self.parts.partition_point(|(at, _, len)| at + len <= offset);
+        let (at, start, part) = self.parts.get(index)?;
+        let skip = offset - at;
+        if len > part - skip {
+            return None;
+        }
+        self.whole.place((*start)?.checked_add(skip)?, len)
+    }
+}
+
+/// SHA-256 of all bytes.
+pub fn sha256(source: &dyn Source) -> Result<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 18];
+    let mut at = 0;
+    loop {
+        let n = source.read_at(at, &mut buffer)?;
+        if n == 0 {
+            return Ok(hasher.finalize().into());
+        }
+        hasher.update(&buffer[..n]);
+        at += n as u64;
     }
 }

@@ -105,6 +105,13 @@ pub struct Node {
     pub(crate) handle: u64,
 }
 
+impl Node {
+    /// A file of which nothing is known and that cannot be opened.
+    pub fn unknown_file() -> Node {
+        Node { metadata: Metadata::new(Kind::File), handle: u64::MAX }
+    }
+}
+
 /// A name, which for a member of an archive is a whole path, and what it names.
 pub type Named = (Vec<u8>, Node);
 

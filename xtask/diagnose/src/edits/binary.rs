@@ -130,7 +130,7 @@ mod tests {
     fn sample(window: &[u8]) -> Sample {
         Sample {
             size: window.len() as u64,
-            sha256: [0; 32],
+            sha256: None,
             first_difference: 0,
             window_start: 0,
             window: window.to_vec(),

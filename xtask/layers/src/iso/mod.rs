@@ -156,7 +156,8 @@ impl Iso {
             about.more.push(("record date", crate::field::date(recorded)));
         }
         for (name, index) in [("creation time", 0), ("access time", 2), ("change time", 3)] {
-            if let Some(time) = rock.times[index] {
+            // usually they are the same, and would say the same thing four times
+            if let Some(time) = rock.times[index].filter(|time| Some(*time) != about.mtime) {
                 about.more.push((name, crate::field::date(time)));
             }
         }

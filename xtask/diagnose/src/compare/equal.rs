@@ -1,0 +1,186 @@
+//! Which bytes are equal, found out once.
+
+use super::{Broken, Of as _, Shares, Spot};
+use crate::compare::pool::Pool;
+use crate::difference::Side;
+use anyhow::Result;
+use base::interrupt;
+use layers::{Shared, Source};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Bytes that are known to be equal, or not, together.
+const CHUNK: u64 = 64 << 10;
+
+/// Chunks that one thread takes at a time.
+const STRIP: u64 = 64;
+
+/// When so many chunks in a row differ, everything behind them has moved, and nothing is learnt.
+const HOPELESS: u64 = 512;
+
+/// Pairs of stored blocks that are remembered.
+const PAIRS: usize = 1 << 18;
+
+const UNKNOWN: u8 = 0;
+const EQUAL: u8 = 1;
+const DIFFERS: u8 = 2;
+
+/// Chunks of two files at the same offsets.
+pub(super) struct EqualMap {
+    chunks: Vec<AtomicU8>,
+    sizes: [u64; 2],
+    /// Chunks that differed since one was equal.
+    run: AtomicU64,
+}
+
+impl EqualMap {
+    pub(super) fn new(sizes: [u64; 2]) -> EqualMap {
+        let chunks = sizes[0].min(sizes[1]).div_ceil(CHUNK);
+        EqualMap {
+            chunks: (0..chunks).map(|_| AtomicU8::new(UNKNOWN)).collect(),
+            sizes,
+            run: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn identical(&self) -> bool {
+        self.sizes[0] == self.sizes[1]
+            && self.chunks.iter().all(|chunk| chunk.load(Ordering::Relaxed) == EQUAL)
+    }
+
+    /// Whether the chunk that holds `offset` is known to be equal; bytes up to its end.
+    fn equal(&self, offset: u64) -> (bool, u64) {
+        let chunk = usize::try_from(offset / CHUNK).ok().and_then(|index| self.chunks.get(index));
+        let equal = chunk.is_some_and(|chunk| chunk.load(Ordering::Relaxed) == EQUAL);
+        (equal, CHUNK - offset % CHUNK)
+    }
+
+    /// Compares the chunks from `first` on.
+    fn strip(&self, sources: &[Shared; 2], first: u64) -> layers::Result<()> {
+        let offset = first * CHUNK;
+        let len = (STRIP * CHUNK).min(self.sizes[0].min(self.sizes[1]) - offset) as usize;
+        let bytes = [sources[0].up_to(offset, len)?, sources[1].up_to(offset, len)?];
+        let [a, b] = bytes.each_ref().map(|bytes| bytes.chunks(CHUNK as usize));
+        for ((a, b), chunk) in a.zip(b).zip(&self.chunks[first as usize..]) {
+            let equal = a == b;
+            chunk.store(if equal { EQUAL } else { DIFFERS }, Ordering::Relaxed);
+            if equal {
+                self.run.store(0, Ordering::Relaxed);
+            } else {
+                self.run.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fills the map of two files.
+pub(super) fn compare(
+    shares: &Arc<Shares>,
+    sources: &[Shared; 2],
+    pool: &mut Pool<'_>,
+) -> Result<()> {
+    let Some(map) = &shares.map else { return Ok(()) };
+    for first in (0..map.chunks.len() as u64).step_by(STRIP as usize) {
+        let (shares, sources) = (shares.clone(), sources.clone());
+        pool.spawn(Spot::outermost("file"), move || {
+            interrupt::check()?;
+            if let Some(map) = &shares.map
+                && map.run.load(Ordering::Relaxed) < HOPELESS
+            {
+                map.strip(&sources, first)?;
+            }
+            Ok(Vec::new())
+        })?;
+    }
+    pool.drain()
+}
+
+/// What is known of stored blocks that were compared; many files share one.
+#[derive(Default)]
+pub(super) struct Blocks {
+    pairs: Mutex<HashMap<[u64; 3], bool>>,
+}
+
+impl Blocks {
+    /// Whether the blocks at two places are equal; `compare` finds out when nobody has.
+    pub(super) fn equal(
+        &self,
+        places: Option<[u64; 3]>,
+        compare: impl FnOnce() -> Result<bool, Broken>,
+    ) -> Result<bool, Broken> {
+        let Some(key) = places else { return compare() };
+        let known = self.pairs.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
+        if let Some(equal) = known {
+            return Ok(equal);
+        }
+        let equal = compare()?;
+        let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+        if pairs.len() == PAIRS {
+            pairs.clear();
+        }
+        pairs.insert(key, equal);
+        Ok(equal)
+    }
+}
+
+/// A part of a source.
+pub(super) struct Range<'a> {
+    pub(super) source: &'a dyn Source,
+    pub(super) offset: u64,
+}
+
+/// How far into two ranges of `len` bytes the first difference is; none: they are equal.
+pub(super) fn first_difference(
+    shares: &Shares,
+    a: &Range<'_>,
+    b: &Range<'_>,
+    len: u64,
+) -> Result<Option<u64>, Broken> {
+    let places = [a.source.place(a.offset, len), b.source.place(b.offset, len)];
+    let map = match places {
+        [Some(a), Some(b)] if a == b => shares.map.as_ref().map(|map| (map, a)),
+        _ => None,
+    };
+    let mut buffers = [Vec::new(), Vec::new()];
+    let mut at = 0;
+    while at < len {
+        let mut n = (len - at).min(STRIP / 4 * CHUNK);
+        if let Some((map, place)) = map {
+            let (equal, chunk) = map.equal(place + at);
+            if equal {
+                at += chunk;
+                continue;
+            }
+            n = n.min(chunk);
+        }
+        for ((side, range), buffer) in [(Side::A, a), (Side::B, b)].into_iter().zip(&mut buffers) {
+            let budget = &shares.budgets[side as usize];
+            budget.unpack("image", range.offset + at, n).of(side)?;
+            buffer.resize(n as usize, 0);
+            let read = range.source.read_at(range.offset + at, buffer).of(side)?;
+            buffer.truncate(read);
+        }
+        if let Some(i) = differs_at(&buffers[0], &buffers[1]) {
+            return Ok(Some(at + i as u64));
+        }
+        if (buffers[0].len() as u64) < n {
+            // both end here, before they should
+            return Ok(None);
+        }
+        at += n;
+    }
+    Ok(None)
+}
+
+/// Index of the first byte that differs, or that one of them lacks.
+pub(super) fn differs_at(a: &[u8], b: &[u8]) -> Option<usize> {
+    if a == b {
+        return None;
+    }
+    // 256 bytes at a time: comparing slices is far quicker than comparing bytes
+    let equal = a.chunks(256).zip(b.chunks(256)).take_while(|(a, b)| a == b).count() * 256;
+    let (a, b) = (&a[equal.min(a.len())..], &b[equal.min(b.len())..]);
+    Some(equal + a.iter().zip(b).take_while(|(a, b)| a == b).count())
+}

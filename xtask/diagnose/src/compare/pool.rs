@@ -1,0 +1,133 @@
+//! Threads that compare, as many as there are CPUs, whose answers come out in the order of the walk.
+
+use super::Spot;
+use crate::difference::{Difference, Side, What};
+use anyhow::{Result, anyhow};
+use base::interrupt;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+
+/// Threads at most: more would only wait for the disk, and each may unpack something large.
+const THREADS: usize = 8;
+
+/// Answers that may wait for an earlier one.
+const AHEAD: u64 = 512;
+
+/// Something to compare.
+type Work = Box<dyn FnOnce() -> Result<Vec<Difference>> + Send>;
+
+/// Its number, its place, and what to do.
+type Job = (u64, Spot, Work);
+
+/// The end of the walk that hands out work and takes the answers.
+pub(super) struct Pool<'a> {
+    jobs: SyncSender<Job>,
+    answers: Arc<Answers>,
+    /// Number of the next piece of work, and of the next answer to pass on.
+    next: u64,
+    passed: u64,
+    /// Differences passed on.
+    pub(super) told: u64,
+    sink: &'a mut dyn FnMut(Difference),
+}
+
+/// Answers by the number of the work.
+#[derive(Default)]
+struct Answers {
+    ready: Mutex<BTreeMap<u64, Result<Vec<Difference>>>>,
+    changed: Condvar,
+}
+
+impl Answers {
+    fn put(&self, number: u64, answer: Result<Vec<Difference>>) {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(number, answer);
+        self.changed.notify_all();
+    }
+}
+
+impl<'a> Pool<'a> {
+    /// Lends a pool to `walk` and passes on what is left when that is done.
+    pub(super) fn with(
+        sink: &'a mut dyn FnMut(Difference),
+        walk: impl FnOnce(&mut Pool<'a>) -> Result<()>,
+    ) -> Result<()> {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS);
+        let (jobs, queue) = sync_channel(4 * threads);
+        let queue = Mutex::new(queue);
+        let answers = Arc::new(Answers::default());
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| work(&queue, &answers));
+            }
+            let mut pool =
+                Pool { jobs, answers: answers.clone(), next: 0, passed: 0, told: 0, sink };
+            walk(&mut pool)?;
+            pool.drain()
+            // the queue ends with the pool, and the threads with the queue
+        })
+    }
+
+    /// Passes on differences that are known, after those of earlier work.
+    pub(super) fn tell(&mut self, differences: Vec<Difference>) -> Result<()> {
+        if differences.is_empty() {
+            return Ok(());
+        }
+        self.answers.put(self.next, Ok(differences));
+        self.next += 1;
+        self.pass(AHEAD)
+    }
+
+    /// Has something at that place compared.
+    pub(super) fn spawn(
+        &mut self,
+        spot: Spot,
+        work: impl FnOnce() -> Result<Vec<Difference>> + Send + 'static,
+    ) -> Result<()> {
+        interrupt::check()?;
+        let sent = self.jobs.send((self.next, spot, Box::new(work)));
+        sent.map_err(|_| anyhow!("no thread is left"))?;
+        self.next += 1;
+        self.pass(AHEAD)
+    }
+
+    /// Waits for all work and passes on every answer.
+    pub(super) fn drain(&mut self) -> Result<()> {
+        self.pass(0)
+    }
+
+    /// Passes on what can be, and waits until at most `ahead` answers are missing.
+    fn pass(&mut self, ahead: u64) -> Result<()> {
+        let answers = self.answers.clone();
+        let mut ready = answers.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            while let Some(answer) = ready.remove(&self.passed) {
+                self.passed += 1;
+                for difference in answer? {
+                    self.told += 1;
+                    (self.sink)(difference);
+                }
+            }
+            if self.next - self.passed <= ahead {
+                return Ok(());
+            }
+            ready = answers.changed.wait(ready).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+fn work(queue: &Mutex<Receiver<Job>>, answers: &Answers) {
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((number, spot, work)) = job else { return };
+        // a decoder that gives up on a hostile file must not take the other files' answers along
+        let answer = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+            let why = "the reader of this file failed; please report it".to_string();
+            let what = What::Unreadable { side: Side::A, offset: 0, why };
+            Ok(vec![spot.difference(what)])
+        });
+        answers.put(number, answer);
+    }
+}

@@ -1,0 +1,475 @@
+//! Two trees of files, walked at once.
+
+use super::content::{self, unreadable};
+use super::pool::Pool;
+use super::{Broken, Of as _, Shares, Spot};
+use crate::difference::{Difference, Entry, MetadataField, Place, Side, What};
+use anyhow::Result;
+use layers::{
+    Content, Format, Kind, Layer, Metadata, Named, Node, PartContent, Tree, Walked, hex, printable,
+};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// Files from this many bytes on, if they are a layer, are walked here, so that all threads share
+/// their files; smaller ones are one thread's work.
+const LARGE: u64 = 4 << 20;
+
+/// Names of an order that are told.
+const ORDER: usize = 64;
+
+/// Where differences go: to the pool, or into a list when one thread walks a layer by itself.
+pub(super) trait Out {
+    fn tell(&mut self, differences: Vec<Difference>) -> Result<()>;
+
+    /// Has two files compared.
+    fn files(&mut self, shares: &Arc<Shares>, spot: Spot, contents: [Content; 2]) -> Result<()>;
+
+    /// Whether the layer should be walked here, so that its files are shared out.
+    fn shares_out(&self) -> bool;
+
+    /// Differences told up to now, by everything that was asked for.
+    fn told(&mut self) -> Result<u64>;
+}
+
+impl Out for Vec<Difference> {
+    fn tell(&mut self, differences: Vec<Difference>) -> Result<()> {
+        self.extend(differences);
+        Ok(())
+    }
+
+    fn files(&mut self, shares: &Arc<Shares>, spot: Spot, contents: [Content; 2]) -> Result<()> {
+        self.extend(content::compare(shares, &spot, &contents)?);
+        Ok(())
+    }
+
+    fn shares_out(&self) -> bool {
+        false
+    }
+
+    fn told(&mut self) -> Result<u64> {
+        Ok(self.len() as u64)
+    }
+}
+
+impl Out for Pool<'_> {
+    fn tell(&mut self, differences: Vec<Difference>) -> Result<()> {
+        Pool::tell(self, differences)
+    }
+
+    fn files(&mut self, shares: &Arc<Shares>, spot: Spot, contents: [Content; 2]) -> Result<()> {
+        let shares = shares.clone();
+        self.spawn(spot.clone(), move || content::compare(&shares, &spot, &contents))
+    }
+
+    fn shares_out(&self) -> bool {
+        true
+    }
+
+    fn told(&mut self) -> Result<u64> {
+        self.drain()?;
+        Ok(self.told)
+    }
+}
+
+/// Why a walk ends early.
+pub(super) enum Stop {
+    /// A layer cannot be read on.
+    Broken(Broken),
+    /// Nothing can go on: interrupted, or nobody takes the answers.
+    Fatal(anyhow::Error),
+}
+
+impl From<Broken> for Stop {
+    fn from(broken: Broken) -> Stop {
+        Stop::Broken(broken)
+    }
+}
+
+impl From<anyhow::Error> for Stop {
+    fn from(error: anyhow::Error) -> Stop {
+        Stop::Fatal(error)
+    }
+}
+
+pub(super) struct Walk<'o> {
+    shares: Arc<Shares>,
+    out: &'o mut dyn Out,
+}
+
+/// What is remembered of a pair of trees.
+#[derive(Default)]
+struct Pair {
+    walked: [Walked; 2],
+    /// Hard links: the first path of each inode with several.
+    links: [HashMap<u64, Vec<u8>>; 2],
+    /// Inodes whose content was compared under another name.
+    inodes: HashSet<[u64; 2]>,
+}
+
+/// Where files lie whose content was compared; parts of an image may be the same bytes.
+type Places = HashSet<[u64; 2]>;
+
+impl<'o> Walk<'o> {
+    pub(super) fn new(shares: Arc<Shares>, out: &'o mut dyn Out) -> Walk<'o> {
+        Walk { shares, out }
+    }
+
+    /// Two files; if they are a layer, the threads share what is in it.
+    pub(super) fn outermost(&mut self, spot: &Spot, contents: &[Content; 2]) -> Result<()> {
+        let broken = match self.layer(spot, contents) {
+            Ok(()) => return Ok(()),
+            Err(Stop::Fatal(error)) => return Err(error),
+            Err(Stop::Broken(broken)) => broken,
+        };
+        self.out.tell(vec![unreadable(spot, broken)])
+    }
+
+    fn layer(&mut self, spot: &Spot, contents: &[Content; 2]) -> Result<(), Stop> {
+        let Some(first) = content::differ(&self.shares, contents)? else { return Ok(()) };
+        let before = self.out.told()?;
+        match content::open(&self.shares, contents) {
+            Ok(Some(layers)) => {
+                let trees = layers.each_ref().map(Layer::tree);
+                if let Err(broken) = self.trees(&spot.place, &trees)? {
+                    self.out.tell(vec![unreadable(spot, broken)])?;
+                } else if self.out.told()? > before {
+                    return Ok(());
+                }
+            }
+            Ok(None) => {}
+            Err(broken) => self.out.tell(vec![unreadable(spot, broken)])?,
+        }
+        // the rest, if any, is told as bytes
+        self.out.tell(vec![content::bytes(&self.shares, spot, contents, first)])?;
+        Ok(())
+    }
+
+    /// All differences of two trees of the same format.
+    pub(super) fn trees(
+        &mut self,
+        place: &Place,
+        trees: &[Arc<dyn Tree>; 2],
+    ) -> Result<Result<(), Broken>> {
+        match self.all_of(place, trees, &mut Places::new()) {
+            Ok(()) => Ok(Ok(())),
+            Err(Stop::Broken(broken)) => Ok(Err(broken)),
+            Err(Stop::Fatal(error)) => Err(error),
+        }
+    }
+
+    fn all_of(
+        &mut self,
+        place: &Place,
+        trees: &[Arc<dyn Tree>; 2],
+        places: &mut Places,
+    ) -> Result<(), Stop> {
+        let spot = Spot { place: place.clone(), layer: trees[0].layer() };
+        let [a, b] = trees;
+        self.out.tell(fields(&spot, &a.fields(), &b.fields()))?;
+        let roots = [a.root().of(Side::A)?, b.root().of(Side::B)?];
+        self.out.tell(metadata(&spot, &roots[0].metadata, &roots[1].metadata))?;
+        let mut pair = Pair::default();
+        self.folder(&mut pair, place, trees, b"", &roots, places)?;
+        self.parts(place, trees, places)
+    }
+
+    fn folder(
+        &mut self,
+        pair: &mut Pair,
+        place: &Place,
+        trees: &[Arc<dyn Tree>; 2],
+        path: &[u8],
+        folders: &[Node; 2],
+        places: &mut Places,
+    ) -> Result<(), Stop> {
+        let depth = path.split(|byte| *byte == b'/').count();
+        let mut lists = [Vec::new(), Vec::new()];
+        for side in [Side::A, Side::B] {
+            let (tree, folder) = (&*trees[side as usize], &folders[side as usize]);
+            pair.walked[side as usize].enter(tree, folder, depth).of(side)?;
+            lists[side as usize] = tree.list(folder).of(side)?;
+        }
+        self.shares.count(trees[0].layer(), [lists[0].len(), lists[1].len()]);
+        self.out.tell(order(&inner(place, path, trees), &lists))?;
+        for list in &mut lists {
+            list.sort_by(|(a, _), (b, _)| a.cmp(b));
+        }
+        let [mut a, mut b] = lists.map(|list| list.into_iter().peekable());
+        loop {
+            let next = match (a.peek(), b.peek()) {
+                (None, None) => return Ok(()),
+                (Some((a, _)), Some((b, _))) => a.cmp(b),
+                (Some(_), None) => std::cmp::Ordering::Less,
+                (None, Some(_)) => std::cmp::Ordering::Greater,
+            };
+            let left = if next.is_le() { a.next() } else { None };
+            let right = if next.is_ge() { b.next() } else { None };
+            match (left, right) {
+                (Some((name, a)), Some((_, b))) => {
+                    let path = layers::join(path, &name);
+                    self.entry(pair, place, trees, &path, [a, b], places)?;
+                }
+                (Some((name, node)), None) => {
+                    self.only(&inner(place, &layers::join(path, &name), trees), Side::A, &node)?;
+                }
+                (None, Some((name, node))) => {
+                    self.only(&inner(place, &layers::join(path, &name), trees), Side::B, &node)?;
+                }
+                (None, None) => {}
+            }
+        }
+    }
+
+    fn only(&mut self, spot: &Spot, side: Side, node: &Node) -> Result<(), Stop> {
+        let what = What::OnlyIn { side, entry: entry(&node.metadata) };
+        self.out.tell(vec![spot.difference(what)])?;
+        Ok(())
+    }
+
+    /// An entry that both have.
+    fn entry(
+        &mut self,
+        pair: &mut Pair,
+        place: &Place,
+        trees: &[Arc<dyn Tree>; 2],
+        path: &[u8],
+        nodes: [Node; 2],
+        places: &mut Places,
+    ) -> Result<(), Stop> {
+        let here = inner(place, path, trees);
+        let [a, b] = nodes.each_ref().map(|node| &node.metadata);
+        let mut differences = metadata(&here, a, b);
+        differences.extend(pair.hard_links(&here, path, [a, b]));
+        self.out.tell(differences)?;
+        match (a.kind, b.kind) {
+            (Kind::Folder, Kind::Folder) if !trees[0].flat() => {
+                self.folder(pair, place, trees, path, &nodes, places)
+            }
+            (Kind::File, Kind::File) => {
+                if pair.compared([a, b]) {
+                    return Ok(());
+                }
+                let digests = [trees[0].digest(&nodes[0]), trees[1].digest(&nodes[1])];
+                if digests[0].is_some() && digests[0] == digests[1] {
+                    return Ok(());
+                }
+                if let (Some(a), Some(b)) = (trees[0].place(&nodes[0]), trees[1].place(&nodes[1]))
+                    && !places.insert([a, b])
+                {
+                    return Ok(());
+                }
+                let contents =
+                    [trees[0].open(&nodes[0]).of(Side::A)?, trees[1].open(&nodes[1]).of(Side::B)?];
+                self.file(here, contents)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn file(&mut self, spot: Spot, contents: [Content; 2]) -> Result<(), Stop> {
+        if self.out.shares_out() && is_large_layer(&contents) {
+            return Ok(self.outermost(&spot, &contents)?);
+        }
+        Ok(self.out.files(&self.shares, spot, contents)?)
+    }
+
+    /// What the containers hold beside their trees.
+    fn parts(
+        &mut self,
+        place: &Place,
+        trees: &[Arc<dyn Tree>; 2],
+        places: &mut Places,
+    ) -> Result<(), Stop> {
+        let lists = [trees[0].parts().of(Side::A)?, trees[1].parts().of(Side::B)?];
+        let mut named: BTreeMap<String, [Option<layers::Part>; 2]> = BTreeMap::new();
+        for (side, list) in lists.into_iter().enumerate() {
+            for part in list {
+                let name = part.name.clone();
+                named.entry(name).or_default()[side] = Some(part);
+            }
+        }
+        for (name, parts) in named {
+            let here = Spot { place: place.join(&name), layer: trees[0].layer() };
+            match parts {
+                [Some(a), Some(b)] => match (a.what, b.what) {
+                    (PartContent::Bytes(bytes_a), PartContent::Bytes(bytes_b)) => {
+                        if let (Some(a), Some(b)) = (a.place, b.place)
+                            && !places.insert([a, b])
+                        {
+                            continue;
+                        }
+                        self.file(here, [Content::Plain(bytes_a), Content::Plain(bytes_b)])?;
+                    }
+                    (PartContent::Tree(a), PartContent::Tree(b)) => {
+                        self.all_of(&here.place, &[a, b], places)?;
+                    }
+                    _ => {}
+                },
+                [Some(_), None] => self.only(&here, Side::A, &a_part())?,
+                [None, Some(_)] => self.only(&here, Side::B, &a_part())?,
+                [None, None] => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Pair {
+    /// Whether the content of these was compared under another name.
+    fn compared(&mut self, [a, b]: [&Metadata; 2]) -> bool {
+        let several = a.links.is_some_and(|n| n > 1) && b.links.is_some_and(|n| n > 1);
+        match (a.inode, b.inode) {
+            (Some(a), Some(b)) if several => !self.inodes.insert([a, b]),
+            _ => false,
+        }
+    }
+
+    /// Names that are one file in A and two in B, or the other way round.
+    fn hard_links(
+        &mut self,
+        spot: &Spot,
+        path: &[u8],
+        metadata: [&Metadata; 2],
+    ) -> Option<Difference> {
+        let mut first = [None, None];
+        for ((links, metadata), first) in self.links.iter_mut().zip(metadata).zip(&mut first) {
+            if let (Some(inode), Some(2..), false) =
+                (metadata.inode, metadata.links, metadata.kind == Kind::Folder)
+            {
+                let known = links.entry(inode).or_insert_with(|| path.to_vec());
+                *first = (known != path).then(|| printable(known));
+            }
+        }
+        let [a, b] = first;
+        if a == b {
+            return None;
+        }
+        let none = || "-".to_string();
+        let (a, b) = (a.unwrap_or_else(none), b.unwrap_or_else(none));
+        let what = What::Metadata { field: MetadataField::HardLink, a, b };
+        Some(spot.difference(what))
+    }
+}
+
+/// Whether all threads should share what is in two files.
+fn is_large_layer(contents: &[Content; 2]) -> bool {
+    contents.iter().all(|content| {
+        let source = content.source();
+        source.size().is_ok_and(|size| size >= LARGE)
+            && matches!(Format::of(&source), Ok(Some(format)) if format.is_file_system())
+    })
+}
+
+/// A path of a tree that is at `place`.
+fn inner(place: &Place, path: &[u8], trees: &[Arc<dyn Tree>; 2]) -> Spot {
+    let place = if path.is_empty() { place.clone() } else { place.join(printable(path)) };
+    Spot { place, layer: trees[0].layer() }
+}
+
+/// A part of an image, about which nothing is known.
+fn a_part() -> Node {
+    Node::unknown_file()
+}
+
+fn entry(metadata: &Metadata) -> Entry {
+    Entry {
+        kind: metadata.kind.name(),
+        mode: metadata.mode.unwrap_or(0),
+        uid: metadata.uid.unwrap_or(0),
+        gid: metadata.gid.unwrap_or(0),
+        mtime: metadata.mtime.unwrap_or(0),
+        size: metadata.size,
+    }
+}
+
+/// Header fields that differ, or that one lacks.
+pub(super) fn fields(spot: &Spot, a: &[layers::Field], b: &[layers::Field]) -> Vec<Difference> {
+    let mut names = Vec::new();
+    for field in a.iter().chain(b) {
+        if !names.contains(&(field.kind, field.name)) {
+            names.push((field.kind, field.name));
+        }
+    }
+    let value = |fields: &[layers::Field], name| {
+        let field = fields.iter().find(|field| (field.kind, field.name) == name);
+        field.map_or_else(|| "-".to_string(), |field| field.value.clone())
+    };
+    names
+        .into_iter()
+        .map(|name| (name, value(a, name), value(b, name)))
+        .filter(|(_, a, b)| a != b)
+        .map(|((kind, name), a, b)| spot.difference(What::Field { kind, name, a, b }))
+        .collect()
+}
+
+/// Metadata that differs; what only one of the formats holds is no difference.
+fn metadata(spot: &Spot, a: &Metadata, b: &Metadata) -> Vec<Difference> {
+    use MetadataField as F;
+    let mut differences = Vec::new();
+    let mut add = |field: F, a: String, b: String| {
+        if a != b {
+            let what = What::Metadata { field, a, b };
+            differences.push(spot.difference(what));
+        }
+    };
+    add(F::Kind, a.kind.name().into(), b.kind.name().into());
+    let mut number = |field: F, a: Option<String>, b: Option<String>| {
+        if a != b {
+            let none = || "-".to_string();
+            add(field, a.unwrap_or_else(none), b.unwrap_or_else(none));
+        }
+    };
+    let octal = |mode: Option<u32>| mode.map(|mode| format!("{mode:04o}"));
+    let text = |n: Option<u32>| n.map(|n| n.to_string());
+    number(F::Mode, octal(a.mode), octal(b.mode));
+    number(F::Uid, text(a.uid), text(b.uid));
+    number(F::Gid, text(a.gid), text(b.gid));
+    number(F::Mtime, a.mtime.map(|t| t.to_string()), b.mtime.map(|t| t.to_string()));
+    let device = |d: Option<(u32, u32)>| d.map(|(major, minor)| format!("{major},{minor}"));
+    number(F::Device, device(a.device), device(b.device));
+    if a.kind != Kind::Folder {
+        // of a folder it follows from what is in it
+        number(F::LinkCount, text(a.links), text(b.links));
+    }
+    let target = |t: &Option<Vec<u8>>| t.as_deref().map(printable);
+    number(F::LinkTarget, target(&a.target), target(&b.target));
+    for (name, a, b) in both(&a.xattrs, &b.xattrs) {
+        number(F::Xattr(printable(name)), a.map(|v| hex(v)), b.map(|v| hex(v)));
+    }
+    for (name, a, b) in both(&a.more, &b.more) {
+        number(F::More(name), a.cloned(), b.cloned());
+    }
+    differences
+}
+
+/// Values by their name, of A and of B.
+fn both<'t, N: Ord, V>(
+    a: &'t [(N, V)],
+    b: &'t [(N, V)],
+) -> impl Iterator<Item = (&'t N, Option<&'t V>, Option<&'t V>)> {
+    let mut names: BTreeMap<&N, [Option<&V>; 2]> = BTreeMap::new();
+    for (side, list) in [a, b].into_iter().enumerate() {
+        for (name, value) in list {
+            names.entry(name).or_default()[side] = Some(value);
+        }
+    }
+    names.into_iter().map(|(name, [a, b])| (name, a, b))
+}
+
+/// Whether entries that both have come in another order; where it begins.
+fn order(spot: &Spot, lists: &[Vec<Named>; 2]) -> Vec<Difference> {
+    let [a, b] = lists.each_ref().map(|list| list.iter().map(|(name, _)| name));
+    if a.clone().eq(b.clone()) {
+        return Vec::new();
+    }
+    let names: [HashSet<&Vec<u8>>; 2] = [a.clone().collect(), b.clone().collect()];
+    let a: Vec<_> = a.filter(|name| names[1].contains(name)).collect();
+    let b: Vec<_> = b.filter(|name| names[0].contains(name)).collect();
+    let Some(first) = a.iter().zip(&b).position(|(a, b)| a != b) else { return Vec::new() };
+    let told = |list: &[&Vec<u8>]| {
+        list[first..].iter().take(ORDER).map(|name| printable(name)).collect::<Vec<_>>()
+    };
+    let what = What::Order { a: told(&a), b: told(&b) };
+    vec![spot.difference(what)]
+}
