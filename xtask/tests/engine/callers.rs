@@ -3,6 +3,7 @@
 use crate::contract::mirror;
 use crate::interrupted::{FAST, WAITS, go, ready};
 use crate::machine::Machine;
+use crate::support::running::Running;
 use crate::support::{Checkout, executable, run};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -96,12 +97,54 @@ fn results_behind_sudo_belong_to_the_one_who_typed_it() {
     machine.has_no_traces();
 }
 
-/// A container that is removed, its volume with it, when this is dropped.
+/// A volume that is removed when this is dropped.
 struct Volume<'a>(&'a Machine, &'a str);
 
 impl Drop for Volume<'_> {
     fn drop(&mut self) {
         drop(self.0.docker().args(["volume", "rm", "--force", self.1]).output());
+    }
+}
+
+/// Jobs as a runner starts them: in a container with the engine's socket, the workspace on a volume.
+struct Jobs<'a> {
+    machine: &'a Machine,
+    checkout: Checkout,
+    tools: PathBuf,
+    volume: Volume<'a>,
+}
+
+impl<'a> Jobs<'a> {
+    fn new(machine: &'a Machine) -> Jobs<'a> {
+        let checkout = Checkout::new("job");
+        checkout.add_recipe("fast", &["one"], FAST);
+        checkout.add_recipe("waits", &["one"], WAITS);
+        let tools = checkout.root.with_file_name("tools");
+        fs::create_dir_all(&tools).unwrap();
+        fs::copy(env!("CARGO_BIN_EXE_xtask"), tools.join("xtask")).unwrap();
+        let docker = run(Command::new("sh").args(["-c", "command -v docker"])).exits(0).stdout;
+        fs::copy(docker.trim(), tools.join("docker")).unwrap();
+        let job = "set -e; mkdir -p \"$(dirname \"$1\")\"; cp -a /source \"$1\"; cd \"$1\"; \
+            exec /tools/xtask iso \"$2\" -v --engine docker --mirror \"$3\"";
+        executable(&tools.join("job"), &format!("#!/bin/sh\n{job}\n"));
+        let volume = Volume(machine, "silvermetal-test-workspace");
+        Jobs { machine, checkout, tools, volume }
+    }
+
+    /// `iso RECIPE` in a fresh copy of the checkout at `workspace`, in the container `name`.
+    fn job(&self, name: &str, workspace: &str, recipe: &str) -> Command {
+        let bind =
+            |from: &Path, to: &str| format!("type=bind,source={},target={to}", from.display());
+        let mut docker = self.machine.docker();
+        docker.args(["run", "--rm", "--name", name, "--entrypoint", "/tools/job"]);
+        docker.args(["--env", "PATH=/tools:/usr/sbin:/usr/bin:/sbin:/bin"]);
+        docker.args(["--mount", &bind(&self.machine.socket(), "/var/run/docker.sock")]);
+        docker.args(["--mount", &bind(&self.tools, "/tools")]);
+        docker.args(["--mount", &bind(&self.checkout.root, "/source")]);
+        docker
+            .args(["--mount", &format!("type=volume,source={},target=/workspace", self.volume.1)]);
+        docker.arg(&self.machine.image).args([workspace, recipe, &mirror(&self.checkout)]);
+        docker
     }
 }
 
@@ -112,48 +155,54 @@ fn a_job_in_a_container_builds_in_its_sibling() {
     let holder = Checkout::new("holder");
     holder.add_recipe("waits", &["one"], WAITS);
     let engine = ready(&holder, "waits", "private", &[]);
-    let checkout = Checkout::new("job");
-    checkout.add_recipe("fast", &["one"], FAST);
-
-    let tools = checkout.root.with_file_name("tools");
-    fs::create_dir_all(&tools).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_xtask"), tools.join("xtask")).unwrap();
-    let docker = run(Command::new("sh").args(["-c", "command -v docker"])).exits(0).stdout;
-    fs::copy(docker.trim(), tools.join("docker")).unwrap();
-    let job = "set -e; mkdir -p \"$(dirname \"$1\")\"; cp -a /source \"$1\"; cd \"$1\"; exec /tools/xtask iso fast --engine docker --mirror \"$2\"";
-    executable(&tools.join("job"), &format!("#!/bin/sh\n{job}\n"));
-    let volume = Volume(&machine, "silvermetal-test-workspace");
-    let bind = |from: &Path, to: &str| format!("type=bind,source={},target={to}", from.display());
-    // as a runner starts a job: the socket, and the workspace on a volume
-    let run_job = |workspace: &str| {
-        let mut docker = machine.docker();
-        docker.args([
-            "run",
-            "--rm",
-            "--name",
-            "silvermetal-test-job",
-            "--entrypoint",
-            "/tools/job",
-        ]);
-        docker.args(["--env", "PATH=/tools:/usr/sbin:/usr/bin:/sbin:/bin"]);
-        docker.args(["--mount", &bind(&machine.socket(), "/var/run/docker.sock")]);
-        docker.args([
-            "--mount",
-            &bind(&tools, "/tools"),
-            "--mount",
-            &bind(&checkout.root, "/source"),
-        ]);
-        docker.args(["--mount", &format!("type=volume,source={},target=/workspace", volume.1)]);
-        docker.arg(&machine.image).args([workspace, &mirror(&checkout)]);
-        run(&mut docker)
-    };
-    let ran = run_job("/workspace/silverlabs/job").exits(0);
+    let jobs = Jobs::new(&machine);
+    let job = |workspace: &str| run(&mut jobs.job("silvermetal-test-job", workspace, "fast"));
+    let ran = job("/workspace/silverlabs/job").exits(0);
     assert!(ran.stdout.contains("  /workspace/silverlabs/job/linux/build/output/fast-"), "{ran:?}");
-    run_job("/nowhere")
+    job("/nowhere")
         .exits(3)
         .says("/nowhere/linux/build/output is inside this container and on none of its mounts");
 
-    drop(volume);
+    drop(jobs);
+    go(&holder.output());
+    engine.ends().exits(0);
+    machine.has_no_traces();
+}
+
+/// A runner that cancels a job, or dies, removes the job's container and not what that started.
+#[test]
+#[ignore = "needs the real engine: cargo xtask test --full"]
+fn the_next_job_removes_the_container_of_one_that_is_gone_and_no_other() {
+    let machine = Machine::get();
+    let holder = Checkout::new("holder");
+    holder.add_recipe("waits", &["one"], WAITS);
+    let engine = ready(&holder, "waits", "private", &[]);
+    let jobs = Jobs::new(&machine);
+    let [mut alive, mut dead] = ["alive", "dead"].map(|name| {
+        let workspace = format!("/workspace/{name}/job");
+        Running::start(&mut jobs.job(&format!("silvermetal-test-{name}"), &workspace, "waits"))
+    });
+    alive.until("ready");
+    dead.until("ready");
+    let builders = || {
+        let filter = "label=uk.silverlabs.silvermetal.job";
+        let ps = ["ps", "--all", "--quiet", "--filter", filter];
+        run(machine.docker().args(ps)).exits(0).stdout.lines().count()
+    };
+    assert_eq!(builders(), 2);
+    run(machine.docker().args(["rm", "--force", "silvermetal-test-dead"])).exits(0);
+    drop(dead.ends());
+    assert_eq!(builders(), 2, "the builder outlives its job");
+    run(&mut jobs.job("silvermetal-test-next", "/workspace/next/job", "fast"))
+        .exits(0)
+        .says("removed container silvermetal-waits-");
+    assert_eq!(builders(), 1, "the other job's builder");
+
+    run(machine.docker().args(["rm", "--force", "silvermetal-test-alive"])).exits(0);
+    drop(alive.ends());
+    run(&mut jobs.job("silvermetal-test-next", "/workspace/last/job", "fast")).exits(0);
+    assert_eq!(builders(), 0);
+    drop(jobs);
     go(&holder.output());
     engine.ends().exits(0);
     machine.has_no_traces();
