@@ -34,6 +34,8 @@ pub(crate) enum Command {
     /// Make a release of what was verified
     #[command(subcommand)]
     Release(ReleaseCommand),
+    /// Rebuild somebody's release and compare: match, mismatch, or could not build
+    Reproduce(ReproduceArgs),
     /// Remove what killed runs left: containers, mounts, work folders, a private engine
     Clean(CleanArgs),
     /// Format, lints and tests; --full: on the real engine too
@@ -235,6 +237,40 @@ pub(crate) struct ReleasePublishArgs {
     /// Show every request
     #[arg(short, long)]
     pub(crate) verbose: bool,
+}
+
+/// Exit codes: 0 match; 1 mismatch, which is an anomaly of the supply chain; 3 not ready, with what
+/// to do; 4 could not build, which says nothing about the release.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReproduceArgs {
+    /// Tag (v1.1.0), page or folder of files of a release, or a local folder with SHA256SUMS and
+    /// BUILD_INFO
+    #[arg(value_name = "TAG|URL|DIR", required_unless_present = "collect")]
+    pub(crate) release: Option<String>,
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+    /// Builder image, where the release's own registry cannot be reached: same digest, other registry
+    #[arg(long, value_name = "REF")]
+    pub(crate) image: Option<String>,
+    /// Folder for the rebuild and its statement [default: linux/build/output/reproduce-TAG]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// The published image, where it is at hand: on a mismatch it is diagnosed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) iso: Option<PathBuf>,
+    /// Who says so in rebuild.json, e.g. 'Alice <alice@example.org>' [default: USER@HOST]
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) rebuilder: Option<String>,
+    /// The repository's page, for a TAG [default: `repository` in Cargo.toml]
+    #[arg(long, value_name = "URL")]
+    pub(crate) repository: Option<String>,
+    /// Build nothing: count the rebuild.json statements below DIR, each rebuilder once, CI never
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["image", "output", "rebuilder", "iso"])]
+    pub(crate) collect: Option<PathBuf>,
+    /// Independent rebuilders that must agree
+    #[arg(long, value_name = "N", default_value_t = 2, requires = "collect",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) threshold: u32,
 }
 
 #[derive(Clone, Debug, Args)]

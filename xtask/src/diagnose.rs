@@ -17,7 +17,7 @@ pub(crate) fn command(repo: &Repo, name: &str, args: &PassedOn) -> Result<()> {
 /// The program. Started by cargo, cargo brings it up to date first, in the profile that xtask was
 /// built in: what both need is there already, and the readers are optimised in it. Started
 /// otherwise, it is the one beside us.
-fn program(repo: &Repo) -> Cmd {
+pub(crate) fn program(repo: &Repo) -> Cmd {
     let cargo = std::env::var_os("CARGO");
     match (beside(), cargo) {
         (Some(program), None) => Cmd::new(program),

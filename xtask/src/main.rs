@@ -10,6 +10,7 @@ mod iso;
 mod recipe;
 mod records;
 mod release;
+mod reproduce;
 mod selftest;
 mod verify;
 
@@ -45,6 +46,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Image(ImageCommand::Build(args)) => image::build::command(&repo, args),
         Command::Release(ReleaseCommand::Build(args)) => release::build::command(&repo, args),
         Command::Release(ReleaseCommand::Publish(args)) => release::publish::command(&repo, args),
+        Command::Reproduce(args) => reproduce::command(&repo, args),
         Command::Clean(args) => clean::command(&repo, args),
         Command::Test(args) => selftest::command(&repo, args),
     }

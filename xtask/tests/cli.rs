@@ -39,6 +39,7 @@ fn help_of_every_command() {
     assert.eq(help(&["image", "build"]), file!["snapshots/help-image-build.txt"]);
     assert.eq(help(&["release", "build"]), file!["snapshots/help-release-build.txt"]);
     assert.eq(help(&["release", "publish"]), file!["snapshots/help-release-publish.txt"]);
+    assert.eq(help(&["reproduce"]), file!["snapshots/help-reproduce.txt"]);
     assert.eq(help(&["clean"]), file!["snapshots/help-clean.txt"]);
     assert.eq(help(&["test"]), file!["snapshots/help-test.txt"]);
 }

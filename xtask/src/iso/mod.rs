@@ -12,6 +12,7 @@ pub(crate) use build::Built;
 pub(crate) use conditions::{Conditions, Factor, Reach};
 pub(crate) use facts::{EpochFrom, Facts};
 pub(crate) use plan::{CACHE_VOLUME, checkout_id};
+pub(crate) use preflight::problems;
 
 use crate::cli::IsoArgs;
 use crate::engine::container::Network;

@@ -48,8 +48,16 @@ impl Factory {
     }
 
     pub fn xtask(&self, words: &[&str]) -> Command {
-        let mut command = self.checkout.xtask(words);
-        command.env("PATH", self.checkout.path_with("docker", STUB)).env("RUN", RUN);
+        self.xtask_in(&self.checkout, words)
+    }
+
+    /// In another checkout, of somebody else.
+    pub fn xtask_in(&self, checkout: &Checkout, words: &[&str]) -> Command {
+        let mut command = checkout.xtask(words);
+        command.env("PATH", checkout.path_with("docker", STUB)).env("RUN", RUN);
+        for ci in ["GITEA_ACTIONS", "GITHUB_ACTIONS"] {
+            command.env_remove(ci);
+        }
         command.env("APT_SNAPSHOT_URL", &self.snapshot);
         command
     }

@@ -5,10 +5,12 @@
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
 mod build;
+mod collect;
 mod compare;
 mod factory;
 mod gitea;
 mod publish;
+mod reproduce;
 #[path = "../support/mod.rs"]
 mod support;
 mod token;

@@ -1,0 +1,263 @@
+//! `reproduce`, as a stranger: a clone, and the address of a release.
+
+use crate::factory::{Factory, TAG};
+use crate::gitea::{DOWNLOAD, Gitea, How, TOKEN};
+use crate::support::{Checkout, Ran, git, run};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+struct World {
+    factory: Factory,
+    /// The release's folder, at its maker's.
+    folder: PathBuf,
+    gitea: Gitea,
+    stranger: Checkout,
+}
+
+impl World {
+    /// A published release, and a clone of its repository.
+    fn new() -> World {
+        let (factory, folder) = Factory::with_a_release();
+        let gitea = Gitea::new();
+        let mut publish = factory.xtask(&["release", "publish", "--repository", &gitea.url]);
+        run(publish.env("SILVERMETAL_RELEASE_TOKEN", TOKEN)).exits(0);
+        let stranger = factory.checkout.clone_under("022", "a stranger");
+        World { factory, folder, gitea, stranger }
+    }
+
+    fn reproduce(&self, words: &[&str]) -> Command {
+        let all =
+            [&["reproduce", "--engine", "docker", "--as", "Alice <alice@example.org>"], words]
+                .concat();
+        self.factory.xtask_in(&self.stranger, &all)
+    }
+
+    fn of_tag(&self) -> Command {
+        self.reproduce(&[TAG, "--repository", &self.gitea.url])
+    }
+
+    fn out(&self) -> PathBuf {
+        self.stranger.output().join(format!("reproduce-{TAG}"))
+    }
+
+    fn statement(&self) -> Value {
+        serde_json::from_str(&fs::read_to_string(self.out().join("rebuild.json")).unwrap()).unwrap()
+    }
+
+    /// The published files, on their way to somebody who got other ones.
+    fn copy(&self) -> PathBuf {
+        let copy = self.stranger.root.with_file_name("downloaded");
+        run(Command::new("cp").arg("-r").args([&self.folder, &copy])).exits(0);
+        copy
+    }
+}
+
+/// Changes the byte at `at` of a file.
+fn flip(path: &Path, at: usize, to: u8) {
+    let mut bytes = fs::read(path).unwrap();
+    assert_ne!(bytes[at], to);
+    bytes[at] = to;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn from_a_clone_and_an_address_to_a_match() {
+    let world = World::new();
+    let page = format!("{}/releases/tag/{TAG}", world.gitea.url);
+    let files = format!("{}/releases/download/{TAG}/SHA256SUMS", world.gitea.url);
+    let mut said = Vec::new();
+    for address in [&page, &files] {
+        said.push(run(&mut world.reproduce(&[address])).exits(0));
+    }
+    said.push(run(&mut world.of_tag()).exits(0));
+    let hash = world.statement()["published_sha256"].as_str().unwrap().to_owned();
+    for ran in said {
+        assert!(
+            ran.stdout.starts_with(&format!("match: {hash}  silvermetal-base.iso")),
+            "{}",
+            ran.stdout
+        );
+    }
+    let statement = world.statement();
+    for (field, expected) in [
+        ("result", "match"),
+        ("release", TAG),
+        ("rebuilt_sha256", hash.as_str()),
+        ("rebuilder", "Alice <alice@example.org>"),
+        ("recipe", "base"),
+    ] {
+        assert_eq!(statement[field], expected, "{field}");
+    }
+    assert_eq!(statement["ci"], false);
+    assert_eq!(statement["inputs"]["Builder-Image"], world.factory.image.as_str());
+    assert_eq!(world.gitea.asked("POST"), 1 + 6, "a stranger changes nothing");
+    // and out of a folder, where no server is asked
+    let folder = world.folder.to_str().unwrap();
+    run(&mut world.reproduce(&[folder])).exits(0);
+}
+
+#[test]
+fn one_flipped_byte_in_the_published_hash_is_a_mismatch() {
+    let world = World::new();
+    let copy = world.copy();
+    // another digit; no digit; and in the name
+    for (at, to) in [(0, b'x'), (63, b'z'), (70, b'X')] {
+        fs::copy(world.folder.join("SHA256SUMS"), copy.join("SHA256SUMS.new")).unwrap();
+        fs::rename(copy.join("SHA256SUMS.new"), copy.join("SHA256SUMS")).unwrap();
+        let digit = fs::read(copy.join("SHA256SUMS")).unwrap()[0];
+        let to = if at == 0 { if digit == b'0' { b'1' } else { b'0' } } else { to };
+        flip(&copy.join("SHA256SUMS"), at, to);
+        let out = world.out();
+        let mut command = world.reproduce(&[copy.to_str().unwrap(), "--output"]);
+        let ran = run(command.arg(&out)).exits(1).says("the release contradicts itself");
+        assert!(ran.stdout.starts_with("mismatch: "), "{}", ran.stdout);
+        assert!(ran.stdout.contains("security@silverlabs.uk"), "{}", ran.stdout);
+        assert_eq!(world.statement()["result"], "mismatch");
+        for kept in ["published/SHA256SUMS", "published/BUILD_INFO", "build/silvermetal-base.iso"] {
+            assert!(out.join(kept).exists(), "{kept}");
+        }
+    }
+}
+
+#[test]
+fn an_image_that_is_not_built_from_the_source_is_a_mismatch_in_a_stage() {
+    let world = World::new();
+    // what a stranger's engine makes of the same commit is something else
+    let mut command = world.of_tag();
+    let ran = run(command.env("EXTRA", "echo backdoor >>\"$out/silvermetal-base.iso\"")).exits(1);
+    assert!(ran.stdout.contains("first stage that differs: iso"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("next: curl -LO http://"), "{}", ran.stdout);
+    assert_eq!(world.statement()["contradictions"], serde_json::json!([]));
+    let json =
+        run(world.of_tag().arg("--json").env("EXTRA", "echo x >>\"$out/silvermetal-base.iso\""));
+    let json: Value = serde_json::from_str(&json.exits(1).stdout).unwrap();
+    assert_ne!(json["rebuilt_sha256"], json["published_sha256"]);
+}
+
+#[test]
+fn a_build_that_fails_says_nothing_about_the_release() {
+    let world = World::new();
+    let ran = run(world.of_tag().env("EXTRA", "exit 42")).exits(4);
+    assert!(ran.stdout.starts_with("could not build: "), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("security@silverlabs.uk"), "{}", ran.stdout);
+    let statement = world.statement();
+    assert_eq!(
+        (&statement["result"], &statement["rebuilt_sha256"]),
+        (&"could-not-build".into(), &Value::Null)
+    );
+}
+
+#[test]
+fn another_checkout_gets_the_very_commands() {
+    let world = World::new();
+    let commit = git(&world.stranger.root, &["rev-parse", "HEAD"]).trim().to_owned();
+    git(&world.stranger.root, &["commit", "--quiet", "--allow-empty", "-m", "later"]);
+    fs::write(world.stranger.root.join("new.md"), "x").unwrap();
+    let ran = run(&mut world.of_tag()).exits(3).says("not ready: 2 problems");
+    let fix = |ran: &Ran, what: &str| {
+        let fixes = ran.stderr.lines().filter_map(|line| line.trim().strip_prefix("fix: "));
+        fixes
+            .map(str::to_owned)
+            .find(|line| line.contains(what))
+            .unwrap_or_else(|| panic!("{}", ran.stderr))
+    };
+    assert_eq!(fix(&ran, "checkout"), format!("git checkout --detach {commit}"));
+    // what it says works as it says it
+    for line in [fix(&ran, "stash"), fix(&ran, "checkout")] {
+        let mut sh = Command::new("sh");
+        let identity = [
+            ("GIT_AUTHOR_NAME", "t"),
+            ("GIT_AUTHOR_EMAIL", "t@example.org"),
+            ("GIT_COMMITTER_NAME", "t"),
+            ("GIT_COMMITTER_EMAIL", "t@example.org"),
+        ];
+        run(sh.args(["-ec", &line]).envs(identity).current_dir(&world.stranger.root)).exits(0);
+    }
+    run(&mut world.of_tag()).exits(0);
+
+    // a clone that does not have the commit fetches first
+    let old = world.factory.checkout.clone_under("022", "old");
+    git(&old.root, &["checkout", "--quiet", "--orphan", "other"]);
+    git(&old.root, &["commit", "--quiet", "-m", "other"]);
+    git(&old.root, &["tag", "--delete", TAG]);
+    git(&old.root, &["branch", "-D", "main"]);
+    git(&old.root, &["update-ref", "-d", "refs/remotes/origin/main"]);
+    git(&old.root, &["update-ref", "-d", "refs/remotes/origin/HEAD"]);
+    git(&old.root, &["reflog", "expire", "--expire=now", "--all"]);
+    git(&old.root, &["gc", "--quiet", "--prune=now"]);
+    let words = ["reproduce", "--engine", "docker", TAG, "--repository", &world.gitea.url];
+    let ran = run(&mut world.factory.xtask_in(&old, &words)).exits(3);
+    let line = fix(&ran, "checkout");
+    assert_eq!(line, format!("git fetch --tags origin && git checkout --detach {commit}"));
+    run(Command::new("sh").args(["-ec", &line]).current_dir(&old.root)).exits(0);
+    run(&mut world.factory.xtask_in(&old, &words)).exits(0);
+}
+
+#[test]
+fn other_inputs_are_named_each() {
+    let world = World::new();
+    let copy = world.copy();
+    let path = copy.join("BUILD_INFO");
+    let text = fs::read_to_string(&path).unwrap();
+    let other = format!("registry.example:5000/silvermetal-builder@sha256:{}", "b".repeat(64));
+    let edited = text
+        .replace("Snapshot: 2026", "Snapshot: 2025")
+        .replace("Mksquashfs-Options: ", "Mksquashfs-Options: -x ");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, edited).unwrap();
+    run(&mut world.reproduce(&[copy.to_str().unwrap(), "--image", &other]))
+        .exits(3)
+        .says("Snapshot: the release was built with `2025")
+        .says("Mksquashfs-Options: the release was built with `-x ")
+        .says("builder image: the release was built in")
+        .says("not ready: 3 problems");
+    // the same digest in another registry is the same image
+    let same = format!("mirror.example/silvermetal-builder@sha256:{}", "a".repeat(64));
+    run(world.of_tag().args(["--image", &same])).exits(0);
+}
+
+#[test]
+fn what_is_no_release_is_said_before_anything_is_built() {
+    let world = World::new();
+    let at = |named: &str| run(&mut world.reproduce(&[named, "--repository", &world.gitea.url]));
+    at("v9.9.9").exits(3).says("has no SHA256SUMS");
+    at("not a tag").exits(2).says("is neither a folder nor an address nor a tag");
+    at("ftp://h/x").exits(2).says("is not an address");
+    at(world.stranger.root.to_str().unwrap()).exits(3).says("has no SHA256SUMS");
+    run(&mut world.reproduce(&[])).exits(2).says("TAG|URL|DIR");
+    let copy = world.copy();
+    for bad in [
+        "",
+        "Format: silvermetal-build-info/9\n",
+        "Format: silvermetal-build-info/1\nIso: ../x\n",
+        "\u{0}",
+    ] {
+        fs::remove_file(copy.join("BUILD_INFO")).unwrap();
+        fs::write(copy.join("BUILD_INFO"), bad).unwrap();
+        run(&mut world.reproduce(&[copy.to_str().unwrap()])).exits(3).says("BUILD_INFO");
+    }
+    world.gitea.fails(DOWNLOAD, 99, How::Status(500));
+    run(&mut world.of_tag()).exits(3).says("500 Internal Server Error");
+    world.gitea.heals();
+    world.gitea.fails(DOWNLOAD, 1, How::CutAfter(10));
+    run(&mut world.of_tag()).exits(0);
+}
+
+#[test]
+fn packages_that_cannot_be_had_again_are_no_mismatch_where_nothing_was_pinned() {
+    let world = World::new();
+    let copy = world.copy();
+    let path = copy.join("BUILD_INFO");
+    let text = fs::read_to_string(&path).unwrap();
+    let moved = text
+        .replace("Apt-Pinned: yes", "Apt-Pinned: no")
+        .replace("InRelease:\n 000", "InRelease:\n 111");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, moved).unwrap();
+    let ran = run(world
+        .reproduce(&[copy.to_str().unwrap()])
+        .env("EXTRA", "echo newer >>\"$out/silvermetal-base.iso\""));
+    assert!(ran.exits(4).stdout.contains("packages of its mirror have changed since"));
+}
