@@ -1,12 +1,16 @@
 //! What some bytes are, and the way in.
 
+use crate::archive::{Archive, ar, cpio, tar};
 use crate::budget::Budget;
+use crate::elf::{self, Elf};
 use crate::error::{Error, Result};
 use crate::fat::{self, Fat};
 use crate::iso::{self, Iso};
 use crate::source::{File, Shared};
 use crate::squashfs::{self, Squashfs};
 use crate::tree::Tree;
+use crate::unpack::stream::codec_of;
+use crate::unpack::{Codec, Compressed};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,6 +20,13 @@ pub enum Format {
     Iso,
     Squashfs,
     Fat,
+    /// cpio, also several and compressed.
+    Initramfs,
+    Tar,
+    /// Also a .deb.
+    Ar,
+    Compressed(Codec),
+    Elf,
 }
 
 impl Format {
@@ -25,10 +36,25 @@ impl Format {
     }
 
     /// By what the bytes begin with; none: nothing that is opened further.
-    pub fn of(source: &Shared) -> Result<Option<Format>> {
+    pub fn of(source: &Shared, budget: &Arc<Budget>) -> Result<Option<Format>> {
         let start = source.up_to(0, 512)?;
         if start.starts_with(squashfs::MAGIC) {
             return Ok(Some(Format::Squashfs));
+        }
+        if start.starts_with(elf::MAGIC) {
+            return Ok(Some(Format::Elf));
+        }
+        if start.starts_with(ar::MAGIC) {
+            return Ok(Some(Format::Ar));
+        }
+        if cpio::is_initramfs(source, budget) {
+            return Ok(Some(Format::Initramfs));
+        }
+        if let Some(codec) = codec_of(&start) {
+            return Ok(Some(Format::Compressed(codec)));
+        }
+        if tar::is_tar(&start) {
+            return Ok(Some(Format::Tar));
         }
         if source.up_to(iso::MAGIC_OFFSET, 5)? == b"CD001" {
             return Ok(Some(Format::Iso));
@@ -43,6 +69,9 @@ pub enum Layer {
     Iso(Arc<Iso>),
     Squashfs(Arc<Squashfs>),
     Fat(Arc<Fat>),
+    Archive(Arc<Archive>),
+    Compressed(Arc<Compressed>),
+    Elf(Arc<Elf>),
 }
 
 impl Layer {
@@ -52,12 +81,21 @@ impl Layer {
             Format::Iso => Layer::Iso(Arc::new(Iso::open(source, budget)?)),
             Format::Squashfs => Layer::Squashfs(Arc::new(Squashfs::open(source, budget)?)),
             Format::Fat => Layer::Fat(Arc::new(Fat::open(source, budget)?)),
+            Format::Initramfs => Layer::Archive(Arc::new(cpio::open(&source, budget)?)),
+            Format::Tar => Layer::Archive(Arc::new(tar::open(&source, budget)?)),
+            Format::Ar => Layer::Archive(Arc::new(ar::open(&source, budget)?)),
+            Format::Compressed(codec) => {
+                Layer::Compressed(Arc::new(Compressed::open(source, codec, budget)))
+            }
+            Format::Elf => Layer::Elf(Arc::new(Elf::open(&source)?)),
         })
     }
 
     /// What `source` is; none: nothing that is opened further.
     pub fn of(source: &Shared, budget: &Arc<Budget>) -> Result<Option<Layer>> {
-        Format::of(source)?.map(|format| Layer::open(format, source.clone(), budget)).transpose()
+        Format::of(source, budget)?
+            .map(|format| Layer::open(format, source.clone(), budget))
+            .transpose()
     }
 
     /// The tree of files in it.
@@ -66,6 +104,9 @@ impl Layer {
             Layer::Iso(tree) => tree.clone(),
             Layer::Squashfs(tree) => tree.clone(),
             Layer::Fat(tree) => tree.clone(),
+            Layer::Archive(tree) => tree.clone(),
+            Layer::Compressed(tree) => tree.clone(),
+            Layer::Elf(tree) => tree.clone(),
         }
     }
 }

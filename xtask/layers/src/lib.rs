@@ -4,8 +4,10 @@
 //! every allocation has a limit that doesn't come from the image, folders cannot loop, work is
 //! counted ([`Budget`]). An [`Error`] names the layer and the offset in it.
 
+mod archive;
 mod budget;
 pub mod disk;
+mod elf;
 mod error;
 mod fat;
 mod field;
@@ -18,7 +20,9 @@ pub mod squashfs;
 mod tree;
 pub mod unpack;
 
+pub use archive::Archive;
 pub use budget::Budget;
+pub use elf::Elf;
 pub use error::{Error, Result};
 pub use fat::Fat;
 pub use field::{Field, FieldKind, date};

@@ -146,6 +146,11 @@ pub trait Tree: Send + Sync {
         false
     }
 
+    /// Whether fields, files and parts are all there is; else the bytes count as well.
+    fn whole(&self) -> bool {
+        true
+    }
+
     /// What is in the container beside the tree.
     fn parts(&self) -> Result<Vec<Part>> {
         Ok(Vec::new())
@@ -280,7 +285,9 @@ pub fn find(tree: &dyn Tree, path: &[u8]) -> Result<Option<Node>> {
 pub fn read(tree: &dyn Tree, path: &[u8], most: usize) -> Result<Option<Vec<u8>>> {
     match find(tree, path)? {
         Some(node) if node.metadata.kind == Kind::File => {
-            let len = usize::try_from(node.metadata.size).unwrap_or(most).min(most);
+            // what a stream unpacks to says no size
+            let size = node.metadata.size;
+            let len = if size == 0 { most } else { size.min(most as u64) as usize };
             Ok(Some(tree.open(&node)?.source().up_to(0, len)?))
         }
         _ => Ok(None),

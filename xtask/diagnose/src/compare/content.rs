@@ -8,7 +8,9 @@ use anyhow::Result;
 use base::interrupt;
 use layers::squashfs::{PackedBlock, PackedFile};
 use layers::{Content, Format, Layer};
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 
 /// Layers in layers in layers: beyond, nothing is opened.
 const DEEPEST: usize = 16;
@@ -35,20 +37,21 @@ pub(super) fn inside(
     first: u64,
 ) -> Result<Vec<Difference>> {
     let mut differences = Vec::new();
+    let mut whole = false;
     if spot.place.0.len() < DEEPEST {
         match open(shares, contents) {
             Ok(Some(layers)) => {
                 let trees = layers.each_ref().map(Layer::tree);
                 let read =
                     Walk::new(shares.clone(), &mut differences).trees(&spot.place, &trees)?;
+                whole = trees[0].whole() && read.is_ok();
                 differences.extend(read.err().map(|broken| unreadable(spot, broken)));
             }
             Ok(None) => {}
             Err(broken) => differences.push(unreadable(spot, broken)),
         }
     }
-    let explained = differences.iter().any(|d| !matches!(d.what, What::Unreadable { .. }));
-    if !explained {
+    if !whole || differences.is_empty() {
         differences.push(bytes(shares, spot, contents, first));
     }
     Ok(differences)
@@ -76,16 +79,23 @@ pub(super) fn unreadable(spot: &Spot, broken: Broken) -> Difference {
 /// The same layer on both sides, if they are one.
 pub(super) fn open(shares: &Shares, contents: &[Content; 2]) -> Result<Option<[Layer; 2]>, Broken> {
     let sources = contents.each_ref().map(Content::source);
-    let formats = [Format::of(&sources[0]).of(Side::A)?, Format::of(&sources[1]).of(Side::B)?];
+    let formats = [
+        Format::of(&sources[0], &shares.budgets[0]).of(Side::A)?,
+        Format::of(&sources[1], &shares.budgets[1]).of(Side::B)?,
+    ];
     let [Some(format), Some(other)] = formats else { return Ok(None) };
     if format != other {
         return Ok(None);
     }
     let [a, b] = sources;
-    Ok(Some([
-        Layer::open(format, a, &shares.budgets[0]).of(Side::A)?,
-        Layer::open(format, b, &shares.budgets[1]).of(Side::B)?,
-    ]))
+    let [budget_a, budget_b] = &shares.budgets;
+    // archives are read to their end here: each side by a thread of its own
+    thread::scope(|scope| {
+        let b = scope.spawn(move || Layer::open(format, b, budget_b));
+        let a = Layer::open(format, a, budget_a).of(Side::A);
+        let b = b.join().unwrap_or_else(|panic| resume_unwind(panic)).of(Side::B);
+        Ok(Some([a?, b?]))
+    })
 }
 
 /// Offset of the first byte in which two files differ; none: they are equal.

@@ -133,7 +133,7 @@ impl<'o> Walk<'o> {
                 let trees = layers.each_ref().map(Layer::tree);
                 if let Err(broken) = self.trees(&spot.place, &trees)? {
                     self.out.tell(vec![unreadable(spot, broken)])?;
-                } else if self.out.told()? > before {
+                } else if trees[0].whole() && self.out.told()? > before {
                     return Ok(());
                 }
             }
@@ -268,7 +268,7 @@ impl<'o> Walk<'o> {
     }
 
     fn file(&mut self, spot: Spot, contents: [Content; 2]) -> Result<(), Stop> {
-        if self.out.shares_out() && is_large_layer(&contents) {
+        if self.out.shares_out() && is_large_layer(&self.shares, &contents) {
             return Ok(self.outermost(&spot, &contents)?);
         }
         Ok(self.out.files(&self.shares, spot, contents)?)
@@ -353,11 +353,11 @@ impl Pair {
 }
 
 /// Whether all threads should share what is in two files.
-fn is_large_layer(contents: &[Content; 2]) -> bool {
-    contents.iter().all(|content| {
+fn is_large_layer(shares: &Shares, contents: &[Content; 2]) -> bool {
+    contents.iter().zip(&shares.budgets).all(|(content, budget)| {
         let source = content.source();
         source.size().is_ok_and(|size| size >= LARGE)
-            && matches!(Format::of(&source), Ok(Some(format)) if format.is_file_system())
+            && matches!(Format::of(&source, budget), Ok(Some(format)) if format.is_file_system())
     })
 }
 

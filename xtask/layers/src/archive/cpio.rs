@@ -1,0 +1,186 @@
+//! cpio in the "new" format, and what Linux takes as an initramfs: several of them one after the
+//! other, each plain or compressed (Documentation/driver-api/early-userspace/buffer-format.rst).
+
+use super::{Archive, Index, NAME};
+use crate::budget::Budget;
+use crate::error::{Error, Result};
+use crate::field::{Field, FieldKind};
+use crate::source::Shared;
+use crate::tree::{Kind, Metadata};
+use crate::unpack::stream::codec_of;
+use crate::unpack::{Codec, Unpacked};
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+
+pub(crate) const LAYER: &str = "cpio";
+
+/// Bytes of a header.
+const HEADER: usize = 110;
+
+/// Name of the last member of each archive.
+const TRAILER: &[u8] = b"TRAILER!!!";
+
+/// Archives in one initramfs; real ones have up to four.
+const PARTS: usize = 64;
+
+/// Zeros between two archives. Linux takes any number; a page is usual.
+const PADDING: u64 = 1 << 20;
+
+/// Without and with checksums.
+fn is_cpio(start: &[u8]) -> bool {
+    start.starts_with(b"070701") || start.starts_with(b"070702")
+}
+
+/// Whether these bytes are an archive, or unpack to one.
+pub(crate) fn is_initramfs(source: &Shared, budget: &Arc<Budget>) -> bool {
+    let start = source.up_to(0, 16).unwrap_or_default();
+    if is_cpio(&start) {
+        return true;
+    }
+    // the old lzma has no magic: what it usually begins with is the level's and a dictionary's size
+    let lzma = start.starts_with(&[0x5d, 0, 0]).then_some(Codec::Lzma);
+    let Some(codec) = codec_of(&start).or(lzma) else { return false };
+    let unpacked: Shared = Arc::new(Unpacked::new(source.clone(), codec, 0, budget.clone()));
+    is_cpio(&unpacked.up_to(0, 6).unwrap_or_default())
+}
+
+/// Reads all archives of an initramfs.
+pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
+    let mut index = Index::new(LAYER, budget.clone());
+    let mut numbers = Numbers::default();
+    let mut parts = Vec::new();
+    let mut at = 0;
+    loop {
+        at = skip_zeros(source, at)?;
+        let start = source.up_to(at, 16)?;
+        if start.is_empty() {
+            break;
+        }
+        if parts.len() == PARTS {
+            return Err(Error::new(LAYER, at, format!("more than {PARTS} archives")));
+        }
+        if is_cpio(&start) {
+            parts.push("plain");
+            at = archive(source, at, &mut index, &mut numbers)?;
+            continue;
+        }
+        let lzma = start.starts_with(&[0x5d, 0, 0]).then_some(Codec::Lzma);
+        let Some(codec) = codec_of(&start).or(lzma) else {
+            return Err(Error::new(LAYER, at, "neither an archive nor compressed"));
+        };
+        parts.push(codec.name());
+        let unpacked = Arc::new(Unpacked::new(source.clone(), codec, at, budget.clone()));
+        let inner: Shared = unpacked.clone();
+        let mut within = 0;
+        loop {
+            within = skip_zeros(&inner, within)?;
+            if inner.up_to(within, 1)?.is_empty() {
+                break;
+            }
+            within = archive(&inner, within, &mut index, &mut numbers)?;
+        }
+        at = unpacked.raw_end()?;
+    }
+    let fields = vec![
+        Field::new(FieldKind::CompressionHeader, "parts", parts.join(", ")),
+        Field::new(FieldKind::Layout, "inode and device numbers", numbers.text()),
+    ];
+    Ok(index.finish(fields))
+}
+
+/// Inode and device numbers mean nothing in an initramfs, but make its bytes differ.
+#[derive(Default)]
+struct Numbers {
+    hasher: Sha256,
+    first: Option<u32>,
+    last: u32,
+}
+
+impl Numbers {
+    fn add(&mut self, inode: u32, device: (u32, u32)) {
+        self.first.get_or_insert(inode);
+        self.last = inode;
+        for number in [inode, device.0, device.1] {
+            self.hasher.update(number.to_le_bytes());
+        }
+    }
+
+    /// The range, and a hash of all of them.
+    fn text(self) -> String {
+        let hash = crate::record::hex(&self.hasher.finalize()[..4]);
+        format!("{} to {} ({hash})", self.first.unwrap_or(0), self.last)
+    }
+}
+
+/// The first byte from `at` on that is not zero.
+fn skip_zeros(source: &Shared, mut at: u64) -> Result<u64> {
+    let end = at + PADDING;
+    loop {
+        let bytes = source.up_to(at, 4096)?;
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        at += zeros as u64;
+        if zeros < bytes.len() || bytes.is_empty() {
+            return Ok(at);
+        }
+        if at > end {
+            return Err(Error::new(LAYER, at, format!("more than {PADDING} zeros")));
+        }
+    }
+}
+
+/// Reads one archive; where it ends.
+fn archive(source: &Shared, mut at: u64, index: &mut Index, numbers: &mut Numbers) -> Result<u64> {
+    loop {
+        let header = source.exactly(LAYER, at, HEADER)?;
+        if !is_cpio(&header) {
+            return Err(Error::new(LAYER, at, "no member begins here"));
+        }
+        let [ino, mode, uid, gid, links, mtime, size, major, minor, rmajor, rminor, name_len, _] =
+            numbers_of(&header, at)?;
+        let name_len = name_len as usize;
+        if name_len == 0 || name_len > NAME {
+            return Err(Error::new(LAYER, at, format!("a name of {name_len} bytes")));
+        }
+        let name = source.exactly(LAYER, at + HEADER as u64, name_len)?;
+        let name = name.strip_suffix(&[0]).unwrap_or(&name);
+        let start = (at + (HEADER + name_len) as u64).next_multiple_of(4);
+        let size = u64::from(size);
+        let end = (start + size).next_multiple_of(4);
+        if name == TRAILER {
+            return Ok(end);
+        }
+        let kind = Kind::of_mode(mode)
+            .ok_or_else(|| Error::new(LAYER, at, format!("mode {mode:o} of no known kind")))?;
+        let mut about = Metadata::new(kind);
+        about.mode = Some(mode & 0o7777);
+        about.uid = Some(uid);
+        about.gid = Some(gid);
+        about.mtime = Some(mtime.into());
+        about.links = Some(links);
+        if kind == Kind::Symlink {
+            if size > NAME as u64 {
+                return Err(Error::new(LAYER, at, format!("a link of {size} bytes")));
+            }
+            about.target = Some(source.exactly(LAYER, start, size as usize)?);
+        }
+        if matches!(kind, Kind::Char | Kind::Block) {
+            about.device = Some((rmajor, rminor));
+        }
+        numbers.add(ino, (major, minor));
+        index.add(name, about, source, start, size)?;
+        at = end;
+    }
+}
+
+/// The thirteen numbers of a header, eight hexadecimal digits each.
+fn numbers_of(header: &[u8], at: u64) -> Result<[u32; 13]> {
+    let mut numbers = [0; 13];
+    for (number, digits) in numbers.iter_mut().zip(header[6..].chunks_exact(8)) {
+        *number = std::str::from_utf8(digits)
+            .ok()
+            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+            .ok_or_else(|| Error::new(LAYER, at, "a header with something else than numbers"))?;
+    }
+    Ok(numbers)
+}

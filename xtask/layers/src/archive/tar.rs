@@ -1,0 +1,210 @@
+//! tar: ustar, pax and GNU (POSIX.1-2024 pax, GNU tar manual "Basic Tar Format").
+
+use super::{Archive, Index, NAME};
+use crate::budget::Budget;
+use crate::error::{Error, Result};
+use crate::record::{Record, printable};
+use crate::source::Shared;
+use crate::tree::{Kind, Metadata};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub(crate) const LAYER: &str = "tar";
+
+const BLOCK: u64 = 512;
+
+/// Bytes of the extended header of one member.
+const EXTENDED: u64 = 1 << 20;
+
+/// Whether bytes begin with a header of ustar or GNU, whose checksum fits.
+pub(crate) fn is_tar(start: &[u8]) -> bool {
+    start.len() >= 512 && &start[257..262] == b"ustar" && checksum(start)
+}
+
+fn checksum(header: &[u8]) -> bool {
+    let sum: u64 = header
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u64::from(*byte) })
+        .sum();
+    number(&header[148..156]) == Some(sum)
+}
+
+/// Extended headers: keys with values.
+type Pax = BTreeMap<Vec<u8>, Vec<u8>>;
+
+pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
+    let mut index = Index::new(LAYER, budget);
+    let (mut global, mut pax) = (Pax::new(), Pax::new());
+    let (mut long_name, mut long_link) = (None, None);
+    let mut at = 0;
+    loop {
+        let header = source.up_to(at, BLOCK as usize)?;
+        if header.is_empty() || header.iter().all(|byte| *byte == 0) {
+            return Ok(index.finish(Vec::new()));
+        }
+        if header.len() < BLOCK as usize {
+            return Err(Error::new(LAYER, at, "a header that is cut off"));
+        }
+        if !checksum(&header) {
+            return Err(Error::new(LAYER, at, "a header whose checksum does not fit"));
+        }
+        let r = Record::new(LAYER, at, &header);
+        let field = |from: usize, len: usize| -> Result<u64> {
+            number(r.slice(from, len)?).ok_or_else(|| r.error(from, "no number"))
+        };
+        let pax_value = |key: &[u8]| pax.get(key).or_else(|| global.get(key));
+        let size = match pax_value(b"size") {
+            Some(size) => decimal(size).ok_or_else(|| r.error(0, "no number"))?,
+            None => field(124, 12)?,
+        };
+        let start = at + BLOCK;
+        let end = size
+            .checked_next_multiple_of(BLOCK)
+            .and_then(|len| start.checked_add(len))
+            .ok_or_else(|| r.error(124, format!("a member of {size} bytes")))?;
+        at = end;
+        let limited = |most: u64| -> Result<Vec<u8>> {
+            if size > most {
+                return Err(r.error(124, format!("a header of {size} bytes")));
+            }
+            source.exactly(LAYER, start, size as usize)
+        };
+        let kind = r.u8(156)?;
+        match kind {
+            b'x' => {
+                pax = records(&limited(EXTENDED)?, start)?;
+                continue;
+            }
+            b'g' => {
+                global.extend(records(&limited(EXTENDED)?, start)?);
+                continue;
+            }
+            b'L' => {
+                long_name = Some(until_zero(&limited(NAME as u64)?).to_vec());
+                continue;
+            }
+            b'K' => {
+                long_link = Some(until_zero(&limited(NAME as u64)?).to_vec());
+                continue;
+            }
+            _ => {}
+        }
+        let text = |key: &[u8], from: usize, len: usize| -> Result<Vec<u8>> {
+            match pax_value(key) {
+                Some(value) => Ok(value.clone()),
+                None => Ok(until_zero(r.slice(from, len)?).to_vec()),
+            }
+        };
+        let mut name = text(b"path", 0, 100)?;
+        // ustar has the front of a long path elsewhere, where GNU keeps other things
+        if pax_value(b"path").is_none() && r.slice(257, 6)? == b"ustar\0" {
+            let prefix = until_zero(r.slice(345, 155)?);
+            name = crate::tree::join(prefix, &name);
+        }
+        let name = long_name.take().unwrap_or(name);
+        let link = match long_link.take() {
+            Some(link) => link,
+            None => text(b"linkpath", 157, 100)?,
+        };
+        let mut about = Metadata::new(match kind {
+            b'2' => Kind::Symlink,
+            b'3' => Kind::Char,
+            b'4' => Kind::Block,
+            b'5' => Kind::Folder,
+            b'6' => Kind::Fifo,
+            _ => Kind::File,
+        });
+        let id = |key: &[u8], from| -> Result<Option<u32>> {
+            let n = match pax_value(key).and_then(|value| decimal(value)) {
+                Some(n) => n,
+                None => field(from, 8)?,
+            };
+            Ok(u32::try_from(n).ok())
+        };
+        about.mode = u32::try_from(field(100, 8)?).ok().map(|mode| mode & 0o7777);
+        about.uid = id(b"uid", 108)?;
+        about.gid = id(b"gid", 116)?;
+        about.mtime = i64::try_from(field(136, 12)?).ok();
+        for (key, what) in
+            [(&b"mtime"[..], "exact mtime"), (b"atime", "access time"), (b"ctime", "change time")]
+        {
+            if let Some(time) = pax_value(key) {
+                about.more.push((what, printable(time)));
+                if key == b"mtime" {
+                    let seconds = time.split(|byte| *byte == b'.').next().unwrap_or_default();
+                    about.mtime = std::str::from_utf8(seconds).ok().and_then(|s| s.parse().ok());
+                }
+            }
+        }
+        about.more.push(("user name", printable(&text(b"uname", 265, 32)?)));
+        about.more.push(("group name", printable(&text(b"gname", 297, 32)?)));
+        match kind {
+            b'1' => about.more.push(("hard link to", printable(&link))),
+            b'2' => about.target = Some(link),
+            b'3' | b'4' => {
+                let part = |from| -> Result<u32> { Ok(field(from, 8)? as u32) };
+                about.device = Some((part(329)?, part(337)?));
+            }
+            b'0' | 0 | b'5' | b'6' | b'7' => {}
+            other => about.more.push(("type", printable(&[other]))),
+        }
+        for (key, value) in &pax {
+            for prefix in [&b"SCHILY.xattr."[..], b"LIBARCHIVE.xattr."] {
+                if let Some(name) = key.strip_prefix(prefix) {
+                    about.xattrs.push((name.to_vec(), value.clone()));
+                }
+            }
+        }
+        about.xattrs.sort();
+        pax = Pax::new();
+        index.add(&name, about, source, start, size)?;
+    }
+}
+
+fn until_zero(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    &bytes[..end]
+}
+
+/// Octal digits between blanks and zeros; or, with the first bit set, a number with its big end
+/// first, as GNU writes what is too large.
+fn number(field: &[u8]) -> Option<u64> {
+    if field[0] & 0x80 != 0 {
+        let (front, low) = field.split_at(field.len().checked_sub(8)?);
+        let small = front.iter().skip(1).all(|byte| *byte == 0) && front.first() == Some(&0x80);
+        // an eight byte field has its mark in the number
+        let low: [u8; 8] = low.try_into().ok()?;
+        return match front.is_empty() {
+            true => Some(u64::from_be_bytes(low) & (u64::MAX >> 1)),
+            false => small.then_some(u64::from_be_bytes(low)),
+        };
+    }
+    let text = std::str::from_utf8(field).ok()?.trim_matches([' ', '\0']);
+    if text.is_empty() { Some(0) } else { u64::from_str_radix(text, 8).ok() }
+}
+
+fn decimal(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Records of an extended header: `LEN KEY=VALUE\n`.
+fn records(mut bytes: &[u8], offset: u64) -> Result<Pax> {
+    let mut pax = Pax::new();
+    while !bytes.is_empty() && bytes[0] != 0 {
+        let record = record(bytes)
+            .ok_or_else(|| Error::new(LAYER, offset, "an extended header that is none"))?;
+        let (len, key, value) = record;
+        pax.insert(key.to_vec(), value.to_vec());
+        bytes = &bytes[len..];
+    }
+    Ok(pax)
+}
+
+fn record(bytes: &[u8]) -> Option<(usize, &[u8], &[u8])> {
+    let blank = bytes.iter().position(|byte| *byte == b' ')?;
+    let len: usize = std::str::from_utf8(&bytes[..blank]).ok()?.parse().ok()?;
+    let body = bytes.get(blank + 1..len)?.strip_suffix(b"\n")?;
+    let equals = body.iter().position(|byte| *byte == b'=')?;
+    Some((len, &body[..equals], &body[equals + 1..]))
+}

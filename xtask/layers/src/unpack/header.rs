@@ -1,0 +1,88 @@
+//! What the header of a compressed stream says beside its content.
+
+use super::Codec;
+use crate::field::{Field, FieldKind, date};
+use crate::record::{Record, printable};
+use crate::source::Source;
+
+/// Bytes of a header that are looked at; a name in it may be longer.
+const LEN: usize = 4096;
+
+/// The fields of the stream at the start of `raw`.
+pub(super) fn fields(codec: Codec, raw: &dyn Source) -> Vec<Field> {
+    use FieldKind::CompressionHeader;
+    let mut fields = vec![Field::new(CompressionHeader, "compressor", codec.name())];
+    let bytes = raw.up_to(0, LEN).unwrap_or_default();
+    let r = Record::new(codec.name(), 0, &bytes);
+    let more = match codec {
+        Codec::Gzip => gzip(r),
+        Codec::Xz => xz(r),
+        Codec::Zstd => zstd(r),
+        Codec::Bzip2 => r.u8(3).ok().map(|level| {
+            vec![Field::new(CompressionHeader, "block size", format!("{}00 kB", level as char))]
+        }),
+        Codec::Lz4 => {
+            r.le16(4).ok().map(|n| vec![Field::new(CompressionHeader, "flags", format!("{n:04x}"))])
+        }
+        Codec::Lzma | Codec::Lzo => None,
+    };
+    fields.extend(more.unwrap_or_default());
+    fields
+}
+
+/// RFC 1952, 2.3.
+fn gzip(r: Record<'_>) -> Option<Vec<Field>> {
+    use FieldKind::{CompressionHeader, GzipTime};
+    let (flags, mtime) = (r.u8(3).ok()?, r.le32(4).ok()?);
+    let time = if mtime == 0 { "none".into() } else { date(mtime.into()) };
+    let mut at = 10;
+    if flags & 0x04 != 0 {
+        at += 2 + usize::from(r.le16(at).ok()?);
+    }
+    let mut text = |bit: u8| {
+        if flags & bit == 0 {
+            return Some("none".to_string());
+        }
+        let rest = r.bytes.get(at..)?;
+        let end = rest.iter().position(|byte| *byte == 0)?;
+        at += end + 1;
+        Some(printable(&rest[..end]))
+    };
+    let (name, comment) = (text(0x08)?, text(0x10)?);
+    Some(vec![
+        Field::new(GzipTime, "gzip mtime", time),
+        Field::new(CompressionHeader, "level", r.u8(8).ok()?),
+        Field::new(CompressionHeader, "operating system", r.u8(9).ok()?),
+        Field::new(CompressionHeader, "file name", name),
+        Field::new(CompressionHeader, "comment", comment),
+    ])
+}
+
+/// The .xz file format, 2.1.1.2.
+fn xz(r: Record<'_>) -> Option<Vec<Field>> {
+    let check = match r.u8(7).ok()? & 0x0f {
+        0 => "none".to_string(),
+        1 => "CRC32".into(),
+        4 => "CRC64".into(),
+        10 => "SHA-256".into(),
+        other => other.to_string(),
+    };
+    Some(vec![Field::new(FieldKind::CompressionHeader, "check", check)])
+}
+
+/// RFC 8878, 3.1.1.1.
+fn zstd(r: Record<'_>) -> Option<Vec<Field>> {
+    let descriptor = r.u8(4).ok()?;
+    let checksum = if descriptor & 0x04 != 0 { "yes" } else { "no" };
+    let window = if descriptor & 0x20 != 0 {
+        "the content's size".to_string()
+    } else {
+        let byte = u64::from(r.u8(5).ok()?);
+        let base = 1_u64 << (10 + (byte >> 3));
+        (base + base / 8 * (byte & 7)).to_string()
+    };
+    Some(vec![
+        Field::new(FieldKind::CompressionHeader, "check", checksum),
+        Field::new(FieldKind::CompressionHeader, "window", window),
+    ])
+}

@@ -1,0 +1,257 @@
+//! A compressed stream as bytes that can be read at any offset; going back unpacks again.
+
+use super::{Codec, HISTORY};
+use crate::budget::Budget;
+use crate::error::{Error, Result};
+use crate::source::{Shared, Source};
+use std::io::{self, BufRead, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bytes read or unpacked at a time.
+const STEP: usize = 1 << 16;
+
+/// Unpacked bytes that are kept for who looks back a little.
+const TAIL: usize = 1 << 20;
+
+/// Zeros that are looked at between two streams of xz.
+const PADDING: usize = 4096;
+
+/// How a stream of a codec begins.
+const MAGICS: [(Codec, &[u8]); 6] = [
+    (Codec::Gzip, &[0x1f, 0x8b, 8]),
+    (Codec::Xz, b"\xfd7zXZ\0"),
+    (Codec::Zstd, &[0x28, 0xb5, 0x2f, 0xfd]),
+    (Codec::Bzip2, b"BZh"),
+    (Codec::Lz4, &[0x04, 0x22, 0x4d, 0x18]),
+    // the older frame, which is what Linux takes an initramfs in
+    (Codec::Lz4, &[0x02, 0x21, 0x4c, 0x18]),
+];
+
+/// The codec of the stream that begins so.
+pub(crate) fn codec_of(start: &[u8]) -> Option<Codec> {
+    let codec = MAGICS.iter().find(|(_, magic)| start.starts_with(magic)).map(|(codec, _)| *codec);
+    // bzip2's magic is three letters, of which texts have many: a level and a block follow
+    match codec {
+        Some(Codec::Bzip2) => {
+            let level = start.get(3).is_some_and(|level| (b'1'..=b'9').contains(level));
+            let block = start.get(4..10).is_some_and(|magic| {
+                magic == [0x31, 0x41, 0x59, 0x26, 0x53, 0x59]
+                    || magic == [0x17, 0x72, 0x45, 0x38, 0x50, 0x90]
+            });
+            (level && block).then_some(Codec::Bzip2)
+        }
+        other => other,
+    }
+}
+
+/// What a compressed stream unpacks to; several one after the other are one.
+pub struct Unpacked {
+    raw: Shared,
+    codec: Codec,
+    /// Where in `raw` the stream begins.
+    start: u64,
+    budget: Arc<Budget>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Unpacks the part that is being read; none: before the first.
+    part: Option<Part>,
+    /// Unpacked bytes up to now, and the last of them.
+    position: u64,
+    tail: Vec<u8>,
+    /// Unpacked bytes in all, and where in `raw` the stream ends, once known.
+    end: Option<(u64, u64)>,
+}
+
+/// One stream of possibly several.
+struct Part {
+    decoder: Box<dyn Read + Send>,
+    /// Where in `raw` the decoder is.
+    at: Arc<AtomicU64>,
+}
+
+impl Unpacked {
+    pub fn new(raw: Shared, codec: Codec, start: u64, budget: Arc<Budget>) -> Unpacked {
+        Unpacked { raw, codec, start, budget, state: Mutex::default() }
+    }
+
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// Where in the compressed bytes the stream ends; unpacks everything.
+    pub(crate) fn raw_end(&self) -> Result<u64> {
+        Ok(self.finish()?.1)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn finish(&self) -> Result<(u64, u64)> {
+        let mut state = self.state();
+        loop {
+            if let Some(end) = state.end {
+                return Ok(end);
+            }
+            self.step(&mut state)?;
+        }
+    }
+
+    /// Unpacks a little more; false: there is no more.
+    fn step(&self, state: &mut State) -> Result<bool> {
+        if state.end.is_some_and(|(size, _)| size == state.position) {
+            return Ok(false);
+        }
+        let part = match &mut state.part {
+            Some(part) => part,
+            none => none.insert(self.part(self.start)?),
+        };
+        let old = state.tail.len();
+        state.tail.resize(old + STEP, 0);
+        let read = part.decoder.read(&mut state.tail[old..]);
+        let n = *read.as_ref().unwrap_or(&0);
+        state.tail.truncate(old + n);
+        let at = part.at.load(Ordering::Relaxed);
+        if let Err(error) = read {
+            return Err(self.error(at, &error));
+        }
+        if n == 0 {
+            match self.another(at)? {
+                Some(start) => state.part = Some(self.part(start)?),
+                None => state.end = Some((state.position, at)),
+            }
+            return Ok(state.end.is_none());
+        }
+        self.budget.unpack(self.codec.name(), at, n as u64)?;
+        state.position += n as u64;
+        if state.tail.len() > 2 * TAIL {
+            let surplus = state.tail.len() - TAIL;
+            state.tail.drain(..surplus);
+        }
+        Ok(true)
+    }
+
+    fn error(&self, at: u64, error: &io::Error) -> Error {
+        Error::new(self.codec.name(), at.saturating_sub(self.start), error.to_string())
+    }
+
+    /// Where another stream of the same codec begins behind one that ended.
+    fn another(&self, end: u64) -> Result<Option<u64>> {
+        let mut at = end;
+        if self.codec == Codec::Xz {
+            let padding = self.raw.up_to(at, PADDING)?;
+            at += padding.iter().take_while(|byte| **byte == 0).count() as u64 / 4 * 4;
+        }
+        let mut next = self.raw.up_to(at, 16)?;
+        while let (Codec::Zstd, Some(len)) = (self.codec, skippable(&next)) {
+            at += 8 + len;
+            next = self.raw.up_to(at, 16)?;
+        }
+        Ok((codec_of(&next) == Some(self.codec)).then_some(at))
+    }
+
+    fn part(&self, start: u64) -> Result<Part> {
+        let at = Arc::new(AtomicU64::new(start));
+        let raw = Raw { source: self.raw.clone(), buffer: Vec::new(), used: 0, at: at.clone() };
+        let failed = |error: io::Error| self.error(start, &error);
+        let lzma = |stream: std::result::Result<liblzma::stream::Stream, _>| {
+            stream.map_err(|error: liblzma::stream::Error| failed(error.into()))
+        };
+        let limit = HISTORY + (8 << 20);
+        use liblzma::stream::Stream;
+        let decoder: Box<dyn Read + Send> = match self.codec {
+            Codec::Gzip => Box::new(flate2::bufread::GzDecoder::new(raw)),
+            Codec::Bzip2 => Box::new(bzip2::bufread::BzDecoder::new(raw)),
+            Codec::Xz => {
+                let stream = lzma(Stream::new_stream_decoder(limit, 0))?;
+                Box::new(liblzma::bufread::XzDecoder::new_stream(raw, stream))
+            }
+            Codec::Lzma => {
+                let stream = lzma(Stream::new_lzma_decoder(limit))?;
+                Box::new(liblzma::bufread::XzDecoder::new_stream(raw, stream))
+            }
+            Codec::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(raw)),
+            Codec::Zstd => {
+                let decoder =
+                    ruzstd::decoding::StreamingDecoder::new_with_max_window_size(raw, HISTORY);
+                Box::new(decoder.map_err(|error| failed(io::Error::other(error.to_string())))?)
+            }
+            Codec::Lzo => return Err(failed(io::Error::other("lzop is not read"))),
+        };
+        Ok(Part { decoder, at })
+    }
+}
+
+/// Bytes of a skippable frame of zstd (RFC 8878, 3.1.2).
+fn skippable(start: &[u8]) -> Option<u64> {
+    let (magic, len) = (start.get(..4)?, start.get(4..8)?);
+    let magic = u32::from_le_bytes(magic.try_into().ok()?);
+    let len = u32::from_le_bytes(len.try_into().ok()?);
+    (magic & 0xffff_fff0 == 0x184d_2a50).then_some(len.into())
+}
+
+impl Source for Unpacked {
+    fn size(&self) -> Result<u64> {
+        Ok(self.finish()?.0)
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
+        let mut state = self.state();
+        if offset + (state.tail.len() as u64) < state.position {
+            let end = state.end;
+            *state = State { end, ..State::default() };
+        }
+        let mut done = 0;
+        while done < into.len() {
+            let at = offset + done as u64;
+            if at < state.position {
+                let from = state.tail.len() - (state.position - at) as usize;
+                let n = (state.tail.len() - from).min(into.len() - done);
+                into[done..done + n].copy_from_slice(&state.tail[from..from + n]);
+                done += n;
+            } else if !self.step(&mut state)? {
+                break;
+            }
+        }
+        Ok(done)
+    }
+}
+
+/// Reads compressed bytes and counts those that were used.
+struct Raw {
+    source: Shared,
+    buffer: Vec<u8>,
+    used: usize,
+    /// Offset of the first byte that is not used.
+    at: Arc<AtomicU64>,
+}
+
+impl BufRead for Raw {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.used == self.buffer.len() {
+            let at = self.at.load(Ordering::Relaxed);
+            self.buffer = self.source.up_to(at, STEP).map_err(io::Error::other)?;
+            self.used = 0;
+        }
+        Ok(&self.buffer[self.used..])
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.used += n;
+        self.at.fetch_add(n as u64, Ordering::Relaxed);
+    }
+}
+
+impl Read for Raw {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let from = self.fill_buf()?;
+        let n = from.len().min(into.len());
+        into[..n].copy_from_slice(&from[..n]);
+        self.consume(n);
+        Ok(n)
+    }
+}
