@@ -1,6 +1,7 @@
 //! The command line, as data.
 
 use crate::engine::EngineChoice;
+use base::pins::ImageRef;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Release(ReleaseCommand),
     /// Rebuild somebody's release and compare: match, mismatch, or could not build
     Reproduce(ReproduceArgs),
+    /// Pin a builder image by its digest: build.sh, and its provenance in builder-image.toml
+    BumpImage(BumpImageArgs),
     /// Remove what killed runs left: containers, mounts, work folders, a private engine
     Clean(CleanArgs),
     /// Format, lints and tests; --full: on the real engine too
@@ -169,6 +172,10 @@ pub(crate) struct PassedOn {
 pub(crate) enum ImageCommand {
     /// Build it from linux/build/docker; prints its name
     Build(ImageBuildArgs),
+    /// Push it to a registry, building it first where the engine has none; prints its digest there
+    Push(ImagePushArgs),
+    /// Say which image a build would use, what it was made from, and whether a registry serves it
+    Show(ImageShowArgs),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -271,6 +278,58 @@ pub(crate) struct ReproduceArgs {
     #[arg(long, value_name = "N", default_value_t = 2, requires = "collect",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) threshold: u32,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ImagePushArgs {
+    /// Where to; besides a tag of its inputs, one of its digest and `latest` it gets TAG
+    /// [default: where the last push went, else the pin's repository, else the project's]
+    #[arg(long, value_name = "REGISTRY/NAME[:TAG]")]
+    pub(crate) to: Option<ImageRef>,
+    /// Only where the registry has none built from today's docker/ folder (implies --setup)
+    #[arg(long)]
+    pub(crate) if_missing: bool,
+    /// Write `image=` and `digest=` to the file that GITHUB_OUTPUT names
+    #[arg(long)]
+    pub(crate) github_output: bool,
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ImageShowArgs {
+    /// Whose images to look at
+    #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
+    pub(crate) engine: EngineChoice,
+    /// Ask no registry
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Machine-readable result on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BumpImageArgs {
+    /// registry/name@sha256:…, registry/name:tag, sha256:…; `local` for the image built here and
+    /// pushed, `latest-pushed` for what the registry calls latest
+    #[arg(value_name = "REF|local|latest-pushed", default_value = crate::bump::image::LATEST_PUSHED)]
+    pub(crate) image: String,
+    /// Only say whether the pin is that of today's docker/ folder, and still served: exit 1 if not
+    #[arg(long, conflicts_with = "image")]
+    pub(crate) check: bool,
+    /// Ask no registry: what is written is taken on trust
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Show what would be written, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Machine-readable result on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Whose images `local` means
+    #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
+    pub(crate) engine: EngineChoice,
 }
 
 #[derive(Clone, Debug, Args)]

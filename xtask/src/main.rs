@@ -1,6 +1,7 @@
 //! `cargo xtask`: the one door to everything that turns a commit into a reproducible ISO.
 
 mod boot;
+mod bump;
 mod clean;
 mod cli;
 mod diagnose;
@@ -11,6 +12,7 @@ mod recipe;
 mod records;
 mod release;
 mod reproduce;
+mod registry;
 mod selftest;
 mod verify;
 
@@ -47,6 +49,9 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Release(ReleaseCommand::Build(args)) => release::build::command(&repo, args),
         Command::Release(ReleaseCommand::Publish(args)) => release::publish::command(&repo, args),
         Command::Reproduce(args) => reproduce::command(&repo, args),
+        Command::Image(ImageCommand::Push(args)) => image::push::command(&repo, args),
+        Command::Image(ImageCommand::Show(args)) => image::show::command(&repo, args),
+        Command::BumpImage(args) => bump::image::command(&repo, args),
         Command::Clean(args) => clean::command(&repo, args),
         Command::Test(args) => selftest::command(&repo, args),
     }

@@ -2,7 +2,7 @@
 # Builds SilverMetal's ISO once: `cargo xtask iso`, with the same arguments.
 #
 # The line below is the pin of the builder image, by digest; the environment overrides it.
-# `unpublished` is today's truth: no image has been pushed yet, and one is built locally instead.
+# `cargo xtask bump-image` writes it. `unpublished`: none has been pushed yet, and one is built locally instead.
 set -euo pipefail
 
 BUILDER_IMAGE="${BUILDER_IMAGE:-unpublished}"

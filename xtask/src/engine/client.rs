@@ -4,6 +4,8 @@ use super::EngineKind;
 use anyhow::{Context as _, Result, bail};
 use base::exec::Cmd;
 use base::failure::Code;
+use base::pins::ImageRef;
+use std::collections::BTreeMap;
 
 /// Label that every container and image of ours carries; its value is the checkout's id.
 pub(crate) const LABEL: &str = "uk.silverlabs.silvermetal";
@@ -165,6 +167,32 @@ impl Client {
     /// Stops a container as systemd wants to be stopped (its STOPSIGNAL), then removes it.
     pub(crate) fn stop(&self, name: &str) -> Cmd {
         self.cmd().args(["stop", "--time", "5", name])
+    }
+
+    pub(crate) fn tag(&self, image: &str, name: &str) -> Cmd {
+        self.cmd().args(["tag", image, name])
+    }
+
+    pub(crate) fn push(&self, reference: &str) -> Cmd {
+        self.cmd().args(["push", reference])
+    }
+
+    /// The names by digest that the engine knows an image under: one for each repository that it
+    /// was pulled from or pushed to. An image's id is none of them.
+    pub(crate) fn repo_digests(&self, reference: &str) -> Result<Vec<ImageRef>> {
+        let template = "{{range .RepoDigests}}{{println .}}{{end}}";
+        let names =
+            self.cmd().args(["image", "inspect", "--format", template, reference]).read()?;
+        names.lines().filter(|line| !line.is_empty()).map(str::parse).collect()
+    }
+
+    /// What an image says of itself.
+    pub(crate) fn labels(&self, reference: &str) -> Result<BTreeMap<String, String>> {
+        let template = "{{json .Config.Labels}}";
+        let text = self.cmd().args(["image", "inspect", "--format", template, reference]).read()?;
+        let labels: serde_json::Value = serde_json::from_str(&text).context("unexpected output")?;
+        let labels = labels.as_object().into_iter().flatten();
+        Ok(labels.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect())
     }
 
     pub(crate) fn pull(&self, reference: &str) -> Cmd {

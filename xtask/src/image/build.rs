@@ -1,16 +1,16 @@
 //! `cargo xtask image build`, and the same as a part of `--setup`.
 
-use super::{Inputs, bootstrap};
+use super::workshop::Workshop;
+use super::{Inputs, bootstrap, labels};
 use crate::cli::ImageBuildArgs;
 use crate::engine::container::Network;
-use crate::engine::private::{Places, Private};
-use crate::engine::{Client, EngineKind, survey};
+use crate::engine::{Client, EngineKind};
 use anyhow::{Context as _, Result};
 use base::exec::{Cmd, StopBy, on_path};
-use base::facts::host::Host;
-use base::facts::mirror::{self, Mirror, SUITE, SnapshotPin, Wanted};
+use base::facts::git::git;
+use base::facts::mirror::{Mirror, SUITE, SnapshotPin};
 use base::facts::repo::Repo;
-use base::failure::{Code, Problem, listing, refuse};
+use base::failure::{Code, Problem, listing};
 use base::interrupt;
 use base::log::Log;
 use base::setup;
@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     context: PathBuf,
     scratch: PathBuf,
     log: PathBuf,
+    /// The commit of this checkout, `-dirty` where it does not hold these inputs.
+    revision: String,
 }
 
 impl Plan {
@@ -39,6 +41,7 @@ impl Plan {
             context: repo.docker(),
             scratch: repo.state().join("base.tar"),
             log: repo.state().join("logs/image-build.log"),
+            revision: revision(repo).unwrap_or_else(|_| "unknown".to_owned()),
         }
     }
 
@@ -71,20 +74,21 @@ impl Plan {
             cmd = cmd.arg("--build-arg").arg(format!("{name}={value}"));
         }
         for (name, value) in self.labels(base) {
-            cmd = cmd.arg("--label").arg(format!("uk.silverlabs.silvermetal.{name}={value}"));
+            cmd = cmd.arg("--label").arg(format!("{name}={value}"));
         }
         cmd.args(["--tag", &client.local_name(&self.inputs.tag()), "--file"])
             .arg(self.context.join("Dockerfile.builder"))
             .arg(&self.context)
     }
 
-    fn labels(&self, base: &str) -> [(&'static str, String); 4] {
+    fn labels(&self, base: &str) -> [(&'static str, String); 5] {
         let pinned = if self.mirror.pinned() { "yes" } else { "no" };
         [
-            ("inputs", self.inputs.digest.to_string()),
-            ("base", base.to_owned()),
-            ("snapshot", self.pin.stamp.to_string()),
-            ("apt-pinned", pinned.to_owned()),
+            (labels::INPUTS, self.inputs.digest.to_string()),
+            (labels::BASE, base.to_owned()),
+            (labels::SNAPSHOT, self.pin.stamp.to_string()),
+            (labels::APT_PINNED, pinned.to_owned()),
+            (labels::REVISION, self.revision.clone()),
         ]
     }
 
@@ -188,58 +192,32 @@ fn has_buildx(client: &Client) -> bool {
     client.cmd().args(["buildx", "version"]).within_seconds(10).succeeds()
 }
 
+/// The commit, and whether the files that go into the image are that commit's.
+fn revision(repo: &Repo) -> Result<String> {
+    let git = || git(&repo.root);
+    let commit = git().args(["rev-parse", "HEAD"]).read()?;
+    let inputs = ["linux/build/docker", "linux/build/config/snapshot-pin.env"];
+    let changes = git().args(["status", "--porcelain", "--"]).args(inputs).read()?;
+    Ok(if changes.is_empty() { commit } else { format!("{commit}-dirty") })
+}
+
 /// `cargo xtask image build`
 pub(crate) fn command(repo: &Repo, args: &ImageBuildArgs) -> Result<()> {
     let build = &args.build;
     let ui = Ui::new(build.verbose);
-    let host = Host::gather()?;
-    let places = Places::of(repo);
-    let engines = [EngineKind::Docker, EngineKind::Podman, EngineKind::Private];
-    let pin = SnapshotPin::read(repo)?;
-    let wanted = Wanted { url: build.mirror.clone(), keyring: build.mirror_keyring.clone() };
-    let found = mirror::find(&pin, &wanted, true);
-    let plan = Plan::new(repo, Inputs::gather(repo)?, pin, found.mirror.clone());
-    let selection = survey(build.engine, &engines, &host, &places);
-    let client = selection.client.clone().context("an image is built on a container engine")?;
-
-    let mut packages = selection.packages.clone();
-    packages.extend(Plan::packages());
-    let missing = host.missing(&packages);
-    let mut problems = selection.problems.clone();
-    if let Some(why) = &found.unreachable {
-        problems.push(mirror::problem(&found.mirror, why));
-    }
-    if !missing.is_empty() && !build.setup {
-        problems.push(setup::problem(&missing));
-    }
+    let workshop = Workshop::survey(repo, build)?;
     if build.dry_run {
-        if !missing.is_empty() {
-            answer(format_args!("{}", setup::line(&missing)));
-        }
-        if selection.kind == EngineKind::Private {
-            answer(format_args!("{}", places.daemon()));
-        }
-        answer(format_args!("{}", plan.describe(&client, Network::Bridge)));
-        if !problems.is_empty() {
-            ui.print(&listing(&problems));
-        }
-        return Ok(());
+        return workshop.describe(&[], &ui);
     }
-    refuse(&problems)?;
-    setup::install(&missing, &ui)?;
-    mirror::announce(&found.mirror, &ui);
-    let private = match selection.kind {
-        EngineKind::Private => Some(Private::start(&places, &ui)?),
-        _ => None,
-    };
-    let network = private.as_ref().map_or(Network::Bridge, |p| p.network);
-    let name = plan.execute(&client, network, &ui)?;
-    let id = client.image_id(&name)?.unwrap_or_default();
+    let open = workshop.open(&ui)?;
+    let name = workshop.plan.execute(&open.client, open.network, &ui)?;
+    let id = open.client.image_id(&name)?.unwrap_or_default();
     if build.json {
+        let plan = &workshop.plan;
         let result = serde_json::json!({
             "image": name, "id": id, "inputs": plan.inputs.digest.to_string(),
-            "base": plan.inputs.base, "snapshot": plan.inputs.stamp, "engine": selection.kind.name(),
-            "apt_pinned": plan.mirror.pinned(),
+            "base": plan.inputs.base, "snapshot": plan.inputs.stamp,
+            "engine": open.client.kind.name(), "apt_pinned": plan.mirror.pinned(),
         });
         answer(format_args!("{result:#}"));
     } else {

@@ -2,6 +2,10 @@
 
 mod bootstrap;
 pub(crate) mod build;
+pub(crate) mod labels;
+pub(crate) mod push;
+pub(crate) mod show;
+mod workshop;
 
 use crate::engine::{Client, EngineKind};
 use anyhow::{Context as _, Result};
@@ -11,8 +15,11 @@ use base::failure::{Code, OrExit as _};
 use base::pins::{ImageRef, build_sh};
 use std::path::Path;
 
+/// Where the project's builder images are published.
+pub(crate) const REPOSITORY: &str = "docker-registry.silverlabs.uk/silvermetal-builder";
+
 /// The word that names the image built from today's docker/ folder.
-const LOCAL: &str = "local";
+pub(crate) const LOCAL: &str = "local";
 
 /// The image that a build runs in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -52,6 +52,11 @@ impl Repo {
         self.build().join("scripts/build.sh")
     }
 
+    /// The builder image's provenance.
+    pub fn builder_image(&self) -> PathBuf {
+        self.docker().join("builder-image.toml")
+    }
+
     pub fn submodule(&self) -> PathBuf {
         self.build().join("derivative-maker")
     }

@@ -1,5 +1,6 @@
 //! curl's side: its configuration (curl(1), `--config`), its exit codes, its output.
 
+use super::url;
 use super::{Body, Failure, HeaderValue, Http, LONGEST_COMPLAINT, Method, Request, Response, Sink};
 use crate::exec::{Cmd, Exit};
 use crate::pins::Digest;
@@ -37,6 +38,9 @@ pub(super) fn config(http: &Http, request: &Request) -> Result<Vec<u8>> {
     if let Some(ca) = &http.ca_file {
         config.option("cacert", ca.as_os_str().as_bytes())?;
     }
+    if http.any_certificate {
+        config.flag("insecure");
+    }
     if request.url.on_loopback() {
         // no proxy of this machine's network is asked for what is on this machine
         config.option("noproxy", b"*")?;
@@ -57,6 +61,13 @@ pub(super) fn config(http: &Http, request: &Request) -> Result<Vec<u8>> {
         Body::Text { kind, text } => {
             config.option("header", format!("Content-Type: {kind}").as_bytes())?;
             config.option("data-raw", text.as_bytes())?;
+        }
+        Body::Fields { plain, secret: (name, secret) } => {
+            let plain = plain.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+            let fields: Vec<(&str, &str)> =
+                plain.chain([(name.as_str(), secret.reveal())]).collect();
+            config.option("header", b"Content-Type: application/x-www-form-urlencoded")?;
+            config.option("data-raw", url::pairs(&fields).as_bytes())?;
         }
         Body::Form { field, file, name } => {
             File::open(file).with_context(|| format!("cannot read {}", file.display()))?;

@@ -40,6 +40,8 @@ pub struct Http {
     pub ca_file: Option<PathBuf>,
     /// Lets secrets go over plain http to other machines than this one.
     pub secrets_in_clear: bool,
+    /// Believes any certificate: for peers that the caller's own configuration calls insecure.
+    pub any_certificate: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +82,11 @@ enum Body {
     Text {
         kind: String,
         text: String,
+    },
+    /// An HTML form's fields, the last of them a secret.
+    Fields {
+        plain: Vec<(String, String)>,
+        secret: (String, Secret),
     },
     /// One file as multipart/form-data.
     Form {
@@ -123,6 +130,7 @@ impl Default for Http {
             pause: Duration::from_millis(500),
             ca_file: None,
             secrets_in_clear: false,
+            any_certificate: false,
         }
     }
 }
@@ -167,8 +175,20 @@ impl Request {
         self
     }
 
-    pub fn json(mut self, text: &str) -> Request {
-        self.body = Body::Text { kind: "application/json".to_owned(), text: text.to_owned() };
+    pub fn json(self, text: &str) -> Request {
+        self.text("application/json", text)
+    }
+
+    /// A short body, and its media type.
+    pub fn text(mut self, kind: &str, text: &str) -> Request {
+        self.body = Body::Text { kind: kind.to_owned(), text: text.to_owned() };
+        self
+    }
+
+    /// An HTML form's fields, the last of them a secret.
+    pub fn fields(mut self, plain: &[(&str, &str)], (name, secret): (&str, &Secret)) -> Request {
+        let plain = plain.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        self.body = Body::Fields { plain, secret: (name.to_owned(), secret.clone()) };
         self
     }
 
@@ -181,6 +201,7 @@ impl Request {
 
     fn has_secrets(&self) -> bool {
         self.headers.iter().any(|header| matches!(header.value, HeaderValue::Secret(..)))
+            || matches!(self.body, Body::Fields { .. })
     }
 }
 
@@ -300,8 +321,13 @@ impl Failure {
 impl Response {
     /// The first header of that name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
+        self.headers(name).next()
+    }
+
+    /// Every header of that name, in any case.
+    pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
+        let named = self.headers.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.as_str())
     }
 
     pub fn text(&self) -> Result<&str> {

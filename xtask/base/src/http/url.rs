@@ -91,9 +91,7 @@ impl Url {
 
     /// With a query; names and values are percent-encoded.
     pub fn query(&self, pairs: &[(&str, &str)]) -> Url {
-        let pairs: Vec<String> =
-            pairs.iter().map(|(k, v)| format!("{}={}", encoded(k), encoded(v))).collect();
-        Url { text: format!("{}?{}", self.text, pairs.join("&")), origin: self.origin }
+        Url { text: format!("{}?{}", self.text, self::pairs(pairs)), origin: self.origin }
     }
 
     /// What `reference` means here: an absolute address, a path from the root, or a sibling.
@@ -111,6 +109,13 @@ impl Url {
         };
         text.parse().with_context(|| format!("from {self}"))
     }
+}
+
+/// `name=value&…`, percent-encoded: a query, or a form.
+pub(super) fn pairs(pairs: &[(&str, &str)]) -> String {
+    let pairs: Vec<String> =
+        pairs.iter().map(|(k, v)| format!("{}={}", encoded(k), encoded(v))).collect();
+    pairs.join("&")
 }
 
 /// Everything but the unreserved characters of RFC 3986 as `%XX`.

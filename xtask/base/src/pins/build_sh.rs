@@ -17,15 +17,16 @@ pub fn read(path: &Path) -> Result<Option<ImageRef>> {
     parse(&text).map_err(|why| Code::NotReady.error(format!("{}: {why}", path.display())))
 }
 
+/// `text` with `image` in the place of the pin, whatever that was.
+pub fn replaced(text: &str, image: &ImageRef) -> Result<String, String> {
+    let (_, value) = the_one(text)?;
+    // both are slices of the same text
+    let at = value.as_ptr() as usize - text.as_ptr() as usize;
+    Ok(format!("{}{image}{}", &text[..at], &text[at + value.len()..]))
+}
+
 fn parse(text: &str) -> Result<Option<ImageRef>, String> {
-    let found: Vec<(usize, &str)> = text
-        .lines()
-        .enumerate()
-        .filter_map(|(n, l)| Some((n + 1, l.strip_prefix(START)?.strip_suffix(END)?)))
-        .collect();
-    let [(line, value)] = found[..] else {
-        return Err(format!("expected one line `{START}…{END}`, found {}", found.len()));
-    };
+    let (line, value) = the_one(text)?;
     if value == UNPUBLISHED {
         return Ok(None);
     }
@@ -36,6 +37,19 @@ fn parse(text: &str) -> Result<Option<ImageRef>, String> {
         ));
     }
     Ok(Some(image))
+}
+
+/// Number and value of the one line that holds the pin.
+pub fn the_one(text: &str) -> Result<(usize, &str), String> {
+    let found: Vec<(usize, &str)> = text
+        .lines()
+        .enumerate()
+        .filter_map(|(n, l)| Some((n + 1, l.strip_prefix(START)?.strip_suffix(END)?)))
+        .collect();
+    match found[..] {
+        [one] => Ok(one),
+        _ => Err(format!("expected one line `{START}…{END}`, found {}", found.len())),
+    }
 }
 
 #[cfg(test)]
@@ -51,5 +65,17 @@ mod tests {
         assert!(parse(&line("registry/x:latest")).unwrap_err().contains("line 2"));
         assert!(parse("").unwrap_err().contains("found 0"));
         assert!(parse(&line("unpublished").repeat(2)).unwrap_err().contains("found 2"));
+    }
+    #[test]
+    fn the_pin_is_replaced_and_nothing_else() {
+        let text =
+            |v: &str| format!("#!/bin/bash\n# BUILDER_IMAGE\n{START}{v}{END}\nexec \"$@\"\n");
+        let pin = format!("r.example/b@sha256:{}", "c".repeat(64));
+        for before in ["unpublished", "r.example/b:not-a-pin", ""] {
+            assert_eq!(replaced(&text(before), &pin.parse().unwrap()).unwrap(), text(&pin));
+        }
+        let twice = text("a") + &text("b");
+        assert!(replaced(&twice, &pin.parse().unwrap()).unwrap_err().contains("found 2"));
+        assert!(replaced("", &pin.parse().unwrap()).unwrap_err().contains("found 0"));
     }
 }

@@ -1,0 +1,153 @@
+//! Where a registry answers, and how far its connection is trusted: as docker's client decides it.
+
+use base::exec::Cmd;
+use base::pins::ImageRef;
+use serde_json::Value;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+/// Docker's name for its own registry in config.json.
+const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
+const DOCKER_HUB: &str = "docker.io";
+
+/// A registry's host, and the repository on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    /// `HOST[:PORT]` as image references spell it; `docker.io` where they name none.
+    pub(crate) host: String,
+    /// The repository below it, e.g. `library/debian`.
+    pub(crate) name: String,
+}
+
+impl Address {
+    /// The first part of a reference is a host if it has a dot or a port, or is `localhost`
+    /// (the distribution project's `reference` package).
+    pub(crate) fn of(image: &ImageRef) -> Address {
+        match image.repository.split_once('/') {
+            Some((host, name)) if host.contains(['.', ':']) || host == "localhost" => {
+                let host = if host == "index.docker.io" { DOCKER_HUB } else { host };
+                Address { host: host.to_owned(), name: name.to_owned() }
+            }
+            Some(_) => Address { host: DOCKER_HUB.into(), name: image.repository.clone() },
+            None => {
+                Address { host: DOCKER_HUB.into(), name: format!("library/{}", image.repository) }
+            }
+        }
+    }
+
+    /// The host that speaks the registry's API.
+    pub(super) fn api_host(&self) -> &str {
+        if self.host == DOCKER_HUB { "registry-1.docker.io" } else { &self.host }
+    }
+
+    /// The key of this registry in docker's config.json.
+    pub(super) fn key(&self) -> &str {
+        if self.host == DOCKER_HUB { DOCKER_HUB_KEY } else { &self.host }
+    }
+}
+
+/// Whether docker would talk to `host` without a verified certificate, or without TLS at all:
+/// loopback always; anything else only by the engine's configuration.
+pub(super) fn is_insecure(host: &str) -> bool {
+    trusts(&[], host) || trusts(&engines_list(), host)
+}
+
+/// The running engine's list, else the one that it would read when it starts: hosts with their
+/// ports, and networks in CIDR notation.
+fn engines_list() -> Vec<String> {
+    let info = Cmd::new("docker").args(["info", "--format", "{{json .RegistryConfig}}"]);
+    let text = info.within_seconds(10).read().unwrap_or_default();
+    let config: Value = serde_json::from_str(&text).unwrap_or_default();
+    let strings = |list: &Value| -> Vec<String> {
+        let list = list.as_array().into_iter().flatten();
+        list.filter_map(|entry| Some(entry.as_str()?.to_owned())).collect()
+    };
+    if config.is_object() {
+        let hosts = config["IndexConfigs"].as_object().into_iter().flatten();
+        let hosts =
+            hosts.filter(|(_, index)| index["Secure"] == false).map(|(host, _)| host.clone());
+        return hosts.chain(strings(&config["InsecureRegistryCIDRs"])).collect();
+    }
+    let daemon = std::fs::read_to_string("/etc/docker/daemon.json").unwrap_or_default();
+    let daemon: Value = serde_json::from_str(&daemon).unwrap_or_default();
+    strings(&daemon["insecure-registries"])
+}
+
+fn trusts(list: &[String], host: &str) -> bool {
+    let address = bare(host);
+    address == "localhost"
+        || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        || list.iter().any(|entry| {
+            entry == host || entry == address || contains(entry, address).unwrap_or(false)
+        })
+}
+
+/// `host` without its port.
+fn bare(host: &str) -> &str {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or_default();
+    }
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
+}
+
+/// Whether the network `cidr` holds `address`; `None` where either is none.
+fn contains(cidr: &str, address: &str) -> Option<bool> {
+    let (net, bits) = cidr.split_once('/')?;
+    let bits: u32 = bits.parse().ok()?;
+    let number = |text: &str| match text.parse().ok()? {
+        IpAddr::V4(ip) => Some((u128::from(u32::from(ip)) << 96, 32)),
+        IpAddr::V6(ip) => Some((u128::from(ip), 128)),
+    };
+    let ((net, width), (address, own)) = (number(net)?, number(address)?);
+    if width != own || bits > width {
+        return None;
+    }
+    let mask = if bits == 0 { 0 } else { u128::MAX << (128 - bits) };
+    Some(net & mask == address & mask)
+}
+
+/// CA certificates that docker trusts for this registry besides the system's: `*.crt` in
+/// /etc/docker/certs.d/HOST:PORT (docker's documented place). The first in order, where there
+/// are several.
+pub(super) fn ca_file(host: &str) -> Option<PathBuf> {
+    let dir = Path::new("/etc/docker/certs.d").join(host);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|ext| ext == "crt"))
+        .collect();
+    files.sort();
+    files.into_iter().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_told_from_a_folder() {
+        let of = |s: &str| {
+            let address = Address::of(&s.parse().unwrap());
+            format!("{} {}", address.host, address.name)
+        };
+        assert_eq!(of("docker-registry:5000/builder:x"), "docker-registry:5000 builder");
+        assert_eq!(of("registry.example/a/b"), "registry.example a/b");
+        assert_eq!(of("localhost/b"), "localhost b");
+        assert_eq!(of("debian:trixie"), "docker.io library/debian");
+        assert_eq!(of("some/one"), "docker.io some/one");
+    }
+
+    #[test]
+    fn only_loopback_and_what_the_engine_names_is_insecure() {
+        for host in ["127.0.0.1:5000", "127.9.9.9", "localhost:1", "[::1]:5000"] {
+            assert!(trusts(&[], host), "{host}");
+        }
+        for host in ["docker-registry:5000", "10.0.0.1:5000", "127.example", "[fe80::1]:5000"] {
+            assert!(!trusts(&[], host), "{host}");
+        }
+        let list = ["docker-registry:5000".to_owned(), "10.0.0.0/8".to_owned()];
+        assert!(trusts(&list, "docker-registry:5000") && trusts(&list, "10.1.2.3:5000"));
+        assert!(!trusts(&list, "docker-registry:5001") && !trusts(&list, "11.1.2.3:5000"));
+    }
+}

@@ -1,0 +1,280 @@
+//! A registry's API (the OCI distribution specification): what it serves under a tag or a digest.
+//!
+//! Credentials, trust and plain http are as docker's client has them, so that what is seen here is
+//! what an engine would pull.
+
+mod address;
+mod challenge;
+mod credentials;
+
+use address::Address;
+pub(crate) use credentials::{config_dir, read_config};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use base::failure::Code;
+use base::hash;
+use base::http::{Http, Method, Request, Response, Sink, Url};
+use base::pins::{Digest, ImageRef};
+use base::secret::Secret;
+use base::ui::Ui;
+use challenge::Challenge;
+use credentials::Credentials;
+use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// All four kinds of manifest. Asked for fewer, a registry may convert, or answer with another
+/// manifest's digest.
+const MANIFESTS: [&str; 4] = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+];
+/// Bytes of a manifest or an image's configuration: 4 MiB is the specification's limit.
+const LARGEST: usize = 4 << 20;
+
+/// One repository of a registry.
+pub(crate) struct Registry<'a> {
+    address: Address,
+    /// `https://HOST/v2`, or plain http where docker would use it, too.
+    api: Url,
+    http: Http,
+    /// Once the registry has asked for it: scheme and secret.
+    authorization: RefCell<Option<(&'static str, Secret)>>,
+    ui: &'a Ui,
+}
+
+/// What a registry serves under one name.
+#[derive(Clone, Debug)]
+pub(crate) struct Manifest {
+    /// Of its bytes as they came.
+    pub(crate) digest: Digest,
+    media_type: String,
+    text: String,
+}
+
+/// Why a registry gives no manifest.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// It has none of that name.
+    Gone(String),
+    /// It wants to know who asks, or does not like the answer.
+    Login(String),
+    /// It cannot be reached, or makes no sense.
+    Silent(anyhow::Error),
+}
+
+impl From<Refusal> for anyhow::Error {
+    fn from(refusal: Refusal) -> anyhow::Error {
+        match refusal {
+            Refusal::Gone(what) => Code::No.error(what),
+            Refusal::Login(what) => Code::NotReady.error(what),
+            Refusal::Silent(error) => Code::NotReady.wrap(error),
+        }
+    }
+}
+
+/// How much docker would trust `host`.
+fn http_for(host: &str) -> Http {
+    let insecure = address::is_insecure(host);
+    Http {
+        ca_file: address::ca_file(host),
+        secrets_in_clear: insecure,
+        any_certificate: insecure,
+        ..Http::default()
+    }
+}
+
+impl<'a> Registry<'a> {
+    /// Finds out how the registry of `image` speaks.
+    pub(crate) fn open(image: &ImageRef, ui: &'a Ui) -> Result<Registry<'a>> {
+        let address = Address::of(image);
+        let host = address.api_host().to_owned();
+        let api = |scheme: &str| format!("{scheme}://{host}/v2").parse::<Url>();
+        let http = http_for(&host);
+        let mut url = api("https")?;
+        if http.any_certificate {
+            // as docker does: TLS of any kind, else none
+            let once = Http { attempts: 1, ..http.clone() };
+            let ping =
+                |url: &Url| once.send(&Request::get(&url.child("")), Sink::Memory(LARGEST), ui);
+            if let Err(with_tls) = ping(&url) {
+                url = api("http")?;
+                ping(&url).map_err(|error| {
+                    Code::NotReady.wrap(
+                        error.context(format!("registry {host} does not answer ({with_tls:#})")),
+                    )
+                })?;
+            }
+        }
+        Ok(Registry { address, api: url, http, authorization: RefCell::new(None), ui })
+    }
+
+    /// What stands under a tag or a digest.
+    pub(crate) fn manifest(&self, reference: &str) -> Result<Manifest, Refusal> {
+        let mut request = Request::get(&self.url("manifests", reference));
+        request = request.header("Accept", &MANIFESTS.join(", "));
+        let response = self.send(&request, "pull").map_err(Refusal::Silent)?;
+        let name = format!("{}/{}:{reference}", self.address.host, self.address.name)
+            .replace(":sha256:", "@sha256:");
+        match response.status {
+            200 => self.understood(response, reference).map_err(Refusal::Silent),
+            404 => Err(Refusal::Gone(format!("the registry has no {name}"))),
+            401 | 403 => Err(Refusal::Login(format!(
+                "{} does not let us read {name} ({}): docker login {}",
+                self.address.host,
+                response.complaint(),
+                self.address.host
+            ))),
+            _ => Err(Refusal::Silent(anyhow!("{name}: {}", response.complaint()))),
+        }
+    }
+
+    fn understood(&self, response: Response, reference: &str) -> Result<Manifest> {
+        let media_type = response.header("Content-Type").unwrap_or_default();
+        let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();
+        if !MANIFESTS.contains(&media_type.as_str()) {
+            bail!(
+                "{}: {reference} is of type `{media_type}`: expected an image's manifest",
+                self.address.host
+            );
+        }
+        let digest = hash::bytes(&response.body);
+        for said in response.header("Docker-Content-Digest").into_iter().chain(Some(reference)) {
+            if said.starts_with("sha256:") && said != digest.to_string() {
+                bail!("{}: what it serves as {said} has the digest {digest}", self.address.host);
+            }
+        }
+        Ok(Manifest { digest, media_type, text: response.text()?.to_owned() })
+    }
+
+    /// Gives a manifest that is there one more tag: without one it may be collected as garbage.
+    pub(crate) fn tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
+        let request = Request::new(Method::Put, &self.url("manifests", tag))
+            .text(&manifest.media_type, &manifest.text);
+        let response = self.send(&request, "pull,push")?.expect(&[200, 201])?;
+        drop(response);
+        let served = self.manifest(tag)?;
+        if served.digest != manifest.digest {
+            bail!(
+                "{}: tag {tag} was set to {}, and is {}",
+                self.address.host,
+                manifest.digest,
+                served.digest
+            );
+        }
+        Ok(())
+    }
+
+    /// The labels of the image; of an index, those of its amd64 image.
+    pub(crate) fn labels(&self, manifest: &Manifest) -> Result<BTreeMap<String, String>> {
+        let parsed: Value =
+            serde_json::from_str(&manifest.text).context("the manifest is not JSON")?;
+        if let Some(images) = parsed["manifests"].as_array() {
+            let amd64 = |image: &&Value| {
+                image["platform"]["architecture"] == "amd64" && image["platform"]["os"] == "linux"
+            };
+            let digest = images.iter().find(amd64).and_then(|image| image["digest"].as_str());
+            let digest = digest.context("the index holds no image for linux/amd64")?;
+            return self.labels(&self.manifest(digest)?);
+        }
+        let digest =
+            parsed["config"]["digest"].as_str().context("the manifest names no configuration")?;
+        let digest: Digest = digest.parse()?;
+        let request = Request::get(&self.url("blobs", &digest.to_string()));
+        let response = self.send(&request, "pull")?.expect(&[200])?;
+        if response.digest != digest {
+            bail!(
+                "{}: what it serves as {digest} has the digest {}",
+                self.address.host,
+                response.digest
+            );
+        }
+        let config: Value = serde_json::from_slice(&response.body)
+            .context("the image's configuration is not JSON")?;
+        let labels = config["config"]["Labels"].as_object().into_iter().flatten();
+        Ok(labels.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect())
+    }
+
+    fn url(&self, what: &str, reference: &str) -> Url {
+        let parts = self.address.name.split('/').chain([what]);
+        let url = parts.fold(self.api.clone(), |url, part| url.child(part));
+        // a digest's colon stands for itself in a path
+        format!("{url}/{reference}").parse().unwrap_or(url)
+    }
+
+    /// Sends; where the registry asks who we are, says so and sends again.
+    fn send(&self, request: &Request, actions: &str) -> Result<Response> {
+        let with = |authorization: &Option<(&'static str, Secret)>| match authorization {
+            Some((scheme, secret)) => request.clone().authorization(scheme, secret),
+            None => request.clone(),
+        };
+        let known = self.authorization.borrow().clone();
+        let response = self.http.send(&with(&known), Sink::Memory(LARGEST), self.ui)?;
+        if response.status != 401 {
+            return Ok(response);
+        }
+        let Some(challenge) = response.headers("WWW-Authenticate").find_map(challenge::parse)
+        else {
+            return Ok(response);
+        };
+        let Some(authorization) = self.authorize(challenge, actions)? else { return Ok(response) };
+        *self.authorization.borrow_mut() = Some(authorization.clone());
+        self.http.send(&with(&Some(authorization)), Sink::Memory(LARGEST), self.ui)
+    }
+
+    fn authorize(
+        &self,
+        challenge: Challenge,
+        actions: &str,
+    ) -> Result<Option<(&'static str, Secret)>> {
+        let credentials = Credentials::of(self.address.key())?;
+        match (challenge, credentials) {
+            (Challenge::Basic, Credentials::Basic(pair)) => Ok(Some(("Basic", pair))),
+            // without a name there is nothing to answer
+            (Challenge::Basic, _) => Ok(None),
+            (Challenge::Bearer { realm, service, scope }, credentials) => {
+                let scope =
+                    scope.unwrap_or_else(|| format!("repository:{}:{actions}", self.address.name));
+                self.token(&realm, service.as_deref(), &scope, &credentials)
+            }
+        }
+    }
+
+    /// A token from the registry's token server, for us or for anybody.
+    fn token(
+        &self,
+        realm: &str,
+        service: Option<&str>,
+        scope: &str,
+        credentials: &Credentials,
+    ) -> Result<Option<(&'static str, Secret)>> {
+        let realm: Url =
+            realm.parse().with_context(|| format!("{}: its token server", self.address.host))?;
+        let mut query = vec![("scope", scope)];
+        query.extend(service.map(|service| ("service", service)));
+        let request = match credentials {
+            Credentials::Anonymous => Request::get(&realm.query(&query)),
+            Credentials::Basic(pair) => {
+                Request::get(&realm.query(&query)).authorization("Basic", pair)
+            }
+            Credentials::Identity(token) => {
+                query.extend([("grant_type", "refresh_token"), ("client_id", "silvermetal-xtask")]);
+                Request::new(Method::Post, &realm).fields(&query, ("refresh_token", token))
+            }
+        };
+        let origin = realm.origin();
+        let http = http_for(origin.split_once("://").map_or("", |(_, host)| host));
+        let response = http.send(&request, Sink::Memory(LARGEST), self.ui)?;
+        if matches!(response.status, 401 | 403) {
+            return Ok(None); // the registry's own refusal says it
+        }
+        let response = response.expect(&[200])?;
+        let answer: Value = serde_json::from_slice(&response.body)
+            .context("the token server's answer is not JSON")?;
+        let token = answer["token"].as_str().or(answer["access_token"].as_str());
+        let token = token.context("the token server's answer holds no token")?;
+        Ok(Some(("Bearer", Secret::new(token, "the token server's answer")?)))
+    }
+}
