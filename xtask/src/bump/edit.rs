@@ -48,6 +48,10 @@ impl Edit {
         &self.path
     }
 
+    pub(super) fn before(&self) -> &str {
+        &self.before
+    }
+
     pub(super) fn changes(&self) -> bool {
         self.before != self.after
     }
@@ -104,15 +108,17 @@ impl Edit {
     }
 }
 
-/// Writes all that changes. Everything that can fail does so before the first file is replaced;
-/// the renames then follow each other, and a run that is killed between two of them is completed
-/// by the next one: each edit leads to the same content, wherever it starts.
+/// Writes all that changes, each file whole or not at all. Everything that can fail does so before
+/// the first of them is replaced; the renames then follow each other.
 pub(super) fn apply(edits: &[Edit], lock: &Path) -> Result<()> {
     if let Some(dir) = lock.parent() {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     }
     let held = File::create(lock).with_context(|| format!("cannot write {}", lock.display()))?;
     held.lock().context("cannot lock the pins")?;
+    for edit in edits.iter().filter(|edit| !edit.changes()) {
+        drop(fs::remove_file(edit.waiting())); // there only where a run was killed
+    }
     let changed: Vec<&Edit> = edits.iter().filter(|edit| edit.changes()).collect();
     let written = changed.iter().try_for_each(|edit| {
         let now = fs::read_to_string(&edit.path)

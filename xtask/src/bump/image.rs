@@ -2,7 +2,7 @@
 
 use super::edit::{self, Edit};
 use super::provenance::Provenance;
-use super::{rest_of_the_act, shown};
+use super::{lock, rest_of_the_act, shown};
 use crate::cli::BumpImageArgs;
 use crate::engine::private::{Places, Private};
 use crate::engine::{EngineKind, survey};
@@ -40,8 +40,8 @@ pub(crate) fn command(repo: &Repo, args: &BumpImageArgs) -> Result<()> {
 
     let found = find(repo, args, &today, &ui)?;
     script.after = build_sh::replaced(&script.after, &found.image).map_err(refused)?;
-    record.after = found.provenance.written_to(&record.after, record.path())?;
-    // the record first: no pin is ever without one
+    let alone = found.provenance.written_to(&record.after, record.path(), None)?;
+    record.after.clone_from(&alone);
     let edits = [record, script];
     let changes = edits.iter().any(Edit::changes);
     if args.json {
@@ -57,16 +57,34 @@ pub(crate) fn command(repo: &Repo, args: &BumpImageArgs) -> Result<()> {
             answer(format_args!("{}", edit.shown(&shown(repo, edit.path()))));
         }
     }
-    if !changes {
-        ui.print(&format!("already pinned: {}", found.image));
-        return Ok(());
-    }
     if args.dry_run {
         ui.print("nothing was written: --dry-run");
         return Ok(());
     }
-    edit::apply(&edits, &repo.state().join("bump.lock"))?;
+    if !changes {
+        edit::apply(&edits, &lock(repo))?;
+        ui.print(&format!("already pinned: {}", found.image));
+        return Ok(());
+    }
+    write(repo, &found, &edits, alone)?;
     ui.print(&rest_of_the_act(repo, &edits));
+    Ok(())
+}
+
+/// The new provenance beside the old one, the pin, then the new one alone: whenever this is killed,
+/// the pin that build.sh holds has its provenance.
+fn write(repo: &Repo, found: &Found, edits: &[Edit; 2], alone: String) -> Result<()> {
+    let lock = lock(repo);
+    let [record, script] = edits;
+    let old = build_sh::the_one(script.before()).map_or("", |(_, value)| value);
+    // `unpublished` has the empty entry
+    let old = old.split_once('@').map_or("", |(_, digest)| digest);
+    let both = found.provenance.written_to(record.before(), record.path(), Some(old))?;
+    for (edit, text) in [(record, both), (script, script.after.clone()), (record, alone)] {
+        let mut step = Edit::of(edit.path())?;
+        step.after = text;
+        edit::apply(&[step], &lock)?;
+    }
     Ok(())
 }
 
@@ -214,20 +232,16 @@ fn check(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<(
         ui.print("nothing is pinned yet: each machine builds its own image");
         return Ok(());
     };
-    let record = Provenance::read(&repo.builder_image())?;
     let digest = pin.digest.as_ref().map(Digest::to_string).unwrap_or_default();
     let mut findings = Vec::new();
-    if record.digest != digest {
-        findings.push(format!(
-            "builder-image.toml describes {}, and build.sh pins {digest}",
-            if record.digest.is_empty() { "no image" } else { &record.digest }
-        ));
-    } else if record.inputs != today.digest.to_string() {
-        findings.push(format!(
+    match Provenance::read(&repo.builder_image(), &digest)? {
+        None => findings.push(format!("builder-image.toml does not say what {digest} was built from")),
+        Some(record) if record.inputs != today.digest.to_string() => findings.push(format!(
             "the pin is stale: it was built from inputs {}, and today's linux/build/docker gives {}",
             if record.inputs.is_empty() { "unknown" } else { &record.inputs },
             today.digest
-        ));
+        )),
+        Some(_) => {}
     }
     if !args.offline {
         let registry = Registry::open(&pin, ui)?;

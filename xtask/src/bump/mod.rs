@@ -7,7 +7,7 @@ pub(crate) mod provenance;
 
 use base::facts::repo::Repo;
 use edit::Edit;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is left for a person to do once the files are written.
 fn rest_of_the_act(repo: &Repo, edits: &[Edit]) -> String {
@@ -21,6 +21,11 @@ fn rest_of_the_act(repo: &Repo, edits: &[Edit]) -> String {
          2. git add {0} && git commit    (these files together, with the evidence in the message)",
         files.join(" ")
     )
+}
+
+/// Held while pins are written.
+fn lock(repo: &Repo) -> PathBuf {
+    repo.state().join("bump.lock")
 }
 
 /// A path as git shows it from the checkout's root.

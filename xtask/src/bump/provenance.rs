@@ -1,4 +1,4 @@
-//! What the pinned image was built from: the table `pin` of builder-image.toml.
+//! What the pinned image was built from: in builder-image.toml, the table `pin` with its digest.
 
 use crate::image::labels;
 use anyhow::{Context as _, Result};
@@ -6,7 +6,7 @@ use base::failure::{Code, OrExit as _};
 use base::pins::Digest;
 use std::collections::BTreeMap;
 use std::path::Path;
-use toml_edit::{DocumentMut, Item, Table, Value};
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, Value};
 
 const TABLE: &str = "pin";
 
@@ -48,35 +48,41 @@ impl Provenance {
         ]
     }
 
-    pub(crate) fn read(path: &Path) -> Result<Provenance> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        let document = parsed(&text, path)?;
-        let value = |name: &str| {
-            let item = document.get(TABLE).and_then(|table| table.get(name));
-            item.and_then(Item::as_str).unwrap_or_default().to_owned()
-        };
-        Ok(Provenance {
-            digest: value("digest"),
-            inputs: value("inputs"),
-            base: value("base"),
-            snapshot: value("snapshot"),
-            apt_pinned: value("apt-pinned"),
-            commit: value("commit"),
-        })
+    fn from(table: &Table) -> Provenance {
+        let value = |name: &str| table.get(name).and_then(Item::as_str).unwrap_or_default();
+        Provenance {
+            digest: value("digest").to_owned(),
+            inputs: value("inputs").to_owned(),
+            base: value("base").to_owned(),
+            snapshot: value("snapshot").to_owned(),
+            apt_pinned: value("apt-pinned").to_owned(),
+            commit: value("commit").to_owned(),
+        }
     }
 
-    /// `text` with this in its table; comments and everything else stay.
-    pub(crate) fn written_to(&self, text: &str, path: &Path) -> Result<String> {
+    /// The entry of `digest`; `None` where there is none.
+    pub(crate) fn read(path: &Path, digest: &str) -> Result<Option<Provenance>> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let mut document = parsed(&text, path)?;
+        let entries = entries(&mut document, path)?.iter().map(Provenance::from);
+        Ok(entries.into_iter().find(|entry| entry.digest == digest))
+    }
+
+    /// `text` with this as an entry, beside that of the digest `keep`, if one is given, and no
+    /// other. Comments and everything else stay.
+    pub(crate) fn written_to(&self, text: &str, path: &Path, keep: Option<&str>) -> Result<String> {
         let mut document = parsed(text, path)?;
-        let table = document.entry(TABLE).or_insert_with(|| Item::Table(Table::new()));
-        let table = table
-            .as_table_mut()
-            .with_context(|| format!("{}: expected [{TABLE}] to be a table", path.display()))
-            .or_exit(Code::NotReady)?;
+        let entries = entries(&mut document, path)?;
+        let old =
+            entries.iter().find(|table| Some(Provenance::from(table).digest.as_str()) == keep);
+        let old = old.filter(|table| Provenance::from(table).digest != self.digest).cloned();
+        // the comments above the keys go with a copy
+        let own = entries.iter().find(|table| Provenance::from(table).digest == self.digest);
+        let mut new = own.or(entries.iter().next()).cloned().unwrap_or_default();
         for (name, text) in self.fields() {
             let mut value = Value::from(text);
-            match table.get_mut(name) {
+            match new.get_mut(name) {
                 Some(item) => {
                     // the line's comment belongs to the old value
                     if let Some(old) = item.as_value() {
@@ -84,11 +90,24 @@ impl Provenance {
                     }
                     *item = Item::Value(value);
                 }
-                None => drop(table.insert(name, Item::Value(value))),
+                None => drop(new.insert(name, Item::Value(value))),
             }
+        }
+        entries.clear();
+        for table in old.into_iter().chain([new]) {
+            entries.push(table);
         }
         Ok(document.to_string())
     }
+}
+
+fn entries<'a>(document: &'a mut DocumentMut, path: &Path) -> Result<&'a mut ArrayOfTables> {
+    let item = document.entry(TABLE).or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
+    item.as_array_of_tables_mut()
+        .with_context(|| {
+            format!("{}: expected [[{TABLE}]], one table for each image", path.display())
+        })
+        .or_exit(Code::NotReady)
 }
 
 fn parsed(text: &str, path: &Path) -> Result<DocumentMut> {
@@ -103,30 +122,37 @@ mod tests {
 
     #[test]
     fn comments_and_other_tables_stay() {
-        let text = "# top\n[base]\nx = 1 # one\n\n[pin]\n# above\ndigest = \"\"   # sha256\ninputs = \"old\" # hash\n";
-        let provenance = Provenance {
-            digest: "sha256:d".into(),
-            inputs: "sha256:i".into(),
+        let text = "# top\n[base]\nx = 1 # one\n\n# about it\n[[pin]]\n# above\ndigest = \"\"   # sha256\ninputs = \"old\" # hash\n";
+        let path = Path::new("x");
+        let provenance = |digest: &str| Provenance {
+            digest: digest.into(),
+            inputs: format!("{digest}-inputs"),
             commit: "c".into(),
             ..Provenance::default()
         };
-        let written = provenance.written_to(text, Path::new("x")).unwrap();
+        let alone = provenance("d").written_to(text, path, None).unwrap();
         for kept in [
             "# top\n",
-            "x = 1 # one\n",
-            "# above\n",
-            "digest = \"sha256:d\"   # sha256\n",
-            "inputs = \"sha256:i\" # hash\n",
+            "x = 1 # one\n\n# about it\n[[pin]]\n",
+            "# above\ndigest = \"d\"   # sha256\n",
+            "inputs = \"d-inputs\" # hash\n",
             "commit = \"c\"\n",
         ] {
-            assert!(written.contains(kept), "{kept} is not in\n{written}");
+            assert!(alone.contains(kept), "{kept} is not in\n{alone}");
         }
-        assert_eq!(provenance.written_to(&written, Path::new("x")).unwrap(), written);
+        assert_eq!(provenance("d").written_to(&alone, path, None).unwrap(), alone);
+        assert_eq!(provenance("d").written_to(&alone, path, Some("d")).unwrap(), alone);
+        // the way from one to the next
+        let both = provenance("e").written_to(&alone, path, Some("d")).unwrap();
+        assert!(both.contains("digest = \"d\"") && both.contains("digest = \"e\""), "{both}");
+        let next = provenance("e").written_to(&both, path, None).unwrap();
+        assert_eq!(next, alone.replace("\"d", "\"e"));
     }
 
     #[test]
     fn what_is_no_toml_is_named() {
-        let error = Provenance::default().written_to("[pin", Path::new("a/b.toml")).unwrap_err();
+        let error =
+            Provenance::default().written_to("[pin", Path::new("a/b.toml"), None).unwrap_err();
         assert!(error.to_string().contains("a/b.toml is not TOML"), "{error}");
         assert_eq!(Code::of(&error), Code::NotReady);
     }

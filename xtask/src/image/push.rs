@@ -3,6 +3,7 @@
 use super::workshop::{Open, Workshop};
 use super::{Inputs, REPOSITORY, labels};
 use crate::cli::ImagePushArgs;
+use crate::iso::checkout_id;
 use crate::registry::{Manifest, Refusal, Registry};
 use anyhow::{Context as _, Result, bail};
 use base::exec::{Cmd, StopBy};
@@ -68,7 +69,8 @@ pub(crate) fn repository(repo: &Repo) -> Result<String> {
 }
 
 fn note(repo: &Repo) -> PathBuf {
-    repo.state().join("last-pushed")
+    // several checkouts may share one target folder
+    repo.state().join(format!("last-pushed-{}", checkout_id(&repo.root)))
 }
 
 /// What this checkout's last `image push` left in a registry.

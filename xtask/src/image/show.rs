@@ -23,7 +23,8 @@ pub(crate) fn command(repo: &Repo, args: &ImageShowArgs) -> Result<()> {
     let local = BuilderImage::Local(today.clone());
     let built = selection.client.as_ref().is_some_and(|client| is_present(client, &local, &places));
     let pin = build_sh::read(&repo.build_sh())?;
-    let record = Provenance::read(&repo.builder_image())?;
+    let digest = pin.as_ref().and_then(|pin| pin.digest.as_ref()).map(Digest::to_string);
+    let record = Provenance::read(&repo.builder_image(), digest.as_deref().unwrap_or_default())?;
     let served = match (&pin, args.offline) {
         (_, true) => "not asked: --offline".to_owned(),
         (Some(pin), _) => served(pin, &today, &ui),
@@ -36,14 +37,15 @@ pub(crate) fn command(repo: &Repo, args: &ImageShowArgs) -> Result<()> {
     };
     let state = match &pin {
         None => "nothing is pinned: each machine builds its own image",
-        Some(pin) if pin.digest.as_ref().map(Digest::to_string) != Some(record.digest.clone()) => {
-            "builder-image.toml describes another image: cargo xtask bump-image"
+        Some(_) if record.is_none() => {
+            "builder-image.toml does not say what it was built from: cargo xtask bump-image"
         }
-        Some(_) if record.inputs != today.digest.to_string() => {
+        Some(_) if record.as_ref().is_some_and(|r| r.inputs != today.digest.to_string()) => {
             "stale: linux/build/docker or a pin has changed since: cargo xtask image push && cargo xtask bump-image"
         }
         Some(_) => "current: built from today's linux/build/docker",
     };
+    let record = record.unwrap_or_default();
     let pin = pin.map_or_else(|| build_sh::UNPUBLISHED.to_owned(), |pin| pin.to_string());
     let here =
         format!("{} on engine {}", if built { "there" } else { "not there" }, selection.kind);

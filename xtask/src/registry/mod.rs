@@ -8,7 +8,6 @@ mod challenge;
 mod credentials;
 
 use address::Address;
-pub(crate) use credentials::{config_dir, read_config};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use base::failure::Code;
