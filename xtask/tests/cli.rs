@@ -40,6 +40,9 @@ fn help_of_every_command() {
     assert.eq(help(&["release", "build"]), file!["snapshots/help-release-build.txt"]);
     assert.eq(help(&["release", "publish"]), file!["snapshots/help-release-publish.txt"]);
     assert.eq(help(&["reproduce"]), file!["snapshots/help-reproduce.txt"]);
+    assert.eq(help(&["image", "push"]), file!["snapshots/help-image-push.txt"]);
+    assert.eq(help(&["image", "show"]), file!["snapshots/help-image-show.txt"]);
+    assert.eq(help(&["bump-image"]), file!["snapshots/help-bump-image.txt"]);
     assert.eq(help(&["clean"]), file!["snapshots/help-clean.txt"]);
     assert.eq(help(&["test"]), file!["snapshots/help-test.txt"]);
 }

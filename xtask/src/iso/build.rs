@@ -1,9 +1,8 @@
 //! One build: from facts that hold to a published folder.
 
 use super::facts::Facts;
-use super::plan::{self, Folders, Run};
 use super::run;
-use super::work::{Janitor, WorkFolder};
+use super::site::Site;
 use crate::clean;
 use crate::engine::Client;
 use crate::engine::container::Network;
@@ -16,10 +15,8 @@ use base::pins::Digest;
 use base::ui::Ui;
 use base::{hash, interrupt};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use walkdir::WalkDir;
 
 /// A published ISO.
 pub(crate) struct Built {
@@ -48,7 +45,7 @@ impl Built {
     }
 }
 
-pub(super) fn prepare(facts: &Facts, network: Network, setup: bool, ui: &Ui) -> Result<()> {
+pub(crate) fn prepare(facts: &Facts, network: Network, setup: bool, ui: &Ui) -> Result<()> {
     let client = facts.engine.client.as_ref();
     client.map_or(Ok(()), |client| ensure_image(facts, client, network, setup, ui).map(drop))
 }
@@ -73,28 +70,11 @@ pub(super) fn build(
         }
     };
 
-    let folders = Folders::new(facts);
-    let run = plan::run(facts, &folders, network)?;
+    let site = Site::set_up(facts, network)?;
+    let Site { folders, run, work, .. } = &site;
     let mut log = Log::create(&folders.log)?;
-    let mut work =
-        WorkFolder::create(&folders.work, &clean::notes(&facts.repo), facts.host.caller)?;
-    let sources = folders.sources(facts);
-    copy_tree(&facts.recipe.dir, &sources.recipe)?;
-    copy_tree(&facts.repo.config(), &sources.conf)?;
-    let _container = match &run {
-        Run::Container { client, container } => {
-            let path = facts.paths.translate(&folders.work)?;
-            work.set_janitor(Janitor {
-                client: client.clone(),
-                image: container.image.clone(),
-                path,
-            });
-            Some(Remover { client, name: &container.name })
-        }
-        Run::Host(_) => None,
-    };
 
-    let stages = run::run(&run, &facts.recipe, &folders.out(), ui, &mut log)?;
+    let stages = run::run(run, &facts.recipe, &folders.out(), ui, &mut log)?;
     work.give_to(facts.host.caller, facts.host.uid)?;
     let out = folders.out();
     let made = out.join(&facts.recipe.iso);
@@ -123,7 +103,7 @@ pub(super) fn build(
     keep_log(&mut log, &result)?;
     work.give_to(facts.host.caller, facts.host.uid)?;
     interrupt::check()?;
-    work.publish(&result, &folders.output)?;
+    site.work.publish(&result, &facts.output)?;
 
     Ok(Built {
         path: facts.output.join(&facts.recipe.iso),
@@ -131,28 +111,6 @@ pub(super) fn build(
         size: iso.size,
         seconds: begun.elapsed().as_secs_f64(),
     })
-}
-
-/// Files and folders, readable by all and executable as git has it; a recipe holds nothing else.
-fn copy_tree(from: &Path, to: &Path) -> Result<()> {
-    for entry in WalkDir::new(from) {
-        let entry = entry.with_context(|| format!("cannot list {}", from.display()))?;
-        let target = to.join(entry.path().strip_prefix(from)?);
-        let copied = if entry.file_type().is_dir() {
-            fs::create_dir_all(&target)
-        } else {
-            fs::copy(entry.path(), &target).map(drop)
-        };
-        copied.with_context(|| {
-            format!("cannot copy {} to {}", entry.path().display(), target.display())
-        })?;
-        let executable = entry.metadata()?.permissions().mode() & 0o100 != 0;
-        fs::set_permissions(
-            &target,
-            fs::Permissions::from_mode(if executable { 0o755 } else { 0o644 }),
-        )?;
-    }
-    Ok(())
 }
 
 /// The argv that would make the image, where it would be made here.
@@ -208,19 +166,6 @@ fn ensure_image(
         }
     }
     client.image_id(&name)?.with_context(|| format!("{} has no {name}", client.program()))
-}
-
-/// Removes the container, should it outlive its client.
-struct Remover<'a> {
-    client: &'a Client,
-    name: &'a str,
-}
-
-impl Drop for Remover<'_> {
-    fn drop(&mut self) {
-        // an engine that died took the container with it, or keeps it for the next sweep
-        drop(self.client.remove(self.name));
-    }
 }
 
 fn keep_log(log: &mut Log, result: &Path) -> Result<()> {

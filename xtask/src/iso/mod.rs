@@ -6,6 +6,7 @@ mod facts;
 mod plan;
 mod preflight;
 mod run;
+pub(crate) mod site;
 pub(crate) mod work;
 
 pub(crate) use build::Built;

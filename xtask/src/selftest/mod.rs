@@ -16,8 +16,18 @@ use tools::Tools;
 
 /// What the tests use beyond the engines: scripts are linted, extended attributes are set, disks
 /// are made and mounted, images pushed, tools installed (tools.rs).
-const TOOLS: [&str; 8] =
-    ["attr", "curl", "docker-registry", "e2fsprogs", "git", "mount", "python3-venv", "shellcheck"];
+const TOOLS: [&str; 10] = [
+    "attr",
+    "curl",
+    "docker-registry",
+    "e2fsprogs",
+    "git",
+    "mount",
+    "openssl",
+    "python3-venv",
+    "shellcheck",
+    "skopeo",
+];
 
 struct Step {
     name: &'static str,

@@ -97,6 +97,19 @@ impl Machine {
         run_dir().join("docker.sock")
     }
 
+    /// Takes every name from an image, while some xtask has the engine running; with the last of
+    /// them goes what is not in use.
+    pub fn forget(&self, image: &str) {
+        let template =
+            "{{range .RepoTags}}{{println .}}{{end}}{{range .RepoDigests}}{{println .}}{{end}}";
+        let mut inspect = self.docker();
+        inspect.args(["image", "inspect", "--format", template, image]);
+        for name in run(&mut inspect).exits(0).stdout.split_whitespace() {
+            // the last tag of a repository takes its digest along
+            run(self.docker().args(["rmi", name]));
+        }
+    }
+
     /// docker, pointed at the private engine.
     pub fn docker(&self) -> Command {
         let mut docker = Command::new("docker");

@@ -10,6 +10,9 @@ mod contract;
 mod interrupted;
 mod machine;
 mod not_ready;
+mod published;
+#[path = "../support/registry.rs"]
+mod registry;
 mod reproducible;
 #[path = "../support/mod.rs"]
 mod support;

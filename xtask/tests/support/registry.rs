@@ -1,5 +1,7 @@
 //! Debian's docker-registry, run on this machine for one test, and images to put into it.
 
+#![allow(dead_code, reason = "each test crate uses its part of it")]
+
 use crate::support::{executable, run};
 use base::hash;
 use base::pins::Digest;
