@@ -10,9 +10,9 @@ mod image;
 mod iso;
 mod recipe;
 mod records;
+mod registry;
 mod release;
 mod reproduce;
-mod registry;
 mod selftest;
 mod verify;
 
