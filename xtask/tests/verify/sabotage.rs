@@ -31,7 +31,7 @@ fn sabotage_is_named_by_stage_and_file() {
         ("chown 0:0 etc/two", "chown 7:7 etc/two", "etc/two", "owner 0:0 → 7:7"),
         ("chmod 0644 etc/two", "chmod 0600 etc/two", "etc/two", "mode 0644 → 0600"),
         ("true", "rm etc/again; cp -p etc/one etc/again", "etc/one", "type hardlink → file"),
-        ("true", "setfattr -n user.x -v 1 etc/two", "etc/two", "extended attributes"),
+        ("true", "setfattr -n user.x -v 1 etc/two", "etc/two", "extended attributes user.x"),
         ("true", "rm etc/two", "etc/two", "only in A"),
         ("true", "touch -d @5 etc/new", "etc/new", "only in B"),
     ] {

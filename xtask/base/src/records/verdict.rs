@@ -134,24 +134,36 @@ fn entries(artefact: &str, a: &Manifest, b: &Manifest) -> Vec<FileDifference> {
 
 fn fields(a: &Entry, b: &Entry) -> Vec<String> {
     let mut what = Vec::new();
-    if a.content != b.content {
+    // a hard link has neither content nor size of its own
+    let same_kind = a.kind == b.kind;
+    if same_kind && a.content != b.content {
         what.push("content".to_owned());
     }
-    let named = [
+    let mut named = vec![
         ("type", &a.kind, &b.kind),
         ("mode", &a.mode, &b.mode),
         ("owner", &a.owner, &b.owner),
         ("mtime", &a.mtime, &b.mtime),
-        ("size", &a.size, &b.size),
-        ("target", &a.target, &b.target),
     ];
+    if same_kind {
+        named.extend([("size", &a.size, &b.size), ("target", &a.target, &b.target)]);
+    }
     what.extend(
         named.iter().filter(|(_, x, y)| x != y).map(|(name, x, y)| format!("{name} {x} → {y}")),
     );
     if a.xattrs != b.xattrs {
-        what.push("extended attributes".to_owned());
+        let differing = xattrs(&a.xattrs, &b.xattrs).join(", ");
+        what.push(format!("extended attributes {differing}"));
     }
     what
+}
+
+/// Names of the extended attributes (`NAME=SHA-256`, joined by `;`) that two entries do not share.
+fn xattrs(a: &str, b: &str) -> Vec<String> {
+    let [a, b] =
+        [a, b].map(|all| all.split(';').filter(|one| *one != "-").collect::<BTreeSet<_>>());
+    let name = |one: &&str| one.rsplit_once('=').map_or(*one, |(name, _)| name).to_owned();
+    a.symmetric_difference(&b).map(name).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn inputs(a: &Published, b: &Published) -> Vec<InputDifference> {
@@ -253,5 +265,11 @@ mod tests {
             FileDifference { path: "rootfs.tar:gone".into(), what: vec!["only in A".into()] }
         );
         assert_eq!(found[1].what, ["content", "mode 0644 → 0600"]);
+    }
+
+    #[test]
+    fn extended_attributes_that_differ_are_named() {
+        assert_eq!(xattrs("a=1;b=2;c=3", "a=1;b=9"), ["b", "c"]);
+        assert_eq!(xattrs("-", "user.x=1"), ["user.x"]);
     }
 }
