@@ -225,7 +225,7 @@ pub(crate) struct ReleasePublishArgs {
     /// File that holds Gitea's access token [default: SILVERMETAL_RELEASE_TOKEN in the environment]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// CA certificates (PEM) to trust, in place of this machine's
+    /// CA certificates (PEM) to trust beside this machine's
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
     /// Largest file that the server takes, in MiB
@@ -246,9 +246,11 @@ pub(crate) struct ReleasePublishArgs {
     pub(crate) verbose: bool,
 }
 
-/// Exit codes: 0 match; 1 mismatch, which is an anomaly of the supply chain; 3 not ready, with what
-/// to do; 4 could not build, which says nothing about the release.
 #[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 match; 1 mismatch: an anomaly of the supply chain, see what it says; \
+    3 not ready, with the commands that mend it; 4 could not build, which says nothing about the release."
+)]
 pub(crate) struct ReproduceArgs {
     /// Tag (v1.1.0), page or folder of files of a release, or a local folder with SHA256SUMS and
     /// BUILD_INFO

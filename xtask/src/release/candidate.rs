@@ -1,6 +1,7 @@
 //! What might be released, and everything that forbids it.
 
 use super::{Package, TEST_PREFIX};
+use crate::engine::EngineKind;
 use crate::recipe::Recipe;
 use anyhow::{Context as _, Result};
 use base::exec::quoted;
@@ -200,8 +201,8 @@ impl Candidate {
             expect("Derivative-Maker", &pin);
         }
         if !self.test {
-            expect("Apt-Pinned", "yes");
             expect("Source-Date-Epoch-From", "commit");
+            expect("Derivative-Maker-Override", "");
         }
         if build.in_sums.as_ref() != Some(&build.digest) {
             found.push(Problem::new(
@@ -237,13 +238,21 @@ impl Candidate {
                 format!("verify the product: cargo xtask verify; {or_test}"),
             ));
         }
-        if !["docker", "podman", "private"].contains(&info("Engine")) {
+        if info("Engine") == EngineKind::Host.name() {
             found.push(Problem::new(
-                format!("built on engine {}, whose images are never released", info("Engine")),
+                "built on engine host, whose images are never released: no builder image pins its tools",
                 format!("build in a container: cargo xtask verify --engine docker; {or_test}"),
             ));
         }
-        if !info("Builder-Image").parse::<ImageRef>().is_ok_and(|image| image.digest.is_some()) {
+        if info("Apt-Pinned") != "yes" {
+            found.push(Problem::new(
+                "packages came from elsewhere than the pinned snapshot (Apt-Pinned: no)",
+                format!("verify without --mirror, where the snapshot answers; {or_test}"),
+            ));
+        }
+        if info("Engine") != EngineKind::Host.name()
+            && !info("Builder-Image").parse::<ImageRef>().is_ok_and(|image| image.digest.is_some())
+        {
             found.push(Problem::new(
                 format!("the builder image is not pinned by digest: `{}`", info("Builder-Image")),
                 format!("cargo xtask image push, then verify with --image REGISTRY/silvermetal-builder@sha256:…; {or_test}"),

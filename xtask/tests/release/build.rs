@@ -41,7 +41,6 @@ fn everything_that_forbids_a_release_is_named_at_once() {
     factory.edit_build_info("Builder-Image", "local (inputs sha256:0)");
     factory.edit_build_info("Tree", "dirty");
     factory.edit_build_info("Apt-Pinned", "no");
-    factory.edit_build_info("Engine", "host");
     factory.edit_build_info("Source-Date-Epoch-From", "source-date-epoch.env");
     let report = factory.verify_folder().join("verify.json");
     let text = fs::read_to_string(&report).unwrap();
@@ -55,10 +54,26 @@ fn everything_that_forbids_a_release_is_named_at_once() {
         .says("the verdict: expected identical, found differs")
         .says("not pinned by digest: `local (inputs sha256:0)`")
         .says("Tree: expected `clean`, found `dirty`")
-        .says("Apt-Pinned: expected `yes`, found `no`")
-        .says("built on engine host, whose images are never released")
+        .says("packages came from elsewhere than the pinned snapshot")
         .says("Source-Date-Epoch-From: expected `commit`")
-        .says("not ready: 8 problems");
+        .says("not ready: 7 problems");
+    factory.edit_build_info("Engine", "host");
+    factory.refused(&[]).says("built on engine host, whose images are never released");
+}
+
+#[test]
+fn another_upstream_than_the_pinned_one_is_refused() {
+    let factory = Factory::new();
+    run(&mut factory.verify(&[])).exits(0);
+    let path = factory.verify_folder().join("build-a/BUILD_INFO");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text + "Derivative-Maker-Override: sha256:0\n").unwrap();
+    factory.refused(&[]).says("Derivative-Maker-Override: expected ``, found `sha256:0`");
+    // as if the recipe built from it all along
+    let recipe = "linux/build/recipes/base/recipe.toml";
+    factory.checkout.edit(recipe, "submodule = false", "submodule = true");
+    let pin = git(&factory.checkout.root, &["rev-parse", "HEAD:linux/build/derivative-maker"]);
+    factory.refused(&[]).says(&format!("Derivative-Maker: expected `{}`, found ``", pin.trim()));
 }
 
 #[test]

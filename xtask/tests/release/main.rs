@@ -5,8 +5,10 @@
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
 mod build;
+mod canary;
 mod collect;
 mod compare;
+mod docs;
 mod factory;
 mod gitea;
 mod publish;

@@ -9,9 +9,13 @@ use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// A server that sends more headers than this, in bytes, means no good.
 const LONGEST_HEADERS: usize = 1 << 18;
+
+/// Debian's trusted certificates, by their hashes (update-ca-certificates(8)).
+const SYSTEM_CAS: &str = "/etc/ssl/certs";
 
 /// The whole argv: everything else goes in through stdin. A ~/.curlrc is not read, for it could
 /// make curl write down what is sent.
@@ -37,6 +41,10 @@ pub(super) fn config(http: &Http, request: &Request) -> Result<Vec<u8>> {
     config.option("speed-time", http.stall_timeout.to_string().as_bytes())?;
     if let Some(ca) = &http.ca_file {
         config.option("cacert", ca.as_os_str().as_bytes())?;
+        if Path::new(SYSTEM_CAS).is_dir() {
+            // beside it, not in its place
+            config.option("capath", SYSTEM_CAS.as_bytes())?;
+        }
     }
     if http.any_certificate {
         config.flag("insecure");

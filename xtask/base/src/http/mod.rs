@@ -36,7 +36,7 @@ pub struct Http {
     pub attempts: u32,
     /// Before the second attempt; doubles with each. A server's Retry-After goes before.
     pub pause: Duration,
-    /// CA certificates (PEM) to trust, in place of this machine's.
+    /// CA certificates (PEM) to trust beside this machine's.
     pub ca_file: Option<PathBuf>,
     /// Lets secrets go over plain http to other machines than this one.
     pub secrets_in_clear: bool,

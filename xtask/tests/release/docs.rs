@@ -1,0 +1,91 @@
+//! docs/reproduce-a-release.md: its commands run as they are written, by a stranger.
+
+use crate::factory::{Factory, TAG};
+use crate::gitea::{Gitea, TOKEN};
+use crate::support::{Ran, git, run};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const PAGE: &str = include_str!("../../../docs/reproduce-a-release.md");
+
+/// The page's blocks that are marked `sh`.
+fn blocks() -> Vec<String> {
+    let parts = PAGE.split("```sh\n").skip(1);
+    parts.map(|part| part.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// A release whose derivative-maker is a repository here.
+fn published() -> (Factory, Gitea, std::path::PathBuf) {
+    let factory = Factory::new();
+    let root = &factory.checkout.root;
+    let upstream = root.with_file_name("upstream");
+    fs::create_dir(&upstream).unwrap();
+    git(&upstream, &["init", "--quiet"]);
+    git(&upstream, &["commit", "--quiet", "--allow-empty", "-m", "upstream"]);
+    let commit = git(&upstream, &["rev-parse", "HEAD"]);
+    let info = format!("160000,{},linux/build/derivative-maker", commit.trim());
+    git(root, &["update-index", "--cacheinfo", &info]);
+    git(root, &["commit", "--quiet", "-m", "upstream"]);
+    git(root, &["tag", "--force", TAG]);
+    run(&mut factory.verify(&[])).exits(0);
+    run(&mut factory.xtask(&["release", "build"])).exits(0);
+    let gitea = Gitea::new();
+    let mut publish = factory.xtask(&["release", "publish", "--repository", &gitea.url]);
+    run(publish.env("SILVERMETAL_RELEASE_TOKEN", TOKEN)).exits(0);
+    (factory, gitea, upstream)
+}
+
+#[test]
+fn the_page_s_commands_work_as_written() {
+    let (factory, gitea, upstream) = published();
+    let home = factory.checkout.root.with_file_name("home");
+    fs::create_dir(&home).unwrap();
+    // git and cargo as they are, but for where the world is
+    let config = format!(
+        "[url \"{}\"]\n\tinsteadOf = https://git.silverlabs.uk/SilverLABS/SilverMetal\n\
+         [url \"{}\"]\n\tinsteadOf = https://github.com/Kicksecure/derivative-maker.git\n\
+         [protocol \"file\"]\n\tallow = always\n[advice]\n\tdetachedHead = false\n",
+        factory.checkout.root.display(),
+        upstream.display()
+    );
+    fs::write(home.join(".gitconfig"), config).unwrap();
+    let stub = factory.xtask(&["reproduce"]);
+    let path = factory.checkout.path_with(
+        "cargo",
+        &format!(
+            "#!/bin/sh\n[ \"$1 $2\" = 'xtask reproduce' ] || exit 99\nshift\nexec '{}' \"$@\" --repository '{}'\n",
+            env!("CARGO_BIN_EXE_xtask"),
+            gitea.url
+        ),
+    );
+    let shell = |block: &str, dir: &Path| -> Ran {
+        let mut sh = Command::new("bash");
+        sh.args(["-euo", "pipefail", "-c", block]).current_dir(dir);
+        for (name, value) in stub.get_envs() {
+            match value {
+                Some(value) => sh.env(name, value),
+                None => sh.env_remove(name),
+            };
+        }
+        run(sh.env("HOME", &home).env("PATH", &path)).exits(0)
+    };
+    let [clone_and_reproduce, count, check] = <[String; 3]>::try_from(blocks()).unwrap();
+
+    let ran = shell(&clone_and_reproduce, &home);
+    assert!(ran.stdout.contains("match: "), "{}", ran.stdout);
+
+    let clone = home.join("SilverMetal");
+    let statement = clone.join(format!("linux/build/output/reproduce-{TAG}/rebuild.json"));
+    let statement = fs::read_to_string(statement).unwrap();
+    assert!(statement.contains("Your Name <you@example.org>"), "{statement}");
+    fs::create_dir(clone.join("statements")).unwrap();
+    fs::write(clone.join("statements/a.json"), &statement).unwrap();
+    let other = statement.replace("you@example.org", "else@example.org");
+    fs::write(clone.join("statements/b.json"), other).unwrap();
+    let ran = shell(&count, &clone);
+    assert!(ran.stdout.contains("2 independent rebuilders agree"), "{}", ran.stdout);
+
+    let ran = shell(&check, &factory.checkout.output().join("release-v1.1.0"));
+    assert_eq!(ran.stdout, "silvermetal-base.iso: OK\n");
+}
