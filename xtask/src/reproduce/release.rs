@@ -184,10 +184,10 @@ fn find(repo: &Repo, args: &ReproduceArgs, named: &str) -> Result<(Place, Option
     }
     let path = Path::new(named);
     if path.is_dir() {
-        return Ok((Place::Here(std::path::absolute(path)?), None));
+        return Ok((Place::Here(path.canonicalize()?), None));
     }
     if path.is_file() {
-        let folder = std::path::absolute(path)?.parent().unwrap_or(Path::new("/")).to_owned();
+        let folder = path.canonicalize()?.parent().unwrap_or(Path::new("/")).to_owned();
         return Ok((Place::Here(folder), None));
     }
     if !is_tag(named) {
