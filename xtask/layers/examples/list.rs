@@ -1,6 +1,6 @@
 //! Lists what is in an image: `cargo run -p layers --release --example list -- IMAGE [PATH/OF/LAYER…]`.
 
-use layers::{Kind, Layer, PartContent, Tree, hex, printable};
+use layers::{Layer, PartContent, Tree, hex, printable};
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -37,10 +37,6 @@ fn show(tree: &dyn Tree) -> Result<(), Box<dyn Error>> {
         }
         for (name, value) in &m.more {
             print!(" {name}={value}");
-        }
-        if m.kind == Kind::File {
-            let size = tree.open(node)?.source().size()?;
-            assert_eq!(size, m.size);
         }
         println!();
         Ok(())

@@ -254,7 +254,11 @@ impl<'o> Walk<'o> {
                 if digests[0].is_some() && digests[0] == digests[1] {
                     return Ok(());
                 }
-                if let (Some(a), Some(b)) = (trees[0].place(&nodes[0]), trees[1].place(&nodes[1]))
+                // empty files lie nowhere
+                if a.size > 0
+                    && b.size > 0
+                    && let (Some(a), Some(b)) =
+                        (trees[0].place(&nodes[0]), trees[1].place(&nodes[1]))
                     && !places.insert([a, b])
                 {
                     return Ok(());

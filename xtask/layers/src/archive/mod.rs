@@ -66,6 +66,7 @@ impl Index {
         }
         let digest = self.hash(&**source, start, len)?;
         metadata.size = if metadata.kind == Kind::File { len } else { 0 };
+        let name = plain(name);
         // an archive may have one name twice; both are there to be compared
         let count = self.names.entry(name.to_vec()).or_default();
         *count += 1;
@@ -98,6 +99,12 @@ impl Index {
     fn finish(self, fields: Vec<Field>) -> Archive {
         Archive { layer: self.layer, fields, members: self.members }
     }
+}
+
+/// A name as others have it: tar and cpio may write `./etc/` for `etc`.
+fn plain(name: &[u8]) -> &[u8] {
+    let name = name.strip_prefix(b"./").filter(|rest| !rest.is_empty()).unwrap_or(name);
+    name.strip_suffix(b"/").filter(|rest| !rest.is_empty()).unwrap_or(name)
 }
 
 impl Archive {
