@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Boot an ISO in QEMU to a login prompt; keeps a screenshot and the serial log
     Boot(BootArgs),
+    /// Find every fault that the files alone can show, in one run
+    Check(PassedOn),
     /// Name the causes why two images differ, and what mends each
     Diagnose(PassedOn),
     /// What is in an image, and does it hold the content policy

@@ -4,10 +4,10 @@ mod boot;
 mod bump;
 mod clean;
 mod cli;
-mod diagnose;
 mod engine;
 mod image;
 mod iso;
+mod passed_on;
 mod recipe;
 mod records;
 mod registry;
@@ -43,8 +43,9 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Iso(args) => iso::command(&repo, args),
         Command::Verify(args) => verify::command(&repo, args),
         Command::Boot(args) => boot::command(args),
-        Command::Diagnose(args) => diagnose::command(&repo, "diagnose", args),
-        Command::Inspect(args) => diagnose::command(&repo, "inspect", args),
+        Command::Check(args) => passed_on::check(&repo, args),
+        Command::Diagnose(args) => passed_on::diagnose(&repo, "diagnose", args),
+        Command::Inspect(args) => passed_on::diagnose(&repo, "inspect", args),
         Command::Image(ImageCommand::Build(args)) => image::build::command(&repo, args),
         Command::Release(ReleaseCommand::Build(args)) => release::build::command(&repo, args),
         Command::Release(ReleaseCommand::Publish(args)) => release::publish::command(&repo, args),

@@ -7,9 +7,9 @@ mod statement;
 mod verdict;
 
 use crate::cli::{IsoArgs, RecipeArgs, ReproduceArgs};
-use crate::diagnose;
 use crate::engine::{EngineChoice, EngineKind};
 use crate::iso::{self, Facts, Ready};
+use crate::passed_on;
 use anyhow::{Context as _, Result};
 use base::exec::{StopBy, quoted};
 use base::facts::git::Source;
@@ -174,7 +174,7 @@ fn conclude(
 
 /// What `diagnose` says; it is kept in a file, and its own failure changes no verdict.
 fn diagnosis(repo: &Repo, published: &Path, ours: &Path, out: &Path, ui: &Ui) -> String {
-    let cmd = diagnose::program(repo).arg("diagnose").arg(published).arg(ours);
+    let cmd = passed_on::diagnoser(repo).arg("diagnose").arg(published).arg(ours);
     ui.command(&cmd);
     ui.begin("diagnose");
     let mut text = String::new();

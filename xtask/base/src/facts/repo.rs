@@ -69,10 +69,10 @@ impl Repo {
     /// Folder for what xtask keeps between runs (private engine, package cache, logs): in the
     /// cargo target folder that holds this very program.
     pub fn state(&self) -> PathBuf {
-        let target = std::env::current_exe()
-            .ok()
-            .and_then(|exe| Some(exe.parent()?.parent()?.to_owned()))
-            .filter(|dir| dir.join("CACHEDIR.TAG").exists());
+        let target = std::env::current_exe().ok().and_then(|exe| {
+            let folders = exe.ancestors().take(4);
+            folders.map(Path::to_owned).find(|dir| dir.join("CACHEDIR.TAG").exists())
+        });
         target.unwrap_or_else(|| self.root.join("target")).join("silvermetal")
     }
 }

@@ -1,6 +1,6 @@
 //! The builder image pin: the one `BUILDER_IMAGE` default in build.sh.
 
-use super::ImageRef;
+use super::{ImageRef, at_line};
 use crate::failure::Code;
 use anyhow::{Context as _, Result};
 use std::path::Path;
@@ -14,7 +14,9 @@ const END: &str = "}\"";
 pub fn read(path: &Path) -> Result<Option<ImageRef>> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    parse(&text).map_err(|why| Code::NotReady.error(format!("{}: {why}", path.display())))
+    let pin =
+        parse(&text).map_err(|(line, why)| Code::NotReady.error(at_line(path, line, &why)))?;
+    Ok(pin.map(|(_, image)| image))
 }
 
 /// `text` with `image` in the place of the pin, whatever that was.
@@ -25,22 +27,26 @@ pub fn replaced(text: &str, image: &ImageRef) -> Result<String, String> {
     Ok(format!("{}{image}{}", &text[..at], &text[at + value.len()..]))
 }
 
-fn parse(text: &str) -> Result<Option<ImageRef>, String> {
-    let (line, value) = the_one(text)?;
+/// The pin and its line; or what is wrong, and in which line (0: the file as a whole).
+pub fn parse(text: &str) -> Result<Option<(usize, ImageRef)>, (usize, String)> {
+    let (line, value) = only_line(text)?;
     if value == UNPUBLISHED {
         return Ok(None);
     }
-    let image: ImageRef = value.parse().map_err(|error| format!("line {line}: {error}"))?;
+    let image: ImageRef = value.parse().map_err(|error| (line, format!("{error}")))?;
     if image.digest.is_none() {
-        return Err(format!(
-            "line {line}: `{value}` has no digest: expected registry/name@sha256:…"
-        ));
+        let what = format!("`{value}` has no digest: expected registry/name@sha256:…");
+        return Err((line, what));
     }
-    Ok(Some(image))
+    Ok(Some((line, image)))
 }
 
 /// Number and value of the one line that holds the pin.
 pub fn the_one(text: &str) -> Result<(usize, &str), String> {
+    only_line(text).map_err(|(_, why)| why)
+}
+
+fn only_line(text: &str) -> Result<(usize, &str), (usize, String)> {
     let found: Vec<(usize, &str)> = text
         .lines()
         .enumerate()
@@ -48,7 +54,10 @@ pub fn the_one(text: &str) -> Result<(usize, &str), String> {
         .collect();
     match found[..] {
         [one] => Ok(one),
-        _ => Err(format!("expected one line `{START}…{END}`, found {}", found.len())),
+        _ => {
+            let second = found.get(1).map_or(0, |(line, _)| *line);
+            Err((second, format!("expected one line `{START}…{END}`, found {}", found.len())))
+        }
     }
 }
 
@@ -61,10 +70,12 @@ mod tests {
         let line = |v: &str| format!("#!/bin/bash\n{START}{v}{END}\n");
         assert_eq!(parse(&line("unpublished")), Ok(None));
         let pin = format!("docker-registry:5000/silvermetal-builder@sha256:{}", "b".repeat(64));
-        assert_eq!(parse(&line(&pin)).unwrap().unwrap().to_string(), pin);
-        assert!(parse(&line("registry/x:latest")).unwrap_err().contains("line 2"));
-        assert!(parse("").unwrap_err().contains("found 0"));
-        assert!(parse(&line("unpublished").repeat(2)).unwrap_err().contains("found 2"));
+        let (at, image) = parse(&line(&pin)).unwrap().unwrap();
+        assert_eq!((at, image.to_string()), (2, pin));
+        assert_eq!(parse(&line("registry/x:latest")).unwrap_err().0, 2);
+        assert!(parse("").unwrap_err().1.contains("found 0"));
+        let (at, why) = parse(&line("unpublished").repeat(2)).unwrap_err();
+        assert_eq!((at, why.contains("found 2")), (4, true));
     }
     #[test]
     fn the_pin_is_replaced_and_nothing_else() {

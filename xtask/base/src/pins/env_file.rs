@@ -1,5 +1,6 @@
 //! The `.env` files of linux/build/config: `KEY=value` lines and `#` comments, nothing else.
 
+use super::at_line;
 use crate::failure::Code;
 use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
@@ -10,16 +11,17 @@ pub fn read(path: &Path, known: &[&str]) -> Result<BTreeMap<String, String>> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     parse(&text, known).map_err(|faults| {
-        let lines: Vec<String> = faults.iter().map(|f| format!("{}:{f}", path.display())).collect();
+        let lines: Vec<String> = faults.iter().map(|(n, what)| at_line(path, *n, what)).collect();
         Code::NotReady.error(lines.join("\n"))
     })
 }
 
-fn parse(text: &str, known: &[&str]) -> Result<BTreeMap<String, String>, Vec<String>> {
+/// The values; or every fault, with its line.
+pub fn parse(text: &str, known: &[&str]) -> Result<BTreeMap<String, String>, Vec<(usize, String)>> {
     let mut values = BTreeMap::new();
     let mut faults = Vec::new();
     for (n, line) in text.split('\n').enumerate() {
-        let mut fault = |what: String| faults.push(format!("{}: {what}", n + 1));
+        let mut fault = |what: String| faults.push((n + 1, what));
         if line.ends_with('\r') {
             fault("CRLF line ending: expected LF".into());
             continue;
@@ -46,6 +48,14 @@ fn parse(text: &str, known: &[&str]) -> Result<BTreeMap<String, String>, Vec<Str
     if faults.is_empty() { Ok(values) } else { Err(faults) }
 }
 
+/// Line, key and value of everything that looks like a setting, whatever else is wrong.
+pub fn lines(text: &str) -> impl Iterator<Item = (usize, &str, &str)> {
+    text.lines().enumerate().filter_map(|(n, line)| {
+        let (key, value) = line.split_once('=').filter(|_| !line.starts_with('#'))?;
+        Some((n + 1, key.trim(), value.trim()))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,7 +69,7 @@ mod tests {
     #[test]
     fn all_faults_at_once_with_their_lines() {
         let faults = parse("A=1\r\nA=1\nA=2\nC=3\nB= x\nB=x \nnope\nB=", &["A", "B"]).unwrap_err();
-        let lines: Vec<&str> = faults.iter().map(|f| f.split(':').next().unwrap()).collect();
-        assert_eq!(lines, ["1", "3", "4", "5", "6", "7", "8"], "{faults:?}");
+        let lines: Vec<usize> = faults.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [1, 3, 4, 5, 6, 7, 8], "{faults:?}");
     }
 }

@@ -5,4 +5,12 @@ pub mod conf;
 pub mod env_file;
 mod types;
 
+/// `path:line: what`; line 0 is the file as a whole.
+fn at_line(path: &std::path::Path, line: usize, what: &str) -> String {
+    match line {
+        0 => format!("{}: {what}", path.display()),
+        line => format!("{}:{line}: {what}", path.display()),
+    }
+}
+
 pub use types::{Commit, Digest, ImageRef, SnapshotStamp};

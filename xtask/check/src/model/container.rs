@@ -1,0 +1,346 @@
+//! `docker run …` and the runner's `container.options`, as the options they give.
+
+use crate::parse::shell::{Command, Word, commands};
+
+/// The options of `docker run` that stand alone: everything else takes a value.
+const SWITCHES: [&str; 12] = [
+    "--detach",
+    "--help",
+    "--init",
+    "--interactive",
+    "--no-healthcheck",
+    "--oom-kill-disable",
+    "--privileged",
+    "--publish-all",
+    "--quiet",
+    "--read-only",
+    "--rm",
+    "--tty",
+];
+const SHORT_SWITCHES: &str = "ditqP";
+
+/// What a systemd as PID 1 needs of `docker run`, in the spelling of the one place that does it.
+pub const SYSTEMD_FLAGS: [(&str, &str); 6] = [
+    ("--privileged", ""),
+    ("--cgroupns", "host"),
+    ("--tmpfs", "/run"),
+    ("--tmpfs", "/run/lock"),
+    ("--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw"),
+    ("--tty", ""),
+];
+
+/// One option; long name, whatever way it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opt {
+    pub name: String,
+    pub value: String,
+    pub line: usize,
+}
+
+/// A container that a command starts.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// `docker` or `podman`.
+    pub program: String,
+    /// `run`, `create`, `exec`.
+    pub verb: String,
+    pub line: usize,
+    pub options: Vec<Opt>,
+    pub image: Option<String>,
+}
+
+/// What a mount brings in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    pub source: String,
+    pub target: String,
+    pub read_only: bool,
+    /// By path, not a named volume.
+    pub bind: bool,
+    pub line: usize,
+}
+
+/// The program and its words without global options: `docker -H x container run` is `run`.
+pub fn verb(command: &Command) -> Option<(&str, String, &[Word])> {
+    let program = command.program();
+    // a variable that holds the program: "$docker", "${DOCKER}"
+    let bare: String = program.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    if !matches!(bare.to_ascii_lowercase().as_str(), "docker" | "podman" | "nerdctl") {
+        return None;
+    }
+    let mut words = command.words_of_program().get(1..)?;
+    while let [first, rest @ ..] = words {
+        let text = first.text.as_str();
+        let takes_value = matches!(
+            text,
+            "-H" | "--host"
+                | "--context"
+                | "-c"
+                | "--config"
+                | "-l"
+                | "--log-level"
+                | "--tlscacert"
+                | "--tlscert"
+                | "--tlskey"
+                | "--root"
+                | "--url"
+                | "--connection"
+        );
+        if takes_value {
+            words = rest.get(1..).unwrap_or_default();
+        } else if text.starts_with('-') {
+            words = rest;
+        } else {
+            break;
+        }
+    }
+    let [first, rest @ ..] = words else { return None };
+    match (first.text.as_str(), rest) {
+        ("container" | "image" | "buildx" | "builder", [second, rest @ ..]) => {
+            Some((program, second.text.clone(), rest))
+        }
+        (verb, rest) => Some((program, verb.to_owned(), rest)),
+    }
+}
+
+impl Run {
+    pub fn of(command: &Command) -> Option<Run> {
+        let (program, verb, words) = verb(command)?;
+        if !matches!(verb.as_str(), "run" | "create" | "exec") {
+            return None;
+        }
+        let (options, rest) = options(words);
+        Some(Run {
+            program: program.to_owned(),
+            verb,
+            line: command.line,
+            options,
+            image: rest.first().map(|word| word.text.clone()),
+        })
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.options.iter().any(|option| option.name == name && option.value != "false")
+    }
+
+    pub fn is_builder(&self) -> bool {
+        self.image.as_deref().is_some_and(|image| {
+            image.contains("silvermetal-builder") || image.to_ascii_uppercase().contains("BUILDER")
+        })
+    }
+}
+
+/// Which of [`SYSTEMD_FLAGS`] the options lack, as a person writes them.
+pub fn missing_systemd_flags(options: &[Opt]) -> Vec<String> {
+    let given = |(name, value): (&str, &str)| {
+        options.iter().any(|option| match name {
+            _ if option.name != name => false,
+            "--volume" => option.value == value || option.value == value.trim_end_matches(":rw"),
+            // size and mode may follow
+            "--tmpfs" => option.value.split(':').next() == Some(value),
+            _ => value.is_empty() || option.value == value,
+        })
+    };
+    let spelt = |(name, value): (&str, &str)| match name {
+        "--tty" => "-t".to_owned(),
+        "--volume" => format!("-v {value}"),
+        "--cgroupns" => format!("{name}={value}"),
+        _ => format!("{name} {value}").trim().to_owned(),
+    };
+    SYSTEMD_FLAGS.into_iter().filter(|flag| !given(*flag)).map(spelt).collect()
+}
+
+/// Options of a text such as the runner's `container.options`, whose first line is `line`.
+pub fn options_of_text(text: &str, line: usize) -> Vec<Opt> {
+    let joined = text.replace('\n', " ");
+    let mut words: Vec<Word> = commands(&joined, line).into_iter().flat_map(|c| c.words).collect();
+    // the lines again, which joining has lost
+    let mut from = 0;
+    for word in &mut words {
+        if let Some(at) = text[from..].find(word.text.as_str()) {
+            word.line = line + text[..from + at].matches('\n').count();
+            from += at + word.text.len();
+        }
+    }
+    let mut all = Vec::new();
+    let mut rest = &words[..];
+    while !rest.is_empty() {
+        let (mut options, left) = options(rest);
+        all.append(&mut options);
+        // an argument that belongs to no option: go on behind it
+        rest = left.get(1..).unwrap_or_default();
+    }
+    all
+}
+
+/// The options at the front, and what follows them.
+pub fn options(words: &[Word]) -> (Vec<Opt>, &[Word]) {
+    let mut found = Vec::new();
+    let mut rest = words;
+    while let [first, after @ ..] = rest {
+        let text = first.text.as_str();
+        if text == "--" {
+            return (found, after);
+        }
+        if !text.starts_with('-') || text == "-" {
+            break;
+        }
+        rest = after;
+        let mut push = |name: &str, value: &str| {
+            found.push(Opt { name: name.into(), value: value.into(), line: first.line });
+        };
+        if text.starts_with("--") {
+            if let Some((name, value)) = text.split_once('=') {
+                push(name, value);
+            } else if SWITCHES.contains(&text) {
+                push(text, "");
+            } else {
+                push(text, rest.first().map_or("", |word| word.text.as_str()));
+                rest = rest.get(1..).unwrap_or_default();
+            }
+            continue;
+        }
+        for (at, letter) in text[1..].char_indices() {
+            if SHORT_SWITCHES.contains(letter) {
+                push(long(letter), "");
+                continue;
+            }
+            let attached = text[1 + at + letter.len_utf8()..].trim_start_matches('=');
+            if attached.is_empty() {
+                push(long(letter), rest.first().map_or("", |word| word.text.as_str()));
+                rest = rest.get(1..).unwrap_or_default();
+            } else {
+                push(long(letter), attached);
+            }
+            break;
+        }
+    }
+    (found, rest)
+}
+
+fn long(letter: char) -> &'static str {
+    match letter {
+        'd' => "--detach",
+        'i' => "--interactive",
+        't' => "--tty",
+        'q' => "--quiet",
+        'P' => "--publish-all",
+        'v' => "--volume",
+        'e' => "--env",
+        'w' => "--workdir",
+        'u' => "--user",
+        'l' => "--label",
+        'h' => "--hostname",
+        'p' => "--publish",
+        'm' => "--memory",
+        _ => "--other",
+    }
+}
+
+/// What `-v` and `--mount` bring in.
+pub fn mounts(options: &[Opt]) -> Vec<Mount> {
+    options.iter().filter_map(mount).collect()
+}
+
+fn mount(option: &Opt) -> Option<Mount> {
+    let line = option.line;
+    match option.name.as_str() {
+        "--volume" => Some(volume(&option.value, line)),
+        "--mount" => {
+            let field = |names: &[&str]| {
+                option.value.split(',').find_map(|field| {
+                    let (key, value) = field.split_once('=').unwrap_or((field, "true"));
+                    names
+                        .contains(&key.trim_matches('"'))
+                        .then(|| value.trim_matches('"').to_owned())
+                })
+            };
+            let kind = field(&["type"]).unwrap_or_else(|| "volume".into());
+            if kind == "tmpfs" {
+                return None;
+            }
+            Some(Mount {
+                source: field(&["source", "src"]).unwrap_or_default(),
+                target: field(&["target", "destination", "dst"]).unwrap_or_default(),
+                read_only: field(&["readonly", "ro"]).is_some_and(|value| value != "false"),
+                bind: kind == "bind",
+                line,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// `SOURCE:TARGET[:MODE]`; a variable may hold a colon of its own: `${X:-y}`.
+pub fn volume(text: &str, line: usize) -> Mount {
+    let mut parts = vec![String::new()];
+    let mut braces = 0_usize;
+    for c in text.chars() {
+        match c {
+            '{' => braces += 1,
+            '}' => braces = braces.saturating_sub(1),
+            ':' if braces == 0 => {
+                parts.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(last) = parts.last_mut() {
+            last.push(c);
+        }
+    }
+    let part = |n: usize| parts.get(n).cloned().unwrap_or_default();
+    let (source, target) =
+        if parts.len() == 1 { (String::new(), part(0)) } else { (part(0), part(1)) };
+    let bind = source.starts_with(['/', '.', '~', '$', '`']) || source.contains('/');
+    let read_only = part(2).split(',').any(|word| word == "ro" || word == "readonly");
+    Mount { source, target, read_only, bind, line }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(text: &str) -> Run {
+        Run::of(&commands(text, 1)[0]).unwrap()
+    }
+
+    #[test]
+    fn options_in_every_spelling() {
+        let found = run("docker -H x container run --rm -dit --name=a -l k=v -v/a:/b:ro img -i");
+        assert!(found.has("--interactive") && found.has("--tty") && found.has("--name"));
+        assert_eq!(found.image.as_deref(), Some("img"));
+        let mount = &mounts(&found.options)[0];
+        assert_eq!(
+            (mount.source.as_str(), mount.target.as_str(), mount.read_only),
+            ("/a", "/b", true)
+        );
+        assert!(!run("docker run --rm alpine sh -i").has("--interactive"));
+        assert!(Run::of(&commands("docker build -t x .", 1)[0]).is_none());
+    }
+
+    #[test]
+    fn the_flags_that_systemd_needs() {
+        let all = "docker run --privileged --cgroupns=host --tmpfs /run --tmpfs /run/lock:exec \
+                   -v /sys/fs/cgroup:/sys/fs/cgroup:rw -t silvermetal-builder:x";
+        assert_eq!(missing_systemd_flags(&run(all).options), Vec::<String>::new());
+        let less = run("docker run --tmpfs /run --cgroupns=private img");
+        assert_eq!(missing_systemd_flags(&less.options).len(), 5);
+    }
+
+    #[test]
+    fn lines_of_options_in_a_block() {
+        let options = options_of_text("--rm\n--volume /a:/b\n-v c:/d", 7);
+        let lines: Vec<usize> = options.iter().map(|option| option.line).collect();
+        assert_eq!(lines, [7, 8, 9]);
+        assert!(!mounts(&options)[1].bind);
+    }
+
+    #[test]
+    fn mounts_in_both_forms() {
+        let options = options_of_text("--mount type=bind,src=/a,dst=/b,readonly -v ${X:-/y}:/z", 1);
+        let found = mounts(&options);
+        assert!(found[0].bind && found[0].read_only && found[0].target == "/b");
+        assert_eq!(found[1].source, "${X:-/y}");
+    }
+}

@@ -1,0 +1,104 @@
+//! Dockerfiles of the repository, their build context, and the scripts that their RUNs start.
+
+use crate::parse::dockerfile::{Dockerfile, Instruction};
+use crate::parse::pattern::{self, Star};
+use crate::tree::{Source, Tree};
+
+pub struct Image<'a> {
+    pub source: &'a Source,
+    pub file: &'a Dockerfile,
+}
+
+/// Shell text that an instruction runs: where it stands, and whether in a file of its own.
+pub struct Ran<'a> {
+    pub path: &'a str,
+    pub line: usize,
+    pub text: String,
+}
+
+pub fn all(tree: &Tree) -> Vec<Image<'_>> {
+    let dockerfiles = tree.sources().filter(|source| is_dockerfile(&source.path));
+    dockerfiles.map(|source| Image { source, file: source.dockerfile() }).collect()
+}
+
+fn is_dockerfile(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let stem = |word: &str| {
+        name == word || name.starts_with(&format!("{word}.")) || name.ends_with(&format!(".{word}"))
+    };
+    (stem("dockerfile") || stem("containerfile"))
+        && !name.ends_with(".dockerignore")
+        && !name.ends_with(".md")
+}
+
+impl<'a> Image<'a> {
+    pub fn path(&self) -> &'a str {
+        &self.source.path
+    }
+
+    /// The build context is the Dockerfile's own folder; ends in a slash.
+    pub fn context(&self) -> &'a str {
+        self.source.path.rfind('/').map_or("", |slash| &self.source.path[..=slash])
+    }
+
+    /// What COPY and ADD take out of the context, with the instruction.
+    pub fn copied(&self) -> Vec<(&Instruction, String)> {
+        let copies =
+            self.file.instructions.iter().filter(|i| matches!(i.keyword.as_str(), "COPY" | "ADD"));
+        let mut found = Vec::new();
+        for copy in copies.filter(|copy| copy.flag("from").is_none()) {
+            let mut words = copy.words();
+            words.pop();
+            let local = |word: &String| {
+                !word.starts_with("<<") && !word.contains("://") && !word.starts_with("git@")
+            };
+            found.extend(words.into_iter().filter(local).map(|word| (copy, word)));
+        }
+        found
+    }
+
+    /// All shell text of a RUN: its own, its here-documents, and the copied scripts it names.
+    pub fn ran<'t>(&'t self, run: &Instruction, tree: &'t Tree) -> Vec<Ran<'t>> {
+        let mut found: Vec<Ran<'t>> = run
+            .scripts()
+            .into_iter()
+            .map(|(line, text)| Ran { path: self.path(), line, text })
+            .collect();
+        let own: String = found.iter().map(|ran| ran.text.clone() + "\n").collect();
+        for source in self.scripts(tree) {
+            let name = source.path.rsplit('/').next().unwrap_or(&source.path);
+            if own.contains(name) {
+                found.push(Ran { path: &source.path, line: 1, text: source.text.clone() });
+            }
+        }
+        found
+    }
+
+    /// The shell scripts that are copied into the image.
+    pub fn scripts<'t>(&self, tree: &'t Tree) -> Vec<&'t Source> {
+        let copied: Vec<String> = self.copied().into_iter().map(|(_, path)| plain(&path)).collect();
+        let taken = |path: &str| {
+            path.strip_prefix(self.context())
+                .is_some_and(|file| copied.iter().any(|c| takes(c, file)))
+        };
+        tree.sources().filter(|source| source.is_shell_script() && taken(&source.path)).collect()
+    }
+}
+
+/// A path without what does not make it another one: `./a//b/` is `a/b`.
+pub fn plain(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    parts.join("/")
+}
+
+/// `a/b/c` → `a`, `a/b`, `a/b/c`.
+pub fn prefixes(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| &path[..at]).chain(std::iter::once(path))
+}
+
+/// Whether a source of COPY, made plain, takes that file of the context: by its name, a pattern or
+/// a folder above.
+pub fn takes(source: &str, file: &str) -> bool {
+    source.is_empty()
+        || prefixes(file).any(|part| pattern::matches(source, part, Star::WithinFolder))
+}

@@ -1,0 +1,288 @@
+//! YAML 1.2 with positions, on top of saphyr's event parser.
+//!
+//! A file that unfolds (aliases) or nests beyond any sane size is refused instead of filling the
+//! memory: the parser gives events, and the limits are kept while the tree is put together.
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+use std::collections::HashMap;
+
+/// Nodes of one file, aliases unfolded. The largest file of the repository has some hundred.
+const MAX_NODES: usize = 50_000;
+const MAX_DEPTH: usize = 60;
+
+/// A value and where it begins; line and column count from 1.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub line: usize,
+    pub column: usize,
+    pub value: Value,
+}
+
+#[derive(Clone, Debug)]
+pub enum Value {
+    Scalar(Scalar),
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+}
+
+#[derive(Clone, Debug)]
+pub struct Scalar {
+    pub text: String,
+    /// Of a folded text (`>`): its lines as they stand in the file.
+    pub unfolded: Option<String>,
+    /// Written without quotes, so that `true`, `3` and `null` are what they look like.
+    pub plain: bool,
+}
+
+/// Why a file is no YAML that we take, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub line: usize,
+    pub column: usize,
+    pub what: String,
+}
+
+impl Node {
+    pub fn at(&self) -> (usize, usize) {
+        (self.line, self.column)
+    }
+
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar(scalar) => Some(&scalar.text),
+            _ => None,
+        }
+    }
+
+    /// Nothing after the colon, or an explicit null.
+    pub fn is_null(&self) -> bool {
+        matches!(&self.value, Value::Scalar(s) if s.plain && matches!(s.text.as_str(), "" | "~" | "null"))
+    }
+
+    pub fn is_true(&self) -> bool {
+        matches!(&self.value, Value::Scalar(s) if s.plain && s.text.eq_ignore_ascii_case("true"))
+    }
+
+    pub fn entries(&self) -> &[(Node, Node)] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key).map(|(_, value)| value)
+    }
+
+    /// Key and value, for a finding that points at the key.
+    pub fn entry(&self, key: &str) -> Option<&(Node, Node)> {
+        self.entries().iter().find(|(k, _)| k.text() == Some(key))
+    }
+
+    pub fn path(&self, keys: &[&str]) -> Option<&Node> {
+        keys.iter().try_fold(self, |node, key| node.get(key))
+    }
+
+    /// A list's items; of a single value, that one: `needs: a` is `needs: [a]`.
+    pub fn items(&self) -> Vec<&Node> {
+        match &self.value {
+            Value::List(items) => items.iter().collect(),
+            Value::Scalar(_) if !self.is_null() => vec![self],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The text with the file's own line breaks, also where YAML folds them away; its first line is
+    /// the node's.
+    pub fn unfolded(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar(scalar) => Some(scalar.unfolded.as_deref().unwrap_or(&scalar.text)),
+            _ => None,
+        }
+    }
+
+    /// Every node below and including this one, with the keys that lead to it.
+    pub fn walk<'a>(
+        &'a self,
+        keys: &mut Vec<&'a str>,
+        visit: &mut dyn FnMut(&[&'a str], &'a Node),
+    ) {
+        visit(keys, self);
+        match &self.value {
+            Value::Scalar(_) => {}
+            Value::List(items) => items.iter().for_each(|item| item.walk(keys, visit)),
+            Value::Map(entries) => {
+                for (key, value) in entries {
+                    keys.push(key.text().unwrap_or_default());
+                    value.walk(keys, visit);
+                    keys.pop();
+                }
+            }
+        }
+    }
+}
+
+/// Reads one document. Duplicate keys are a fault; so are two documents in one file.
+pub fn parse(text: &str) -> Result<Node, Fault> {
+    let mut builder = Builder { lines: text.lines().collect(), ..Builder::default() };
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| Fault {
+            line: error.marker().line(),
+            column: error.marker().col() + 1,
+            what: error.info().to_owned(),
+        })?;
+        let (line, column) = (span.start.line(), span.start.col() + 1);
+        builder.take(event, line, column).map_err(|what| Fault { line, column, what })?;
+    }
+    builder.root.ok_or_else(|| Fault { line: 1, column: 1, what: "the file holds no value".into() })
+}
+
+#[derive(Default)]
+struct Builder<'t> {
+    lines: Vec<&'t str>,
+    /// Collections that are still open: their anchor, and a key that waits for its value.
+    open: Vec<(usize, Node, Option<Node>)>,
+    anchors: HashMap<usize, (Node, usize)>,
+    nodes: usize,
+    root: Option<Node>,
+}
+
+impl Builder<'_> {
+    /// The lines of a folded block, up to the one that is indented less.
+    fn lines_from(&self, line: usize, column: usize) -> String {
+        let rest = self.lines.get(line - 1..).unwrap_or_default().iter();
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let inside = rest.take_while(|l| l.trim().is_empty() || indent(l) + 1 >= column);
+        inside.copied().collect::<Vec<_>>().join("\n")
+    }
+
+    fn take(&mut self, event: Event<'_>, line: usize, column: usize) -> Result<(), String> {
+        let node = |value| Node { line, column, value };
+        match event {
+            Event::Scalar(text, style, anchor, _) => {
+                // a block begins where its first word stands: blank lines before it are text, too
+                let blank = match style {
+                    ScalarStyle::Literal => text.len() - text.trim_start_matches('\n').len(),
+                    _ => 0,
+                };
+                let scalar = Scalar {
+                    text: text.into_owned(),
+                    unfolded: (style == ScalarStyle::Folded).then(|| self.lines_from(line, column)),
+                    plain: style == ScalarStyle::Plain,
+                };
+                let line = line - blank.min(line - 1);
+                self.finish(anchor, Node { line, column, value: Value::Scalar(scalar) }, 1)
+            }
+            Event::SequenceStart(anchor, _) => self.begin(anchor, node(Value::List(Vec::new()))),
+            Event::MappingStart(anchor, _) => self.begin(anchor, node(Value::Map(Vec::new()))),
+            Event::SequenceEnd | Event::MappingEnd => {
+                let Some((anchor, node, _)) = self.open.pop() else { return Ok(()) };
+                self.finish(anchor, node, 1)
+            }
+            Event::Alias(anchor) => {
+                let Some((target, size)) = self.anchors.get(&anchor).cloned() else {
+                    return Err("an alias to what contains it".into());
+                };
+                self.finish(0, Node { line, column, ..target }, size)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, anchor: usize, node: Node) -> Result<(), String> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(format!("nested more than {MAX_DEPTH} deep"));
+        }
+        self.open.push((anchor, node, None));
+        Ok(())
+    }
+
+    fn finish(&mut self, anchor: usize, node: Node, size: usize) -> Result<(), String> {
+        self.nodes += size;
+        if self.nodes > MAX_NODES {
+            return Err(format!("unfolds to more than {MAX_NODES} values: an alias of an alias?"));
+        }
+        if anchor != 0 {
+            self.anchors.insert(anchor, (node.clone(), count(&node)));
+        }
+        let Some((_, parent, waiting)) = self.open.last_mut() else {
+            if self.root.is_some() {
+                return Err("a second document: expected one a file".into());
+            }
+            self.root = Some(node);
+            return Ok(());
+        };
+        match (&mut parent.value, waiting.take()) {
+            (Value::List(items), _) => items.push(node),
+            (Value::Map(entries), Some(key)) => {
+                if let Some(text) = key.text()
+                    && let Some((first, _)) = entries.iter().find(|(k, _)| k.text() == Some(text))
+                {
+                    return Err(format!(
+                        "the key `{text}` (line {}) is here a second time: line {}",
+                        key.line, first.line
+                    ));
+                }
+                entries.push((key, node));
+            }
+            (Value::Map(_), None) => *waiting = Some(node),
+            (Value::Scalar(_), _) => {}
+        }
+        Ok(())
+    }
+}
+
+fn count(node: &Node) -> usize {
+    match &node.value {
+        Value::Scalar(_) => 1,
+        Value::List(items) => 1 + items.iter().map(count).sum::<usize>(),
+        Value::Map(entries) => 1 + entries.iter().map(|(k, v)| count(k) + count(v)).sum::<usize>(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_know_where_they_stand() {
+        let text =
+            "a:\n  - b: 'x'\n    c: |\n\n      one\n    d: >-\n      --x\n      --y\n  - e: 1\n";
+        let root = parse(text).unwrap();
+        let item = root.get("a").unwrap().items()[0];
+        assert_eq!(item.get("b").unwrap().at(), (2, 8));
+        let c = item.get("c").unwrap();
+        assert_eq!((c.text(), c.line), (Some("\none\n"), 4));
+        let d = item.get("d").unwrap();
+        assert_eq!((d.text(), d.line), (Some("--x --y"), 7));
+        assert_eq!(d.unfolded(), Some("      --x\n      --y"));
+    }
+
+    #[test]
+    fn a_broken_file_says_where() {
+        let fault = parse("a: [1, 2\nb: 3\n").unwrap_err();
+        assert_eq!(fault.line, 2, "{fault:?}");
+        let twice = parse("a: 1\nb: 2\na: 3\n").unwrap_err();
+        assert_eq!(twice.line, 3);
+        assert!(twice.what.contains("second time"), "{twice:?}");
+    }
+
+    #[test]
+    fn a_bomb_is_refused() {
+        let mut bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for (name, last) in ('b'..='j').zip('a'..) {
+            bomb += &format!("{name}: &{name} [{}]\n", vec![format!("*{last}"); 10].join(", "));
+        }
+        assert!(parse(&bomb).unwrap_err().what.contains("unfolds"));
+        assert!(parse(&"[".repeat(100_000)).is_err());
+        assert!(parse(&"- ".repeat(100_000)).is_err());
+        assert!(parse("a: &a [*a]").is_err());
+    }
+
+    #[test]
+    fn nothing_and_two_documents_are_faults() {
+        for text in ["", "# only a comment\n", "a: 1\n---\nb: 2\n"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A layer holds nothing of apt's logs and caches.
+
+use crate::finding::{Place, Severity};
+use crate::model::image;
+use crate::parse::pattern::{self, Star};
+use crate::parse::shell::{Command, commands};
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+const SCRIPT: &str = "linux/build/docker/install-packages.sh";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "apt-leftovers",
+        what: "a RUN that installs packages removes apt's lists and logs, dpkg's log and ldconfig's aux-cache itself",
+        why: "they hold times and inode numbers: two builds of the same image are not the same; a later RUN only hides them",
+        source: "preflight rule 31",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(SCRIPT, "/var/log/apt ", "", "apt-get install"),
+        replace(SCRIPT, "/var/cache/ldconfig/aux-cache", "/var/cache/ldconfig/aux", "apt-get install"),
+        replace("linux/build/docker/Dockerfile.builder", "STOPSIGNAL", "RUN apt-get update && \\\n    apt-get install -y vim\nSTOPSIGNAL", "apt-get install"),
+        replace("linux/build/docker/Dockerfile.builder", "STOPSIGNAL", "RUN <<EOF\napt-get install -y vim\nEOF\nRUN rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/ldconfig/aux-cache\nSTOPSIGNAL", "apt-get install"),
+    ],
+};
+
+/// A file each that stays behind, and how to say so.
+const LEFTOVERS: [(&str, &str); 4] = [
+    ("/var/lib/apt/lists/x_InRelease", "/var/lib/apt/lists/*"),
+    ("/var/log/apt/history.log", "/var/log/apt"),
+    ("/var/log/dpkg.log", "/var/log/dpkg.log"),
+    ("/var/cache/ldconfig/aux-cache", "/var/cache/ldconfig/aux-cache"),
+];
+
+fn check(tree: &Tree, found: &mut Findings) {
+    for image in image::all(tree) {
+        for run in image.file.instructions.iter().filter(|i| i.keyword == "RUN") {
+            let ran = image.ran(run, tree);
+            let all: Vec<(&str, Command)> =
+                ran.iter().flat_map(|ran| commands(&ran.text, ran.line).into_iter().map(|c| (ran.path, c))).collect();
+            // a mounted cache leaves nothing in the layer; logs it does
+            let installs = |c: &Command| {
+                let verbs = ["install", "upgrade", "dist-upgrade", "full-upgrade"];
+                match c.program() {
+                    "apt-get" | "apt" | "aptitude" => c.args().iter().any(|arg| verbs.contains(arg)),
+                    // `xargs apt-get install`, `sh -c "apt-get install"`
+                    _ => c.words.iter().any(|word| word.text.contains("apt-get install")),
+                }
+            };
+            let Some((path, install)) = all.iter().rfind(|(_, c)| installs(c)) else { continue };
+            let removes = |file: &str| all.iter().any(|(_, c)| covers(c, file));
+            let left: Vec<&str> = LEFTOVERS.iter().filter(|(file, _)| !removes(file)).map(|(_, name)| *name).collect();
+            if !left.is_empty() {
+                found.add(
+                    Place::line(path, install.line),
+                    format!("installs packages, and leaves {}", left.join(", ")),
+                    "all of them removed in the same RUN",
+                    format!("rm -rf {}", left.join(" ")),
+                );
+            }
+        }
+    }
+}
+
+/// Whether the command removes that file, by its name, a pattern or a folder above.
+fn covers(command: &Command, file: &str) -> bool {
+    let args = command.args();
+    let removes = match command.program() {
+        "rm" | "truncate" => true,
+        "find" => args.contains(&"-delete") || args.contains(&"rm"),
+        _ => false,
+    };
+    let above = |pattern: &str| {
+        let parts = file.match_indices('/').map(|(at, _)| &file[..at]).skip(1);
+        parts.chain(std::iter::once(file)).any(|part| pattern::matches(pattern, part, Star::WithinFolder))
+    };
+    removes && args.iter().any(|arg| arg.starts_with('/') && above(arg.trim_end_matches('/')))
+}

@@ -1,0 +1,56 @@
+//! build.sh pins the builder image, once, by digest.
+
+use crate::finding::{Place, Severity};
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::pins::build_sh;
+use base::rules::Described;
+
+const PATH: &str = "linux/build/scripts/build.sh";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "builder-image",
+        what: "build.sh has one BUILDER_IMAGE default, `registry/name@sha256:<64 hex digits>`, or `unpublished` as long as no image was pushed",
+        why: "a tag is another image tomorrow; of two lines the wrong one was bumped",
+        source: "preflight rule 25",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(PATH, ":-docker-registry.silverlabs.uk/silvermetal-builder@sha256:", ":-docker-registry.silverlabs.uk/silvermetal-builder:latest@sha25:", "BUILDER_IMAGE="),
+        replace(PATH, "@sha256:1111111111111111111111111111111111111111111111111111111111111111", ":latest", "BUILDER_IMAGE="),
+        replace(PATH, "export BUILDER_IMAGE\n", "export BUILDER_IMAGE\nBUILDER_IMAGE=\"${BUILDER_IMAGE:-unpublished}\"\n", "unpublished"),
+        replace(PATH, "docker-registry.silverlabs.uk/silvermetal-builder@", "silvermetal-builder@", "BUILDER_IMAGE="),
+        replace(PATH, "BUILDER_IMAGE=\"${BUILDER_IMAGE:-", "BUILDER_IMG=\"${BUILDER_IMG:-", ""),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    let Some(source) = tree.source(PATH) else { return };
+    let expected = "one line BUILDER_IMAGE=\"${BUILDER_IMAGE:-registry/name@sha256:…}\"";
+    let fix = "cargo xtask bump-image REF";
+    match build_sh::parse(&source.text) {
+        Err((line, why)) => found.add(Place::at(PATH, (line, usize::from(line > 0))), why, expected, fix),
+        Ok(None) => {}
+        Ok(Some((line, image))) => {
+            let (host, _) = image.repository.split_once('/').unwrap_or(("", ""));
+            let is_host = host.contains(['.', ':']) || host == "localhost";
+            if !is_host {
+                let what = format!("`{}` names no registry", image.repository);
+                found.add(Place::line(PATH, line), what, expected, fix);
+            } else if let Some(tag) = &image.tag {
+                let what = format!("the tag `{tag}` beside the digest says nothing, and looks as if it did");
+                found.add(Place::line(PATH, line), what, expected, fix);
+            }
+        }
+    }
+    // assignments that the one anchored pattern does not see
+    let more = source.lines().filter(|(_, line)| {
+        let line = line.trim_start().trim_start_matches("export ").trim_start();
+        line.starts_with("BUILDER_IMAGE=") && !line.starts_with("BUILDER_IMAGE=\"${BUILDER_IMAGE:-")
+    });
+    for (line, _) in more {
+        found.add(Place::line(PATH, line), "a second assignment overrides the pin", expected, "remove the line");
+    }
+}

@@ -1,0 +1,64 @@
+//! Jobs that build the product check its source out.
+
+use crate::finding::{Place, Severity};
+use crate::model::workflow;
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "checkout-submodules",
+        what: "a job that builds the product checks out with `submodules: recursive`",
+        why: "derivative-maker is a submodule with submodules of its own; an empty one fails minutes later, with \"unknown Architecture\"",
+        source: "preflight rule 9",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(WORKFLOW, "          submodules: recursive\n", "", "actions/checkout"),
+        replace(WORKFLOW, "          submodules: recursive\n", "          submodules: false\n", "submodules:"),
+        replace(WORKFLOW, "          submodules: recursive\n", "          submodules: true\n", "submodules:"),
+    ],
+};
+
+/// Commands of xtask that never read the submodule, whatever their arguments.
+const WITHOUT: [&str; 12] = [
+    "bump-image", "bump-snapshot", "check", "clean", "diagnose", "doctor", "image build", "image push", "image show",
+    "inspect", "boot", "test",
+];
+
+fn check(tree: &Tree, found: &mut Findings) {
+    if tree.entry(".gitmodules").is_none() {
+        return;
+    }
+    for workflow in workflow::all(tree) {
+        for job in workflow.jobs() {
+            let xtask = job.xtask();
+            let harmless = |x: &crate::model::script::Xtask| WITHOUT.contains(&x.command.as_str()) || !x.builds_product();
+            if !xtask.is_empty() && xtask.iter().all(|(_, x)| harmless(x)) {
+                continue;
+            }
+            for step in job.steps().into_iter().filter(|step| step.is_action("actions/checkout")) {
+                let node = step.with("submodules");
+                let text = node.and_then(|node| node.text()).unwrap_or_default();
+                if text == "recursive" || (text.contains("${{") && text.contains("recursive")) {
+                    continue;
+                }
+                let place = node.or_else(|| step.node.get("uses")).map_or(step.at(), |node| node.at());
+                let what = match node {
+                    None => "the checkout leaves the submodules out".to_owned(),
+                    Some(_) => format!("`submodules: {text}`"),
+                };
+                found.add(
+                    Place::at(workflow.path(), place),
+                    format!("{what}, and job `{}` builds the product", job.id),
+                    "`submodules: recursive` below `with:`",
+                    "add it",
+                );
+            }
+        }
+    }
+}

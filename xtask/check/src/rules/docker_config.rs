@@ -1,0 +1,93 @@
+//! The registry's login is mounted as one file, read-only.
+
+use crate::finding::{Place, Severity};
+use crate::model::container::{Mount, Run, mounts, options_of_text, volume};
+use crate::model::runner::{PATH, Runner};
+use crate::model::{script, workflow};
+use crate::parse::pattern::{self, Star};
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+const FOLDER: &str = "/root/.docker";
+const FILE: &str = "/root/.docker/config.json";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "docker-config",
+        what: "/root/.docker/config.json is mounted into jobs, read-only; /root/.docker as a folder never is, and valid_volumes does not let it",
+        why: "docker writes into that folder (buildx/activity): mounted read-only, every build failed; mounted writable, a job can change the host's login",
+        source: "preflight rule 19; incident 1",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(PATH, "config.json:/root/.docker/config.json:ro\n", "config.json:/root/.docker/config.json\n", "config.json"),
+        replace(
+            PATH,
+            "    --volume /root/.docker/config.json:/root/.docker/config.json:ro\n",
+            "    --volume /root/.docker/config.json:/root/.docker/config.json:ro --volume silvermetal-cargo-registry:/root/.docker\n",
+            "--volume /root/.docker",
+        ),
+        replace(PATH, "    --volume /root/.docker/config.json:/root/.docker/config.json:ro\n", "", "options:"),
+        replace(PATH, "    - /root/.docker/config.json\n", "    - /root/.docker/config.json\n    - /root/.docker\n", "- /root/.docker"),
+        replace(PATH, "    - /root/.docker/config.json\n", "    - /root/.docker/config.json\n    - '/root/*'\n", "/root/*"),
+    ],
+};
+
+const FIX: &str = "--volume /root/.docker/config.json:/root/.docker/config.json:ro";
+
+fn check(tree: &Tree, found: &mut Findings) {
+    if let Some(runner) = Runner::read(tree) {
+        let mounts = runner.mounts();
+        mounts.iter().for_each(|mount| one(PATH, mount, found));
+        if !mounts.iter().any(|mount| mount.source == FILE || is_folder(&mount.source) || is_folder(&mount.target)) {
+            let entry = runner.root.get("container").and_then(|container| container.entry("options"));
+            let place = entry.map_or(Place::file(PATH), |(key, _)| Place::at(PATH, key.at()));
+            let what = format!("{FILE} is not mounted: jobs cannot log in to the registry");
+            found.add(place, what, FIX, "add it to `container: options:`");
+        }
+        for node in runner.valid_volumes() {
+            let text = node.text().unwrap_or_default();
+            let lets = pattern::matches(text, FOLDER, Star::AcrossSlashes) || is_folder(text);
+            if lets && text != FILE {
+                let what = format!("`{text}` lets a job mount {FOLDER} as a folder");
+                found.add(Place::at(PATH, node.at()), what, FILE, "list the file alone");
+            }
+        }
+    }
+    for workflow in workflow::all(tree) {
+        for job in workflow.jobs() {
+            if let Some(container) = job.node.get("container") {
+                let listed = container.get("volumes").map(|node| node.items()).unwrap_or_default();
+                let listed = listed.into_iter().filter_map(|node| Some(volume(node.text()?, node.line)));
+                let options = container.get("options").and_then(|node| Some(options_of_text(node.unfolded()?, node.line)));
+                listed.chain(mounts(&options.unwrap_or_default())).for_each(|mount| one(workflow.path(), &mount, found));
+            }
+            for command in job.steps().iter().flat_map(|step| step.commands()) {
+                let run = Run::of(&command);
+                run.iter().flat_map(|run| mounts(&run.options)).for_each(|mount| one(workflow.path(), &mount, found));
+            }
+        }
+    }
+    for source in script::scripts(tree) {
+        for run in source.commands().iter().filter_map(Run::of) {
+            mounts(&run.options).iter().for_each(|mount| one(&source.path, mount, found));
+        }
+    }
+}
+
+fn is_folder(path: &str) -> bool {
+    let path = path.trim_end_matches(['/', '*']);
+    path == FOLDER || path.ends_with("/.docker") || path == "~/.docker"
+}
+
+fn one(path: &str, mount: &Mount, found: &mut Findings) {
+    let place = Place::line(path, mount.line);
+    if is_folder(&mount.source) || is_folder(&mount.target) {
+        let what = format!("`{}` is mounted at `{}`: a folder that docker writes into", mount.source, mount.target);
+        found.add(place, what, FIX, "mount config.json alone");
+    } else if mount.source == FILE && !mount.read_only {
+        found.add(place, format!("{FILE} is mounted writable"), FIX, "add `:ro`");
+    }
+}

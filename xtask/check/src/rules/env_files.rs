@@ -1,0 +1,58 @@
+//! The .env files hold what is read out of them, and nothing else.
+
+use crate::finding::{Place, Severity};
+use crate::rule::{Edit, Findings, Rule, edit, replace};
+use crate::tree::Tree;
+use base::pins::env_file;
+use base::rules::Described;
+
+const FOLDER: &str = "linux/build/config/";
+const PIN: &str = "linux/build/config/snapshot-pin.env";
+const EPOCH: &str = "linux/build/config/source-date-epoch.env";
+
+/// Each file's keys, and whether they must be there.
+const KNOWN: [(&str, &[&str], bool); 2] =
+    [("snapshot-pin.env", &["SNAPSHOT_URL", "SNAPSHOT_STAMP"], true), ("source-date-epoch.env", &["SOURCE_DATE_EPOCH"], false)];
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "env-files",
+        what: "the .env files are `KEY=value` lines and # comments: known keys, each once, no quotes, no trailing blanks",
+        why: "a trailing blank becomes part of a URL; of a key that is there twice, one reader takes the first and one the last",
+        source: "preflight rule 40",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        edit(PIN, Edit::Append("SNAPSHOT_STAMP=20260508T000000Z\n"), "SNAPSHOT_STAMP=20260508T000000Z"),
+        edit(PIN, Edit::Append("SNAPSHOT_STAMPS=1\n"), "STAMPS"),
+        edit(EPOCH, Edit::Append("export SOURCE_DATE_EPOCH=1778198400\n"), "export"),
+        edit(EPOCH, Edit::Append("SOURCE_DATE_EPOCH=1778198400 \n"), "1778198400 "),
+        edit(EPOCH, Edit::Append("nonsense\n"), "nonsense"),
+        replace(PIN, "SNAPSHOT_URL=", "#SNAPSHOT_URL=", ""),
+        edit("linux/build/config/other.env", Edit::Write(b"A=1\n"), ""),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    let files = tree.sources().filter(|s| s.path.starts_with(FOLDER) && s.path.ends_with(".env"));
+    for source in files {
+        let name = &source.path[FOLDER.len()..];
+        let Some((_, keys, needed)) = KNOWN.iter().find(|(known, ..)| *known == name) else {
+            let known: Vec<&str> = KNOWN.iter().map(|(name, ..)| *name).collect();
+            found.add(Place::file(&source.path), "nothing reads this file", known.join(" or "), "remove it, or correct its name");
+            continue;
+        };
+        if let Err(faults) = env_file::parse(&source.text, keys) {
+            for (line, what) in faults {
+                found.add(Place::line(&source.path, line), what, format!("KEY=value, the key one of {}", keys.join(", ")), "mend the line");
+            }
+        }
+        for key in keys.iter().filter(|_| *needed) {
+            let there = source.text.lines().any(|line| line.split('=').next().is_some_and(|k| k.trim() == *key));
+            if !there {
+                found.add(Place::file(&source.path), format!("{key} is missing"), format!("{key}=…"), "cargo xtask bump-snapshot");
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Every file that a rule or the build reads is there and is plain text.
+
+use crate::finding::Place;
+use crate::rule::{Edit, Findings, Rule, edit};
+use crate::tree::{Content, Fault, Tree};
+use base::rules::Described;
+use crate::finding::Severity;
+
+/// Without these there is nothing to check, or nothing to build.
+const REQUIRED: [&str; 8] = [
+    ".gitmodules",
+    "linux/build/config/silvermetal-base.conf",
+    "linux/build/config/snapshot-pin.env",
+    "linux/build/config/source-date-epoch.env",
+    "linux/build/docker/Dockerfile.builder",
+    "linux/build/docker/builder-image.toml",
+    "linux/build/scripts/build.sh",
+    "xtask/src/engine/container.rs",
+];
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "files",
+        what: "the files that a build and these rules read are there: text in UTF-8 with LF line ends, not empty, below 1 MiB, no links",
+        why: "a CR at the end of a value reaches the build; bash stops at `#!/bin/bash\\r` with \"not found\"; a link or a folder in a file's place is read by nobody",
+        source: "preflight rules 33, 40",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        edit("linux/build/config/snapshot-pin.env", Edit::Crlf, ""),
+        edit("linux/build/scripts/build.sh", Edit::Remove, ""),
+        edit(".gitea/workflows/build-iso-linux.yaml", Edit::Write(b"name: \xff\n"), ""),
+        edit("linux/build/docker/Dockerfile.builder", Edit::Write(b""), ""),
+        edit("linux/build/docker/Dockerfile.builder", Edit::Size(50 << 20), ""),
+        edit("linux/build/config/snapshot-pin.env", Edit::Link("/etc/hostname"), ""),
+        edit("linux/build/docker/packages.list", Edit::Folder, ""),
+        edit(".gitea/runner/config.yaml", Edit::Remove, ""),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    for path in REQUIRED {
+        if tree.entry(path).is_none() {
+            fault(&tree.required(path), path, found);
+        }
+    }
+    for (path, entry) in tree.entries() {
+        fault(&entry.content, path, found);
+    }
+}
+
+fn fault(content: &Content, path: &str, found: &mut Findings) {
+    let whole = Place::file(path);
+    let restore = format!("git checkout -- {path}");
+    match content {
+        Content::NotRead => {}
+        Content::Missing => found.add(whole, "the file is missing", "a text file", restore),
+        Content::Text(source) => {
+            for (line, what) in &source.mended {
+                let fix = format!("sed -i -e '1s/^\\xef\\xbb\\xbf//' -e 's/\\r$//' {path}");
+                let place = Place::line(path, *line);
+                found.add(place, format!("{what} from here on"), "plain UTF-8 with LF line ends", fix);
+            }
+        }
+        Content::Unusable(why) => {
+            let (place, what) = match why {
+                Fault::NotUtf8 { line } => {
+                    (Place::line(path, *line), "not UTF-8 text from this line on".to_owned())
+                }
+                Fault::Empty => (whole, "the file is empty".to_owned()),
+                Fault::TooLarge { bytes } => (whole, format!("{bytes} bytes; not read")),
+                Fault::Link { target } => (whole, format!("a symbolic link to {target}; not followed")),
+                Fault::NoFile => (whole, "no regular file".to_owned()),
+                Fault::Unreadable { why } => (whole, format!("cannot be read: {why}")),
+            };
+            found.add(place, what, "a regular text file in UTF-8, below 1 MiB", restore);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! MKSQUASHFS_OPTIONS holds nothing that fails an hour later.
+
+use crate::finding::{Place, Severity};
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::pins::conf;
+use base::rules::Described;
+
+const PATH: &str = "linux/build/config/silvermetal-base.conf";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "mksquashfs-options",
+        what: "silvermetal-base.conf sets MKSQUASHFS_OPTIONS once, plainly, without -comp and without an option that sets a time",
+        why: "live-build puts `-comp xz` first, a second one is an error; a -*-time option is fatal beside SOURCE_DATE_EPOCH: both after the chroot was built",
+        source: "preflight rule 41; squashfs-tools issue 51",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(PATH, "-b 1M -no-progress", "-b 1M -comp xz -comp zstd", "-comp zstd"),
+        replace(PATH, "-b 1M -no-progress", "-b 1M -all-time 0", "-all-time"),
+        replace(PATH, "-b 1M -no-progress", "-b 1M -inode-time 0", "-inode-time"),
+        replace(PATH, "export MKSQUASHFS_OPTIONS=\"-b 1M -no-progress\"\n", "export MKSQUASHFS_OPTIONS=\"-b 1M -no-progress\"\nMKSQUASHFS_OPTIONS+=\" -comp xz\"\n", "+="),
+        replace(PATH, "export MKSQUASHFS_OPTIONS=", "export MKSQUASHFS_OPTION=", ""),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    let Some(source) = tree.source(PATH) else { return };
+    if let Err((line, why)) = conf::parse(&source.text) {
+        found.add(
+            Place::at(PATH, (line, usize::from(line > 0))),
+            why,
+            "one line MKSQUASHFS_OPTIONS=\"…\" without -comp and -*-time",
+            "see the comment above the line",
+        );
+    }
+    let more = source.lines().filter(|(_, line)| line.trim_start().trim_start_matches("export ").starts_with("MKSQUASHFS_OPTIONS+="));
+    for (line, _) in more {
+        found.add(Place::line(PATH, line), "options are added to the one line that is read", "all of them in that line", "move them there");
+    }
+}

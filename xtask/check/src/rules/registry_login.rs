@@ -1,0 +1,88 @@
+//! The registry's password is a secret of its own.
+
+use crate::finding::{Place, Severity};
+use crate::model::{container, workflow};
+use crate::model::workflow::{Job, Step};
+use crate::parse::expression::{self, Reference};
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "registry-login",
+        what: "logging in to a registry uses a secret made for it, neither the job's own token nor a password in the file",
+        why: "Gitea's job token cannot push packages: the push is refused after the image was built",
+        source: "preflight rule 10; go-gitea/gitea#23642",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(WORKFLOW, "${{ secrets.REGISTRY_TOKEN }}", "${{ secrets.GITHUB_TOKEN }}", "secrets.GITHUB_TOKEN"),
+        replace(WORKFLOW, "${{ secrets.REGISTRY_TOKEN }}", "${{ github.token }}", "github.token"),
+        replace(WORKFLOW, "${{ secrets.REGISTRY_TOKEN }}", "hunter2", "hunter2"),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    for workflow in workflow::all(tree) {
+        for job in workflow.jobs() {
+            for step in job.steps().into_iter().filter(logs_in) {
+                let mut told = false;
+                let mut nodes = vec![step.node];
+                // what reaches a step's script from further out
+                nodes.extend(names_used(&step, &job));
+                for node in nodes {
+                    node.walk(&mut Vec::new(), &mut |_, node| {
+                        let Some(text) = node.unfolded() else { return };
+                        for (line, inner) in expression::embedded(text) {
+                            let own = expression::parse(inner).references.into_iter().find(is_job_token);
+                            if let Some(reference) = own.filter(|_| !told) {
+                                told = true;
+                                let at = if line == 0 { node.at() } else { (node.line + line, 1) };
+                                found.add(
+                                    Place::at(workflow.path(), at),
+                                    format!("`{}`, the job's own token, for a registry", reference.join(".")),
+                                    "a secret that holds a personal access token, e.g. `secrets.REGISTRY_TOKEN`",
+                                    "make one in Gitea (Settings, Applications) and add it to the repository's secrets",
+                                );
+                            }
+                        }
+                    });
+                }
+                let password = step.with("password").or_else(|| step.node.path(&["env", "REGISTRY_TOKEN"]));
+                let password = password.or_else(|| step.node.path(&["env", "REGISTRY_PASSWORD"]));
+                if let Some(node) = password.filter(|node| node.text().is_some_and(|t| !t.is_empty() && !t.contains("${{"))) {
+                    let place = Place::at(workflow.path(), node.at());
+                    found.add(place, "a password in the file", "`${{ secrets.REGISTRY_TOKEN }}`", "revoke it, and store the new one as a secret");
+                }
+            }
+        }
+    }
+}
+
+fn logs_in(step: &Step<'_>) -> bool {
+    let by_command = step.commands().iter().any(|command| {
+        let login = container::verb(command).is_some_and(|(_, verb, _)| verb == "login" || verb == "push");
+        login || matches!(command.program(), "skopeo" | "crane" | "oras" | "regctl") && command.args().contains(&"login")
+    });
+    by_command || step.is_action("docker/login-action") || step.xtask().iter().any(|(_, x)| x.command == "image push")
+}
+
+/// Values of the job's variables that the step's text uses.
+fn names_used<'w>(step: &Step<'w>, job: &Job<'w>) -> Vec<&'w crate::parse::yaml::Node> {
+    let script = step.node.get("run").and_then(|run| run.text()).unwrap_or_default();
+    let variables = job.node.get("env").map(|env| env.entries()).unwrap_or_default();
+    let used = variables.iter().filter(|(key, _)| key.text().is_some_and(|name| script.contains(name)));
+    used.map(|(_, value)| value).collect()
+}
+
+fn is_job_token(reference: &Reference) -> bool {
+    let words: Vec<String> = reference.iter().map(|word| word.to_ascii_lowercase()).collect();
+    matches!(
+        words.iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
+        ["github" | "gitea", "token"] | ["secrets", "github_token" | "gitea_token"]
+    )
+}

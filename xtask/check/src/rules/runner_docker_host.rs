@@ -1,0 +1,32 @@
+//! Jobs get the engine's socket.
+
+use crate::finding::{Place, Severity};
+use crate::model::runner::{PATH, Runner};
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "runner-docker-host",
+        what: "`container.docker_host` is not \"-\"",
+        why: "with \"-\" the runner does not mount the engine's socket: no job finds an engine",
+        source: "preflight rule 21; the runner's config.example.yaml",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[replace(PATH, "container:\n", "container:\n  docker_host: \"-\"\n", "docker_host")],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    let Some(runner) = Runner::read(tree) else { return };
+    let Some(node) = runner.container("docker_host") else { return };
+    if node.text().is_some_and(|text| text.trim() == "-") {
+        found.add(
+            Place::at(PATH, node.at()),
+            "docker_host is \"-\": jobs get no socket",
+            "no docker_host, or unix:///var/run/docker.sock",
+            "remove the line",
+        );
+    }
+}

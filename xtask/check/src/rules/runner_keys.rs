@@ -1,0 +1,111 @@
+//! The runner's configuration has no key that the runner does not know.
+
+use super::workflow_keys::nearest;
+use crate::finding::{Place, Severity};
+use crate::model::runner::{PATH, Runner};
+use crate::parse::yaml::Node;
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "runner-keys",
+        what: "every key of the runner's configuration is one that the runner knows",
+        why: "the runner ignores what it does not know: the setting that was meant keeps its default",
+        source: "preflight rule 22; the runner's config.go, 3.3",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(PATH, "  valid_volumes:\n", "  valid_volume: []\n  valid_volumes:\n", "valid_volume: []"),
+        replace(PATH, "  capacity: 1\n", "  capacitiy: 1\n", "capacitiy"),
+        replace(PATH, "log:\n", "logs:\n", "logs:"),
+        replace(PATH, "  capacity: 1\n", "  capacity: one\n", "one"),
+    ],
+};
+
+const SECTIONS: &[(&str, &[&str])] = &[
+    ("log", &["level", "job"]),
+    (
+        "runner",
+        &[
+            "file", "capacity", "envs", "env_file", "timeout", "shutdown_timeout", "insecure", "fetch_timeout",
+            "fetch_interval", "fetch_interval_max", "workdir_cleanup_age", "idle_cleanup_interval",
+            "log_report_interval", "log_report_max_latency", "log_report_batch_size", "state_report_interval",
+            "report_close_timeout", "labels", "github_mirror", "action_shallow_clone", "set_act_env", "patch_actions",
+            "allocate_pty", "default_image", "tool_cache_mode", "post_task_script", "post_task_script_timeout", "hooks",
+        ],
+    ),
+    (
+        "cache",
+        &[
+            "enabled", "dir", "host", "port", "external_server", "external_secret", "external_secret_file",
+            "offline_mode", "v2", "retention", "repo_size_limit", "size_limit", "sweep_interval",
+        ],
+    ),
+    (
+        "container",
+        &[
+            "network", "network_create_options", "network_mode", "privileged", "options", "workdir_parent",
+            "valid_volumes", "docker_host", "force_pull", "force_rebuild", "require_docker", "docker_timeout",
+            "bind_workdir", "service_ready_timeout",
+        ],
+    ),
+    ("host", &["workdir_parent"]),
+    ("metrics", &["enabled", "addr", "readiness_grace"]),
+    ("health_check", &["enabled", "min_free_disk_space_mb", "script", "interval", "timeout"]),
+    ("log.job", &["dir", "retention", "max_size"]),
+    ("runner.hooks", &["job_started", "job_completed"]),
+    ("container.network_create_options", &["enable_ipv4", "enable_ipv6"]),
+];
+
+/// Keys whose value the runner refuses unless it is of this kind.
+const NUMBERS: [&str; 4] = ["capacity", "port", "min_free_disk_space_mb", "log_report_batch_size"];
+const SWITCHES: [&str; 8] = [
+    "privileged", "force_pull", "force_rebuild", "require_docker", "bind_workdir", "insecure", "offline_mode",
+    "patch_actions",
+];
+
+fn check(tree: &Tree, found: &mut Findings) {
+    let Some(runner) = Runner::read(tree) else { return };
+    let top = SECTIONS.iter().map(|(name, _)| *name).filter(|name| !name.contains('.'));
+    for (key, section) in runner.root.entries() {
+        let name = key.text().unwrap_or_default();
+        match SECTIONS.iter().find(|(known, _)| *known == name && !known.contains('.')) {
+            None => unknown(key, name, "the configuration", nearest(name, top.clone()), found),
+            Some((_, keys)) => below(section, name, keys, found),
+        }
+    }
+}
+
+fn below(section: &Node, name: &str, known: &[&str], found: &mut Findings) {
+    for (key, value) in section.entries() {
+        let text = key.text().unwrap_or_default();
+        if !known.contains(&text) {
+            unknown(key, text, &format!("`{name}`"), nearest(text, known.iter().copied()), found);
+            continue;
+        }
+        let scalar = value.text().unwrap_or_default();
+        let place = || Place::at(PATH, value.at());
+        if NUMBERS.contains(&text) && scalar.parse::<u64>().is_err() {
+            found.add(place(), format!("`{text}: {scalar}` is no number"), "a whole number", "correct it");
+        }
+        if SWITCHES.contains(&text) && !matches!(scalar, "true" | "false") {
+            found.add(place(), format!("`{text}: {scalar}` is neither true nor false"), "true or false", "correct it");
+        }
+        let inner = format!("{name}.{text}");
+        if let Some((_, keys)) = SECTIONS.iter().find(|(known, _)| *known == inner) {
+            below(value, &inner, keys, found);
+        }
+    }
+}
+
+fn unknown(key: &Node, name: &str, whose: &str, known: String, found: &mut Findings) {
+    found.add(
+        Place::at(PATH, key.at()),
+        format!("{whose} has no key `{name}`: it is ignored"),
+        format!("one of {known}"),
+        "correct the name, or remove it",
+    );
+}

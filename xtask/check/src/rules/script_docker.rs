@@ -1,0 +1,38 @@
+//! One place builds and runs containers.
+
+use crate::finding::{Place, Severity};
+use crate::model::{container, script};
+use crate::rule::{Edit, Findings, Rule, edit};
+use crate::tree::Tree;
+use base::rules::Described;
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "script-docker",
+        what: "no script says `docker run` or `docker build`: cargo xtask does, with the flags, names, labels and pins",
+        why: "a second place misses the next flag: that is how a digest was bumped in one place only",
+        source: "preflight rule 33",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        edit("linux/build/scripts/build.sh", Edit::Replace("exec cargo", "docker build -t x linux/build/docker\nexec cargo"), "docker build"),
+        edit("linux/build/scripts/build.sh", Edit::Replace("exec cargo", "printf '%s\\n' \"$(sudo podman container run --rm --name a --label b=c debian:trixie id)\"\nexec cargo"), "podman container run"),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    for source in script::scripts(tree) {
+        for command in source.commands() {
+            let Some((program, verb, _)) = container::verb(command) else { continue };
+            if matches!(verb.as_str(), "run" | "create" | "build" | "compose" | "bake") {
+                found.add(
+                    Place::line(&source.path, command.line),
+                    format!("`{program} {verb}` in a script"),
+                    "`cargo xtask iso`, `cargo xtask image build`",
+                    "call cargo xtask instead",
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Scripts are executable, in git too.
+
+use crate::finding::{Place, Severity};
+use crate::model::script;
+use crate::rule::{Edit, Findings, Rule, edit};
+use crate::tree::{EXECUTABLE, Tree};
+use base::rules::Described;
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "script-mode",
+        what: "a script with `#!` has mode 100755 in git, and what has that mode is a script",
+        why: "\"permission denied\" on the first call in CI, or in the builder",
+        source: "preflight rule 33",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        edit("linux/build/scripts/build.sh", Edit::Executable(false), "#!"),
+        edit("linux/build/recipes/canary/build", Edit::Executable(false), "#!"),
+        edit("linux/build/config/silvermetal-base.conf", Edit::Executable(true), ""),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    if !tree.in_git {
+        found.note("no git repository: modes are those on disk, and gitlinks are not looked at");
+    }
+    for source in script::scripts(tree).filter(|source| source.text.starts_with("#!")) {
+        let index = tree.entry(&source.path).and_then(|entry| entry.index.as_ref());
+        let in_git = index.map(|(mode, _)| mode.as_str());
+        if in_git.is_some_and(|mode| mode != EXECUTABLE) || !source.executable {
+            let what = match in_git {
+                Some(mode) if mode != EXECUTABLE => format!("a script of mode {mode} in git"),
+                _ => "a script that is not executable".to_owned(),
+            };
+            let path = &source.path;
+            let fix = if index.is_some() { format!("chmod +x {path} && git update-index --chmod=+x {path}") } else { format!("chmod +x {path}") };
+            found.add(Place::line(path, 1), what, "100755", fix);
+        }
+    }
+    for source in tree.sources().filter(|source| !source.text.starts_with("#!")) {
+        let index = tree.entry(&source.path).and_then(|entry| entry.index.as_ref());
+        if index.is_some_and(|(mode, _)| mode == EXECUTABLE) {
+            let path = &source.path;
+            let fix = format!("chmod -x {path} && git update-index --chmod=-x {path}");
+            found.add(Place::file(path), "executable in git, and no script", "100644", fix);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Two builds that are compared share no folder and no artifact.
+
+use crate::finding::{Place, Severity};
+use crate::model::script::{self, Xtask};
+use crate::model::workflow::{self, Job, Workflow};
+use crate::model::image::plain;
+use crate::rule::{Edit, Findings, Rule, edit, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "separate-builds",
+        what: "builds that are compared have output folders and artifact names of their own; what is compared are two different folders",
+        why: "two builds in one folder are one build, and always identical: the verification would mean nothing",
+        source: "preflight rule 16",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(WORKFLOW, "--output \"$GITHUB_WORKSPACE/build-$SIDE\"", "--output \"$GITHUB_WORKSPACE/build\"", "--output"),
+        replace(WORKFLOW, "          name: build-${{ matrix.side }}\n", "          name: build\n", "name: build"),
+        replace(WORKFLOW, "verify --compare build-a build-b", "verify --compare build-a build-a", "--compare"),
+        replace(WORKFLOW, "          path: build-b # downloaded\n", "          path: build-a\n", "path: build-a"),
+        edit(
+            "linux/build/scripts/verify-reproducibility.sh",
+            Edit::Replace("exec cargo", "cargo xtask iso --output out/a\ncargo xtask iso --output out/a/\nexec cargo"),
+            "out/a/",
+        ),
+    ],
+};
+
+const FIX: &str = "give each build a folder of its own, or let `cargo xtask verify` build both";
+
+fn check(tree: &Tree, found: &mut Findings) {
+    for workflow in workflow::all(tree) {
+        for job in workflow.jobs() {
+            let xtask = job.xtask();
+            outputs(workflow.path(), &xtask, found);
+            if job.has_matrix() {
+                matrix(&workflow, &job, &xtask, found);
+            }
+            artifacts(&workflow, &job, found);
+        }
+    }
+    for source in script::scripts(tree) {
+        let commands = source.commands();
+        let xtask: Vec<_> = commands.iter().filter_map(|c| Some((c.line, Xtask::of(c)?))).collect();
+        outputs(&source.path, &xtask, found);
+    }
+}
+
+fn outputs(path: &str, xtask: &[(usize, Xtask)], found: &mut Findings) {
+    let mut seen: Vec<(String, usize)> = Vec::new();
+    for (line, x) in xtask {
+        if x.command == "verify" && x.args.iter().any(|arg| arg == "--compare") {
+            let folders: Vec<String> = x.args.iter().filter(|arg| !arg.starts_with('-')).map(|arg| plain(arg)).collect();
+            if let [a, b, ..] = folders.as_slice()
+                && a == b
+            {
+                let what = format!("`{a}` is compared with itself");
+                found.add(Place::line(path, *line), what, "two folders", "name the other build's folder");
+            }
+        }
+        if x.command != "iso" {
+            continue;
+        }
+        let Some(output) = x.value("--output").map(plain) else { continue };
+        let inside = |a: &str, b: &str| a == b || b.starts_with(&format!("{a}/"));
+        if let Some((other, first)) = seen.iter().find(|(other, _)| inside(other, &output) || inside(&output, other)) {
+            let what = format!("builds into `{output}`, and line {first} into `{other}`");
+            found.add(Place::line(path, *line), what, "folders apart from each other", FIX);
+        }
+        seen.push((output, *line));
+    }
+}
+
+/// All the jobs of a matrix use the same text: it must hold something of the matrix.
+fn matrix(workflow: &Workflow<'_>, job: &Job<'_>, xtask: &[(usize, Xtask)], found: &mut Findings) {
+    let steps = job.node.get("steps").into_iter();
+    let environment = job.node.get("env").map(|env| env.entries()).unwrap_or_default();
+    let mut names: Vec<&str> = Vec::new();
+    for (key, value) in environment {
+        if value.text().is_some_and(|text| text.contains("matrix.")) {
+            names.extend(key.text());
+        }
+    }
+    for step in steps.flat_map(|steps| steps.items()) {
+        for (key, value) in step.get("env").map(|env| env.entries()).unwrap_or_default() {
+            if value.text().is_some_and(|text| text.contains("matrix.")) {
+                names.extend(key.text());
+            }
+        }
+    }
+    let varies = |text: &str| text.contains("matrix.") || names.iter().any(|name| text.contains(name));
+    for (line, x) in xtask.iter().filter(|(_, x)| x.command == "iso") {
+        if let Some(output) = x.value("--output").filter(|output| !varies(output)) {
+            let what = format!("every job of the matrix builds into `{output}`");
+            found.add(Place::line(workflow.path(), *line), what, "a folder with the matrix's value in its name", FIX);
+        }
+    }
+    for step in job.steps().iter().filter(|step| step.is_action("actions/upload-artifact")) {
+        if let Some(name) = step.with("name").filter(|name| !varies(name.text().unwrap_or_default())) {
+            found.add(
+                Place::at(workflow.path(), name.at()),
+                format!("every job of the matrix uploads `{}`: one of them is kept, or it fails", name.text().unwrap_or_default()),
+                "`${{ matrix.… }}` in the name",
+                "add it to the name",
+            );
+        }
+    }
+}
+
+fn artifacts(workflow: &Workflow<'_>, job: &Job<'_>, found: &mut Findings) {
+    for (action, key) in [("actions/upload-artifact", "name"), ("actions/download-artifact", "path")] {
+        let mut seen: Vec<(&str, usize)> = Vec::new();
+        let steps = job.steps();
+        for node in steps.iter().filter(|step| step.is_action(action)).filter_map(|step| step.with(key)) {
+            let text = node.text().unwrap_or_default();
+            if let Some((_, line)) = seen.iter().find(|(other, _)| *other == text) {
+                let what = format!("`{text}` a second time: line {line} has it already");
+                let expected = if key == "name" { "artifacts of different names" } else { "one folder for each artifact" };
+                found.add(Place::at(workflow.path(), node.at()), what, expected, FIX);
+            }
+            seen.push((text, node.line));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Packages come from the snapshot archive and from nowhere else.
+
+use crate::finding::{Place, Severity};
+use crate::model::image;
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::{Source, Tree};
+use base::pins::env_file;
+use base::rules::Described;
+
+const PIN: &str = "linux/build/config/snapshot-pin.env";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "snapshot-sources",
+        what: "Dockerfiles, what they run, recipes and configuration name no package archive but the snapshot's",
+        why: "a live mirror serves other packages tomorrow: it looks reproducible until somebody builds it again",
+        source: "preflight rule 27",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace("linux/build/docker/install-packages.sh", "debian=${APT_SNAPSHOT_URL%/}/debian/${APT_SNAPSHOT_STAMP}", "debian=http://deb.debian.org/debian", "deb.debian.org"),
+        replace("linux/build/recipes/canary/build", "exit 0", "printf 'deb http://ftp.example.org/debian trixie main\\n'\nexit 0", "ftp.example.org"),
+        replace(PIN, "SNAPSHOT_URL=http://snapshot.debian.org/archive", "SNAPSHOT_URL=http://deb.debian.org/debian", "SNAPSHOT_URL"),
+        replace("linux/build/docker/Dockerfile.builder", "STOPSIGNAL", "ARG MIRROR=https://security.debian.org/debian-security\nSTOPSIGNAL", "security.debian.org"),
+    ],
+};
+
+/// Hosts that serve what is current, and archives that are not Debian's snapshots.
+const LIVE: [&str; 9] = [
+    "deb.debian.org", "security.debian.org", "ftp.debian.org", "httpredir.debian.org", "http.debian.net",
+    "archive.debian.org", "cloudfront.debian.net", "archive.ubuntu.com", "deb.kicksecure.com",
+];
+
+fn check(tree: &Tree, found: &mut Findings) {
+    let images: Vec<String> = image::all(tree).iter().map(|image| image.context().to_owned()).collect();
+    for source in tree.sources().filter(|source| !source.path.ends_with(".md")) {
+        let path = &source.path;
+        let of_image = images.iter().any(|context| path.starts_with(context));
+        if of_image || path.starts_with("linux/build/recipes/") || path.starts_with("linux/build/config/") {
+            file(source, found);
+        }
+    }
+    if let Some(pin) = tree.source(PIN) {
+        let url = env_file::lines(&pin.text).find(|(_, key, _)| *key == "SNAPSHOT_URL");
+        if let Some((line, _, value)) = url
+            && !value.contains("/archive")
+            && live(value).is_none()
+        {
+            let what = format!("`{value}` is no root of a snapshot archive");
+            found.add(Place::line(PIN, line), what, "http://snapshot.debian.org/archive, or a mirror of it", "correct the URL");
+        }
+    }
+}
+
+fn file(source: &Source, found: &mut Findings) {
+    for (line, text) in source.lines() {
+        if text.trim_start().starts_with("# ") || text.trim() == "#" {
+            continue;
+        }
+        for (at, _) in text.match_indices("://") {
+            let start = text[..at].rfind(|c: char| !c.is_ascii_alphanumeric() && c != '+').map_or(0, |n| n + 1);
+            let end = text[at..].find(|c: char| c.is_whitespace() || "\"'`)>|,;".contains(c)).map_or(text.len(), |n| at + n);
+            let url = &text[start..end];
+            if let Some(why) = live(url) {
+                found.add(
+                    Place::at(&source.path, (line, text[..start].chars().count() + 1)),
+                    format!("`{url}` is {why}"),
+                    "the snapshot: SNAPSHOT_URL and SNAPSHOT_STAMP of snapshot-pin.env",
+                    "take the archive from the environment that the build gives (APT_SNAPSHOT_URL, SILVERMETAL_APT_DEBIAN)",
+                );
+            }
+        }
+    }
+}
+
+/// Why a URL is a package archive that moves; `None`: it is not.
+fn live(url: &str) -> Option<&'static str> {
+    let rest = url.split_once("://")?.1;
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = host.rsplit('@').next().unwrap_or(host);
+    let name = host.split(':').next().unwrap_or(host);
+    let local = name.starts_with("127.") || name == "localhost" || name.contains('$');
+    if local || name.starts_with("snapshot.") || path.split('/').next() == Some("archive") {
+        return None;
+    }
+    if LIVE.contains(&name) || (name.starts_with("ftp.") && name.ends_with(".debian.org")) {
+        return Some("a live mirror");
+    }
+    let folder = path.split('/').next().unwrap_or_default();
+    let archive = matches!(folder, "debian" | "debian-security" | "ubuntu");
+    archive.then_some("a package archive, and not the snapshot's")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_archives_move() {
+        for (url, moves) in [
+            ("http://deb.debian.org/debian", true),
+            ("https://ftp.de.debian.org/debian/", true),
+            ("http://mirror:3142/debian", true),
+            ("http://snapshot.debian.org/archive/debian/20260508T000000Z/", false),
+            ("http://127.0.0.1:9977/debian", false),
+            ("https://${HOST}/debian", false),
+            ("https://git.silverlabs.uk/SilverLABS", false),
+            ("http://mirror/archive/debian/x", false),
+        ] {
+            assert_eq!(live(url).is_some(), moves, "{url}");
+        }
+    }
+}

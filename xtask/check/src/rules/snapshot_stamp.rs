@@ -1,0 +1,85 @@
+//! One snapshot stamp, everywhere, and a moment that has been.
+
+use crate::finding::{Place, Severity};
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::pins::{SnapshotStamp, env_file};
+use base::rules::Described;
+
+const PIN: &str = "linux/build/config/snapshot-pin.env";
+/// Records what an older image was built from; rule `stale-pin` looks at it.
+const RECORD: &str = "linux/build/docker/builder-image.toml";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "snapshot-stamp",
+        what: "SNAPSHOT_STAMP is a moment YYYYMMDDTHHMMSSZ that has been, and every other stamp in image, recipes, workflows and docs is the same",
+        why: "a stamp that was bumped in one place only builds the image and the ISO from two different days",
+        source: "preflight rules 27, 28",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(PIN, "20260508T000000Z", "20260532T000000Z", "SNAPSHOT_STAMP"),
+        replace(PIN, "20260508T000000Z", "2026-05-08", "SNAPSHOT_STAMP"),
+        replace(PIN, "20260508T000000Z", "29990508T000000Z", "SNAPSHOT_STAMP"),
+        replace("docs/ci-runner.md", "20260508T000000Z", "20250101T000000Z", "20250101T000000Z"),
+        replace("linux/build/recipes/canary/build", "exit 0", "printf '%s\\n' 20260101T000000Z\nexit 0", "20260101T000000Z"),
+    ],
+};
+
+const FIX: &str = "cargo xtask bump-snapshot STAMP";
+
+fn check(tree: &Tree, found: &mut Findings) {
+    let Some(pin) = tree.source(PIN) else { return };
+    let line = env_file::lines(&pin.text).find(|(_, key, _)| *key == "SNAPSHOT_STAMP");
+    let Some((line, _, value)) = line else { return };
+    let stamp: SnapshotStamp = match value.parse() {
+        Ok(stamp) => stamp,
+        Err(error) => {
+            found.add(Place::line(PIN, line), format!("{error:#}"), "YYYYMMDDTHHMMSSZ", FIX);
+            return;
+        }
+    };
+    if stamp.unix_time() > tree.now {
+        found.add(Place::line(PIN, line), format!("{stamp} lies in the future"), "a moment that the archive has", FIX);
+        return;
+    }
+    let here = [".ci/", ".gitea/", "docs/", "linux/build/", "README.md"];
+    for source in tree.sources() {
+        if source.path == PIN || source.path == RECORD || !here.iter().any(|place| source.path.starts_with(place)) {
+            continue;
+        }
+        for (n, text) in source.lines() {
+            for (column, other) in stamps(text).filter(|(_, other)| *other != value) {
+                let what = format!("the stamp {other}, and {PIN}:{line} has {value}");
+                found.add(Place::at(&source.path, (n, column)), what, value, FIX);
+            }
+        }
+    }
+}
+
+/// Column and text of everything in the line that is shaped like a stamp.
+fn stamps(line: &str) -> impl Iterator<Item = (usize, &str)> {
+    let bytes = line.as_bytes();
+    (0..bytes.len()).filter_map(move |at| {
+        let shape = b"00000000T000000Z";
+        let part = bytes.get(at..at + shape.len())?;
+        let fits = part.iter().zip(shape).all(|(b, s)| if *s == b'0' { b.is_ascii_digit() } else { b == s });
+        let alone = |b: Option<&u8>| b.is_none_or(|b| !b.is_ascii_alphanumeric());
+        let before = at.checked_sub(1).and_then(|at| bytes.get(at));
+        let whole = fits && alone(before) && alone(bytes.get(at + shape.len()));
+        whole.then(|| (line[..at].chars().count() + 1, &line[at..at + shape.len()]))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_in_a_line() {
+        let found: Vec<_> = stamps("é/20260508T000000Z/ x20260508T000000Z YYYYMMDDTHHMMSSZ 20260508T000000ZZ").collect();
+        assert_eq!(found, [(3, "20260508T000000Z")]);
+    }
+}

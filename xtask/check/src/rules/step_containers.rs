@@ -1,0 +1,81 @@
+//! What steps start is named, labelled, and swept.
+
+use crate::finding::{Place, Severity};
+use crate::model::container::{Run, verb};
+use crate::model::workflow::{self, Job, Step};
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "step-containers",
+        what: "containers that a step starts have a name and a label, and the job's last word is an `if: always()` step that sweeps them (`cargo xtask clean`)",
+        why: "a cancelled run removes only the job's own containers: a builder goes on for hours, and two later builds share its machine",
+        source: "preflight rule 14",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(WORKFLOW, "        if: always()\n        run: cargo xtask clean --running # after the build\n", "        run: cargo xtask clean --running\n", "build-and-verify:"),
+        replace(WORKFLOW, "        if: always()\n        run: cargo xtask clean --running # after the build\n", "        if: always()\n        run: cargo xtask check\n", "build-and-verify:"),
+        replace(
+            WORKFLOW,
+            "        run: cargo xtask doctor\n",
+            "        run: |\n          cargo xtask doctor\n          docker run --rm --label a=b debian:trixie true\n",
+            "docker run",
+        ),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    for workflow in workflow::all(tree) {
+        for job in workflow.jobs() {
+            let mut last_start = None;
+            for (n, step) in job.steps().iter().enumerate() {
+                if step.xtask().iter().any(|(_, x)| x.starts_containers()) {
+                    last_start = Some(n);
+                }
+                for command in step.commands() {
+                    let Some(run) = Run::of(&command).filter(|run| run.verb != "exec") else { continue };
+                    last_start = Some(n);
+                    let lacks: Vec<&str> =
+                        ["--name", "--label"].into_iter().filter(|option| !run.has(option)).collect();
+                    if !lacks.is_empty() {
+                        found.add(
+                            Place::line(workflow.path(), run.line),
+                            format!("`{}` has no {}", command.shown(), lacks.join(" and no ")),
+                            "--name and --label, so that it can be found and removed",
+                            "add them, or start it through cargo xtask, which does",
+                        );
+                    }
+                }
+            }
+            if let Some(last) = last_start
+                && !sweeps(&job, last)
+            {
+                found.add(
+                    Place::at(workflow.path(), job.key.at()),
+                    format!("job `{}` starts containers, and nothing removes them when it is cancelled", job.id),
+                    "a last step with `if: always()` and `run: cargo xtask clean`",
+                    "add the step at the job's end",
+                );
+            }
+        }
+    }
+}
+
+fn sweeps(job: &Job<'_>, after: usize) -> bool {
+    job.steps().iter().skip(after + 1).any(|step| step.runs_always() && cleans(step))
+}
+
+fn cleans(step: &Step<'_>) -> bool {
+    let by_xtask = step.xtask().iter().any(|(_, x)| x.command == "clean");
+    let by_engine = |command: &crate::parse::shell::Command| {
+        verb(command).is_some_and(|(_, verb, _)| matches!(verb.as_str(), "rm" | "stop" | "kill"))
+            || (command.program() == "docker" && command.shown().contains("rm"))
+    };
+    by_xtask || step.commands().iter().any(|c| by_engine(c) || c.shown().contains("docker rm"))
+}

@@ -1,0 +1,54 @@
+//! An image with systemd as PID 1 stops by systemd's signal.
+
+use crate::finding::{Place, Severity};
+use crate::model::image;
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+const FILE: &str = "linux/build/docker/Dockerfile.builder";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "stop-signal",
+        what: "an image whose entry point is systemd has `STOPSIGNAL SIGRTMIN+3`",
+        why: "systemd ignores SIGTERM: every stop takes ten seconds and ends in 137",
+        source: "preflight rule 32; facts measured on a Docker Engine",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(FILE, "STOPSIGNAL SIGRTMIN+3\n", "", "ENTRYPOINT"),
+        replace(FILE, "STOPSIGNAL SIGRTMIN+3\n", "STOPSIGNAL SIGTERM\n", "SIGTERM"),
+        replace(FILE, "ENTRYPOINT [\"/usr/local/sbin/entrypoint.sh\"]", "ENTRYPOINT [\"/lib/systemd/systemd\"]\nSTOPSIGNAL SIGINT", "SIGINT"),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    for image in image::all(tree) {
+        let stages = image.file.stages();
+        let Some(stage) = stages.last() else { continue };
+        let last = |keyword: &str| stage.instructions.iter().rfind(|i| i.keyword == keyword);
+        let Some(entry) = last("ENTRYPOINT").or_else(|| last("CMD")) else { continue };
+        let words = entry.words();
+        let named = |word: &String| word.ends_with("systemd") || word.ends_with("/init");
+        let starts_it = |word: &String| {
+            let name = word.rsplit('/').next().unwrap_or(word);
+            image.scripts(tree).iter().any(|script| {
+                script.path.ends_with(&format!("/{name}")) && script.text.contains("/systemd")
+            })
+        };
+        if !words.iter().any(|word| named(word) || starts_it(word)) {
+            continue;
+        }
+        let fix = "STOPSIGNAL SIGRTMIN+3";
+        match last("STOPSIGNAL") {
+            None => found.add(Place::line(image.path(), entry.line), "systemd is PID 1, and there is no STOPSIGNAL", fix, format!("add `{fix}`")),
+            Some(stop) if !matches!(stop.args.trim(), "SIGRTMIN+3" | "RTMIN+3" | "37") => {
+                let what = format!("systemd is PID 1, and `STOPSIGNAL {}` does not stop it", stop.args.trim());
+                found.add(Place::line(image.path(), stop.line), what, fix, format!("write `{fix}`"));
+            }
+            Some(_) => {}
+        }
+    }
+}

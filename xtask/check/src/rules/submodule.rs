@@ -1,0 +1,137 @@
+//! The submodule is where .gitmodules says, at the recorded commit, and clean.
+
+use crate::finding::{Place, Severity};
+use crate::rule::{Edit, Findings, Rule, edit, replace};
+use crate::tree::{GITLINK, Tree};
+use base::facts::git::git;
+use base::rules::Described;
+use std::path::Path;
+
+const FILE: &str = ".gitmodules";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "submodule",
+        what: "each submodule has a gitlink and an https or relative URL; where it is checked out, it stands at the recorded commit, unchanged, with its own submodules",
+        why: "an ssh URL with a port escapes checkout's token and fails in CI; another commit or a changed file is not what the release says it is",
+        source: "preflight rule 38; go-gitea/gitea#26507",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(FILE, "https://github.com/", "ssh://git@example.org:2222/", "url ="),
+        replace(FILE, "https://github.com/Kicksecure", "git@github.com:Kicksecure", "url ="),
+        replace(FILE, "https://", "http://", "url ="),
+        replace(FILE, "path = linux/build/derivative-maker", "path = linux/build/derivative-makr", "path ="),
+        edit("linux/build/derivative-maker/README.md", Edit::Write(b"not a submodule\n"), "path ="),
+    ],
+};
+
+const UPDATE: &str = "git submodule update --init --recursive";
+
+struct Section {
+    name: String,
+    line: usize,
+    path: Option<(usize, String)>,
+    url: Option<(usize, String)>,
+}
+
+fn check(tree: &Tree, found: &mut Findings) {
+    let Some(source) = tree.source(FILE) else { return };
+    let mut sections: Vec<Section> = Vec::new();
+    for (line, text) in source.lines() {
+        let text = text.trim();
+        if text.is_empty() || text.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some(name) = text.strip_prefix("[submodule \"").and_then(|rest| rest.strip_suffix("\"]")) {
+            sections.push(Section { name: name.to_owned(), line, path: None, url: None });
+        } else if let (Some((key, value)), Some(section)) = (text.split_once('='), sections.last_mut()) {
+            let value = Some((line, value.trim().to_owned()));
+            match key.trim() {
+                "path" => section.path = value,
+                "url" => section.url = value,
+                _ => {}
+            }
+        } else {
+            found.add(Place::line(FILE, line), format!("`{text}` is no line of a git configuration"), "[submodule \"…\"], path = …, url = …", "mend the line");
+        }
+    }
+    for section in &sections {
+        one(tree, section, found);
+    }
+    for (path, entry) in tree.entries().filter(|_| tree.in_git) {
+        let is_link = entry.index.as_ref().is_some_and(|(mode, _)| mode == GITLINK);
+        let listed = sections.iter().any(|s| s.path.as_ref().is_some_and(|(_, p)| p == path));
+        if is_link && !listed && !sections.iter().any(|s| s.name == path) {
+            found.add(Place::line(FILE, 1), format!("the gitlink {path} has no section"), format!("[submodule \"{path}\"]"), "git submodule add URL PATH");
+        }
+    }
+}
+
+fn one(tree: &Tree, section: &Section, found: &mut Findings) {
+    let (Some((path_line, path)), Some((url_line, url))) = (&section.path, &section.url) else {
+        let what = format!("submodule `{}` has no path or no url", section.name);
+        found.add(Place::line(FILE, section.line), what, "path = … and url = …", "add it");
+        return;
+    };
+    let relative = url.starts_with("./") || url.starts_with("../");
+    if !url.starts_with("https://") && !relative {
+        let what = format!("the URL is `{url}`");
+        found.add(Place::line(FILE, *url_line), what, "https://…, or ../NAME.git", "git submodule set-url PATH https://…");
+    } else if url.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().is_some_and(|host| host.contains('@'))) {
+        found.add(Place::line(FILE, *url_line), "a user name or a password in the URL", "https://HOST/…", "take it out, and revoke the password");
+    }
+    if !tree.in_git {
+        return;
+    }
+    let entry = tree.entry(path);
+    let link = entry.and_then(|entry| entry.index.as_ref()).filter(|(mode, _)| mode == GITLINK);
+    let place = || Place::line(FILE, *path_line);
+    let Some((_, commit)) = link else {
+        let what = if entry.is_some() || tree.holds(path) { "ordinary files" } else { "nothing" };
+        found.add(place(), format!("{path} is {what} in git, and no gitlink"), "a gitlink", "git submodule add URL PATH");
+        return;
+    };
+    let dir = tree.repo.root.join(path);
+    if !dir.join(".git").exists() {
+        let holds_files = std::fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some());
+        if holds_files {
+            found.add(place(), format!("{path} holds files, and is no checkout of the submodule"), "the submodule, or an empty folder", format!("move them away, then {UPDATE} {path}"));
+        } else {
+            found.note(format!("{path} is not checked out, as in any fresh clone; recipe base needs it: {UPDATE} {path}"));
+        }
+        return;
+    }
+    checked_out(&dir, path, commit, &place(), found);
+}
+
+fn checked_out(dir: &Path, path: &str, commit: &str, place: &Place, found: &mut Findings) {
+    let update = format!("{UPDATE} {path}");
+    match git(dir).args(["rev-parse", "HEAD"]).read() {
+        Err(error) => found.add(place.clone(), format!("{path} is no working git checkout: {error:#}"), "the submodule", update.clone()),
+        Ok(head) if head != commit => {
+            let what = format!("{path} is at {}, and {} is recorded", &head[..12.min(head.len())], &commit[..12.min(commit.len())]);
+            found.add(place.clone(), what, "the recorded commit", format!("{update}, or git add {path} if the move is meant"));
+        }
+        Ok(_) => {}
+    }
+    let status = git(dir).args(["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none"]).read();
+    let changed: Vec<String> = status.unwrap_or_default().lines().map(|line| line.get(3..).unwrap_or(line).to_owned()).collect();
+    if !changed.is_empty() {
+        let first = changed.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+        let what = format!("{} changed files in {path}: {first}", changed.len());
+        found.add(place.clone(), what, "no changes", format!("git -C {path} status; git -C {path} stash --include-untracked"));
+    }
+    let inner = git(dir).args(["ls-files", "--stage", "-z"]).read().unwrap_or_default();
+    let empty: Vec<&str> = inner
+        .split('\0')
+        .filter(|entry| entry.starts_with(GITLINK))
+        .filter_map(|entry| Some(entry.split_once('\t')?.1))
+        .filter(|inner| !dir.join(inner).join(".git").exists())
+        .collect();
+    if let Some(first) = empty.first() {
+        let what = format!("{} submodules of {path} are not checked out, e.g. {first}", empty.len());
+        found.add(place.clone(), what, "all of them, recursively", update);
+    }
+}

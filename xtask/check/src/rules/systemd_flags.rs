@@ -1,0 +1,104 @@
+//! The run flags that systemd as PID 1 needs are all there.
+
+use crate::finding::{Place, Severity};
+use crate::model::container::{Run, missing_systemd_flags, options};
+use crate::model::{script, workflow};
+use crate::parse::rust;
+use crate::parse::shell::{Command, Word, commands};
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+/// The one place that spells `docker run`.
+const CODE: &str = "xtask/src/engine/container.rs";
+const CONTRACT: &str = "linux/build/docker/systemd-entrypoint/README.md";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "systemd-flags",
+        what: "whatever starts the builder passes --privileged --cgroupns=host --tmpfs /run --tmpfs /run/lock -v /sys/fs/cgroup:/sys/fs/cgroup:rw -t: the code, the contract's text, and any script",
+        why: "without one of them systemd does not boot, or boots and shows nothing; approx never answers, and `apt-get update` is refused",
+        source: "preflight rule 35; incident 2",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(CODE, "\"--cgroupns=host\", ", "", ""),
+        replace(CODE, "\"--tmpfs\", \"/run/lock\"", "\"--tmpfs\", \"/run/loc\"", ""),
+        replace(CODE, " \"-t\",", "", ""),
+        replace(CONTRACT, "--cgroupns=host ", "", "--privileged"),
+        replace(
+            ".gitea/workflows/build-iso-linux.yaml",
+            "        run: cargo xtask doctor\n",
+            "        run: docker run --privileged --tmpfs /run --tmpfs /run/lock -v /sys/fs/cgroup:/sys/fs/cgroup:rw -t --name a --label b=c silvermetal-builder true\n",
+            "docker run",
+        ),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    code(tree, found);
+    contract(tree, found);
+    for workflow in workflow::all(tree) {
+        for job in workflow.jobs() {
+            for step in job.steps() {
+                step.commands().iter().for_each(|command| one(workflow.path(), command, found));
+            }
+        }
+    }
+    for source in script::scripts(tree) {
+        source.commands().iter().for_each(|command| one(&source.path, command, found));
+    }
+}
+
+/// The string literals from `"run"` on are the argv.
+fn code(tree: &Tree, found: &mut Findings) {
+    let Some(source) = tree.source(CODE) else { return };
+    let strings = rust::strings(&source.text);
+    let words: Vec<Word> = strings.iter().map(|(line, text)| Word { text: text.clone(), line: *line }).collect();
+    let start = words.iter().position(|word| word.text == "run");
+    let Some(start) = start else {
+        let place = Place::file(CODE);
+        found.add(place, "no `docker run` is spelt here any more", "the argv of a build", "tell this rule where it is now");
+        return;
+    };
+    let rest: Vec<Word> = words[start + 1..].iter().filter(|word| word.text.starts_with(['-', '/', '1', 'S'])).cloned().collect();
+    // names that the code puts in between are no literals: each option stands for itself
+    let mut given = Vec::new();
+    for (n, word) in rest.iter().enumerate().filter(|(_, word)| word.text.starts_with('-')) {
+        let takes_next = rest.get(n + 1).filter(|next| !next.text.starts_with('-'));
+        let pair: Vec<Word> = std::iter::once(word.clone()).chain(takes_next.cloned()).collect();
+        given.extend(options(&pair).0);
+    }
+    tell(Place::line(CODE, words[start].line), &missing_systemd_flags(&given), "the `docker run` of a build", found);
+}
+
+/// The first `code` in the text that holds --privileged.
+fn contract(tree: &Tree, found: &mut Findings) {
+    let Some(source) = tree.source(CONTRACT) else { return };
+    let span = source.lines().find_map(|(n, line)| {
+        let span = line.split('`').skip(1).step_by(2).find(|span| span.contains("--tmpfs"))?;
+        Some((n, span.to_owned()))
+    });
+    let Some((line, text)) = span else {
+        let what = "the contract does not say which flags the container needs";
+        found.add(Place::file(CONTRACT), what, "Run with `--privileged …`", "restore the sentence");
+        return;
+    };
+    let words: Vec<Word> = commands(&text, line).into_iter().flat_map(|c| c.words).collect();
+    tell(Place::line(CONTRACT, line), &missing_systemd_flags(&options(&words).0), "the contract", found);
+}
+
+fn one(path: &str, command: &Command, found: &mut Findings) {
+    let Some(run) = Run::of(command).filter(|run| run.verb != "exec" && run.is_builder()) else { return };
+    // -t is rule `terminal`'s
+    let missing: Vec<String> = missing_systemd_flags(&run.options).into_iter().filter(|flag| flag != "-t").collect();
+    tell(Place::line(path, run.line), &missing, "this start of the builder", found);
+}
+
+fn tell(place: Place, missing: &[String], whose: &str, found: &mut Findings) {
+    if !missing.is_empty() {
+        let what = format!("{whose} lacks {}", missing.join(" and "));
+        found.add(place, what, "all flags of the contract", format!("add {}", missing.join(" ")));
+    }
+}

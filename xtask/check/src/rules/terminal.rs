@@ -1,0 +1,68 @@
+//! No step asks for an interactive container; the builder gets a terminal.
+
+use crate::finding::{Place, Severity};
+use crate::model::container::Run;
+use crate::model::{script, workflow};
+use crate::parse::shell::Command;
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "terminal",
+        what: "no step or script starts a container with -i, and the builder is started with -t",
+        why: "a CI job has no terminal: -it fails with \"the input device is not a TTY\"; without -t systemd's command has no /dev/console, prints nothing and hangs",
+        source: "preflight rule 13; incident 2",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(
+            WORKFLOW,
+            "        run: cargo xtask doctor\n",
+            "        run: |\n          cargo xtask doctor\n          docker run --rm --name a --label b=c \\\n            -it debian:trixie true\n",
+            "docker run",
+        ),
+        replace(
+            WORKFLOW,
+            "        run: cargo xtask doctor\n",
+            "        run: docker run --privileged --cgroupns=host --tmpfs /run --tmpfs /run/lock -v /sys/fs/cgroup:/sys/fs/cgroup:rw --name a --label b=c silvermetal-builder true\n",
+            "docker run",
+        ),
+        replace(
+            WORKFLOW,
+            "        run: cargo xtask doctor\n",
+            "        run: docker exec --interactive abc true\n",
+            "docker exec",
+        ),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    for workflow in workflow::all(tree) {
+        for job in workflow.jobs() {
+            for step in job.steps() {
+                step.commands().iter().for_each(|command| one(workflow.path(), command, found));
+            }
+        }
+    }
+    for source in script::scripts(tree) {
+        source.commands().iter().for_each(|command| one(&source.path, command, found));
+    }
+}
+
+fn one(path: &str, command: &Command, found: &mut Findings) {
+    let Some(run) = Run::of(command) else { return };
+    let place = || Place::line(path, run.line);
+    if run.has("--interactive") {
+        let what = format!("`{}` wants an interactive terminal (-i)", command.shown());
+        found.add(place(), what, "no -i; the builder gets -t alone", "remove -i");
+    }
+    if run.verb != "exec" && run.is_builder() && !run.has("--tty") {
+        let what = format!("`{}` starts the builder without a terminal", command.shown());
+        found.add(place(), what, "-t, without -i", "add -t, or better: `cargo xtask iso`");
+    }
+}

@@ -1,0 +1,97 @@
+//! A job's time limit covers what it builds, and ends before the runner's.
+
+use crate::finding::{Place, Severity};
+use crate::model::runner::{self, PATH, Runner, duration};
+use crate::model::workflow::{self, Job};
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
+
+/// A build of the product takes 60 to 90 minutes: docs/ci-runner.md.
+const BUILD_MINUTES: u64 = 90;
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "timeouts",
+        what: "a job that builds the product has a `timeout-minutes` of at least 90 for each build, and every job's is below the runner's `timeout` (3h by default)",
+        why: "runner and server each stop a job after 3 h by default: the second build dies minutes before the verdict",
+        source: "preflight rule 17",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(WORKFLOW, "timeout-minutes: 300", "timeout-minutes: 120", "120"),
+        replace(WORKFLOW, "timeout-minutes: 300", "timeout-minutes: 400", "400"),
+        replace(WORKFLOW, "    timeout-minutes: 300\n", "", "build-and-verify:"),
+        replace(PATH, "  timeout: 6h\n", "", "timeout-minutes: 300"),
+        replace(PATH, "  timeout: 6h\n", "  timeout: 6 hours\n", "6 hours"),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    let runner = Runner::read(tree);
+    let limit = runner.as_ref().map(|runner| runner.timeout() / 60);
+    let written = runner.as_ref().and_then(|runner| runner.root.path(&["runner", "timeout"]));
+    if let Some(node) = written.filter(|node| node.text().and_then(duration).is_none()) {
+        let what = format!("`{}` is no duration", node.text().unwrap_or_default());
+        found.add(Place::at(runner::PATH, node.at()), what, "e.g. 6h or 330m", "correct it");
+        return;
+    }
+    for workflow in workflow::all(tree) {
+        for job in workflow.jobs() {
+            let needed = builds(&job) * BUILD_MINUTES;
+            let Some(node) = job.node.get("timeout-minutes") else {
+                if needed > 0 {
+                    found.add(
+                        Place::at(workflow.path(), job.key.at()),
+                        format!("job `{}` builds the product {}, and has no time limit of its own", job.id, times(needed / BUILD_MINUTES)),
+                        format!("timeout-minutes: {needed} or more"),
+                        "add it: a job that hangs is then stopped with its logs kept",
+                    );
+                }
+                continue;
+            };
+            let place = Place::at(workflow.path(), node.at());
+            let Some(minutes) = node.text().and_then(|text| text.trim().parse::<u64>().ok()) else {
+                let dynamic = node.text().is_some_and(|text| text.contains("${{"));
+                if !dynamic {
+                    found.add(place, "no number of minutes", "a whole number", "correct it");
+                }
+                continue;
+            };
+            if minutes < needed {
+                let builds = needed / BUILD_MINUTES;
+                found.add(
+                    place.clone(),
+                    format!("{minutes} minutes for {builds} builds of up to {BUILD_MINUTES}"),
+                    format!("{needed} or more"),
+                    format!("timeout-minutes: {needed}"),
+                );
+            }
+            if let Some(limit) = limit.filter(|limit| minutes > *limit) {
+                found.add(
+                    place,
+                    format!("the runner stops every job after {limit} minutes, before these {minutes}"),
+                    format!("at most runner.timeout of {PATH}"),
+                    format!("raise `runner: timeout:` in {PATH}, and ENDLESS_TASK_TIMEOUT of the server"),
+                );
+            }
+        }
+    }
+}
+
+fn times(n: u64) -> String {
+    if n == 1 { "once".into() } else { format!("{n} times") }
+}
+
+/// How often a job builds the product.
+fn builds(job: &Job<'_>) -> u64 {
+    let xtask = job.xtask();
+    let of = |command: &str| match command {
+        "verify" => 2,
+        _ => 1,
+    };
+    xtask.iter().filter(|(_, x)| x.builds_product()).map(|(_, x)| of(&x.command)).sum()
+}

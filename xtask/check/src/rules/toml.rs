@@ -1,0 +1,53 @@
+//! The TOML files are TOML.
+
+use crate::finding::{Place, Severity};
+use crate::model::versions::{self, Versions};
+use crate::rule::{Edit, Findings, Rule, edit, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "toml",
+        what: "recipes, builder-image.toml and .gitea/versions.toml are TOML; the last declares `gitea` and `runner`",
+        why: "a recipe that cannot be read is found only when somebody builds it; without declared versions nobody can say which keys of a workflow take effect",
+        source: "docs/ci-runner.md",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        edit("linux/build/recipes/canary/recipe.toml", Edit::Append("x = = 1\n"), "x = = 1"),
+        edit("linux/build/docker/builder-image.toml", Edit::Append("[pin\n"), "[pin"),
+        replace(versions::PATH, "runner = \"", "runner = \"v", "runner ="),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    for source in tree.sources().filter(|source| source.path.ends_with(".toml")) {
+        if let Err(error) = toml_edit::Document::parse(source.text.as_str()) {
+            let start = error.span().map_or(0, |span| span.start.min(source.text.len()));
+            let before = &source.text[..start];
+            let line = 1 + before.matches('\n').count();
+            let column = 1 + before.rsplit('\n').next().map_or(0, |text| text.chars().count());
+            found.add(
+                Place::at(&source.path, (line, column)),
+                format!("no TOML: {}", error.message().replace('\n', ", ")),
+                "`key = value` lines and `[table]` headers",
+                "mend the line",
+            );
+        }
+    }
+    let workflows = tree.sources().any(|s| crate::model::workflow::is_workflow(&s.path));
+    if workflows && tree.entry(versions::PATH).is_none() {
+        found.add(
+            Place::file(versions::PATH),
+            "the file is missing",
+            "the versions that the workflow is written for",
+            format!("printf 'gitea = \"1.26.0\"\\nrunner = \"3.0.0\"\\n' >{}", versions::PATH),
+        );
+    }
+    for (line, what) in Versions::read(tree).faults {
+        let place = Place::at(versions::PATH, (line, usize::from(line > 0)));
+        found.add(place, what, "`gitea = \"1.26.0\"` and `runner = \"3.0.0\"`", "declare the versions that are in use");
+    }
+}

@@ -1,0 +1,189 @@
+//! Every key of a workflow takes effect on the declared Gitea and runner.
+
+use crate::finding::{Place, Severity};
+use crate::model::versions::{PATH, Version, Versions};
+use crate::model::workflow::{self, Workflow};
+use crate::parse::yaml::Node;
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "workflow-keys",
+        what: "every key of a workflow exists, and the Gitea and runner versions declared in .gitea/versions.toml heed it",
+        why: "what is misspelt or not supported is ignored without a word: two runs at once in spite of `concurrency`, a job without its time limit",
+        source: "preflight rule 6; Gitea's manual, \"Compared to GitHub Actions\"; runner 2.0.0's log",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(PATH, "gitea = \"1.26.0\"", "gitea = \"1.25.4\"", ""),
+        replace(WORKFLOW, "    timeout-minutes: 15\n", "    timeout-minutes: 15\n    environment: production\n", "environment:"),
+        replace(WORKFLOW, "    timeout-minutes: 15\n", "    timeout_minutes: 15\n", "timeout_minutes"),
+        replace(WORKFLOW, "        id: push\n", "        idd: push2\n        id: push\n", "idd:"),
+        replace(WORKFLOW, "permissions:\n", "permission:\n", "permission:"),
+        replace(WORKFLOW, "  pull_request:\n", "  pull_requests:\n", "pull_requests:"),
+    ],
+};
+
+/// Which program heeds a key, and since when. `None`: none does.
+type Since = Option<(&'static str, &'static [u64])>;
+
+const ALWAYS: Since = Some(("gitea", &[1, 19]));
+const GITEA_1_26: Since = Some(("gitea", &[1, 26]));
+const RUNNER_2: Since = Some(("runner", &[2, 0]));
+
+const TOP: &[(&str, Since)] = &[
+    ("name", ALWAYS),
+    ("run-name", Some(("gitea", &[1, 24]))),
+    ("on", ALWAYS),
+    ("env", ALWAYS),
+    ("defaults", ALWAYS),
+    ("jobs", ALWAYS),
+    ("permissions", GITEA_1_26),
+    ("concurrency", GITEA_1_26),
+];
+
+const JOB: &[(&str, Since)] = &[
+    ("name", ALWAYS),
+    ("needs", ALWAYS),
+    ("if", ALWAYS),
+    ("runs-on", ALWAYS),
+    ("env", ALWAYS),
+    ("defaults", ALWAYS),
+    ("steps", ALWAYS),
+    ("outputs", ALWAYS),
+    ("strategy", ALWAYS),
+    ("container", ALWAYS),
+    ("services", ALWAYS),
+    ("uses", ALWAYS),
+    ("with", ALWAYS),
+    ("secrets", ALWAYS),
+    ("permissions", GITEA_1_26),
+    ("concurrency", GITEA_1_26),
+    ("timeout-minutes", RUNNER_2),
+    ("continue-on-error", RUNNER_2),
+    ("environment", None),
+];
+
+const STEP: &[(&str, Since)] = &[
+    ("id", ALWAYS),
+    ("if", ALWAYS),
+    ("name", ALWAYS),
+    ("uses", ALWAYS),
+    ("run", ALWAYS),
+    ("with", ALWAYS),
+    ("env", ALWAYS),
+    ("shell", ALWAYS),
+    ("working-directory", ALWAYS),
+    ("continue-on-error", ALWAYS),
+    ("timeout-minutes", ALWAYS),
+];
+
+const EVENTS: &[&str] = &[
+    "create", "delete", "fork", "gollum", "issue_comment", "issues", "pull_request", "pull_request_comment",
+    "pull_request_review", "pull_request_review_comment", "pull_request_target", "push", "registry_package", "release",
+    "schedule", "workflow_call", "workflow_dispatch", "workflow_run",
+];
+
+fn check(tree: &Tree, found: &mut Findings) {
+    let versions = Versions::read(tree);
+    for workflow in workflow::all(tree) {
+        keys(&workflow, workflow.root, TOP, "a workflow", &versions, found);
+        for job in workflow.jobs() {
+            keys(&workflow, job.node, JOB, "a job", &versions, found);
+            for step in job.steps() {
+                keys(&workflow, step.node, STEP, "a step", &versions, found);
+            }
+        }
+        events(&workflow, found);
+    }
+}
+
+fn events(workflow: &Workflow<'_>, found: &mut Findings) {
+    let Some(on) = workflow.root.get("on") else { return };
+    let named: Vec<&Node> = match on.entries() {
+        [] => on.items(),
+        entries => entries.iter().map(|(key, _)| key).collect(),
+    };
+    for event in named {
+        let name = event.text().unwrap_or_default();
+        if !EVENTS.contains(&name) {
+            let place = Place::at(workflow.path(), event.at());
+            let expected = format!("one of {}", nearest(name, EVENTS.iter().copied()));
+            found.add(place, format!("no event is named `{name}`: nothing starts by it"), expected, "correct the name");
+        }
+    }
+}
+
+fn keys(
+    workflow: &Workflow<'_>,
+    node: &Node,
+    known: &[(&str, Since)],
+    whose: &str,
+    versions: &Versions,
+    found: &mut Findings,
+) {
+    for (key, _) in node.entries() {
+        let name = key.text().unwrap_or_default();
+        let place = Place::at(workflow.path(), key.at());
+        let Some((_, since)) = known.iter().find(|(known, _)| *known == name) else {
+            let names = known.iter().filter(|(_, since)| since.is_some()).map(|(name, _)| *name);
+            found.add(
+                place,
+                format!("{whose} has no key `{name}`: it is ignored"),
+                format!("one of {}", nearest(name, names)),
+                "correct the name, or remove it",
+            );
+            continue;
+        };
+        let Some((program, needed)) = since else {
+            found.add(place, format!("`{name}` is ignored by every Gitea"), "no such key", "remove it");
+            continue;
+        };
+        let needed = Version(needed.to_vec());
+        let declared = if *program == "gitea" { &versions.gitea } else { &versions.runner };
+        if let Some(declared) = declared.as_ref().filter(|declared| **declared < needed) {
+            found.add(
+                place,
+                format!("`{name}` is ignored by {program} {declared}, which {PATH} declares"),
+                format!("{program} {needed} or newer"),
+                format!("upgrade {program} and its line in {PATH}, or remove the key"),
+            );
+        }
+    }
+}
+
+/// The names, those that look like `name` first.
+pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let letters = |text: &str| {
+        let mut letters: Vec<char> = text.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+        letters.sort_unstable();
+        letters
+    };
+    let wanted = letters(name);
+    let distance = |other: &str| {
+        let mut rest = letters(other);
+        let before = rest.len();
+        let shared = wanted.iter().filter(|c| rest.iter().position(|r| r == *c).map(|at| rest.remove(at)).is_some());
+        let shared = shared.count();
+        before + wanted.len() - 2 * shared
+    };
+    let mut names: Vec<&str> = names.collect();
+    names.sort_by_key(|other| distance(other));
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_likely_name_comes_first() {
+        let names = JOB.iter().map(|(name, _)| *name);
+        assert!(nearest("timeout_minute", names).starts_with("timeout-minutes, "));
+    }
+}

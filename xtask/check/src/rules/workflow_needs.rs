@@ -1,0 +1,60 @@
+//! `needs:` names jobs that exist, without a cycle.
+
+use crate::finding::{Place, Severity};
+use crate::model::workflow;
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "workflow-needs",
+        what: "every `needs:` names another job of the workflow, and no job waits for itself",
+        why: "Gitea leaves such a job waiting for ever, or drops the whole workflow",
+        source: "preflight rule 2",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(WORKFLOW, "needs: [check, builder-image]", "needs: [chek, check, builder-image]", "chek"),
+        replace(WORKFLOW, "needs: check\n", "needs: [check, build-and-verify]\n", "needs:"),
+        replace(WORKFLOW, "    # check: no needs\n", "    needs: check\n", "needs: check"),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    for workflow in workflow::all(tree) {
+        let ids: Vec<String> = workflow.jobs().iter().map(|job| job.id.to_owned()).collect();
+        let mut told = Vec::new();
+        for job in workflow.jobs() {
+            for need in job.needs() {
+                let name = need.text().unwrap_or_default();
+                if !ids.iter().any(|id| id == name) {
+                    found.add(
+                        Place::at(workflow.path(), need.at()),
+                        format!("job `{}` needs `{name}`, which is no job", job.id),
+                        format!("one of {}", ids.join(", ")),
+                        "correct the name",
+                    );
+                }
+            }
+            let circle = workflow.ancestors(&job);
+            let waits_for_itself = circle.iter().any(|other| other.id == job.id);
+            if waits_for_itself && !told.contains(&job.id.to_owned()) {
+                // each circle once
+                told.extend(circle.iter().map(|job| job.id.to_owned()));
+                let at = job.node.entry("needs").map_or(job.key.at(), |(key, _)| key.at());
+                let others: Vec<&str> = circle.iter().map(|job| job.id).filter(|id| *id != job.id).collect();
+                let over = if others.is_empty() { "itself".into() } else { format!("itself, through {}", others.join(", ")) };
+                found.add(
+                    Place::at(workflow.path(), at),
+                    format!("job `{}` waits for {over}", job.id),
+                    "no circle of needs",
+                    "remove one of the needs",
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Outputs that are read are declared, and written by the step that declares them.
+
+use crate::finding::{Place, Severity};
+use crate::model::script::Xtask;
+use crate::model::workflow::{self, Job, Step, Workflow};
+use crate::parse::shell::{Command, commands};
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
+
+/// What `cargo xtask image push --github-output` writes.
+const XTASK_OUTPUTS: [&str; 2] = ["digest", "image"];
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "workflow-outputs",
+        what: "every `needs.JOB.outputs.X` and `steps.ID.outputs.X` that is read is declared by a needed job, and written to $GITHUB_OUTPUT by that step, which comes earlier",
+        why: "a misspelt output is an empty string: the digest that was just pushed is silently not the one that is built with; no linter finds it",
+        source: "preflight rule 3",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(WORKFLOW, "needs.builder-image.outputs.image", "needs.builder-image.outputs.digest", "outputs.digest"),
+        replace(WORKFLOW, "image: ${{ steps.push.outputs.image }}", "image: ${{ steps.push.outputs.imge }}", "outputs.imge"),
+        replace(WORKFLOW, "image: ${{ steps.push.outputs.image }}", "image: ${{ steps.pusch.outputs.image }}", "steps.pusch"),
+        replace(WORKFLOW, " --github-output", "", "steps.push.outputs.image"),
+        replace(WORKFLOW, "echo \"short=", "echo \"shrt=", "steps.version.outputs.short"),
+        replace(WORKFLOW, "needs: [check, builder-image]", "needs: [check]", "needs.builder-image"),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    for workflow in workflow::all(tree) {
+        for job in workflow.jobs() {
+            let mut ids: Vec<&str> = Vec::new();
+            for (key, value) in job.node.entries() {
+                if key.text() == Some("steps") {
+                    continue;
+                }
+                let key = key.text().unwrap_or_default();
+                references(&workflow, &job, key, value, None, tree, found);
+            }
+            for (n, step) in job.steps().iter().enumerate() {
+                references(&workflow, &job, "", step.node, Some(n), tree, found);
+                if let Some(id) = step.id() {
+                    if ids.contains(&id) {
+                        found.add(
+                            Place::at(workflow.path(), step.at()),
+                            format!("a second step with the id `{id}` in job `{}`", job.id),
+                            "ids that are different",
+                            "give it another id",
+                        );
+                    }
+                    ids.push(id);
+                }
+            }
+        }
+    }
+}
+
+/// Checks each reference below `node`; `step` is the number of the step it stands in.
+fn references(
+    workflow: &Workflow<'_>,
+    job: &Job<'_>,
+    key: &str,
+    node: &crate::parse::yaml::Node,
+    step: Option<usize>,
+    tree: &Tree,
+    found: &mut Findings,
+) {
+    let mut places = Vec::new();
+    node.walk(&mut vec![key], &mut |keys, node| places.extend(workflow::expressions_of(keys, node)));
+    for (_, at, expression) in places {
+        for reference in &expression.references {
+            let words: Vec<&str> = reference.iter().map(String::as_str).collect();
+            let told = match words.as_slice() {
+                ["needs", from, rest @ ..] => needed(workflow, job, from, rest),
+                ["steps", id, rest @ ..] => stepped(job, id, rest, step, tree),
+                _ => None,
+            };
+            if let Some((what, expected)) = told {
+                found.add(Place::at(workflow.path(), at), what, expected, "correct the name, or write the output");
+            }
+        }
+    }
+}
+
+fn needed(workflow: &Workflow<'_>, job: &Job<'_>, from: &str, rest: &[&str]) -> Option<(String, String)> {
+    let needs: Vec<&str> = job.needs().iter().filter_map(|need| need.text()).collect();
+    if !needs.contains(&from) {
+        return Some((
+            format!("`needs.{from}` is empty here: job `{}` does not need `{from}`", job.id),
+            format!("`{from}` in the job's needs ({})", needs.join(", ")),
+        ));
+    }
+    let (outputs, name) = match rest {
+        [property, name, ..] => (*property, *name),
+        ["result" | "outputs"] => return None,
+        [other] => return Some((format!("`needs.{from}.{other}` does not exist"), "`outputs.NAME` or `result`".into())),
+        [] => return None,
+    };
+    if outputs != "outputs" {
+        return Some((format!("`needs.{from}.{outputs}` does not exist"), "`outputs.NAME` or `result`".into()));
+    }
+    let other = workflow.job(from)?;
+    let declared = other.node.get("outputs").map(|node| node.entries()).unwrap_or_default();
+    let names: Vec<&str> = declared.iter().filter_map(|(key, _)| key.text()).collect();
+    (!names.contains(&name) && name != "*").then(|| {
+        let expected = if names.is_empty() { "it declares none".to_owned() } else { names.join(", ") };
+        (format!("job `{from}` declares no output `{name}`"), format!("one of its outputs: {expected}"))
+    })
+}
+
+fn stepped(job: &Job<'_>, id: &str, rest: &[&str], before: Option<usize>, tree: &Tree) -> Option<(String, String)> {
+    let steps = job.steps();
+    let Some(index) = steps.iter().position(|step| step.id() == Some(id)) else {
+        let ids: Vec<&str> = steps.iter().filter_map(Step::id).collect();
+        return Some((
+            format!("no step of job `{}` has the id `{id}`", job.id),
+            format!("one of its ids: {}", ids.join(", ")),
+        ));
+    };
+    if before.is_some_and(|before| index >= before) {
+        return Some((format!("step `{id}` has not run yet here"), "a step further up".into()));
+    }
+    let name = match rest {
+        ["outputs", name, ..] => *name,
+        [] | ["outputs" | "outcome" | "conclusion"] => return None,
+        [other, ..] => {
+            return Some((format!("`steps.{id}.{other}` does not exist"), "outputs, outcome or conclusion".into()));
+        }
+    };
+    let written = written(&steps[index], tree)?;
+    (!written.iter().any(|w| w == name) && name != "*").then(|| {
+        let seen = if written.is_empty() { "nothing".to_owned() } else { written.join(", ") };
+        (format!("step `{id}` writes no output `{name}`"), format!("a name that it writes to $GITHUB_OUTPUT: {seen}"))
+    })
+}
+
+/// The outputs that a step writes; `None` where its action decides that.
+fn written(step: &Step<'_>, tree: &Tree) -> Option<Vec<String>> {
+    if step.uses().is_some() {
+        return None;
+    }
+    let mut names = Vec::new();
+    for command in step.commands() {
+        let words = command.words.iter().map(|word| word.text.trim_start_matches("./"));
+        for source in words.filter_map(|word| tree.source(word)).filter(|s| s.is_shell_script()) {
+            names.extend(names_in(&commands(&source.text, 1)));
+        }
+        if let Some(xtask) = Xtask::of(&command)
+            && xtask.args.iter().any(|arg| arg == "--github-output" || arg.starts_with("--github-output="))
+        {
+            names.extend(XTASK_OUTPUTS.map(str::to_owned));
+        }
+    }
+    names.extend(names_in(&step.commands()));
+    Some(names)
+}
+
+fn is_output_file(command: &Command) -> bool {
+    let redirected = command.redirects.iter().any(|(operator, target)| {
+        operator.starts_with('>') && is_variable(&target.text)
+    });
+    redirected || (command.program() == "tee" && command.args().iter().any(|arg| is_variable(arg)))
+}
+
+fn is_variable(word: &str) -> bool {
+    matches!(word.trim_matches(['$', '{', '}']), "GITHUB_OUTPUT" | "GITEA_OUTPUT")
+}
+
+fn names_in(commands: &[Command]) -> Vec<String> {
+    // a group or a pipe into the file: then what has no target of its own goes there, too
+    let grouped = commands.iter().any(|c| {
+        is_output_file(c) && matches!(c.words.first().map_or("", |w| w.text.as_str()), "}" | "" | "done" | "fi" | "tee")
+    });
+    let to_output = |c: &&Command| is_output_file(c) || (grouped && c.redirects.is_empty());
+    let mut names = Vec::new();
+    for command in commands.iter().filter(to_output) {
+        let texts = command.words.iter().map(|word| word.text.as_str());
+        for text in texts.chain(command.heredocs.iter().map(String::as_str)) {
+            for line in text.split('\n').flat_map(|line| line.split("\\n")) {
+                let end = line.find(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c)).unwrap_or(line.len());
+                if end > 0 && (line[end..].starts_with('=') || line[end..].starts_with("<<")) {
+                    names.push(line[..end].to_owned());
+                }
+            }
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Vec<String> {
+        names_in(&commands(text, 1))
+    }
+
+    #[test]
+    fn every_way_to_write_an_output() {
+        for text in [
+            "echo \"image=$x\" >>\"$GITHUB_OUTPUT\"",
+            "printf 'image=%s\\n' x >> $GITHUB_OUTPUT",
+            "echo image=x | tee -a \"$GITHUB_OUTPUT\"",
+            "{ echo image=1\n} >> ${GITHUB_OUTPUT}",
+            "cat >>\"$GITHUB_OUTPUT\" <<EOF\nimage=$x\nEOF",
+            "echo 'image<<E' >> $GITHUB_OUTPUT",
+        ] {
+            assert_eq!(names(text), ["image"], "{text}");
+        }
+        assert!(names("echo image=x >>$GITHUB_ENV; echo a >>$GITHUB_OUTPUT").is_empty());
+    }
+}

@@ -1,0 +1,92 @@
+//! Workflows and the runner's configuration are YAML, and of the right shape.
+
+use crate::finding::{Place, Severity};
+use crate::model::{runner, workflow};
+use crate::parse::yaml::{Node, Value};
+use crate::rule::{Edit, Findings, Rule, edit, replace};
+use crate::tree::Tree;
+use base::rules::Described;
+
+const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
+
+pub const RULE: Rule = Rule {
+    described: Described {
+        name: "yaml",
+        what: "workflows and the runner's configuration are one YAML document each, without duplicate keys, and a workflow has jobs with steps",
+        why: "Gitea shows no run at all for a workflow that it cannot read; of two equal keys one wins silently",
+        source: "preflight rule 1",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[
+        replace(WORKFLOW, "jobs:\n", "jobs: [\n", ""),
+        replace(WORKFLOW, "name: build-iso-linux\n", "name: build-iso-linux\nname: twice\n", "name: twice"),
+        edit(WORKFLOW, Edit::Append("  extra:\n    runs-on: silvermetal-builder\n    steps: later\n"), "later"),
+        replace(".gitea/runner/config.yaml", "container:\n", "container:\n\tprivileged: true\n", ""),
+        edit(
+            ".gitea/runner/config.yaml",
+            Edit::Append("a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n"),
+            "e: &e",
+        ),
+    ],
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    for source in tree.sources() {
+        let path = &source.path;
+        let is_workflow = workflow::is_workflow(path);
+        let ours = path.starts_with(".gitea/") && (path.ends_with(".yaml") || path.ends_with(".yml"));
+        if !is_workflow && !ours && path != runner::PATH {
+            continue;
+        }
+        match source.yaml() {
+            Err(fault) => found.add(
+                Place::at(path, (fault.line, fault.column)),
+                format!("no YAML: {}", fault.what),
+                "one YAML document, keys once each",
+                "mend the line; indentation is blanks, never tabs",
+            ),
+            Ok(root) if is_workflow => shape(path, root, found),
+            Ok(root) if !matches!(root.value, Value::Map(_)) => {
+                found.add(Place::at(path, root.at()), "no mapping", "`key: value` lines", "restore the file");
+            }
+            Ok(_) => {}
+        }
+    }
+}
+
+fn shape(path: &str, root: &Node, found: &mut Findings) {
+    let mut wrong = |node: &Node, what: String, expected: &str| {
+        found.add(Place::at(path, node.at()), what, expected, "mend the line; the file says nothing to Gitea as it is");
+    };
+    for key in ["on", "jobs"] {
+        if root.get(key).is_none_or(Node::is_null) {
+            wrong(root, format!("a workflow without `{key}`"), "`on:` and `jobs:`");
+        }
+    }
+    let jobs = match root.get("jobs") {
+        Some(jobs) if matches!(jobs.value, Value::Map(_)) => jobs,
+        Some(jobs) if !jobs.is_null() => return wrong(jobs, "`jobs` is no mapping".into(), "`NAME:` with a job below it"),
+        _ => return,
+    };
+    for (key, job) in jobs.entries() {
+        let id = key.text().unwrap_or_default();
+        let Some(steps) = job.get("steps") else {
+            if job.get("uses").is_none() {
+                wrong(key, format!("job `{id}` has no steps"), "`steps:`, a list");
+            }
+            continue;
+        };
+        let Value::List(items) = &steps.value else {
+            wrong(steps, format!("`steps` of job `{id}` is no list"), "`- name: …` lines");
+            continue;
+        };
+        for step in items {
+            let (run, uses) = (step.get("run"), step.get("uses"));
+            if run.is_some() == uses.is_some() {
+                let what = if run.is_some() { "both `run` and `uses`" } else { "neither `run` nor `uses`" };
+                wrong(step, format!("a step of job `{id}` has {what}"), "one of them");
+            }
+        }
+    }
+}

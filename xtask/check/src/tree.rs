@@ -1,0 +1,298 @@
+//! The files of a checkout, read once. Whatever lies there, reading does not fail: what is wrong
+//! with a file is a fact that rule `files` reports, and other rules pass such a file by.
+
+use crate::parse::dockerfile::Dockerfile;
+use crate::parse::shell::{self, Command};
+use crate::parse::yaml::{self, Node};
+use anyhow::{Context as _, Result};
+use base::facts::git::git;
+use base::facts::repo::Repo;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// More than any file here needs; what is larger is not read.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Where the files lie that rules read.
+const FOLDERS: [&str; 6] =
+    [".ci/", ".gitea/", ".github/workflows/", "docs/", "linux/build/", "xtask/src/engine/"];
+const NOT_OURS: [&str; 2] = ["linux/build/derivative-maker/", "linux/build/output/"];
+const NO_TEXT: [&str; 5] = [".png", ".jpg", ".gif", ".webp", ".gpg"];
+const AT_THE_TOP: [&str; 4] = [".gitmodules", ".shellcheckrc", "README.md", "Cargo.toml"];
+
+/// Git's modes, as `git ls-files --stage` prints them.
+pub const GITLINK: &str = "160000";
+pub const EXECUTABLE: &str = "100755";
+
+pub struct Tree {
+    pub repo: Repo,
+    /// Seconds since 1970-01-01 UTC: what lies in the future?
+    pub now: u64,
+    /// Whether git knows this folder; without it there are no index modes and no gitlinks.
+    pub in_git: bool,
+    entries: BTreeMap<String, Entry>,
+}
+
+pub struct Entry {
+    /// Mode and object id in the index; `None`: not added yet.
+    pub index: Option<(String, String)>,
+    pub content: Content,
+}
+
+pub enum Content {
+    /// Outside the folders that rules read.
+    NotRead,
+    Text(Box<Source>),
+    Unusable(Fault),
+    /// In the index, not on disk.
+    Missing,
+}
+
+/// A text file: line ends as LF, without a byte order mark.
+pub struct Source {
+    pub path: String,
+    pub text: String,
+    /// Mode bits on disk.
+    pub executable: bool,
+    /// What the reader mended, to be told once: line and what.
+    pub mended: Vec<(usize, &'static str)>,
+    /// Many rules ask for the same: each file is parsed once.
+    parsed: Parsed,
+}
+
+#[derive(Default)]
+struct Parsed {
+    yaml: OnceCell<Result<Node, yaml::Fault>>,
+    commands: OnceCell<Vec<Command>>,
+    dockerfile: OnceCell<Dockerfile>,
+}
+
+/// Why a file cannot be read as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    NotUtf8 {
+        line: usize,
+    },
+    Empty,
+    TooLarge {
+        bytes: u64,
+    },
+    Link {
+        target: String,
+    },
+    /// A folder, a device, a socket.
+    NoFile,
+    Unreadable {
+        why: String,
+    },
+}
+
+impl Source {
+    pub fn new(path: &str, text: String) -> Source {
+        let (path, parsed) = (path.to_owned(), Parsed::default());
+        Source { path, text, executable: false, mended: Vec::new(), parsed }
+    }
+
+    pub fn yaml(&self) -> Result<&Node, &yaml::Fault> {
+        self.parsed.yaml.get_or_init(|| yaml::parse(&self.text)).as_ref()
+    }
+
+    /// The commands of a shell script.
+    pub fn commands(&self) -> &[Command] {
+        self.parsed.commands.get_or_init(|| shell::commands(&self.text, 1))
+    }
+
+    pub fn dockerfile(&self) -> &Dockerfile {
+        self.parsed.dockerfile.get_or_init(|| Dockerfile::parse(&self.text))
+    }
+
+    /// The text of a line, counted from 1.
+    pub fn line(&self, number: usize) -> &str {
+        number.checked_sub(1).and_then(|n| self.text.lines().nth(n)).unwrap_or_default()
+    }
+
+    /// Shell text that is no program: it says to shellcheck which shell it is for.
+    fn is_sourced(&self) -> bool {
+        !self.line(1).starts_with("#!")
+            && self.text.lines().take(5).any(|l| l.starts_with("# shellcheck shell="))
+    }
+
+    pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.text.lines().enumerate().map(|(n, line)| (n + 1, line))
+    }
+
+    pub fn is_shell_script(&self) -> bool {
+        let first = self.line(1);
+        if self.path.ends_with(".sh") {
+            return !self.is_sourced();
+        }
+        first.starts_with("#!")
+            && first.split(['/', ' ']).any(|word| matches!(word, "sh" | "bash" | "dash"))
+    }
+}
+
+impl Tree {
+    pub fn load(root: &Path) -> Result<Tree> {
+        let root =
+            root.canonicalize().with_context(|| format!("cannot read {}", root.display()))?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        let mut tree = Tree { repo: Repo { root }, now, in_git: true, entries: BTreeMap::new() };
+        tree.list();
+        Ok(tree)
+    }
+
+    fn list(&mut self) {
+        let root = self.repo.root.clone();
+        // -t: a letter before each; of untracked files there is no mode
+        let listing = git(&root)
+            .args(["ls-files", "-z", "-t", "--stage", "--cached", "--others", "--exclude-standard"])
+            .read();
+        match listing {
+            Ok(listing) => {
+                for record in listing.split('\0').filter(|record| !record.is_empty()) {
+                    let Some((letter, rest)) = record.split_once(' ') else { continue };
+                    let (index, path) = match rest.split_once('\t').filter(|_| letter != "?") {
+                        Some((facts, path)) => {
+                            let mut words = facts.split(' ').map(str::to_owned);
+                            (words.next().zip(words.next()), path)
+                        }
+                        None => (None, rest),
+                    };
+                    self.take(path.trim_end_matches('/'), index);
+                }
+            }
+            Err(_) => {
+                self.in_git = false;
+                self.walk("");
+            }
+        }
+    }
+
+    fn walk(&mut self, folder: &str) {
+        let Ok(entries) = std::fs::read_dir(self.repo.root.join(folder)) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                let below = format!("{path}/");
+                let wanted = FOLDERS.iter().any(|f| f.starts_with(&below) || below.starts_with(f));
+                if wanted && !NOT_OURS.contains(&below.as_str()) {
+                    self.walk(&path);
+                }
+            } else {
+                self.take(&path, None);
+            }
+        }
+    }
+
+    fn take(&mut self, path: &str, index: Option<(String, String)>) {
+        let read =
+            FOLDERS.iter().any(|folder| path.starts_with(folder)) || AT_THE_TOP.contains(&path);
+        let below = format!("{path}/");
+        let ours = !NOT_OURS.iter().any(|folder| below.starts_with(folder));
+        let gitlink = index.as_ref().is_some_and(|(mode, _)| mode == GITLINK);
+        let text = !NO_TEXT.iter().any(|end| path.ends_with(end));
+        let content = if read && ours && text && !gitlink {
+            read_file(&self.repo.root, path)
+        } else {
+            Content::NotRead
+        };
+        self.entries.insert(path.to_owned(), Entry { index, content });
+    }
+
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
+    }
+
+    pub fn entry(&self, path: &str) -> Option<&Entry> {
+        self.entries.get(path)
+    }
+
+    /// The text of a file; `None` where there is none, which rule `files` tells.
+    pub fn source(&self, path: &str) -> Option<&Source> {
+        match &self.entries.get(path)?.content {
+            Content::Text(source) => Some(&**source),
+            _ => None,
+        }
+    }
+
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.entries.values().filter_map(|entry| match &entry.content {
+            Content::Text(source) => Some(&**source),
+            _ => None,
+        })
+    }
+
+    /// The line that a finding points at.
+    pub fn line_at(&self, path: &str, line: usize) -> &str {
+        self.source(path).map_or("", |source| source.line(line))
+    }
+
+    /// How a file that must be there reads, even where git has not listed it.
+    pub fn required(&self, path: &str) -> Content {
+        match self.entries.get(path) {
+            Some(entry) if matches!(entry.content, Content::Text(_)) => Content::NotRead,
+            _ => read_file(&self.repo.root, path),
+        }
+    }
+
+    /// Whether a file or folder of that path is in the checkout.
+    pub fn holds(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        let in_folder = self.entries.range(below.clone()..).next();
+        self.entries.get(path).is_some_and(|entry| !matches!(entry.content, Content::Missing))
+            || in_folder.is_some_and(|(path, _)| path.starts_with(&below))
+    }
+}
+
+fn read_file(root: &Path, path: &str) -> Content {
+    let full = root.join(path);
+    let Ok(meta) = full.symlink_metadata() else { return Content::Missing };
+    if meta.is_symlink() {
+        let target = std::fs::read_link(&full).unwrap_or_default().display().to_string();
+        return Content::Unusable(Fault::Link { target });
+    }
+    if !meta.is_file() {
+        return Content::Unusable(Fault::NoFile);
+    }
+    if meta.len() == 0 {
+        return Content::Unusable(Fault::Empty);
+    }
+    if meta.len() > MAX_BYTES {
+        return Content::Unusable(Fault::TooLarge { bytes: meta.len() });
+    }
+    let bytes = match std::fs::read(&full) {
+        Ok(bytes) => bytes,
+        Err(error) => return Content::Unusable(Fault::Unreadable { why: error.to_string() }),
+    };
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let good = error.utf8_error().valid_up_to();
+            let line = 1 + error.as_bytes()[..good].iter().filter(|b| **b == b'\n').count();
+            return Content::Unusable(Fault::NotUtf8 { line });
+        }
+    };
+    if text.trim().is_empty() {
+        return Content::Unusable(Fault::Empty);
+    }
+    let mut mended = Vec::new();
+    let mut clean = text.as_str();
+    if let Some(rest) = clean.strip_prefix('\u{feff}') {
+        clean = rest;
+        mended.push((1, "a byte order mark"));
+    }
+    let crlf = clean.split('\n').position(|line| line.ends_with('\r'));
+    if let Some(n) = crlf {
+        mended.push((n + 1, "CRLF line ends"));
+    }
+    if let Some(n) = clean.split('\n').position(|line| line.contains('\0')) {
+        return Content::Unusable(Fault::NotUtf8 { line: n + 1 });
+    }
+    let clean = if crlf.is_some() { clean.replace("\r\n", "\n") } else { clean.to_owned() };
+    let executable = meta.permissions().mode() & 0o100 != 0;
+    Content::Text(Box::new(Source { executable, mended, ..Source::new(path, clean) }))
+}

@@ -1,0 +1,73 @@
+//! Commands that are programs of their own, built when somebody first asks for them: `check`,
+//! `diagnose`, `inspect`. They know their own arguments and `--help`.
+
+use crate::cli::PassedOn;
+use anyhow::Result;
+use base::exec::Cmd;
+use base::facts::repo::Repo;
+use base::ui::Ui;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// `cargo xtask check`
+pub(crate) fn check(repo: &Repo, args: &PassedOn) -> Result<()> {
+    Err(program(repo, "check", "the rules").args(&args.args).replace())
+}
+
+/// `cargo xtask diagnose`, `cargo xtask inspect`
+pub(crate) fn diagnose(repo: &Repo, command: &str, args: &PassedOn) -> Result<()> {
+    Err(diagnoser(repo).arg(command).args(&args.args).replace())
+}
+
+/// The program that reads images, for commands that need its answer.
+pub(crate) fn diagnoser(repo: &Repo) -> Cmd {
+    program(repo, "diagnose", "what reads images")
+}
+
+/// The program beside us, if it is newer than its sources: asking cargo costs as much as a whole
+/// `check`. Else cargo brings it up to date first, in the profile that xtask was built in: what
+/// both need is there already. Started without cargo, it is the one beside us in any case.
+fn program(repo: &Repo, package: &str, what: &str) -> Cmd {
+    let cargo = std::env::var_os("CARGO");
+    let beside = beside(package);
+    if let Some(program) = &beside
+        && (cargo.is_none() || is_fresh(program, &repo.root))
+    {
+        return Cmd::new(program);
+    }
+    if beside.is_none() {
+        Ui::new(false).notice(&format!("building {what}; only this first time"));
+    }
+    Cmd::new(cargo.unwrap_or_else(|| "cargo".into()))
+        .args(["run", "--quiet", "--locked", "--manifest-path"])
+        .arg(repo.root.join("Cargo.toml"))
+        .args(["--package", package, "--"])
+}
+
+fn beside(package: &str) -> Option<PathBuf> {
+    let path = std::env::current_exe().ok()?.with_file_name(package);
+    path.exists().then_some(path)
+}
+
+/// Whether nothing that cargo built it from has changed since: the sources that its `.d` file
+/// names, the manifests, and what xtask itself was built with.
+fn is_fresh(program: &Path, root: &Path) -> bool {
+    let Some(built) = changed(program) else { return false };
+    let older = |path: &Path| changed(path).is_some_and(|time| time < built);
+    let Ok(listing) = std::fs::read_to_string(program.with_extension("d")) else { return false };
+    let Some((_, sources)) = listing.trim_end().split_once(": ") else { return false };
+    // a blank in a path is written `\ `
+    let sources = sources.replace("\\ ", "\0");
+    let mut sources = sources.split(' ').map(|path| PathBuf::from(path.replace('\0', " ")));
+    let manifests = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"].map(|path| root.join(path));
+    let packages = std::fs::read_dir(root.join("xtask")).into_iter().flatten().flatten();
+    let mut packages =
+        packages.map(|dir| dir.path().join("Cargo.toml")).filter(|path| path.exists());
+    sources.all(|path| older(&path))
+        && manifests.iter().all(|path| older(path))
+        && packages.all(|path| older(&path))
+}
+
+fn changed(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
+}
