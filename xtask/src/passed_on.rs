@@ -71,3 +71,44 @@ fn is_fresh(program: &Path, root: &Path) -> bool {
 fn changed(path: &Path) -> Option<SystemTime> {
     path.metadata().ok()?.modified().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+    use std::time::Duration;
+
+    #[test]
+    fn a_program_is_fresh_until_something_it_was_built_from_changes() {
+        let root = std::env::temp_dir().join(format!("xtask-fresh-{}", std::process::id()));
+        let at = |path: &str| root.join(path);
+        for folder in [".cargo", "xtask/check/src", "xtask/check/a b", "target"] {
+            fs::create_dir_all(at(folder)).unwrap();
+        }
+        let sources = ["xtask/check/src/main.rs", "xtask/check/a b/x.rs"];
+        let others = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml", "xtask/check/Cargo.toml"];
+        let program = at("target/check");
+        let now = SystemTime::now();
+        let age = |path: &Path, seconds: u64| {
+            let file = File::options().create(true).append(true).open(path).unwrap();
+            file.set_modified(now - Duration::from_secs(seconds)).unwrap();
+        };
+        for path in sources.iter().chain(&others) {
+            age(&at(path), 60);
+        }
+        age(&program, 30);
+        assert!(!is_fresh(&program, &root), "without a list of its sources");
+        let listed = sources.map(|path| at(path).display().to_string().replace(' ', "\\ "));
+        let line = format!("{}: {}\n", program.display(), listed.join(" "));
+        fs::write(program.with_extension("d"), line).unwrap();
+        assert!(is_fresh(&program, &root));
+        for path in sources.iter().chain(&others) {
+            age(&at(path), 10);
+            assert!(!is_fresh(&program, &root), "{path} is newer");
+            age(&at(path), 60);
+        }
+        fs::remove_file(at(sources[1])).unwrap();
+        assert!(!is_fresh(&program, &root), "a source is gone");
+        fs::remove_dir_all(&root).unwrap();
+    }
+}

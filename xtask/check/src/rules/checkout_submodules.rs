@@ -1,7 +1,7 @@
 //! Jobs that build the product check its source out.
 
 use crate::finding::{Place, Severity};
-use crate::model::workflow;
+use crate::model::workflow::{self, Job};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use base::rules::Described;
@@ -24,21 +24,13 @@ pub const RULE: Rule = Rule {
     ],
 };
 
-/// Commands of xtask that never read the submodule, whatever their arguments.
-const WITHOUT: [&str; 12] = [
-    "bump-image", "bump-snapshot", "check", "clean", "diagnose", "doctor", "image build", "image push", "image show",
-    "inspect", "boot", "test",
-];
-
 fn check(tree: &Tree, found: &mut Findings) {
     if tree.entry(".gitmodules").is_none() {
         return;
     }
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
-            let xtask = job.xtask();
-            let harmless = |x: &crate::model::script::Xtask| WITHOUT.contains(&x.command.as_str()) || !x.builds_product();
-            if !xtask.is_empty() && xtask.iter().all(|(_, x)| harmless(x)) {
+            if !builds_product(&job) {
                 continue;
             }
             for step in job.steps().into_iter().filter(|step| step.is_action("actions/checkout")) {
@@ -61,4 +53,13 @@ fn check(tree: &Tree, found: &mut Findings) {
             }
         }
     }
+}
+
+/// Through xtask, or by hand.
+fn builds_product(job: &Job<'_>) -> bool {
+    let by_hand = job.steps().iter().any(|step| {
+        let run = step.node.get("run").and_then(|run| run.text()).unwrap_or_default();
+        run.contains("derivative-maker")
+    });
+    by_hand || job.xtask().iter().any(|(_, x)| x.builds_product())
 }

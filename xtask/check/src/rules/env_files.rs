@@ -49,7 +49,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             }
         }
         for key in keys.iter().filter(|_| *needed) {
-            let there = source.text.lines().any(|line| line.split('=').next().is_some_and(|k| k.trim() == *key));
+            let there = source.text.lines().any(|line| line.split('=').next().is_some_and(|k| k.split_whitespace().last() == Some(*key)));
             if !there {
                 found.add(Place::file(&source.path), format!("{key} is missing"), format!("{key}=…"), "cargo xtask bump-snapshot");
             }

@@ -7,8 +7,11 @@ use base::rules::Described;
 use crate::finding::Severity;
 
 /// Without these there is nothing to check, or nothing to build.
-const REQUIRED: [&str; 8] = [
+const REQUIRED: [&str; 11] = [
+    ".gitea/runner/config.yaml",
+    ".gitea/workflows/build-iso-linux.yaml",
     ".gitmodules",
+    "docs/ci-runner.md",
     "linux/build/config/silvermetal-base.conf",
     "linux/build/config/snapshot-pin.env",
     "linux/build/config/source-date-epoch.env",

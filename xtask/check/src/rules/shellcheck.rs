@@ -32,7 +32,10 @@ fn check(tree: &Tree, found: &mut Findings) {
         found.note("shellcheck is not installed: scripts were not looked at by it (apt-get install shellcheck)");
         return;
     };
-    let scripts: Vec<&Source> = script::scripts(tree).filter(|source| source.text.starts_with("#!")).collect();
+    let scripts: Vec<&Source> = script::scripts(tree)
+        // of CRLF line ends it would speak in every line
+        .filter(|source| source.text.starts_with("#!") && source.mended.is_empty())
+        .collect();
     if scripts.is_empty() {
         return;
     }
