@@ -11,6 +11,11 @@ pub fn answer(text: std::fmt::Arguments<'_>) {
     drop(writeln!(std::io::stdout(), "{}", redacted(&text.to_string())));
 }
 
+/// Without control characters: what others wrote must not steer a terminal.
+pub fn plain(text: &str) -> String {
+    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+}
+
 /// A live status line on a terminal; plain, grouped lines in CI.
 pub struct Ui {
     style: Style,

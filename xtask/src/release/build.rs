@@ -9,6 +9,7 @@ use base::exec::quoted;
 use base::facts::git::Source;
 use base::facts::repo::Repo;
 use base::failure::{Code, OrExit as _, refuse};
+use base::pins::build_sh;
 use base::ui::{Ui, answer};
 use std::path::{Path, PathBuf};
 
@@ -50,6 +51,14 @@ pub(crate) fn command(repo: &Repo, args: &ReleaseBuildArgs) -> Result<()> {
     let release = release.write(&folder, &files(&build, &from))?;
     if release.test {
         ui.notice("a test release: not SilverMetal, and marked so");
+    }
+    let pin = build_sh::read(&repo.build_sh())?.map(|pin| pin.to_string());
+    let image = build.records.info.get("Builder-Image");
+    if !release.test && pin.as_deref() != Some(image) {
+        ui.notice(&format!(
+            "this commit does not pin the builder image that it was built in ({image}): whoever rebuilds it \
+             has to name it; better: cargo xtask bump-image, commit, and tag that"
+        ));
     }
     if args.json {
         answer(format_args!("{:#}", release.json()));

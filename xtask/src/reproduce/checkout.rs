@@ -116,8 +116,10 @@ fn image_problem(release: &Release, facts: &Facts) -> Option<Problem> {
     let digest = |record: &str| record.parse::<ImageRef>().ok()?.digest;
     let same = digest(then).map_or(then == now, |digest_then| digest(&now) == Some(digest_then));
     let fix = match digest(then) {
+        // not of itself: the image runs with all privileges
         Some(digest) => format!(
-            "leave --image away, or name the same digest: --image REGISTRY/silvermetal-builder@{digest}"
+            "the commit's pin is in linux/build/scripts/build.sh; if you know the other image and trust \
+             it on this machine: --image REGISTRY/silvermetal-builder@{digest}"
         ),
         None => "cargo xtask image build, at the release's commit".to_owned(),
     };

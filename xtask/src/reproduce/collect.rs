@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use base::facts::repo::Repo;
 use base::failure::{Code, OrExit as _};
 use base::pins::Digest;
-use base::ui::{Ui, answer};
+use base::ui::{Ui, answer, plain};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -62,7 +62,7 @@ pub(super) fn command(repo: &Repo, args: &ReproduceArgs, dir: &Path, ui: &Ui) ->
     } else {
         answer(format_args!(
             "{}",
-            text(subject.as_ref(), &standings, &count, threshold).trim_end()
+            plain(text(subject.as_ref(), &standings, &count, threshold).trim_end())
         ));
     }
     if enough {

@@ -8,6 +8,7 @@ mod verdict;
 
 use crate::cli::{IsoArgs, RecipeArgs, ReproduceArgs};
 use crate::engine::{EngineChoice, EngineKind};
+use crate::image;
 use crate::iso::{self, Facts, Ready};
 use crate::passed_on;
 use anyhow::{Context as _, Result};
@@ -15,9 +16,8 @@ use base::exec::{StopBy, quoted};
 use base::facts::git::Source;
 use base::facts::repo::Repo;
 use base::failure::{Code, OrExit as _, listing, refuse};
-use base::pins::ImageRef;
 use base::records::published::Published;
-use base::ui::{Ui, answer};
+use base::ui::{Ui, answer, plain};
 use release::Release;
 use statement::{Outcome, Statement};
 use std::fs;
@@ -93,13 +93,10 @@ fn iso_args(args: &ReproduceArgs, release: &Release, output: &Path) -> IsoArgs {
     if build.engine == EngineChoice::Auto && info.get("Engine") == EngineKind::Host.name() {
         build.engine = EngineChoice::Host;
     }
-    let published = info.get("Builder-Image");
-    let pinned = published.parse::<ImageRef>().is_ok_and(|image| image.digest.is_some());
-    let image = match &args.image {
-        Some(image) => Some(image.clone()),
-        None if pinned => Some(published.to_owned()),
-        None => Some("local".to_owned()),
-    };
+    // Never an image because the release names it: it would run with all privileges here, and the
+    // release is what is in doubt. The commit's pin, or what the caller says.
+    let local = info.get("Builder-Image").starts_with(image::LOCAL);
+    let image = args.image.clone().or_else(|| local.then(|| image::LOCAL.to_owned()));
     IsoArgs {
         what: RecipeArgs { recipe: info.get("Recipe").to_owned(), build, image },
         output: Some(output.to_owned()),
@@ -163,7 +160,7 @@ fn conclude(
     if args.build.json {
         answer(format_args!("{:#}", statement.0));
     } else {
-        answer(format_args!("{}", text.trim_end()));
+        answer(format_args!("{}", plain(text.trim_end())));
     }
     match verdict.result() {
         Outcome::Match => Ok(()),

@@ -10,7 +10,7 @@ use base::hash;
 use base::http::{Http, Request, Sink, Url};
 use base::pins::{Commit, Digest};
 use base::records::published::{BuildInfo, in_sums};
-use base::ui::Ui;
+use base::ui::{Ui, plain};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -71,7 +71,7 @@ impl Release {
                 records.push((name, found));
             }
         }
-        let text = |n: usize| String::from_utf8_lossy(&records[n].1).into_owned();
+        let text = |n: usize| plain(&String::from_utf8_lossy(&records[n].1));
         let info = BuildInfo::parse(&text(1));
         let commit =
             described(&info).with_context(|| format!("{whence}/{INFO}")).or_exit(Code::NotReady)?;

@@ -7,6 +7,8 @@ use std::fs;
 #[test]
 fn what_was_verified_is_collected_whole() {
     let (factory, folder) = Factory::with_a_release();
+    let again = run(&mut factory.xtask(&["release", "build"])).exits(0);
+    assert!(!again.stderr.contains("does not pin"), "{}", again.stderr);
     assert_eq!(folder, factory.checkout.output().join("release-v1.1.0"));
     let mut names: Vec<String> = fs::read_dir(&folder)
         .unwrap()
@@ -59,6 +61,16 @@ fn everything_that_forbids_a_release_is_named_at_once() {
         .says("not ready: 7 problems");
     factory.edit_build_info("Engine", "host");
     factory.refused(&[]).says("built on engine host, whose images are never released");
+}
+
+#[test]
+fn an_image_that_the_commit_does_not_pin_is_told() {
+    let factory = Factory::new();
+    let other = factory.image.replace("aaa", "bbb");
+    run(&mut factory.verify(&["--image", &other])).exits(0);
+    run(&mut factory.xtask(&["release", "build"]))
+        .exits(0)
+        .says("this commit does not pin the builder image");
 }
 
 #[test]

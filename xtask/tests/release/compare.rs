@@ -10,7 +10,7 @@ fn two_builds(extra: &str) -> (Factory, [PathBuf; 2]) {
     let factory = Factory::new();
     let folders = ["a", "b"].map(|name| factory.checkout.output().join(name));
     for (folder, extra) in folders.iter().zip(["", extra]) {
-        let words = ["iso", "--engine", "docker", "--image", &factory.image, "--output"];
+        let words = ["iso", "--engine", "docker", "--output"];
         run(factory.xtask(&words).arg(folder).env("EXTRA", extra)).exits(0);
     }
     (factory, folders)

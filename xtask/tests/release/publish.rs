@@ -115,8 +115,9 @@ fn a_dry_run_asks_nobody() {
 
 #[test]
 fn a_draft_is_gone_on_with_also_when_the_list_has_many_pages() {
+    let mut shop = Shop::open();
     for shown_by_tag in [false, true] {
-        let shop = Shop::open();
+        shop.gitea = Gitea::new();
         shop.gitea.pages(2, true);
         if shown_by_tag {
             shop.gitea.shows_drafts_by_tag();
@@ -200,13 +201,14 @@ fn no_token_and_no_release_are_said_before_anybody_is_asked() {
 
 #[test]
 fn a_cut_upload_is_tried_again_and_leaves_nothing_half() {
+    let mut shop = Shop::open();
     for how in [How::CutAfter(3), How::StoreAndCutAfter(3)] {
-        let shop = Shop::open();
+        shop.gitea = Gitea::new();
         shop.gitea.fails(UPLOAD, 1, how.clone());
         shop.publish().exits(0);
         shop.has_one_release();
         // for ever
-        let shop = Shop::open();
+        shop.gitea = Gitea::new();
         shop.gitea.fails(UPLOAD, 99, how);
         shop.fails_then_finishes(4, "the connection was cut");
     }
@@ -214,12 +216,12 @@ fn a_cut_upload_is_tried_again_and_leaves_nothing_half() {
 
 #[test]
 fn a_server_that_fails_is_asked_again_then_given_up() {
-    let shop = Shop::open();
+    let mut shop = Shop::open();
     shop.gitea.fails("GET", 3, How::Status(500));
     shop.gitea.fails("POST", 1, How::Status(502));
     shop.fails_then_finishes(4, "502 Bad Gateway");
     for when in ["GET /api", "POST /api", UPLOAD, DOWNLOAD, "PATCH"] {
-        let shop = Shop::open();
+        shop.gitea = Gitea::new();
         shop.gitea.fails(when, 99, How::Status(500));
         shop.fails_then_finishes(4, "500 Internal Server Error");
     }
@@ -227,13 +229,14 @@ fn a_server_that_fails_is_asked_again_then_given_up() {
 
 #[test]
 fn a_server_that_lies_about_a_file_publishes_nothing() {
+    let mut shop = Shop::open();
     for (when, how) in [(DOWNLOAD, How::Lie), (UPLOAD, How::Corrupt)] {
-        let shop = Shop::open();
+        shop.gitea = Gitea::new();
         shop.gitea.fails(when, 1, how);
         shop.fails_then_finishes(4, "the server does not give back what it was sent");
     }
     // of a release that people have: it is not touched
-    let shop = Shop::open();
+    shop.gitea = Gitea::new();
     shop.publish().exits(0);
     shop.gitea.fails(DOWNLOAD, 1, How::Lie);
     shop.publish().exits(1).says("a published release is never changed");
@@ -276,6 +279,23 @@ fn a_server_that_stands_still_is_given_up() {
     let shop = Shop::open();
     shop.gitea.fails("POST", 1, How::Stall);
     run(&mut shop.command(&["--stall", "1"])).exits(4).says("it stood still for too long");
+    shop.shows_nothing();
+    shop.publish().exits(0);
+    shop.has_one_release();
+}
+
+#[test]
+fn an_interrupted_upload_ends_at_once_and_is_gone_on_with() {
+    let shop = Shop::open();
+    shop.gitea.fails(UPLOAD, 1, How::Stall);
+    let mut publishing = shop.command(&[]).spawn().unwrap();
+    while shop.gitea.asked(UPLOAD) == 0 {
+        assert!(publishing.try_wait().unwrap().is_none(), "it ended before its first upload");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    run(Command::new("kill").args(["-INT", &publishing.id().to_string()])).exits(0);
+    // had it waited for the server, this would take `--stall` seconds
+    assert_eq!(publishing.wait().unwrap().code(), Some(130));
     shop.shows_nothing();
     shop.publish().exits(0);
     shop.has_one_release();

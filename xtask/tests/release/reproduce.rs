@@ -218,6 +218,27 @@ fn other_inputs_are_named_each() {
     run(world.of_tag().args(["--image", &same])).exits(0);
 }
 
+/// It would run with all privileges.
+#[test]
+fn an_image_that_only_the_release_names_is_not_run() {
+    let world = World::new();
+    let copy = world.copy();
+    let path = copy.join("BUILD_INFO");
+    let evil = format!("evil.example/silvermetal-builder@sha256:{}", "e".repeat(64));
+    let text = fs::read_to_string(&path).unwrap().replace(&world.factory.image, &evil);
+    assert!(text.contains(&evil), "{text}");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, text).unwrap();
+    let named = copy.to_str().unwrap();
+    let ran = run(&mut world.reproduce(&[named])).exits(3);
+    ran.says("builder image: the release was built in evil.example")
+        .says("if you know the other image");
+    let plan = run(&mut world.reproduce(&[named, "--dry-run"])).exits(0).stdout;
+    assert!(plan.contains(&world.factory.image) && !plan.contains("evil.example"), "{plan}");
+    // who says so themselves may
+    run(&mut world.reproduce(&[named, "--image", &evil])).exits(0);
+}
+
 #[test]
 fn what_is_no_release_is_said_before_anything_is_built() {
     let world = World::new();
