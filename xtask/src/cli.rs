@@ -87,6 +87,15 @@ pub(crate) struct RecipeArgs {
     /// Builder image: registry/name@sha256:…, or `local` for the one built from today's docker/ folder
     #[arg(long, value_name = "REF")]
     pub(crate) image: Option<String>,
+    /// Which of the recipe's images [default: SILVERMETAL_FLAVOR in linux/build/config/silvermetal-base.conf]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) flavor: Option<String>,
+    /// Checkout of derivative-maker to build from, instead of the pinned submodule; never released
+    #[arg(long, value_name = "DIR")]
+    pub(crate) upstream: Option<PathBuf>,
+    /// Build with no network, from what --save-inputs kept: packages and builder image
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["mirror", "image", "setup"])]
+    pub(crate) from_inputs: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -96,6 +105,9 @@ pub(crate) struct IsoArgs {
     /// Folder for the result [default: linux/build/output/SHORT-SHA, canary-SHORT-SHA for the canary]
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+    /// Keep all that the build fetches in a new folder, so that --from-inputs can build it again
+    #[arg(long, value_name = "DIR", conflicts_with = "from_inputs")]
+    pub(crate) save_inputs: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -112,7 +124,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     pub(crate) resume: bool,
     /// Conditions of build B that must not matter: all, none, or a list out of
-    /// host-name, path, user, umask, cpus, locale, time-zone, environment, clock, directory-order, kernel
+    /// host-name, path, user, umask, cpus, locale, time-zone, environment, clock, directory-order, firmware, kernel
     #[arg(long, value_name = "all|none|LIST", default_value = "none", value_parser = crate::verify::vary)]
     pub(crate) vary: crate::verify::Vary,
     /// On a difference, find the factor of --vary that makes it, by halving
@@ -263,6 +275,9 @@ pub(crate) struct ReproduceArgs {
     /// Builder image, where the release's own registry cannot be reached: same digest, other registry
     #[arg(long, value_name = "REF")]
     pub(crate) image: Option<String>,
+    /// Rebuild with no network, from the inputs that --save-inputs kept
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["mirror", "image", "setup"])]
+    pub(crate) from_inputs: Option<PathBuf>,
     /// Folder for the rebuild and its statement [default: linux/build/output/reproduce-TAG]
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,

@@ -6,6 +6,7 @@ mod clean;
 mod cli;
 mod engine;
 mod image;
+mod inputs;
 mod iso;
 mod passed_on;
 mod recipe;

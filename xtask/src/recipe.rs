@@ -21,6 +21,8 @@ pub(crate) struct Recipe {
     pub(crate) iso: String,
     /// Whether its ISO may ever become a release.
     pub(crate) released: bool,
+    /// Which images it can make; empty where there is but one.
+    pub(crate) flavors: Vec<String>,
     pub(crate) needs: Needs,
     pub(crate) stages: Vec<Stage>,
 }
@@ -94,7 +96,7 @@ fn parse(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<String>> {
     })?;
     let mut reader = Reader { text, faults: Vec::new() };
     let root = document.as_table();
-    reader.known(root, &["description", "entry", "iso", "released", "needs", "stage"]);
+    reader.known(root, &["description", "entry", "iso", "released", "flavors", "needs", "stage"]);
     let mut recipe = Recipe {
         name: name.to_owned(),
         dir: dir.to_owned(),
@@ -102,6 +104,10 @@ fn parse(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<String>> {
         entry: reader.string(root, "entry"),
         iso: reader.string(root, "iso"),
         released: reader.boolean(root, "released"),
+        flavors: match root.get("flavors") {
+            None => Vec::new(),
+            Some(_) => reader.strings(root, "flavors"),
+        },
         needs: Needs {
             submodule: false,
             engines: Vec::new(),

@@ -63,6 +63,48 @@ fn usage_errors_exit_2() {
 }
 
 #[test]
+fn what_only_some_recipes_have_is_refused_for_the_others() {
+    let checkout = Checkout::new("options");
+    let iso = |words: &[&str]| run(checkout.xtask(["iso"]).args(words));
+    iso(&["canary", "--flavor", "x"]).exits(2).says("recipe canary makes but one image");
+    iso(&["canary", "--upstream", "/"]).exits(2).says("does not build from derivative-maker");
+    iso(&["base", "--flavor", "kde"])
+        .exits(2)
+        .says("no flavor `kde`: expected one of kicksecure-lxqt, kicksecure-cli");
+    iso(&["base", "--upstream", "/"]).exits(2).says("/ is no checkout of derivative-maker");
+    checkout.edit("linux/build/config/silvermetal-base.conf", "kicksecure-lxqt\"", "kde\"");
+    iso(&["base"]).exits(3).says("silvermetal-base.conf: recipe base has no flavor `kde`");
+}
+
+#[test]
+fn inputs_that_cannot_be_built_from_are_said_all_at_once() {
+    let checkout = Checkout::new("inputs");
+    let kept = checkout.root.with_file_name("kept");
+    let iso = |words: &[&str]| {
+        let mut command = checkout.xtask(["iso", "canary"]);
+        run(command.args(words).arg("--from-inputs").arg(&kept))
+    };
+    iso(&[]).exits(2).says("--from-inputs takes a folder that --save-inputs made");
+    iso(&["--mirror", "http://127.0.0.1:9/debian"]).exits(2).says("cannot be used with");
+    fs::create_dir(&kept).unwrap();
+    fs::write(kept.join("manifest"), "Format: something else\n").unwrap();
+    iso(&[]).exits(3).says("expected Format: silvermetal-inputs/1");
+    let gone = "a".repeat(64);
+    let manifest = format!(
+        "Format: silvermetal-inputs/1\nRecipe: base\nSnapshot: 20250101T000000Z\n\
+         Commit: {gone}\nFiles:\n {gone} 7 debian/pool/x.deb\n"
+    );
+    fs::write(kept.join("manifest"), manifest).unwrap();
+    iso(&["--engine", "host"])
+        .exits(3)
+        .says("they say Recipe base, this one canary")
+        .says("they say Snapshot 20250101T000000Z, this one 20260508T000000Z")
+        .says("debian/pool/x.deb: missing or unreadable")
+        .says("engine host has no package cache of its own");
+    assert_eq!(checkout.output_names(), [""; 0]);
+}
+
+#[test]
 fn outside_a_checkout_is_said() {
     let checkout = Checkout::new("outside");
     run(checkout.xtask(["iso"]).current_dir("/")).exits(3).says("not in a SilverMetal checkout");

@@ -6,6 +6,7 @@ use base::exec::Cmd;
 use base::failure::Code;
 use base::pins::ImageRef;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Label that every container and image of ours carries; its value is the checkout's id.
 pub(crate) const LABEL: &str = "uk.silverlabs.silvermetal";
@@ -193,6 +194,16 @@ impl Client {
         let labels: serde_json::Value = serde_json::from_str(&text).context("unexpected output")?;
         let labels = labels.as_object().into_iter().flatten();
         Ok(labels.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect())
+    }
+
+    /// Writes an image with its layers to a tar.
+    pub(crate) fn save(&self, image: &str, archive: &Path) -> Cmd {
+        self.cmd().args(["save", "--output"]).arg(archive).arg(image)
+    }
+
+    /// Takes an image from a tar of [`Client::save`].
+    pub(crate) fn load(&self, archive: &Path) -> Cmd {
+        self.cmd().args(["load", "--quiet", "--input"]).arg(archive)
     }
 
     pub(crate) fn pull(&self, reference: &str) -> Cmd {

@@ -34,6 +34,8 @@ pub(crate) enum Network {
     Bridge,
     /// The engine host's own: where no bridge can be had, or the mirror is on its loopback.
     Host,
+    /// Its own loopback and nothing else.
+    None,
 }
 
 /// A container with systemd as PID 1 that runs one command.
@@ -90,8 +92,10 @@ impl Container {
         if let Some(job) = &self.job {
             cmd = cmd.arg("--label").arg(format!("{JOB_LABEL}={job}"));
         }
-        if self.network == Network::Host {
-            cmd = cmd.args(["--network", "host"]);
+        match self.network {
+            Network::Bridge => {}
+            Network::Host => cmd = cmd.args(["--network", "host"]),
+            Network::None => cmd = cmd.args(["--network", "none"]),
         }
         for (key, value) in &self.env {
             cmd = cmd.arg("--env").arg(format!("{key}={value}"));

@@ -13,7 +13,7 @@ pub(crate) use base::facts::builder_inputs::Inputs;
 use base::facts::repo::Repo;
 use base::failure::{Code, OrExit as _};
 use base::pins::{ImageRef, build_sh};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where the project's builder images are published.
 pub(crate) const REPOSITORY: &str = "docker-registry.silverlabs.uk/silvermetal-builder";
@@ -28,6 +28,14 @@ pub(crate) enum BuilderImage {
     Local(Inputs),
     /// One that the caller or the pin names.
     Named(ImageRef),
+    /// One that lies with a build's saved inputs.
+    Saved {
+        /// What the engine that saved it called it by its content.
+        id: String,
+        archive: PathBuf,
+        /// As it stood in BUILD_INFO.
+        record: String,
+    },
 }
 
 impl BuilderImage {
@@ -55,6 +63,7 @@ impl BuilderImage {
         match self {
             BuilderImage::Local(inputs) => client.local_name(&inputs.tag()),
             BuilderImage::Named(reference) => reference.to_string(),
+            BuilderImage::Saved { id, .. } => id.clone(),
         }
     }
 
@@ -66,6 +75,7 @@ impl BuilderImage {
                 format!("{reference} (not pinned)")
             }
             BuilderImage::Named(reference) => reference.to_string(),
+            BuilderImage::Saved { record, .. } => record.clone(),
         }
     }
 }

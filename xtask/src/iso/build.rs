@@ -7,6 +7,7 @@ use crate::clean;
 use crate::engine::Client;
 use crate::engine::container::Network;
 use crate::image::{self, BuilderImage};
+use crate::inputs;
 use crate::records::{self, Iso, RunFacts};
 use anyhow::{Context as _, Result};
 use base::failure::{Problem, refuse};
@@ -88,6 +89,16 @@ pub(super) fn build(
     let (digest, size) = hash::file(&made)?;
     let iso = Iso { digest, size };
 
+    let inputs = match (&facts.save_inputs, &facts.engine.client) {
+        (Some(_), Some(client)) => {
+            ui.begin("inputs");
+            let kept = inputs::keep(facts, client, &folders.cache(), &folders.inputs());
+            ui.end(kept.is_err().then_some("failed"));
+            Some(kept?)
+        }
+        _ => facts.inputs.as_ref().map(|saved| saved.digest.clone()),
+    };
+
     let result = folders.work.join("result");
     fs::create_dir(&result).with_context(|| format!("cannot make {}", result.display()))?;
     fs::rename(&made, result.join(&facts.recipe.iso))
@@ -98,11 +109,15 @@ pub(super) fn build(
         engine_version: facts.engine.client.as_ref().and_then(|c| c.version().ok()),
         image_id,
         command: run.cmd().to_string(),
+        inputs,
     };
     records::write(facts, &out, &result, &iso, &stages, &run_facts)?;
     keep_log(&mut log, &result)?;
     work.give_to(facts.host.caller, facts.host.uid)?;
     interrupt::check()?;
+    if let Some(dir) = &facts.save_inputs {
+        inputs::put_in_place(&folders.inputs(), dir)?;
+    }
     site.work.publish(&result, &facts.output)?;
 
     Ok(Built {
@@ -149,6 +164,18 @@ fn ensure_image(
         }
         BuilderImage::Local(_) => {
             refuse(&[Problem::new(format!("no builder image: {name} is not built"), ways())])?
+        }
+        BuilderImage::Saved { archive, .. } => {
+            let load = client.load(archive);
+            ui.command(&load);
+            load.read().context("cannot load the builder image of the inputs")?;
+            return client.image_id(&name)?.with_context(|| {
+                format!(
+                    "{} holds another image than its manifest says: expected {name} (an engine with \
+                     another image store names the same image otherwise: load it on the kind that saved it)",
+                    archive.display()
+                )
+            });
         }
         BuilderImage::Named(_) => {
             let pull = client.pull(&name);

@@ -28,6 +28,8 @@ pub(crate) enum Factor {
     Clock,
     /// The order in which directories list their entries
     DirectoryOrder,
+    /// What the host's firmware looks like from the builder: UEFI (/sys/firmware/efi) or not
+    Firmware,
     /// The kernel's name and release
     Kernel,
 }
@@ -41,6 +43,9 @@ impl Factor {
     pub(crate) fn beyond_reach(self, there: &Reach) -> Option<&'static str> {
         match self {
             Factor::Cpus if there.cpus < 2 => Some("this machine has one CPU"),
+            Factor::User if there.submodule => {
+                Some("derivative-maker builds as the user that its builder has")
+            }
             Factor::User if there.engine == EngineKind::Host => Some("engine host builds as root"),
             Factor::Clock => {
                 Some("the clock is the whole machine's; build B only runs later than build A")
@@ -69,6 +74,8 @@ pub(crate) struct Reach {
     pub(crate) memory: u64,
     /// What the recipe puts into out/tmp, GiB; 0 where it works elsewhere.
     pub(crate) scratch_gib: u64,
+    /// Whether derivative-maker builds.
+    pub(crate) submodule: bool,
 }
 
 /// The conditions of one build; the default is the contract's constants.
@@ -121,6 +128,10 @@ impl Conditions {
                 // -E: the contract's environment
                 words.extend(["sudo", "-n", "-E"].map(str::to_owned));
             }
+            if self.has(Factor::Firmware) {
+                // what it mounts is for the entry alone, not for the builder's systemd
+                words.extend(["unshare", "--mount"].map(str::to_owned));
+            }
             let script = format!("set -e; {}; {back}\"$@\"", as_root.join("; "));
             words.extend(["bash", "-c", &script, "another-root"].map(str::to_owned));
         }
@@ -148,6 +159,15 @@ impl Conditions {
             // the entry needs an account to use sudo
             steps.push("useradd --no-create-home --uid 2345 another");
             steps.push("echo 'another ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/another");
+        }
+        if self.has(Factor::Firmware) {
+            // over the host's /sys, one more folder, or its whiteout (overlayfs)
+            steps.push("mount -t tmpfs tmpfs /mnt && mkdir /mnt/firmware");
+            steps.push(
+                "if [ -d /sys/firmware/efi ]; then mknod /mnt/firmware/efi c 0 0; \
+                 else mkdir /mnt/firmware/efi; fi",
+            );
+            steps.push("mount -t overlay overlay -o lowerdir=/mnt:/sys /sys");
         }
         steps
     }
@@ -185,7 +205,13 @@ mod tests {
 
     #[test]
     fn every_factor_changes_something_or_says_why_it_cannot() {
-        let there = Reach { engine: EngineKind::Private, cpus: 2, memory: 4 << 30, scratch_gib: 2 };
+        let there = Reach {
+            engine: EngineKind::Private,
+            cpus: 2,
+            memory: 4 << 30,
+            scratch_gib: 2,
+            submodule: false,
+        };
         for factor in Factor::value_variants() {
             let varied = Conditions::of([*factor]);
             let plain = Conditions::default();
@@ -197,5 +223,7 @@ mod tests {
             let beyond = factor.beyond_reach(&there).is_some();
             assert!(changes != beyond, "{factor:?}");
         }
+        let base = Factor::User.beyond_reach(&Reach { submodule: true, ..there });
+        assert!(base.is_some_and(|why| why.contains("derivative-maker")));
     }
 }

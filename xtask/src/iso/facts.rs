@@ -7,12 +7,14 @@ use crate::engine::paths::PathMap;
 use crate::engine::private::Places;
 use crate::engine::{EngineKind, Reach, Selection, survey};
 use crate::image::{self, BuilderImage};
+use crate::inputs::Saved;
 use crate::recipe::Recipe;
 use anyhow::{Context as _, Result};
 use base::facts::git::Source;
 use base::facts::host::{Disk, Host};
 use base::facts::mirror::{self, Found, SnapshotPin, Wanted};
 use base::facts::repo::Repo;
+use base::facts::upstream::{Origin, Upstream};
 use base::failure::{Code, OrExit as _, Problem};
 use base::pins::{conf, env_file};
 use std::path::{Path, PathBuf};
@@ -30,8 +32,16 @@ pub(crate) struct Facts {
     pub(crate) image_present: bool,
     pub(crate) pin: SnapshotPin,
     pub(crate) mirror: Found,
+    /// What an earlier build fetched, to build from with no network.
+    pub(crate) inputs: Option<Saved>,
+    /// Where to keep what this build fetches.
+    pub(crate) save_inputs: Option<PathBuf>,
     pub(crate) epoch: Epoch,
     pub(crate) mksquashfs_options: String,
+    /// Of the recipe's images the one to make; `None` where it makes but one.
+    pub(crate) flavor: Option<String>,
+    /// The derivative-maker to build from; `None` where the recipe needs none.
+    pub(crate) upstream: Option<Upstream>,
     /// Where the result goes.
     pub(crate) output: PathBuf,
     pub(crate) output_disk: Disk,
@@ -74,7 +84,11 @@ impl Facts {
             None => survey(args.what.build.engine, &recipe.needs.engines, &host, &places),
         };
         let (paths, engine_disk) = on_the_engines_side(&mut engine, &places);
-        let image = BuilderImage::choose(repo, args.what.image.as_deref())?;
+        let inputs = args.what.from_inputs.as_deref().map(Saved::read).transpose()?;
+        let image = match &inputs {
+            Some(saved) => saved.image(),
+            None => BuilderImage::choose(repo, args.what.image.as_deref())?,
+        };
         let image_present = match &engine.client {
             Some(client) => image::is_present(client, &image, &places),
             None => true,
@@ -83,15 +97,22 @@ impl Facts {
         let keyring = args.what.build.mirror_keyring.as_deref().map(existing).transpose()?;
         let wanted = Wanted { url: args.what.build.mirror.clone(), keyring };
         // the product never comes from anything but the pin; the canary may
-        let mirror = mirror::find(&pin, &wanted, !recipe.released);
+        let mirror = match &inputs {
+            Some(saved) => saved.mirror(),
+            None => mirror::find(&pin, &wanted, !recipe.released),
+        };
         let mut packages = engine.packages.clone();
         if engine.kind == EngineKind::Host {
             packages.extend(recipe.needs.host_packages.iter().cloned());
         } else if !image_present && matches!(image, BuilderImage::Local(_)) {
             packages.extend(image::build::Plan::packages());
         }
+        let absolute = |dir: &PathBuf, flag: &'static str| {
+            std::path::absolute(dir).context(flag).or_exit(Code::Usage)
+        };
+        let save_inputs = args.save_inputs.as_ref();
         let output = match &args.output {
-            Some(dir) => std::path::absolute(dir).context("--output").or_exit(Code::Usage)?,
+            Some(dir) => absolute(dir, "--output")?,
             None => repo.output().join(folder_name(&recipe, &source)),
         };
         Ok(Facts {
@@ -101,6 +122,8 @@ impl Facts {
                 &repo.config().join("silvermetal-base.conf"),
             )?,
             output_disk: Disk::holding(&output)?,
+            flavor: flavor(repo, &recipe, args.what.flavor.as_deref(), inputs.as_ref())?,
+            upstream: upstream(repo, &recipe, &source, args.what.upstream.as_deref())?,
             ca_file: args.what.build.ca_file.as_deref().map(existing).transpose()?,
             now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
             repo: repo.clone(),
@@ -115,14 +138,25 @@ impl Facts {
             mirror,
             output,
             engine_disk,
+            save_inputs: save_inputs.map(|dir| absolute(dir, "--save-inputs")).transpose()?,
+            inputs,
             paths,
             conditions: Conditions::default(),
         })
     }
 
+    /// Whether the package cache is this build's alone: then it holds what was fetched, no more.
+    pub(crate) fn has_own_cache(&self) -> bool {
+        self.inputs.is_some() || self.save_inputs.is_some()
+    }
+
     /// The network that the container of this build needs, on an engine that has a bridge.
     pub(crate) fn network(&self) -> Network {
-        if self.mirror.mirror.on_loopback() { Network::Host } else { Network::Bridge }
+        match &self.inputs {
+            Some(_) => Network::None,
+            None if self.mirror.mirror.on_loopback() => Network::Host,
+            None => Network::Bridge,
+        }
     }
 }
 
@@ -181,6 +215,54 @@ fn epoch(repo: &Repo, commit_time: u64) -> Result<Epoch> {
                 .or_exit(Code::NotReady)?;
             Ok(Epoch { seconds, from: EpochFrom::EnvFile })
         }
+    }
+}
+
+fn flavor(
+    repo: &Repo,
+    recipe: &Recipe,
+    wanted: Option<&str>,
+    inputs: Option<&Saved>,
+) -> Result<Option<String>> {
+    if recipe.flavors.is_empty() {
+        return match wanted {
+            None => Ok(None),
+            Some(_) => Err(Code::Usage
+                .error(format!("recipe {} makes but one image: remove --flavor", recipe.name))),
+        };
+    }
+    let conf = repo.config().join("silvermetal-base.conf");
+    let saved = inputs.map(|saved| saved.get("Flavor")).filter(|name| !name.is_empty());
+    let (name, code, from) = match (wanted, saved) {
+        (Some(name), _) => (name.to_owned(), Code::Usage, "--flavor".to_owned()),
+        (None, Some(name)) => (name.to_owned(), Code::NotReady, "--from-inputs".to_owned()),
+        (None, None) => (conf::flavor(&conf)?, Code::NotReady, conf.display().to_string()),
+    };
+    if !recipe.flavors.contains(&name) {
+        let there_are = recipe.flavors.join(", ");
+        return Err(code.error(format!(
+            "{from}: recipe {} has no flavor `{name}`: expected one of {there_are}",
+            recipe.name
+        )));
+    }
+    Ok(Some(name))
+}
+
+fn upstream(
+    repo: &Repo,
+    recipe: &Recipe,
+    source: &Source,
+    wanted: Option<&Path>,
+) -> Result<Option<Upstream>> {
+    let pin = source.submodule.clone();
+    match (recipe.needs.submodule, wanted) {
+        (true, Some(dir)) => Upstream::gather(dir, Origin::Caller, pin).map(Some),
+        (true, None) => Upstream::gather(&repo.submodule(), Origin::Submodule, pin).map(Some),
+        (false, None) => Ok(None),
+        (false, Some(_)) => Err(Code::Usage.error(format!(
+            "recipe {} does not build from derivative-maker: remove --upstream",
+            recipe.name
+        ))),
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) use conditions::{Conditions, Factor, Reach};
 pub(crate) use facts::{EpochFrom, Facts};
 pub(crate) use plan::{CACHE_VOLUME, checkout_id};
 pub(crate) use preflight::problems;
+pub(crate) use site::copy_tree;
 
 use crate::cli::IsoArgs;
 use crate::engine::container::Network;
@@ -22,6 +23,7 @@ use crate::engine::{EngineChoice, EngineKind, HOST_NOTICE};
 use anyhow::Result;
 use base::facts::mirror;
 use base::facts::repo::Repo;
+use base::facts::upstream::Upstream;
 use base::failure::{listing, refuse};
 use base::ui::{Ui, answer};
 use base::{interrupt, setup};
@@ -94,6 +96,12 @@ impl Ready {
         }
         for notice in &facts.engine.notices {
             ui.notice(notice);
+        }
+        if let Some(notice) = facts.upstream.as_ref().and_then(Upstream::notice) {
+            ui.notice(&notice);
+        }
+        if let Some(saved) = &facts.inputs {
+            ui.notice(&saved.notice(&facts.source.commit.to_string()));
         }
         mirror::announce(&facts.mirror.mirror, ui);
         let network = engine.as_ref().map_or(Network::Bridge, |engine| engine.network);

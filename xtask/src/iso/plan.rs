@@ -5,23 +5,20 @@ use crate::engine::container::{Container, Mode, Mount, Network};
 use crate::engine::host::{self, HostRun};
 use crate::engine::{Client, EngineKind, paths};
 use crate::image::BuilderImage;
+use crate::inputs::CACHE_GUEST;
 use crate::recipe::Recipe;
 use anyhow::Result;
 use base::exec::{Cmd, StopBy};
+use base::facts::upstream::Origin;
 use base::hash;
 use base::setup;
 use std::path::{Path, PathBuf};
 
 /// Volume that keeps downloaded packages between builds.
 pub(crate) const CACHE_VOLUME: &str = "silvermetal-apt-cache";
-const CACHE_GUEST: &str = "/var/cache/approx-derivative-maker";
 const PROXY: &str = "http://127.0.0.1:9977";
 const GUEST_CA: &str = "/etc/silvermetal/extra-ca.crt";
 const GUEST_KEYRING: &str = "/etc/silvermetal/mirror-keyring.gpg";
-
-/// Variables that derivative-maker wants to be set, even to nothing.
-const SUBMODULE_VARIABLES: [&str; 3] =
-    ["flavor_meta_packages_to_install", "install_package_list", "DERIVATIVE_APT_REPOSITORY_OPTS"];
 
 /// The folders of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +35,16 @@ impl Folders {
     /// What the builder writes to.
     pub(crate) fn out(&self) -> PathBuf {
         self.work.join("out")
+    }
+
+    /// The package cache of a build that has its own.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.work.join("cache")
+    }
+
+    /// The inputs that are kept, until the build is through.
+    pub(crate) fn inputs(&self) -> PathBuf {
+        self.work.join("inputs")
     }
 
     /// The recipe and the configuration that the builder sees: copies, with the modes that git
@@ -127,14 +134,17 @@ pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<
         bind(&sources.conf, &format!("{home}/conf"), Mode::ReadOnly)?,
         bind(&folders.out(), &format!("{home}/out"), Mode::ReadWrite)?,
     ];
-    if recipe.needs.submodule {
-        mounts.push(bind(
-            &facts.repo.submodule(),
-            &format!("{home}/derivative-maker"),
-            Mode::ReadOnly,
-        )?);
+    if let Some(upstream) = &facts.upstream {
+        mounts.push(bind(&upstream.dir, &format!("{home}/derivative-maker"), Mode::ReadOnly)?);
+        if let Some(git_dir) = &upstream.git_dir {
+            mounts.push(bind(git_dir, &format!("{home}/derivative-maker.git"), Mode::ReadOnly)?);
+        }
     }
-    mounts.push(Mount::Volume { name: CACHE_VOLUME.into(), guest: CACHE_GUEST.into() });
+    if facts.has_own_cache() {
+        mounts.push(bind(&folders.cache(), CACHE_GUEST, Mode::ReadWrite)?);
+    } else {
+        mounts.push(Mount::Volume { name: CACHE_VOLUME.into(), guest: CACHE_GUEST.into() });
+    }
     if let Some(ca) = &facts.ca_file {
         mounts.push(bind(ca, GUEST_CA, Mode::ReadOnly)?);
     }
@@ -148,7 +158,7 @@ pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<
         job: paths::own_container(),
         conditions: conditions.clone(),
         image: facts.image.name(&client),
-        network: if asked == Network::Host { asked } else { network },
+        network: if asked == Network::Bridge { network } else { asked },
         env: environment(facts, keyring.map(|_| GUEST_KEYRING)),
         mounts,
         command,
@@ -187,12 +197,22 @@ fn environment(facts: &Facts, keyring: Option<&str>) -> Vec<(String, String)> {
         env.push(("SILVERMETAL_APT_SECURITY", proxied));
     }
     env.push(("SILVERMETAL_APT_PINNED", yes(mirror.pinned())));
+    if facts.inputs.is_some() {
+        env.push(("SILVERMETAL_APT_OFFLINE", "yes".to_owned()));
+    }
     env.push(("SILVERMETAL_KEYRING", keyring.unwrap_or_default().to_owned()));
     env.push(("SILVERMETAL_ISO", facts.recipe.iso.clone()));
     env.push(("SILVERMETAL_JOBS", facts.conditions.cpus(facts.host.cpus).to_string()));
     env.push(("SILVERMETAL_HOME", facts.conditions.home().to_owned()));
-    if facts.recipe.needs.submodule {
-        env.extend(SUBMODULE_VARIABLES.map(|name| (name, String::new())));
+    if let Some(flavor) = &facts.flavor {
+        env.push(("SILVERMETAL_FLAVOR", flavor.clone()));
+    }
+    if let Some(upstream) = &facts.upstream {
+        let origin = match upstream.origin {
+            Origin::Submodule => "submodule",
+            Origin::Caller => "checkout",
+        };
+        env.push(("SILVERMETAL_UPSTREAM", origin.to_owned()));
     }
     env.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
@@ -219,12 +239,30 @@ pub(crate) fn describe(
             (BuilderImage::Local(_), Some(build)) => {
                 lines.push(format!("# with --setup: build the builder image\n{build}"));
             }
+            (BuilderImage::Saved { archive, .. }, _) => lines.push(format!(
+                "# take the builder image out of the inputs\n{}",
+                client.load(archive)
+            )),
             _ => {
                 lines.push(format!("# fetch the builder image\n{}", client.pull(&container.image)))
             }
         }
     }
+    if let Some(saved) = &facts.inputs {
+        lines.push(format!(
+            "# the package cache: copied from {} to {}",
+            saved.dir.display(),
+            folders.cache().display()
+        ));
+    }
     lines.push(format!("# build\n{}", run.cmd()));
+    if let Some(dir) = &facts.save_inputs {
+        lines.push(format!(
+            "# keep the inputs\nmv {} {}",
+            folders.inputs().display(),
+            dir.display()
+        ));
+    }
     lines.push(format!(
         "# publish the result\nmv {} {}",
         folders.work.join("result").display(),

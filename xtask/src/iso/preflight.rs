@@ -4,9 +4,10 @@ use super::facts::Facts;
 use crate::engine::container::Network;
 use crate::engine::{EngineKind, Reach};
 use crate::image::{self, BuilderImage};
-use base::facts::git::SubmoduleState;
+use crate::records;
 use base::facts::host::Disk;
 use base::facts::mirror;
+use base::facts::upstream::Upstream;
 use base::failure::Problem;
 use base::setup;
 use std::os::unix::fs::PermissionsExt as _;
@@ -32,8 +33,25 @@ pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
     if let Some(why) = &facts.mirror.unreachable {
         found.push(mirror::problem(&facts.mirror.mirror, why));
     }
+    if let Some(saved) = &facts.inputs {
+        found.extend(saved.problems(&records::known_before(facts)));
+    }
+    if facts.has_own_cache() && facts.engine.kind == EngineKind::Host {
+        found.push(Problem::new(
+            "engine host has no package cache of its own to keep or to build from",
+            "pass --engine private or --engine docker with --save-inputs and --from-inputs",
+        ));
+    }
+    if let Some(dir) = &facts.save_inputs
+        && std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
+    {
+        found.push(Problem::new(
+            format!("{} holds something already", dir.display()),
+            "name a folder for --save-inputs that is not there yet",
+        ));
+    }
     if recipe.needs.submodule {
-        found.extend(submodule_problem(facts));
+        found.extend(facts.upstream.iter().flat_map(Upstream::problems));
         let kind = facts.output_disk.kind.as_str();
         if NOT_BLOCK_BACKED.contains(&kind) {
             found.push(Problem::new(
@@ -50,9 +68,13 @@ pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
             format!("chmod +x '{}', or correct `entry` in recipe.toml", entry.display()),
         ));
     }
-    let submodule = recipe.needs.submodule.then(|| facts.repo.submodule());
-    for path in facts.output.parent().map(Path::to_owned).into_iter().chain(submodule) {
-        if let Err(error) = facts.paths.translate(&path) {
+    let mut seen_by_the_engine: Vec<&Path> = facts.output.parent().into_iter().collect();
+    if let Some(upstream) = &facts.upstream {
+        seen_by_the_engine.push(&upstream.dir);
+        seen_by_the_engine.extend(upstream.git_dir.as_deref());
+    }
+    for path in seen_by_the_engine {
+        if let Err(error) = facts.paths.translate(path) {
             found.push(Problem::new(format!("{error:#}"), "mount it, or pass --engine host"));
         }
     }
@@ -121,26 +143,19 @@ fn image_problem(facts: &Facts, setup: bool) -> Option<Problem> {
         }
         // a digest is pulled when the build starts
         BuilderImage::Named(reference) if reference.digest.is_some() => return None,
+        BuilderImage::Saved { archive, .. } => {
+            return (!archive.is_file()).then(|| {
+                Problem::new(
+                    format!("the inputs hold no builder image: {} is missing", archive.display()),
+                    "restore the folder from a good copy",
+                )
+            });
+        }
         BuilderImage::Named(reference) => format!(
             "no builder image: the engine has no {reference}, and it names no digest to pull"
         ),
     };
     Some(Problem::new(missing, image::ways_on(facts.engine.kind, &facts.repo.build_sh())))
-}
-
-fn submodule_problem(facts: &Facts) -> Option<Problem> {
-    let path = "linux/build/derivative-maker";
-    let update = format!("git submodule update --init --recursive {path}");
-    match facts.source.submodule_state {
-        SubmoduleState::AtItsPin => None,
-        SubmoduleState::NotInitialised => {
-            Some(Problem::new(format!("the submodule {path} is not initialised"), update))
-        }
-        SubmoduleState::Elsewhere => Some(Problem::new(
-            format!("the submodule {path} is not at the commit that the tree pins"),
-            update,
-        )),
-    }
 }
 
 fn port_taken() -> bool {

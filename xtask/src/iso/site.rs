@@ -30,6 +30,12 @@ impl Site {
         let sources = folders.sources(facts);
         copy_tree(&facts.recipe.dir, &sources.recipe)?;
         copy_tree(&facts.repo.config(), &sources.conf)?;
+        if facts.has_own_cache() {
+            fs::create_dir(folders.cache()).context("cannot make the package cache")?;
+        }
+        if let Some(saved) = &facts.inputs {
+            saved.restore(&folders.cache())?;
+        }
         let container = match &run {
             Run::Container { client, container } => {
                 let path = facts.paths.translate(&folders.work)?;
@@ -60,7 +66,7 @@ impl Drop for Remover {
 }
 
 /// Files and folders, readable by all and executable as git has it; a recipe holds nothing else.
-fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     for entry in WalkDir::new(from) {
         let entry = entry.with_context(|| format!("cannot list {}", from.display()))?;
         let target = to.join(entry.path().strip_prefix(from)?);

@@ -75,10 +75,10 @@ impl WorkFolder {
     pub(crate) fn give_to(&self, owner: Owner, me: u32) -> Result<()> {
         if me != 0
             && let Some(janitor) = &self.janitor
-            && !all_owned_by(&self.path.join("out"), owner)
+            && !["out", "cache"].iter().all(|name| all_owned_by(&self.path.join(name), owner))
         {
             let ids = format!("{}:{}", owner.uid, owner.gid);
-            janitor.run(&["chown", "-R", "--no-dereference", &ids, "/work/out"])?;
+            janitor.run(&["chown", "-R", "--no-dereference", &ids, "/work"])?;
         }
         if me == 0 {
             for entry in WalkDir::new(&self.path) {
@@ -128,10 +128,12 @@ impl Janitor {
 }
 
 fn all_owned_by(dir: &Path, owner: Owner) -> bool {
-    WalkDir::new(dir).into_iter().all(|entry| {
-        entry
-            .is_ok_and(|e| e.metadata().is_ok_and(|m| m.uid() == owner.uid && m.gid() == owner.gid))
-    })
+    !dir.exists()
+        || WalkDir::new(dir).into_iter().all(|entry| {
+            entry.is_ok_and(|e| {
+                e.metadata().is_ok_and(|m| m.uid() == owner.uid && m.gid() == owner.gid)
+            })
+        })
 }
 
 fn remove(path: &Path, janitor: Option<&Janitor>) -> Result<()> {

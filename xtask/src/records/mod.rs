@@ -6,6 +6,7 @@ pub(crate) mod tree;
 use crate::image::BuilderImage;
 use crate::iso::{EpochFrom, Facts};
 use anyhow::{Context as _, Result};
+use base::facts::upstream::Origin;
 use base::pins::Digest;
 use base::records::MANIFESTS;
 use base::records::ledger::{Artefact, Ledger};
@@ -68,7 +69,7 @@ pub(crate) fn write(
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     };
     write("SHA256SUMS", &format!("{}  {}\n", iso.digest.hex(), facts.recipe.iso))?;
-    write("BUILD_INFO", &build_info(facts, &inside, iso))?;
+    write("BUILD_INFO", &build_info(facts, &inside, iso, run))?;
     let artefacts = stages.iter().flat_map(|stage| stage.artefacts.clone()).collect();
     write("ledger", &Ledger(artefacts).to_text())?;
     write_manifests(result, stages)?;
@@ -92,8 +93,19 @@ pub(crate) fn known_before(facts: &Facts) -> Vec<(&'static str, String)> {
     if facts.engine.client.is_some() {
         fields.push(("Builder-Image", facts.image.record()));
     }
-    if let (Some(commit), true) = (&source.submodule, recipe.needs.submodule) {
-        fields.push(("Derivative-Maker", commit.to_string()));
+    if let Some(upstream) = &facts.upstream {
+        let commit = upstream.commit.as_ref().map(ToString::to_string).unwrap_or_default();
+        fields.push((
+            "Derivative-Maker",
+            match upstream.origin {
+                Origin::Submodule => commit,
+                // spelt otherwise: such a build is never released
+                Origin::Caller => format!("{commit} (another checkout, {})", upstream.digest),
+            },
+        ));
+    }
+    if let Some(flavor) = &facts.flavor {
+        fields.push(("Flavor", flavor.clone()));
     }
     let from = match epoch.from {
         EpochFrom::Commit => "commit",
@@ -112,7 +124,7 @@ pub(crate) fn known_before(facts: &Facts) -> Vec<(&'static str, String)> {
 }
 
 /// deb822-style fields (deb822(5)): one paragraph, multi-line values indented by a blank.
-fn build_info(facts: &Facts, inside: &Inside, iso: &Iso) -> String {
+fn build_info(facts: &Facts, inside: &Inside, iso: &Iso, run: &RunFacts) -> String {
     let mut text = String::new();
     let mut field = |name: &str, value: &str| {
         // writing to a String cannot fail
@@ -120,6 +132,9 @@ fn build_info(facts: &Facts, inside: &Inside, iso: &Iso) -> String {
     };
     for (name, value) in known_before(facts) {
         field(name, &value);
+    }
+    if let Some(digest) = &run.inputs {
+        field("Inputs-Sha256", digest.hex());
     }
     for (name, lines) in [("InRelease", &inside.inrelease), ("Tools", &inside.tools)] {
         if !lines.is_empty() {
@@ -159,6 +174,8 @@ pub(crate) struct RunFacts {
     pub(crate) engine_version: Option<String>,
     pub(crate) image_id: Option<String>,
     pub(crate) command: String,
+    /// Of the manifest of the inputs, where they were kept or built from.
+    pub(crate) inputs: Option<Digest>,
 }
 
 fn build_json(facts: &Facts, iso: &Iso, stages: &[Stage], run: &RunFacts) -> serde_json::Value {

@@ -98,8 +98,16 @@ fn iso_args(args: &ReproduceArgs, release: &Release, output: &Path) -> IsoArgs {
     let local = info.get("Builder-Image").starts_with(image::LOCAL);
     let image = args.image.clone().or_else(|| local.then(|| image::LOCAL.to_owned()));
     IsoArgs {
-        what: RecipeArgs { recipe: info.get("Recipe").to_owned(), build, image },
+        what: RecipeArgs {
+            recipe: info.get("Recipe").to_owned(),
+            build,
+            image,
+            flavor: Some(info.get("Flavor").to_owned()).filter(|flavor| !flavor.is_empty()),
+            upstream: None,
+            from_inputs: args.from_inputs.clone(),
+        },
         output: Some(output.to_owned()),
+        save_inputs: None,
     }
 }
 

@@ -225,7 +225,7 @@ fn jobs(wanted: u8, facts: &Facts, ui: &Ui) -> u8 {
 }
 
 fn iso_args(args: &VerifyArgs, output: Option<&Path>) -> IsoArgs {
-    IsoArgs { what: args.what.clone(), output: output.map(Path::to_owned) }
+    IsoArgs { what: args.what.clone(), output: output.map(Path::to_owned), save_inputs: None }
 }
 
 fn remove_if_there(path: &Path) -> Result<()> {

@@ -35,6 +35,7 @@ impl Varied {
             cpus: facts.host.cpus,
             memory: facts.host.memory,
             scratch_gib: facts.recipe.needs.scratch_gib,
+            submodule: facts.recipe.needs.submodule,
         };
         let reach = |factor: &Factor| factor.beyond_reach(&there);
         Varied {

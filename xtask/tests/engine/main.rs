@@ -7,6 +7,7 @@
 
 mod callers;
 mod contract;
+mod inputs;
 mod interrupted;
 mod machine;
 mod not_ready;

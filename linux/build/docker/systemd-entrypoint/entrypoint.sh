@@ -14,8 +14,8 @@ readonly ENV_ALLOWED=(
   LC_ALL TZ SOURCE_DATE_EPOCH MKSQUASHFS_OPTIONS
   SILVERMETAL_UPSTREAM_DEBIAN SILVERMETAL_UPSTREAM_SECURITY
   SILVERMETAL_APT_DEBIAN SILVERMETAL_APT_SECURITY SILVERMETAL_APT_PINNED SILVERMETAL_KEYRING
-  SILVERMETAL_HOME SILVERMETAL_ISO SILVERMETAL_JOBS
-  flavor_meta_packages_to_install install_package_list DERIVATIVE_APT_REPOSITORY_OPTS build_skip_run_functions
+  SILVERMETAL_APT_OFFLINE
+  SILVERMETAL_HOME SILVERMETAL_ISO SILVERMETAL_JOBS SILVERMETAL_FLAVOR SILVERMETAL_UPSTREAM
 )
 
 # What has no place in a container that shares the host's kernel (--privileged), its cgroups and perhaps its network;
@@ -96,7 +96,10 @@ if [[ -n "${SILVERMETAL_UPSTREAM_SECURITY:-}" ]]; then
 fi
 # Root and approx alone: a URL may hold a password.
 install -m 0640 -g approx /dev/null "${APPROX_CONF}"
-printf '%s\n' "${mapping}\$cache ${APPROX_CACHE}" >"${APPROX_CONF}"
+# Offline: a copied cache is all there is, and nothing in it is out of date.
+offline=false
+if [[ "${SILVERMETAL_APT_OFFLINE:-no}" == yes ]]; then offline=true; fi
+printf '%s\n' "${mapping}\$cache ${APPROX_CACHE}" "\$offline ${offline}" >"${APPROX_CONF}"
 
 # The cache outlives the container and may have been filled through another mapping. Package files are named and
 # checked by their content; indexes are not: keep them only for the same pinned mapping. Empty files are approx's
@@ -106,7 +109,8 @@ recorded=''
 if [[ -f "${APPROX_CACHE}/.mapping" ]]; then
   recorded=$(<"${APPROX_CACHE}/.mapping")
 fi
-if [[ "${SILVERMETAL_APT_PINNED:-no}" != yes || "${recorded}" != "${fingerprint}" ]]; then
+if [[ "${offline}" == false ]] &&
+  [[ "${SILVERMETAL_APT_PINNED:-no}" != yes || "${recorded}" != "${fingerprint}" ]]; then
   # Another build's cache may be writing there right now: then a folder is not empty at first.
   for _ in {1..50}; do
     if rm -rf -- "${APPROX_CACHE}"/*/dists 2>/dev/null; then break; fi

@@ -18,15 +18,6 @@ pub struct Source {
     pub dirty: bool,
     /// The commit that the tree records for linux/build/derivative-maker.
     pub submodule: Option<Commit>,
-    pub submodule_state: SubmoduleState,
-}
-
-/// What stands in the submodule's folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SubmoduleState {
-    NotInitialised,
-    AtItsPin,
-    Elsewhere,
 }
 
 pub fn git(dir: &Path) -> Cmd {
@@ -53,23 +44,11 @@ impl Source {
             .map(str::parse)
             .transpose()?;
         Ok(Source {
-            submodule_state: submodule_state(repo, submodule.as_ref()),
             commit: commit.parse()?,
             short: git().args(["rev-parse", "--short=7", "HEAD"]).read()?,
             commit_time: time.parse().context("unexpected output of git log")?,
             dirty: !changes.is_empty(),
             submodule,
         })
-    }
-}
-
-fn submodule_state(repo: &Repo, pin: Option<&Commit>) -> SubmoduleState {
-    let dir = repo.submodule();
-    if !dir.join(".git").exists() {
-        return SubmoduleState::NotInitialised;
-    }
-    match git(&dir).args(["rev-parse", "HEAD"]).read() {
-        Ok(head) if pin.is_some_and(|pin| pin.to_string() == head) => SubmoduleState::AtItsPin,
-        _ => SubmoduleState::Elsewhere,
     }
 }

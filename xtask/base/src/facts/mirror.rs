@@ -55,6 +55,10 @@ pub enum Origin {
     Snapshot,
     Caller,
     HostApt,
+    /// None: what an earlier build fetched, from `pinned` archives or others.
+    Inputs {
+        pinned: bool,
+    },
 }
 
 /// The archives that a build installs from.
@@ -85,7 +89,7 @@ pub struct Found {
 
 impl Mirror {
     pub fn pinned(&self) -> bool {
-        self.origin == Origin::Snapshot
+        matches!(self.origin, Origin::Snapshot | Origin::Inputs { pinned: true })
     }
 
     /// Served on this machine's own loopback, which a container has not.
@@ -134,6 +138,7 @@ pub fn problem(mirror: &Mirror, why: &str) -> Problem {
             format!("the mirror of --mirror does not serve {SUITE}: {} ({why})", mirror.debian)
         }
         Origin::HostApt => format!("the mirror of this host's apt does not serve {SUITE} ({why})"),
+        Origin::Inputs { .. } => format!("the saved inputs cannot be used: {why}"),
     };
     let fix = match mirror.origin {
         Origin::Snapshot => {
@@ -142,6 +147,7 @@ pub fn problem(mirror: &Mirror, why: &str) -> Problem {
         }
         Origin::Caller => "name a Debian mirror's root: --mirror http://HOST/debian",
         Origin::HostApt => "check the network, or name a mirror: --mirror http://HOST/debian",
+        Origin::Inputs { .. } => "build without --from-inputs",
     };
     Problem::new(what, fix)
 }
@@ -154,7 +160,7 @@ pub fn announce(mirror: &Mirror, ui: &Ui) {
         ""
     };
     match mirror.origin {
-        Origin::Snapshot => {}
+        Origin::Snapshot | Origin::Inputs { .. } => {}
         Origin::Caller => ui.notice(&format!("packages come from --mirror, not from the pinned snapshot{without}")),
         Origin::HostApt => ui.notice(&format!(
             "the pinned snapshot cannot be reached: packages come from the mirror of this host's apt{without}"

@@ -5,3 +5,4 @@ pub mod git;
 pub mod host;
 pub mod mirror;
 pub mod repo;
+pub mod upstream;

@@ -1,9 +1,12 @@
-//! MKSQUASHFS_OPTIONS out of silvermetal-base.conf, which derivative-maker sources as bash.
+//! Settings out of silvermetal-base.conf, which derivative-maker sources as bash.
 
 use super::at_line;
 use crate::failure::Code;
 use anyhow::{Context as _, Result};
 use std::path::Path;
+
+/// What is wrong, and in which line (0: the file as a whole).
+type Fault = (usize, String);
 
 /// Options that mksquashfs refuses beside SOURCE_DATE_EPOCH (squashfs-tools issue 51): -mkfs-time,
 /// -fstime, -all-time, -inode-time, -root-time.
@@ -11,34 +14,25 @@ fn sets_a_time(word: &str) -> bool {
     word.starts_with('-') && word.ends_with("time")
 }
 
-/// The value of the file's one `MKSQUASHFS_OPTIONS="…"` line.
+/// The options of mksquashfs that every recipe uses.
 pub fn mksquashfs_options(path: &Path) -> Result<String> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    parse(&text).map_err(|(line, why)| Code::NotReady.error(at_line(path, line, &why)))
+    read(path, parse)
 }
 
-/// The options; or what is wrong, and in which line (0: the file as a whole).
-pub fn parse(text: &str) -> Result<String, (usize, String)> {
-    let found: Vec<(usize, &str)> = text
-        .lines()
-        .enumerate()
-        .filter_map(|(n, line)| {
-            let value = line.strip_prefix("export ").unwrap_or(line);
-            Some((n + 1, value.strip_prefix("MKSQUASHFS_OPTIONS=")?))
-        })
-        .collect();
-    let [(line, raw)] = found[..] else {
-        let second = found.get(1).map_or(0, |(line, _)| *line);
-        let what = format!("expected one line MKSQUASHFS_OPTIONS=\"…\", found {}", found.len());
-        return Err((second, what));
-    };
-    let Some(value) = raw.strip_prefix('"').and_then(|v| v.strip_suffix('"')) else {
-        return Err((line, format!("expected the value in double quotes, found {raw}")));
-    };
-    if value.contains(['$', '`', '\\', '"']) {
-        return Err((line, "expected plain options: no `$`, backquote, backslash or quote".into()));
-    }
+/// Which of derivative-maker's images is built.
+pub fn flavor(path: &Path) -> Result<String> {
+    read(path, |text| setting(text, "SILVERMETAL_FLAVOR").map(|(_, value)| value.to_owned()))
+}
+
+fn read(path: &Path, get: impl Fn(&str) -> Result<String, Fault>) -> Result<String> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    get(&text).map_err(|(line, why)| Code::NotReady.error(at_line(path, line, &why)))
+}
+
+/// The options of mksquashfs.
+pub fn parse(text: &str) -> Result<String, Fault> {
+    let (line, value) = setting(text, "MKSQUASHFS_OPTIONS")?;
     let words: Vec<&str> = value.split_whitespace().collect();
     if let Some(clock) = words.iter().find(|word| sets_a_time(word)) {
         return Err((line, format!("{clock} is fatal beside SOURCE_DATE_EPOCH: remove it")));
@@ -48,6 +42,29 @@ pub fn parse(text: &str) -> Result<String, (usize, String)> {
         return Err((line, what.into()));
     }
     Ok(words.join(" "))
+}
+
+/// Line and value of the file's one `KEY="…"` line.
+fn setting<'a>(text: &'a str, key: &str) -> Result<(usize, &'a str), Fault> {
+    let found: Vec<(usize, &str)> = text
+        .lines()
+        .enumerate()
+        .filter_map(|(n, line)| {
+            let line = line.strip_prefix("export ").unwrap_or(line);
+            Some((n + 1, line.strip_prefix(key)?.strip_prefix('=')?))
+        })
+        .collect();
+    let [(line, raw)] = found[..] else {
+        let second = found.get(1).map_or(0, |(line, _)| *line);
+        return Err((second, format!("expected one line {key}=\"…\", found {}", found.len())));
+    };
+    let Some(value) = raw.strip_prefix('"').and_then(|v| v.strip_suffix('"')) else {
+        return Err((line, format!("expected the value in double quotes, found {raw}")));
+    };
+    if value.contains(['$', '`', '\\', '"']) {
+        return Err((line, "expected a plain value: no `$`, backquote, backslash or quote".into()));
+    }
+    Ok((line, value))
 }
 
 #[cfg(test)]
@@ -61,7 +78,7 @@ mod tests {
             ("MKSQUASHFS_OPTIONS=\"-all-time 0\"", (1, "-all-time")),
             ("\nMKSQUASHFS_OPTIONS=\"-comp xz\"", (2, "-comp")),
             ("MKSQUASHFS_OPTIONS=-b", (1, "expected the value in double quotes")),
-            ("MKSQUASHFS_OPTIONS=\"$X\"", (1, "expected plain")),
+            ("MKSQUASHFS_OPTIONS=\"$X\"", (1, "expected a plain value")),
             ("", (0, "found 0")),
         ] {
             let (at, why) = parse(bad).unwrap_err();

@@ -7,13 +7,14 @@ use anyhow::Result;
 use std::collections::BTreeSet;
 
 /// What must agree before one can ask whether the *build* is reproducible, with a word for each.
-const INPUTS: [(&str, &str); 9] = [
+const INPUTS: [(&str, &str); 10] = [
     ("Commit", "the commit"),
     ("Tree", "uncommitted changes"),
     ("Recipe", "the recipe"),
     ("Engine", "the engine"),
     ("Builder-Image", "the builder image"),
     ("Derivative-Maker", "the submodule derivative-maker"),
+    ("Flavor", "the flavor"),
     ("Snapshot", "the snapshot pin"),
     ("InRelease", "the package mirror's InRelease"),
     ("Source-Date-Epoch", "SOURCE_DATE_EPOCH"),

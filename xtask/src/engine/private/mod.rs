@@ -68,10 +68,13 @@ impl Places {
         self.dir.join("dockerd.log")
     }
 
-    /// Whether the (stopped) engine's store has an image of this name. Unreadable means no.
+    /// Whether the (stopped) engine's store has an image of this name or id. Unreadable means no.
     pub(crate) fn has_image(&self, name: &str) -> bool {
         let Ok(drivers) = fs::read_dir(self.dir.join("data/image")) else { return false };
         drivers.flatten().any(|driver| {
+            if let Some(id) = name.strip_prefix("sha256:") {
+                return driver.path().join("imagedb/content/sha256").join(id).exists();
+            }
             let text =
                 fs::read_to_string(driver.path().join("repositories.json")).unwrap_or_default();
             text.contains(&format!("\"{name}\""))

@@ -1,0 +1,205 @@
+//! The derivative-maker that recipe `base` builds from: the pinned submodule, or another checkout.
+
+use super::git::git;
+use crate::failure::{Code, OrExit as _, Problem};
+use crate::hash;
+use crate::pins::{Commit, Digest};
+use anyhow::{Context as _, Result};
+use std::path::{Path, PathBuf};
+
+/// A derivative-maker checkout, whatever is wrong with it.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    pub dir: PathBuf,
+    /// Its git folder, where that is not `dir/.git` (a submodule's is its superproject's).
+    pub git_dir: Option<PathBuf>,
+    pub origin: Origin,
+    /// What is checked out; `None` where nothing is.
+    pub commit: Option<Commit>,
+    /// What the tree pins it at.
+    pub pin: Option<Commit>,
+    /// Tags at that commit: upstream's own checks want exactly one, signed.
+    pub tags: Vec<String>,
+    /// Its own submodules, at any depth.
+    pub packages: Packages,
+    /// `COMMIT PATH` of those that are checked out.
+    pub revisions: Vec<String>,
+    /// A hash of the commit and of its submodules' commits.
+    pub digest: Digest,
+}
+
+/// Whose decision the checkout is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// linux/build/derivative-maker, which the tree pins.
+    Submodule,
+    /// `--upstream`: for people who work on derivative-maker. Never released.
+    Caller,
+}
+
+/// The submodules of a checkout, by how they stand to their pins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Packages {
+    pub at_their_pin: usize,
+    pub elsewhere: Vec<String>,
+    pub missing: Vec<String>,
+}
+
+impl Upstream {
+    /// Looks at `dir`; an error only where `--upstream` names no checkout at all.
+    pub fn gather(dir: &Path, origin: Origin, pin: Option<Commit>) -> Result<Upstream> {
+        let dir = dir
+            .canonicalize()
+            .with_context(|| format!("cannot read {}", dir.display()))
+            .or_exit(if origin == Origin::Caller { Code::Usage } else { Code::NotReady })?;
+        let there = dir.join(".git").exists() && dir.join("derivative-maker").is_file();
+        if !there {
+            if origin == Origin::Caller {
+                return Err(Code::Usage.error(format!(
+                    "{} is no checkout of derivative-maker: expected .git and derivative-maker in it",
+                    dir.display()
+                )));
+            }
+            return Ok(Upstream {
+                dir,
+                git_dir: None,
+                origin,
+                commit: None,
+                tags: Vec::new(),
+                pin,
+                packages: Packages::default(),
+                revisions: Vec::new(),
+                digest: hash::text(""),
+            });
+        }
+        let head = git(&dir).args(["rev-parse", "HEAD"]).read()?;
+        let tags = git(&dir).args(["tag", "--points-at", "HEAD"]).read()?;
+        let status = git(&dir).args(["submodule", "status", "--recursive"]).read()?;
+        let git_dir = dir
+            .join(".git")
+            .is_file()
+            .then(|| git(&dir).args(["rev-parse", "--absolute-git-dir"]).read().map(PathBuf::from));
+        let revisions = revisions(&status);
+        Ok(Upstream {
+            git_dir: git_dir.transpose()?,
+            origin,
+            pin,
+            tags: tags.lines().map(str::to_owned).collect(),
+            commit: Some(head.parse()?),
+            packages: Packages::parse(&status),
+            digest: hash::text(&format!("{head}\n{}", revisions.join("\n"))),
+            revisions,
+            dir,
+        })
+    }
+
+    /// What would fail late in a build of the pinned submodule.
+    pub fn problems(&self) -> Vec<Problem> {
+        let path = "linux/build/derivative-maker";
+        let update = format!("git submodule update --init --recursive {path}");
+        let mut found = Vec::new();
+        if self.origin == Origin::Caller {
+            return found;
+        }
+        if self.commit.is_none() {
+            found.push(Problem::new(
+                format!("the submodule {path} is not initialised"),
+                format!("{update}; or pass --upstream DIR, another checkout of derivative-maker"),
+            ));
+        } else if self.commit != self.pin {
+            found.push(Problem::new(
+                format!("the submodule {path} is not at the commit that the tree pins"),
+                update.clone(),
+            ));
+        } else if self.tags.len() != 1 {
+            found.push(Problem::new(
+                format!(
+                    "derivative-maker's own checks want exactly one tag at the commit of {path}, and there are {} ({})",
+                    self.tags.len(),
+                    if self.tags.is_empty() { "none".to_owned() } else { few(&self.tags) }
+                ),
+                format!("git -C {path} fetch --tags; or pin a commit that upstream has tagged"),
+            ));
+        }
+        let Packages { elsewhere, missing, .. } = &self.packages;
+        for (which, what) in [(missing, "not initialised"), (elsewhere, "not at their pins")] {
+            if !which.is_empty() {
+                found.push(Problem::new(
+                    format!("{} submodules of {path} are {what}: {}", which.len(), few(which)),
+                    update.clone(),
+                ));
+            }
+        }
+        found
+    }
+
+    /// One line about a checkout that is not the pinned one.
+    pub fn notice(&self) -> Option<String> {
+        (self.origin == Origin::Caller).then(|| {
+            let Packages { at_their_pin, elsewhere, missing } = &self.packages;
+            format!(
+                "derivative-maker comes from {}, not from the pinned submodule; of its own submodules \
+                 {at_their_pin} are at their pins, {} elsewhere, {} missing: this ISO is never released",
+                self.dir.display(),
+                elsewhere.len(),
+                missing.len()
+            )
+        })
+    }
+}
+
+impl Packages {
+    /// The lines of `git submodule status`: a sign, the commit, the path, perhaps a description.
+    fn parse(status: &str) -> Packages {
+        let mut packages = Packages::default();
+        for line in status.lines().filter(|line| !line.trim().is_empty()) {
+            let path = line.get(1..).and_then(|rest| rest.split_whitespace().nth(1));
+            let path = path.unwrap_or_default().to_owned();
+            match line.chars().next() {
+                Some(' ') => packages.at_their_pin += 1,
+                Some('-') => packages.missing.push(path),
+                _ => packages.elsewhere.push(path),
+            }
+        }
+        packages
+    }
+}
+
+/// `COMMIT PATH` of what is checked out, without git's description in brackets.
+fn revisions(status: &str) -> Vec<String> {
+    let lines = status.lines().filter(|line| !line.starts_with('-')).filter_map(|line| {
+        let mut words = line.get(1..)?.split_whitespace();
+        Some(format!("{} {}", words.next()?, words.next()?))
+    });
+    lines.collect()
+}
+
+fn few(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let more = names.len().saturating_sub(SHOWN);
+    let shown = names[..names.len() - more].join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_of_submodules_is_read() {
+        let status =
+            " aa11 live-build (v1)\n+bb22 packages/x (heads/y)\n-cc33 windows/z\nUdd44 w\n";
+        let packages = Packages::parse(status);
+        assert_eq!(packages.at_their_pin, 1);
+        assert_eq!(packages.elsewhere, ["packages/x", "w"]);
+        assert_eq!(packages.missing, ["windows/z"]);
+        assert_eq!(revisions(status), ["aa11 live-build", "bb22 packages/x", "dd44 w"]);
+    }
+
+    #[test]
+    fn of_many_names_a_few_are_shown() {
+        let names: Vec<String> = (0..6).map(|n| n.to_string()).collect();
+        assert_eq!(few(&names), "0, 1, 2, 3 and 2 more");
+        assert_eq!(few(&names[..2]), "0, 1");
+    }
+}
