@@ -10,7 +10,7 @@ use base::facts::mirror::SnapshotPin;
 use base::facts::repo::Repo;
 use base::failure::Problem;
 use base::hash;
-use base::pins::{Commit, Digest, ImageRef};
+use base::pins::{Commit, Digest, ImageRef, conf};
 use base::records::published::{Published, in_sums};
 use serde_json::Value;
 use std::fs;
@@ -29,6 +29,8 @@ pub(super) struct Candidate {
     pub(super) tagged: Option<Commit>,
     /// Snapshot stamp of the checkout's pin.
     pub(super) snapshot: String,
+    /// Flavor of the product, as silvermetal-base.conf has it.
+    pub(super) flavor: String,
     /// The folder of the verify.
     pub(super) from: PathBuf,
     pub(super) report: Result<Report>,
@@ -80,6 +82,7 @@ impl Candidate {
             source: Source::gather(repo)?,
             tagged,
             snapshot: SnapshotPin::read(repo)?.stamp.to_string(),
+            flavor: conf::flavor(&repo.config().join("silvermetal-base.conf"))?,
             report: Report::read(&from.join("verify.json")),
             build: Built::read(repo, from),
             from: from.to_owned(),
@@ -199,10 +202,10 @@ impl Candidate {
             // another upstream than the pinned one, or a changed one, is spelt otherwise
             let pin = self.source.submodule.as_ref().map(Commit::to_string).unwrap_or_default();
             expect("Derivative-Maker", &pin);
+            expect("Flavor", &self.flavor);
         }
         if !self.test {
             expect("Source-Date-Epoch-From", "commit");
-            expect("Derivative-Maker-Override", "");
         }
         if build.in_sums.as_ref() != Some(&build.digest) {
             found.push(Problem::new(

@@ -77,15 +77,23 @@ fn an_image_that_the_commit_does_not_pin_is_told() {
 fn another_upstream_than_the_pinned_one_is_refused() {
     let factory = Factory::new();
     run(&mut factory.verify(&[])).exits(0);
-    let path = factory.verify_folder().join("build-a/BUILD_INFO");
-    let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, text + "Derivative-Maker-Override: sha256:0\n").unwrap();
-    factory.refused(&[]).says("Derivative-Maker-Override: expected ``, found `sha256:0`");
     // as if the recipe built from it all along
     let recipe = "linux/build/recipes/base/recipe.toml";
     factory.checkout.edit(recipe, "submodule = false", "submodule = true");
     let pin = git(&factory.checkout.root, &["rev-parse", "HEAD:linux/build/derivative-maker"]);
-    factory.refused(&[]).says(&format!("Derivative-Maker: expected `{}`, found ``", pin.trim()));
+    let pin = pin.trim();
+    factory
+        .refused(&[])
+        .says(&format!("Derivative-Maker: expected `{pin}`, found ``"))
+        .says("Flavor: expected `kicksecure-lxqt`, found ``");
+    let path = factory.verify_folder().join("build-a/BUILD_INFO");
+    let text = fs::read_to_string(&path).unwrap();
+    let other = format!("{pin} (another checkout, sha256:0)");
+    fs::write(&path, format!("{text}Derivative-Maker: {other}\nFlavor: kicksecure-cli\n")).unwrap();
+    factory
+        .refused(&[])
+        .says(&format!("Derivative-Maker: expected `{pin}`, found `{other}`"))
+        .says("Flavor: expected `kicksecure-lxqt`, found `kicksecure-cli`");
 }
 
 #[test]
