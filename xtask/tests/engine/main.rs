@@ -6,6 +6,7 @@
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
 mod callers;
+mod ci;
 mod contract;
 mod inputs;
 mod interrupted;

@@ -1,0 +1,203 @@
+//! act as the runner: jobs in containers of the job image, with what .gitea/runner/config.yaml
+//! gives them (the engine's socket, the registry's login as a file).
+
+use crate::contract::mirror;
+use crate::interrupted::{WAITS, go, ready};
+use crate::machine::{Machine, state};
+use crate::registry::{How, PAIR, PASSWORD, Registry};
+use crate::support::running::Running;
+use crate::support::{Checkout, Ran, run};
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const JOB_IMAGE: &str = "silvermetal-test-job";
+const BUILDER: &str = "silvermetal-builder";
+const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
+/// The forge and the repository that the workflow believes to run in.
+const FORGE: &str = "git.silverlabs.uk";
+pub const REPOSITORY: &str = "SilverLABS/SilverMetal";
+
+/// A runner with an engine and a registry.
+pub struct Runner<'m> {
+    machine: &'m Machine,
+    /// The build that keeps the private engine running. First, because it must end before its
+    /// checkout goes, where the test fails.
+    engine: Option<Running>,
+    holder: Checkout,
+    registry: Registry,
+    dir: PathBuf,
+}
+
+impl<'m> Runner<'m> {
+    pub fn start(machine: &'m Machine) -> Runner<'m> {
+        let holder = Checkout::new("holder");
+        holder.add_recipe("waits", &["one"], WAITS);
+        let engine = Some(ready(&holder, "waits", "private", &[]));
+        let dir = holder.root.with_file_name("runner");
+        fs::create_dir_all(&dir).unwrap();
+        let registry = Registry::start(&dir, How { login: true, ..How::default() });
+        // what `docker login` leaves
+        let login = json!({ "auths": { &registry.host: { "auth": PAIR } } });
+        fs::write(dir.join("config.json"), login.to_string()).unwrap();
+        let runner = Runner { machine, engine, holder, registry, dir };
+        runner.make_job_image();
+        runner
+    }
+
+    /// The image of .gitea/runner/job-image but for its last stage: Rust comes from this machine,
+    /// which may not reach the place that rustup takes it from.
+    fn make_job_image(&self) {
+        let base = "{{index .Config.Labels \"uk.silverlabs.silvermetal.base\"}}";
+        let base = self.docker(&["inspect", "--format", base, &self.machine.image]);
+        let build = |arguments: &[&str], context: &Path| {
+            let mut docker = self.machine.docker();
+            docker.env("DOCKER_BUILDKIT", "0").args(["build", "--quiet"]).args(arguments);
+            run(docker.arg(context)).exits(0);
+        };
+        let tools = format!("{JOB_IMAGE}-tools");
+        let base = format!("BASE_IMAGE={}", base.trim());
+        let mirror = format!("APT_MIRROR_DEBIAN={}", mirror(&self.holder));
+        build(
+            &["--target", "tools", "--tag", &tools, "--build-arg", &base, "--build-arg", &mirror],
+            &self.holder.root.join(".gitea/runner/job-image"),
+        );
+        let with_rust = self.dir.join("job-image");
+        fs::create_dir_all(&with_rust).unwrap();
+        let path = "/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        let dockerfile = format!("FROM {tools}\nENV PATH={path} CARGO_HOME=/cargo\n");
+        fs::write(with_rust.join("Dockerfile"), dockerfile).unwrap();
+        build(&["--tag", JOB_IMAGE], &with_rust);
+    }
+
+    /// Where the builder image is pushed to.
+    pub fn repository(&self) -> String {
+        format!("{}/{}", self.registry.host, BUILDER)
+    }
+
+    /// Digest of the builder image in the registry.
+    pub fn pushed(&self) -> String {
+        let (_, tag) = self.machine.image.rsplit_once(':').unwrap();
+        self.registry.digest(&format!("{BUILDER}:{tag}"))
+    }
+
+    fn docker(&self, arguments: &[&str]) -> String {
+        run(self.machine.docker().args(arguments)).exits(0).stdout
+    }
+
+    /// The workflow in `checkout`, on `event`; all output on stderr.
+    pub fn act(&self, checkout: &Checkout, event: &str, more: &[&str]) -> Command {
+        let act = state().join("tools/bin/act");
+        assert!(act.exists(), "{} is installed by cargo xtask test --full", act.display());
+        let origin = format!("https://{FORGE}/{REPOSITORY}.git");
+        run(Command::new("git")
+            .arg("-C")
+            .arg(&checkout.root)
+            .args(["remote", "add", "origin", &origin]));
+        drop(fs::remove_dir_all(self.artifacts()));
+        fs::create_dir_all(self.artifacts()).unwrap();
+
+        let mut act_line = Command::new("sh");
+        act_line.args(["-c", "exec \"$@\" >&2", "sh"]).arg(act).arg(event);
+        act_line.arg("--directory").arg(&checkout.root).args(["--workflows", WORKFLOW]);
+        act_line.args(["--github-instance", FORGE, "--defaultbranch", "main"]);
+        act_line.args(["--platform", &format!("silvermetal-builder={JOB_IMAGE}"), "--pull=false"]);
+        act_line.args(["--rm", "--no-cache-server", "--no-skip-checkout"]);
+        act_line.arg("--container-daemon-socket").arg(self.machine.socket());
+        act_line.args(["--container-options", &self.mounts(checkout)]);
+        act_line.args(["--env", "CARGO_NET_OFFLINE=true"]);
+        act_line.args(["--var", &format!("BUILDER_REPOSITORY={}", self.repository())]);
+        for stand_in in stand_ins(&checkout.root) {
+            act_line.args(["--local-repository", &stand_in]);
+        }
+        let home = self.dir.join("home");
+        act_line.env("HOME", &home).env("XDG_CONFIG_HOME", &home).env("XDG_CACHE_HOME", &home);
+        act_line.env("DOCKER_HOST", format!("unix://{}", self.machine.socket().display()));
+        act_line.args(more);
+        act_line
+    }
+
+    /// What the runner mounts into a job, beside socket and workspace.
+    fn mounts(&self, checkout: &Checkout) -> String {
+        let cargo = PathBuf::from(std::env::var_os("CARGO").expect("cargo runs the tests"));
+        let toolchain = cargo.ancestors().nth(2).unwrap();
+        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).unwrap_or_else(|| {
+            Path::new(&std::env::var_os("HOME").expect("a home folder")).join(".cargo")
+        });
+        // what cargo builds in jobs is kept from run to run, so that it is built once
+        let target = state().join("ci-target");
+        fs::create_dir_all(&target).unwrap();
+        let mount = |from: &Path, to: &Path, mode: &str| {
+            format!("--volume '{}:{}:{mode}'", from.display(), to.display())
+        };
+        [
+            mount(&self.dir.join("config.json"), Path::new("/root/.docker/config.json"), "ro"),
+            mount(&checkout.root, Path::new("/source"), "ro"),
+            mount(&self.artifacts(), Path::new("/artifacts"), "rw"),
+            mount(toolchain, Path::new("/rust"), "ro"),
+            mount(&home, Path::new("/cargo"), "rw"),
+            mount(&target, &checkout.root.join("target"), "rw"),
+        ]
+        .join(" ")
+    }
+
+    /// What the last run's jobs uploaded, a folder for each name.
+    pub fn artifacts(&self) -> PathBuf {
+        self.dir.join("artifacts")
+    }
+
+    /// A run to its end, which leaves no container. Its log is kept, for who reads why it failed.
+    pub fn runs(&self, name: &str, command: &mut Command) -> Ran {
+        let ran = run(command);
+        self.ended(name, ran)
+    }
+
+    /// What must hold after each run.
+    pub fn ended(&self, name: &str, ran: Ran) -> Ran {
+        let log = state().join(format!("logs/workflow-{name}.log"));
+        fs::create_dir_all(log.parent().unwrap()).unwrap();
+        fs::write(&log, &ran.stderr).unwrap();
+        println!("{name}: {}", log.display());
+        assert_eq!(self.containers(), [""; 0], "left by {name}");
+        for secret in [PASSWORD, PAIR] {
+            assert!(!ran.stderr.contains(secret), "{secret} in {}", log.display());
+        }
+        ran
+    }
+
+    /// Names of all containers but the one that keeps the engine.
+    pub fn containers(&self) -> Vec<String> {
+        let names = self.docker(&["ps", "--all", "--format", "{{.Names}}"]);
+        let others = names.lines().filter(|name| !name.starts_with("silvermetal-waits-"));
+        others.map(str::to_owned).collect()
+    }
+
+    /// Takes it all down, engine last.
+    pub fn end(mut self) {
+        let format = "{{.Repository}}:{{.Tag}}";
+        let pushed = self.docker(&["images", "--format", format, &self.repository()]);
+        for name in pushed.lines() {
+            self.docker(&["image", "rm", name]);
+        }
+        go(&self.holder.output());
+        self.engine.take().unwrap().ends().exits(0);
+        self.machine.has_no_traces();
+    }
+}
+
+/// `owner/action@sha=folder` of every action that the workflow uses.
+fn stand_ins(root: &Path) -> Vec<String> {
+    let workflow = fs::read_to_string(root.join(WORKFLOW)).unwrap();
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/ci/actions");
+    let used = workflow.lines().filter_map(|line| line.split_once("uses: ")?.1.split(' ').next());
+    let mut stand_ins: Vec<String> = used
+        .map(|action| {
+            let (name, _) = action.split_once('@').unwrap();
+            format!("{action}={}", here.join(name.rsplit('/').next().unwrap()).display())
+        })
+        .collect();
+    stand_ins.sort();
+    stand_ins.dedup();
+    stand_ins
+}
