@@ -4,12 +4,13 @@
 use crate::failure::Code;
 use crate::interrupt;
 use anyhow::{Context as _, Result, anyhow, bail};
-use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::path::Path;
+use std::process::{ExitStatus, Output};
+
+pub use crate::command::{Cmd, on_path, quoted};
 
 /// Variables that would make git look at another repository than the one we name.
 const GIT_REDIRECTIONS: [&str; 6] = [
@@ -20,28 +21,6 @@ const GIT_REDIRECTIONS: [&str; 6] = [
     "GIT_NAMESPACE",
     "GIT_CEILING_DIRECTORIES",
 ];
-
-/// A command line: built and decorated anywhere, shown by a dry run, run only here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cmd {
-    program: OsString,
-    args: Vec<OsString>,
-    env: Vec<(String, OsString)>,
-    unset: Vec<&'static str>,
-    bare_env: bool,
-    dir: Option<PathBuf>,
-    input: Input,
-}
-
-/// What a short command reads on stdin: where secrets go, because everybody can read an argv.
-#[derive(Clone, Default, PartialEq, Eq)]
-struct Input(Vec<u8>);
-
-impl fmt::Debug for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes", self.0.len())
-    }
-}
 
 /// How a finished process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,80 +69,6 @@ impl fmt::Display for Exit {
 }
 
 impl Cmd {
-    pub fn new(program: impl AsRef<OsStr>) -> Cmd {
-        Cmd {
-            program: program.as_ref().to_owned(),
-            args: Vec::new(),
-            env: Vec::new(),
-            unset: crate::secret::VARIABLES.to_vec(),
-            bare_env: false,
-            dir: None,
-            input: Input::default(),
-        }
-    }
-
-    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Cmd {
-        self.args.push(arg.as_ref().to_owned());
-        self
-    }
-
-    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Cmd {
-        self.args.extend(args.into_iter().map(|a| a.as_ref().to_owned()));
-        self
-    }
-
-    pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Cmd {
-        self.env.push((key.to_owned(), value.as_ref().to_owned()));
-        self
-    }
-
-    /// Keeps variables of the caller's from the child.
-    pub fn without(mut self, names: &[&'static str]) -> Cmd {
-        self.unset.extend(names);
-        self
-    }
-
-    /// Starts from an empty environment: only what [`Cmd::env`] adds reaches the child.
-    pub fn bare_env(mut self) -> Cmd {
-        self.bare_env = true;
-        self
-    }
-
-    pub fn dir(mut self, dir: &Path) -> Cmd {
-        self.dir = Some(dir.to_owned());
-        self
-    }
-
-    /// What [`Cmd::probe`], [`Cmd::read`] and [`Cmd::feed`] give it on stdin; never shown.
-    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Cmd {
-        self.input = Input(bytes.into());
-        self
-    }
-
-    /// This command as the arguments of another: `timeout 10` + this, `nsenter …` + this.
-    pub fn wrapped_by(self, outer: Cmd) -> Cmd {
-        let mut wrapped = outer.arg(&self.program).args(&self.args);
-        wrapped.env.extend(self.env);
-        wrapped.unset.extend(self.unset);
-        wrapped.bare_env |= self.bare_env;
-        wrapped.dir = wrapped.dir.or(self.dir);
-        wrapped.input = self.input;
-        wrapped
-    }
-
-    /// Bounds a probe of something that may not answer (an engine, a mirror).
-    pub fn within_seconds(self, seconds: u32) -> Cmd {
-        self.wrapped_by(Cmd::new("timeout").arg(format!("{seconds}")))
-    }
-
-    /// Program and arguments, lossily as text: for snapshots of plans.
-    pub fn argv(&self) -> Vec<String> {
-        std::iter::once(&self.program)
-            .chain(&self.args)
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect()
-    }
-
     /// Runs a short command, with nothing but [`Cmd::input`] on stdin; returns what it printed.
     pub fn probe(&self) -> Result<Probe> {
         let shell = xshell::Shell::new().context("cannot read the current directory")?;
@@ -218,49 +123,16 @@ impl Cmd {
         stop: &StopBy,
         mut on_line: impl FnMut(&str) -> Result<()>,
     ) -> Result<Exit> {
-        interrupt::check()?;
-        let reader = self
-            .expression()
-            .before_spawn(|command| {
-                command.process_group(0);
-                Ok(())
-            })
-            .stdin_null()
-            .stderr_to_stdout()
-            .unchecked()
-            .reader()
-            .map_err(|error| self.unstartable(anyhow!(error)))?;
-        let stop_now = stop.clone().action(reader.pids());
-        let on_signal = stop.clone().action(reader.pids());
-        let guard = interrupt::on_interrupt(on_signal);
-        if interrupt::received() {
-            stop_now(); // the signal came between the check and the guard
-        }
-
-        let mut lines = BufReader::new(&reader);
+        let merged = self.expression().stdin_null().stderr_to_stdout();
         let mut line = Vec::new();
-        let mut outcome = Ok(());
-        loop {
+        let output = self.pump(merged, stop, |output| {
             line.clear();
-            let n =
-                lines.read_until(b'\n', &mut line).context("cannot read the command's output")?;
-            if n == 0 {
-                break;
+            if output.read_until(b'\n', &mut line)? == 0 {
+                return Ok(None);
             }
-            if outcome.is_ok() {
-                outcome = on_line(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']));
-                if outcome.is_err() {
-                    stop_now();
-                }
-            }
-        }
-        drop(guard);
-        interrupt::check()?;
-        outcome?;
-        match reader.try_wait()? {
-            Some(output) => Ok(Exit::of(output.status)),
-            None => bail!("`{self}` closed its output but did not exit"),
-        }
+            Ok(Some(on_line(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']))))
+        })?;
+        Ok(Exit::of(output.status))
     }
 
     /// Runs a command that reads [`Cmd::input`], handing over its output piece by piece, unseen
@@ -268,48 +140,52 @@ impl Cmd {
     ///
     /// Signals, and errors of `on_output`, stop it as in [`Cmd::stream`].
     pub fn feed(&self, mut on_output: impl FnMut(&[u8]) -> Result<()>) -> Result<(Exit, String)> {
+        let apart = self.expression().stdin_bytes(self.input.0.clone()).stderr_capture();
+        let output = self.pump(apart, &StopBy::Signal("TERM"), |output| {
+            let piece = output.fill_buf()?;
+            let n = piece.len();
+            let taken = (n > 0).then(|| on_output(piece));
+            output.consume(n);
+            Ok(taken)
+        })?;
+        Ok((Exit::of(output.status), String::from_utf8_lossy(&output.stderr).into_owned()))
+    }
+
+    /// Runs `expression` in a process group of its own and reads it to its end. `take` reads the
+    /// next piece and says what came of it; `None` at the end. After its first error the rest is
+    /// read, because the command must not hang on a full pipe, and thrown away.
+    fn pump(
+        &self,
+        expression: duct::Expression,
+        stop: &StopBy,
+        mut take: impl FnMut(&mut dyn BufRead) -> std::io::Result<Option<Result<()>>>,
+    ) -> Result<Output> {
         interrupt::check()?;
-        let reader = self
-            .expression()
-            .before_spawn(|command| {
-                command.process_group(0);
-                Ok(())
-            })
-            .stdin_bytes(self.input.0.clone())
-            .stderr_capture()
+        let reader = in_its_own_group(expression)
             .unchecked()
             .reader()
             .map_err(|error| self.unstartable(anyhow!(error)))?;
-        let stop = StopBy::Signal("TERM");
         let stop_now = stop.clone().action(reader.pids());
-        let guard = interrupt::on_interrupt(stop.action(reader.pids()));
+        let guard = interrupt::on_interrupt(stop.clone().action(reader.pids()));
         if interrupt::received() {
             stop_now(); // the signal came between the check and the guard
         }
-
-        let mut output = &reader;
-        let mut piece = vec![0; 1 << 16];
+        let unreadable = "cannot read the command's output";
+        let mut output = BufReader::with_capacity(1 << 16, &reader);
         let mut outcome = Ok(());
-        loop {
-            let n = output.read(&mut piece).context("cannot read the command's output")?;
-            if n == 0 {
+        while let Some(taken) = take(&mut output).context(unreadable)? {
+            outcome = taken;
+            if outcome.is_err() {
+                stop_now();
+                std::io::copy(&mut output, &mut std::io::sink()).context(unreadable)?;
                 break;
-            }
-            if outcome.is_ok() {
-                outcome = on_output(&piece[..n]);
-                if outcome.is_err() {
-                    stop_now();
-                }
             }
         }
         drop(guard);
         interrupt::check()?;
         outcome?;
         match reader.try_wait()? {
-            Some(output) => {
-                let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-                Ok((Exit::of(output.status), stderr))
-            }
+            Some(output) => Ok(output.clone()),
             None => bail!("`{self}` closed its output but did not exit"),
         }
     }
@@ -319,13 +195,7 @@ impl Cmd {
         interrupt::check()?;
         let log = std::fs::File::create(log)
             .with_context(|| format!("cannot write {}", log.display()))?;
-        let handle = self
-            .expression()
-            .before_spawn(|command| {
-                command.process_group(0);
-                Ok(())
-            })
-            .stdin_null()
+        let handle = in_its_own_group(self.expression().stdin_null())
             .stderr_to_stdout()
             .stdout_file(log)
             .unchecked()
@@ -376,6 +246,14 @@ impl Cmd {
         Code::NotReady
             .wrap(error.context(format!("cannot start `{}`", self.program.to_string_lossy())))
     }
+}
+
+/// So that Ctrl-C reaches the command only through us.
+fn in_its_own_group(expression: duct::Expression) -> duct::Expression {
+    expression.before_spawn(|command| {
+        command.process_group(0);
+        Ok(())
+    })
 }
 
 impl StopBy {
@@ -449,57 +327,9 @@ fn last_words(stderr: &str, stdout: &str) -> String {
     if tail.is_empty() { "it printed nothing".into() } else { tail.join("\n  ") }
 }
 
-/// Whether `program` is on PATH.
-pub fn on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    // Debian keeps daemons in sbin, which an ordinary user's PATH leaves out
-    let extra = ["/usr/sbin", "/sbin"].map(PathBuf::from);
-    std::env::split_paths(&path)
-        .chain(extra)
-        .map(|dir| dir.join(program))
-        .find(|p| is_executable(p))
-}
-
-fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-}
-
-impl fmt::Display for Cmd {
-    /// A line that can be pasted into a POSIX shell.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut words = Vec::new();
-        if self.bare_env {
-            words.push("env -i".to_owned());
-        }
-        for (key, value) in &self.env {
-            words.push(format!("{key}={}", quoted(&value.to_string_lossy())));
-        }
-        words.extend(self.argv().iter().map(|word| quoted(word)));
-        write!(f, "{}", words.join(" "))
-    }
-}
-
-/// One shell word, in single quotes only where it needs them.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_command_is_shown_so_that_it_can_be_pasted() {
-        let cmd =
-            Cmd::new("docker").args(["run", "a b", "it's", "--mount=x,y=z", ""]).env("K", "$V");
-        assert_eq!(cmd.to_string(), r"K='$V' docker run 'a b' 'it'\''s' --mount=x,y=z ''");
-    }
 
     #[test]
     fn a_missing_program_is_named() {

@@ -1,6 +1,7 @@
 //! What every command stands on: spawning, failing, printing, hashing, the facts of this machine
 //! and checkout, the pins and the records. Knows no command; needs no clap, so that it builds beside it.
 
+mod command;
 pub mod exec;
 pub mod facts;
 pub mod failure;
