@@ -11,16 +11,14 @@ pub enum Star {
 
 /// Whether all of `text` matches.
 pub fn matches(pattern: &str, text: &str, star: Star) -> bool {
+    if !pattern.contains(['*', '?', '[', '{', '\\']) {
+        return pattern == text;
+    }
     let text: Vec<char> = text.chars().collect();
     alternatives(pattern, 0).iter().any(|p| {
         let pattern: Vec<char> = p.chars().collect();
         one(&pattern, &text, star)
     })
-}
-
-/// A pattern that is a plain name.
-pub fn is_literal(pattern: &str) -> bool {
-    !pattern.contains(['*', '?', '[', '{'])
 }
 
 /// Braces unfolded; beyond a sane number the rest stays literal.
