@@ -6,6 +6,7 @@ use crate::tree::Tree;
 use base::facts::builder_inputs::Inputs;
 use base::pins::build_sh;
 use base::rules::Described;
+use toml_edit::{Item, Table};
 
 const RECORD: &str = "linux/build/docker/builder-image.toml";
 const BUILD_SH: &str = "linux/build/scripts/build.sh";
@@ -13,7 +14,7 @@ const BUILD_SH: &str = "linux/build/scripts/build.sh";
 pub const RULE: Rule = Rule {
     described: Described {
         name: "stale-pin",
-        what: "the image that build.sh pins was built from today's docker/ folder and snapshot: [pin] in builder-image.toml records its digest, inputs hash and stamp",
+        what: "the image that build.sh pins was built from today's docker/ folder and snapshot: its [[pin]] in builder-image.toml says from which",
         why: "otherwise a change of docker/ has no effect on a local build, and nobody sees why",
         source: "preflight rule 36",
     },
@@ -22,7 +23,7 @@ pub const RULE: Rule = Rule {
     fixtures: &[
         edit("linux/build/docker/packages.list", Edit::Append("vim\n"), "inputs ="),
         replace(RECORD, "digest = \"sha256:1111", "digest = \"sha256:2222", "digest ="),
-        replace(RECORD, "[pin]", "[pinned]", ""),
+        replace(RECORD, "[[pin]]", "[[pinned]]", ""),
     ],
 };
 
@@ -33,33 +34,41 @@ fn check(tree: &Tree, found: &mut Findings) {
     let (Ok(record), Ok(pin)) = (toml_edit::Document::parse(source.text.as_str()), build_sh::parse(&build_sh.text)) else {
         return;
     };
-    let value = |key: &str| {
-        let item = record.get("pin").and_then(|pin| pin.get(key));
-        let line = item.and_then(|item| item.span()).map_or(0, |span| 1 + source.text[..span.start].matches('\n').count());
-        (item.and_then(|item| item.as_str()).unwrap_or_default(), line)
-    };
     let at = |line: usize| Place::at(RECORD, (line, usize::from(line > 0)));
-    if record.get("pin").is_none() {
-        found.add(at(0), "no table [pin]: nothing says what the pinned image was built from", "[pin]", FIX);
-        return;
-    }
-    let (digest, line) = value("digest");
+    let entries: Vec<&Table> = match record.get("pin").and_then(Item::as_array_of_tables) {
+        Some(entries) => entries.iter().collect(),
+        None => {
+            let what = "no table [[pin]]: nothing says what the pinned image was built from";
+            return found.add(at(0), what, "[[pin]]", FIX);
+        }
+    };
+    let value = |entry: &Table, key: &str| {
+        let item = entry.get(key);
+        let span = item.and_then(Item::span).or_else(|| entry.span());
+        let line = span.map_or(0, |span| 1 + source.text[..span.start].matches('\n').count());
+        (item.and_then(Item::as_str).unwrap_or_default().to_owned(), line)
+    };
     let pinned = pin.and_then(|(_, image)| image.digest).map(|digest| digest.to_string()).unwrap_or_default();
-    if digest != pinned {
-        let shown = |digest: &str| if digest.is_empty() { "none".to_owned() } else { digest.to_owned() };
-        let what = format!("records the digest {}, and build.sh pins {}", shown(digest), shown(&pinned));
-        found.add(at(line), what, "the same in both", "cargo xtask bump-image REF");
-        return;
-    }
+    // other entries are what a killed bump-image left; the next one removes them
+    let Some(entry) = entries.iter().find(|entry| value(entry, "digest").0 == pinned) else {
+        let line = entries.last().map_or(0, |entry| value(entry, "digest").1);
+        let pinned = if pinned.is_empty() { "no image yet" } else { pinned.as_str() };
+        let what = format!("no [[pin]] has the digest of build.sh, which pins {pinned}");
+        return found.add(at(line), what, "an entry for it", "cargo xtask bump-image REF");
+    };
     if pinned.is_empty() {
         return;
     }
     // what is wrong with the inputs themselves, other rules tell
     let Ok(today) = Inputs::gather(&tree.repo) else { return };
-    let (inputs, line) = value("inputs");
+    let (inputs, line) = value(entry, "inputs");
     let recorded = inputs.trim_start_matches("sha256:");
     if recorded != today.digest.hex() {
-        let what = format!("the pinned image was built from the inputs {}, and today's are {}", short(recorded), short(today.digest.hex()));
+        let what = format!(
+            "the pinned image was built from the inputs {}, and today's are {}",
+            short(recorded),
+            short(today.digest.hex())
+        );
         found.add(at(line), what, "an image built from this very docker/ folder", FIX);
     }
 }
