@@ -206,8 +206,7 @@ impl Gitea {
         let mut state = self.state();
         let id = state.id();
         fs::write(state.dir.join(id.to_string()), content).unwrap();
-        let root = self.url.clone();
-        state.add_asset(release, id, name, content.len() as u64, &root);
+        state.add_asset(release, id, name, content.len() as u64);
     }
 
     /// Keeps the first file of that name only.
@@ -246,12 +245,13 @@ impl State {
         release
     }
 
-    fn add_asset(&mut self, release: u64, id: u64, name: &str, size: u64, root: &str) -> Value {
+    fn add_asset(&mut self, release: u64, id: u64, name: &str, size: u64) -> Value {
         let release = self.releases.iter_mut().find(|r| r["id"] == release).unwrap();
         let tag = release["tag_name"].as_str().unwrap();
         let asset = json!({
             "id": id, "name": name, "size": size, "uuid": format!("uuid-{id}"),
-            "browser_download_url": format!("{root}/releases/download/{tag}/{name}"),
+            // as its ROOT_URL says, which is not how everybody reaches it
+            "browser_download_url": format!("https://gitea.example{OWNER}/releases/download/{tag}/{name}"),
         });
         release["assets"].as_array_mut().unwrap().push(asset.clone());
         asset
@@ -342,7 +342,7 @@ fn serve(stream: TcpStream, state: &Mutex<State>, root: &str) -> std::io::Result
             ),
             ("POST", ["releases", id, "assets"]) => {
                 let id = id.parse().unwrap();
-                match upload(&mut reader, &mut stream, state, &request, id, fault.as_ref(), root)? {
+                match upload(&mut reader, &mut stream, state, &request, id, fault.as_ref())? {
                     Some(answer) => answer,
                     None => return Ok(()),
                 }
@@ -476,7 +476,6 @@ fn upload(
     request: &Request,
     release: u64,
     fault: Option<&How>,
-    root: &str,
 ) -> std::io::Result<Option<(u16, Value)>> {
     let (id, path, most) = {
         let mut state = state.lock().unwrap();
@@ -508,7 +507,7 @@ fn upload(
     store(reader, &path, cut.unwrap_or(size).min(size))?;
     if let Some(n) = cut {
         if let Some(How::StoreAndCutAfter(_)) = fault {
-            state.lock().unwrap().add_asset(release, id, &request.query["name"], n.min(size), root);
+            state.lock().unwrap().add_asset(release, id, &request.query["name"], n.min(size));
         }
         return Ok(None);
     }
@@ -521,7 +520,7 @@ fn upload(
     }
     let mut state = state.lock().unwrap();
     state.look();
-    Ok(Some((201, state.add_asset(release, id, &request.query["name"], size, root))))
+    Ok(Some((201, state.add_asset(release, id, &request.query["name"], size))))
 }
 
 /// Zeros become holes: a big sparse file takes no disk here either.
