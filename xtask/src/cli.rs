@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Diagnose(PassedOn),
     /// What is in an image, and does it hold the content policy
     Inspect(PassedOn),
+    /// Look at the machine, the engine, the registries and, inside the builder, the container contract
+    Doctor(DoctorArgs),
     /// The builder image
     #[command(subcommand)]
     Image(ImageCommand),
@@ -41,6 +43,10 @@ pub(crate) enum Command {
     Reproduce(ReproduceArgs),
     /// Pin a builder image by its digest: build.sh, and its provenance in builder-image.toml
     BumpImage(BumpImageArgs),
+    /// Move the snapshot pin to a moment that is whole; shows which packages of the builder change
+    BumpSnapshot(BumpSnapshotArgs),
+    /// Move the derivative-maker pin; shows log, signature, and what changed of what was reviewed
+    BumpSubmodule(BumpSubmoduleArgs),
     /// Remove what killed runs left: containers, mounts, work folders, a private engine
     Clean(CleanArgs),
     /// Format, lints and tests; --full: on the real engine too
@@ -299,6 +305,16 @@ pub(crate) struct ReproduceArgs {
     pub(crate) threshold: u32,
 }
 
+/// Every check runs, whatever another one found. Exit code 3 when something isn't ready.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) what: RecipeArgs,
+    /// Folder that a build's result would go to [default: as for iso]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+}
+
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ImagePushArgs {
     /// Where to; besides a tag of its inputs, one of its digest and `latest` it gets TAG
@@ -349,6 +365,34 @@ pub(crate) struct BumpImageArgs {
     /// Whose images `local` means
     #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
     pub(crate) engine: EngineChoice,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BumpSnapshotArgs {
+    /// YYYYMMDDTHHMMSSZ, or `latest` for the newest that both archives have whole
+    #[arg(value_name = "STAMP|latest", default_value = crate::bump::snapshot::LATEST)]
+    pub(crate) stamp: String,
+    /// Keyring that verifies the archives, instead of Debian's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keyring: Option<PathBuf>,
+    /// Show what would be written, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Machine-readable result on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BumpSubmoduleArgs {
+    /// Tag, branch or commit of the remote [default: its newest tag]
+    pub(crate) rev: Option<String>,
+    /// Show what would be written, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Machine-readable result on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Debug, Args)]

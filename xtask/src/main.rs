@@ -4,6 +4,7 @@ mod boot;
 mod bump;
 mod clean;
 mod cli;
+mod doctor;
 mod engine;
 mod image;
 mod inputs;
@@ -47,6 +48,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Check(args) => passed_on::check(&repo, args),
         Command::Diagnose(args) => passed_on::diagnose(&repo, "diagnose", args),
         Command::Inspect(args) => passed_on::diagnose(&repo, "inspect", args),
+        Command::Doctor(args) => doctor::command(&repo, args),
         Command::Image(ImageCommand::Build(args)) => image::build::command(&repo, args),
         Command::Release(ReleaseCommand::Build(args)) => release::build::command(&repo, args),
         Command::Release(ReleaseCommand::Publish(args)) => release::publish::command(&repo, args),
@@ -54,6 +56,8 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Image(ImageCommand::Push(args)) => image::push::command(&repo, args),
         Command::Image(ImageCommand::Show(args)) => image::show::command(&repo, args),
         Command::BumpImage(args) => bump::image::command(&repo, args),
+        Command::BumpSnapshot(args) => bump::snapshot::command(&repo, args),
+        Command::BumpSubmodule(args) => bump::submodule::command(&repo, args),
         Command::Clean(args) => clean::command(&repo, args),
         Command::Test(args) => selftest::command(&repo, args),
     }

@@ -42,6 +42,9 @@ fn help_of_every_command() {
     assert.eq(help(&["reproduce"]), file!["snapshots/help-reproduce.txt"]);
     assert.eq(help(&["image", "push"]), file!["snapshots/help-image-push.txt"]);
     assert.eq(help(&["image", "show"]), file!["snapshots/help-image-show.txt"]);
+    assert.eq(help(&["doctor"]), file!["snapshots/help-doctor.txt"]);
+    assert.eq(help(&["bump-snapshot"]), file!["snapshots/help-bump-snapshot.txt"]);
+    assert.eq(help(&["bump-submodule"]), file!["snapshots/help-bump-submodule.txt"]);
     assert.eq(help(&["bump-image"]), file!["snapshots/help-bump-image.txt"]);
     assert.eq(help(&["clean"]), file!["snapshots/help-clean.txt"]);
     assert.eq(help(&["test"]), file!["snapshots/help-test.txt"]);
@@ -110,6 +113,13 @@ fn outside_a_checkout_is_said() {
     run(checkout.xtask(["iso"]).current_dir("/")).exits(3).says("not in a SilverMetal checkout");
 }
 
+/// The pinned moment of the snapshot archive.
+fn stamp(checkout: &Checkout) -> String {
+    let pin =
+        fs::read_to_string(checkout.root.join("linux/build/config/snapshot-pin.env")).unwrap();
+    pin.lines().find_map(|line| line.strip_prefix("SNAPSHOT_STAMP=")).unwrap().to_owned()
+}
+
 #[test]
 fn the_plan_of_base_names_every_flag_of_the_contract() {
     let checkout = Checkout::new("plan, with a comma");
@@ -124,7 +134,7 @@ fn the_plan_of_base_names_every_flag_of_the_contract() {
         "--env LC_ALL=C.UTF-8 --env TZ=UTC",
         &format!("--env SOURCE_DATE_EPOCH={COMMIT_TIME}"),
         "MKSQUASHFS_OPTIONS=",
-        "/archive/debian/20260508T000000Z",
+        &format!("/archive/debian/{}", stamp(&checkout)),
         "target=/home/user/derivative-maker,readonly",
         "target=/home/user/recipe,readonly",
         "target=/home/user/conf,readonly",

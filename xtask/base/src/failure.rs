@@ -67,11 +67,17 @@ impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
 pub struct Problem {
     pub what: String,
     pub fix: String,
+    /// The rule of `doctor` that it breaks ([`crate::rules::DOCTOR`]).
+    pub rule: &'static str,
 }
 
 impl Problem {
     pub fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Problem { what: what.into(), fix: fix.into() }
+        Problem { what: what.into(), fix: fix.into(), rule: "ready-to-build" }
+    }
+
+    pub fn of(self, rule: &'static str) -> Self {
+        Problem { rule, ..self }
     }
 }
 

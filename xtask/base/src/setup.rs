@@ -16,7 +16,7 @@ fn install_cmd(packages: &[String]) -> Cmd {
 
 pub fn problem(missing: &[String]) -> Problem {
     let what = format!("not installed: {}", missing.join(", "));
-    Problem::new(what, format!("{} (or pass --setup)", line(missing)))
+    Problem::new(what, format!("{} (or pass --setup)", line(missing))).of("packages")
 }
 
 /// Installs `packages`; nothing to do for none.

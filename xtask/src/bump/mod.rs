@@ -1,9 +1,13 @@
 //! The commands that move a pin: each edits every file that carries it, whole or not at all, and
 //! prints what the review of it needs. None commits.
 
+mod archive;
 mod edit;
 pub(crate) mod image;
 pub(crate) mod provenance;
+pub(crate) mod snapshot;
+pub(crate) mod submodule;
+mod toml;
 
 use base::facts::repo::Repo;
 use edit::Edit;

@@ -1,12 +1,13 @@
 //! What the pinned image was built from: in builder-image.toml, the table `pin` with its digest.
 
+use super::toml;
 use crate::image::labels;
 use anyhow::{Context as _, Result};
 use base::failure::{Code, OrExit as _};
 use base::pins::Digest;
 use std::collections::BTreeMap;
 use std::path::Path;
-use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, Value};
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
 
 const TABLE: &str = "pin";
 
@@ -64,7 +65,7 @@ impl Provenance {
     pub(crate) fn read(path: &Path, digest: &str) -> Result<Option<Provenance>> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
-        let mut document = parsed(&text, path)?;
+        let mut document = toml::parsed(&text, path)?;
         let entries = entries(&mut document, path)?.iter().map(Provenance::from);
         Ok(entries.into_iter().find(|entry| entry.digest == digest))
     }
@@ -72,7 +73,7 @@ impl Provenance {
     /// `text` with this as an entry, beside that of the digest `keep`, if one is given, and no
     /// other. Comments and everything else stay.
     pub(crate) fn written_to(&self, text: &str, path: &Path, keep: Option<&str>) -> Result<String> {
-        let mut document = parsed(text, path)?;
+        let mut document = toml::parsed(text, path)?;
         let entries = entries(&mut document, path)?;
         let old =
             entries.iter().find(|table| Some(Provenance::from(table).digest.as_str()) == keep);
@@ -81,17 +82,7 @@ impl Provenance {
         let own = entries.iter().find(|table| Provenance::from(table).digest == self.digest);
         let mut new = own.or(entries.iter().next()).cloned().unwrap_or_default();
         for (name, text) in self.fields() {
-            let mut value = Value::from(text);
-            match new.get_mut(name) {
-                Some(item) => {
-                    // the line's comment belongs to the old value
-                    if let Some(old) = item.as_value() {
-                        *value.decor_mut() = old.decor().clone();
-                    }
-                    *item = Item::Value(value);
-                }
-                None => drop(new.insert(name, Item::Value(value))),
-            }
+            toml::set(&mut new, name, text);
         }
         entries.clear();
         for table in old.into_iter().chain([new]) {
@@ -107,12 +98,6 @@ fn entries<'a>(document: &'a mut DocumentMut, path: &Path) -> Result<&'a mut Arr
         .with_context(|| {
             format!("{}: expected [[{TABLE}]], one table for each image", path.display())
         })
-        .or_exit(Code::NotReady)
-}
-
-fn parsed(text: &str, path: &Path) -> Result<DocumentMut> {
-    text.parse::<DocumentMut>()
-        .with_context(|| format!("{} is not TOML", path.display()))
         .or_exit(Code::NotReady)
 }
 

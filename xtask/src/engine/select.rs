@@ -119,12 +119,23 @@ fn unreached(kind: EngineKind, reach: &Reach, host: &Host) -> Option<Problem> {
     match reach {
         Reach::Answers(_) => None,
         Reach::NotInstalled => {
-            Some(Problem::new(format!("no container engine: {kind} is not installed"), start))
+            let what = format!("no container engine: {kind} is not installed");
+            Some(Problem::new(what, start).of("engine-answers"))
         }
         Reach::Silent(why) => {
-            Some(Problem::new(format!("engine {kind} does not answer: {why}"), start))
+            let what = format!("engine {kind} does not answer: {why}");
+            Some(Problem::new(what, start).of(if too_old(why) {
+                "engine-api"
+            } else {
+                "engine-answers"
+            }))
         }
     }
+}
+
+/// Whether the engine answers, and refuses the client's API version.
+fn too_old(why: &str) -> bool {
+    why.contains("client version") && (why.contains("too old") || why.contains("too new"))
 }
 
 fn needs_root(kind: EngineKind, host: &Host) -> Option<Problem> {
@@ -133,5 +144,6 @@ fn needs_root(kind: EngineKind, host: &Host) -> Option<Problem> {
             format!("engine {kind} needs root, and this is uid {}", host.uid),
             "run it through sudo, or start a Docker Engine and pass --engine docker",
         )
+        .of("engine-answers")
     })
 }

@@ -170,13 +170,16 @@ fn on_the_engines_side(engine: &mut Selection, places: &Places) -> (PathMap, Opt
         return (PathMap::Same, None);
     }
     if client.cgroup_version().is_ok_and(|version| version == "1") {
-        engine.problems.push(Problem::new(
-            format!(
-                "engine {} runs on cgroup v1, where the builder's systemd does not boot",
-                client.kind
-            ),
-            "boot its host with systemd.unified_cgroup_hierarchy=1, or pass --engine private",
-        ));
+        engine.problems.push(
+            Problem::new(
+                format!(
+                    "engine {} runs on cgroup v1, where the builder's systemd does not boot",
+                    client.kind
+                ),
+                "boot its host with systemd.unified_cgroup_hierarchy=1, or pass --engine private",
+            )
+            .of("cgroup-v2"),
+        );
     }
     let root = client.root_dir().ok().map(PathBuf::from).filter(|dir| dir.exists());
     let disk = root.and_then(|dir| Disk::holding(&dir).ok());

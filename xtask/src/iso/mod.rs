@@ -3,13 +3,13 @@
 mod build;
 mod conditions;
 mod facts;
-mod plan;
-mod preflight;
+pub(crate) mod plan;
+pub(crate) mod preflight;
 mod run;
 pub(crate) mod site;
 pub(crate) mod work;
 
-pub(crate) use build::Built;
+pub(crate) use build::{Built, prepare};
 pub(crate) use conditions::{Conditions, Factor, Reach};
 pub(crate) use facts::{EpochFrom, Facts};
 pub(crate) use plan::{CACHE_VOLUME, checkout_id};

@@ -15,7 +15,7 @@ use std::path::Path;
 
 const GIB: u64 = 1 << 30;
 /// Builder image (0.9) and what a build writes into its container's layer (up to 1.7), with room.
-const ENGINE_GIB: u64 = 4;
+pub(crate) const ENGINE_GIB: u64 = 4;
 /// File systems on which grub-probe finds no device: an ISO built there silently loses its
 /// hardening kernel parameters (derivative-maker, step 2800).
 const NOT_BLOCK_BACKED: [&str; 4] = ["overlay", "tmpfs", "aufs", "9p"];
@@ -57,7 +57,7 @@ pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
             found.push(Problem::new(
                 format!("the output is on {kind}: the ISO would silently lose its kernel parameters there"),
                 "pass --output DIR on a disk's own file system (ext4, xfs, btrfs)",
-            ));
+            ).of("output-on-disk"));
         }
     }
     let entry = recipe.dir.join(&recipe.entry);
@@ -81,49 +81,58 @@ pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
     let lacks =
         |disk: &Disk, gib: u64| (disk.free < gib * GIB).then_some(disk.free as f64 / GIB as f64);
     if let Some(free) = lacks(&facts.output_disk, recipe.needs.disk_gib) {
-        found.push(Problem::new(
-            format!(
-                "not enough disk: recipe {} needs {} GiB, and {} has {free:.1} GiB free",
-                recipe.name,
-                recipe.needs.disk_gib,
-                facts.output.display(),
-            ),
-            "free some, or pass --output DIR on a larger disk",
-        ));
+        found.push(
+            Problem::new(
+                format!(
+                    "not enough disk: recipe {} needs {} GiB, and {} has {free:.1} GiB free",
+                    recipe.name,
+                    recipe.needs.disk_gib,
+                    facts.output.display(),
+                ),
+                "free some, or pass --output DIR on a larger disk",
+            )
+            .of("disk"),
+        );
     }
     if let Some(free) = facts.engine_disk.as_ref().and_then(|disk| lacks(disk, ENGINE_GIB)) {
         found.push(Problem::new(
             format!("not enough disk: the engine needs {ENGINE_GIB} GiB for image and container, and has {free:.1} GiB free"),
             format!("remove what is unused: {} system prune", if facts.engine.kind == EngineKind::Podman { "podman" } else { "docker" }),
-        ));
+        ).of("disk"));
     }
     // 5 % slack: a machine sold as 8 GiB shows a little less
     if host.memory < recipe.needs.ram_gib * GIB / 20 * 19 {
-        found.push(Problem::new(
-            format!(
-                "not enough memory: recipe {} needs {} GiB, and this machine has {:.1} GiB",
-                recipe.name,
-                recipe.needs.ram_gib,
-                host.memory as f64 / GIB as f64
-            ),
-            "build on a larger machine",
-        ));
+        found.push(
+            Problem::new(
+                format!(
+                    "not enough memory: recipe {} needs {} GiB, and this machine has {:.1} GiB",
+                    recipe.name,
+                    recipe.needs.ram_gib,
+                    host.memory as f64 / GIB as f64
+                ),
+                "build on a larger machine",
+            )
+            .of("memory"),
+        );
     }
     if facts.now < facts.epoch.seconds {
-        found.push(Problem::new(
-            format!(
-                "the clock ({}) is before SOURCE_DATE_EPOCH ({})",
-                facts.now, facts.epoch.seconds
-            ),
-            "set the clock, or correct linux/build/config/source-date-epoch.env",
-        ));
+        found.push(
+            Problem::new(
+                format!(
+                    "the clock ({}) is before SOURCE_DATE_EPOCH ({})",
+                    facts.now, facts.epoch.seconds
+                ),
+                "set the clock, or correct linux/build/config/source-date-epoch.env",
+            )
+            .of("clock"),
+        );
     }
     if facts.engine.kind != EngineKind::Host && facts.network() == Network::Host && port_taken() {
         found.push(Problem::new(
             "port 9977 on this host's loopback is taken, and the builder's package cache needs it \
              (it shares this host's network, because the mirror is on loopback)",
             "end what listens there, or serve the mirror on another address than loopback",
-        ));
+        ).of("package-cache"));
     }
     found
 }
@@ -155,7 +164,10 @@ fn image_problem(facts: &Facts, setup: bool) -> Option<Problem> {
             "no builder image: the engine has no {reference}, and it names no digest to pull"
         ),
     };
-    Some(Problem::new(missing, image::ways_on(facts.engine.kind, &facts.repo.build_sh())))
+    Some(
+        Problem::new(missing, image::ways_on(facts.engine.kind, &facts.repo.build_sh()))
+            .of("builder-image"),
+    )
 }
 
 fn port_taken() -> bool {

@@ -18,14 +18,14 @@ pub(crate) enum Credentials {
 }
 
 /// The folder of docker's client configuration: $DOCKER_CONFIG, else ~/.docker.
-fn config_dir() -> Option<PathBuf> {
+pub(crate) fn config_dir() -> Option<PathBuf> {
     let named = std::env::var_os("DOCKER_CONFIG").filter(|dir| !dir.is_empty());
     let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker"));
     named.map(PathBuf::from).or_else(home)
 }
 
 /// What `dir`/config.json holds; an empty object where there is none.
-fn read_config(dir: &Path) -> Result<Value> {
+pub(crate) fn read_config(dir: &Path) -> Result<Value> {
     let path = dir.join("config.json");
     let text = match std::fs::read_to_string(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

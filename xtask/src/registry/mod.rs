@@ -7,6 +7,8 @@ mod address;
 mod challenge;
 mod credentials;
 
+pub(crate) use credentials::{config_dir, read_config};
+
 use address::Address;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -108,6 +110,14 @@ impl<'a> Registry<'a> {
             }
         }
         Ok(Registry { address, api: url, http, authorization: RefCell::new(None), ui })
+    }
+
+    /// For somebody who only wants to know whether it answers now.
+    pub(crate) fn impatient(mut self) -> Registry<'a> {
+        self.http.attempts = 1;
+        self.http.connect_timeout = 10;
+        self.http.stall_timeout = 20;
+        self
     }
 
     /// What stands under a tag or a digest.

@@ -15,18 +15,22 @@ use base::ui::{Ui, answer};
 use tools::Tools;
 
 /// What the tests use beyond the engines: scripts are linted, extended attributes are set, disks
-/// are made and mounted, images pushed, tools installed (tools.rs).
-const TOOLS: [&str; 10] = [
+/// are made and mounted, images pushed, archives and tags signed, tools installed (tools.rs).
+const TOOLS: [&str; 14] = [
     "attr",
     "curl",
     "docker-registry",
     "e2fsprogs",
     "git",
+    "gnupg",
+    "gpgv",
     "mount",
+    "openssh-client",
     "openssl",
     "python3-venv",
     "shellcheck",
     "skopeo",
+    "xz-utils",
 ];
 
 struct Step {

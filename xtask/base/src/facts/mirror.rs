@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 /// The release that the ISOs are made of.
 pub const SUITE: &str = "trixie";
+/// Its suites in the archive `debian`, and those in `debian-security`.
+pub const DEBIAN_SUITES: [&str; 2] = ["trixie", "trixie-updates"];
+pub const SECURITY_SUITES: [&str; 1] = ["trixie-security"];
 
 /// linux/build/config/snapshot-pin.env
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,7 +152,7 @@ pub fn problem(mirror: &Mirror, why: &str) -> Problem {
         Origin::HostApt => "check the network, or name a mirror: --mirror http://HOST/debian",
         Origin::Inputs { .. } => "build without --from-inputs",
     };
-    Problem::new(what, fix)
+    Problem::new(what, fix).of("mirror")
 }
 
 /// Says in one line when a build doesn't come from the pin.

@@ -1,18 +1,10 @@
-//! Pins that are moved without asking anybody: files edited exactly, whole or not at all.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "tests start xtask and its peers"
-)]
-
-mod support;
-
+//! The builder image's pin, moved without asking anybody: edited exactly, whole or not at all.
+use crate::support::{Checkout, git, run};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use support::{Checkout, git, run};
 
 const BUILD_SH: &str = "linux/build/scripts/build.sh";
 const RECORD: &str = "linux/build/docker/builder-image.toml";

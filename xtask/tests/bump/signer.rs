@@ -1,0 +1,54 @@
+//! An OpenPGP key of one's own, in a home of its own.
+
+use crate::support::run;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub const NAME: &str = "Archive <archive@example.org>";
+
+/// Its agent ends when this is dropped.
+pub struct Signer {
+    pub home: PathBuf,
+}
+
+impl Signer {
+    pub fn new() -> Signer {
+        // an agent's socket must fit into 108 bytes
+        let dir = std::env::temp_dir();
+        let mut make = Command::new("mktemp");
+        let made = run(make.args(["-d", "-p"]).arg(&dir).arg("signer.XXXXXX")).exits(0).stdout;
+        let home = PathBuf::from(made.trim());
+        fs::set_permissions(&home, Permissions::from_mode(0o700)).unwrap();
+        let signer = Signer { home };
+        let mut make = signer.gpg();
+        make.args(["--passphrase", "", "--quick-generate-key", NAME, "ed25519", "sign", "never"]);
+        run(&mut make).exits(0);
+        signer
+    }
+
+    pub fn gpg(&self) -> Command {
+        let mut gpg = Command::new("gpg");
+        gpg.env("GNUPGHOME", &self.home).args(["--batch", "--quiet", "--yes"]);
+        gpg
+    }
+
+    pub fn clearsign(&self, text: &Path, signed: &Path) {
+        run(self.gpg().arg("--output").arg(signed).arg("--clearsign").arg(text)).exits(0);
+    }
+
+    pub fn keyring(&self) -> PathBuf {
+        let keyring = self.home.join("keyring.gpg");
+        run(self.gpg().arg("--output").arg(&keyring).arg("--export")).exits(0);
+        keyring
+    }
+}
+
+impl Drop for Signer {
+    fn drop(&mut self) {
+        let mut end = Command::new("gpgconf");
+        drop(end.env("GNUPGHOME", &self.home).args(["--kill", "all"]).output());
+        drop(fs::remove_dir_all(&self.home));
+    }
+}
