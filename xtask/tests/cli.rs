@@ -7,10 +7,13 @@
 
 mod support;
 
+use base::rules::DOCTOR;
+use serde_json::Value;
 use snapbox::{Assert, Redactions, file};
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
-use support::{COMMIT_TIME, Checkout, STUB, mirror_peer, run};
+use support::{COMMIT_TIME, Checkout, STUB, git, mirror_peer, run};
 
 fn snapshots() -> Assert {
     let mut redactions = Redactions::new();
@@ -166,6 +169,43 @@ fn base_with_nothing_lists_everything_at_once_and_changes_nothing() {
         .says("not enough disk")
         .says("not enough memory")
         .says("not ready: 5 problems");
+    assert_eq!(checkout.output_names(), [""; 0]);
+}
+
+/// State and words of every rule that doctor speaks of.
+fn doctors_report(doctor: &mut Command, code: i32) -> BTreeMap<String, (String, String)> {
+    let report: Value = serde_json::from_str(&run(doctor).exits(code).stdout).unwrap();
+    let word = |rule: &Value, name: &str| rule[name].as_str().unwrap().to_owned();
+    let rules = report["rules"].as_array().unwrap().iter();
+    rules.map(|r| (word(r, "rule"), (word(r, "state"), word(r, "found")))).collect()
+}
+
+#[test]
+fn doctor_says_of_every_rule_what_is_the_case_or_why_it_did_not_look() {
+    let checkout = Checkout::new("doctor");
+    let dead = checkout.path_with("docker", "#!/bin/sh\necho 'Cannot connect' >&2; exit 1\n");
+    // a port that nothing listens on
+    checkout.edit("Cargo.toml", "https://git.silverlabs.uk/", "https://127.0.0.1:9/");
+    checkout.commit();
+    git(&checkout.root, &["tag", "v0.0.1"]);
+    let mirror = mirror_peer();
+    let mut doctor =
+        checkout.xtask(["doctor", "canary", "--json", "--engine", "docker", "--mirror", &mirror]);
+    doctor.env("PATH", &dead).env("SILVERMETAL_RELEASE_TOKEN", "hunter2-doctor");
+    let report = doctors_report(&mut doctor, 3);
+    assert_eq!(report.len(), DOCTOR.len());
+    for (rule, state, words) in [
+        ("engine-answers", "broken", "engine docker does not answer"),
+        ("contract-start", "skipped", "no engine answers"),
+        ("package-cache", "skipped", "no engine answers"),
+        ("mirror", "ok", "the mirror of --mirror answers"),
+        ("release-tag", "broken", "tag v0.0.1 is not the version in Cargo.toml"),
+        ("release-token", "broken", "https://127.0.0.1:9/api/v1/repos/"),
+        ("docker-config", "ok", "can be read"),
+    ] {
+        let found = &report[rule];
+        assert!(found.0 == state && found.1.contains(words), "{rule}: {found:?}");
+    }
     assert_eq!(checkout.output_names(), [""; 0]);
 }
 

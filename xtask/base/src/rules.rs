@@ -109,6 +109,18 @@ pub const DOCTOR: &[Described] = &[
         source: "docs/trust-model.md",
     },
     Described {
+        name: "release-size",
+        what: "the ISO of this commit, where there is one, fits into one file of a release",
+        why: "the upload of a finished release ends at 413",
+        source: "Gitea: [repository.release] FILE_MAX_SIZE; go-gitea/gitea#35812",
+    },
+    Described {
+        name: "release-token",
+        what: "the release token, where one is set, can read the repository",
+        why: "two builds and a comparison later, publishing ends at 401 or 404",
+        source: "Gitea API, GET /repos/{owner}/{repo}",
+    },
+    Described {
         name: "contract-start",
         what: "the builder starts with the very flags of a real build and runs its command",
         why: "whatever is wrong with image or engine shows after the job's set-up instead of now",

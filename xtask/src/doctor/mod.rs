@@ -64,7 +64,7 @@ fn look(facts: &Facts, setup: bool, ui: &Ui, report: &mut Report) -> Result<()> 
         let pins = scope.spawn(|| pins::look(facts, &Ui::new(false)));
         machine::look(facts, setup, report);
         docker_config::look(facts, report);
-        release::look(facts, report);
+        release::look(facts, ui, report);
         if facts.engine.kind == EngineKind::Host {
             rest_of_the_engine(report, "engine host runs no container");
         } else {

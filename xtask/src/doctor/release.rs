@@ -2,31 +2,44 @@
 
 use super::report::Report;
 use crate::iso::Facts;
+use crate::release::{GITEA_MAX_MIB, Package, may_read};
 use base::facts::git::git;
 use base::failure::Problem;
+use base::secret::{RELEASE_TOKEN, Secret};
+use base::ui::Ui;
 
-const RULE: &str = "release-tag";
+pub(super) fn look(facts: &Facts, ui: &Ui, report: &mut Report) {
+    match Package::read(&facts.repo) {
+        Ok(package) => {
+            tag(facts, &package, report);
+            token(&package, ui, report);
+        }
+        Err(error) => {
+            let fix = "set version and repository in [workspace.package]";
+            report.broken(Problem::new(format!("{error:#}"), fix).of("release-tag"));
+        }
+    }
+    size(facts, report);
+}
 
-pub(super) fn look(facts: &Facts, report: &mut Report) {
-    let root = &facts.repo.root;
-    let expected = concat!("v", env!("CARGO_PKG_VERSION"));
+fn tag(facts: &Facts, package: &Package, report: &mut Report) {
+    let rule = "release-tag";
     let in_ci = std::env::var("GITHUB_REF_TYPE").is_ok_and(|kind| kind == "tag");
     let job = std::env::var("GITHUB_REF_NAME").ok().filter(|_| in_ci);
-    let here = git(root).args(["tag", "--points-at", "HEAD", "v*"]).read().unwrap_or_default();
+    let here = git(&facts.repo.root).args(["tag", "--points-at", "HEAD", "v*"]).read();
+    let here = here.unwrap_or_default();
     let Some(tag) = job.clone().or_else(|| here.lines().next().map(str::to_owned)) else {
-        report.not_looked(RULE, "HEAD carries no release tag");
+        report.not_looked(rule, "HEAD carries no release tag");
         return;
     };
-    let mut broken = |what: String, fix: String| report.broken(Problem::new(what, fix).of(RULE));
+    let mut broken = |what: String, fix: String| report.broken(Problem::new(what, fix).of(rule));
     if job.is_some() && !here.lines().any(|name| name == tag) {
-        broken(
-            format!("tag {tag} does not name HEAD ({})", facts.source.short),
-            format!("git checkout {tag}"),
-        );
+        let what = format!("tag {tag} does not name HEAD ({})", facts.source.short);
+        broken(what, format!("git fetch --tags && git checkout {tag}"));
     }
-    if tag != expected {
+    if tag != package.tag() {
         broken(
-            format!("tag {tag} is not the version in Cargo.toml: expected {expected}"),
+            format!("tag {tag} is not the version in Cargo.toml: expected {}", package.tag()),
             "set workspace.package.version, commit, and tag that commit".to_owned(),
         );
     }
@@ -36,7 +49,51 @@ pub(super) fn look(facts: &Facts, report: &mut Report) {
             "git status".to_owned(),
         );
     }
-    if !report.is_broken(RULE) {
-        report.holds(RULE, format!("{tag} names HEAD"));
+    if !report.is_broken(rule) {
+        report.holds(rule, format!("{tag} names HEAD"));
+    }
+}
+
+fn size(facts: &Facts, report: &mut Report) {
+    let rule = "release-size";
+    let iso = facts.output.join(&facts.recipe.iso);
+    let Ok(meta) = iso.metadata() else {
+        report.not_looked(rule, format!("{} is not built yet", iso.display()));
+        return;
+    };
+    let mib = meta.len().div_ceil(1 << 20);
+    if mib <= GITEA_MAX_MIB {
+        report.holds(
+            rule,
+            format!("{mib} MiB, and Gitea takes {GITEA_MAX_MIB} unless it is told otherwise"),
+        );
+        return;
+    }
+    let what = format!(
+        "{} has {mib} MiB, and Gitea takes {GITEA_MAX_MIB} unless it is told otherwise",
+        iso.display()
+    );
+    let fix = "raise FILE_MAX_SIZE under [repository.release] in Gitea's app.ini, and pass --max-size MIB to release";
+    report.doubtful(Problem::new(what, fix).of(rule));
+}
+
+fn token(package: &Package, ui: &Ui, report: &mut Report) {
+    let rule = "release-token";
+    let value = std::env::var(RELEASE_TOKEN).unwrap_or_default();
+    if value.is_empty() {
+        report.not_looked(rule, format!("{RELEASE_TOKEN} is not set"));
+        return;
+    }
+    let read = Secret::new(&value, RELEASE_TOKEN)
+        .and_then(|token| may_read(&package.repository, &token, ui));
+    match read {
+        Ok(()) => report.holds(rule, format!("it reads {}", package.repository)),
+        Err(error) => report.broken(
+            Problem::new(
+                format!("{error:#}"),
+                format!("make one that may write the repository (Gitea, Settings, Applications), and set {RELEASE_TOKEN}"),
+            )
+            .of(rule),
+        ),
     }
 }

@@ -72,6 +72,12 @@ impl<'a> Gitea<'a> {
         Ok(Gitea { http, api, token, ui })
     }
 
+    /// Fails unless the token lets us read the repository.
+    pub(super) fn read(&self) -> Result<()> {
+        let answer = self.ask(&Request::get(&self.api))?;
+        self.accepted(answer, &[200]).map(drop)
+    }
+
     /// The release of `tag`, published or (to whoever may write) a draft.
     pub(super) fn find(&self, tag: &str) -> Result<Option<Published>> {
         let url = self.api.child("releases").child("tags").child(tag);

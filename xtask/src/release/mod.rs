@@ -10,6 +10,9 @@ pub(crate) mod publish;
 use anyhow::{Context as _, Result};
 use base::facts::repo::Repo;
 use base::failure::{Code, OrExit as _};
+use base::http::Http;
+use base::secret::Secret;
+use base::ui::Ui;
 use std::path::PathBuf;
 use toml_edit::{Document, Item};
 
@@ -50,6 +53,12 @@ impl Package {
     pub(crate) fn tag(&self) -> String {
         format!("v{}", self.version)
     }
+}
+
+/// Fails unless the token lets us read the repository at that page. Asks once.
+pub(crate) fn may_read(repository: &str, token: &Secret, ui: &Ui) -> Result<()> {
+    let http = Http { attempts: 1, stall_timeout: 20, ..Http::default() };
+    gitea::Gitea::new(http, &repository.parse()?, token.clone(), ui)?.read()
 }
 
 /// Where `release build` leaves a release, and `publish` finds it.

@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What there is nothing to look at for: the reason is in the report.
-const NOTHING_THERE: [&str; 3] = ["upstream-reachable", "registry-login", "release-tag"];
+const NOTHING_THERE: [&str; 5] =
+    ["upstream-reachable", "registry-login", "release-tag", "release-size", "release-token"];
 
 /// A machine with a Docker Engine: to doctor, the private one of another checkout.
 struct Ward<'a> {
