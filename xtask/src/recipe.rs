@@ -24,6 +24,9 @@ pub(crate) struct Recipe {
     /// Which images it can make; empty where there is but one.
     pub(crate) flavors: Vec<String>,
     pub(crate) needs: Needs,
+    /// Whether a violation of the content policy fails the build; the policy itself is read by
+    /// `inspect` (xtask/diagnose/src/inspect/policy.rs).
+    pub(crate) policy_enforced: bool,
     pub(crate) stages: Vec<Stage>,
 }
 
@@ -96,7 +99,11 @@ fn parse(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<String>> {
     })?;
     let mut reader = Reader { text, faults: Vec::new() };
     let root = document.as_table();
+<<<<<<< HEAD
     reader.known(root, &["description", "entry", "iso", "released", "flavors", "needs", "stage"]);
+=======
+    reader.known(root, &["description", "entry", "iso", "released", "needs", "policy", "stage"]);
+>>>>>>> a0489b1 (inspect: what is in an image, and does it hold its recipe's content policy)
     let mut recipe = Recipe {
         name: name.to_owned(),
         dir: dir.to_owned(),
@@ -116,6 +123,7 @@ fn parse(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<String>> {
             scratch_gib: 0,
             host_packages: Vec::new(),
         },
+        policy_enforced: false,
         stages: Vec::new(),
     };
     match root.get("needs").and_then(Item::as_table_like) {
@@ -137,6 +145,10 @@ fn parse(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<String>> {
                 host_packages: reader.strings(needs, "host_packages"),
             };
         }
+    }
+    match root.get("policy").and_then(Item::as_table_like) {
+        None => reader.faults.push(":1: expected a table [policy]".into()),
+        Some(policy) => recipe.policy_enforced = reader.boolean(policy, "enforced"),
     }
     match root.get("stage").and_then(Item::as_array_of_tables) {
         None => reader.faults.push(":1: expected at least one [[stage]]".into()),
@@ -239,6 +251,8 @@ engines = ["docker", "private"]
 disk_gib = 6
 ram_gib = 2
 host_packages = ["mmdebstrap"]
+[policy]
+enforced = true
 [[stage]]
 name = "rootfs"
 produces = ["rootfs.tar"]

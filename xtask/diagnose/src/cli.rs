@@ -34,9 +34,15 @@ pub(crate) struct DiagnoseArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// The image; a second one: what changed from the first to it
+    /// The image, or the output folder of a build; a second one: which packages changed
     #[arg(required = true, num_args = 1..=2, value_name = "ISO")]
     pub(crate) images: Vec<PathBuf>,
+    /// Hold it against the policy of this recipe [default: as BUILD_INFO beside it says, else base]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) recipe: Option<String>,
+    /// Search only what a build writes for traces of it (etc, var, …), not every file
+    #[arg(long)]
+    pub(crate) quick: bool,
     /// Machine-readable result on stdout
     #[arg(long)]
     pub(crate) json: bool,

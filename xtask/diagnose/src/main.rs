@@ -1,20 +1,24 @@
 //! `cargo xtask diagnose` and `cargo xtask inspect`: a package of its own, so that the readers of
 //! image formats are only built by who asks for them.
 
-#[allow(dead_code, unused_imports)]
+#[macro_use]
+mod say;
+
 mod causes;
 mod cli;
-#[allow(dead_code)]
 mod compare;
-// its consumers land piece by piece
-#[allow(dead_code)]
+mod diagnosis;
 mod difference;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "started from the report's next step")]
+mod diffoscope;
 mod edits;
+mod inspect;
+mod records;
+mod report;
+mod subject;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use base::failure::Code;
-use base::interrupt;
 use clap::Parser as _;
 use cli::{Cli, Command};
 use std::process::ExitCode;
@@ -31,9 +35,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<()> {
-    interrupt::install().context("cannot listen for signals")?;
+    // signals keep their default: there is nothing to clean up
     match &cli.command {
-        Command::Diagnose(args) => anyhow::bail!("no reader has landed yet for {:?}", args.images),
-        Command::Inspect(args) => anyhow::bail!("no reader has landed yet for {:?}", args.images),
+        Command::Diagnose(args) => diagnosis::command(args),
+        Command::Inspect(args) => inspect::command(args),
     }
 }

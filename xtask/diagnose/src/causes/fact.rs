@@ -32,6 +32,11 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    /// Whether nothing differs.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     pub(crate) fn add(&mut self, difference: Difference) {
         let Difference { place, layer, what } = difference;
         let what = match what {

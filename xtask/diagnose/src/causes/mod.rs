@@ -7,7 +7,7 @@ mod context;
 mod explain;
 mod fact;
 mod follow;
-mod glob;
+pub(crate) mod glob;
 mod packages;
 mod rules;
 mod together;
@@ -15,6 +15,7 @@ mod together;
 pub(crate) use context::{Build, Context};
 pub(crate) use explain::{Cause, Diagnosis, Item, explain};
 pub(crate) use fact::Facts;
+pub(crate) use packages::{changes as package_changes, versions};
 
 use crate::difference::{FieldKind, MetadataField, Place};
 use crate::edits::Edit;

@@ -3,52 +3,54 @@
 use super::{Report, bytes, counted, printable};
 use crate::causes::{Cause, Item};
 use crate::difference::Place;
-use std::fmt::Write as _;
 
 /// Rows of a list; a page with a hundred thousand helps nobody, and --json has them all.
 const ROWS: usize = 2_000;
 
-/// Writing to a String cannot fail.
-macro_rules! put {
-    ($out:expr, $($text:tt)*) => { drop(writeln!($out, $($text)*)) };
-}
-
 pub(crate) fn page(report: &Report) -> String {
     let mut out = String::new();
     let title = escaped(&report.headline());
-    put!(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">");
-    put!(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
+    say!(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">");
+    say!(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
     // even if something slipped through the escaping, nothing would run or load
-    put!(
+    say!(
         out,
         "<meta http-equiv=\"Content-Security-Policy\" \
          content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     );
-    put!(out, "<title>{title}</title>\n<style>{}</style>\n</head>\n<body>", include_str!("page.css"));
-    put!(out, "<main>\n<h1 class=\"{}\">{title}</h1>", if report.identical { "yes" } else { "no" });
-    put!(out, "<dl>");
+    say!(
+        out,
+        "<title>{title}</title>\n<style>{}</style>\n</head>\n<body>",
+        include_str!("page.css")
+    );
+    say!(out, "<main>\n<h1 class=\"{}\">{title}</h1>", if report.identical { "yes" } else { "no" });
+    say!(out, "<dl>");
     for (name, path) in [("A", &report.a), ("B", &report.b)] {
-        put!(out, "<dt>{name}</dt><dd>{}</dd>", escaped(&path.to_string_lossy()));
+        say!(out, "<dt>{name}</dt><dd>{}</dd>", escaped(&path.to_string_lossy()));
     }
     if let Some(records) = &report.records {
         for input in &records.inputs {
-            put!(out, "<dt>inputs moved</dt><dd>{}</dd>", escaped(input));
+            say!(out, "<dt>inputs moved</dt><dd>{}</dd>", escaped(input));
         }
         if let Some(stage) = &records.stage {
-            put!(out, "<dt>first stage</dt><dd>{}</dd>", escaped(stage));
+            say!(out, "<dt>first stage</dt><dd>{}</dd>", escaped(stage));
         }
     }
-    put!(out, "<dt>read</dt><dd>{} in {:.1} s</dd>\n</dl>", bytes(report.read), report.seconds);
+    say!(out, "<dt>read</dt><dd>{} in {:.1} s</dd>\n</dl>", bytes(report.read), report.seconds);
     let diagnosis = &report.diagnosis;
     causes(&mut out, report);
     items(&mut out, report, "unexplained", "Unexplained", &diagnosis.unexplained);
     items(&mut out, report, "unreadable", "Cannot be read", &diagnosis.unreadable);
     if let Some(outcome) = &report.diffoscope {
-        put!(out, "<section><h2>diffoscope</h2><pre>{}</pre></section>", escaped(&outcome.to_string()));
+        say!(
+            out,
+            "<section><h2>diffoscope</h2><pre>{}</pre></section>",
+            escaped(&outcome.to_string())
+        );
     }
     files(&mut out, report);
     items(&mut out, report, "follows", "Follows from the rest", &diagnosis.follows);
-    put!(out, "</main>\n</body>\n</html>");
+    say!(out, "</main>\n</body>\n</html>");
     out
 }
 
@@ -57,36 +59,36 @@ fn causes(out: &mut String, report: &Report) {
     if causes.is_empty() {
         return;
     }
-    put!(out, "<section>\n<h2>{}</h2>", counted(causes.len(), "cause", "causes"));
-    put!(out, "<ol class=\"summary\">");
+    say!(out, "<section>\n<h2>{}</h2>", counted(causes.len(), "cause", "causes"));
+    say!(out, "<ol class=\"summary\">");
     for (n, cause) in causes.iter().enumerate() {
-        put!(out, "<li><a href=\"#cause-{}\">{}</a></li>", n + 1, line(cause));
+        say!(out, "<li><a href=\"#cause-{}\">{}</a></li>", n + 1, line(cause));
     }
-    put!(out, "</ol>");
+    say!(out, "</ol>");
     for (n, cause) in causes.iter().enumerate() {
-        put!(out, "<article id=\"cause-{}\">\n<h3>{}. {}</h3>", n + 1, n + 1, line(cause));
-        put!(out, "<p class=\"fix\"><b>Fix</b> {}</p>", escaped(cause.rule.fix));
+        say!(out, "<article id=\"cause-{}\">\n<h3>{}. {}</h3>", n + 1, n + 1, line(cause));
+        say!(out, "<p class=\"fix\"><b>Fix</b> {}</p>", escaped(cause.rule.fix));
         let stages = report.stages(cause);
         if !stages.is_empty() {
-            put!(out, "<p>Written by stage <b>{}</b></p>", escaped(&stages.join(", ")));
+            say!(out, "<p>Written by stage <b>{}</b></p>", escaped(&stages.join(", ")));
         }
         excerpt(out, &cause.excerpt);
-        put!(out, "<ul class=\"places\">");
+        say!(out, "<ul class=\"places\">");
         for place in cause.places.iter().take(5) {
-            put!(out, "<li>{}</li>", shown(place));
+            say!(out, "<li>{}</li>", shown(place));
         }
         if cause.places.len() > 5 {
-            put!(out, "<li class=\"more\">… and {} more, below</li>", cause.places.len() - 5);
+            say!(out, "<li class=\"more\">… and {} more, below</li>", cause.places.len() - 5);
         }
-        put!(out, "</ul>");
-        put!(
+        say!(out, "</ul>");
+        say!(
             out,
             "<p class=\"source\">known from: {} <code>{}</code></p>\n</article>",
             escaped(cause.rule.source),
             cause.rule.id
         );
     }
-    put!(out, "</section>");
+    say!(out, "</section>");
 }
 
 /// Every place, each with its causes.
@@ -100,37 +102,37 @@ fn files(out: &mut String, report: &Report) {
     }
     rows.sort();
     let total = rows.len();
-    put!(out, "<section>\n<h2>Files</h2>\n<details{}>", if total <= 200 { " open" } else { "" });
-    put!(out, "<summary>{}</summary>\n<table>", counted(total, "place", "places"));
-    put!(out, "<thead><tr><th>place</th><th>cause</th></tr></thead>\n<tbody>");
+    say!(out, "<section>\n<h2>Files</h2>\n<details{}>", if total <= 200 { " open" } else { "" });
+    say!(out, "<summary>{}</summary>\n<table>", counted(total, "place", "places"));
+    say!(out, "<thead><tr><th>place</th><th>cause</th></tr></thead>\n<tbody>");
     for (place, n) in rows.iter().take(ROWS) {
-        put!(out, "<tr><td>{}</td><td><a href=\"#cause-{n}\">{n}</a></td></tr>", shown(place));
+        say!(out, "<tr><td>{}</td><td><a href=\"#cause-{n}\">{n}</a></td></tr>", shown(place));
     }
-    put!(out, "</tbody></table>");
+    say!(out, "</tbody></table>");
     if total > ROWS {
-        put!(out, "<p>… and {} more: all of them with --json</p>", total - ROWS);
+        say!(out, "<p>… and {} more: all of them with --json</p>", total - ROWS);
     }
-    put!(out, "</details>\n</section>");
+    say!(out, "</details>\n</section>");
 }
 
 fn items(out: &mut String, report: &Report, id: &str, title: &str, items: &[Item]) {
     if items.is_empty() {
         return;
     }
-    put!(out, "<section id=\"{id}\">\n<h2>{title}: {}</h2>", items.len());
+    say!(out, "<section id=\"{id}\">\n<h2>{title}: {}</h2>", items.len());
     for item in items.iter().take(ROWS) {
-        put!(out, "<article>\n<p>{}: {}", shown(&item.place), escaped(&item.what));
+        say!(out, "<article>\n<p>{}: {}", shown(&item.place), escaped(&item.what));
         if let Some(stage) = report.stage_of(&item.place) {
-            put!(out, " (stage {})", escaped(stage));
+            say!(out, " (stage {})", escaped(stage));
         }
-        put!(out, "</p>");
+        say!(out, "</p>");
         excerpt(out, &item.excerpt);
-        put!(out, "</article>");
+        say!(out, "</article>");
     }
     if items.len() > ROWS {
-        put!(out, "<p>… and {} more: all of them with --json</p>", items.len() - ROWS);
+        say!(out, "<p>… and {} more: all of them with --json</p>", items.len() - ROWS);
     }
-    put!(out, "</section>");
+    say!(out, "</section>");
 }
 
 fn excerpt(out: &mut String, lines: &[String]) {
@@ -145,11 +147,12 @@ fn excerpt(out: &mut String, lines: &[String]) {
         };
         format!("<span class=\"{class}\">{}</span>", escaped(line))
     };
-    put!(out, "<pre>{}</pre>", lines.iter().map(line).collect::<Vec<_>>().join("\n"));
+    say!(out, "<pre>{}</pre>", lines.iter().map(line).collect::<Vec<_>>().join("\n"));
 }
 
 fn line(cause: &Cause) -> String {
-    let detail = if cause.detail.is_empty() { String::new() } else { format!(": {}", cause.detail) };
+    let detail =
+        if cause.detail.is_empty() { String::new() } else { format!(": {}", cause.detail) };
     escaped(&format!(
         "{}: {}{detail}",
         counted(cause.places.len(), "place", "places"),

@@ -10,7 +10,6 @@ pub(crate) use text::text;
 
 use crate::causes::{Cause, Diagnosis};
 use crate::difference::Place;
-use crate::diffoscope;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -24,7 +23,7 @@ pub(crate) struct Report {
     /// Out of the builds' records, where there are any.
     pub(crate) records: Option<Records>,
     pub(crate) diagnosis: Diagnosis,
-    pub(crate) diffoscope: Option<diffoscope::Outcome>,
+    pub(crate) diffoscope: Option<crate::diffoscope::Outcome>,
     /// Bytes read of both.
     pub(crate) read: u64,
     pub(crate) seconds: f64,

@@ -2,7 +2,6 @@
 
 use super::{Report, counted, printable};
 use crate::causes::{Cause, Item};
-use std::fmt::Write as _;
 
 /// Places that are named of a cause; all of them are in the other reports.
 const PLACES: usize = 4;
@@ -10,11 +9,6 @@ const PLACES: usize = 4;
 const ITEMS: usize = 20;
 /// Lines of an excerpt.
 const LINES: usize = 6;
-
-/// Writing to a String cannot fail.
-macro_rules! say {
-    ($out:expr, $($text:tt)*) => { drop(writeln!($out, $($text)*)) };
-}
 
 pub(crate) fn text(report: &Report) -> String {
     let mut out = String::new();
@@ -58,7 +52,11 @@ pub(crate) fn text(report: &Report) -> String {
 
 /// A cause in one line.
 fn line(cause: &Cause) -> String {
-    let detail = if cause.detail.is_empty() { String::new() } else { format!(": {}", printable(&cause.detail)) };
+    let detail = if cause.detail.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", printable(&cause.detail))
+    };
     format!("{}: {}{detail}", counted(cause.places.len(), "place", "places"), cause.rule.name)
 }
 
@@ -86,7 +84,8 @@ fn list(out: &mut String, report: &Report, title: &str, items: &[Item]) {
     }
     say!(out, "\n{title}:");
     for item in items.iter().take(ITEMS) {
-        let stage = report.stage_of(&item.place).map(|s| format!(" (stage {s})")).unwrap_or_default();
+        let stage =
+            report.stage_of(&item.place).map(|s| format!(" (stage {s})")).unwrap_or_default();
         say!(out, "  {}: {}{stage}", printable(&item.place.to_string()), printable(&item.what));
         excerpt(out, &item.excerpt);
     }

@@ -1,0 +1,87 @@
+//! `diagnose`: two images in, the causes of their differences out.
+
+use crate::causes::{Context, Diagnosis, Facts, explain};
+use crate::cli::DiagnoseArgs;
+use crate::compare;
+use crate::difference::Side;
+use crate::records;
+use crate::report::{self, Report};
+use crate::subject::{self, Pair};
+use anyhow::{Context as _, Result};
+use base::failure::{Code, OrExit as _};
+use base::ui::answer;
+use layers::{Folder, Layer, Tree};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Bytes of a package database or list that are read.
+const LONGEST_LIST: usize = 64 << 20;
+
+/// `cargo xtask diagnose`
+pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
+    let begun = Instant::now();
+    let pair = subject::pair(&args.images)?;
+    let (records, context) = records::of(&pair);
+    let mut facts = Facts::default();
+    let summary = compare::images(&pair.a, &pair.b, &mut |difference| facts.add(difference))
+        .or_exit(Code::Failed)?;
+    let mut report = Report {
+        identical: facts.is_empty(),
+        diagnosis: causes(&pair, &facts, &context),
+        a: pair.a,
+        b: pair.b,
+        records: None,
+        diffoscope: None,
+        read: summary.bytes.iter().sum(),
+        seconds: 0.0,
+    };
+    report.records = records.map(|records| records.report(&report.diagnosis));
+    report.seconds = begun.elapsed().as_secs_f64();
+    say(&report, args)
+}
+
+fn causes(pair: &Pair, facts: &Facts, context: &Context) -> Diagnosis {
+    let trees = [outermost(&pair.a), outermost(&pair.b)];
+    let read = |side: Side, places: &[String], path: &str| {
+        let mut tree = trees[usize::from(side == Side::B)].clone()?;
+        let budget = layers::Budget::for_size(1 << 30);
+        for place in places {
+            let node = layers::find(&*tree, place.as_bytes()).ok()??;
+            let source = tree.open(&node).ok()?.source();
+            tree = Layer::of(&source, &budget).ok()??.tree();
+        }
+        layers::read(&*tree, path.as_bytes(), LONGEST_LIST).ok()?
+    };
+    explain(facts, context, &read)
+}
+
+/// The tree of an image; `None` of what is none.
+fn outermost(path: &Path) -> Option<Arc<dyn Tree>> {
+    if path.is_dir() {
+        return Some(Arc::new(Folder::open(path)));
+    }
+    Some(layers::open(path).ok()?.layer.tree())
+}
+
+fn say(report: &Report, args: &DiagnoseArgs) -> Result<()> {
+    if let Some(path) = &args.html {
+        let beside = path.with_extension(format!("tmp-{}", std::process::id()));
+        std::fs::write(&beside, report::page(report))
+            .and_then(|()| std::fs::rename(&beside, path))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if args.json {
+        answer(format_args!("{:#}", report::json(report)));
+    } else {
+        answer(format_args!("{}", report::text(report).trim_end()));
+    }
+    if report.identical {
+        return Ok(());
+    }
+    Err(Code::No.error(format!(
+        "{} and {} are not the same",
+        report.a.display(),
+        report.b.display()
+    )))
+}

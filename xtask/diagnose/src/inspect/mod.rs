@@ -1,0 +1,94 @@
+//! `inspect`: what is in an image, and whether it holds the content policy of its recipe.
+
+mod boot;
+mod changes;
+mod contents;
+mod kernel;
+mod policy;
+mod report;
+mod rules;
+mod sources;
+mod traces;
+
+use crate::cli::InspectArgs;
+use anyhow::{Context as _, Result};
+use base::exec::quoted;
+use base::facts::repo::Repo;
+use base::failure::{Code, OrExit as _};
+use base::records::published::BuildInfo;
+use base::ui::answer;
+pub(crate) use contents::Contents;
+use policy::Policy;
+use std::path::Path;
+
+/// The recipe whose policy an image without records is held against: the product's.
+const DEFAULT: &str = "base";
+
+/// Why an image does not hold its policy: one thing, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    /// For programs: never changes.
+    pub(crate) rule: &'static str,
+    pub(crate) what: String,
+}
+
+impl Violation {
+    fn new(rule: &'static str, what: impl Into<String>) -> Violation {
+        Violation { rule, what: what.into() }
+    }
+}
+
+/// `cargo xtask inspect`
+pub(crate) fn command(args: &InspectArgs) -> Result<()> {
+    match &args.images[..] {
+        [a, b] => changes::command(a, b, args.json),
+        [iso, ..] => one(iso, args),
+        [] => Err(Code::Usage.error("no image named")),
+    }
+}
+
+fn one(iso: &Path, args: &InspectArgs) -> Result<()> {
+    let iso = crate::subject::iso(iso)?;
+    let info = records(&iso);
+    let known = |field: &str| {
+        info.as_ref().map(|info| info.get(field).to_owned()).filter(|value| !value.is_empty())
+    };
+    let recipe =
+        args.recipe.clone().or_else(|| known("Recipe")).unwrap_or_else(|| DEFAULT.to_owned());
+    let policy = Policy::of_recipe(&Repo::find()?, &recipe)?;
+    let epoch = known("Source-Date-Epoch").and_then(|text| text.parse().ok());
+    let contents = Contents::read(&iso, epoch).or_exit(Code::Failed)?;
+    let traces = traces::Traces::of_builder(&iso, !args.quick);
+    let violations = rules::violations(&contents, &policy, &traces)?;
+    if args.json {
+        answer(format_args!("{:#}", report::json(&contents, &policy, &violations)));
+    } else {
+        answer(format_args!("{}", report::text(&contents, &policy, &violations).trim_end()));
+    }
+    if violations.is_empty() {
+        return Ok(());
+    }
+    Err(Code::No.error(format!(
+        "{} does not hold the content policy of recipe {} ({}): {} violations",
+        quoted(&iso.to_string_lossy()),
+        policy.recipe,
+        policy.path.display(),
+        violations.len()
+    )))
+}
+
+/// BUILD_INFO beside the image.
+fn records(iso: &Path) -> Option<BuildInfo> {
+    let path = iso.parent()?.join("BUILD_INFO");
+    let info = BuildInfo::parse(&std::fs::read_to_string(path).ok()?);
+    // somebody else's record says nothing of this image
+    (iso.file_name()?.to_str()? == info.get("Iso")).then_some(info)
+}
+
+/// The text of a file in a tree, where it is there and no larger than a configuration is.
+fn text(tree: &dyn layers::Tree, path: &str) -> Result<Option<String>> {
+    const MOST: usize = 64 << 20;
+    let bytes =
+        layers::read(tree, path.as_bytes(), MOST).with_context(|| format!("reading {path}"))?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}

@@ -1,0 +1,127 @@
+//! What the records beside two images say: inputs, conditions, and which stage wrote what.
+
+use crate::causes::{Build, Context, Diagnosis};
+use crate::difference::Place;
+use crate::report;
+use crate::subject::Pair;
+use anyhow::Result;
+use base::records::manifest::Manifest;
+use base::records::published::Published;
+use base::records::verdict::Difference;
+use base::ui::Ui;
+use layers::{FieldKind, Layer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// The records of both builds.
+pub(crate) struct Records {
+    a: Published,
+    b: Published,
+    difference: Difference,
+    /// Stage, and what it left as a tree on both sides; in the order of the stages.
+    trees: Vec<(String, Manifest, Manifest)>,
+}
+
+/// Whatever is known of two builds. Records that cannot be read are told, and done without.
+pub(crate) fn of(pair: &Pair) -> (Option<Records>, Context) {
+    let read = pair.builds.as_ref().map(|[a, b]| Records::read(a, b));
+    let records = match read {
+        Some(Ok(records)) => Some(records),
+        Some(Err(error)) => {
+            Ui::new(false).notice(&format!("going on without the builds' records: {error:#}"));
+            None
+        }
+        None => None,
+    };
+    let mut context = records.as_ref().map(Records::context).unwrap_or_default();
+    if records.is_none() {
+        let dates = [volume_date(&pair.a), volume_date(&pair.b)];
+        // our images have SOURCE_DATE_EPOCH as their date; two that agree were told one
+        context.epoch = dates[0].filter(|_| dates[0] == dates[1]);
+    }
+    (records, context)
+}
+
+fn volume_date(path: &Path) -> Option<i64> {
+    if path.is_dir() {
+        return None;
+    }
+    let Layer::Iso(iso) = layers::open(path).ok()?.layer else { return None };
+    let fields = layers::Tree::fields(&*iso);
+    let field = fields.into_iter().find(|field| {
+        field.kind == FieldKind::VolumeDate && field.name == "volume modification date"
+    })?;
+    Some(crate::edits::dates::at(&field.value)?.1.seconds)
+}
+
+impl Records {
+    fn read(a: &Path, b: &Path) -> Result<Records> {
+        let (a, b) = (Published::read(a)?, Published::read(b)?);
+        let difference = Difference::between(&a, &b)?;
+        let mut trees = Vec::new();
+        for artefact in &a.ledger.0 {
+            if let (Some(x), Some(y)) = (a.manifest(&artefact.path)?, b.manifest(&artefact.path)?) {
+                trees.push((artefact.stage.clone(), x, y));
+            }
+        }
+        Ok(Records { a, b, difference, trees })
+    }
+
+    fn context(&self) -> Context {
+        let epoch = |build: &Published| build.info.get("Source-Date-Epoch").parse::<i64>().ok();
+        let [x, y] = [epoch(&self.a), epoch(&self.b)];
+        Context { epoch: x.filter(|_| x == y), a: conditions(&self.a), b: conditions(&self.b) }
+    }
+
+    /// What a report tells of them.
+    pub(crate) fn report(&self, diagnosis: &Diagnosis) -> report::Records {
+        let of_causes = diagnosis.causes.iter().flat_map(|cause| &cause.places);
+        let of_items = diagnosis.unexplained.iter().map(|item| &item.place);
+        let places: BTreeSet<&Place> = of_causes.chain(of_items).collect();
+        let wrote: BTreeMap<Place, String> = places
+            .into_iter()
+            .filter_map(|place| Some((place.clone(), self.stage_of(place)?)))
+            .collect();
+        let inputs = self.difference.inputs.iter().map(|input| {
+            let short = |text: &str| crate::edits::shortened(&text.replace('\n', ", "), 160);
+            format!("{}: {} → {}", input.what, short(&input.a), short(&input.b))
+        });
+        report::Records { stage: self.difference.stage.clone(), inputs: inputs.collect(), wrote }
+    }
+
+    /// The first stage that left something else at this place.
+    fn stage_of(&self, place: &Place) -> Option<String> {
+        let path = place.path().trim_start_matches("./");
+        let entry = |manifest: &Manifest| {
+            // tar has the path as it was named to it
+            [path.to_owned(), format!("./{path}"), format!("./{path}/")]
+                .iter()
+                .find_map(|name| manifest.get(name).cloned())
+        };
+        let in_tree = self.trees.iter().find(|(_, x, y)| !path.is_empty() && entry(x) != entry(y));
+        if let Some((stage, ..)) = in_tree {
+            return Some(stage.clone());
+        }
+        // the file of the image that holds it, as a stage left it: live/filesystem.squashfs
+        let digest = |build: &Published, path: &str| {
+            build.ledger.0.iter().find(|x| x.path == path).map(|x| x.digest.clone())
+        };
+        let named = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+        let outer = named(place.0.first()?);
+        let iso = self.a.info.get("Iso");
+        let left = self.a.ledger.0.iter().find(|artefact| {
+            named(&artefact.path) == outer
+                && digest(&self.a, &artefact.path) != digest(&self.b, &artefact.path)
+        });
+        let iso = || self.a.ledger.0.iter().find(|artefact| artefact.path == iso);
+        left.or_else(iso).map(|artefact| artefact.stage.clone())
+    }
+}
+
+/// From build.json, which only says how a build went.
+fn conditions(build: &Published) -> Build {
+    let bytes = std::fs::read(build.dir.join("build.json")).unwrap_or_default();
+    let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let text = |key: &str| json[key].as_str().map(str::to_owned);
+    Build { host: text("host"), kernel: text("kernel"), cpus: json["cpus"].as_u64() }
+}
