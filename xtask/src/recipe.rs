@@ -24,7 +24,8 @@ pub(crate) struct Recipe {
     /// Which images it can make; empty where there is but one.
     pub(crate) flavors: Vec<String>,
     pub(crate) needs: Needs,
-    /// Whether a violation of the content policy fails the build; the policy itself is read by
+    /// Whether a violation of the content policy fails the build; without [policy] it does not. The
+    /// policy itself is read by
     /// `inspect` (xtask/diagnose/src/inspect/policy.rs).
     pub(crate) policy_enforced: bool,
     pub(crate) stages: Vec<Stage>,
@@ -146,9 +147,8 @@ fn parse(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<String>> {
             };
         }
     }
-    match root.get("policy").and_then(Item::as_table_like) {
-        None => reader.faults.push(":1: expected a table [policy]".into()),
-        Some(policy) => recipe.policy_enforced = reader.boolean(policy, "enforced"),
+    if let Some(policy) = root.get("policy").and_then(Item::as_table_like) {
+        recipe.policy_enforced = reader.boolean(policy, "enforced");
     }
     match root.get("stage").and_then(Item::as_array_of_tables) {
         None => reader.faults.push(":1: expected at least one [[stage]]".into()),

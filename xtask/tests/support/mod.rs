@@ -107,8 +107,7 @@ impl Checkout {
         let toml = format!(
             "description = \"a test\"\nentry = \"build\"\niso = \"{name}.iso\"\nreleased = false\n\
              [needs]\nsubmodule = false\nengines = [\"docker\", \"podman\", \"private\", \"host\"]\n\
-             disk_gib = 0\nram_gib = 1\nscratch_gib = 1\nhost_packages = []\n\
-             [policy]\nenforced = false\npackage_hosts = []\nsuites = []\nkernel_parameters = []\nfirmware = []\n{stages}"
+             disk_gib = 0\nram_gib = 1\nscratch_gib = 1\nhost_packages = []\n{stages}"
         );
         fs::write(dir.join("recipe.toml"), toml).unwrap();
         executable(&dir.join("build"), script);
