@@ -6,7 +6,7 @@ use crate::compare;
 use crate::difference::Side;
 use crate::records;
 use crate::report::{self, Report};
-use crate::subject::{self, Pair};
+use crate::subject;
 use anyhow::{Context as _, Result};
 use base::failure::{Code, OrExit as _};
 use base::ui::answer;
@@ -22,13 +22,15 @@ const LONGEST_LIST: usize = 64 << 20;
 pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
     let begun = Instant::now();
     let pair = subject::pair(&args.images)?;
-    let (records, context) = records::of(&pair);
+    let (records, mut context) = records::of(&pair);
+    let trees = [outermost(&pair.a), outermost(&pair.b)];
+    context.format = trees[0].as_ref().map(|tree| tree.layer());
     let mut facts = Facts::default();
     let summary = compare::images(&pair.a, &pair.b, &mut |difference| facts.add(difference))
         .or_exit(Code::Failed)?;
     let mut report = Report {
         identical: facts.is_empty(),
-        diagnosis: causes(&pair, &facts, &context),
+        diagnosis: causes(&trees, &facts, &context),
         a: pair.a,
         b: pair.b,
         records: None,
@@ -41,8 +43,7 @@ pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
     say(&report, args)
 }
 
-fn causes(pair: &Pair, facts: &Facts, context: &Context) -> Diagnosis {
-    let trees = [outermost(&pair.a), outermost(&pair.b)];
+fn causes(trees: &[Option<Arc<dyn Tree>>; 2], facts: &Facts, context: &Context) -> Diagnosis {
     let read = |side: Side, places: &[String], path: &str| {
         let mut tree = trees[usize::from(side == Side::B)].clone()?;
         let budget = layers::Budget::for_size(1 << 30);

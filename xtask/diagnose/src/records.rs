@@ -70,7 +70,8 @@ impl Records {
     fn context(&self) -> Context {
         let epoch = |build: &Published| build.info.get("Source-Date-Epoch").parse::<i64>().ok();
         let [x, y] = [epoch(&self.a), epoch(&self.b)];
-        Context { epoch: x.filter(|_| x == y), a: conditions(&self.a), b: conditions(&self.b) }
+        let epoch = x.filter(|_| x == y);
+        Context { epoch, format: None, a: conditions(&self.a), b: conditions(&self.b) }
     }
 
     /// What a report tells of them.

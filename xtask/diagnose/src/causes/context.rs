@@ -5,6 +5,8 @@
 pub(crate) struct Context {
     /// SOURCE_DATE_EPOCH of both, seconds since 1970; `None` where unknown or not the same.
     pub(crate) epoch: Option<i64>,
+    /// What the images themselves are: the name of the outermost layer.
+    pub(crate) format: Option<&'static str>,
     pub(crate) a: Build,
     pub(crate) b: Build,
 }

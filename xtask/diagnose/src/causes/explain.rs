@@ -83,6 +83,15 @@ impl<'a> Judge<'a> {
             return;
         }
         match &fact.what {
+            Seen::Field { kind: FieldKind::Layout, .. }
+                if fact.layer == "squashfs" && !self.consequences.holds(&fact.place) =>
+            {
+                // tables and blocks lie elsewhere, yet nothing in them differs
+                match by_format("squashfs") {
+                    Some(rule) => self.cause(rule, String::new(), fact, excerpt(fact)),
+                    None => self.unexplained(fact),
+                }
+            }
             Seen::Field { kind, .. } => self.field(fact, *kind),
             Seen::Metadata { field: MetadataField::LinkTarget, a, b } => match by_path(&at) {
                 Some(rule) => self.cause(rule, String::new(), fact, excerpt(fact)),
@@ -206,8 +215,12 @@ impl<'a> Judge<'a> {
             if !left.is_empty() || opaque {
                 let fact = &facts.list[index];
                 let mut item = Item { excerpt: excerpt(fact), ..item(fact, what(fact)) };
-                if let (Seen::Content(changes), [first, ..]) = (&fact.what, &left[..]) {
-                    item.excerpt = changes.edits.get(*first).map(shown).unwrap_or(item.excerpt);
+                // what other rules explained is not shown again
+                if let (Seen::Content(changes), [first, ..]) = (&fact.what, &left[..])
+                    && let Some(edit) = changes.edits.get(*first)
+                    && edit.what != Edited::Line
+                {
+                    item.excerpt = shown(edit);
                 }
                 self.diagnosis.unexplained.push(item);
             }
@@ -298,14 +311,17 @@ fn by_entry_order(layer: &str, by_locale: bool) -> Option<&'static Rule> {
     })
 }
 
+fn by_format(format: &str) -> Option<&'static Rule> {
+    rules::all()
+        .find(|rule| matches!(rule.evidence, Evidence::Repacked(names) if names.contains(&format)))
+}
+
 fn by_repacking(at: &At<'_>) -> Option<&'static Rule> {
-    let path = at.place.path();
+    if at.place.0.is_empty() {
+        return by_format(at.context.format?);
+    }
     rules::all().find(|rule| match rule.evidence {
-        Evidence::Repacked(names) => names.iter().any(|name| {
-            at.layer == *name
-                || (name.starts_with('.') && path.ends_with(name))
-                || (name.contains('*') && at.path_is(&[name]))
-        }),
+        Evidence::Repacked(names) => at.path_is(names),
         _ => false,
     })
 }

@@ -50,7 +50,8 @@ pub(crate) enum Evidence {
     Edit(fn(&Edit, &At<'_>) -> bool),
     /// The same, beside the rule that has the edit.
     AlsoEdit(fn(&Edit, &At<'_>) -> bool),
-    /// Bytes of a container differ, whose contents do not: layers or endings of names.
+    /// Bytes of a container differ, whose contents do not: patterns of its path, or, of an image
+    /// itself, its format.
     Repacked(&'static [&'static str]),
     /// Judged by code that sees all differences.
     Together,
@@ -74,6 +75,12 @@ pub(crate) struct At<'a> {
 
 impl At<'_> {
     pub(crate) fn path_is(&self, patterns: &[&str]) -> bool {
-        patterns.iter().any(|pattern| glob::matches(pattern, self.place.path()))
+        patterns.iter().any(|pattern| glob::matches(pattern, self.path()))
+    }
+
+    /// The path of the file, also of one that is compressed; empty for an image itself.
+    pub(crate) fn path(&self) -> &str {
+        let layers = &self.place.0;
+        layers.iter().rev().find(|name| *name != "[unpacked]").map_or("", String::as_str)
     }
 }

@@ -77,8 +77,13 @@ fn first(rest: &str) -> (usize, Kind) {
     let digits = span(rest, |c| c.is_ascii_digit());
     let hex = span(rest, |c| c.is_ascii_hexdigit());
     let alphanumeric = span(rest, |c| c.is_alphanumeric() || c == '_');
+    if let Some(length) = version(rest) {
+        return (length, Kind::Name);
+    }
     if digits == alphanumeric {
-        return (digits, Kind::Number);
+        let fraction =
+            rest[digits..].strip_prefix('.').map_or(0, |f| span(f, |c| c.is_ascii_digit()));
+        return (if fraction > 0 { digits + 1 + fraction } else { digits }, Kind::Number);
     }
     if hex == alphanumeric && is_hex(&rest[..hex]) {
         return (hex, Kind::Hex);
@@ -96,6 +101,14 @@ fn first(rest: &str) -> (usize, Kind) {
     } else {
         (name.len(), Kind::Name)
     }
+}
+
+/// Length of a version or an address, `6.1.0-13-amd64`, `127.0.0.1`: numbers with more than one point.
+fn version(text: &str) -> Option<usize> {
+    let length = span(text, |c| c.is_ascii_alphanumeric() || "._+~-".contains(c));
+    let word = text[..length].trim_end_matches(['.', '-', '_', '+', '~']);
+    let numbers = word.split('.').take_while(|part| part.starts_with(|c: char| c.is_ascii_digit()));
+    (numbers.count() > 2).then_some(word.len())
 }
 
 fn span(text: &str, belongs: impl Fn(char) -> bool) -> usize {

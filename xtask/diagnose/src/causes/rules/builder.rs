@@ -106,7 +106,8 @@ fn said_before(edit: &Edit, names: &[&str]) -> bool {
 
 fn is_locale(edit: &Edit, _: &At<'_>) -> bool {
     if let Edited::Dates(a, b) = edit.what {
-        return a.foreign != b.foreign;
+        // the same moment in another notation is one language's against another's
+        return a.foreign != b.foreign || (a.seconds == b.seconds && a.offset == b.offset);
     }
     let by_name = said_before(edit, &["lang=", "lc_all=", "lc_", "language=", "locale"]);
     let named = |text: &str| {

@@ -88,7 +88,9 @@ pub(super) static RULES: &[Rule] = &[
         name: "other hard links: files are one on one side and several, or met in another order, on the other",
         fix: "mksquashfs -no-hardlinks, or copy with cp -a, which keeps them",
         source: "nixpkgs#114454",
-        evidence: Evidence::Metadata(|c| *c.field == MetadataField::LinkCount),
+        evidence: Evidence::Metadata(|c| {
+            matches!(c.field, MetadataField::LinkCount | MetadataField::HardLink)
+        }),
     },
     Rule {
         id: "efi-theme",
@@ -103,7 +105,12 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 fn mtime(changed: &Changed<'_>) -> bool {
-    *changed.field == MetadataField::Mtime
+    match changed.field {
+        MetadataField::Mtime => true,
+        // a directory record's date, a tar's access time
+        MetadataField::More(name) => name.contains("time") || name.contains("date"),
+        _ => false,
+    }
 }
 
 fn is_iso(layer: &str) -> bool {
@@ -111,7 +118,10 @@ fn is_iso(layer: &str) -> bool {
 }
 
 fn owner(changed: &Changed<'_>) -> bool {
-    matches!(changed.field, MetadataField::Uid | MetadataField::Gid)
+    matches!(
+        changed.field,
+        MetadataField::Uid | MetadataField::Gid | MetadataField::More("user name" | "group name")
+    )
 }
 
 /// Numbers of people begin at 1000 (Debian policy 9.2.2).

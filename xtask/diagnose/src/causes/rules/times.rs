@@ -100,7 +100,7 @@ fn only_zone_differs(a: Moment, b: Moment) -> bool {
 
 fn is_time(edit: &Edit, _: &At<'_>) -> bool {
     match edit.what {
-        Edited::Dates(a, b) => !only_zone_differs(a, b),
+        Edited::Dates(a, b) => a.seconds != b.seconds && !only_zone_differs(a, b),
         Edited::RawTime(..) => true,
         _ => false,
     }

@@ -1,0 +1,434 @@
+//! For every known cause a pair of real images that has just that difference, and the cause that is
+//! named. Images are made with mksquashfs and xorriso, which the builder and `--setup` have.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests start diagnose and the tools that make images"
+)]
+
+mod support;
+
+use support::{EPOCH, Pair, Side, Tree};
+
+/// One line a case: what differs, and the ids of the causes that are to be named, no others.
+macro_rules! cases {
+    ($($name:ident: $expected:expr, |$tree:ident, $side:ident| $make:block)*) => {$(
+        #[test]
+        fn $name() {
+            let make = |$tree: &Tree, $side: Side| $make;
+            Pair::of_images(stringify!($name), make).names(&$expected);
+        }
+    )*};
+}
+
+cases! {
+    nvme_hostid: ["nvme-hostid"], |tree, side| {
+        tree.write("etc/nvme/hostid", side.pick(
+            "11c8ad9c-9be1-4d60-91f4-2c0c0f4be6a2\n", "e80aa7f2-02ae-4c9a-8c55-4a79f96a1b7d\n"));
+        tree.write("etc/nvme/hostnqn", side.pick(
+            "nqn.2014-08.org.nvmexpress:uuid:11c8ad9c-9be1-4d60-91f4-2c0c0f4be6a2\n",
+            "nqn.2014-08.org.nvmexpress:uuid:e80aa7f2-02ae-4c9a-8c55-4a79f96a1b7d\n"));
+    }
+    machine_id: ["machine-id"], |tree, side| {
+        tree.write("etc/machine-id", side.pick(
+            "5c0e8f6c1bbd4a0ea4b8a0f7f53cf7a1\n", "9a31d0e24a1146cda1c6a5f3ce8d7b20\n"));
+    }
+    ssh_host_keys: ["ssh-host-keys"], |tree, side| {
+        tree.write("etc/ssh/ssh_host_ed25519_key.pub", side.pick(
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHb1root root@alpha\n",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKc9sbin root@beta\n"));
+    }
+    tls_keys: ["tls-keys"], |tree, side| {
+        tree.write("etc/ssl/private/ssl-cert-snakeoil.key", side.pick("key one", "another key"));
+        tree.write("etc/ssl/certs/java/cacerts", side.pick("\u{1}\u{2}x", "\u{1}\u{3}yz"));
+    }
+    random_seed: ["random-seed"], |tree, side| {
+        tree.write("var/lib/systemd/random-seed", side.pick("\u{1}abc\u{0}", "\u{2}xyz\u{0}"));
+    }
+    random_id_somewhere: ["random-id"], |tree, side| {
+        tree.write("etc/some.conf", side.pick(
+            "id = 6ba7b810-9dad-11d1-80b4-00c04fd430c8\n", "id = 7ba7b811-9dad-41d1-80b4-10c04fd430c8\n"));
+    }
+    random_hex_somewhere: ["random-id"], |tree, side| {
+        tree.write("var/lib/x/state", side.pick(
+            "token: 2e11f281c9c56da9\n", "token: 8d1fabe561cab8c4\n"));
+    }
+    dkms_logs: ["dkms-logs"], |tree, side| {
+        tree.write("var/lib/dkms/tirdad/0.1/6.12/x86_64/log/make.log", side.pick(
+            "DKMS make.log\nSun Nov 22 01:02:03 UTC 2026\n", "DKMS make.log\nMon Nov 23 04:05:06 UTC 2026\n"));
+    }
+    logs: ["logs"], |tree, side| {
+        tree.write("var/log/dpkg.log", side.pick(
+            "2026-11-22 01:02:03 startup packages configure\n", "2026-11-23 04:05:06 startup packages configure\n"));
+        if side == Side::A { tree.write("var/log/alternatives.log", "x\n"); }
+    }
+    backups: ["backups"], |tree, side| {
+        tree.write("etc/passwd-", side.pick("root:x:0:0\n", "root:x:0:0\na:x:1:1\n"));
+        tree.write("var/lib/ucf/hashfile", side.pick("a\n", "b\n"));
+    }
+    ldconfig_aux_cache: ["ldconfig-aux-cache"], |tree, side| {
+        tree.write("var/cache/ldconfig/aux-cache", side.pick("glibc-ld.so\u{0}1", "glibc-ld.so\u{0}2"));
+    }
+    pyc: ["pyc"], |tree, side| {
+        tree.write("usr/lib/python3/__pycache__/x.cpython-313.pyc", side.pick("\u{1}\u{0}a", "\u{1}\u{0}b"));
+        if side == Side::B { tree.write("usr/lib/y.pyc", "y"); }
+    }
+    systemd_catalog: ["systemd-catalog"], |tree, side| {
+        tree.write("var/lib/systemd/catalog/database", side.pick("RHHHKSLP\u{0}1", "RHHHKSLP\u{0}2"));
+    }
+    fontconfig: ["fontconfig"], |tree, side| {
+        tree.write("usr/share/fonts/truetype/.uuid", side.pick(
+            "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "7ba7b811-9dad-41d1-80b4-10c04fd430c8"));
+        tree.write(side.pick("var/cache/fontconfig/a1.cache-9", "var/cache/fontconfig/b2.cache-9"), "x");
+    }
+    apt_lists: ["apt-lists"], |tree, side| {
+        tree.write("var/lib/apt/lists/h_debian_dists_trixie_InRelease", side.pick(
+            "Date: Sun, 22 Nov 2026 01:02:03 UTC\n", "Date: Mon, 23 Nov 2026 01:02:03 UTC\n"));
+    }
+    apt_cache: ["apt-cache"], |tree, side| {
+        tree.write("var/cache/apt/pkgcache.bin", side.pick("a\u{0}", "b\u{0}"));
+    }
+    appstream_cache: ["appstream-cache"], |tree, side| {
+        tree.write("var/cache/swcatalog/cache/C-os-catalog.xb", side.pick("a\u{0}1", "b\u{0}2"));
+    }
+    vlc_plugins: ["vlc-plugins"], |tree, side| {
+        tree.write("usr/lib/x86_64-linux-gnu/vlc/plugins/plugins.dat", side.pick("ab\u{0}", "ba\u{0}"));
+    }
+    mdadm_conf: ["mdadm-conf"], |tree, side| {
+        tree.write("etc/mdadm/mdadm.conf", side.pick(
+            "# This configuration was auto-generated on Sun, 22 Nov 2026 01:02:03 +0000 by mkconf\n",
+            "# This configuration was auto-generated on Mon, 23 Nov 2026 04:05:06 +0000 by mkconf\n"));
+    }
+    info_dir: ["info-dir"], |tree, side| {
+        tree.write("usr/share/info/dir", side.pick("* A\n* B\n", "* B\n* A\n"));
+    }
+    temporary_files: ["temporary-files"], |tree, side| {
+        tree.write(side.pick("tmp/one", "tmp/two"), "x");
+        tree.write("root/.cache/x", side.pick("1", "2"));
+    }
+    shadow_days: ["shadow-days"], |tree, side| {
+        tree.write("etc/shadow", side.pick(
+            "root:*:20560:0:99999:7:::\nuser:!:20560:0:99999:7:::\n",
+            "root:*:20561:0:99999:7:::\nuser:!:20561:0:99999:7:::\n"));
+    }
+    date_in_a_content: ["build-time"], |tree, side| {
+        tree.write("usr/share/doc/x/buildinfo", side.pick(
+            "built: Sun Nov 22 01:02:03 UTC 2026\n", "built: Mon Nov 23 04:05:06 UTC 2026\n"));
+        tree.write("etc/stamp", side.pick("1795317901\n", "1795403542\n"));
+    }
+    time_in_a_binary: ["build-time"], |tree, side| {
+        let mut bytes = b"\x7fBIN\0\0\0\0".to_vec();
+        bytes.extend(side.pick(1_795_317_901_u32, 1_795_403_542).to_le_bytes());
+        bytes.extend([0, 200, 1, 3]);
+        tree.bytes("usr/lib/x.db", &bytes);
+    }
+    duration_in_a_content: ["measured-time"], |tree, side| {
+        tree.write("usr/share/x/result", side.pick("done, took 12.5 seconds\n", "done, took 13.1 seconds\n"));
+    }
+    time_zone: ["time-zone"], |tree, side| {
+        tree.write("usr/share/x/made", side.pick(
+            "made Sun Nov 22 01:02:03 UTC 2026\n", "made Sun Nov 22 02:02:03 CET 2026\n"));
+    }
+    time_zone_files: ["time-zone-files"], |tree, side| {
+        tree.write("etc/timezone", side.pick("Etc/UTC\n", "Europe/Berlin\n"));
+        tree.link("etc/localtime", side.pick("/usr/share/zoneinfo/Etc/UTC", "/usr/share/zoneinfo/Europe/Berlin"));
+    }
+    locale_of_a_content: ["locale"], |tree, side| {
+        tree.write("etc/x.conf", side.pick("LANG=C.UTF-8\n", "LANG=de_DE.UTF-8\n"));
+    }
+    locale_of_a_date: ["locale"], |tree, side| {
+        tree.write("etc/x.conf", side.pick(
+            "# Sun Dec 20 01:02:03 UTC 2026\n", "# So 20. Dez 01:02:03 UTC 2026\n"));
+    }
+    order_by_locale: ["locale-order"], |tree, side| {
+        tree.write("etc/x.list", side.pick("B\nC\na\nd\n", "a\nB\nC\nd\n"));
+    }
+    order_of_lines: ["line-order"], |tree, side| {
+        tree.write("etc/x.list", side.pick("m\na\nz\nb\n", "z\nm\nb\na\n"));
+    }
+    order_of_keys: ["line-order"], |tree, side| {
+        tree.write("etc/x.pl", side.pick(
+            "$VAR = { 'b' => 1, 'a' => 2 };\n", "$VAR = { 'a' => 2, 'b' => 1 };\n"));
+    }
+    host_name: ["host-name"], |tree, side| {
+        let host = side.pick("alpha", "beta-7");
+        tree.write("etc/hostname", &format!("{host}\n"));
+        tree.write("etc/hosts", &format!("127.0.0.1 localhost\n127.0.1.1 {host}\n"));
+        tree.write("usr/share/x/by", &format!("compiled by root@{host} with gcc\n"));
+        tree.write("usr/share/x/uname", &format!("Linux {host} 6.1.0-13-amd64 #1 SMP x86_64\n"));
+    }
+    build_path: ["build-path"], |tree, side| {
+        let path = side.pick("/build/one", "/srv/two/deep");
+        tree.write("usr/lib/x/config.status", &format!("srcdir={path}/src\nabs_builddir={path}\n"));
+        tree.write("usr/lib/x/y.la", &format!("libdir='{path}/lib'\n"));
+    }
+    build_path_in_a_binary: ["build-path"], |tree, side| {
+        let path = side.pick("/build/one", "/build/two");
+        tree.write("usr/lib/x.o", &format!("\u{7f}ELF\u{0}\u{1}{path}/src/main.c\u{0}\u{2}\u{0}GCC 14\u{0}"));
+    }
+    user_name: ["user-name"], |tree, side| {
+        let user = side.pick("carol", "dave");
+        tree.write("usr/share/x/by", &format!("packaged by {user} today\n"));
+        tree.write("usr/share/x/env", &format!("USER={user}\nHOME=/home/{user}\n"));
+    }
+    temporary_name: ["temporary-name"], |tree, side| {
+        let name = side.pick("tmp.aB3xYz9Q", "tmp.Qw9eRt1z");
+        tree.write("usr/share/x/log.txt", &format!("in /tmp/{name}/x\n"));
+    }
+    number_of_cpus: ["cpus"], |tree, side| {
+        let n = side.pick("2", "16");
+        tree.write("usr/share/x/make", &format!("make -j{n}\nnproc: {n}\n"));
+    }
+    kernel_of_the_host: ["host-kernel"], |tree, side| {
+        tree.write("usr/share/x/uname", side.pick(
+            "Linux version 6.1.0-13-amd64 (gcc)\n", "Linux version 6.18.44-fc (gcc)\n"));
+    }
+    some_string_in_two_files: ["environment-string"], |tree, side| {
+        let word = side.pick("quux", "frob");
+        tree.write("etc/a.conf", &format!("flavour {word}\n"));
+        tree.write("etc/b.conf", &format!("x {word} y\n"));
+    }
+    umask: ["umask"], |tree, side| {
+        tree.write("etc/x.conf", "x\n");
+        tree.mode("etc/x.conf", side.pick(0o644, 0o600));
+        tree.dir("etc/x.d");
+        tree.mode("etc/x.d", side.pick(0o755, 0o700));
+    }
+    mode: ["mode"], |tree, side| {
+        tree.write("usr/bin/x", "x\n");
+        tree.mode("usr/bin/x", side.pick(0o755, 0o4755));
+    }
+    mirror: ["mirror"], |tree, side| {
+        tree.write("etc/apt/sources.list", side.pick(
+            "deb http://one.example/debian trixie main\n", "deb http://two.example/debian trixie main\n"));
+    }
+    packages: ["packages"], |tree, side| {
+        let version = side.pick("5.2.37-2", "5.2.37-3");
+        tree.write("var/lib/dpkg/status", &format!(
+            "Package: bash\nStatus: install ok installed\nVersion: {version}\n\nPackage: dash\nStatus: install ok installed\nVersion: 1\n"));
+        tree.write("var/lib/dpkg/info/bash.list", "/.\n/bin\n/bin/bash\n/usr\n/usr/share\n/usr/share/doc\n/usr/share/doc/bash\n");
+        tree.write("usr/bin/bash", &format!("\u{7f}ELF\u{0}{version}\u{0}"));
+        tree.write("usr/share/doc/bash", &format!("bash {version}, 2026-11-2{}\n", side.pick(1, 2)));
+    }
+    links_of_the_host: ["efi-theme"], |tree, side| {
+        tree.link("etc/default/grub.d/30_theme.cfg", side.pick("/usr/share/efi", "/usr/share/bios"));
+    }
+    checksums_follow: ["build-time"], |tree, side| {
+        tree.write("usr/share/x/made", side.pick("2026-11-22 01:02:03\n", "2026-11-23 04:05:06\n"));
+        tree.write("usr/share/x/md5sums", side.pick(
+            "0123456789abcdef0123456789abcdef  usr/share/x/made\n",
+            "fedcba9876543210fedcba9876543210  usr/share/x/made\n"));
+    }
+}
+
+/// Times of entries, which the tree of a case has clamped.
+#[test]
+fn times_in_a_squashfs() {
+    let make = |tree: &Tree, side: Side| {
+        tree.write("etc/x.conf", "x\n");
+        tree.time("etc/x.conf", side.pick(EPOCH, EPOCH + 86_421));
+    };
+    Pair::of_images("mtime", make).names(&["mtime-squashfs"]);
+}
+
+#[test]
+fn owner_who_built() {
+    let make = |tree: &Tree, side: Side| {
+        tree.write("etc/x.conf", "x\n");
+        tree.pseudo(&format!("etc/x.conf m 644 {0} {0}", side.pick(0, 1000)));
+    };
+    Pair::of_images("owner", make).names(&["builder-owner"]);
+}
+
+#[test]
+fn system_user_by_order() {
+    let make = |tree: &Tree, side: Side| {
+        tree.write("etc/x.conf", "x\n");
+        tree.pseudo(&format!("etc/x.conf m 644 {0} {0}", side.pick(101, 102)));
+    };
+    Pair::of_images("system-owner", make).names(&["system-owner"]);
+}
+
+#[test]
+fn extended_attributes() {
+    let make = |tree: &Tree, side: Side| {
+        tree.write("usr/bin/x", "x\n");
+        tree.attribute("usr/bin/x", "user.origin", side.pick("one", "two"));
+    };
+    Pair::of_images("xattr", make).names(&["xattrs"]);
+}
+
+#[test]
+fn hard_links() {
+    let make = |tree: &Tree, side: Side| {
+        tree.write("usr/bin/x", "the same\n");
+        match side {
+            Side::A => tree.hard_link("usr/bin/x", "usr/bin/y"),
+            Side::B => tree.write("usr/bin/y", "the same\n"),
+        }
+    };
+    Pair::of_images("links", make).names(&["hard-links"]);
+}
+
+#[test]
+fn superblock_time() {
+    let pair = Pair::new("mkfs-time", |tree, side| {
+        tree.write("etc/x.conf", "x\n");
+        tree.squashfs(&[], EPOCH + side.pick(0, 77));
+    });
+    pair.names_in("filesystem.squashfs", &["mkfs-time"]);
+}
+
+#[test]
+fn compressors() {
+    for (a, b) in [("xz", "zstd"), ("gzip", "lz4"), ("xz", "lzo")] {
+        let pair = Pair::new("compressor", |tree, side| {
+            tree.write("etc/x.conf", &"some text\n".repeat(500));
+            tree.squashfs(&["-comp", side.pick(a, b)], EPOCH);
+        });
+        pair.names_in("filesystem.squashfs", &["compressor"]);
+    }
+}
+
+#[test]
+fn block_size() {
+    let pair = Pair::new("block-size", |tree, side| {
+        tree.write("etc/x.conf", &"some text\n".repeat(50_000));
+        tree.squashfs(&["-b", side.pick("131072", "1048576")], EPOCH);
+    });
+    pair.names_in("filesystem.squashfs", &["compressor"]);
+}
+
+/// What a block is, is the same; what was made of it is not.
+#[test]
+fn other_level_of_a_compressor() {
+    let pair = Pair::new("repacked", |tree, side| {
+        let text: String =
+            (0..20_000).map(|n| format!("{} some text {}\n", n * 7919 % 10_007, n)).collect();
+        tree.write("usr/share/x.txt", &text);
+        tree.squashfs(side.pick(&["-noD"], &["-no-fragments"]), EPOCH);
+    });
+    pair.names_in("filesystem.squashfs", &["compressor"]);
+}
+
+#[test]
+fn volume_dates() {
+    let pair = Pair::new("volume-dates", |tree, side| {
+        tree.write("etc/x.conf", "x\n");
+        tree.squashfs(&[], EPOCH);
+        tree.iso(&["--modification-date", side.pick("2026112203250100", "2026112303250100")]);
+    });
+    pair.names_in("image.iso", &["volume-dates"]);
+}
+
+#[test]
+fn volume_label() {
+    let pair = Pair::new("volume-label", |tree, side| {
+        tree.squashfs(&[], EPOCH);
+        tree.iso(&["-V", side.pick("ONE", "TWO")]);
+    });
+    pair.names_in("image.iso", &["volume-names"]);
+}
+
+#[test]
+fn disk_guid() {
+    let guid = ["6ba7b8109dad11d180b400c04fd430c8", "7ba7b8119dad41d180b410c04fd430c8"];
+    let pair = Pair::new("disk-guid", |tree, side| {
+        tree.squashfs(&[], EPOCH);
+        tree.fat("efi.img", "12345678");
+        let efi = tree.path("efi.img").display().to_string();
+        tree.iso(&[
+            "-append_partition",
+            "2",
+            "0xef",
+            &efi,
+            "-appended_part_as_gpt",
+            "--gpt_disk_guid",
+            side.pick(guid[0], guid[1]),
+        ]);
+    });
+    pair.names_in("image.iso", &["disk-guid"]);
+}
+
+#[test]
+fn fat_serial() {
+    let pair = Pair::new("fat-serial", |tree, side| {
+        tree.fat("iso/boot/efi.img", side.pick("12345678", "87654321"));
+        tree.squashfs(&[], EPOCH);
+        tree.iso(&[]);
+    });
+    pair.names_in("image.iso", &["fat-serial"]);
+}
+
+#[test]
+fn times_of_files_in_the_iso() {
+    let pair = Pair::new("iso-times", |tree, side| {
+        tree.squashfs(&[], EPOCH);
+        tree.write("iso/README.txt", "x\n");
+        tree.iso_at("README.txt", side.pick(EPOCH, EPOCH + 3_601));
+    });
+    pair.names_in("image.iso", &["mtime-iso"]);
+}
+
+#[test]
+fn ten_causes_at_once() {
+    let pair = Pair::new("ten", |tree, side| {
+        tree.write("etc/nvme/hostid", side.pick("a-1\n", "b-2\n"));
+        tree.write("etc/machine-id", side.pick("5c0e8f6c\n", "9a31d0e2\n"));
+        tree.write("var/log/dpkg.log", side.pick("x\n", "y\n"));
+        tree.write("usr/lib/x.pyc", side.pick("\u{0}1", "\u{0}2"));
+        tree.write("etc/shadow", side.pick("root:*:20560:0:::::\n", "root:*:20561:0:::::\n"));
+        tree.write("etc/hostname", side.pick("alpha\n", "beta\n"));
+        tree.write("etc/x.list", side.pick("m\na\nz\n", "z\nm\na\n"));
+        tree.write("etc/made", side.pick("on 2026-11-22 03:25:01\n", "on 2026-11-23 04:11:17\n"));
+        tree.write("etc/build.env", side.pick("PWD=/build/a\n", "PWD=/build/b\n"));
+        tree.write("etc/late", "x\n");
+        tree.time("etc/late", side.pick(EPOCH, EPOCH + 5));
+        tree.write("etc/mode", "x\n");
+        tree.mode("etc/mode", side.pick(0o644, 0o600));
+        tree.squashfs(&["-comp", "xz"], EPOCH + side.pick(0, 3));
+        tree.iso(&["--modification-date", side.pick("2026112203250100", "2026112303250100")]);
+    });
+    pair.names_in(
+        "image.iso",
+        &[
+            "nvme-hostid",
+            "machine-id",
+            "logs",
+            "pyc",
+            "shadow-days",
+            "host-name",
+            "line-order",
+            "build-time",
+            "build-path",
+            "mtime-squashfs",
+            "umask",
+            "mkfs-time",
+            "volume-dates",
+        ],
+    );
+}
+
+#[test]
+fn what_nothing_explains_is_listed_with_an_excerpt() {
+    let pair = Pair::of_images("unexplained", |tree, side| {
+        tree.write(
+            "usr/share/poem",
+            side.pick("the cat sat\non a mat\n", "the cat sat\nin the sun\n"),
+        );
+    });
+    let json = pair.json("image.iso");
+    assert_eq!(json["causes"], serde_json::json!([]), "{json:#}");
+    let item = &json["unexplained"][0];
+    assert_eq!(item["place"], "live/filesystem.squashfs!usr/share/poem");
+    assert_eq!(item["excerpt"], serde_json::json!(["- on a mat", "+ in the sun"]));
+}
+
+#[test]
+fn equal_images_are_identical_and_trees_are_compared_too() {
+    let pair = Pair::of_images("equal", |tree, _| tree.write("etc/x", "x\n"));
+    let json = pair.json("image.iso");
+    assert_eq!(json["verdict"], "identical", "{json:#}");
+    let pair = Pair::new("trees", |tree, side| tree.write("etc/machine-id", side.pick("a", "b")));
+    pair.names_in("root", &["machine-id"]);
+}
