@@ -1,6 +1,6 @@
 //! What the records beside two images say: inputs, conditions, and which stage wrote what.
 
-use crate::causes::{Build, Context, Diagnosis};
+use crate::causes::{Build, Context, Diagnosis, package_changes};
 use crate::difference::Place;
 use crate::report;
 use crate::subject::Pair;
@@ -9,7 +9,6 @@ use base::records::manifest::Manifest;
 use base::records::published::Published;
 use base::records::verdict::Difference;
 use base::ui::Ui;
-use layers::{FieldKind, Layer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -33,25 +32,8 @@ pub(crate) fn of(pair: &Pair) -> (Option<Records>, Context) {
         }
         None => None,
     };
-    let mut context = records.as_ref().map(Records::context).unwrap_or_default();
-    if records.is_none() {
-        let dates = [volume_date(&pair.a), volume_date(&pair.b)];
-        // our images have SOURCE_DATE_EPOCH as their date; two that agree were told one
-        context.epoch = dates[0].filter(|_| dates[0] == dates[1]);
-    }
+    let context = records.as_ref().map(Records::context).unwrap_or_default();
     (records, context)
-}
-
-fn volume_date(path: &Path) -> Option<i64> {
-    if path.is_dir() {
-        return None;
-    }
-    let Layer::Iso(iso) = layers::open(path).ok()?.layer else { return None };
-    let fields = layers::Tree::fields(&*iso);
-    let field = fields.into_iter().find(|field| {
-        field.kind == FieldKind::VolumeDate && field.name == "volume modification date"
-    })?;
-    Some(crate::edits::dates::at(&field.value)?.1.seconds)
 }
 
 impl Records {
@@ -69,9 +51,11 @@ impl Records {
 
     fn context(&self) -> Context {
         let epoch = |build: &Published| build.info.get("Source-Date-Epoch").parse::<i64>().ok();
-        let [x, y] = [epoch(&self.a), epoch(&self.b)];
-        let epoch = x.filter(|_| x == y);
-        Context { epoch, format: None, a: conditions(&self.a), b: conditions(&self.b) }
+        let epochs = match [epoch(&self.a), epoch(&self.b)] {
+            [Some(a), Some(b)] if a != b => Some([a, b]),
+            _ => None,
+        };
+        Context { epochs, format: None, a: conditions(&self.a), b: conditions(&self.b) }
     }
 
     /// What a report tells of them.
@@ -87,6 +71,7 @@ impl Records {
             let short = |text: &str| crate::edits::shortened(&text.replace('\n', ", "), 160);
             format!("{}: {} → {}", input.what, short(&input.a), short(&input.b))
         });
+        let inputs = inputs.chain(tools(&self.a, &self.b));
         report::Records { stage: self.difference.stage.clone(), inputs: inputs.collect(), wrote }
     }
 
@@ -117,6 +102,16 @@ impl Records {
         let iso = || self.a.ledger.0.iter().find(|artefact| artefact.path == iso);
         left.or_else(iso).map(|artefact| artefact.stage.clone())
     }
+}
+
+/// Tools of the builders that have other versions.
+fn tools(a: &Published, b: &Published) -> Vec<String> {
+    let list = |build: &Published| -> BTreeMap<String, String> {
+        let lines = build.info.get("Tools").lines().filter_map(|line| line.split_once(' '));
+        lines.map(|(name, version)| (name.to_owned(), version.to_owned())).collect()
+    };
+    let changed = package_changes(&list(a), &list(b));
+    changed.into_iter().map(|(_, line)| format!("the builder's tools: {line}")).collect()
 }
 
 /// From build.json, which only says how a build went.

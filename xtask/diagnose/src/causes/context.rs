@@ -3,8 +3,8 @@
 /// Two builds; of images without records nearly nothing is known.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Context {
-    /// SOURCE_DATE_EPOCH of both, seconds since 1970; `None` where unknown or not the same.
-    pub(crate) epoch: Option<i64>,
+    /// SOURCE_DATE_EPOCH of A and B, seconds since 1970, where it is not the same.
+    pub(crate) epochs: Option<[i64; 2]>,
     /// What the images themselves are: the name of the outermost layer.
     pub(crate) format: Option<&'static str>,
     pub(crate) a: Build,
@@ -20,6 +20,11 @@ pub(crate) struct Build {
 }
 
 impl Context {
+    /// Whether two times are the two SOURCE_DATE_EPOCHs.
+    pub(crate) fn are_epochs(&self, a: i64, b: i64) -> bool {
+        self.epochs == Some([a, b])
+    }
+
     /// Whether a property of the builds was `a` in the one and `b` in the other.
     pub(crate) fn both_were(
         &self,

@@ -42,6 +42,13 @@ pub(crate) struct Item {
 
 /// Names the cause of everything in `facts`.
 pub(crate) fn explain(facts: &Facts, context: &Context, read: &ReadFile<'_>) -> Diagnosis {
+    let guessed;
+    let context = if context.epochs.is_none() {
+        guessed = Context { epochs: epochs(facts), ..context.clone() };
+        &guessed
+    } else {
+        context
+    };
     let mut judge = Judge {
         context,
         consequences: Consequences::of(facts),
@@ -80,6 +87,10 @@ impl<'a> Judge<'a> {
         self.diagnosis.contents |= !matches!(fact.what, Seen::Metadata { .. } | Seen::Field { .. });
         if self.moved.as_ref().is_some_and(|moved| moved.explains(&fact.place)) {
             self.cause(&rules::PACKAGES, String::new(), fact, Vec::new());
+            return;
+        }
+        if follows_epoch(fact, self.context) {
+            self.cause(&rules::EPOCH, String::new(), fact, excerpt(fact));
             return;
         }
         match &fact.what {
@@ -135,7 +146,9 @@ impl<'a> Judge<'a> {
     }
 
     fn content(&mut self, index: usize, fact: &Fact, changes: &Changes, at: &At<'_>) {
-        if self.consequences.holds(&fact.place) {
+        if self.consequences.of_layout(&fact.place) {
+            self.diagnosis.follows.push(item(fact, "where things lie".to_owned()));
+        } else if self.consequences.holds(&fact.place) {
             self.diagnosis.follows.push(item(fact, "bytes of what holds the rest".to_owned()));
         } else if let Some(rule) = by_path(at).or_else(|| by_repacking(at)) {
             self.cause(rule, String::new(), fact, excerpt(fact));
@@ -158,6 +171,10 @@ impl<'a> Judge<'a> {
         }
         let mut left = Vec::new();
         for (n, edit) in changes.edits.iter().enumerate() {
+            if edit_follows_epoch(edit, self.context) {
+                self.cause(&rules::EPOCH, String::new(), fact, shown(edit));
+                continue;
+            }
             if self.consequences.explains(edit, &at) {
                 let known = self.diagnosis.follows.last().is_some_and(|i| i.place == fact.place);
                 if !known {
@@ -235,7 +252,8 @@ impl<'a> Judge<'a> {
         }
         // moved inputs first: they say that the rest may be no fault of the build
         diagnosis.causes.sort_by_key(|cause| {
-            let inputs = std::ptr::eq(cause.rule, &rules::PACKAGES);
+            let inputs =
+                [&rules::PACKAGES, &rules::EPOCH].iter().any(|r| std::ptr::eq(*r, cause.rule));
             (!inputs, std::cmp::Reverse(cause.places.len()), cause.rule.id)
         });
         if diagnosis.causes.is_empty() && diagnosis.unexplained.is_empty() {
@@ -243,6 +261,77 @@ impl<'a> Judge<'a> {
             diagnosis.unexplained = std::mem::take(&mut diagnosis.follows);
         }
         diagnosis
+    }
+}
+
+/// Two SOURCE_DATE_EPOCHs, where the volume's date and the times of files tell the same two.
+fn epochs(facts: &Facts) -> Option<[i64; 2]> {
+    let volume = facts.list.iter().find_map(|fact| match &fact.what {
+        Seen::Field { kind: FieldKind::VolumeDate, name, a, b }
+            if name.contains("modification") =>
+        {
+            Some([dates::at(a)?.1.seconds, dates::at(b)?.1.seconds])
+        }
+        _ => None,
+    })?;
+    let of_files = facts.list.iter().filter(|fact| match &fact.what {
+        Seen::Metadata { field: MetadataField::Mtime, a, b } => {
+            fact.layer == "squashfs" && a.parse() == Ok(volume[0]) && b.parse() == Ok(volume[1])
+        }
+        _ => false,
+    });
+    (of_files.take(3).count() == 3).then_some(volume)
+}
+
+/// Whether a time is SOURCE_DATE_EPOCH on both sides, or an id that our recipes derive from it.
+fn follows_epoch(fact: &Fact, context: &Context) -> bool {
+    let Some([x, y]) = context.epochs else { return false };
+    match &fact.what {
+        Seen::Metadata { field: MetadataField::Mtime, a, b } => {
+            // FAT counts in steps of two seconds
+            let is = |text: &str, epoch: i64| {
+                text.parse::<i64>().is_ok_and(|time| (0..2).contains(&(epoch - time)))
+            };
+            is(a, x) && is(b, y)
+        }
+        Seen::Metadata { field: MetadataField::More(_), a, b }
+        | Seen::Field {
+            kind: FieldKind::VolumeDate | FieldKind::MkfsTime | FieldKind::GzipTime,
+            a,
+            b,
+            ..
+        } => {
+            let is = |text: &str, epoch: i64| {
+                dates::at(text)
+                    .is_some_and(|(_, moment)| (0..2).contains(&(epoch - moment.seconds)))
+            };
+            is(a, x) && is(b, y)
+        }
+        // mformat -N of the recipe; xorriso's GUIDs are made from the volume's date
+        Seen::Field { kind: FieldKind::FatSerial, a, b, .. } => {
+            let is = |text: &str, epoch: i64| {
+                let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+                digits.eq_ignore_ascii_case(&format!("{:08x}", epoch & 0xffff_ffff))
+            };
+            is(a, x) && is(b, y)
+        }
+        Seen::Field { kind: FieldKind::DiskId, name, .. } => name.starts_with("GPT"),
+        _ => false,
+    }
+}
+
+fn edit_follows_epoch(edit: &Edit, context: &Context) -> bool {
+    let Some([x, y]) = context.epochs else { return false };
+    match edit.what {
+        Edited::Dates(a, b) => context.are_epochs(a.seconds, b.seconds),
+        Edited::RawTime(a, b) => context.are_epochs(a, b),
+        // nanoseconds, as systemd's .updated has them
+        Edited::Number => {
+            let is =
+                |text: &str, epoch: i64| text.strip_suffix("000000000") == Some(&epoch.to_string());
+            is(&edit.a, x) && is(&edit.b, y)
+        }
+        _ => false,
     }
 }
 

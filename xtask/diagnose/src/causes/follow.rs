@@ -19,6 +19,10 @@ const SUMS: [&str; 8] = [
     "var/lib/initramfs-tools/**",
 ];
 
+/// What says where things lie in an ISO: the boot catalogue, copies of the volume descriptor, and
+/// the boot code, which knows the sector of the boot image.
+const WHERE: [&str; 4] = ["**/boot.cat", "**/boot.catalog", "[between the files]", "[boot code]"];
+
 /// Lengths of MD5, SHA-1, SHA-224, SHA-256, SHA-384 and SHA-512 in hexadecimal digits.
 const HASHES: [usize; 6] = [32, 40, 56, 64, 96, 128];
 
@@ -30,13 +34,21 @@ pub(super) struct Consequences {
     names: HashSet<String>,
     /// The volume's dates on both sides, seconds since 1970.
     volume_dates: Vec<(i64, i64)>,
+    /// Whether anything differs beside [`WHERE`].
+    elsewhere: bool,
 }
 
 impl Consequences {
     pub(super) fn of(facts: &Facts) -> Consequences {
-        let mut found =
-            Consequences { holds: HashSet::new(), names: HashSet::new(), volume_dates: Vec::new() };
+        let mut found = Consequences {
+            holds: HashSet::new(),
+            names: HashSet::new(),
+            volume_dates: Vec::new(),
+            elsewhere: false,
+        };
         for fact in &facts.list {
+            let only_where = WHERE.iter().any(|p| super::glob::matches(p, fact.place.path()));
+            found.elsewhere |= !only_where;
             let layers = &fact.place.0;
             for n in 0..layers.len() {
                 found.holds.insert(Place(layers[..n].to_vec()));
@@ -57,6 +69,11 @@ impl Consequences {
             }
         }
         found
+    }
+
+    /// Whether what differs at `place` only says where things lie, and they lie elsewhere.
+    pub(super) fn of_layout(&self, place: &Place) -> bool {
+        self.elsewhere && WHERE.iter().any(|pattern| super::glob::matches(pattern, place.path()))
     }
 
     /// Whether something inside of this container differs, too.

@@ -30,7 +30,8 @@ pub(super) struct Together {
 impl Together {
     /// Takes an edit up; the caller knows it again by `key`.
     pub(super) fn add(&mut self, key: usize, edit: &Edit, at: &At<'_>) {
-        if edit.a.is_empty() || edit.b.is_empty() {
+        let says_something = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count() >= 2;
+        if !says_something(&edit.a) || !says_something(&edit.b) {
             return;
         }
         let (a, b, rule) = judge(edit, at);
@@ -107,6 +108,10 @@ fn judge_paths(a: &str, b: &str) -> (String, String, Option<&'static Rule>) {
     let most = x.len().min(y.len()) - head;
     let foot = x.iter().rev().zip(y.iter().rev()).take(most).take_while(|(p, q)| p == q).count();
     let (x, y) = (&x[..x.len() - foot], &y[..y.len() - foot]);
+    if x.join("").is_empty() || y.join("").is_empty() {
+        // one is the end of the other
+        return (a.to_owned(), b.to_owned(), None);
+    }
     let (a, b) = (x.join("/"), y.join("/"));
     if let ([.., p], [.., q]) = (x, y)
         && x.len() == head + 1

@@ -21,6 +21,15 @@ pub(super) static PACKAGES: Rule = Rule {
     evidence: super::Evidence::Together,
 };
 
+/// Another SOURCE_DATE_EPOCH: everything that follows it differs.
+pub(super) static EPOCH: Rule = Rule {
+    id: "epoch",
+    name: "another SOURCE_DATE_EPOCH: the inputs moved, and these follow it",
+    fix: "build both from the same commit, or set it in linux/build/config/source-date-epoch.env",
+    source: "the records, or the volume dates and the times of files, which agree",
+    evidence: super::Evidence::Together,
+};
+
 pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
     let tables: [&'static [Rule]; 7] = [
         identity::RULES,
@@ -42,7 +51,8 @@ mod tests {
     #[test]
     fn every_rule_has_a_name_of_its_own_and_says_what_mends_it() {
         let mut ids = BTreeSet::new();
-        for rule in all().chain([&PACKAGES, &HOST_NAME, &USER, &BUILD_PATH, &TEMPORARY, &REPLACED])
+        for rule in
+            all().chain([&PACKAGES, &EPOCH, &HOST_NAME, &USER, &BUILD_PATH, &TEMPORARY, &REPLACED])
         {
             assert!(ids.insert(rule.id), "{} stands twice", rule.id);
             for text in [rule.name, rule.fix, rule.source] {
