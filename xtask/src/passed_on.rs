@@ -5,13 +5,19 @@ use crate::cli::PassedOn;
 use anyhow::Result;
 use base::exec::Cmd;
 use base::facts::repo::Repo;
+use base::failure::Code;
+use base::interrupt;
 use base::ui::Ui;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+const DIAGNOSE: &str = "diagnose";
+const READS_IMAGES: &str = "what reads images";
+
 /// `cargo xtask check`
 pub(crate) fn check(repo: &Repo, args: &PassedOn) -> Result<()> {
-    Err(program(repo, "check", "the rules").args(&args.args).replace())
+    Err(program(repo, "check", "the rules").run().args(&args.args).replace())
 }
 
 /// `cargo xtask diagnose`, `cargo xtask inspect`
@@ -21,27 +27,66 @@ pub(crate) fn diagnose(repo: &Repo, command: &str, args: &PassedOn) -> Result<()
 
 /// The program that reads images, for commands that need its answer.
 pub(crate) fn diagnoser(repo: &Repo) -> Cmd {
-    program(repo, "diagnose", "what reads images")
+    program(repo, DIAGNOSE, READS_IMAGES).run()
+}
+
+/// Builds the program that reads images where it isn't up to date, so that nobody waits for that, or
+/// sees it fail, after an hour.
+pub(crate) fn prepare_diagnoser(repo: &Repo) -> Result<()> {
+    let program = program(repo, DIAGNOSE, READS_IMAGES);
+    let Some(build) = program.build() else { return Ok(()) };
+    let probe = build.probe()?;
+    interrupt::check()?;
+    if probe.exit.ok() {
+        return Ok(());
+    }
+    let why = probe.stderr.trim();
+    Err(Code::NotReady
+        .error(format!("cannot build package {DIAGNOSE}, which inspects ISOs:\n{why}")))
 }
 
 /// The program beside us, if it is newer than its sources: asking cargo costs as much as a whole
 /// `check`. Else cargo brings it up to date first, in the profile that xtask was built in: what
 /// both need is there already. Started without cargo, it is the one beside us in any case.
-fn program(repo: &Repo, package: &str, what: &str) -> Cmd {
+fn program(repo: &Repo, package: &str, what: &str) -> Program {
     let cargo = std::env::var_os("CARGO");
     let beside = beside(package);
     if let Some(program) = &beside
         && (cargo.is_none() || is_fresh(program, &repo.root))
     {
-        return Cmd::new(program);
+        return Program::Beside(program.clone());
     }
     if beside.is_none() {
         Ui::new(false).notice(&format!("building {what}; only this first time"));
     }
-    Cmd::new(cargo.unwrap_or_else(|| "cargo".into()))
-        .args(["run", "--quiet", "--locked", "--manifest-path"])
-        .arg(repo.root.join("Cargo.toml"))
-        .args(["--package", package, "--"])
+    let cargo = Cmd::new(cargo.unwrap_or_else(|| "cargo".into()));
+    let options = ["--quiet", "--locked", "--package", package, "--manifest-path"];
+    let options = options.map(OsString::from).into_iter();
+    Program::Cargo(cargo, options.chain([repo.root.join("Cargo.toml").into()]).collect())
+}
+
+/// Where a program is from.
+enum Program {
+    Beside(PathBuf),
+    /// Cargo, and the options of its `build` and `run`.
+    Cargo(Cmd, Vec<OsString>),
+}
+
+impl Program {
+    fn run(self) -> Cmd {
+        match self {
+            Program::Beside(program) => Cmd::new(program),
+            Program::Cargo(cargo, options) => cargo.arg("run").args(options).arg("--"),
+        }
+    }
+
+    /// What brings it up to date; none: it is.
+    fn build(self) -> Option<Cmd> {
+        match self {
+            Program::Beside(_) => None,
+            Program::Cargo(cargo, options) => Some(cargo.arg("build").args(options)),
+        }
+    }
 }
 
 fn beside(package: &str) -> Option<PathBuf> {

@@ -24,10 +24,9 @@ pub(crate) struct Recipe {
     /// Which images it can make; empty where there is but one.
     pub(crate) flavors: Vec<String>,
     pub(crate) needs: Needs,
-    /// Whether a violation of the content policy fails the build; without [policy] it does not. The
-    /// policy itself is read by
-    /// `inspect` (xtask/diagnose/src/inspect/policy.rs).
-    pub(crate) policy_enforced: bool,
+    /// Whether a violation of the content policy fails the build, or is only told; none: there is no
+    /// policy. What it asks is read by `inspect` (xtask/diagnose/src/inspect/policy.rs).
+    pub(crate) policy_enforced: Option<bool>,
     pub(crate) stages: Vec<Stage>,
 }
 
@@ -124,7 +123,7 @@ fn parse(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<String>> {
             scratch_gib: 0,
             host_packages: Vec::new(),
         },
-        policy_enforced: false,
+        policy_enforced: None,
         stages: Vec::new(),
     };
     match root.get("needs").and_then(Item::as_table_like) {
@@ -148,7 +147,7 @@ fn parse(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<String>> {
         }
     }
     if let Some(policy) = root.get("policy").and_then(Item::as_table_like) {
-        recipe.policy_enforced = reader.boolean(policy, "enforced");
+        recipe.policy_enforced = Some(reader.boolean(policy, "enforced"));
     }
     match root.get("stage").and_then(Item::as_array_of_tables) {
         None => reader.faults.push(":1: expected at least one [[stage]]".into()),

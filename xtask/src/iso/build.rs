@@ -1,6 +1,7 @@
 //! One build: from facts that hold to a published folder.
 
 use super::facts::Facts;
+use super::gate;
 use super::run;
 use super::site::Site;
 use crate::clean;
@@ -112,6 +113,7 @@ pub(super) fn build(
         inputs,
     };
     records::write(facts, &out, &result, &iso, &stages, &run_facts)?;
+    gate::check(facts, &result.join(&facts.recipe.iso), &mut log, ui)?;
     keep_log(&mut log, &result)?;
     work.give_to(facts.host.caller, facts.host.uid)?;
     interrupt::check()?;

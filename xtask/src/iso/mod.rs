@@ -3,6 +3,7 @@
 mod build;
 mod conditions;
 mod facts;
+mod gate;
 pub(crate) mod plan;
 pub(crate) mod preflight;
 mod run;
@@ -105,6 +106,7 @@ impl Ready {
         }
         mirror::announce(&facts.mirror.mirror, ui);
         let network = engine.as_ref().map_or(Network::Bridge, |engine| engine.network);
+        gate::prepare(&facts, ui)?;
         Ok(Ready { facts, network, setup, engine })
     }
 

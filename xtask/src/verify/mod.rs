@@ -143,8 +143,8 @@ impl Conclusion<'_> {
 
 /// The command that says more about two builds that differ.
 fn next_step(a: &Published, b: &Published) -> String {
-    let [a, b] = [a, b].map(|build| quoted(&build.iso().to_string_lossy()));
-    format!("cmp {a} {b}")
+    let [a, b] = [a, b].map(|build| quoted(&build.dir.to_string_lossy()));
+    format!("cargo xtask diagnose {a} {b}")
 }
 
 /// Reads both images once, and holds each against its own record.
