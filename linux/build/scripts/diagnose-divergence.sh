@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # Names the causes why two ISOs differ: `cargo xtask diagnose`, with the same arguments.
-# (Still to come: until then cargo xtask says that it knows no such command.)
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../../.." && pwd)

@@ -14,6 +14,7 @@ use support::{EPOCH, Pair, Side, Tree};
 macro_rules! cases {
     ($($name:ident: $expected:expr, |$tree:ident, $side:ident| $make:block)*) => {$(
         #[test]
+        #[ignore = "needs mksquashfs, xorriso and mtools"]
         fn $name() {
             let make = |$tree: &Tree, $side: Side| $make;
             Pair::of_images(stringify!($name), make).names(&$expected);
@@ -223,6 +224,7 @@ cases! {
 
 /// Times of entries, which the tree of a case has clamped.
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn times_in_a_squashfs() {
     let make = |tree: &Tree, side: Side| {
         tree.write("etc/x.conf", "x\n");
@@ -232,6 +234,7 @@ fn times_in_a_squashfs() {
 }
 
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn owner_who_built() {
     let make = |tree: &Tree, side: Side| {
         tree.write("etc/x.conf", "x\n");
@@ -241,6 +244,7 @@ fn owner_who_built() {
 }
 
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn system_user_by_order() {
     let make = |tree: &Tree, side: Side| {
         tree.write("etc/x.conf", "x\n");
@@ -250,6 +254,7 @@ fn system_user_by_order() {
 }
 
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn extended_attributes() {
     let make = |tree: &Tree, side: Side| {
         tree.write("usr/bin/x", "x\n");
@@ -259,6 +264,7 @@ fn extended_attributes() {
 }
 
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn hard_links() {
     let make = |tree: &Tree, side: Side| {
         tree.write("usr/bin/x", "the same\n");
@@ -271,6 +277,7 @@ fn hard_links() {
 }
 
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn superblock_time() {
     let pair = Pair::new("mkfs-time", |tree, side| {
         tree.write("etc/x.conf", "x\n");
@@ -280,6 +287,7 @@ fn superblock_time() {
 }
 
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn compressors() {
     for (a, b) in [("xz", "zstd"), ("gzip", "lz4"), ("xz", "lzo")] {
         let pair = Pair::new("compressor", |tree, side| {
@@ -291,6 +299,7 @@ fn compressors() {
 }
 
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn block_size() {
     let pair = Pair::new("block-size", |tree, side| {
         tree.write("etc/x.conf", &"some text\n".repeat(50_000));
@@ -301,6 +310,7 @@ fn block_size() {
 
 /// What a block is, is the same; what was made of it is not.
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn other_level_of_a_compressor() {
     let pair = Pair::new("repacked", |tree, side| {
         let text: String =
@@ -312,6 +322,7 @@ fn other_level_of_a_compressor() {
 }
 
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn volume_dates() {
     let pair = Pair::new("volume-dates", |tree, side| {
         tree.write("etc/x.conf", "x\n");
@@ -322,6 +333,7 @@ fn volume_dates() {
 }
 
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn volume_label() {
     let pair = Pair::new("volume-label", |tree, side| {
         tree.squashfs(&[], EPOCH);
@@ -331,6 +343,7 @@ fn volume_label() {
 }
 
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn disk_guid() {
     let guid = ["6ba7b8109dad11d180b400c04fd430c8", "7ba7b8119dad41d180b410c04fd430c8"];
     let pair = Pair::new("disk-guid", |tree, side| {
@@ -351,6 +364,7 @@ fn disk_guid() {
 }
 
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn fat_serial() {
     let pair = Pair::new("fat-serial", |tree, side| {
         tree.fat("iso/boot/efi.img", side.pick("12345678", "87654321"));
@@ -361,6 +375,7 @@ fn fat_serial() {
 }
 
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn times_of_files_in_the_iso() {
     let pair = Pair::new("iso-times", |tree, side| {
         tree.squashfs(&[], EPOCH);
@@ -371,6 +386,7 @@ fn times_of_files_in_the_iso() {
 }
 
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn ten_causes_at_once() {
     let pair = Pair::new("ten", |tree, side| {
         tree.write("etc/nvme/hostid", side.pick("a-1\n", "b-2\n"));
@@ -410,6 +426,7 @@ fn ten_causes_at_once() {
 }
 
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn what_nothing_explains_is_listed_with_an_excerpt() {
     let pair = Pair::of_images("unexplained", |tree, side| {
         tree.write(
@@ -425,6 +442,7 @@ fn what_nothing_explains_is_listed_with_an_excerpt() {
 }
 
 #[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn equal_images_are_identical_and_trees_are_compared_too() {
     let pair = Pair::of_images("equal", |tree, _| tree.write("etc/x", "x\n"));
     let json = pair.json("image.iso");
