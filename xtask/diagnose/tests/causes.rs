@@ -165,7 +165,7 @@ cases! {
     }
     build_path_in_a_binary: ["build-path"], |tree, side| {
         let path = side.pick("/build/one", "/build/two");
-        tree.write("usr/lib/x.o", &format!("\u{7f}ELF\u{0}\u{1}{path}/src/main.c\u{0}\u{2}\u{0}GCC 14\u{0}"));
+        tree.write("usr/lib/x.o", &format!("\u{7f}OBJ\u{0}\u{1}{path}/src/main.c\u{0}\u{2}\u{0}GCC 14\u{0}"));
     }
     user_name: ["user-name"], |tree, side| {
         let user = side.pick("carol", "dave");
@@ -208,7 +208,7 @@ cases! {
         tree.write("var/lib/dpkg/status", &format!(
             "Package: bash\nStatus: install ok installed\nVersion: {version}\n\nPackage: dash\nStatus: install ok installed\nVersion: 1\n"));
         tree.write("var/lib/dpkg/info/bash.list", "/.\n/bin\n/bin/bash\n/usr\n/usr/share\n/usr/share/doc\n/usr/share/doc/bash\n");
-        tree.write("usr/bin/bash", &format!("\u{7f}ELF\u{0}{version}\u{0}"));
+        tree.write("usr/bin/bash", &format!("\u{7f}OBJ\u{0}{version}\u{0}"));
         tree.write("usr/share/doc/bash", &format!("bash {version}, 2026-11-2{}\n", side.pick(1, 2)));
     }
     links_of_the_host: ["efi-theme"], |tree, side| {
@@ -383,6 +383,33 @@ fn times_of_files_in_the_iso() {
         tree.iso_at("README.txt", side.pick(EPOCH, EPOCH + 3_601));
     });
     pair.names_in("image.iso", &["mtime-iso"]);
+}
+
+#[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
+fn gzip_header() {
+    let make = |tree: &Tree, side: Side| {
+        tree.gzip("usr/share/man/x.1.gz", b"some text\n", side.pick(0, 1_795_317_901));
+    };
+    Pair::of_images("gzip", make).names(&["gzip-time"]);
+}
+
+#[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
+fn initramfs_times_and_order() {
+    let files = |side: Side| if side == Side::A { ["a", "b", "c"] } else { ["b", "c", "a"] };
+    let pair = Pair::new("initramfs-order", |tree, side| {
+        tree.squashfs(&[], EPOCH);
+        tree.initrd("iso/live/initrd.img", &files(side), EPOCH);
+        tree.iso(&[]);
+    });
+    pair.names_in("image.iso", &["initramfs-order"]);
+    let pair = Pair::new("initramfs-times", |tree, side| {
+        tree.squashfs(&[], EPOCH);
+        tree.initrd("iso/live/initrd.img", &["a", "b"], EPOCH + side.pick(0, 99));
+        tree.iso(&[]);
+    });
+    pair.names_in("image.iso", &["mtime-initramfs"]);
 }
 
 #[test]
