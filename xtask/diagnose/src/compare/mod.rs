@@ -9,6 +9,8 @@ mod content;
 mod equal;
 mod pool;
 mod sample;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use crate::difference::{Difference, Place, Side, What};

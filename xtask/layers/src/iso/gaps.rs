@@ -1,6 +1,7 @@
 //! What an image holds in no file and no table: boot code, and whatever stands between the files.
 
 use super::{Iso, LAYER, SECTOR, SYSTEM_AREA};
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::source::Parts;
 use crate::tree::{Kind, Node, Part, Tree, Walked};
@@ -12,6 +13,11 @@ const PIECES: usize = 1 << 20;
 /// The system area without its tables, and what lies between the files and is not zero.
 pub(super) fn parts(iso: &Iso, images: &[(String, u64, u64)]) -> Result<Vec<Part>> {
     let end = iso.source.size()?;
+    let backup = iso.disk.as_ref().and_then(|disk| disk.gpt.as_ref()).map_or(0, |gpt| gpt.backup);
+    let said = iso.volumes.primary.space()?.max(backup.saturating_add(disk::SECTOR));
+    if said > end {
+        return Err(Error::new(LAYER, end, format!("{said} bytes said, {end} there")));
+    }
     let mut known: Vec<(u64, u64)> = images.iter().map(|(_, start, len)| (*start, *len)).collect();
     if let Some(disk) = &iso.disk {
         known.extend(disk.regions());
@@ -33,9 +39,6 @@ pub(super) fn parts(iso: &Iso, images: &[(String, u64, u64)]) -> Result<Vec<Part
     if let Some(joliet) = iso.joliet() {
         tree(&joliet, &mut known)?;
     }
-    for (_, len) in &mut known {
-        *len = len.saturating_add(SECTOR - 1) / SECTOR * SECTOR;
-    }
     let between = unknown(&mut known, 0, end);
     parts.extend(part(iso, "[between the files]", between)?);
     Ok(parts)
@@ -49,7 +52,6 @@ fn tree(iso: &Iso, known: &mut Vec<(u64, u64)>) -> Result<()> {
     while let Some((folder, depth)) = open.pop() {
         walked.enter(iso, &folder, depth)?;
         known.push(iso.folder(folder.handle)?);
-        let first = known.len();
         iso.records(folder.handle, &mut |entry| {
             known.extend(&entry.rock.areas);
             if known.len() > PIECES {
@@ -65,24 +67,8 @@ fn tree(iso: &Iso, known: &mut Vec<(u64, u64)>) -> Result<()> {
             }
             Ok(())
         })?;
-        // extents of one folder often follow each other: one piece is enough
-        merge(known, first);
     }
     Ok(())
-}
-
-/// Joins pieces from `first` on that touch, to save memory.
-fn merge(known: &mut Vec<(u64, u64)>, first: usize) {
-    let mut tail = known.split_off(first);
-    tail.sort_unstable();
-    for (start, len) in tail {
-        match known[first..].last_mut() {
-            Some((last, last_len)) if start <= (*last + *last_len).next_multiple_of(SECTOR) => {
-                *last_len = (*last_len).max(start + len - *last);
-            }
-            _ => known.push((start, len)),
-        }
-    }
 }
 
 /// What is not known from `from` up to `to`.

@@ -199,7 +199,8 @@ impl Link {
         let mut at = 5;
         while at + 2 <= e.bytes.len() {
             let (flags, len) = (e.u8(at)?, usize::from(e.u8(at + 1)?));
-            let text = e.slice(at + 2, len)?;
+            // genisoimage cuts long targets off, in the middle of a component
+            let text = e.slice(at + 2, len.min(e.bytes.len() - at - 2))?;
             if !self.target.is_empty() && !self.joins && self.target.last() != Some(&b'/') {
                 self.target.push(b'/');
             }

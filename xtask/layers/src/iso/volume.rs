@@ -81,6 +81,11 @@ impl Volume {
         Ok(starts.iter().filter(|s| **s != 0).map(|s| (s * SECTOR, len)).collect())
     }
 
+    /// Bytes of the volume, as it says.
+    pub(super) fn space(&self) -> Result<u64> {
+        Ok(u64::from(self.record().le32(80)?) * SECTOR)
+    }
+
     pub(super) fn fields(&self) -> Result<Vec<Field>> {
         use FieldKind::{ApplicationUse, Extent, VolumeDate, VolumeName};
         let r = self.record();

@@ -1,0 +1,339 @@
+//! Pairs with known differences. The images are those of `xtask/layers/tests/fixtures`.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests; they make images")]
+
+use super::images;
+use crate::difference::{Difference, FieldKind, MetadataField, Side, What};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{env, fs, process};
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// A folder that is removed when dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Scratch {
+        let name = format!("compare-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
+        let path = env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Scratch(path)
+    }
+
+    /// Runs a script in it.
+    fn sh(&self, script: &str) {
+        let script = format!("set -euo pipefail; export LC_ALL=C TZ=UTC; {script}");
+        let out = Command::new("bash").args(["-c", &script]).current_dir(&self.0).output().unwrap();
+        assert!(out.status.success(), "{script}: {}", String::from_utf8_lossy(&out.stderr));
+    }
+
+    fn pair(&self, a: &str, b: &str) -> Vec<Difference> {
+        let mut found = Vec::new();
+        let summary = images(&self.0.join(a), &self.0.join(b), &mut |d| found.push(d)).unwrap();
+        assert_eq!(summary.differences, found.len() as u64);
+        found
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+fn fixture(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../layers/tests/fixtures");
+    fs::read(folder.join(name)).unwrap()
+}
+
+/// Differences of two images.
+fn compare(a: &[u8], b: &[u8]) -> Vec<Difference> {
+    let scratch = Scratch::new();
+    fs::write(scratch.0.join("a"), a).unwrap();
+    fs::write(scratch.0.join("b"), b).unwrap();
+    scratch.pair("a", "b")
+}
+
+/// Place and kind of each difference, in a line.
+fn lines(differences: &[Difference]) -> Vec<String> {
+    let line = |d: &Difference| {
+        let what = match &d.what {
+            What::OnlyIn { side, .. } => format!("only in {side:?}"),
+            What::Field { name, .. } => format!("field {name}"),
+            What::Metadata { field, .. } => field.name().to_string(),
+            What::Order { .. } => "order".into(),
+            What::Content { .. } => "content".into(),
+            What::Unreadable { side, .. } => format!("unreadable in {side:?}"),
+        };
+        format!("{} [{}]: {what}", d.place, d.layer)
+    };
+    differences.iter().map(line).collect()
+}
+
+fn find(bytes: &[u8], needle: &[u8]) -> usize {
+    bytes.windows(needle.len()).position(|window| window == needle).unwrap()
+}
+
+#[test]
+fn an_image_and_itself() {
+    for name in ["hybrid.iso", "xz.squashfs", "initramfs.img", "make.sh"] {
+        let image = fixture(name);
+        assert_eq!(compare(&image, &image), []);
+    }
+}
+
+#[test]
+fn equal_blocks_are_never_unpacked() {
+    // nobody can unpack the first block; both have it, and nobody has to
+    let mut a = fixture("xz.squashfs");
+    a[96 + 20..96 + 60].fill(0xaa);
+    let mut b = a.clone();
+    b[8] ^= 1;
+    assert_eq!(lines(&compare(&a, &b)), ["the image [squashfs]: field time of creation"]);
+
+    // when it differs, it has to be
+    b[96 + 30] ^= 1;
+    let found = lines(&compare(&a, &b));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found[1], "usr/bin/numbers [squashfs]: unreadable in A");
+}
+
+#[test]
+fn a_byte_of_a_file_in_a_squashfs() {
+    let a = fixture("plain.squashfs");
+    let mut b = a.clone();
+    let at = find(&a, b"\n1500\n") + 1;
+    b[at] = b'9';
+    let found = compare(&a, &b);
+    assert_eq!(lines(&found), ["usr/bin/numbers [squashfs]: content"]);
+    let What::Content { a, b } = &found[0].what else { panic!("{found:?}") };
+    let text: String = (1..=4000).map(|n| format!("{n}\n")).collect();
+    assert_eq!(a.window, text.as_bytes());
+    assert!(a.whole() && b.whole());
+    assert_eq!(a.first_difference, text.find("\n1500\n").unwrap() as u64 + 1);
+    assert_eq!((a.size, b.size), (18_893, 18_893));
+    assert_ne!(a.sha256, b.sha256);
+}
+
+#[test]
+fn a_byte_of_a_name_in_a_squashfs() {
+    let a = fixture("plain.squashfs");
+    let mut b = a.clone();
+    let at = find(&a, b"\x07\0hostname") + 2;
+    b[at] = b'g';
+    let found = lines(&compare(&a, &b));
+    let expected = ["etc/gostname [squashfs]: only in B", "etc/hostname [squashfs]: only in A"];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_file_in_an_iso_and_the_second_name_of_its_bytes() {
+    let a = fixture("hybrid.iso");
+    let mut b = a.clone();
+    let at = find(&a, b"silvermetal");
+    b[at] = b'S';
+    // etc/same lies at the same place, Joliet names both, too; and the FAT image has a copy
+    let found = lines(&compare(&a, &b));
+    assert_eq!(found, ["etc/hostname [ISO 9660]: content"]);
+    let at = a.len()
+        - a.iter()
+            .rev()
+            .collect::<Vec<_>>()
+            .windows(11)
+            .position(|w| w.iter().rev().map(|byte| **byte).eq(*b"silvermetal"))
+            .unwrap()
+        - 11;
+    let mut b = a.clone();
+    b[at] = b'S';
+    assert_eq!(lines(&compare(&a, &b)), ["[partition Appended2]!EFI/loop/HOST.TXT [FAT]: content"]);
+}
+
+#[test]
+fn dates_and_identifiers_of_an_iso() {
+    let a = fixture("hybrid.iso");
+    let mut b = a.clone();
+    b[16 * 2048 + 813 + 15] = b'7';
+    b[440] = 1;
+    b[512 + 56] ^= 1;
+    let found = compare(&a, &b);
+    let kinds: Vec<_> = found
+        .iter()
+        .map(|d| match &d.what {
+            What::Field { kind, a, b, .. } => (*kind, a.as_str(), b.as_str()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            (FieldKind::VolumeDate, "2026-05-28 20:26:40", "2026-05-28 20:26:40.07"),
+            (FieldKind::DiskId, "00000000", "00000001"),
+            (
+                FieldKind::DiskId,
+                "36323032-3530-4832-b230-303032363430",
+                "36323033-3530-4832-b230-303032363430"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn bytes_that_no_file_has_are_compared_as_well() {
+    let a = fixture("hybrid.iso");
+    let mut b = a.clone();
+    b[100] = 1;
+    // behind the end of a file, in its last sector
+    let at = find(&a, b"silvermetal\n");
+    b[at + 100] = 1;
+    let found = compare(&a, &b);
+    let mut found = lines(&found);
+    found.sort();
+    // only B has boot code at all
+    assert_eq!(
+        found,
+        ["[between the files] [ISO 9660]: content", "[boot code] [ISO 9660]: only in B"]
+    );
+}
+
+#[test]
+fn the_time_in_a_gzip() {
+    let a = fixture("text.gz");
+    let mut b = a.clone();
+    b[4] ^= 1;
+    assert_eq!(lines(&compare(&a, &b)), ["the image [gzip]: field gzip mtime"]);
+}
+
+#[test]
+fn members_of_an_initramfs() {
+    let a = fixture("initramfs.img");
+    let mut b = a.clone();
+    // of the plain part, the time of etc/hostname
+    let at = find(&b, b"etc/hostname") - 110 + 6 + 5 * 8;
+    b[at + 7] = if b[at + 7] == b'1' { b'2' } else { b'1' };
+    let found = compare(&a, &b);
+    assert_eq!(lines(&found), ["etc/hostname [cpio]: mtime"]);
+    assert!(
+        matches!(&found[0].what, What::Metadata { field: MetadataField::Mtime, a, .. } if a == "1780000000")
+    );
+}
+
+#[test]
+fn an_image_that_is_cut_off() {
+    for name in ["hybrid.iso", "gzip.squashfs", "cpio.gz", "pax.tar"] {
+        let a = fixture(name);
+        let b = &a[..a.len() / 2];
+        let found = compare(&a, b);
+        let unreadable = |d: &Difference| {
+            matches!(&d.what, What::Unreadable { side: Side::B, offset, why }
+                if *offset <= a.len() as u64 && !why.is_empty())
+        };
+        assert!(found.iter().any(unreadable), "{name}: {:?}", lines(&found));
+        assert!(lines(&found).iter().any(|line| line.ends_with(": content")), "{name}");
+    }
+}
+
+#[test]
+fn folders_of_this_machine() {
+    let scratch = Scratch::new();
+    scratch.sh("mkdir -p a/x b/x; echo 1 >a/x/y; echo 2 >b/x/y; touch -d @0 {a,b}/x/y {a,b}/x; ln -s u a/l; ln -s v b/l; touch -hd @0 a/l b/l");
+    let found = lines(&scratch.pair("a", "b"));
+    assert_eq!(found, ["l [tree]: link target", "x/y [tree]: content"]);
+}
+
+/// A tree with one of everything, and images of it in which all that can differ does.
+const PAIR: &str = r#"
+make() { # SIDE
+    mkdir -p $1/{etc,usr/bin,usr/share/doc/p,lib/modules,var/cache}
+    echo "host $1" >$1/etc/hostname
+    seq 1 200000 >$1/usr/bin/large; echo $1 >>$1/usr/bin/large
+    echo same >$1/etc/same
+    echo "log $1" | gzip -c >$1/usr/share/doc/p/changelog.gz
+    echo only >$1/etc/only-$1
+    mkdir -p early/kernel pkg-$1/DEBIAN pkg-$1/usr/lib
+    echo microcode >early/kernel/ucode
+    printf 'Package: p\nVersion: 1\nArchitecture: all\nMaintainer: n <n@example.org>\nDescription: p\n' >pkg-$1/DEBIAN/control
+    echo "lib $1" >pkg-$1/usr/lib/lib.txt
+    dpkg-deb --root-owner-group -Zzstd -b pkg-$1 $1/var/cache/p.deb >/dev/null
+    mkdir -p initrd-$1/conf
+    echo "uuid $1" >initrd-$1/conf/uuid; echo arch >initrd-$1/conf/arch
+    { (cd early; find . | cpio --quiet -o -H newc); (cd initrd-$1; find . | sort | cpio --quiet -o -H newc | zstd -q); } >$1/lib/initrd.img
+    [ $1 = a ] || chmod 600 $1/etc/same
+    find $1 -exec touch -hd @1780000000 {} +
+    mksquashfs $1 $1.squashfs -comp xz -b 1M -noappend -quiet -no-progress -all-root -mkfs-time 1780000000 >/dev/null
+    mkdir -p iso-$1/live
+    cp $1.squashfs iso-$1/live/filesystem.squashfs
+    cp $1/lib/initrd.img iso-$1/live/
+    echo "menu $1" >iso-$1/grub.cfg
+    find iso-$1 -exec touch -hd @1780000000 {} +
+    xorriso -as mkisofs -quiet -R -J -V LABEL --modification-date=2026052820264000 --set_all_file_dates 2026052820264000 -o $1.iso iso-$1 2>/dev/null
+}
+make a; make b
+"#;
+
+/// What the pair above differs in; the layers in between are not told, being opened.
+const EXPECTED: [&str; 10] = [
+    "grub.cfg [ISO 9660]: content",
+    "live/filesystem.squashfs!etc/hostname [squashfs]: content",
+    "live/filesystem.squashfs!etc/only-a [squashfs]: only in A",
+    "live/filesystem.squashfs!etc/only-b [squashfs]: only in B",
+    "live/filesystem.squashfs!etc/same [squashfs]: mode",
+    "live/filesystem.squashfs!lib/initrd.img!conf/uuid [cpio]: content",
+    "live/filesystem.squashfs!usr/bin/large [squashfs]: content",
+    "live/filesystem.squashfs!usr/share/doc/p/changelog.gz![unpacked] [gzip]: content",
+    "live/filesystem.squashfs!var/cache/p.deb!data.tar.zst![unpacked]!usr/lib/lib.txt [tar]: content",
+    "live/initrd.img!conf/uuid [cpio]: content",
+];
+
+/// Without what follows from the rest, and without times, which differ by when a package was built.
+fn primary(differences: &[Difference]) -> Vec<String> {
+    let follows = |d: &&Difference| {
+        !matches!(&d.what, What::Field { .. } | What::Metadata { field: MetadataField::Mtime, .. })
+    };
+    let primary: Vec<_> = differences.iter().filter(follows).cloned().collect();
+    let mut lines = lines(&primary);
+    lines.retain(|line| !line.contains("exact mtime") && !line.contains("hard link"));
+    lines.sort();
+    lines
+}
+
+#[test]
+#[ignore = "needs squashfs-tools, xorriso, cpio, zstd: cargo xtask test --full"]
+fn everything_at_once_in_a_real_iso() {
+    let scratch = Scratch::new();
+    scratch.sh(PAIR);
+    assert_eq!(primary(&scratch.pair("a.iso", "b.iso")), EXPECTED);
+}
+
+/// Paths of files in which diffoscope sees a difference that it did not open further.
+fn leaves(json: &serde_json::Value, within: &str, found: &mut BTreeSet<String>) {
+    let source = json["source1"].as_str().unwrap_or_default();
+    let own = json["unified_diff"].is_string();
+    let details = json["details"].as_array().map_or(&[][..], Vec::as_slice);
+    let name = source.trim_start_matches("./").trim_start_matches('/');
+    if own && details.is_empty() && !source.contains(' ') {
+        found.insert(format!("{within}{name}"));
+    }
+    for detail in details {
+        leaves(detail, within, found);
+    }
+}
+
+#[test]
+#[ignore = "needs diffoscope, squashfs-tools, xorriso, genisoimage, cpio, zstd: cargo xtask test --full"]
+fn nothing_is_missed_that_diffoscope_finds() {
+    let scratch = Scratch::new();
+    scratch.sh(PAIR);
+    scratch.sh("diffoscope --json d.json a.iso b.iso || test $? = 1");
+    let json = fs::read_to_string(scratch.0.join("d.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let mut theirs = BTreeSet::new();
+    leaves(&json, "", &mut theirs);
+    assert!(theirs.len() >= 5, "{theirs:?}");
+    let ours = lines(&scratch.pair("a.iso", "b.iso"));
+    for path in &theirs {
+        let last = path.rsplit('/').next().unwrap();
+        assert!(ours.iter().any(|line| line.contains(last)), "{path} is missing in {ours:#?}");
+    }
+}
