@@ -213,7 +213,9 @@ fn archives_of_every_kind() {
     };
     for pack in ["cat", "gzip", "xz", "xz --check=crc32", "lzma", "zstd", "bzip2", "lz4", "lz4 -l"]
     {
-        scratch.sh(&format!("cd tree; find . -print0 | cpio -0 --quiet -o -H newc | {pack} >../i.cpio"));
+        scratch.sh(&format!(
+            "cd tree; find . -print0 | cpio -0 --quiet -o -H newc | {pack} >../i.cpio"
+        ));
         compare(pack, &*scratch.open("i.cpio").tree());
     }
     scratch.sh("cd tree; find . -print0 | cpio -0 --quiet -o -H crc >../i.cpio");

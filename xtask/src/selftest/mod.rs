@@ -15,22 +15,33 @@ use base::ui::{Ui, answer};
 use tools::Tools;
 
 /// What the tests use beyond the engines: scripts are linted, extended attributes are set, disks
-/// are made and mounted, images pushed, archives and tags signed, tools installed (tools.rs).
-const TOOLS: [&str; 14] = [
+/// are made and mounted, images pushed, archives and tags signed, tools installed (tools.rs); what
+/// makes the images that diagnose reads, and what it is measured against.
+const TOOLS: [&str; 24] = [
     "attr",
+    "bzip2",
+    "cpio",
     "curl",
+    "diffoscope-minimal",
     "docker-registry",
+    "dosfstools",
     "e2fsprogs",
+    "genisoimage",
     "git",
     "gnupg",
     "gpgv",
+    "lz4",
     "mount",
+    "mtools",
     "openssh-client",
     "openssl",
     "python3-venv",
     "shellcheck",
     "skopeo",
+    "squashfs-tools",
+    "xorriso",
     "xz-utils",
+    "zstd",
 ];
 
 struct Step {

@@ -125,8 +125,9 @@ impl Checkout {
     pub fn xtask<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.current_dir(&self.root).args(args);
-        for name in ["CARGO_MANIFEST_DIR", "BUILDER_IMAGE", "APT_SNAPSHOT_URL", "DOCKER_HOST", "CI"]
-        {
+        // without CARGO: the programs beside xtask are used as they are, not built for each checkout
+        let own = ["CARGO", "CARGO_MANIFEST_DIR", "BUILDER_IMAGE", "APT_SNAPSHOT_URL", "DOCKER_HOST"];
+        for name in own.iter().chain(&["CI"]) {
             command.env_remove(name);
         }
         command

@@ -3,8 +3,8 @@
 use super::{Codec, HISTORY, lzo};
 use liblzma::stream::{Action, Status, Stream};
 
-/// Unpacks a block of at most `limit` bytes.
-pub(crate) fn unpack(codec: Codec, packed: &[u8], limit: usize) -> Result<Vec<u8>, String> {
+/// Unpacks a block of at most `limit` bytes; the error says what is wrong, its offset is the caller's.
+pub fn unpack(codec: Codec, packed: &[u8], limit: usize) -> Result<Vec<u8>, String> {
     let mut out = vec![0; limit];
     let n = match codec {
         Codec::Gzip => zlib(packed, &mut out)?,

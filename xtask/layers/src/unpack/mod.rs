@@ -5,6 +5,7 @@ mod header;
 mod lzo;
 pub(crate) mod stream;
 
+pub use block::unpack as unpack_block;
 pub use stream::Unpacked;
 
 use crate::budget::Budget;
