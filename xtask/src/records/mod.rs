@@ -186,6 +186,7 @@ fn build_json(facts: &Facts, iso: &Iso, stages: &[Stage], run: &RunFacts) -> ser
                 "name": s.name,
                 "seconds": s.took.as_secs_f64(),
                 "ledger_seconds": s.hashed.as_secs_f64(),
+                "bytes": s.artefacts.iter().map(|artefact| artefact.size).sum::<u64>(),
             })
         })
         .collect();

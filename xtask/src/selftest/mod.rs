@@ -15,9 +15,9 @@ use base::ui::{Ui, answer};
 use tools::Tools;
 
 /// What the tests use beyond the engines: scripts are linted, extended attributes are set, disks
-/// are made and mounted, images pushed, archives and tags signed, tools installed (tools.rs); what
-/// makes the images that diagnose reads, and what it is measured against.
-const TOOLS: [&str; 24] = [
+/// are made and mounted, images pushed, archives and tags signed, tools installed (tools.rs),
+/// scripts of recipes run; what makes the images that diagnose reads, and what it is measured against.
+const TOOLS: &[&str] = &[
     "attr",
     "bzip2",
     "cpio",
@@ -26,6 +26,7 @@ const TOOLS: [&str; 24] = [
     "docker-registry",
     "dosfstools",
     "e2fsprogs",
+    "gawk",
     "genisoimage",
     "git",
     "gnupg",
@@ -83,7 +84,7 @@ pub(crate) fn command(repo: &Repo, args: &TestArgs) -> Result<()> {
 
 /// Every package that some test uses: both engines', and QEMU's.
 fn packages(repo: &Repo, host: &Host) -> Result<Vec<String>> {
-    let mut packages = TOOLS.map(str::to_owned).to_vec();
+    let mut packages = TOOLS.iter().copied().map(str::to_owned).collect::<Vec<_>>();
     packages.extend(engine::private::packages(&host.codename));
     packages.extend(image::build::Plan::packages());
     packages.extend(boot::PACKAGES.map(str::to_owned));

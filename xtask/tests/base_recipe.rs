@@ -1,0 +1,222 @@
+//! What recipe `base` runs beside derivative-maker, tried on small trees: the real scripts.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests start the scripts")]
+
+#[allow(unused)]
+mod support;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use support::{Ran, executable, run};
+
+fn recipe() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../linux/build/recipes/base")
+}
+
+/// A folder that is gone afterwards.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("base-{name}-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        Folder(dir)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.0.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+fn pipe(command: &mut Command, input: &str) -> Ran {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// As upstream's `set -x` prints where a step begins.
+fn begins(step: &str) -> String {
+    format!(
+        "+ true $'\\E[36mINFO: BEGIN: dist_build_one_build_step_current: ./build-steps.d/{step}\\E[0m'\n"
+    )
+}
+
+#[test]
+#[ignore = "needs gawk: cargo xtask test --full"]
+fn the_real_error_is_found_in_a_trace_that_ends_in_traps() {
+    let folder = Folder::new("why");
+    let trap = "++ exception_handler_general ERR\nERROR detected in script!: 2100\n\
+                main (line number: 500)\nlast_failed_bash_command: genmkfile deb-pkg\n\
+                ++ error_handler_dist_build_one\n++ true 'ERROR in ./derivative-maker'\n++ exit 1\n";
+    let log = format!(
+        "{}noise of a step before\n{}+ cd /home/user/x\n+ genmkfile deb-pkg\n\
+         dpkg-source: error: unrepresentable changes to source\n{trap}",
+        begins("1200_prepare-build-machine"),
+        begins("2100_create-debian-packages")
+    );
+    folder.write("log", &log);
+    let told = run(Command::new(recipe().join("why-it-failed")).arg(folder.0.join("log"))).exits(0);
+    assert_eq!(
+        told.stdout,
+        "error: derivative-maker failed in its step 2100_create-debian-packages\n\
+         \x20 dpkg-source: error: unrepresentable changes to source\n\
+         \x20 after: genmkfile deb-pkg\n"
+    );
+}
+
+#[test]
+#[ignore = "needs gawk: cargo xtask test --full"]
+fn stages_are_told_from_the_trace_and_recorded_as_they_end() {
+    let folder = Folder::new("stages");
+    let record = folder.0.join("record");
+    executable(&record, "#!/bin/sh\necho \"recorded $1\"\n");
+    let log = [
+        begins("1100_sanity-tests"),
+        "cat 1200_ is no beginning\n".into(),
+        begins("1200_prepare-build-machine"),
+        begins("2100_create-debian-packages"),
+        begins("2800_create-lb-iso"),
+        "P: Begin building root filesystem image...\nP: Begin creating manifest...\n".into(),
+        begins("5200_prepare-release"),
+    ];
+    let mut awk = Command::new("gawk");
+    awk.arg("-v").arg(format!("record={}", record.display()));
+    let told = pipe(awk.arg("-f").arg(recipe().join("stages.awk")), &log.concat()).exits(0);
+    let lines: Vec<&str> = told
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("@@stage") || line.starts_with("recorded"))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "recorded sanity",
+            "@@stage prepare",
+            "recorded prepare",
+            "@@stage packages",
+            "recorded packages",
+            "@@stage chroot",
+            "recorded chroot",
+            "@@stage squashfs",
+            "recorded squashfs",
+            "@@stage iso"
+        ]
+    );
+    executable(&record, "#!/bin/sh\nexit 1\n");
+    pipe(&mut awk, &log.concat()).exits(1);
+}
+
+#[test]
+fn the_clean_up_removes_what_is_random_dated_or_of_the_builder() {
+    let folder = Folder::new("clean");
+    let log = "var/lib/dkms/tirdad/0.1/6.12/x86_64/log/make.log";
+    let theme = "boot/grub/themes/kicksecure";
+    for file in ["etc/nvme/hostid", "etc/nvme/hostnqn", log, "etc/nvme/discovery.conf"] {
+        folder.write(file, "x");
+    }
+    folder.write(&format!("{theme}/background-16x9.png"), "");
+    std::os::unix::fs::symlink("background-4x3.png", folder.0.join(theme).join("background.png"))
+        .unwrap();
+    for _ in 0..2 {
+        run(Command::new(recipe().join("hooks/clean-up")).arg(&folder.0)).exits(0);
+        for gone in ["etc/nvme/hostid", "etc/nvme/hostnqn", log] {
+            assert!(!folder.0.join(gone).exists(), "{gone}");
+        }
+        assert!(folder.0.join("etc/nvme/discovery.conf").exists());
+        let linked = fs::read_link(folder.0.join(theme).join("background.png")).unwrap();
+        assert_eq!(linked, Path::new("background-16x9.png"));
+    }
+    // an image without any of it
+    let bare = Folder::new("bare");
+    run(Command::new(recipe().join("hooks/clean-up")).arg(&bare.0)).exits(0);
+}
+
+/// What the gate looks at: an image with all that it wants.
+struct Image(Folder);
+
+const LINUX: &str = "linux /live/vmlinuz boot=live slab_nomerge init_on_alloc=1 init_on_free=1 \
+    page_alloc.shuffle=1 randomize_kstack_offset=on vsyscall=none debugfs=off mitigations=auto,nosmt";
+
+impl Image {
+    fn new() -> Image {
+        let folder = Folder::new("gate");
+        folder.write(
+            "rootfs/etc/apt/sources.list.d/debian.sources",
+            "Types: deb\nURIs: https://deb.debian.org/debian\nSuites: trixie trixie-updates\n\n\
+             Types: deb\nURIs: https://deb.debian.org/debian-security\nSuites: trixie-security\n",
+        );
+        folder.write("rootfs/etc/machine-id", "");
+        folder.write("iso/boot/grub/grub.cfg", &format!("menuentry a {{\n\t{LINUX}\n}}\n"));
+        Image(folder)
+    }
+
+    fn gate(&self) -> Ran {
+        let dir = &self.0.0;
+        drop(fs::remove_dir_all(dir.join("out")));
+        fs::create_dir_all(dir.join("out/tmp")).unwrap();
+        run(Command::new("tar")
+            .arg("-C")
+            .arg(dir.join("rootfs"))
+            .arg("-cf")
+            .arg(dir.join("out/rootfs.tar"))
+            .args(["etc"]))
+        .exits(0);
+        run(Command::new("xorriso")
+            .args(["-as", "mkisofs", "-quiet", "-r", "-o"])
+            .arg(dir.join("out/x.iso"))
+            .arg(dir.join("iso")))
+        .exits(0);
+        run(Command::new(recipe().join("gate"))
+            .env("SILVERMETAL_HOME", dir)
+            .env("SILVERMETAL_ISO", "x.iso"))
+    }
+}
+
+#[test]
+#[ignore = "needs xorriso: cargo xtask test --full"]
+fn the_gate_names_all_that_upstream_lets_go_wrong() {
+    let image = Image::new();
+    assert_eq!(image.gate().exits(0).stderr, "");
+    let grub =
+        format!("menuentry a {{\n\t{LINUX}\n}}\nmenuentry b {{\n\tlinux /live/vmlinuz\n}}\n");
+    image.0.write("iso/boot/grub/grub.cfg", &grub);
+    image.0.write(
+        "rootfs/etc/apt/sources.list.d/debian.sources",
+        "Types: deb\nURIs: http://127.0.0.1:9977/debian\nSuites: trixie\n",
+    );
+    image.0.write("rootfs/etc/machine-id", "0123\n");
+    image.0.write("rootfs/etc/nvme/hostid", "random\n");
+    image
+        .gate()
+        .exits(1)
+        .says("1 boot entries lack the kernel parameter slab_nomerge")
+        .says("1 boot entries lack the kernel parameter mitigations=auto,nosmt")
+        .says("no package source in /etc/apt/sources.list.d has the suite trixie-updates")
+        .says("no package source in /etc/apt/sources.list.d has the suite trixie-security")
+        .says("package cache stands in /etc/apt/sources.list.d/debian.sources")
+        .says("/etc/machine-id is not empty: 0123")
+        .says("hooks/clean-up did not remove etc/nvme/hostid");
+    fs::remove_dir_all(image.0.0.join("rootfs/etc/apt")).unwrap();
+    image.0.write("iso/boot/grub/grub.cfg", "menuentry a {\n}\n");
+    image.gate().exits(1).says("no boot entry loads a kernel").says("has the suite trixie");
+}
