@@ -99,11 +99,10 @@ fn parse(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<String>> {
     })?;
     let mut reader = Reader { text, faults: Vec::new() };
     let root = document.as_table();
-<<<<<<< HEAD
-    reader.known(root, &["description", "entry", "iso", "released", "flavors", "needs", "stage"]);
-=======
-    reader.known(root, &["description", "entry", "iso", "released", "needs", "policy", "stage"]);
->>>>>>> a0489b1 (inspect: what is in an image, and does it hold its recipe's content policy)
+    reader.known(
+        root,
+        &["description", "entry", "iso", "released", "flavors", "needs", "policy", "stage"],
+    );
     let mut recipe = Recipe {
         name: name.to_owned(),
         dir: dir.to_owned(),

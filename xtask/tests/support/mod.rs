@@ -126,7 +126,8 @@ impl Checkout {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.current_dir(&self.root).args(args);
         // without CARGO: the programs beside xtask are used as they are, not built for each checkout
-        let own = ["CARGO", "CARGO_MANIFEST_DIR", "BUILDER_IMAGE", "APT_SNAPSHOT_URL", "DOCKER_HOST"];
+        let own =
+            ["CARGO", "CARGO_MANIFEST_DIR", "BUILDER_IMAGE", "APT_SNAPSHOT_URL", "DOCKER_HOST"];
         for name in own.iter().chain(&["CI"]) {
             command.env_remove(name);
         }
