@@ -114,10 +114,10 @@ touch "$work/from/here"
 judge bind-mounts 'mount --bind' "$(complaint root mount --bind "$work/from" "$work/to")"
 [ ! -e "$work/to/here" ] || root umount "$work/to"
 judge chroot 'chroot / true' "$(complaint root chroot / /bin/true)"
-# shellcheck disable=SC2317 # complaint() calls it
+# shellcheck disable=SC2317,SC2329 # complaint() calls it
 null() { root mknod -m 666 "$work/null" c 1 3 && echo x >"$work/null"; }
 judge device-nodes "mknod c 1 3 on $out, and writing to it" "$(complaint null)"
-# shellcheck disable=SC2317 # complaint() calls it
+# shellcheck disable=SC2317,SC2329 # complaint() calls it
 overlay() {
     root mount -t tmpfs tmpfs "$work/tmp" && root mkdir "$work"/tmp/{upper,work,all} &&
         root mount -t overlay overlay -o "lowerdir=$work/from,upperdir=$work/tmp/upper,workdir=$work/tmp/work" "$work/tmp/all" &&
