@@ -102,6 +102,10 @@ pub(crate) struct RecipeArgs {
     /// Build with no network, from what --save-inputs kept: packages and builder image
     #[arg(long, value_name = "DIR", conflicts_with_all = ["mirror", "image", "setup"])]
     pub(crate) from_inputs: Option<PathBuf>,
+    /// Take derivative-maker's packages from an earlier build of the same sources, toolchain and
+    /// archive; never released
+    #[arg(long, conflicts_with = "from_inputs")]
+    pub(crate) reuse_packages: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -112,7 +116,7 @@ pub(crate) struct IsoArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
     /// Keep all that the build fetches in a new folder, so that --from-inputs can build it again
-    #[arg(long, value_name = "DIR", conflicts_with = "from_inputs")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["from_inputs", "reuse_packages"])]
     pub(crate) save_inputs: Option<PathBuf>,
 }
 

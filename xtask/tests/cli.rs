@@ -74,6 +74,7 @@ fn what_only_some_recipes_have_is_refused_for_the_others() {
     let iso = |words: &[&str]| run(checkout.xtask(["iso"]).args(words));
     iso(&["canary", "--flavor", "x"]).exits(2).says("recipe canary makes but one image");
     iso(&["canary", "--upstream", "/"]).exits(2).says("does not build from derivative-maker");
+    iso(&["canary", "--reuse-packages"]).exits(2).says("recipe canary builds no packages");
     iso(&["base", "--flavor", "kde"])
         .exits(2)
         .says("no flavor `kde`: expected one of kicksecure-lxqt, kicksecure-cli");

@@ -6,7 +6,7 @@ mod running;
 use crate::cli::CleanArgs;
 use crate::engine::private::{self, Places};
 use crate::engine::{Client, EngineKind, paths};
-use crate::iso::{CACHE_VOLUME, checkout_id, work};
+use crate::iso::{CACHE_VOLUME, PACKAGES_VOLUME, checkout_id, work};
 use anyhow::{Context as _, Result};
 use base::exec::on_path;
 use base::facts::repo::Repo;
@@ -76,11 +76,12 @@ pub(crate) fn command(repo: &Repo, args: &CleanArgs) -> Result<()> {
         if args.images {
             count += images::remove_old(&client, repo, &ui)?;
         }
-        if (args.volumes || args.all)
-            && client.cmd().args(["volume", "rm", CACHE_VOLUME]).succeeds()
-        {
-            ui.notice(&format!("removed volume {CACHE_VOLUME} ({})", client.kind));
-            count += 1;
+        for volume in [CACHE_VOLUME, PACKAGES_VOLUME] {
+            if (args.volumes || args.all) && client.cmd().args(["volume", "rm", volume]).succeeds()
+            {
+                ui.notice(&format!("removed volume {volume} ({})", client.kind));
+                count += 1;
+            }
         }
     }
     count += sweep(&repo.output(), None, repo, &ui)?;

@@ -34,6 +34,8 @@ pub(crate) struct Facts {
     pub(crate) mirror: Found,
     /// What an earlier build fetched, to build from with no network.
     pub(crate) inputs: Option<Saved>,
+    /// Whether packages of earlier builds may be taken.
+    pub(crate) reuse_packages: bool,
     /// Where to keep what this build fetches.
     pub(crate) save_inputs: Option<PathBuf>,
     pub(crate) epoch: Epoch,
@@ -122,6 +124,7 @@ impl Facts {
                 &repo.config().join("silvermetal-base.conf"),
             )?,
             output_disk: Disk::holding(&output)?,
+            reuse_packages: reuse_packages(&recipe, args.what.reuse_packages)?,
             flavor: flavor(repo, &recipe, args.what.flavor.as_deref(), inputs.as_ref())?,
             upstream: upstream(repo, &recipe, &source, args.what.upstream.as_deref())?,
             ca_file: args.what.build.ca_file.as_deref().map(existing).transpose()?,
@@ -249,6 +252,14 @@ fn flavor(
         )));
     }
     Ok(Some(name))
+}
+
+fn reuse_packages(recipe: &Recipe, wanted: bool) -> Result<bool> {
+    if wanted && !recipe.needs.submodule {
+        return Err(Code::Usage
+            .error(format!("recipe {} builds no packages: remove --reuse-packages", recipe.name)));
+    }
+    Ok(wanted)
 }
 
 fn upstream(

@@ -13,7 +13,7 @@ pub(crate) mod work;
 pub(crate) use build::{Built, prepare};
 pub(crate) use conditions::{Conditions, Factor, Reach};
 pub(crate) use facts::{EpochFrom, Facts};
-pub(crate) use plan::{CACHE_VOLUME, checkout_id};
+pub(crate) use plan::{CACHE_VOLUME, PACKAGES_VOLUME, checkout_id};
 pub(crate) use preflight::problems;
 pub(crate) use site::copy_tree;
 

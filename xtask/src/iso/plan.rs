@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 
 /// Volume that keeps downloaded packages between builds.
 pub(crate) const CACHE_VOLUME: &str = "silvermetal-apt-cache";
+/// Volume that keeps derivative-maker's packages between builds.
+pub(crate) const PACKAGES_VOLUME: &str = "silvermetal-package-cache";
+const PACKAGES_GUEST: &str = "/var/cache/silvermetal-packages";
 const PROXY: &str = "http://127.0.0.1:9977";
 const GUEST_CA: &str = "/etc/silvermetal/extra-ca.crt";
 const GUEST_KEYRING: &str = "/etc/silvermetal/mirror-keyring.gpg";
@@ -144,6 +147,9 @@ pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<
         mounts.push(bind(&folders.cache(), CACHE_GUEST, Mode::ReadWrite)?);
     } else {
         mounts.push(Mount::Volume { name: CACHE_VOLUME.into(), guest: CACHE_GUEST.into() });
+    }
+    if facts.reuse_packages {
+        mounts.push(Mount::Volume { name: PACKAGES_VOLUME.into(), guest: PACKAGES_GUEST.into() });
     }
     if let Some(ca) = &facts.ca_file {
         mounts.push(bind(ca, GUEST_CA, Mode::ReadOnly)?);

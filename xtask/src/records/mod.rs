@@ -104,6 +104,10 @@ pub(crate) fn known_before(facts: &Facts) -> Vec<(&'static str, String)> {
             },
         ));
     }
+    if facts.reuse_packages {
+        // such a build is never released
+        fields.push(("Packages-Reused", "allowed".to_owned()));
+    }
     if let Some(flavor) = &facts.flavor {
         fields.push(("Flavor", flavor.clone()));
     }

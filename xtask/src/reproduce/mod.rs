@@ -105,6 +105,7 @@ fn iso_args(args: &ReproduceArgs, release: &Release, output: &Path) -> IsoArgs {
             flavor: Some(info.get("Flavor").to_owned()).filter(|flavor| !flavor.is_empty()),
             upstream: None,
             from_inputs: args.from_inputs.clone(),
+            reuse_packages: false,
         },
         output: Some(output.to_owned()),
         save_inputs: None,

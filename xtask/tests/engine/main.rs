@@ -19,3 +19,4 @@ mod registry;
 mod reproducible;
 #[path = "../support/mod.rs"]
 mod support;
+mod upstream;
