@@ -12,7 +12,7 @@ use anyhow::Result;
 const NAMED: usize = 5;
 
 /// Files that must not be there, whatever is in them (`true`: even when empty).
-const FORBIDDEN: [(&str, &str, &[&str], bool); 6] = [
+const FORBIDDEN: [(&str, &str, &[&str], bool); 7] = [
     (
         "host-keys",
         "SSH host keys are in the image: every copy would have the same",
@@ -46,6 +46,12 @@ const FORBIDDEN: [(&str, &str, &[&str], bool); 6] = [
             "var/lib/urandom/random-seed",
         ],
         false,
+    ),
+    (
+        "nvme-hostid",
+        "a random NVMe host id is in the image: every copy would have the same",
+        &["etc/nvme/hostid", "etc/nvme/hostnqn"],
+        true,
     ),
     (
         "mok",
