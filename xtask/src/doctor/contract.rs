@@ -8,7 +8,7 @@ use crate::engine::{Client, EngineKind};
 use crate::iso::Facts;
 use crate::iso::plan::Run;
 use crate::iso::site::Site;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use base::exec::{Cmd, Exit, StopBy};
 use base::facts::mirror::{DEBIAN_SUITES, SECURITY_SUITES};
 use base::failure::Problem;
@@ -146,8 +146,11 @@ fn run(
     });
     ui.end(None);
     let ran = Ran { exit: exit?, lines, took: begun.elapsed() };
-    // also where its client was killed
-    client.remove(&container.name)?;
+    // also where its client was killed; an engine that does not even answer to that is a finding
+    let remove = client.cmd().args(["rm", "--force", "--volumes", &container.name]);
+    if let Ok(Exit::Code(124)) = remove.within_seconds(30).probe().map(|probe| probe.exit) {
+        bail!("the engine does not remove {} within 30 s", container.name);
+    }
     Ok(ran)
 }
 
@@ -293,7 +296,7 @@ fn stops(
 ) -> Result<()> {
     let rule = "stops-clean";
     let mut stopped = None;
-    let stop = client.stop(&container.name);
+    let stop = client.stop(&container.name).within_seconds(20);
     let ran = run(client, &with_command(facts, container, &["wait".to_owned()]), ui, |line| {
         if line == "@@doctor-waits" && stopped.is_none() {
             let since = Instant::now();
