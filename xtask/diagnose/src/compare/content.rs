@@ -132,6 +132,38 @@ fn packed(shares: &Shares, a: &PackedFile, b: &PackedFile) -> Result<Option<u64>
     Ok((a.len() != b.len()).then_some(a.len().min(b.len())))
 }
 
+/// Whether two files are known to be equal without reading anything.
+pub(super) fn known_equal(shares: &Shares, contents: &[Content; 2]) -> bool {
+    let Some(map) = &shares.map else { return false };
+    let [a, b] = contents;
+    match (a, b) {
+        (Content::Packed(a), Content::Packed(b)) => {
+            if (a.codec(), a.block_size(), a.len()) != (b.codec(), b.block_size(), b.len()) {
+                return false;
+            }
+            a.blocks().zip(b.blocks()).all(|blocks| match blocks {
+                (Ok(a_block), Ok(b_block)) if a_block == b_block => {
+                    a_block.stored.is_none_or(|stored| {
+                        let len = u64::from(stored.len);
+                        let place = a.image().place(stored.offset, len);
+                        place.is_some_and(|at| map.all_equal(at, len))
+                            && place == b.image().place(stored.offset, len)
+                    })
+                }
+                _ => false,
+            })
+        }
+        (Content::Plain(a), Content::Plain(b)) => {
+            let (Ok(len), Ok(other)) = (a.size(), b.size()) else { return false };
+            let place = a.place(0, len);
+            len == other
+                && place.is_some_and(|at| map.all_equal(at, len))
+                && place == b.place(0, len)
+        }
+        _ => false,
+    }
+}
+
 /// Whether two parts of files are stored alike.
 fn same_stored(
     shares: &Shares,

@@ -56,6 +56,19 @@ impl EqualMap {
         (equal, CHUNK - offset % CHUNK)
     }
 
+    /// Whether `len` bytes at `offset` are known to be the same in both files.
+    pub(super) fn all_equal(&self, offset: u64, len: u64) -> bool {
+        let mut at = offset;
+        while at < offset.saturating_add(len) {
+            let (equal, chunk) = self.equal(at);
+            if !equal {
+                return false;
+            }
+            at = at.saturating_add(chunk);
+        }
+        true
+    }
+
     /// Compares the chunks from `first` on.
     fn strip(&self, sources: &[Shared; 2], first: u64) -> layers::Result<()> {
         let offset = first * CHUNK;

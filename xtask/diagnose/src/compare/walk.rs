@@ -272,6 +272,9 @@ impl<'o> Walk<'o> {
     }
 
     fn file(&mut self, spot: Spot, contents: [Content; 2]) -> Result<(), Stop> {
+        if content::known_equal(&self.shares, &contents) {
+            return Ok(());
+        }
         if self.out.shares_out() && is_large_layer(&self.shares, &contents) {
             return Ok(self.outermost(&spot, &contents)?);
         }

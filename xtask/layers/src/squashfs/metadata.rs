@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Unpacked bytes of a block.
 pub(crate) const BLOCK: usize = 8192;
 
-/// Blocks that are kept unpacked: a folder's inodes lie close together.
-const KEPT: usize = 128;
+/// Blocks that are kept unpacked, 8 MiB at most: the inodes of a folder's folders are as far apart
+/// as what is in those.
+const KEPT: usize = 1024;
 
 /// An unpacked block and where the next one starts.
 pub(crate) struct Block {
