@@ -29,7 +29,7 @@ fn main() -> Result<()> {
         bytes += read(path)?;
     }
     let megabytes = bytes as f64 / 1e6;
-    let mut show = |what: &str, seconds: f64| {
+    let show = |what: &str, seconds: f64| {
         println!("{what:28} {seconds:8.3} s {:8.0} MB/s", megabytes / seconds);
         seconds
     };
