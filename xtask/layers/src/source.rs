@@ -204,3 +204,21 @@ pub fn sha256(source: &dyn Source) -> Result<[u8; 32]> {
         at += n as u64;
     }
 }
+
+/// Bytes of a piece up to the last that is not zero; none: there is nothing but zeros.
+pub(crate) fn used(source: &dyn Source, start: u64, len: u64) -> Result<Option<u64>> {
+    let mut buffer = vec![0; 1 << 18];
+    let (mut at, mut used) = (0, None);
+    while at < len {
+        let wanted = usize::try_from(len - at).unwrap_or(usize::MAX).min(buffer.len());
+        let n = source.read_at(start + at, &mut buffer[..wanted])?;
+        if n == 0 {
+            break;
+        }
+        if let Some(last) = buffer[..n].iter().rposition(|byte| *byte != 0) {
+            used = Some(at + last as u64 + 1);
+        }
+        at += n as u64;
+    }
+    Ok(used)
+}

@@ -198,6 +198,31 @@ fn bytes_that_no_file_has_are_compared_as_well() {
 }
 
 #[test]
+fn what_follows_a_squashfs() {
+    let whole = fixture("xz.squashfs");
+    let with = |more: &[u8]| [&whole, more].concat();
+    let found = lines(&compare(&with(b"\0\0one"), &with(b"\0\0two\0")));
+    assert_eq!(found, ["[behind the file system] [squashfs]: content"]);
+    let found = lines(&compare(&with(b""), &with(b"\0\0two")));
+    assert_eq!(found, ["[behind the file system] [squashfs]: only in B"]);
+    // zeros alone are what mksquashfs pads with; but they are a difference
+    let found = lines(&compare(&with(b""), &with(&[0; 100])));
+    assert_eq!(found, ["the image [file]: content"]);
+}
+
+#[test]
+fn an_iso_with_a_broken_partition_table() {
+    let a = fixture("hybrid.iso");
+    let mut b = a.clone();
+    b[512 + 84] = 0xff;
+    let at = find(&b, b"silvermetal");
+    b[at] = b'S';
+    let found = lines(&compare(&a, &b));
+    assert!(found.contains(&"etc/hostname [ISO 9660]: content".to_string()), "{found:?}");
+    assert!(found.contains(&"the image [file]: unreadable in B".to_string()), "{found:?}");
+}
+
+#[test]
 fn the_time_in_a_gzip() {
     let a = fixture("text.gz");
     let mut b = a.clone();

@@ -3,7 +3,7 @@
 use super::{Iso, LAYER, SECTOR, SYSTEM_AREA};
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::source::Parts;
+use crate::source::{Parts, used};
 use crate::tree::{Kind, Node, Part, Tree, Walked};
 use std::sync::Arc;
 
@@ -95,7 +95,7 @@ fn unknown(known: &mut [(u64, u64)], from: u64, to: u64) -> Vec<(u64, u64)> {
 fn part(iso: &Iso, name: &str, gaps: Vec<(u64, u64)>) -> Result<Option<Part>> {
     let mut kept = Vec::new();
     for (start, len) in gaps {
-        if let Some(used) = used(iso, start, len)? {
+        if let Some(used) = used(&*iso.source, start, len)? {
             kept.push((Some(start), used));
         }
     }
@@ -103,22 +103,4 @@ fn part(iso: &Iso, name: &str, gaps: Vec<(u64, u64)>) -> Result<Option<Part>> {
         return Ok(None);
     }
     Ok(Some(Part::bytes(name, None, Arc::new(Parts::new(iso.source.clone(), kept)))))
-}
-
-/// Bytes of a gap up to the last that is not zero.
-fn used(iso: &Iso, start: u64, len: u64) -> Result<Option<u64>> {
-    let mut buffer = vec![0; 1 << 18];
-    let (mut at, mut used) = (0, None);
-    while at < len {
-        let wanted = usize::try_from(len - at).unwrap_or(usize::MAX).min(buffer.len());
-        let n = iso.source.read_at(start + at, &mut buffer[..wanted])?;
-        if n == 0 {
-            break;
-        }
-        if let Some(last) = buffer[..n].iter().rposition(|byte| *byte != 0) {
-            used = Some(at + last as u64 + 1);
-        }
-        at += n as u64;
-    }
-    Ok(used)
 }

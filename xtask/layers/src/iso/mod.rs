@@ -46,6 +46,8 @@ pub struct Iso {
     /// What the catalogue says of who made it.
     boot_id: String,
     disk: Option<Disk>,
+    /// What is wrong with the boot catalogue or the partition tables.
+    broken: Option<Error>,
     budget: Arc<Budget>,
 }
 
@@ -55,13 +57,17 @@ impl Iso {
         // the root's own record says whether there is Rock Ridge
         let first = extent_of_root(&*source, &volumes)?;
         let skip = Entry::read(&*source, first, Some(0))?.and_then(|entry| entry.rock.skip);
-        let (boot_id, boot) = match volumes.catalogue {
-            Some(sector) => el_torito::read(&*source, sector * SECTOR)?,
-            None => (String::new(), Vec::new()),
+        let catalogue = match volumes.catalogue {
+            Some(sector) => el_torito::read(&*source, sector * SECTOR),
+            None => Ok((String::new(), Vec::new())),
         };
-        let disk = Disk::read(&*source)?;
+        let disk = Disk::read(&*source);
+        // the files can be read without these: what is wrong with them is told after the files
+        let broken = catalogue.as_ref().err().or(disk.as_ref().err()).cloned();
+        let (boot_id, boot) = catalogue.unwrap_or_default();
+        let disk = disk.unwrap_or_default();
         let volumes = Arc::new(volumes);
-        Ok(Iso { source, volumes, joliet: false, skip, boot, boot_id, disk, budget })
+        Ok(Iso { source, volumes, joliet: false, skip, boot, boot_id, disk, broken, budget })
     }
 
     /// The ways in which firmware can start it.
@@ -90,6 +96,7 @@ impl Iso {
             boot: Vec::new(),
             boot_id: String::new(),
             disk: None,
+            broken: None,
             budget: self.budget.clone(),
         })
     }
@@ -318,6 +325,9 @@ impl Tree for Iso {
     fn parts(&self) -> Result<Vec<Part>> {
         if self.joliet {
             return Ok(Vec::new());
+        }
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
         }
         let mut parts = Vec::new();
         if let Some(joliet) = self.joliet() {

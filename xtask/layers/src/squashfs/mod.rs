@@ -14,8 +14,8 @@ use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::record::Record;
-use crate::source::{Shared, Slice};
-use crate::tree::{Content, Kind, LISTING, Metadata as About, Named, Node, Tree, is_name};
+use crate::source::{Shared, Slice, used};
+use crate::tree::{Content, Kind, LISTING, Metadata as About, Named, Node, Part, Tree, is_name};
 use crate::unpack::Codec;
 use inode::{Inode, What};
 use metadata::Metadata;
@@ -68,16 +68,6 @@ impl Squashfs {
 
     pub fn codec(&self) -> Codec {
         self.superblock.codec
-    }
-
-    /// Bytes that belong to it; the rest of the source is padding.
-    pub fn bytes_used(&self) -> u64 {
-        self.superblock.bytes_used
-    }
-
-    /// Where the stored blocks of files end and the tables begin.
-    pub fn tables_start(&self) -> u64 {
-        self.superblock.inode_table
     }
 
     fn inode(&self, reference: u64) -> Result<Inode> {
@@ -238,13 +228,13 @@ impl Tree for Squashfs {
         };
         Ok(Content::Packed(PackedFile::new(self.blocks.clone(), &blocks, fragment)?))
     }
-}
 
-impl Squashfs {
-    /// The bytes behind what the superblock says is used.
-    pub fn padding(&self) -> Result<Shared> {
-        let used = self.superblock.bytes_used;
-        let len = self.source.size()?.saturating_sub(used);
-        Ok(Arc::new(Slice::new(self.source.clone(), used, len)))
+    fn parts(&self) -> Result<Vec<Part>> {
+        let start = self.superblock.bytes_used;
+        let len = self.source.size()?.saturating_sub(start);
+        // zeros up to a whole page are no part of it
+        let Some(used) = used(&*self.source, start, len)? else { return Ok(Vec::new()) };
+        let behind = Arc::new(Slice::new(self.source.clone(), start, used));
+        Ok(vec![Part::bytes("[behind the file system]", Some(start), behind)])
     }
 }
