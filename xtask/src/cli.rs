@@ -1,428 +1,318 @@
 //! The command line, as data.
 
 use crate::engine::EngineChoice;
+use arguments::clap::value_parser;
+use arguments::{arguments, choices, subcommands};
 use base::pins::ImageRef;
-use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// SilverMetal's build automation: one door from a commit to a reproducible ISO.
-///
-/// Exit codes: 0 yes; 1 no (differs, findings); 2 usage; 3 the environment isn't ready;
-/// 4 a build or an outside step failed; 130 interrupted.
-#[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
-pub(crate) struct Cli {
-    #[command(subcommand)]
-    pub(crate) command: Command,
+const REPRODUCE_EXIT_CODES: &str = "Exit codes: 0 match; 1 mismatch: an anomaly of the supply chain, see what it says; \
+     3 not ready, with the commands that mend it; 4 could not build, which says nothing about the release.";
+
+subcommands! {
+    /// SilverMetal's build automation: one door from a commit to a reproducible ISO.
+    ///
+    /// Exit codes: 0 yes; 1 no (differs, findings); 2 usage; 3 the environment isn't ready;
+    /// 4 a build or an outside step failed; 130 interrupted.
+    pub(crate) enum Command {
+        /// Build an ISO once; prints its SHA-256 and path
+        "iso" => Iso(IsoArgs),
+        /// Build twice and compare: identical, or where and why not
+        "verify" => Verify(VerifyArgs),
+        /// Boot an ISO in QEMU to a login prompt; keeps a screenshot and the serial log
+        "boot" => Boot(BootArgs),
+        /// Find every fault that the files alone can show, in one run
+        "check" => Check(PassedOn).disable_help_flag(true),
+        /// Name the causes why two images differ, and what mends each
+        "diagnose" => Diagnose(PassedOn).disable_help_flag(true),
+        /// What is in an image, and does it hold the content policy
+        "inspect" => Inspect(PassedOn).disable_help_flag(true),
+        /// Look at the machine, the engine, the registries and, inside the builder, the container contract
+        "doctor" => Doctor(DoctorArgs),
+        /// The builder image
+        "image" => Image(ImageCommand),
+        /// Make a release of what was verified
+        "release" => Release(ReleaseCommand),
+        /// Rebuild somebody's release and compare: match, mismatch, or could not build
+        "reproduce" => Reproduce(ReproduceArgs).after_help(REPRODUCE_EXIT_CODES),
+        /// Pin a builder image by its digest: build.sh, and its provenance in builder-image.toml
+        "bump-image" => BumpImage(BumpImageArgs),
+        /// Move the snapshot pin to a moment that is whole; shows which packages of the builder change
+        "bump-snapshot" => BumpSnapshot(BumpSnapshotArgs),
+        /// Move the derivative-maker pin; shows log, signature, and what changed of what was reviewed
+        "bump-submodule" => BumpSubmodule(BumpSubmoduleArgs),
+        /// Remove what killed runs left: containers, mounts, work folders, a private engine
+        "clean" => Clean(CleanArgs),
+        /// Format, lints and tests; --full: on the real engine too
+        "test" => Test(TestArgs),
+    }
+
+    pub(crate) enum ImageCommand {
+        /// Build it from linux/build/docker; prints its name
+        "build" => Build(ImageBuildArgs),
+        /// Push it to a registry, building it first where the engine has none; prints its digest there
+        "push" => Push(ImagePushArgs),
+        /// Say which image a build would use, what it was made from, and whether a registry serves it
+        "show" => Show(ImageShowArgs),
+    }
+
+    pub(crate) enum ReleaseCommand {
+        /// Collect image, hashes, records and verify report in a folder; prints it
+        "build" => Build(ReleaseBuildArgs),
+        /// Bring that folder to Gitea: whole or not at all, and once; prints the release's page
+        "publish" => Publish(ReleasePublishArgs),
+    }
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Build an ISO once; prints its SHA-256 and path
-    Iso(IsoArgs),
-    /// Build twice and compare: identical, or where and why not
-    Verify(VerifyArgs),
-    /// Boot an ISO in QEMU to a login prompt; keeps a screenshot and the serial log
-    Boot(BootArgs),
-    /// Find every fault that the files alone can show, in one run
-    Check(PassedOn),
-    /// Name the causes why two images differ, and what mends each
-    Diagnose(PassedOn),
-    /// What is in an image, and does it hold the content policy
-    Inspect(PassedOn),
-    /// Look at the machine, the engine, the registries and, inside the builder, the container contract
-    Doctor(DoctorArgs),
-    /// The builder image
-    #[command(subcommand)]
-    Image(ImageCommand),
-    /// Make a release of what was verified
-    #[command(subcommand)]
-    Release(ReleaseCommand),
-    /// Rebuild somebody's release and compare: match, mismatch, or could not build
-    Reproduce(ReproduceArgs),
-    /// Pin a builder image by its digest: build.sh, and its provenance in builder-image.toml
-    BumpImage(BumpImageArgs),
-    /// Move the snapshot pin to a moment that is whole; shows which packages of the builder change
-    BumpSnapshot(BumpSnapshotArgs),
-    /// Move the derivative-maker pin; shows log, signature, and what changed of what was reviewed
-    BumpSubmodule(BumpSubmoduleArgs),
-    /// Remove what killed runs left: containers, mounts, work folders, a private engine
-    Clean(CleanArgs),
-    /// Format, lints and tests; --full: on the real engine too
-    Test(TestArgs),
+choices! {
+    pub(crate) enum FirmwareChoice {
+        "bios" => Bios,
+        "uefi" => Uefi,
+        "both" => Both,
+    }
 }
 
-/// How to reach packages and an engine: the same for every command that builds.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct BuildArgs {
-    /// Where to build
-    #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
-    pub(crate) engine: EngineChoice,
-    /// Install missing host packages, and build the builder image where there is none, first
-    #[arg(long)]
-    pub(crate) setup: bool,
-    /// Print the plan (the very argv) and change nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Machine-readable result on stdout
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Show the whole output of what runs
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
-    /// Debian mirror to build from instead of the pinned snapshot, e.g. http://HOST/debian
-    #[arg(long, value_name = "URL")]
-    pub(crate) mirror: Option<String>,
-    /// Keyring that verifies --mirror, instead of Debian's own
-    #[arg(long, value_name = "FILE", requires = "mirror")]
-    pub(crate) mirror_keyring: Option<PathBuf>,
-    /// Extra CA certificate (PEM) for the builder, where the network intercepts TLS; never in the ISO
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ca_file: Option<PathBuf>,
-}
+arguments! {
+    /// How to reach packages and an engine: the same for every command that builds.
+    pub(crate) struct BuildArgs {
+        /// Where to build
+        engine: EngineChoice = option("ENGINE").default_value("auto"),
+        /// Install missing host packages, and build the builder image where there is none, first
+        setup: bool = flag(),
+        /// Print the plan (the very argv) and change nothing
+        dry_run: bool = flag(),
+        /// Machine-readable result on stdout
+        json: bool = flag(),
+        /// Show the whole output of what runs
+        verbose: bool = flag().short('v'),
+        /// Debian mirror to build from instead of the pinned snapshot, e.g. http://HOST/debian
+        mirror: Option<String> = option("URL"),
+        /// Keyring that verifies --mirror, instead of Debian's own
+        mirror_keyring: Option<PathBuf> = option("FILE").requires("mirror"),
+        /// Extra CA certificate (PEM) for the builder, where the network intercepts TLS; never in the ISO
+        ca_file: Option<PathBuf> = option("FILE"),
+    }
 
-/// What is built: the same for `iso` and `verify`.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct RecipeArgs {
-    /// Folder under linux/build/recipes
-    #[arg(default_value = crate::recipe::DEFAULT)]
-    pub(crate) recipe: String,
-    #[command(flatten)]
-    pub(crate) build: BuildArgs,
-    /// Builder image: registry/name@sha256:…, or `local` for the one built from today's docker/ folder
-    #[arg(long, value_name = "REF")]
-    pub(crate) image: Option<String>,
-    /// Which of the recipe's images [default: SILVERMETAL_FLAVOR in linux/build/config/silvermetal-base.conf]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) flavor: Option<String>,
-    /// Checkout of derivative-maker to build from, instead of the pinned submodule; never released
-    #[arg(long, value_name = "DIR")]
-    pub(crate) upstream: Option<PathBuf>,
-    /// Build with no network, from what --save-inputs kept: packages and builder image
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["mirror", "image", "setup"])]
-    pub(crate) from_inputs: Option<PathBuf>,
-    /// Take derivative-maker's packages from an earlier build of the same sources, toolchain and
-    /// archive; never released
-    #[arg(long, conflicts_with = "from_inputs")]
-    pub(crate) reuse_packages: bool,
-}
+    /// What is built: the same for `iso` and `verify`.
+    pub(crate) struct RecipeArgs {
+        /// Folder under linux/build/recipes
+        recipe: String = operand("RECIPE").default_value(crate::recipe::DEFAULT),
+        build: BuildArgs,
+        /// Builder image: registry/name@sha256:…, or `local` for the one built from today's docker/ folder
+        image: Option<String> = option("REF"),
+        /// Which of the recipe's images [default: SILVERMETAL_FLAVOR in linux/build/config/silvermetal-base.conf]
+        flavor: Option<String> = option("NAME"),
+        /// Checkout of derivative-maker to build from, instead of the pinned submodule; never released
+        upstream: Option<PathBuf> = option("DIR"),
+        /// Build with no network, from what --save-inputs kept: packages and builder image
+        from_inputs: Option<PathBuf> = option("DIR").conflicts_with_all(["mirror", "image", "setup"]),
+        /// Take derivative-maker's packages from an earlier build of the same sources, toolchain and
+        /// archive; never released
+        reuse_packages: bool = flag().conflicts_with("from_inputs"),
+    }
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct IsoArgs {
-    #[command(flatten)]
-    pub(crate) what: RecipeArgs,
-    /// Folder for the result [default: linux/build/output/SHORT-SHA, canary-SHORT-SHA for the canary]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) output: Option<PathBuf>,
-    /// Keep all that the build fetches in a new folder, so that --from-inputs can build it again
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["from_inputs", "reuse_packages"])]
-    pub(crate) save_inputs: Option<PathBuf>,
-}
+    pub(crate) struct IsoArgs {
+        what: RecipeArgs,
+        /// Folder for the result [default: linux/build/output/SHORT-SHA, canary-SHORT-SHA for the canary]
+        output: Option<PathBuf> = option("DIR"),
+        /// Keep all that the build fetches in a new folder, so that --from-inputs can build it again
+        save_inputs: Option<PathBuf> = option("DIR").conflicts_with_all(["from_inputs", "reuse_packages"]),
+    }
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct VerifyArgs {
-    #[command(flatten)]
-    pub(crate) what: RecipeArgs,
-    /// Folder for both builds and the report [default: linux/build/output/verify-SHORT-SHA, …]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) output: Option<PathBuf>,
-    /// Builds at the same time
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
-    pub(crate) jobs: u8,
-    /// Go on with build A of an interrupted verify, if its record still matches
-    #[arg(long)]
-    pub(crate) resume: bool,
-    /// Conditions of build B that must not matter: all, none, or a list out of
-    /// host-name, path, user, umask, cpus, locale, time-zone, environment, clock, directory-order, firmware, kernel
-    #[arg(long, value_name = "all|none|LIST", default_value = "none", value_parser = crate::verify::vary)]
-    pub(crate) vary: crate::verify::Vary,
-    /// On a difference, find the factor of --vary that makes it, by halving
-    #[arg(long, requires = "vary")]
-    pub(crate) bisect: bool,
-    /// Build once, and compare with a published SHA256SUMS or ISO
-    #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["resume", "jobs", "vary", "bisect"])]
-    pub(crate) against: Option<String>,
-    /// Build nothing: compare two output folders by their records, of two machines for instance;
-    /// the images may be missing. The report is left in --output, where that is given
-    #[arg(long, num_args = 2, value_names = ["A", "B"],
-          conflicts_with_all = ["recipe", "against", "resume", "jobs", "vary", "bisect", "setup", "dry_run"])]
-    pub(crate) compare: Option<Vec<PathBuf>>,
-}
+    pub(crate) struct VerifyArgs {
+        what: RecipeArgs,
+        /// Folder for both builds and the report [default: linux/build/output/verify-SHORT-SHA, …]
+        output: Option<PathBuf> = option("DIR"),
+        /// Builds at the same time
+        jobs: u8 = option("N").default_value("1").value_parser(value_parser!(u8).range(1..=2)),
+        /// Go on with build A of an interrupted verify, if its record still matches
+        resume: bool = flag(),
+        /// Conditions of build B that must not matter: all, none, or a list out of
+        /// host-name, path, user, umask, cpus, locale, time-zone, environment, clock, directory-order, firmware, kernel
+        vary: crate::verify::Vary = option("all|none|LIST").default_value("none"),
+        /// On a difference, find the factor of --vary that makes it, by halving
+        bisect: bool = flag().requires("vary"),
+        /// Build once, and compare with a published SHA256SUMS or ISO
+        against: Option<String> = option("FILE|URL")
+            .conflicts_with_all(["resume", "jobs", "vary", "bisect"]),
+        /// Build nothing: compare two output folders by their records, of two machines for instance;
+        /// the images may be missing. The report is left in --output, where that is given
+        compare: Vec<PathBuf> = option("A").num_args(2).value_names(["A", "B"]).conflicts_with_all([
+            "recipe", "against", "resume", "jobs", "vary", "bisect", "setup", "dry_run",
+        ]),
+    }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FirmwareChoice {
-    Bios,
-    Uefi,
-    Both,
-}
+    pub(crate) struct BootArgs {
+        /// The image to boot; it is not written to
+        iso: PathBuf = operand("ISO").required(true),
+        /// Which firmware to boot it under
+        firmware: FirmwareChoice = option("FIRMWARE").default_value("both"),
+        /// Install QEMU and its firmware first where they are missing
+        setup: bool = flag(),
+        /// Give up after this many seconds without a login prompt
+        timeout: u64 = option("SECONDS").default_value("600"),
+        /// Folder for screenshot and serial log [default: beside the ISO, boot/]
+        output: Option<PathBuf> = option("DIR"),
+        /// Print the QEMU command lines and change nothing
+        dry_run: bool = flag(),
+        /// Machine-readable result on stdout
+        json: bool = flag(),
+        /// Show the serial console while it boots
+        verbose: bool = flag().short('v'),
+    }
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct BootArgs {
-    /// The image to boot; it is not written to
-    pub(crate) iso: PathBuf,
-    /// Which firmware to boot it under
-    #[arg(long, value_enum, default_value_t = FirmwareChoice::Both)]
-    pub(crate) firmware: FirmwareChoice,
-    /// Install QEMU and its firmware first where they are missing
-    #[arg(long)]
-    pub(crate) setup: bool,
-    /// Give up after this many seconds without a login prompt
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    pub(crate) timeout: u64,
-    /// Folder for screenshot and serial log [default: beside the ISO, boot/]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) output: Option<PathBuf>,
-    /// Print the QEMU command lines and change nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Machine-readable result on stdout
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Show the serial console while it boots
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
-}
+    /// The arguments of a command that is a program of its own, which knows them and `--help`.
+    pub(crate) struct PassedOn {
+        args: Vec<OsString> = operand("ARGUMENTS").trailing_var_arg(true).allow_hyphen_values(true),
+    }
 
-/// The arguments of a command that is a program of its own, which knows them and `--help`.
-#[derive(Clone, Debug, Args)]
-#[command(disable_help_flag = true)]
-pub(crate) struct PassedOn {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
-    pub(crate) args: Vec<OsString>,
-}
+    pub(crate) struct ImageBuildArgs {
+        build: BuildArgs,
+    }
 
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum ImageCommand {
-    /// Build it from linux/build/docker; prints its name
-    Build(ImageBuildArgs),
-    /// Push it to a registry, building it first where the engine has none; prints its digest there
-    Push(ImagePushArgs),
-    /// Say which image a build would use, what it was made from, and whether a registry serves it
-    Show(ImageShowArgs),
-}
+    pub(crate) struct ReleaseBuildArgs {
+        /// The release's tag, which names HEAD [default: v and the version in Cargo.toml]
+        tag: Option<String> = operand("TAG"),
+        /// Folder of the verify [default: linux/build/output/verify-SHORT-SHA]
+        from: Option<PathBuf> = option("DIR"),
+        /// Folder for the release [default: linux/build/output/release-TAG]
+        output: Option<PathBuf> = option("DIR"),
+        /// A test release, to try the pipeline: of any recipe, engine, image and mirror. Its tag begins
+        /// with `test-`, and its page says that it is none of SilverMetal's
+        test: bool = flag(),
+        /// Largest file that the server takes, in MiB
+        max_size: u64 = option("MIB").default_value(crate::release::GITEA_MAX_MIB.to_string()),
+        /// Machine-readable result on stdout
+        json: bool = flag(),
+    }
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ImageBuildArgs {
-    #[command(flatten)]
-    pub(crate) build: BuildArgs,
-}
+    pub(crate) struct ReleasePublishArgs {
+        /// Folder that `release build` made [default: linux/build/output/release-vVERSION]
+        folder: Option<PathBuf> = operand("DIR"),
+        /// The repository's page on Gitea [default: `repository` in Cargo.toml]
+        repository: Option<String> = option("URL"),
+        /// File that holds Gitea's access token [default: SILVERMETAL_RELEASE_TOKEN in the environment]
+        token_file: Option<PathBuf> = option("FILE"),
+        /// CA certificates (PEM) to trust beside this machine's
+        ca_file: Option<PathBuf> = option("FILE"),
+        /// Largest file that the server takes, in MiB
+        max_size: u64 = option("MIB").default_value(crate::release::GITEA_MAX_MIB.to_string()),
+        /// Give up on a transfer that stands still for so long
+        stall: u32 = option("SECONDS").default_value("120").value_parser(value_parser!(u32).range(1..)),
+        /// Print what would be done, and ask nobody
+        dry_run: bool = flag(),
+        /// Machine-readable result on stdout
+        json: bool = flag(),
+        /// Show every request
+        verbose: bool = flag().short('v'),
+    }
 
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum ReleaseCommand {
-    /// Collect image, hashes, records and verify report in a folder; prints it
-    Build(ReleaseBuildArgs),
-    /// Bring that folder to Gitea: whole or not at all, and once; prints the release's page
-    Publish(ReleasePublishArgs),
-}
+    pub(crate) struct ReproduceArgs {
+        /// Tag (v1.1.0), page or folder of files of a release, or a local folder with SHA256SUMS and
+        /// BUILD_INFO
+        release: Option<String> = operand("TAG|URL|DIR").required_unless_present("collect"),
+        build: BuildArgs,
+        /// Builder image, where the release's own registry cannot be reached: same digest, other registry
+        image: Option<String> = option("REF"),
+        /// Rebuild with no network, from the inputs that --save-inputs kept
+        from_inputs: Option<PathBuf> = option("DIR").conflicts_with_all(["mirror", "image", "setup"]),
+        /// Folder for the rebuild and its statement [default: linux/build/output/reproduce-TAG]
+        output: Option<PathBuf> = option("DIR"),
+        /// The published image, where it is at hand: on a mismatch it is diagnosed
+        iso: Option<PathBuf> = option("FILE"),
+        /// Who says so in rebuild.json, e.g. 'Alice <alice@example.org>' [default: USER@HOST]
+        rebuilder: Option<String> = option("NAME").long("as"),
+        /// The repository's page, for a TAG [default: `repository` in Cargo.toml]
+        repository: Option<String> = option("URL"),
+        /// Build nothing: count the rebuild.json statements below DIR, each rebuilder once, CI never
+        collect: Option<PathBuf> = option("DIR")
+            .conflicts_with_all(["image", "output", "rebuilder", "iso"]),
+        /// Independent rebuilders that must agree
+        threshold: u32 = option("N").default_value("2").requires("collect")
+            .value_parser(value_parser!(u32).range(1..)),
+    }
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ReleaseBuildArgs {
-    /// The release's tag, which names HEAD [default: v and the version in Cargo.toml]
-    pub(crate) tag: Option<String>,
-    /// Folder of the verify [default: linux/build/output/verify-SHORT-SHA]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) from: Option<PathBuf>,
-    /// Folder for the release [default: linux/build/output/release-TAG]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) output: Option<PathBuf>,
-    /// A test release, to try the pipeline: of any recipe, engine, image and mirror. Its tag begins
-    /// with `test-`, and its page says that it is none of SilverMetal's
-    #[arg(long)]
-    pub(crate) test: bool,
-    /// Largest file that the server takes, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = crate::release::GITEA_MAX_MIB)]
-    pub(crate) max_size: u64,
-    /// Machine-readable result on stdout
-    #[arg(long)]
-    pub(crate) json: bool,
-}
+    /// Every check runs, whatever another one found. Exit code 3 when something isn't ready.
+    pub(crate) struct DoctorArgs {
+        what: RecipeArgs,
+        /// Folder that a build's result would go to [default: as for iso]
+        output: Option<PathBuf> = option("DIR"),
+    }
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ReleasePublishArgs {
-    /// Folder that `release build` made [default: linux/build/output/release-vVERSION]
-    #[arg(value_name = "DIR")]
-    pub(crate) folder: Option<PathBuf>,
-    /// The repository's page on Gitea [default: `repository` in Cargo.toml]
-    #[arg(long, value_name = "URL")]
-    pub(crate) repository: Option<String>,
-    /// File that holds Gitea's access token [default: SILVERMETAL_RELEASE_TOKEN in the environment]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) token_file: Option<PathBuf>,
-    /// CA certificates (PEM) to trust beside this machine's
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ca_file: Option<PathBuf>,
-    /// Largest file that the server takes, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = crate::release::GITEA_MAX_MIB)]
-    pub(crate) max_size: u64,
-    /// Give up on a transfer that stands still for so long
-    #[arg(long, value_name = "SECONDS", default_value_t = 120,
-          value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) stall: u32,
-    /// Print what would be done, and ask nobody
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Machine-readable result on stdout
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Show every request
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
-}
+    pub(crate) struct ImagePushArgs {
+        /// Where to; besides a tag of its inputs, one of its digest and `latest` it gets TAG
+        /// [default: where the last push went, else the pin's repository, else the project's]
+        to: Option<ImageRef> = option("REGISTRY/NAME[:TAG]"),
+        /// Only where the registry has none built from today's docker/ folder (implies --setup)
+        if_missing: bool = flag(),
+        /// Write `image=` and `digest=` to the file that GITHUB_OUTPUT names
+        github_output: bool = flag(),
+        build: BuildArgs,
+    }
 
-#[derive(Clone, Debug, Args)]
-#[command(
-    after_help = "Exit codes: 0 match; 1 mismatch: an anomaly of the supply chain, see what it says; \
-    3 not ready, with the commands that mend it; 4 could not build, which says nothing about the release."
-)]
-pub(crate) struct ReproduceArgs {
-    /// Tag (v1.1.0), page or folder of files of a release, or a local folder with SHA256SUMS and
-    /// BUILD_INFO
-    #[arg(value_name = "TAG|URL|DIR", required_unless_present = "collect")]
-    pub(crate) release: Option<String>,
-    #[command(flatten)]
-    pub(crate) build: BuildArgs,
-    /// Builder image, where the release's own registry cannot be reached: same digest, other registry
-    #[arg(long, value_name = "REF")]
-    pub(crate) image: Option<String>,
-    /// Rebuild with no network, from the inputs that --save-inputs kept
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["mirror", "image", "setup"])]
-    pub(crate) from_inputs: Option<PathBuf>,
-    /// Folder for the rebuild and its statement [default: linux/build/output/reproduce-TAG]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) output: Option<PathBuf>,
-    /// The published image, where it is at hand: on a mismatch it is diagnosed
-    #[arg(long, value_name = "FILE")]
-    pub(crate) iso: Option<PathBuf>,
-    /// Who says so in rebuild.json, e.g. 'Alice <alice@example.org>' [default: USER@HOST]
-    #[arg(long = "as", value_name = "NAME")]
-    pub(crate) rebuilder: Option<String>,
-    /// The repository's page, for a TAG [default: `repository` in Cargo.toml]
-    #[arg(long, value_name = "URL")]
-    pub(crate) repository: Option<String>,
-    /// Build nothing: count the rebuild.json statements below DIR, each rebuilder once, CI never
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["image", "output", "rebuilder", "iso"])]
-    pub(crate) collect: Option<PathBuf>,
-    /// Independent rebuilders that must agree
-    #[arg(long, value_name = "N", default_value_t = 2, requires = "collect",
-          value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) threshold: u32,
-}
+    pub(crate) struct ImageShowArgs {
+        /// Whose images to look at
+        engine: EngineChoice = option("ENGINE").default_value("auto"),
+        /// Ask no registry
+        offline: bool = flag(),
+        /// Machine-readable result on stdout
+        json: bool = flag(),
+    }
 
-/// Every check runs, whatever another one found. Exit code 3 when something isn't ready.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct DoctorArgs {
-    #[command(flatten)]
-    pub(crate) what: RecipeArgs,
-    /// Folder that a build's result would go to [default: as for iso]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) output: Option<PathBuf>,
-}
+    pub(crate) struct BumpImageArgs {
+        /// registry/name@sha256:…, registry/name:tag, sha256:…; `local` for the image built here and
+        /// pushed, `latest-pushed` for what the registry calls latest
+        image: String = operand("REF|local|latest-pushed").default_value(crate::bump::image::LATEST_PUSHED),
+        /// Only say whether the pin is that of today's docker/ folder, and still served: exit 1 if not
+        check: bool = flag().conflicts_with("image"),
+        /// Ask no registry: what is written is taken on trust
+        offline: bool = flag(),
+        /// Show what would be written, and change nothing
+        dry_run: bool = flag(),
+        /// Machine-readable result on stdout
+        json: bool = flag(),
+        /// Whose images `local` means
+        engine: EngineChoice = option("ENGINE").default_value("auto"),
+    }
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ImagePushArgs {
-    /// Where to; besides a tag of its inputs, one of its digest and `latest` it gets TAG
-    /// [default: where the last push went, else the pin's repository, else the project's]
-    #[arg(long, value_name = "REGISTRY/NAME[:TAG]")]
-    pub(crate) to: Option<ImageRef>,
-    /// Only where the registry has none built from today's docker/ folder (implies --setup)
-    #[arg(long)]
-    pub(crate) if_missing: bool,
-    /// Write `image=` and `digest=` to the file that GITHUB_OUTPUT names
-    #[arg(long)]
-    pub(crate) github_output: bool,
-    #[command(flatten)]
-    pub(crate) build: BuildArgs,
-}
+    pub(crate) struct BumpSnapshotArgs {
+        /// YYYYMMDDTHHMMSSZ, or `latest` for the newest that both archives have whole
+        stamp: String = operand("STAMP|latest").default_value(crate::bump::snapshot::LATEST),
+        /// Keyring that verifies the archives, instead of Debian's own
+        keyring: Option<PathBuf> = option("FILE"),
+        /// Show what would be written, and change nothing
+        dry_run: bool = flag(),
+        /// Machine-readable result on stdout
+        json: bool = flag(),
+    }
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ImageShowArgs {
-    /// Whose images to look at
-    #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
-    pub(crate) engine: EngineChoice,
-    /// Ask no registry
-    #[arg(long)]
-    pub(crate) offline: bool,
-    /// Machine-readable result on stdout
-    #[arg(long)]
-    pub(crate) json: bool,
-}
+    pub(crate) struct BumpSubmoduleArgs {
+        /// Tag, branch or commit of the remote [default: its newest tag]
+        rev: Option<String> = operand("REV"),
+        /// Show what would be written, and change nothing
+        dry_run: bool = flag(),
+        /// Machine-readable result on stdout
+        json: bool = flag(),
+    }
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct BumpImageArgs {
-    /// registry/name@sha256:…, registry/name:tag, sha256:…; `local` for the image built here and
-    /// pushed, `latest-pushed` for what the registry calls latest
-    #[arg(value_name = "REF|local|latest-pushed", default_value = crate::bump::image::LATEST_PUSHED)]
-    pub(crate) image: String,
-    /// Only say whether the pin is that of today's docker/ folder, and still served: exit 1 if not
-    #[arg(long, conflicts_with = "image")]
-    pub(crate) check: bool,
-    /// Ask no registry: what is written is taken on trust
-    #[arg(long)]
-    pub(crate) offline: bool,
-    /// Show what would be written, and change nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Machine-readable result on stdout
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Whose images `local` means
-    #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
-    pub(crate) engine: EngineChoice,
-}
+    pub(crate) struct CleanArgs {
+        /// First end what this checkout still runs, as if by Ctrl-C: for the last step of a CI job
+        running: bool = flag(),
+        /// Also builder images that are neither today's docker/ folder's nor the pinned one
+        images: bool = flag(),
+        /// Also the package cache volume
+        volumes: bool = flag(),
+        /// Also the private engine's images and cache, kept logs
+        all: bool = flag(),
+    }
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct BumpSnapshotArgs {
-    /// YYYYMMDDTHHMMSSZ, or `latest` for the newest that both archives have whole
-    #[arg(value_name = "STAMP|latest", default_value = crate::bump::snapshot::LATEST)]
-    pub(crate) stamp: String,
-    /// Keyring that verifies the archives, instead of Debian's own
-    #[arg(long, value_name = "FILE")]
-    pub(crate) keyring: Option<PathBuf>,
-    /// Show what would be written, and change nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Machine-readable result on stdout
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct BumpSubmoduleArgs {
-    /// Tag, branch or commit of the remote [default: its newest tag]
-    pub(crate) rev: Option<String>,
-    /// Show what would be written, and change nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Machine-readable result on stdout
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct CleanArgs {
-    /// First end what this checkout still runs, as if by Ctrl-C: for the last step of a CI job
-    #[arg(long)]
-    pub(crate) running: bool,
-    /// Also builder images that are neither today's docker/ folder's nor the pinned one
-    #[arg(long)]
-    pub(crate) images: bool,
-    /// Also the package cache volume
-    #[arg(long)]
-    pub(crate) volumes: bool,
-    /// Also the private engine's images and cache, kept logs
-    #[arg(long)]
-    pub(crate) all: bool,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct TestArgs {
-    /// Also everything that needs the real engine
-    #[arg(long)]
-    pub(crate) full: bool,
-    /// Install missing host packages first
-    #[arg(long)]
-    pub(crate) setup: bool,
-    /// Only tests whose name contains this
-    pub(crate) filter: Option<String>,
+    pub(crate) struct TestArgs {
+        /// Also everything that needs the real engine
+        full: bool = flag(),
+        /// Install missing host packages first
+        setup: bool = flag(),
+        /// Only tests whose name contains this
+        filter: Option<String> = operand("FILTER"),
+    }
 }

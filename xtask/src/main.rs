@@ -23,13 +23,12 @@ use base::facts::repo::Repo;
 use base::failure::Code;
 use base::interrupt;
 use base::secret::redacted;
-use clap::Parser as _;
-use cli::{Cli, Command, ImageCommand, ReleaseCommand};
+use cli::{Command, ImageCommand, ReleaseCommand};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(&cli) {
+    let command: Command = arguments::parse("cargo xtask");
+    match run(&command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}", redacted(&format!("error: {error:#}")));
@@ -38,10 +37,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> Result<()> {
+fn run(command: &Command) -> Result<()> {
     interrupt::install().context("cannot listen for signals")?;
     let repo = Repo::find()?;
-    match &cli.command {
+    match command {
         Command::Iso(args) => iso::command(&repo, args),
         Command::Verify(args) => verify::command(&repo, args),
         Command::Boot(args) => boot::command(args),

@@ -1,53 +1,47 @@
 //! `cargo xtask check`: the command line of the rules.
 
 use anyhow::Result;
+use arguments::{arguments, choices};
 use base::facts::repo::Repo;
 use base::failure::Code;
 use base::ui::answer;
 use check::finding::Severity;
 use check::tree::Tree;
 use check::{Outcome, Selection, report};
-use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Find every fault that the repository's files alone can show, in one run: no engine, no network.
-///
-/// Exit codes: 0 no finding; 1 findings; 2 usage.
-#[derive(Debug, Parser)]
-#[command(name = "cargo xtask check", bin_name = "cargo xtask check")]
-struct Cli {
-    /// Only these rules
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
-    only: Vec<String>,
-    /// All but these rules
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
-    skip: Vec<String>,
-    /// What makes the exit code 1; the rest is only said
-    #[arg(long, value_enum, default_value_t = FailOn::Warning)]
-    fail_on: FailOn,
-    /// Machine-readable findings on stdout
-    #[arg(long)]
-    json: bool,
-    /// What a rule asks for, and why
-    #[arg(long, value_name = "RULE", exclusive = true)]
-    explain: Option<String>,
-    /// All rules, as docs/rules.md has them
-    #[arg(long, exclusive = true)]
-    table: bool,
-    /// Another checkout than this one
-    #[arg(long, value_name = "DIR")]
-    root: Option<PathBuf>,
+arguments! {
+    /// Find every fault that the repository's files alone can show, in one run: no engine, no network.
+    ///
+    /// Exit codes: 0 no finding; 1 findings; 2 usage.
+    struct Cli {
+        /// Only these rules
+        only: Vec<String> = option("RULE").value_delimiter(','),
+        /// All but these rules
+        skip: Vec<String> = option("RULE").value_delimiter(','),
+        /// What makes the exit code 1; the rest is only said
+        fail_on: FailOn = option("FAIL_ON").default_value("warning"),
+        /// Machine-readable findings on stdout
+        json: bool = flag(),
+        /// What a rule asks for, and why
+        explain: Option<String> = option("RULE").exclusive(true),
+        /// All rules, as docs/rules.md has them
+        table: bool = flag().exclusive(true),
+        /// Another checkout than this one
+        root: Option<PathBuf> = option("DIR"),
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FailOn {
-    Warning,
-    Error,
+choices! {
+    enum FailOn {
+        "warning" => Warning,
+        "error" => Error,
+    }
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = arguments::parse("cargo xtask check");
     match run(&cli) {
         Ok(code) => code,
         Err(error) => {

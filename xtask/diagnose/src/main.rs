@@ -19,13 +19,12 @@ mod subject;
 
 use anyhow::Result;
 use base::failure::Code;
-use clap::Parser as _;
-use cli::{Cli, Command};
+use cli::Command;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(&cli) {
+    let command: Command = arguments::parse("cargo xtask");
+    match run(&command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -34,9 +33,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> Result<()> {
+fn run(command: &Command) -> Result<()> {
     // signals keep their default: there is nothing to clean up
-    match &cli.command {
+    match command {
         Command::Diagnose(args) => diagnosis::command(args),
         Command::Inspect(args) => inspect::command(args),
     }

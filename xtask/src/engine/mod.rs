@@ -10,7 +10,6 @@ mod select;
 pub(crate) use client::Client;
 pub(crate) use select::{Reach, Selection, survey};
 
-use clap::ValueEnum;
 use std::fmt;
 
 /// The engines a build can run on.
@@ -26,19 +25,20 @@ pub(crate) enum EngineKind {
 pub(crate) const HOST_NOTICE: &str =
     "no container engine can run here: building with engine host, whose ISO is never released";
 
-/// What `--engine` takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum EngineChoice {
-    /// docker, else podman, else private, else host (canary only)
-    Auto,
-    /// A reachable Docker Engine
-    Docker,
-    /// Podman, with docker's command line
-    Podman,
-    /// A throwaway dockerd of our own under target/ (root)
-    Private,
-    /// No container: this Debian's own tools in private namespaces (root)
-    Host,
+arguments::choices! {
+    /// What `--engine` takes.
+    pub(crate) enum EngineChoice {
+        /// docker, else podman, else private, else host (canary only)
+        "auto" => Auto,
+        /// A reachable Docker Engine
+        "docker" => Docker,
+        /// Podman, with docker's command line
+        "podman" => Podman,
+        /// A throwaway dockerd of our own under target/ (root)
+        "private" => Private,
+        /// No container: this Debian's own tools in private namespaces (root)
+        "host" => Host,
+    }
 }
 
 impl EngineKind {

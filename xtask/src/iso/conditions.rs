@@ -2,43 +2,39 @@
 
 use crate::engine::EngineKind;
 use crate::engine::container::HOSTNAME;
-use clap::ValueEnum;
 use std::collections::BTreeSet;
 
-/// One condition that a build must not depend on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Factor {
-    /// The builder's host name
-    HostName,
-    /// Where the checkout is, outside and inside the builder
-    Path,
-    /// The user that the entry runs as
-    User,
-    /// The umask that the entry starts with
-    Umask,
-    /// The number of CPUs
-    Cpus,
-    /// The caller's locale
-    Locale,
-    /// The caller's time zone
-    TimeZone,
-    /// More variables in the caller's environment
-    Environment,
-    /// The clock
-    Clock,
-    /// The order in which directories list their entries
-    DirectoryOrder,
-    /// What the host's firmware looks like from the builder: UEFI (/sys/firmware/efi) or not
-    Firmware,
-    /// The kernel's name and release
-    Kernel,
+arguments::choices! {
+    /// One condition that a build must not depend on.
+    pub(crate) enum Factor {
+        /// The builder's host name
+        "host-name" => HostName,
+        /// Where the checkout is, outside and inside the builder
+        "path" => Path,
+        /// The user that the entry runs as
+        "user" => User,
+        /// The umask that the entry starts with
+        "umask" => Umask,
+        /// The number of CPUs
+        "cpus" => Cpus,
+        /// The caller's locale
+        "locale" => Locale,
+        /// The caller's time zone
+        "time-zone" => TimeZone,
+        /// More variables in the caller's environment
+        "environment" => Environment,
+        /// The clock
+        "clock" => Clock,
+        /// The order in which directories list their entries
+        "directory-order" => DirectoryOrder,
+        /// What the host's firmware looks like from the builder: UEFI (/sys/firmware/efi) or not
+        "firmware" => Firmware,
+        /// The kernel's name and release
+        "kernel" => Kernel,
+    }
 }
 
 impl Factor {
-    pub(crate) fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-    }
-
     /// Why it cannot be varied there; `None` where it can.
     pub(crate) fn beyond_reach(self, there: &Reach) -> Option<&'static str> {
         match self {
@@ -212,7 +208,7 @@ mod tests {
             scratch_gib: 2,
             submodule: false,
         };
-        for factor in Factor::value_variants() {
+        for factor in Factor::ALL {
             let varied = Conditions::of([*factor]);
             let plain = Conditions::default();
             let changes = varied.home() != plain.home()

@@ -22,7 +22,7 @@ pub(super) enum Guilty {
 }
 
 impl Guilty {
-    pub(super) fn factor(&self) -> Option<String> {
+    pub(super) fn factor(&self) -> Option<&'static str> {
         match self {
             Guilty::One(factor) => Some(factor.name()),
             Guilty::None | Guilty::Together(_) => None,
@@ -39,7 +39,7 @@ impl fmt::Display for Guilty {
                 "guilty: no factor of --vary; two builds under equal conditions differ as well"
             ),
             Guilty::Together(factors) => {
-                let names: Vec<String> = factors.iter().map(|factor| factor.name()).collect();
+                let names: Vec<&str> = factors.iter().map(|factor| factor.name()).collect();
                 write!(f, "guilty: {} together, none of them alone", names.join(", "))
             }
         }
@@ -58,7 +58,7 @@ pub(super) fn guilty(
     let dir = a.facts.output.with_file_name("build-bisect");
     let differs = |factors: &[Factor]| -> Result<bool> {
         interrupt::check()?;
-        let names: Vec<String> = factors.iter().map(|factor| factor.name()).collect();
+        let names: Vec<&str> = factors.iter().map(|factor| factor.name()).collect();
         ui.print(&format!(
             "bisect: {}",
             if names.is_empty() { "no factor".into() } else { names.join(", ") }
@@ -94,11 +94,10 @@ fn search(factors: Vec<Factor>, differs: &dyn Fn(&[Factor]) -> Result<bool>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::ValueEnum as _;
 
     #[test]
     fn each_single_factor_is_found() {
-        let all = Factor::value_variants();
+        let all = Factor::ALL;
         for guilty in all {
             let differs = |tried: &[Factor]| Ok(tried.contains(guilty));
             let found = search(all.to_vec(), &differs).unwrap();
@@ -108,7 +107,7 @@ mod tests {
 
     #[test]
     fn chance_and_conspiracy_are_told_apart() {
-        let all = Factor::value_variants().to_vec();
+        let all = Factor::ALL.to_vec();
         assert!(matches!(search(all.clone(), &|_| Ok(true)).unwrap(), Guilty::None));
         let pair = |tried: &[Factor]| {
             Ok(tried.contains(&Factor::HostName) && tried.contains(&Factor::Kernel))

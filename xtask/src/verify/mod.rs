@@ -25,7 +25,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use varying::Varied;
-pub(crate) use varying::{Vary, vary};
+pub(crate) use varying::Vary;
 
 const GIB: u64 = 1 << 30;
 const B_FAILED: &str = "build B failed; build A is kept: pass --resume to go on with it";
@@ -42,7 +42,7 @@ struct Places {
 pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     let ui = Ui::new(args.what.build.verbose);
     let begun = Instant::now();
-    if let Some([a, b]) = args.compare.as_deref() {
+    if let [a, b] = &args.compare[..] {
         return made_elsewhere::command(args, a, b);
     }
     let facts = Facts::gather(repo, &iso_args(args, None), None)?;

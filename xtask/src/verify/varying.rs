@@ -2,24 +2,36 @@
 
 use crate::iso::{Conditions, Factor, Facts, Reach};
 use base::ui::Ui;
-use clap::ValueEnum as _;
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 /// What `--vary` said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Vary(BTreeSet<Factor>);
 
-/// Parses `all`, `none`, or a comma-separated list of factors.
-pub(crate) fn vary(text: &str) -> Result<Vary, String> {
-    match text {
-        "all" => Ok(Vary(Factor::value_variants().iter().copied().collect())),
-        "none" => Ok(Vary::default()),
-        list => list
-            .split(',')
-            .map(|name| Factor::from_str(name.trim(), false))
-            .collect::<Result<_, _>>()
-            .map(Vary),
+arguments::value!(Vary);
+
+impl FromStr for Vary {
+    type Err = String;
+
+    /// `all`, `none`, or a comma-separated list of factors.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Vary(Factor::ALL.iter().copied().collect())),
+            "none" => Ok(Vary::default()),
+            list => {
+                list.split(',').map(|name| factor(name.trim())).collect::<Result<_, _>>().map(Vary)
+            }
+        }
     }
+}
+
+fn factor(name: &str) -> Result<Factor, String> {
+    let found = Factor::ALL.iter().copied().find(|factor| factor.name() == name);
+    found.ok_or_else(|| {
+        let known: Vec<&str> = Factor::ALL.iter().map(|factor| factor.name()).collect();
+        format!("no factor `{name}`: expected all, none, or some of {}", known.join(","))
+    })
 }
 
 /// The factors that are varied, and those that were asked for and cannot be.
@@ -52,7 +64,7 @@ impl Varied {
         Conditions::of(self.factors.iter().copied())
     }
 
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(super) fn names(&self) -> Vec<&'static str> {
         self.factors.iter().map(|factor| factor.name()).collect()
     }
 
@@ -85,12 +97,12 @@ mod tests {
 
     #[test]
     fn all_none_and_a_list() {
-        assert_eq!(vary("none").unwrap(), Vary::default());
-        assert_eq!(vary("all").unwrap().0.len(), Factor::value_variants().len());
+        assert_eq!("none".parse::<Vary>().unwrap(), Vary::default());
+        assert_eq!("all".parse::<Vary>().unwrap().0.len(), Factor::ALL.len());
         assert_eq!(
-            vary("cpus, host-name").unwrap().0,
+            "cpus, host-name".parse::<Vary>().unwrap().0,
             BTreeSet::from([Factor::Cpus, Factor::HostName])
         );
-        assert!(vary("moon").is_err());
+        assert!("moon".parse::<Vary>().is_err());
     }
 }
