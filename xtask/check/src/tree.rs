@@ -115,7 +115,7 @@ impl Source {
     }
 
     /// Shell text that is no program: it says to shellcheck which shell it is for.
-    fn is_sourced(&self) -> bool {
+    pub fn is_sourced(&self) -> bool {
         !self.line(1).starts_with("#!")
             && self.text.lines().take(5).any(|l| l.starts_with("# shellcheck shell="))
     }

@@ -96,6 +96,17 @@ pub fn verb(command: &Command) -> Option<(&str, String, &[Word])> {
     }
     let [first, rest @ ..] = words else { return None };
     match (first.text.as_str(), rest) {
+        // `docker compose -f x.yaml run` starts a container as `docker run` does
+        ("compose", rest) => {
+            let run = rest
+                .iter()
+                .position(|word| matches!(word.text.as_str(), "run" | "exec" | "up" | "build"));
+            let (verb, rest) = match run {
+                Some(at) if rest[at].text != "up" => (rest[at].text.clone(), &rest[at + 1..]),
+                _ => (first.text.clone(), rest),
+            };
+            Some((program, verb, rest))
+        }
         ("container" | "image" | "buildx" | "builder", [second, rest @ ..]) => {
             Some((program, second.text.clone(), rest))
         }

@@ -108,6 +108,11 @@ pub fn scripts(tree: &Tree) -> impl Iterator<Item = &Source> {
     tree.sources().filter(|source| source.is_shell_script() && !source.path.ends_with(".md"))
 }
 
+/// All shell text of the repository, what is only sourced included.
+pub fn shell(tree: &Tree) -> impl Iterator<Item = &Source> {
+    tree.sources().filter(|source| source.is_shell_script() || source.is_sourced())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

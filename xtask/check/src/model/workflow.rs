@@ -5,6 +5,7 @@ use crate::parse::expression::{self, Expression};
 use crate::parse::shell::{Command, commands};
 use crate::parse::yaml::Node;
 use crate::tree::{Source, Tree};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub struct Workflow<'a> {
     pub source: &'a Source,
@@ -52,14 +53,15 @@ impl Workflow<'_> {
 
     /// The jobs that must have succeeded before this one starts, over all links.
     pub fn ancestors(&self, job: &Job<'_>) -> Vec<Job<'_>> {
-        let mut found: Vec<Job<'_>> = Vec::new();
-        let mut open: Vec<String> =
-            job.needs().iter().filter_map(|n| Some(n.text()?.to_owned())).collect();
+        let jobs = self.jobs();
+        let by_id: BTreeMap<&str, Job<'_>> = jobs.iter().map(|job| (job.id, *job)).collect();
+        let mut seen = BTreeSet::new();
+        let mut found = Vec::new();
+        let mut open: Vec<&str> = job.needs().iter().filter_map(|n| n.text()).collect();
         while let Some(id) = open.pop() {
-            if let Some(next) = self.job(&id).filter(|next| !found.iter().any(|f| f.id == next.id))
-            {
-                open.extend(next.needs().iter().filter_map(|n| Some(n.text()?.to_owned())));
-                found.push(next);
+            if let Some(next) = by_id.get(id).filter(|_| seen.insert(id)) {
+                open.extend(next.needs().iter().filter_map(|n| n.text()));
+                found.push(*next);
             }
         }
         found

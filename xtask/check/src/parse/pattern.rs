@@ -21,6 +21,42 @@ pub fn matches(pattern: &str, text: &str, star: Star) -> bool {
     })
 }
 
+/// Whether a filter of a workflow (`on.push.tags`) takes a name. There `?` and `+` say how often the
+/// character before them comes: GitHub's "Filter pattern cheat sheet", which Gitea follows.
+pub fn selects(filter: &str, name: &str) -> bool {
+    let letters: Vec<char> = filter.chars().collect();
+    let filter = &letters[..];
+    let mut ends = vec![true];
+    ends.resize(name.chars().count() + 1, false);
+    let mut at = 0;
+    while at < filter.len() {
+        let (length, takes): (usize, Box<dyn Fn(char) -> bool>) = match filter[at] {
+            '*' if filter.get(at + 1) == Some(&'*') => (2, Box::new(|_| true)),
+            '*' => (1, Box::new(|c| c != '/')),
+            '\\' if at + 1 < filter.len() => (2, Box::new(move |c| c == filter[at + 1])),
+            '[' if class(&filter[at..], ' ').is_some() => {
+                let set = &filter[at..];
+                let length = class(set, ' ').map_or(1, |(length, _)| length);
+                (length, Box::new(move |c| class(set, c).is_some_and(|(_, hit)| hit)))
+            }
+            other => (1, Box::new(move |c| c == other)),
+        };
+        let star = filter[at] == '*';
+        at += length;
+        let often = filter.get(at).copied().filter(|c| !star && matches!(c, '?' | '+'));
+        at += usize::from(often.is_some());
+        // where this part may begin is known; where may it end?
+        let mut next =
+            if star || often == Some('?') { ends.clone() } else { vec![false; ends.len()] };
+        for (n, c) in name.chars().enumerate() {
+            let begins = ends[n] || ((star || often == Some('+')) && next[n]);
+            next[n + 1] |= begins && takes(c);
+        }
+        ends = next;
+    }
+    ends.last() == Some(&true)
+}
+
 /// Braces unfolded; beyond a sane number the rest stays literal.
 fn alternatives(pattern: &str, depth: usize) -> Vec<String> {
     let braces = pattern.find('{').and_then(|open| {
@@ -118,6 +154,26 @@ mod tests {
             ("[", "[", WithinFolder, true),
         ] {
             assert_eq!(matches(pattern, text, star), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn filters_of_workflows() {
+        for (filter, name, expected) in [
+            ("v*", "v1.1.0", true),
+            ("v*", "v1/1", false),
+            ("**", "v1/1", true),
+            ("v[0-9]+.[0-9]+.[0-9]+", "v1.10.0", true),
+            ("v[0-9]+.[0-9]+.[0-9]+", "v1.1.0-rc1", false),
+            ("v[0-9]+", "v", false),
+            ("v?1", "1", true),
+            ("v1?", "v", true),
+            ("v1.?.0", "v1.1.0", false),
+            ("v1.\\*", "v1.*", true),
+            ("[", "[", true),
+            ("", "", true),
+        ] {
+            assert_eq!(selects(filter, name), expected, "{filter} {name}");
         }
     }
 

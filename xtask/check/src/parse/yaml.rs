@@ -7,7 +7,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 use std::collections::HashMap;
 
 /// Nodes of one file, aliases unfolded. The largest file of the repository has some hundred.
-const MAX_NODES: usize = 50_000;
+const MAX_NODES: usize = 10_000;
 const MAX_DEPTH: usize = 60;
 
 /// A value and where it begins; line and column count from 1.

@@ -6,6 +6,9 @@ use crate::run::Outcome;
 use crate::tree::Tree;
 use serde_json::{Value, json};
 
+/// Characters of a line; some have a megabyte.
+const MOST: usize = 500;
+
 pub fn text(outcome: &Outcome, tree: &Tree) -> String {
     let excused: Vec<Value> = outcome
         .excused
@@ -37,7 +40,7 @@ fn one(finding: &Finding, tree: &Tree) -> Value {
         // null: the file as a whole
         "line": (place.line > 0).then_some(place.line),
         "column": (place.line > 0).then_some(place.column.max(1)),
-        "text": tree.line_at(&place.path, place.line),
+        "text": tree.line_at(&place.path, place.line).chars().take(MOST).collect::<String>(),
         "what": what,
         "expected": expected,
         "why": described.map(|d| d.why),

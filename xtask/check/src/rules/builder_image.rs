@@ -31,6 +31,12 @@ fn check(tree: &Tree, found: &mut Findings) {
     let expected = "one line BUILDER_IMAGE=\"${BUILDER_IMAGE:-registry/name@sha256:…}\"";
     let fix = "cargo xtask bump-image REF";
     match build_sh::parse(&source.text) {
+        Err((0, why)) => {
+            // the line that was meant, where there is one
+            let near = source.lines().find(|(_, line)| !line.trim_start().starts_with('#') && line.contains("BUILDER_IMAGE="));
+            let place = near.map_or(Place::file(PATH), |(line, _)| Place::line(PATH, line));
+            found.add(place, why, expected, "write the line so, alone and unindented");
+        }
         Err((line, why)) => found.add(Place::at(PATH, (line, usize::from(line > 0))), why, expected, fix),
         Ok(None) => {}
         Ok(Some((line, image))) => {

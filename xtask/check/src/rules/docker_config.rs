@@ -32,6 +32,7 @@ pub const RULE: Rule = Rule {
         replace(PATH, "    --volume /root/.docker/config.json:/root/.docker/config.json:ro\n", "", "options:"),
         replace(PATH, "    - /root/.docker/config.json\n", "    - /root/.docker/config.json\n    - /root/.docker\n", "- /root/.docker"),
         replace(PATH, "    - /root/.docker/config.json\n", "    - /root/.docker/config.json\n    - '/root/*'\n", "/root/*"),
+        replace(PATH, "    - /root/.docker/config.json\n", "    - /root/.docker/config.json\n    - /root\n", "- /root"),
     ],
 };
 
@@ -79,7 +80,8 @@ fn check(tree: &Tree, found: &mut Findings) {
 
 fn is_folder(path: &str) -> bool {
     let path = path.trim_end_matches(['/', '*']);
-    path == FOLDER || path.ends_with("/.docker") || path == "~/.docker"
+    // /root brings it along
+    path == FOLDER || path == "/root" || path.ends_with("/.docker") || path == "~"
 }
 
 fn one(path: &str, mount: &Mount, found: &mut Findings) {

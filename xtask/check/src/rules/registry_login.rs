@@ -4,6 +4,7 @@ use crate::finding::{Place, Severity};
 use crate::model::{container, workflow};
 use crate::model::workflow::{Job, Step};
 use crate::parse::expression::{self, Reference};
+use crate::parse::shell::Command;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use base::rules::Described;
@@ -23,6 +24,7 @@ pub const RULE: Rule = Rule {
         replace(WORKFLOW, "${{ secrets.REGISTRY_TOKEN }}", "${{ secrets.GITHUB_TOKEN }}", "secrets.GITHUB_TOKEN"),
         replace(WORKFLOW, "${{ secrets.REGISTRY_TOKEN }}", "${{ github.token }}", "github.token"),
         replace(WORKFLOW, "${{ secrets.REGISTRY_TOKEN }}", "hunter2", "hunter2"),
+        replace(WORKFLOW, "        run: cargo xtask doctor\n", "        run: |\n          docker login -u builder -p hunter2 registry.example.org\n          cargo xtask doctor\n", "docker login"),
     ],
 };
 
@@ -52,6 +54,13 @@ fn check(tree: &Tree, found: &mut Findings) {
                         }
                     });
                 }
+                for command in step.commands().iter().filter(|c| is_login(c)) {
+                    if let Some(password) = password_of(command).filter(|text| !text.contains('$')) {
+                        let place = Place::line(workflow.path(), command.line);
+                        let hidden = format!("a password of {} characters in the file", password.chars().count());
+                        found.add(place, hidden, "`--password-stdin`, from `${{ secrets.REGISTRY_TOKEN }}`", "revoke it, and store the new one as a secret");
+                    }
+                }
                 let password = step.with("password").or_else(|| step.node.path(&["env", "REGISTRY_TOKEN"]));
                 let password = password.or_else(|| step.node.path(&["env", "REGISTRY_PASSWORD"]));
                 if let Some(node) = password.filter(|node| node.text().is_some_and(|t| !t.is_empty() && !t.contains("${{"))) {
@@ -63,10 +72,28 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
+fn is_login(command: &Command) -> bool {
+    let by_engine = container::verb(command).is_some_and(|(_, verb, _)| verb == "login");
+    by_engine || matches!(command.program(), "skopeo" | "crane" | "oras" | "regctl") && command.args().contains(&"login")
+}
+
+/// What follows `-p`, `--password` or `--password=`.
+fn password_of(command: &Command) -> Option<&str> {
+    let mut args = command.args().into_iter();
+    while let Some(arg) = args.next() {
+        if matches!(arg, "-p" | "--password") {
+            return args.next();
+        }
+        if let Some(password) = arg.strip_prefix("--password=") {
+            return Some(password);
+        }
+    }
+    None
+}
+
 fn logs_in(step: &Step<'_>) -> bool {
     let by_command = step.commands().iter().any(|command| {
-        let login = container::verb(command).is_some_and(|(_, verb, _)| verb == "login" || verb == "push");
-        login || matches!(command.program(), "skopeo" | "crane" | "oras" | "regctl") && command.args().contains(&"login")
+        is_login(command) || container::verb(command).is_some_and(|(_, verb, _)| verb == "push")
     });
     by_command || step.is_action("docker/login-action") || step.xtask().iter().any(|(_, x)| x.command == "image push")
 }

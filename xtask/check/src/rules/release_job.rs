@@ -2,7 +2,7 @@
 
 use crate::finding::{Place, Severity};
 use crate::model::workflow::{self, Job, Workflow};
-use crate::parse::pattern::{self, Star};
+use crate::parse::pattern;
 use crate::parse::yaml::Node;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
@@ -25,6 +25,8 @@ pub const RULE: Rule = Rule {
         replace(WORKFLOW, "    needs: build-and-verify\n", "    needs: check\n", "needs: check"),
         replace(WORKFLOW, "if: startsWith(github.ref, 'refs/tags/v')", "if: always() && startsWith(github.ref, 'refs/tags/v')", "always()"),
         replace(WORKFLOW, "    if: startsWith(github.ref, 'refs/tags/v')\n", "", "release:"),
+        replace(WORKFLOW, "if: startsWith(github.ref, 'refs/tags/v')", "if: startsWith(github.ref, 'refs/tags/v') || github.event_name == 'schedule'", "||"),
+        replace(WORKFLOW, "if: startsWith(github.ref, 'refs/tags/v')", "if: ${{ !startsWith(github.ref, 'refs/tags/v') }}", "!startsWith"),
     ],
 };
 
@@ -55,8 +57,9 @@ fn one(workflow: &Workflow<'_>, job: &Job<'_>, tags: &[&str], found: &mut Findin
     let text = condition.as_ref().and_then(|(node, _)| node.text()).unwrap_or_default();
     let by_type = text.contains("ref_type") && text.contains("tag");
     let wanted = quoted(text).into_iter().find_map(|s| s.strip_prefix("refs/tags/").map(str::to_owned));
+    let loose = text.contains("||") || text.contains("!startsWith") || text.contains("!=");
     let on_dispatch_only = workflow.root.get("on").is_some_and(|on| on.entries().len() == 1 && on.path(&["push", "tags"]).is_some() && on.path(&["push", "branches"]).is_none());
-    if wanted.is_none() && !by_type && !on_dispatch_only {
+    if (wanted.is_none() && !by_type || loose) && !on_dispatch_only {
         found.add(
             place.clone(),
             format!("job `{}` also runs when no tag was pushed", job.id),
@@ -125,8 +128,8 @@ fn selected(patterns: &[&str], tag: &str) -> bool {
     let mut taken = false;
     for pattern in patterns {
         match pattern.strip_prefix('!') {
-            Some(pattern) if pattern::matches(pattern, tag, Star::WithinFolder) => taken = false,
-            None if pattern::matches(pattern, tag, Star::WithinFolder) => taken = true,
+            Some(pattern) if pattern::selects(pattern, tag) => taken = false,
+            None if pattern::selects(pattern, tag) => taken = true,
             _ => {}
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::finding::{Place, Severity};
 use crate::model::script;
+use crate::parse::shell::Command;
 use crate::rule::{Edit, Findings, Rule, edit, replace};
 use crate::tree::Tree;
 use base::rules::Described;
@@ -18,10 +19,22 @@ pub const RULE: Rule = Rule {
     fixtures: &[
         replace("linux/build/scripts/build.sh", "set -euo pipefail\n", "", ""),
         replace("linux/build/scripts/build.sh", "set -euo pipefail", "set -eu", "set -eu"),
+        replace("linux/build/scripts/build.sh", "set -euo pipefail", "(set -euo pipefail)", ""),
+        replace("linux/build/scripts/build.sh", "set -euo pipefail\n", "mkdir -p out\nset -euo pipefail\n", ""),
         replace("linux/build/recipes/canary/build", "set -euo pipefail", "# set -euo pipefail", ""),
         edit("linux/build/recipes/canary/more.sh", Edit::Write(b"set -euo pipefail\ntrue\n"), "set -euo"),
     ],
 };
+
+/// Sets variables, options, the folder; or says where the script lies, in `$(…)`.
+fn is_harmless(command: &Command) -> bool {
+    let program = command.program();
+    let known = [
+        "", "set", "shopt", "export", "readonly", "declare", "unset", "umask", "cd", "trap", "[", "[[", "test", ":",
+        "true", "pwd", "dirname", "basename", "realpath", "readlink",
+    ];
+    known.contains(&program)
+}
 
 fn check(tree: &Tree, found: &mut Findings) {
     for source in script::scripts(tree) {
@@ -34,8 +47,9 @@ fn check(tree: &Tree, found: &mut Findings) {
         let (mut e, mut u, mut pipefail) = (false, false, false);
         let mut at = 1;
         // settings stand together; what comes before may only set variables or change the folder
-        for command in commands.iter().take(8) {
-            if command.program() != "set" {
+        for command in commands.iter().take_while(|command| is_harmless(command)) {
+            // what a subshell sets ends with it
+            if command.program() != "set" || source.line(command.line).trim_start().starts_with('(') {
                 continue;
             }
             at = command.line;

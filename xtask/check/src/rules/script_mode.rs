@@ -1,7 +1,6 @@
 //! Scripts are executable, in git too.
 
 use crate::finding::{Place, Severity};
-use crate::model::script;
 use crate::rule::{Edit, Findings, Rule, edit};
 use crate::tree::{EXECUTABLE, Tree};
 use base::rules::Described;
@@ -19,6 +18,7 @@ pub const RULE: Rule = Rule {
         edit("linux/build/scripts/build.sh", Edit::Executable(false), "#!"),
         edit("linux/build/recipes/canary/build", Edit::Executable(false), "#!"),
         edit("linux/build/config/silvermetal-base.conf", Edit::Executable(true), ""),
+        edit("linux/build/recipes/canary/more.py", Edit::Write(b"#!/usr/bin/env python3\nprint()\n"), "#!"),
     ],
 };
 
@@ -26,7 +26,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     if !tree.in_git {
         found.note("no git repository: modes are those on disk, and gitlinks are not looked at");
     }
-    for source in script::scripts(tree).filter(|source| source.text.starts_with("#!")) {
+    for source in tree.sources().filter(|source| source.text.starts_with("#!")) {
         let index = tree.entry(&source.path).and_then(|entry| entry.index.as_ref());
         let in_git = index.map(|(mode, _)| mode.as_str());
         if in_git.is_some_and(|mode| mode != EXECUTABLE) || !source.executable {

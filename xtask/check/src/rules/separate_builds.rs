@@ -44,6 +44,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             }
             artifacts(&workflow, &job, found);
         }
+        across(&workflow, found);
     }
     for source in script::scripts(tree) {
         let commands = source.commands();
@@ -109,6 +110,23 @@ fn matrix(workflow: &Workflow<'_>, job: &Job<'_>, xtask: &[(usize, Xtask)], foun
                 "`${{ matrix.… }}` in the name",
                 "add it to the name",
             );
+        }
+    }
+}
+
+/// Two jobs that build once each, to be compared: all artifacts of a run share their names.
+fn across(workflow: &Workflow<'_>, found: &mut Findings) {
+    let jobs = workflow.jobs();
+    let mut seen: Vec<(&str, &str, usize)> = Vec::new();
+    for job in jobs.iter().filter(|job| job.xtask().iter().any(|(_, x)| x.command == "iso")) {
+        let steps = job.steps();
+        for node in steps.iter().filter(|step| step.is_action("actions/upload-artifact")).filter_map(|step| step.with("name")) {
+            let name = node.text().unwrap_or_default();
+            if let Some((_, other, line)) = seen.iter().find(|(n, other, _)| *n == name && *other != job.id) {
+                let what = format!("job `{}` uploads `{name}`, and so does job `{other}` in line {line}", job.id);
+                found.add(Place::at(workflow.path(), node.at()), what, "artifacts of different names", FIX);
+            }
+            seen.push((name, job.id, node.line));
         }
     }
 }

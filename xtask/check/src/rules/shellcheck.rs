@@ -4,10 +4,13 @@ use crate::finding::{Place, Severity};
 use crate::model::script;
 use crate::rule::{Edit, Findings, Rule, edit};
 use crate::tree::{Source, Tree};
-use base::exec::{Cmd, on_path};
+use base::exec::{Cmd, Exit, on_path};
 use base::hash;
 use base::rules::Described;
-use std::path::Path;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
 
 pub const RULE: Rule = Rule {
     described: Described {
@@ -24,41 +27,93 @@ pub const RULE: Rule = Rule {
     ],
 };
 
-/// Empty files, one for each state of the tree that had nothing to remark on.
-const KEPT: usize = 200;
+/// Answers that are kept, one for each state of a script.
+const KEPT: usize = 500;
+/// Seconds. The largest script here takes a third of one; some text it never comes to an end with.
+const PATIENCE: u32 = 10;
+
+/// A script and where its answer is kept.
+struct Asked<'t> {
+    path: &'t str,
+    kept: PathBuf,
+    answer: Result<Vec<Value>, String>,
+}
 
 fn check(tree: &Tree, found: &mut Findings) {
     let Some(program) = on_path("shellcheck") else {
         found.note("shellcheck is not installed: scripts were not looked at by it (apt-get install shellcheck)");
         return;
     };
-    let scripts: Vec<&Source> = script::scripts(tree)
+    let scripts = script::scripts(tree)
         // of CRLF line ends it would speak in every line
-        .filter(|source| source.text.starts_with("#!") && source.mended.is_empty())
-        .collect();
-    if scripts.is_empty() {
-        return;
-    }
+        .filter(|source| source.text.starts_with("#!") && source.mended.is_empty());
     // it takes a second for what rarely changes: its answer is kept, by the hash of what it read
-    let kept = tree.repo.state().join("shellcheck").join(key(&program, tree));
-    if kept.exists() {
-        return;
+    let folder = tree.repo.state().join("shellcheck");
+    let (known, open): (Vec<Asked<'_>>, Vec<Asked<'_>>) = scripts
+        .map(|source| {
+            let kept = folder.join(key(&program, tree, source));
+            let answer = std::fs::read_to_string(&kept).map_err(|e| e.to_string());
+            Asked { path: &source.path, kept, answer: answer.and_then(|text| comments(&text)) }
+        })
+        .partition(|asked| asked.answer.is_ok());
+    for asked in known.into_iter().chain(ask(&program, &tree.repo.root, open)) {
+        tell(&asked, found);
     }
-    let paths = scripts.iter().map(|source| source.path.as_str());
-    let cmd = Cmd::new(&program)
+}
+
+/// All CPUs at once, one script each: one that takes too long holds no other up.
+fn ask<'t>(program: &Path, root: &Path, open: Vec<Asked<'t>>) -> Vec<Asked<'t>> {
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(open.len());
+    let (open, done) = (Mutex::new(open), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(mut asked) = open.lock().ok().and_then(|mut open| open.pop()) {
+                    asked.answer = run(program, root, &asked);
+                    if let Ok(mut done) = done.lock() {
+                        done.push(asked);
+                    }
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap_or_default()
+}
+
+fn run(program: &Path, root: &Path, asked: &Asked<'_>) -> Result<Vec<Value>, String> {
+    let cmd = Cmd::new(program)
         .args(["--external-sources", "--source-path=SCRIPTDIR:SCRIPTDIR/..", "--format=json1", "--"])
-        .args(paths)
-        .dir(&tree.repo.root);
-    let Ok(probe) = cmd.probe() else { return };
-    let answer = serde_json::from_str::<serde_json::Value>(&probe.stdout);
-    let Some(comments) = answer.as_ref().ok().and_then(|answer| answer["comments"].as_array()) else {
-        found.note(format!("shellcheck failed ({}): {}", probe.exit, probe.stderr.trim()));
-        return;
-    };
-    if comments.is_empty() {
-        // a cache that cannot be written only costs time
-        drop(keep(&kept));
+        .arg(asked.path)
+        .dir(root)
+        .within_seconds(PATIENCE);
+    let probe = cmd.probe().map_err(|error| format!("{error:#}"))?;
+    if probe.exit == Exit::Code(124) {
+        return Err(format!("it came to no end within {PATIENCE} s"));
     }
+    let comments = comments(&probe.stdout).map_err(|_| format!("{}: {}", probe.exit, probe.stderr.trim()))?;
+    // a cache that cannot be written only costs time
+    drop(keep(&asked.kept, &probe.stdout));
+    Ok(comments)
+}
+
+fn comments(answer: &str) -> Result<Vec<Value>, String> {
+    let mut answer: Value = serde_json::from_str(answer).map_err(|error| error.to_string())?;
+    match answer["comments"].take() {
+        Value::Array(comments) => Ok(comments),
+        _ => Err("no comments".into()),
+    }
+}
+
+fn tell(asked: &Asked<'_>, found: &mut Findings) {
+    let expected = "no remark of shellcheck's";
+    let path = asked.path;
+    let comments = match &asked.answer {
+        Ok(comments) => comments,
+        Err(why) => {
+            let fix = format!("shellcheck {path}");
+            return found.add(Place::file(path), format!("shellcheck cannot read it: {why}"), expected, fix);
+        }
+    };
     for comment in comments {
         let text = |key: &str| comment[key].as_str().unwrap_or_default();
         let number = |key: &str| comment[key].as_u64().unwrap_or_default() as usize;
@@ -66,24 +121,48 @@ fn check(tree: &Tree, found: &mut Findings) {
         found.add(
             Place::at(text("file"), (line, number("column"))),
             format!("{} (SC{code})", text("message")),
-            "no remark of shellcheck's",
+            expected,
             format!("https://www.shellcheck.net/wiki/SC{code}"),
         );
     }
 }
 
-fn key(program: &Path, tree: &Tree) -> String {
+/// The hash of all that the answer depends on: the program, its settings, the script, and what that
+/// may source.
+fn key(program: &Path, tree: &Tree, script: &Source) -> String {
     let meta = program.metadata().ok();
     let made = meta.and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
     let mut all = format!("{} {made:?}\n", program.display());
-    // what a script sources, or sets for shellcheck, counts, too
-    for source in tree.sources().filter(|source| !source.path.ends_with(".md")) {
+    if let Some(settings) = tree.source(".shellcheckrc") {
+        all += &settings.text;
+    }
+    let mut read = vec![script];
+    let mut at = 0;
+    while let Some(source) = read.get(at) {
+        at += 1;
         all += &format!("{}\n{}\n", source.path, source.text);
+        let names = sourced(source);
+        let named = |other: &&Source| names.contains(&file_name(&other.path));
+        let more = script::shell(tree).filter(named).filter(|s| !read.iter().any(|r| r.path == s.path));
+        let more: Vec<&Source> = more.collect();
+        read.extend(more);
     }
     hash::text(&all).hex()[..24].to_owned()
 }
 
-fn keep(path: &Path) -> std::io::Result<()> {
+/// Names of the files that a script takes in: wherever their paths begin, they end in these.
+fn sourced(script: &Source) -> Vec<&str> {
+    let by_command = script.commands().iter().filter(|c| matches!(c.program(), "." | "source"));
+    let by_command = by_command.filter_map(|c| Some(file_name(c.words_of_program().get(1)?.text.as_str())));
+    let told = script.text.lines().filter_map(|line| line.trim_start().strip_prefix("# shellcheck source="));
+    by_command.chain(told.map(|path| file_name(path.trim()))).collect()
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn keep(path: &Path, answer: &str) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     std::fs::create_dir_all(folder)?;
     let old: Vec<_> = std::fs::read_dir(folder)?.flatten().collect();
@@ -92,5 +171,8 @@ fn keep(path: &Path) -> std::io::Result<()> {
             std::fs::remove_file(entry.path())?;
         }
     }
-    std::fs::write(path, b"")
+    // whole or not at all: another run may read it just now
+    let half = path.with_extension(std::process::id().to_string());
+    std::fs::write(&half, answer)?;
+    std::fs::rename(half, path)
 }

@@ -55,9 +55,7 @@ fn check(tree: &Tree, found: &mut Findings) {
 
 fn file(source: &Source, found: &mut Findings) {
     for (line, text) in source.lines() {
-        if text.trim_start().starts_with("# ") || text.trim() == "#" {
-            continue;
-        }
+        let text = without_comment(text);
         for (at, _) in text.match_indices("://") {
             let start = text[..at].rfind(|c: char| !c.is_ascii_alphanumeric() && c != '+').map_or(0, |n| n + 1);
             let end = text[at..].find(|c: char| c.is_whitespace() || "\"'`)>|,;".contains(c)).map_or(text.len(), |n| at + n);
@@ -72,6 +70,21 @@ fn file(source: &Source, found: &mut Findings) {
             }
         }
     }
+}
+
+/// The line up to a `#` outside quotes that begins a word.
+fn without_comment(line: &str) -> &str {
+    let (mut quote, mut before) = (None, ' ');
+    for (at, c) in line.char_indices() {
+        match (c, quote) {
+            ('#', None) if before.is_whitespace() => return &line[..at],
+            ('"' | '\'', None) if before != '\\' => quote = Some(c),
+            (c, Some(open)) if c == open => quote = None,
+            _ => {}
+        }
+        before = c;
+    }
+    line
 }
 
 /// Why a URL is a package archive that moves; `None`: it is not.
@@ -95,6 +108,13 @@ fn live(url: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn comments_are_no_sources() {
+        for (line, code) in [("#http://x", ""), ("a # b", "a "), ("a#b", "a#b"), ("'# a' #b", "'# a' "), ("é #", "é ")] {
+            assert_eq!(without_comment(line), code);
+        }
+    }
 
     #[test]
     fn which_archives_move() {

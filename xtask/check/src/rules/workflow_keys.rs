@@ -26,6 +26,9 @@ pub const RULE: Rule = Rule {
         replace(WORKFLOW, "        id: push\n", "        idd: push2\n        id: push\n", "idd:"),
         replace(WORKFLOW, "permissions:\n", "permission:\n", "permission:"),
         replace(WORKFLOW, "  pull_request:\n", "  pull_requests:\n", "pull_requests:"),
+        replace(WORKFLOW, "    tags: ['v*']\n", "    tags: ['v*']\n    path: [linux/**]\n", "path:"),
+        replace(WORKFLOW, "      matrix:\n", "      failfast: false\n      matrix:\n", "failfast"),
+        replace(WORKFLOW, "          submodules: recursive\n", "          submodules: recursive\n          persist-credential: false\n", "persist-credential:"),
     ],
 };
 
@@ -83,6 +86,47 @@ const STEP: &[(&str, Since)] = &[
     ("timeout-minutes", ALWAYS),
 ];
 
+const FILTERS: &[&str] = &["branches", "branches-ignore", "paths", "paths-ignore", "tags", "tags-ignore", "types"];
+const CONTAINER: &[&str] = &["credentials", "env", "image", "options", "ports", "volumes"];
+
+/// What stands below other keys: the path to it, and its names; `*` is any key.
+const BELOW: &[(&[&str], &[&str])] = &[
+    (&["on", "push"], FILTERS),
+    (&["on", "pull_request"], FILTERS),
+    (&["on", "pull_request_target"], FILTERS),
+    (&["on", "workflow_dispatch"], &["inputs"]),
+    (&["on", "workflow_dispatch", "inputs", "*"], &["default", "deprecationMessage", "description", "options", "required", "type"]),
+    (&["defaults"], &["run"]),
+    (&["defaults", "run"], &["shell", "working-directory"]),
+    (&["concurrency"], &["cancel-in-progress", "group", "queue"]),
+    (&["jobs", "*", "concurrency"], &["cancel-in-progress", "group", "queue"]),
+    (&["jobs", "*", "strategy"], &["fail-fast", "matrix", "max-parallel"]),
+    (&["jobs", "*", "container"], CONTAINER),
+    (&["jobs", "*", "services", "*"], CONTAINER),
+    (&["jobs", "*", "defaults"], &["run"]),
+    (&["jobs", "*", "defaults", "run"], &["shell", "working-directory"]),
+];
+
+/// The inputs of the actions in use, v4 (their action.yml).
+const INPUTS: &[(&str, &[&str])] = &[
+    (
+        "actions/checkout",
+        &[
+            "clean", "fetch-depth", "fetch-tags", "filter", "github-server-url", "lfs", "path", "persist-credentials",
+            "ref", "repository", "set-safe-directory", "show-progress", "sparse-checkout", "sparse-checkout-cone-mode",
+            "ssh-key", "ssh-known-hosts", "ssh-strict", "ssh-user", "submodules", "token",
+        ],
+    ),
+    (
+        "actions/upload-artifact",
+        &["archive", "compression-level", "if-no-files-found", "include-hidden-files", "name", "overwrite", "path", "retention-days"],
+    ),
+    (
+        "actions/download-artifact",
+        &["artifact-ids", "digest-mismatch", "github-token", "merge-multiple", "name", "path", "pattern", "repository", "run-id", "skip-decompress"],
+    ),
+];
+
 const EVENTS: &[&str] = &[
     "create", "delete", "fork", "gollum", "issue_comment", "issues", "pull_request", "pull_request_comment",
     "pull_request_review", "pull_request_review_comment", "pull_request_target", "push", "registry_package", "release",
@@ -97,6 +141,15 @@ fn check(tree: &Tree, found: &mut Findings) {
             keys(&workflow, job.node, JOB, "a job", &versions, found);
             for step in job.steps() {
                 keys(&workflow, step.node, STEP, "a step", &versions, found);
+                let inputs = INPUTS.iter().find(|(action, _)| step.is_action(action));
+                if let (Some((action, inputs)), Some(with)) = (inputs, step.node.get("with")) {
+                    names(&workflow, with, inputs, &format!("`{action}`"), found);
+                }
+            }
+        }
+        for (path, known) in BELOW {
+            for node in at(workflow.root, path) {
+                names(&workflow, node, known, &format!("`{}`", path.join(".")), found);
             }
         }
         events(&workflow, found);
@@ -115,6 +168,24 @@ fn events(workflow: &Workflow<'_>, found: &mut Findings) {
             let place = Place::at(workflow.path(), event.at());
             let expected = format!("one of {}", nearest(name, EVENTS.iter().copied()));
             found.add(place, format!("no event is named `{name}`: nothing starts by it"), expected, "correct the name");
+        }
+    }
+}
+
+/// The nodes that a path of keys leads to.
+fn at<'a>(node: &'a Node, path: &[&str]) -> Vec<&'a Node> {
+    let Some((first, rest)) = path.split_first() else { return vec![node] };
+    let wanted = node.entries().iter().filter(|(key, _)| *first == "*" || key.text() == Some(first));
+    wanted.flat_map(|(_, value)| at(value, rest)).collect()
+}
+
+fn names(workflow: &Workflow<'_>, node: &Node, known: &[&str], whose: &str, found: &mut Findings) {
+    for (key, _) in node.entries() {
+        let name = key.text().unwrap_or_default();
+        if !known.contains(&name) && name != "<<" {
+            let place = Place::at(workflow.path(), key.at());
+            let expected = format!("one of {}", nearest(name, known.iter().copied()));
+            found.add(place, format!("{whose} has no key `{name}`: it is ignored"), expected, "correct the name, or remove it");
         }
     }
 }

@@ -157,8 +157,30 @@ fn written(step: &Step<'_>, tree: &Tree) -> Option<Vec<String>> {
             names.extend(XTASK_OUTPUTS.map(str::to_owned));
         }
     }
-    names.extend(names_in(&step.commands()));
+    let commands = step.commands();
+    if is_opaque(&commands) || step.node.get("shell").is_some_and(|shell| shell.text() != Some("bash")) {
+        return None;
+    }
+    names.extend(names_in(&commands));
     Some(names)
+}
+
+/// Something is written to the file that cannot be told from the text: another program's output, a
+/// name out of a variable, a path that is passed on.
+fn is_opaque(commands: &[Command]) -> bool {
+    let says = |text: &str| text.contains("GITHUB_OUTPUT") || text.contains("GITEA_OUTPUT");
+    commands.iter().any(|command| {
+        let tee = command.program() == "tee";
+        let passed_on = !tee && command.words.iter().any(|word| says(&word.text) && !word.text.contains("$("));
+        let other_text = command.heredocs.iter().any(|text| says(text));
+        let prints = matches!(command.program(), "echo" | "printf" | "cat" | "tee" | "}" | "done" | "fi" | "");
+        let by_name = command.args().iter().any(|arg| {
+            let end = arg.find('=').unwrap_or(0);
+            arg[..end].contains('$') && !arg[..end].contains(char::is_whitespace)
+        });
+        let piped = tee && names_in(commands).is_empty();
+        passed_on || other_text || (is_output_file(command) && (!prints || by_name || piped))
+    })
 }
 
 fn is_output_file(command: &Command) -> bool {
@@ -181,6 +203,8 @@ fn names_in(commands: &[Command]) -> Vec<String> {
     let mut names = Vec::new();
     for command in commands.iter().filter(to_output) {
         let texts = command.words.iter().map(|word| word.text.as_str());
+        let strings = command.redirects.iter().filter(|(operator, _)| operator == "<<<");
+        let texts = texts.chain(strings.map(|(_, word)| word.text.as_str()));
         for text in texts.chain(command.heredocs.iter().map(String::as_str)) {
             for line in text.split('\n').flat_map(|line| line.split("\\n")) {
                 let end = line.find(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c)).unwrap_or(line.len());
@@ -202,6 +226,20 @@ mod tests {
     }
 
     #[test]
+    fn what_the_text_does_not_say_is_not_judged() {
+        for text in [
+            "for k in a b; do echo \"$k=1\" >>$GITHUB_OUTPUT; done",
+            "jq -r '\"image=\" + .x' f >>\"$GITHUB_OUTPUT\"",
+            "tool --out \"$GITHUB_OUTPUT\"",
+            "out=$GITHUB_OUTPUT\necho image=1 >>\"$out\"",
+            "python3 - <<'E'\nopen(os.environ['GITHUB_OUTPUT'])\nE",
+        ] {
+            assert!(is_opaque(&commands(text, 1)), "{text}");
+        }
+        assert!(!is_opaque(&commands("x=$(date)\necho \"a=$x=$y\" >>$GITHUB_OUTPUT", 1)));
+    }
+
+    #[test]
     fn every_way_to_write_an_output() {
         for text in [
             "echo \"image=$x\" >>\"$GITHUB_OUTPUT\"",
@@ -210,6 +248,7 @@ mod tests {
             "{ echo image=1\n} >> ${GITHUB_OUTPUT}",
             "cat >>\"$GITHUB_OUTPUT\" <<EOF\nimage=$x\nEOF",
             "echo 'image<<E' >> $GITHUB_OUTPUT",
+            "tee -a \"$GITHUB_OUTPUT\" <<<image=x",
         ] {
             assert_eq!(names(text), ["image"], "{text}");
         }
