@@ -3,14 +3,17 @@
 //! `cargo bench -p diagnose --bench throughput` makes two equal images of 1 GiB;
 //! `… -- A B` takes yours. Files are read once before, so that the disk is not what is measured.
 
-use anyhow::{Context as _, Result, ensure};
+#[allow(unreachable_pub, reason = "shared by benchmarks")]
+mod support;
+
+use anyhow::{Context as _, Result};
 use base::exec::Cmd;
 use layers::source::File;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+use support::{measured, scratch};
 
 const SIZE: u64 = 1 << 30;
 
@@ -18,8 +21,7 @@ fn main() -> Result<()> {
     // cargo itself passes --bench
     let given: Vec<PathBuf> =
         std::env::args_os().skip(1).filter(|arg| arg != "--bench").map(PathBuf::from).collect();
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("throughput-bench");
-    fs::create_dir_all(&folder)?;
+    let folder = scratch("throughput")?;
     let pair = match &given[..] {
         [a, b] => [a.clone(), b.clone()],
         _ => [made(&folder.join("a"))?, made(&folder.join("b"))?],
@@ -43,9 +45,14 @@ fn main() -> Result<()> {
         layers::sha256(&File::open(path)?)?;
     }
     let hashing = show("reading and hashing both", since.elapsed().as_secs_f64());
-    let (seconds, peak) = diagnose(&pair, &folder)?;
-    show("diagnose", seconds);
-    println!("{:.0} % of reading and hashing; peak memory {peak} kB", hashing / seconds * 100.0);
+    let taken =
+        measured(Cmd::new(env!("CARGO_BIN_EXE_diagnose")).arg("diagnose").args(&pair), &folder)?;
+    let seconds = show("diagnose", taken.seconds);
+    let share = hashing / seconds * 100.0;
+    let (memory, temporary) = (taken.memory as f64 / 1e6, taken.temporary);
+    println!(
+        "{share:.0} % of reading and hashing; peak memory {memory:.1} MB; {temporary} bytes of temporary files"
+    );
     fs::remove_dir_all(&folder)?;
     Ok(())
 }
@@ -76,31 +83,4 @@ fn made(path: &Path) -> Result<PathBuf> {
     }
     file.flush()?;
     Ok(path.to_path_buf())
-}
-
-/// Seconds, and the peak of resident memory as the kernel counted it.
-fn diagnose(pair: &[PathBuf; 2], folder: &Path) -> Result<(f64, u64)> {
-    let log = folder.join("log");
-    let since = Instant::now();
-    let cmd = Cmd::new(env!("CARGO_BIN_EXE_diagnose")).arg("diagnose").args(pair);
-    let running = cmd.start(&log)?;
-    let status = format!("/proc/{}/status", running.pid());
-    let mut peak = 0;
-    let exit = loop {
-        if let Some(exit) = running.ended()? {
-            break exit;
-        }
-        let status = fs::read_to_string(&status).unwrap_or_default();
-        let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let high = high.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-        peak = peak.max(high.unwrap_or(0));
-        sleep(Duration::from_millis(2));
-    };
-    let seconds = since.elapsed().as_secs_f64();
-    ensure!(
-        matches!(exit, base::exec::Exit::Code(0 | 1)),
-        "diagnose failed: {}",
-        fs::read_to_string(&log)?
-    );
-    Ok((seconds, peak))
 }

@@ -1,0 +1,113 @@
+//! What a program took: time, memory, temporary files, output.
+
+use anyhow::{Context as _, Result, ensure};
+use base::exec::{Cmd, Exit};
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How often the memory of the process is looked at; of all that it started; and its folder of
+/// temporary files. Looking takes time from what is measured.
+const MEMORY: Duration = Duration::from_millis(5);
+const CHILDREN: Duration = Duration::from_millis(250);
+const FOLDER: Duration = Duration::from_secs(2);
+
+/// What one run took.
+#[allow(dead_code, reason = "each benchmark tells its part of it")]
+pub struct Taken {
+    pub seconds: f64,
+    /// Peak of resident memory of all its processes together, bytes.
+    pub memory: u64,
+    /// Most that lay in its folder of temporary files at once, bytes on disk.
+    pub temporary: u64,
+    /// What it printed.
+    pub output: String,
+}
+
+/// Runs a command to its end, with `folder` for its temporary files. Exit codes 0 and 1 are answers.
+pub fn measured(cmd: Cmd, folder: &Path) -> Result<Taken> {
+    let temporary = folder.join("tmp");
+    fs::create_dir_all(&temporary)?;
+    let log = folder.join("log");
+    let since = Instant::now();
+    let running = cmd.clone().env("TMPDIR", &temporary).start(&log)?;
+    let (mut memory, mut most) = (0, 0);
+    let [mut children, mut looked] = [None::<Instant>; 2];
+    let due = |last: &mut Option<Instant>, every: Duration| {
+        let due = last.is_none_or(|at| at.elapsed() > every);
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
+    };
+    let exit = loop {
+        if let Some(exit) = running.ended()? {
+            break exit;
+        }
+        memory = memory.max(kilobytes(running.pid(), "VmHWM"));
+        if due(&mut children, CHILDREN) {
+            memory = memory.max(resident(running.pid()));
+        }
+        if due(&mut looked, FOLDER) {
+            most = most.max(size(&temporary));
+        }
+        sleep(MEMORY);
+    };
+    let seconds = since.elapsed().as_secs_f64();
+    let output = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
+    ensure!(matches!(exit, Exit::Code(0 | 1)), "`{cmd}` failed ({exit}): {output}");
+    fs::remove_dir_all(&temporary)?;
+    Ok(Taken { seconds, memory: memory * 1024, temporary: most, output })
+}
+
+/// What the kernel says of a process's memory.
+fn kilobytes(pid: u32, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+}
+
+/// Resident memory of a group of processes now, kB.
+fn resident(group: u32) -> u64 {
+    let mut sum = 0;
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        // the group is the third field behind the name, which may hold blanks
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let of = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(2)?.parse().ok());
+        if of == Some(group) {
+            sum += kilobytes(pid, "VmRSS");
+        }
+    }
+    sum
+}
+
+/// Bytes on disk below a folder, which may change meanwhile.
+fn size(folder: &Path) -> u64 {
+    let mut sum = 0;
+    let mut folders: Vec<PathBuf> = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(metadata) = entry.metadata() else { continue };
+            sum += metadata.blocks() * 512;
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    sum
+}
+
+/// An empty folder under target/.
+pub fn scratch(name: &str) -> Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
+}
