@@ -55,6 +55,8 @@ subcommands! {
         "push" => Push(ImagePushArgs),
         /// Say which image a build would use, what it was made from, and whether a registry serves it
         "show" => Show(ImageShowArgs),
+        /// Run one program of it, without network, rights and systemd, for `diagnose`
+        "run" => Run(ImageRunArgs).hide(true),
     }
 
     pub(crate) enum ReleaseCommand {
@@ -258,6 +260,17 @@ arguments! {
         offline: bool = flag(),
         /// Machine-readable result on stdout
         json: bool = flag(),
+    }
+
+    pub(crate) struct ImageRunArgs {
+        /// Start an engine of our own where none has the image
+        start: bool = flag(),
+        /// Another builder image than a build would use
+        image: Option<String> = option("REF"),
+        /// What the program may read, as /in, which is its working folder
+        read: PathBuf = operand("FOLDER").required(true),
+        /// The program and its arguments; without, only whether one could run
+        program: Vec<String> = operand("PROGRAM").trailing_var_arg(true).allow_hyphen_values(true).num_args(0..),
     }
 
     pub(crate) struct BumpImageArgs {

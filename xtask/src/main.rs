@@ -53,6 +53,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Release(ReleaseCommand::Publish(args)) => release::publish::command(&repo, args),
         Command::Reproduce(args) => reproduce::command(&repo, args),
         Command::Image(ImageCommand::Push(args)) => image::push::command(&repo, args),
+        Command::Image(ImageCommand::Run(args)) => image::run::command(&repo, args),
         Command::Image(ImageCommand::Show(args)) => image::show::command(&repo, args),
         Command::BumpImage(args) => bump::image::command(&repo, args),
         Command::BumpSnapshot(args) => bump::snapshot::command(&repo, args),

@@ -9,7 +9,6 @@ mod cli;
 mod compare;
 mod diagnosis;
 mod difference;
-#[allow(dead_code, reason = "started from the report's next step")]
 mod diffoscope;
 mod edits;
 mod inspect;
@@ -34,7 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> Result<()> {
-    // signals keep their default: there is nothing to clean up
+    // signals keep their default: there is nothing to clean up, until diffoscope runs
     match command {
         Command::Diagnose(args) => diagnosis::command(args),
         Command::Inspect(args) => inspect::command(args),

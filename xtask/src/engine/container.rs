@@ -110,6 +110,36 @@ impl Container {
     }
 }
 
+/// One program of the image by itself: no systemd, no network, no rights. It carries no label of
+/// ours, because no sweep has to find it: what it runs ends by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tool {
+    pub(crate) name: String,
+    pub(crate) image: String,
+    /// What it may read, at [`Tool::GUEST`]: a path on the engine's host.
+    pub(crate) read: PathBuf,
+    pub(crate) program: String,
+    pub(crate) args: Vec<String>,
+}
+
+impl Tool {
+    /// Where the container sees what it may read.
+    pub(crate) const GUEST: &str = "/in";
+
+    pub(crate) fn run(&self, client: &Client) -> Cmd {
+        let (host, guest) = (self.read.clone(), Self::GUEST.to_owned());
+        let mount = Mount::Bind { host, guest, mode: Mode::ReadOnly };
+        let cmd = client.cmd().args(["run", "--rm", "--name", &self.name, "--network", "none"]);
+        // a shell as PID 1 hears nothing gentler
+        cmd.args(["--stop-signal", "SIGKILL", "--cap-drop", "ALL"])
+            .args(["--security-opt", "no-new-privileges"])
+            .args(["--env", "LC_ALL=C.UTF-8", "--workdir", Self::GUEST, "--mount"])
+            .arg(mount.argument())
+            .args(["--entrypoint", &self.program, &self.image])
+            .args(&self.args)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@ mod bootstrap;
 pub(crate) mod build;
 pub(crate) mod labels;
 pub(crate) mod push;
+pub(crate) mod run;
 pub(crate) mod show;
 mod workshop;
 

@@ -8,6 +8,7 @@
 mod callers;
 mod ci;
 mod contract;
+mod diffoscope;
 mod doctor;
 mod inputs;
 mod interrupted;

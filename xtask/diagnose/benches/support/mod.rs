@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How often the memory of the process is looked at; of all that it started; and its folder of
-/// temporary files. Looking takes time from what is measured.
+/// How often the memory of the process is looked at, and of all that it started.
 const MEMORY: Duration = Duration::from_millis(5);
 const CHILDREN: Duration = Duration::from_millis(250);
+/// How often, at most, its folder of temporary files; one that takes long to walk less often, so that
+/// looking takes little from what is measured.
 const FOLDER: Duration = Duration::from_secs(2);
+const SHARE: u32 = 50;
 
 /// What one run took.
 #[allow(dead_code, reason = "each benchmark tells its part of it")]
@@ -34,24 +36,20 @@ pub fn measured(cmd: Cmd, folder: &Path) -> Result<Taken> {
     let since = Instant::now();
     let running = cmd.clone().env("TMPDIR", &temporary).start(&log)?;
     let (mut memory, mut most) = (0, 0);
-    let [mut children, mut looked] = [None::<Instant>; 2];
-    let due = |last: &mut Option<Instant>, every: Duration| {
-        let due = last.is_none_or(|at| at.elapsed() > every);
-        if due {
-            *last = Some(Instant::now());
-        }
-        due
-    };
+    let [mut next_children, mut next_folder] = [Instant::now(); 2];
     let exit = loop {
         if let Some(exit) = running.ended()? {
             break exit;
         }
         memory = memory.max(kilobytes(running.pid(), "VmHWM"));
-        if due(&mut children, CHILDREN) {
+        let now = Instant::now();
+        if now > next_children {
             memory = memory.max(resident(running.pid()));
+            next_children = now + CHILDREN;
         }
-        if due(&mut looked, FOLDER) {
+        if now > next_folder {
             most = most.max(size(&temporary));
+            next_folder = now + FOLDER.max(now.elapsed() * SHARE);
         }
         sleep(MEMORY);
     };

@@ -37,6 +37,8 @@ pub(crate) struct Cause {
 pub(crate) struct Item {
     pub(crate) place: Place,
     pub(crate) what: String,
+    /// Whether it is a content, which can be looked into further.
+    pub(crate) content: bool,
     pub(crate) excerpt: Vec<String>,
 }
 
@@ -425,7 +427,8 @@ fn by_edit(edit: &Edit, at: &At<'_>) -> Vec<&'static Rule> {
 }
 
 fn item(fact: &Fact, what: String) -> Item {
-    Item { place: fact.place.clone(), what, excerpt: Vec::new() }
+    let content = matches!(fact.what, Seen::Content(_));
+    Item { place: fact.place.clone(), what, content, excerpt: Vec::new() }
 }
 
 /// What differs, in a few words.

@@ -3,6 +3,7 @@
 use super::{Report, bytes, counted, printable};
 use crate::causes::{Cause, Item};
 use crate::difference::Place;
+use crate::diffoscope::Outcome;
 
 /// Rows of a list; a page with a hundred thousand helps nobody, and --json has them all.
 const ROWS: usize = 2_000;
@@ -42,11 +43,7 @@ pub(crate) fn page(report: &Report) -> String {
     items(&mut out, report, "unexplained", "Unexplained", &diagnosis.unexplained);
     items(&mut out, report, "unreadable", "Cannot be read", &diagnosis.unreadable);
     if let Some(outcome) = &report.diffoscope {
-        say!(
-            out,
-            "<section><h2>diffoscope</h2><pre>{}</pre></section>",
-            escaped(&outcome.to_string())
-        );
+        diffoscope(&mut out, outcome);
     }
     files(&mut out, report);
     items(&mut out, report, "follows", "Follows from the rest", &diagnosis.follows);
@@ -133,6 +130,24 @@ fn items(out: &mut String, report: &Report, id: &str, title: &str, items: &[Item
         say!(out, "<p>… and {} more: all of them with --json</p>", items.len() - ROWS);
     }
     say!(out, "</section>");
+}
+
+/// Its own pages stand in ours, each in a frame in which nothing runs.
+fn diffoscope(out: &mut String, outcome: &Outcome) {
+    say!(out, "<section id=\"diffoscope\">\n<h2>{}</h2>", escaped(&outcome.headline()));
+    for why in &outcome.cut {
+        say!(out, "<p class=\"cut\"><b>Cut</b> {}</p>", escaped(why));
+    }
+    for file in &outcome.files {
+        say!(out, "<details open><summary>{}</summary>", shown(&file.place));
+        say!(out, "<iframe sandbox=\"\" srcdoc=\"{}\"></iframe></details>", attribute(&file.html));
+    }
+    say!(out, "</section>");
+}
+
+/// A page in an attribute in double quotes.
+fn attribute(page: &str) -> String {
+    page.replace('&', "&amp;").replace('"', "&quot;")
 }
 
 fn excerpt(out: &mut String, lines: &[String]) {

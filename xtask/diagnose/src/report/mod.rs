@@ -82,7 +82,7 @@ impl Report {
 }
 
 /// `1 file`, `2 files`.
-fn counted(n: usize, one: &str, many: &str) -> String {
+pub(crate) fn counted(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 

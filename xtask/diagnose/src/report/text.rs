@@ -44,9 +44,6 @@ pub(crate) fn text(report: &Report) -> String {
     }
     list(&mut out, report, "unexplained", &diagnosis.unexplained);
     list(&mut out, report, "cannot be read", &diagnosis.unreadable);
-    if let Some(outcome) = &report.diffoscope {
-        say!(out, "\n{outcome}");
-    }
     out
 }
 
