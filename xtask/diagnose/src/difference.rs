@@ -28,7 +28,7 @@ pub(crate) struct Difference {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum What {
-    /// An entry that the other side does not have; of a folder, without what is in it.
+    /// An entry that the other side does not have; of a folder, what is in it follows.
     OnlyIn { side: Side, entry: Entry },
     /// A header field of the layer that `place` names.
     Field { kind: FieldKind, name: &'static str, a: String, b: String },

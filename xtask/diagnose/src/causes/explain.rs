@@ -9,6 +9,9 @@ use crate::difference::{FieldKind, MetadataField, Place, Side};
 use crate::edits::{Changes, Edit, Edited, dates, lines};
 use std::collections::{BTreeMap, HashMap};
 
+/// Entries of a folder that only one side has that are named.
+const ENTRIES: usize = 1_000;
+
 /// All that is said of two images.
 #[derive(Debug, Default)]
 pub(crate) struct Diagnosis {
@@ -58,6 +61,8 @@ pub(crate) fn explain(facts: &Facts, context: &Context, read: &ReadFile<'_>) -> 
         together: Together::default(),
         causes: BTreeMap::new(),
         open: HashMap::new(),
+        folders: HashMap::new(),
+        entries: HashMap::new(),
         diagnosis: Diagnosis::default(),
     };
     let names = pairs_of_names(facts);
@@ -75,6 +80,10 @@ struct Judge<'a> {
     causes: BTreeMap<(&'static str, String), Cause>,
     /// Edits of a fact that nothing explains so far; `true`: and other bytes as well.
     open: HashMap<usize, (Vec<usize>, bool)>,
+    /// Folders that only one side has, and the unexplained item that names them, if any does.
+    folders: HashMap<(Side, Place), Option<usize>>,
+    /// How much is in them, by item.
+    entries: HashMap<usize, usize>,
     diagnosis: Diagnosis,
 }
 
@@ -86,8 +95,12 @@ impl<'a> Judge<'a> {
             self.diagnosis.unreadable.push(item(fact, what));
             return;
         }
-        self.diagnosis.contents |= !matches!(fact.what, Seen::Metadata { .. } | Seen::Field { .. });
-        if self.moved.as_ref().is_some_and(|moved| moved.explains(&fact.place)) {
+        // of contents it depends on why they differ
+        let content = matches!(fact.what, Seen::Content(_));
+        let around = matches!(fact.what, Seen::Metadata { .. } | Seen::Field { .. });
+        self.diagnosis.contents |= !content && !around;
+        if self.moved.as_ref().is_some_and(|moved| moved.explains(fact)) {
+            self.diagnosis.contents |= content;
             self.cause(&rules::PACKAGES, String::new(), fact, Vec::new());
             return;
         }
@@ -126,8 +139,13 @@ impl<'a> Judge<'a> {
             }
             Seen::OnlyIn { .. } => match (by_path(&at), names.get(&index)) {
                 (Some(rule), _) => self.cause(rule, String::new(), fact, excerpt(fact)),
-                (None, Some(changes)) => self.edits(index, fact, changes),
-                (None, None) => self.unexplained(fact),
+                (None, Some(changes)) => {
+                    self.edits(index, fact, changes);
+                    if let Seen::OnlyIn { side, .. } = &fact.what {
+                        self.folders.insert((*side, fact.place.clone()), None);
+                    }
+                }
+                (None, None) => self.only_in(fact),
             },
             Seen::Content(changes) => self.content(index, fact, changes, &at),
             Seen::Unreadable { .. } => {}
@@ -152,10 +170,52 @@ impl<'a> Judge<'a> {
             self.diagnosis.follows.push(item(fact, "where things lie".to_owned()));
         } else if self.consequences.holds(&fact.place) {
             self.diagnosis.follows.push(item(fact, "bytes of what holds the rest".to_owned()));
-        } else if let Some(rule) = by_path(at).or_else(|| by_repacking(at)) {
+        } else if let Some(rule) = by_path(at) {
+            self.diagnosis.contents = true;
             self.cause(rule, String::new(), fact, excerpt(fact));
+        } else if let Some(rule) = by_repacking(at) {
+            let [a, b] = changes.sizes;
+            let lines = [format!("- {a} bytes"), format!("+ {b} bytes")];
+            self.cause(rule, String::new(), fact, if a == b { Vec::new() } else { lines.to_vec() });
         } else {
+            self.diagnosis.contents = true;
             self.edits(index, fact, changes);
+        }
+    }
+
+    /// An entry that no rule explains: one line for a folder and all that is in it.
+    fn only_in(&mut self, fact: &Fact) {
+        let Seen::OnlyIn { side, entry } = &fact.what else { return };
+        let mut folder = fact.place.clone();
+        let path = folder.0.pop().unwrap_or_default();
+        let index = match path.rsplit_once('/') {
+            Some((parent, _)) => self.folders.get(&(*side, folder.join(parent))).copied(),
+            None => None,
+        };
+        let index = match index {
+            Some(None) => {
+                self.diagnosis.follows.push(item(fact, what(fact)));
+                None
+            }
+            Some(Some(index)) => {
+                let item = &mut self.diagnosis.unexplained[index];
+                let sign = if *side == Side::A { '-' } else { '+' };
+                if item.excerpt.len() < ENTRIES {
+                    item.excerpt.push(format!("{sign} {path}"));
+                }
+                let n = self.entries.entry(index).or_default();
+                *n += 1;
+                let entries = if *n == 1 { "entry" } else { "entries" };
+                item.what = format!("only in {side:?} (dir, and {n} {entries} in it)");
+                Some(index)
+            }
+            None => {
+                self.unexplained(fact);
+                Some(self.diagnosis.unexplained.len() - 1)
+            }
+        };
+        if entry.kind == "dir" {
+            self.folders.insert((*side, fact.place.clone()), index);
         }
     }
 

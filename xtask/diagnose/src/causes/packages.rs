@@ -1,7 +1,7 @@
 //! Packages that are not the same on both sides, and the files that are theirs.
 
-use super::fact::{Facts, Seen};
-use crate::difference::{Place, Side};
+use super::fact::{Fact, Facts, Seen};
+use crate::difference::Side;
 use std::collections::{BTreeMap, HashSet};
 
 /// Reads a file of one of the images: `layers` lead to the file system, `path` is in it.
@@ -25,6 +25,8 @@ pub(super) struct Moved {
     pub(super) changes: Vec<String>,
     /// Paths without a leading slash.
     files: HashSet<String>,
+    /// Their folders, which others may have, too.
+    folders: HashSet<String>,
 }
 
 /// Version by name and architecture, from dpkg's database.
@@ -71,7 +73,7 @@ impl Moved {
         if changed.is_empty() {
             return None;
         }
-        let mut files = HashSet::new();
+        let (mut files, mut folders) = (HashSet::new(), HashSet::new());
         for (name, _) in &changed {
             for side in [Side::A, Side::B] {
                 let lists = [
@@ -79,31 +81,38 @@ impl Moved {
                     format!("var/lib/dpkg/info/{name}:amd64.list"),
                 ];
                 let list = lists.iter().find_map(|path| read(side, layers, path));
-                add_files(&mut files, &String::from_utf8_lossy(&list.unwrap_or_default()));
+                let list = list.unwrap_or_default();
+                add_files(&mut files, &mut folders, &String::from_utf8_lossy(&list));
             }
         }
-        Some(Moved { changes: changed.into_iter().map(|(_, line)| line).collect(), files })
+        let changes = changed.into_iter().map(|(_, line)| line).collect();
+        Some(Moved { changes, files, folders })
     }
 
     /// Whether what differs at `place` is a file of a package that moved, or made from one.
-    pub(super) fn explains(&self, place: &Place) -> bool {
-        let path = place.path().trim_start_matches('/');
-        self.files.contains(&merged(path))
+    pub(super) fn explains(&self, fact: &Fact) -> bool {
+        let path = fact.place.path().trim_start_matches('/');
+        let came = matches!(&fact.what, Seen::OnlyIn { entry, .. } if entry.kind == "dir");
+        (came && self.folders.contains(&merged(path)))
+            || self.files.contains(&merged(path))
             || GENERATED.iter().any(|pattern| super::glob::matches(pattern, path))
     }
 }
 
-/// Files of a package's list; a folder belongs to many.
-fn add_files(files: &mut HashSet<String>, list: &str) {
+/// Files and folders of a package's list; a folder belongs to many.
+fn add_files(files: &mut HashSet<String>, folders: &mut HashSet<String>, list: &str) {
     let mut lines: Vec<&str> = list.lines().collect();
     lines.sort_unstable();
     for (i, line) in lines.iter().enumerate() {
         let folder = lines
             .get(i + 1)
             .is_some_and(|next| next.strip_prefix(line).is_some_and(|rest| rest.starts_with('/')));
-        if !folder {
-            files.insert(merged(line.trim_start_matches('/')));
-        }
+        let path = merged(line.trim_start_matches('/'));
+        if folder {
+            folders.insert(path)
+        } else {
+            files.insert(path)
+        };
     }
 }
 
@@ -133,9 +142,14 @@ mod tests {
 
     #[test]
     fn a_folder_belongs_to_no_package() {
-        let mut files = HashSet::new();
-        add_files(&mut files, "/.\n/bin\n/bin/bash\n/usr\n/usr/share\n/usr/share/doc/bash\n");
+        let (mut files, mut folders) = (HashSet::new(), HashSet::new());
+        add_files(
+            &mut files,
+            &mut folders,
+            "/.\n/bin\n/bin/bash\n/usr\n/usr/share\n/usr/share/doc/bash\n",
+        );
         assert!(files.contains("usr/bin/bash") && files.contains("usr/share/doc/bash"));
         assert!(!files.contains("usr") && !files.contains("usr/bin"));
+        assert!(folders.contains("usr/share") && !folders.contains("usr/share/doc/bash"));
     }
 }

@@ -211,14 +211,41 @@ impl<'o> Walk<'o> {
                     self.entry(pair, place, trees, &path, [a, b], places)?;
                 }
                 (Some((name, node)), None) => {
-                    self.only(&inner(place, &layers::join(path, &name), trees), Side::A, &node)?;
+                    let path = layers::join(path, &name);
+                    self.only_in(pair, place, trees, &path, Side::A, &node)?;
                 }
                 (None, Some((name, node))) => {
-                    self.only(&inner(place, &layers::join(path, &name), trees), Side::B, &node)?;
+                    let path = layers::join(path, &name);
+                    self.only_in(pair, place, trees, &path, Side::B, &node)?;
                 }
                 (None, None) => {}
             }
         }
+    }
+
+    /// An entry that one side does not have, and, if it is a folder, what is in it.
+    fn only_in(
+        &mut self,
+        pair: &mut Pair,
+        place: &Place,
+        trees: &[Arc<dyn Tree>; 2],
+        path: &[u8],
+        side: Side,
+        node: &Node,
+    ) -> Result<(), Stop> {
+        self.only(&inner(place, path, trees), side, node)?;
+        let tree = &*trees[side as usize];
+        if node.metadata.kind != Kind::Folder || tree.flat() {
+            return Ok(());
+        }
+        let depth = path.split(|byte| *byte == b'/').count();
+        pair.walked[side as usize].enter(tree, node, depth).of(side)?;
+        let mut list = tree.list(node).of(side)?;
+        list.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for (name, node) in list {
+            self.only_in(pair, place, trees, &layers::join(path, &name), side, &node)?;
+        }
+        Ok(())
     }
 
     fn only(&mut self, spot: &Spot, side: Side, node: &Node) -> Result<(), Stop> {

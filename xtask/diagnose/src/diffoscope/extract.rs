@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(name("usr/lib/x.so.1"), "x.so.1");
         assert_eq!(name("a/.."), "file");
         assert_eq!(name("a/--help"), "help");
-        assert_eq!(name("a/x y\n$(id)é"), "x_y__id__");
+        assert_eq!(name("a/x y\n$(id)é"), "x_y___id__");
         assert_eq!(name("[unpacked]"), "_unpacked_");
         assert_eq!(name(&"x".repeat(300)).len(), 100);
     }

@@ -7,6 +7,10 @@ use crate::difference::Sample;
 const SHORTEST: usize = 4;
 /// Seconds since 1970 that four bytes may mean: 2014 to 2033. One random number in seven is.
 const PLAUSIBLE: std::ops::Range<i64> = 1_400_000_000..2_000_000_000;
+/// Builds that are compared are not further apart: two years.
+const APART: i64 = 2 * 366 * 86_400;
+/// Bytes that differ and mean nothing, for each time: among more of them, times are chance.
+const NOISE: usize = 64;
 /// Edits beyond which two binaries have nothing to do with each other.
 const MOST: usize = 24;
 /// Bytes shown before and from the first difference on.
@@ -72,7 +76,7 @@ fn bytes(changes: &mut Changes, a: &Sample, b: &Sample, in_a: &Found<'_>, in_b: 
         let i = found.partition_point(|(start, _)| *start <= at);
         i > 0 && at < found[i - 1].0 + found[i - 1].1.len()
     };
-    let mut at = 0;
+    let (mut at, mut noise, mut times) = (0, 0, Vec::new());
     while at < a.window.len() {
         if a.window[at] == b.window[at] {
             at += 1;
@@ -85,7 +89,7 @@ fn bytes(changes: &mut Changes, a: &Sample, b: &Sample, in_a: &Found<'_>, in_b: 
         }
         match time(&a.window, &b.window, at) {
             Some((end, x, y)) => {
-                changes.add(Edit {
+                times.push(Edit {
                     what: Edited::RawTime(x, y),
                     a: dates::show(x),
                     b: dates::show(y),
@@ -95,11 +99,14 @@ fn bytes(changes: &mut Changes, a: &Sample, b: &Sample, in_a: &Found<'_>, in_b: 
                 at = end;
             }
             None => {
-                changes.opaque = true;
+                noise += 1;
                 at += 1;
             }
         }
     }
+    let chance = noise > times.len() * NOISE;
+    changes.opaque |= noise > 0;
+    times.into_iter().filter(|_| !chance).for_each(|edit| changes.add(edit));
 }
 
 /// Seconds since 1970 in four bytes of either order, which hold the byte `at` on both sides.
@@ -113,6 +120,7 @@ fn time(a: &[u8], b: &[u8], at: usize) -> Option<(usize, i64, i64)> {
             if let (Some(x), Some(y)) = (number(a, start, little), number(b, start, little))
                 && PLAUSIBLE.contains(&x)
                 && PLAUSIBLE.contains(&y)
+                && (x - y).abs() < APART
                 && aligned(start)
             {
                 return Some((start + 4, x, y));
@@ -171,6 +179,24 @@ mod tests {
         let changes = compare(&sample(&with("alpha")), &sample(&with("betaX")));
         assert_eq!((changes.edits[0].a.as_str(), changes.edits[0].b.as_str()), ("alpha", "betaX"));
         assert!(!changes.opaque);
+    }
+
+    #[test]
+    fn no_times_are_seen_in_noise() {
+        let noise = |seed: u64| -> Vec<u8> {
+            let mut state = seed;
+            let mut next = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 56) as u8
+            };
+            (0..8192).map(|_| next()).collect()
+        };
+        for seed in 0..20 {
+            let changes = compare(&sample(&noise(seed)), &sample(&noise(seed + 100)));
+            assert!(changes.opaque);
+            let time = |edit: &Edit| matches!(edit.what, Edited::RawTime(..));
+            assert!(!changes.edits.iter().any(time), "{:?}", changes.edits);
+        }
     }
 
     #[test]

@@ -84,6 +84,44 @@ fn is_random(edit: &Edit, _: &At<'_>) -> bool {
         // ids of one kind have one length
         Edited::Hex => edit.a.len() == edit.b.len() && edit.a.len() >= 8,
         Edited::Blob => edit.a.len().abs_diff(edit.b.len()) <= 4,
+        // a line of a key or certificate
+        Edited::Line => is_base64(&edit.a) || is_base64(&edit.b),
         _ => false,
+    }
+}
+
+/// Base64 of random bytes: its letters, many of them great, not letters alone, and great, small,
+/// numbers and signs in turn, as in no path or word.
+fn is_base64(line: &str) -> bool {
+    let line = line.trim();
+    let bytes = line.trim_end_matches('=').as_bytes();
+    let kind = |byte: &u8| match byte {
+        b'A'..=b'Z' => Some(0),
+        b'a'..=b'z' => Some(1),
+        b'0'..=b'9' => Some(2),
+        b'+' | b'/' => Some(3),
+        _ => None,
+    };
+    let changes = bytes.windows(2).filter(|pair| kind(&pair[0]) != kind(&pair[1])).count();
+    let great = bytes.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+    let other = bytes.iter().any(|byte| !byte.is_ascii_alphabetic());
+    bytes.len() >= 16
+        && bytes.iter().all(|byte| kind(byte).is_some())
+        && changes * 10 > bytes.len() * 3
+        && great * 5 > bytes.len()
+        && other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_base64;
+
+    #[test]
+    fn a_line_of_a_key_is_no_path() {
+        assert!(is_base64("MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDMpXJkyCoEZE1B"));
+        assert!(is_base64("gvYXddYwjAap5gH3qLC5Gg=="));
+        assert!(!is_base64("usr/share/icons/Adwaita16x16/places"));
+        assert!(!is_base64("ThisIsSomeNameInCamelCase"));
+        assert!(!is_base64("in the sun"));
     }
 }
