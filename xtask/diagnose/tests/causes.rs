@@ -214,6 +214,41 @@ cases! {
     links_of_the_host: ["efi-theme"], |tree, side| {
         tree.link("etc/default/grub.d/30_theme.cfg", side.pick("/usr/share/efi", "/usr/share/bios"));
     }
+    private_key_somewhere: ["random-id"], |tree, side| {
+        tree.write("opt/app/server.key", side.pick(
+            "-----BEGIN PRIVATE KEY-----\nMIIEvAIBADANBgkqhkiG9w0BAQEFAASCBKYwggSiAgEAAoIBAQC72foozNrK8p9h\n\
+             +AO6ycHnlwKBgE8cqwKl8fidiaos+/4EM7JXMvERtCfVC7NV0vses43lSqB77MeU\n-----END PRIVATE KEY-----\n",
+            "-----BEGIN PRIVATE KEY-----\nMIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDXamtZ3LWs13G1\n\
+             /70n8i1rgAl89JHHHjp6uTXAPziB2yCWG4geLxmLgZ9eTgNF9/EW4k2aBlXz1Nf1\ngvYXddYwjAap5gH3qLC5Gg==\n\
+             -----END PRIVATE KEY-----\n"));
+    }
+    host_ids: ["host-ids"], |tree, side| {
+        tree.write("etc/iscsi/initiatorname.iscsi", side.pick(
+            "InitiatorName=iqn.1993-08.org.debian:01:2e11f281c9c5\n", "InitiatorName=iqn.1993-08.org.debian:01:8d1fabe561ca\n"));
+    }
+    other_caches: ["icon-cache", "man-cache", "tex-formats"], |tree, side| {
+        tree.write("usr/share/icons/hicolor/icon-theme.cache", side.pick("a\u{0}1", "b\u{0}2"));
+        tree.write("var/cache/man/index.db", side.pick("a\u{0}1", "b\u{0}2"));
+        tree.write("var/lib/texmf/web2c/tex.fmt", side.pick("a\u{0}1", "b\u{0}2"));
+    }
+    locale_files: ["locale-files"], |tree, side| {
+        tree.write("etc/default/locale", side.pick("LANG=C.UTF-8\n", "LANG=de_DE.UTF-8\n"));
+        if side == Side::B { tree.write("usr/lib/locale/de_DE.utf8/LC_TIME", "x"); }
+    }
+    umask_in_a_content: ["umask-content"], |tree, side| {
+        tree.write("usr/share/x/env", side.pick("umask 0022\n", "umask 0077\n"));
+    }
+    recompressed_members: ["recompressed"], |tree, side| {
+        let text: String = (0..3000).map(|n| format!("line {}\n", n * 7919 % 1013)).collect();
+        tree.packed("usr/share/x.txt.xz", "xz", side.pick("-0", "-9"), text.as_bytes());
+    }
+    level_in_a_gzip_header: ["compression-header"], |tree, side| {
+        let text: String = (0..3000).map(|n| format!("line {}\n", n * 7919 % 1013)).collect();
+        tree.packed("usr/share/x.txt.gz", "gzip", side.pick("-n1", "-n9"), text.as_bytes());
+    }
+    times_and_order_in_an_archive: ["archive-order", "mtime-archive"], |tree, side| {
+        tree.tar("usr/src/x.tar", &side.pick(["a", "b"], ["b", "a"]), EPOCH + side.pick(0, 9));
+    }
     checksums_follow: ["build-time"], |tree, side| {
         tree.write("usr/share/x/made", side.pick("2026-11-22 01:02:03\n", "2026-11-23 04:05:06\n"));
         tree.write("usr/share/x/md5sums", side.pick(
@@ -410,6 +445,41 @@ fn initramfs_times_and_order() {
         tree.iso(&[]);
     });
     pair.names_in("image.iso", &["mtime-initramfs"]);
+}
+
+/// The tree is equal, and so are all options: only where the blocks lie is not.
+#[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
+fn order_of_blocks() {
+    let pair = Pair::new("block-order", |tree, side| {
+        for n in 0..20 {
+            tree.write(&format!("usr/share/{n}"), &format!("text {n}\n").repeat(999));
+        }
+        let order = |n: i32| format!("usr/share/{n} {}\n", side.pick(n, -n));
+        let sort = tree.dir.join("sort");
+        std::fs::write(&sort, (0..20).map(order).collect::<String>()).unwrap();
+        tree.squashfs(&["-no-fragments", "-sort", &sort.display().to_string()], EPOCH);
+    });
+    pair.names_in("filesystem.squashfs", &["squashfs-repacked"]);
+}
+
+#[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
+fn a_folder_that_only_one_side_has_is_one_line_that_names_what_is_in_it() {
+    let pair = Pair::of_images("only-in", |tree, side| {
+        tree.write("etc/x", "x\n");
+        if side == Side::B {
+            tree.write("opt/tool/bin/run", "x\n");
+            tree.write("opt/tool/__pycache__/run.pyc", "x\n");
+        }
+    });
+    let json = pair.json("image.iso");
+    assert_eq!(json["causes"][0]["id"], "pyc", "{json:#}");
+    let items = json["unexplained"].as_array().unwrap();
+    let folder = items.iter().find(|item| item["place"] == "live/filesystem.squashfs!opt").unwrap();
+    assert_eq!(folder["what"], "only in B (dir, and 3 entries in it)", "{json:#}");
+    let named = folder["excerpt"].as_array().unwrap();
+    assert!(named.contains(&"+ opt/tool/bin/run".into()), "{json:#}");
 }
 
 #[test]

@@ -171,6 +171,23 @@ impl Tree {
         self.bytes(path, &bytes);
     }
 
+    /// What a compressor makes of `content`.
+    pub fn packed(&self, path: &str, program: &str, option: &str, content: &[u8]) {
+        self.bytes(path, &run_with(Command::new(program).args([option, "-c"]), content));
+    }
+
+    /// A tar of files with these names, in this order.
+    pub fn tar(&self, path: &str, names: &[&str], mtime: i64) {
+        for name in names {
+            fs::write(self.dir.join(name), name).unwrap();
+        }
+        let at = format!("--mtime=@{mtime}");
+        let mut tar = Command::new("tar");
+        tar.args(["-c", "--owner=0", "--group=0", "--numeric-owner", &at, "-C"]);
+        let bytes = run(tar.arg(&self.dir).args(names));
+        self.bytes(path, &bytes);
+    }
+
     /// An uncompressed cpio of files with these names, in this order.
     pub fn initrd(&self, path: &str, names: &[&str], mtime: i64) {
         let mut bytes = Vec::new();

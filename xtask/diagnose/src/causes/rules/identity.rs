@@ -84,8 +84,9 @@ fn is_random(edit: &Edit, _: &At<'_>) -> bool {
         // ids of one kind have one length
         Edited::Hex => edit.a.len() == edit.b.len() && edit.a.len() >= 8,
         Edited::Blob => edit.a.len().abs_diff(edit.b.len()) <= 4,
-        // a line of a key or certificate
+        // a line of a key or certificate, or two, which may look like paths
         Edited::Line => is_base64(&edit.a) || is_base64(&edit.b),
+        Edited::Text | Edited::Path | Edited::Name => is_base64(&edit.a) && is_base64(&edit.b),
         _ => false,
     }
 }
