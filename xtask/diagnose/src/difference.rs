@@ -131,6 +131,17 @@ impl Place {
         self.0.last().map_or("", String::as_str)
     }
 
+    /// Whether it is in the folder that `folder` names.
+    pub(crate) fn is_below(&self, folder: &Place) -> bool {
+        let (Some((path, layers)), Some((other, others))) =
+            (self.0.split_last(), folder.0.split_last())
+        else {
+            return false;
+        };
+        layers == others
+            && path.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    }
+
     /// The same place with one more layer or path.
     pub(crate) fn join(&self, inner: impl Into<String>) -> Place {
         let mut place = self.clone();

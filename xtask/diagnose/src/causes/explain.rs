@@ -7,7 +7,7 @@ use super::together::Together;
 use super::{At, Changed, Context, Evidence, Rule, rules};
 use crate::difference::{FieldKind, MetadataField, Place, Side};
 use crate::edits::{Changes, Edit, Edited, dates, lines};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Entries of a folder that only one side has that are named.
 const ENTRIES: usize = 1_000;
@@ -63,6 +63,7 @@ pub(crate) fn explain(facts: &Facts, context: &Context, read: &ReadFile<'_>) -> 
         open: HashMap::new(),
         folders: HashMap::new(),
         entries: HashMap::new(),
+        files: HashSet::new(),
         diagnosis: Diagnosis::default(),
     };
     let names = pairs_of_names(facts);
@@ -84,6 +85,8 @@ struct Judge<'a> {
     folders: HashMap<(Side, Place), Option<usize>>,
     /// How much is in them, by item.
     entries: HashMap<usize, usize>,
+    /// Those items in which something else than folders is.
+    files: HashSet<usize>,
     diagnosis: Diagnosis,
 }
 
@@ -216,6 +219,8 @@ impl<'a> Judge<'a> {
         };
         if entry.kind == "dir" {
             self.folders.insert((*side, fact.place.clone()), index);
+        } else {
+            self.files.extend(index);
         }
     }
 
@@ -306,6 +311,18 @@ impl<'a> Judge<'a> {
         }
         let mut diagnosis = self.diagnosis;
         diagnosis.causes = self.causes.into_values().collect();
+        // a folder that is only there for what has a cause
+        let folders: HashSet<usize> = self.folders.into_values().flatten().collect();
+        let mut folders: Vec<usize> = folders.difference(&self.files).copied().collect();
+        folders.sort_unstable();
+        for index in folders.into_iter().rev() {
+            let place = &diagnosis.unexplained[index].place;
+            let mut places = diagnosis.causes.iter().flat_map(|cause| &cause.places);
+            if places.any(|other| other.is_below(place)) {
+                let item = diagnosis.unexplained.remove(index);
+                diagnosis.follows.push(item);
+            }
+        }
         if let (Some(moved), Some(cause)) = (
             &self.moved,
             diagnosis.causes.iter_mut().find(|cause| std::ptr::eq(cause.rule, &rules::PACKAGES)),
