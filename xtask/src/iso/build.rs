@@ -73,7 +73,22 @@ pub(super) fn build(
     };
 
     let site = Site::set_up(facts, network)?;
-    let Site { folders, run, work, .. } = &site;
+    let built = build_at(&site, facts, image_id, begun, ui);
+    // some hundred thousand files, for the product
+    ui.begin("clean-up");
+    drop(site);
+    ui.end(None);
+    built
+}
+
+fn build_at(
+    site: &Site,
+    facts: &Facts,
+    image_id: Option<String>,
+    begun: Instant,
+    ui: &Ui,
+) -> Result<Built> {
+    let Site { folders, run, work, .. } = site;
     let mut log = Log::create(&folders.log)?;
 
     let stages = run::run(run, &facts.recipe, &folders.out(), ui, &mut log)?;
@@ -120,7 +135,7 @@ pub(super) fn build(
     if let Some(dir) = &facts.save_inputs {
         inputs::put_in_place(&folders.inputs(), dir)?;
     }
-    site.work.publish(&result, &facts.output)?;
+    work.publish(&result, &facts.output)?;
 
     Ok(Built {
         path: facts.output.join(&facts.recipe.iso),

@@ -15,7 +15,7 @@ const PREFIX: &str = ".work-";
 const REPLACED: &str = ".replaced-";
 const LOCK: &str = "lock";
 
-/// A folder that is a result in the making. Dropped before [`WorkFolder::publish`], it is removed.
+/// A folder that is a result in the making. Dropped, it is removed, with all that was not published.
 pub(crate) struct WorkFolder {
     path: PathBuf,
     /// Says where the folder is, for a sweep that would not look there (`--output`).
@@ -81,7 +81,10 @@ impl WorkFolder {
             janitor.run(&["chown", "-R", "--no-dereference", &ids, "/work"])?;
         }
         if me == 0 {
-            for entry in WalkDir::new(&self.path) {
+            // what only the stages worked with is never published
+            let scratch = self.path.join("out/tmp");
+            let all = WalkDir::new(&self.path).into_iter();
+            for entry in all.filter_entry(|entry| entry.path() != scratch) {
                 let entry = entry.context("cannot list the work folder")?;
                 lchown(entry.path(), Some(owner.uid), Some(owner.gid)).with_context(|| {
                     format!("cannot give {} to its caller", entry.path().display())
@@ -92,7 +95,7 @@ impl WorkFolder {
     }
 
     /// Makes `result` (a folder inside) appear as `output`, whole, in the place of an older one.
-    pub(crate) fn publish(self, result: &Path, output: &Path) -> Result<()> {
+    pub(crate) fn publish(&self, result: &Path, output: &Path) -> Result<()> {
         // between the two renames a sweep would put the older one back
         let _sweeps_wait = self.note.parent().map(alone);
         let name = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
