@@ -20,6 +20,9 @@ pub(crate) const ENGINE_GIB: u64 = 4;
 /// hardening kernel parameters (derivative-maker, step 2800).
 const NOT_BLOCK_BACKED: [&str; 4] = ["overlay", "tmpfs", "aufs", "9p"];
 
+/// Where the kernel gives out loop devices (loop(4)).
+const LOOP_CONTROL: &str = "/dev/loop-control";
+
 /// `setup`: what `--setup` would mend is no problem.
 pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
     let mut found = facts.engine.problems.clone();
@@ -59,6 +62,16 @@ pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
                 "pass --output DIR on a disk's own file system (ext4, xfs, btrfs)",
             ).of("output-on-disk"));
         }
+    }
+    // of another engine's host nothing can be seen from here: doctor asks inside
+    if recipe.needs.submodule
+        && facts.engine.kind == EngineKind::Private
+        && !Path::new(LOOP_CONTROL).exists()
+    {
+        found.push(
+            Problem::new(format!("no loop devices: {LOOP_CONTROL} is missing"), "modprobe loop")
+                .of("loop-devices"),
+        );
     }
     let entry = recipe.dir.join(&recipe.entry);
     if !entry.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
