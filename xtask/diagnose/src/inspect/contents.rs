@@ -225,7 +225,9 @@ impl Contents {
             if metadata.kind != Kind::Folder {
                 let path = path();
                 if super::rules::is_asked_for(&path) {
-                    root.files.push((path, metadata.size));
+                    // a link holds nothing itself: systemd's var/log/README is no log
+                    let held = if metadata.kind == Kind::File { metadata.size } else { 0 };
+                    root.files.push((path, held));
                 }
             }
             Ok(())
