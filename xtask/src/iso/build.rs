@@ -128,13 +128,25 @@ fn build_at(
         inputs,
     };
     records::write(facts, &out, &result, &iso, &stages, &run_facts)?;
-    gate::check(facts, &result.join(&facts.recipe.iso), &mut log, ui)?;
-    keep_log(&mut log, &result)?;
-    work.give_to(facts.host.caller, facts.host.uid)?;
+    let passed = gate::check(facts, &result.join(&facts.recipe.iso), &mut log, ui);
     interrupt::check()?;
+    if passed.is_ok() {
+        keep_log(&mut log, &result)?;
+    }
+    work.give_to(facts.host.caller, facts.host.uid)?;
     if let Some(dir) = &facts.save_inputs {
         inputs::put_in_place(&folders.inputs(), dir)?;
     }
+    if passed.is_err() {
+        // an hour's work, and the one thing that shows what is wrong
+        let rejected = beside_as(&facts.output, "rejected");
+        work.publish(&result, &rejected)?;
+        ui.notice(&format!(
+            "the image is kept for a look, not as a result: {}",
+            rejected.display()
+        ));
+    }
+    passed?;
     work.publish(&result, &facts.output)?;
 
     Ok(Built {
@@ -143,6 +155,11 @@ fn build_at(
         size: iso.size,
         seconds: begun.elapsed().as_secs_f64(),
     })
+}
+
+fn beside_as(output: &Path, word: &str) -> PathBuf {
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    output.with_file_name(format!("{word}-{name}"))
 }
 
 /// The argv that would make the image, where it would be made here.

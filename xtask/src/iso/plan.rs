@@ -19,6 +19,9 @@ pub(crate) const CACHE_VOLUME: &str = "silvermetal-apt-cache";
 /// Volume that keeps derivative-maker's packages between builds.
 pub(crate) const PACKAGES_VOLUME: &str = "silvermetal-package-cache";
 const PACKAGES_GUEST: &str = "/var/cache/silvermetal-packages";
+/// Some of derivative-maker's tools look for its files there, wherever it is built
+/// (dm-reprepro-wrapper): not even `--vary path` moves it.
+const UPSTREAM_GUEST: &str = "/home/user/derivative-maker";
 const PROXY: &str = "http://127.0.0.1:9977";
 const GUEST_CA: &str = "/etc/silvermetal/extra-ca.crt";
 const GUEST_KEYRING: &str = "/etc/silvermetal/mirror-keyring.gpg";
@@ -138,9 +141,9 @@ pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<
         bind(&folders.out(), &format!("{home}/out"), Mode::ReadWrite)?,
     ];
     if let Some(upstream) = &facts.upstream {
-        mounts.push(bind(&upstream.dir, &format!("{home}/derivative-maker"), Mode::ReadOnly)?);
+        mounts.push(bind(&upstream.dir, UPSTREAM_GUEST, Mode::ReadOnly)?);
         if let Some(git_dir) = &upstream.git_dir {
-            mounts.push(bind(git_dir, &format!("{home}/derivative-maker.git"), Mode::ReadOnly)?);
+            mounts.push(bind(git_dir, &format!("{UPSTREAM_GUEST}.git"), Mode::ReadOnly)?);
         }
     }
     if facts.has_own_cache() {

@@ -5,6 +5,7 @@
 mod support;
 
 mod broken;
+mod rejected;
 mod sabotage;
 
 use std::fs;
