@@ -106,8 +106,8 @@ fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>) -> Vec<Step> {
         tests = tests.arg(filter);
     }
     if args.full {
-        // one at a time: they share the engine, and each wants all CPUs
-        tests = tests.args(["--", "--include-ignored", "--test-threads=1"]);
+        // beside each other; those that share the engine wait for it themselves
+        tests = tests.args(["--", "--include-ignored"]);
     }
     let mut steps = vec![
         Step { name: "format", cmd: cargo(&["fmt", "--all", "--check"]) },

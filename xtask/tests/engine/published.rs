@@ -1,7 +1,7 @@
 //! The builder image's whole way: built, pushed to a registry that asks for a login, pinned by the
 //! digest that it serves, and pulled fresh for a build.
 
-use crate::interrupted::{WAITS, go, ready};
+use crate::interrupted::{FAST, WAITS, go, ready};
 use crate::machine::Machine;
 use crate::registry::{How, PAIR, PASSWORD, Registry, docker_config};
 use crate::support::{Checkout, git, run};
@@ -15,6 +15,7 @@ const BUILDER: &str = "silvermetal-builder";
 fn an_image_is_pushed_pinned_and_pulled_fresh_for_a_build() {
     let machine = Machine::get();
     let checkout = Checkout::new("published");
+    checkout.add_recipe("fast", &["one"], FAST);
     let registry = Registry::start(&checkout.root, How { tls: true, login: true, public: false });
     let config = docker_config(&checkout.root, &json!({"auths": {&registry.host: {"auth": PAIR}}}));
     let xtask = |args: &[&str]| {
@@ -67,7 +68,7 @@ fn an_image_is_pushed_pinned_and_pulled_fresh_for_a_build() {
         engine.ends().exits(0);
     };
     with_engine(&[], &|| machine.forget(&machine.image));
-    let built = xtask(&["iso", "canary", "--engine", "private"]).exits(0);
+    let built = xtask(&["iso", "fast", "--engine", "private"]).exits(0);
     assert!(built.stderr.contains(&format!("pull {image}")), "{}", built.stderr);
     let folder = checkout.output().join(&checkout.output_names()[0]);
     let info = fs::read_to_string(folder.join("BUILD_INFO")).unwrap();

@@ -3,7 +3,7 @@
 use crate::support::disk::Disk;
 use crate::support::running::Running;
 use crate::support::{Checkout, mirror_peer, run};
-use crate::{checkout, reset_mark, verify};
+use crate::{CacheMark, checkout, verify};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,25 +12,24 @@ use std::path::{Path, PathBuf};
 fn a_failing_build_is_named_and_resume_goes_on() {
     let once =
         "[ -e \"$SILVERMETAL_APT_CACHE/second\" ] && exit 9\n: >\"$SILVERMETAL_APT_CACHE/second\"";
-    reset_mark();
+    let mark = CacheMark::new();
     let checkout = checkout(once, "");
     run(&mut verify(&checkout, &[]))
         .exits(4)
         .says("build B failed")
         .says("--resume")
         .says("exit 9");
-    reset_mark();
+    mark.reset();
     run(&mut verify(&checkout, &["--resume"])).exits(0).says("going on with the finished build A");
     // a damaged A is made anew, never believed
     let names = checkout.output_names();
     let a = checkout.output().join(&names[0]).join("build-a/tiny.iso");
     fs::write(&a, "damaged").unwrap();
-    reset_mark();
+    mark.reset();
     run(&mut verify(&checkout, &["--resume"]))
         .exits(4)
         .says("build A is made anew")
         .says("build B failed");
-    reset_mark();
 }
 
 /// What tells the second build from the first: a folder beside the checkout that the first one makes.

@@ -9,7 +9,9 @@ mod rejected;
 mod sabotage;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use support::{Checkout, mirror_peer, run};
 
 /// A recipe's entry: a tree, handed over as a deterministic tar, and an image around it.
@@ -66,12 +68,31 @@ fn json(checkout: &Checkout) -> serde_json::Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// The package cache is shared by builds on purpose; here it carries the mark of the first build.
-fn reset_mark() {
-    let state = std::path::Path::new(env!("CARGO_BIN_EXE_xtask")).ancestors().nth(2).unwrap();
-    let mark = state.join("silvermetal/apt-cache/second");
-    if mark.exists() {
-        fs::remove_file(mark).unwrap();
+static MARK: Mutex<()> = Mutex::new(());
+
+/// The package cache is shared by builds on purpose; here it carries the mark of the first build,
+/// `$SILVERMETAL_APT_CACHE/second`. For one test at a time; taken away when this is dropped.
+struct CacheMark(PathBuf, #[allow(dead_code, reason = "held")] MutexGuard<'static, ()>);
+
+impl CacheMark {
+    fn new() -> CacheMark {
+        let state = Path::new(env!("CARGO_BIN_EXE_xtask")).ancestors().nth(2).unwrap();
+        let alone = MARK.lock().unwrap_or_else(PoisonError::into_inner);
+        let mark = CacheMark(state.join("silvermetal/apt-cache/second"), alone);
+        mark.reset();
+        mark
+    }
+
+    fn reset(&self) {
+        if self.0.exists() {
+            fs::remove_file(&self.0).unwrap();
+        }
+    }
+}
+
+impl Drop for CacheMark {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.0));
     }
 }
 

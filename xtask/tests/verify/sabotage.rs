@@ -1,7 +1,7 @@
 //! What is sabotaged is named: stage, file, what of it, and the condition that it hangs on.
 
 use crate::support::{Checkout, Ran, mirror_peer_of, run};
-use crate::{checkout, json, reset_mark, verify};
+use crate::{CacheMark, checkout, json, verify};
 use std::fs;
 
 /// Differs: stage, the file and what of it are named. Returns the whole answer.
@@ -27,6 +27,7 @@ fn sabotage_is_named_by_stage_and_file() {
             .replace("$PPID_MARK", "second")
     };
     let marked = |body: String| format!("{body}\n: >\"$SILVERMETAL_APT_CACHE/second\"");
+    let mark = CacheMark::new();
     for (first, second, file, what) in [
         ("chown 0:0 etc/two", "chown 7:7 etc/two", "etc/two", "owner 0:0 → 7:7"),
         ("chmod 0644 etc/two", "chmod 0600 etc/two", "etc/two", "mode 0644 → 0600"),
@@ -35,10 +36,9 @@ fn sabotage_is_named_by_stage_and_file() {
         ("true", "rm etc/two", "etc/two", "only in A"),
         ("true", "touch -d @5 etc/new", "etc/new", "only in B"),
     ] {
-        reset_mark();
+        mark.reset();
         differs(&marked(once(first, second)), &[], file, what);
     }
-    reset_mark();
 }
 
 #[test]
