@@ -90,7 +90,7 @@ fn token(package: &Package, ui: &Ui, report: &mut Report) {
         Ok(()) => report.holds(rule, format!("it reads {}", package.repository)),
         Err(error) => report.broken(
             Problem::new(
-                format!("{error:#}"),
+                format!("{error:#}").lines().next().unwrap_or_default(),
                 format!("make one that may write the repository (Gitea, Settings, Applications), and set {RELEASE_TOKEN}"),
             )
             .of(rule),

@@ -193,13 +193,13 @@ impl<'a> Gitea<'a> {
     fn accepted(&self, answer: Response, statuses: &[u16]) -> Result<Response> {
         let status = answer.status;
         answer.expect(statuses).map_err(|error| match status {
-            401 | 403 => Code::NotReady.wrap(error.context(format!(
-                "the token is not accepted; fix: make a personal access token with the permission \
-                 write:repository, and give it in {RELEASE_TOKEN} or --token-file"
-            ))),
-            404 => Code::NotReady.wrap(error.context(
-                "not there, or not shown to this token; fix: check --repository, and that the \
-                 token's owner may write there",
+            401 | 403 => Code::NotReady.error(format!(
+                "the token is not accepted: {error:#}\n  fix: make a personal access token with the \
+                 permission write:repository, and give it in {RELEASE_TOKEN} or --token-file"
+            )),
+            404 => Code::NotReady.error(format!(
+                "not there, or not shown to this token: {error:#}\n  fix: check --repository, and \
+                 that the token's owner may write there"
             )),
             _ => error,
         })

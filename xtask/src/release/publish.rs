@@ -8,7 +8,7 @@ use super::folder::{File, Release};
 use super::gitea::{Asset, Draft, Gitea, Published};
 use super::{Package, default_folder};
 use crate::cli::ReleasePublishArgs;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Error, Result};
 use base::exec::{on_path, quoted};
 use base::facts::repo::Repo;
 use base::failure::{Code, OrExit as _, Problem, refuse};
@@ -56,17 +56,17 @@ pub(crate) fn command(repo: &Repo, args: &ReleasePublishArgs) -> Result<()> {
     let gitea = Gitea::new(http, &repository, token?, &ui)?;
     let done = Publishing { gitea: &gitea, release: &release, ui: &ui, uploaded: Vec::new() }
         .run()
-        .map_err(|error| error.context(interrupted_note(&folder)))?;
+        .map_err(|error| not_published(&error, &folder))?;
     say(&release, &done, args.json);
     Ok(())
 }
 
-/// Errors begin with it: what to do about any of them, beside their own fix.
-fn interrupted_note(folder: &Path) -> String {
-    format!(
-        "not published; what is there already is kept, so run it again: cargo xtask release publish {}",
+/// Says last what to do about any error, beside its own fix.
+fn not_published(error: &Error, folder: &Path) -> Error {
+    Code::of(error).error(format!(
+        "not published: {error:#}\n  what is there already is kept, so run it again: cargo xtask release publish {}",
         quoted(&folder.to_string_lossy())
-    )
+    ))
 }
 
 fn too_large(file: &File, max_mib: u64) -> Option<Problem> {

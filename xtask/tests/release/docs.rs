@@ -2,10 +2,9 @@
 
 use crate::factory::{Factory, TAG};
 use crate::gitea::{Gitea, TOKEN};
-use crate::support::{Ran, git, run};
+use crate::support::{git, run};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 const PAGE: &str = include_str!("../../../docs/reproduce-a-release.md");
 
@@ -50,25 +49,8 @@ fn the_page_s_commands_work_as_written() {
         upstream.display()
     );
     fs::write(home.join(".gitconfig"), config).unwrap();
-    let stub = factory.xtask(&["reproduce"]);
-    let path = factory.checkout.path_with(
-        "cargo",
-        &format!(
-            "#!/bin/sh\n[ \"$1 $2\" = 'xtask reproduce' ] || exit 99\nshift\nexec '{}' \"$@\" --repository '{}'\n",
-            env!("CARGO_BIN_EXE_xtask"),
-            gitea.url
-        ),
-    );
-    let shell = |block: &str, dir: &Path| -> Ran {
-        let mut sh = Command::new("bash");
-        sh.args(["-euo", "pipefail", "-c", block]).current_dir(dir);
-        for (name, value) in stub.get_envs() {
-            match value {
-                Some(value) => sh.env(name, value),
-                None => sh.env_remove(name),
-            };
-        }
-        run(sh.env("HOME", &home).env("PATH", &path)).exits(0)
+    let shell = |block: &str, dir: &Path| {
+        run(factory.shell(block, dir, &gitea.url).env("HOME", &home)).exits(0)
     };
     let [clone_and_reproduce, count, check] = <[String; 3]>::try_from(blocks()).unwrap();
 

@@ -3,7 +3,7 @@
 
 use crate::support::{Checkout, Ran, STUB, git, run, snapshot_peer};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub const TAG: &str = "v1.1.0";
@@ -66,6 +66,27 @@ impl Factory {
         }
         command.env("APT_SNAPSHOT_URL", &self.snapshot);
         command
+    }
+
+    /// `block` in bash, in `dir`, as somebody types it: `cargo xtask` is the one that is tested,
+    /// with `repository` in the place of the real one where it asks for releases.
+    pub fn shell(&self, block: &str, dir: &Path, repository: &str) -> Command {
+        let mut sh = Command::new("bash");
+        sh.args(["-euo", "pipefail", "-c", block]).current_dir(dir);
+        for (name, value) in self.xtask(&[]).get_envs() {
+            match value {
+                Some(value) => sh.env(name, value),
+                None => sh.env_remove(name),
+            };
+        }
+        let cargo = format!(
+            "#!/bin/sh\n[ \"$1\" = xtask ] || exit 99\nshift\n\
+             case \"$*\" in reproduce*|*publish*) set -- \"$@\" --repository '{repository}' ;; esac\n\
+             exec '{}' \"$@\"\n",
+            env!("CARGO_BIN_EXE_xtask")
+        );
+        sh.env("PATH", self.checkout.path_with("cargo", &cargo));
+        sh
     }
 
     pub fn verify(&self, words: &[&str]) -> Command {

@@ -16,3 +16,4 @@ mod reproduce;
 #[path = "../support/mod.rs"]
 mod support;
 mod token;
+mod workflow;
