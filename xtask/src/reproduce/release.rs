@@ -3,7 +3,7 @@
 
 use crate::cli::ReproduceArgs;
 use crate::release::{Package, is_tag};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Error, Result};
 use base::facts::repo::Repo;
 use base::failure::{Code, OrExit as _};
 use base::hash;
@@ -238,14 +238,21 @@ impl Place {
             Place::Web(url) => {
                 let request = Request::get(&url.child(name));
                 let most = Sink::Memory(usize::try_from(LONGEST_RECORD)?);
-                let answer = http.send(&request, most, ui).or_exit(Code::NotReady)?;
+                let answer = http.send(&request, most, ui).map_err(unreachable)?;
                 if answer.status == 404 {
                     return Ok(None);
                 }
-                Ok(Some(answer.expect(&[200]).or_exit(Code::NotReady)?.body))
+                Ok(Some(answer.expect(&[200]).map_err(unreachable)?.body))
             }
         }
     }
+}
+
+/// The build needs no server of ours: how to go on without.
+fn unreachable(error: Error) -> Error {
+    Code::NotReady.error(format!(
+        "{error:#}\n  fix: fetch {SUMS} and {INFO} in another way, and name their folder: cargo xtask reproduce DIR"
+    ))
 }
 
 #[cfg(test)]
