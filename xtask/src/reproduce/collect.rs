@@ -74,7 +74,7 @@ pub(super) fn command(repo: &Repo, args: &ReproduceArgs, dir: &Path, ui: &Ui) ->
 
 /// Every `*.json` below `dir`, in the order of their paths.
 fn read(dir: &Path) -> Result<Vec<(PathBuf, Result<Read>)>> {
-    fs::metadata(dir).with_context(|| format!("cannot read {}", dir.display()))?;
+    fs::metadata(dir).with_context(|| format!("cannot list {}", dir.display()))?;
     let mut found = Vec::new();
     for entry in WalkDir::new(dir).sort_by_file_name() {
         let entry = entry.with_context(|| format!("cannot list {}", dir.display()))?;
