@@ -13,8 +13,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// More than any file here needs; what is larger is not read.
-const MAX_BYTES: u64 = 1 << 20;
+/// Ten times the largest file here; what is larger is not read.
+const MAX_BYTES: u64 = 256 << 10;
 
 /// Where the files lie that rules read.
 const FOLDERS: [&str; 6] =

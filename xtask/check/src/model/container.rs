@@ -47,6 +47,8 @@ pub struct Run {
     pub line: usize,
     pub options: Vec<Opt>,
     pub image: Option<String>,
+    /// By `docker compose`, whose file says the rest.
+    pub composed: bool,
 }
 
 /// What a mount brings in.
@@ -121,7 +123,9 @@ impl Run {
             return None;
         }
         let (options, rest) = options(words);
+        let composed = command.words_of_program().iter().any(|word| word.text == "compose");
         Some(Run {
+            composed,
             program: program.to_owned(),
             verb,
             line: command.line,

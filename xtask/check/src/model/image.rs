@@ -7,6 +7,8 @@ use crate::tree::{Source, Tree};
 pub struct Image<'a> {
     pub source: &'a Source,
     pub file: &'a Dockerfile,
+    /// The shell scripts that are copied into it.
+    pub scripts: Vec<&'a Source>,
 }
 
 /// Shell text that an instruction runs: where it stands, and whether in a file of its own.
@@ -18,7 +20,7 @@ pub struct Ran<'a> {
 
 pub fn all(tree: &Tree) -> Vec<Image<'_>> {
     let dockerfiles = tree.sources().filter(|source| is_dockerfile(&source.path));
-    dockerfiles.map(|source| Image { source, file: source.dockerfile() }).collect()
+    dockerfiles.map(|source| Image::of(source, tree)).collect()
 }
 
 fn is_dockerfile(path: &str) -> bool {
@@ -32,6 +34,20 @@ fn is_dockerfile(path: &str) -> bool {
 }
 
 impl<'a> Image<'a> {
+    fn of(source: &'a Source, tree: &'a Tree) -> Image<'a> {
+        let mut image = Image { source, file: source.dockerfile(), scripts: Vec::new() };
+        let copied: Vec<String> = image.copied().iter().map(|(_, path)| plain(path)).collect();
+        let taken = |path: &str| {
+            path.strip_prefix(image.context())
+                .is_some_and(|file| copied.iter().any(|c| takes(c, file)))
+        };
+        image.scripts = tree
+            .sources()
+            .filter(|source| source.is_shell_script() && taken(&source.path))
+            .collect();
+        image
+    }
+
     pub fn path(&self) -> &'a str {
         &self.source.path
     }
@@ -58,30 +74,20 @@ impl<'a> Image<'a> {
     }
 
     /// All shell text of a RUN: its own, its here-documents, and the copied scripts it names.
-    pub fn ran<'t>(&'t self, run: &Instruction, tree: &'t Tree) -> Vec<Ran<'t>> {
-        let mut found: Vec<Ran<'t>> = run
+    pub fn ran(&self, run: &Instruction) -> Vec<Ran<'a>> {
+        let mut found: Vec<Ran<'a>> = run
             .scripts()
             .into_iter()
             .map(|(line, text)| Ran { path: self.path(), line, text })
             .collect();
         let own: String = found.iter().map(|ran| ran.text.clone() + "\n").collect();
-        for source in self.scripts(tree) {
+        for source in &self.scripts {
             let name = source.path.rsplit('/').next().unwrap_or(&source.path);
             if own.contains(name) {
                 found.push(Ran { path: &source.path, line: 1, text: source.text.clone() });
             }
         }
         found
-    }
-
-    /// The shell scripts that are copied into the image.
-    pub fn scripts<'t>(&self, tree: &'t Tree) -> Vec<&'t Source> {
-        let copied: Vec<String> = self.copied().into_iter().map(|(_, path)| plain(&path)).collect();
-        let taken = |path: &str| {
-            path.strip_prefix(self.context())
-                .is_some_and(|file| copied.iter().any(|c| takes(c, file)))
-        };
-        tree.sources().filter(|source| source.is_shell_script() && taken(&source.path)).collect()
     }
 }
 

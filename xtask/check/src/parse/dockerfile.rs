@@ -240,7 +240,11 @@ impl Dockerfile {
     }
 }
 
-/// `$NAME`, `${NAME}`, `${NAME:-default}`; what has no value stays as it is written.
+/// Bytes; an argument that holds another twice, which holds another twice, would fill the memory.
+const LONGEST: usize = 4096;
+
+/// `$NAME`, `${NAME}`, `${NAME:-default}`; what has no value, or unfolds without end, stays as it is
+/// written.
 pub fn expand(text: &str, values: &BTreeMap<String, String>) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -263,6 +267,9 @@ pub fn expand(text: &str, values: &BTreeMap<String, String>) -> String {
         match values.get(name).map(String::as_str).filter(|v| !v.is_empty()).or(default) {
             Some(value) => out += value,
             None => out += &rest[dollar..dollar + 1 + length],
+        }
+        if out.len() > LONGEST {
+            return text.to_owned();
         }
         rest = &after[length..];
     }
@@ -347,5 +354,9 @@ mod tests {
     fn arguments_are_put_in() {
         let values = BTreeMap::from([("A".to_owned(), "1".to_owned())]);
         assert_eq!(expand("$A-${A}-${B:-2}-$B-${", &values), "1-1-2-$B-${");
+        let mut bomb = "ARG A0=xxxxxxxx\n".to_owned();
+        (0..60).for_each(|n| bomb += &format!("ARG A{}=${{A{n}}}${{A{n}}}\n", n + 1));
+        let file = Dockerfile::parse(&(bomb + "FROM $A60\n"));
+        assert!(file.stages()[0].image.len() <= 2 * LONGEST);
     }
 }

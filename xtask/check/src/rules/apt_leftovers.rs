@@ -38,7 +38,7 @@ const LEFTOVERS: [(&str, &str); 4] = [
 fn check(tree: &Tree, found: &mut Findings) {
     for image in image::all(tree) {
         for run in image.file.instructions.iter().filter(|i| i.keyword == "RUN") {
-            let ran = image.ran(run, tree);
+            let ran = image.ran(run);
             let all: Vec<(&str, Command)> =
                 ran.iter().flat_map(|ran| commands(&ran.text, ran.line).into_iter().map(|c| (ran.path, c))).collect();
             // a mounted cache leaves nothing in the layer; logs it does

@@ -40,7 +40,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     for image in image::all(tree) {
         let mut have = false;
         for run in image.file.instructions.iter().filter(|i| i.keyword == "RUN") {
-            for ran in image.ran(run, tree) {
+            for ran in image.ran(run) {
                 step(&ran, &mut have, found);
             }
         }

@@ -24,7 +24,7 @@ const REQUIRED: [&str; 11] = [
 pub const RULE: Rule = Rule {
     described: Described {
         name: "files",
-        what: "the files that a build and these rules read are there: text in UTF-8 with LF line ends, not empty, below 1 MiB, no links",
+        what: "the files that a build and these rules read are there: text in UTF-8 with LF line ends, not empty, below 256 KiB, no links",
         why: "a CR at the end of a value reaches the build; bash stops at `#!/bin/bash\\r` with \"not found\"; a link or a folder in a file's place is read by nobody",
         source: "preflight rules 33, 40",
     },
@@ -77,7 +77,7 @@ fn fault(content: &Content, path: &str, found: &mut Findings) {
                 Fault::NoFile => (whole, "no regular file".to_owned()),
                 Fault::Unreadable { why } => (whole, format!("cannot be read: {why}")),
             };
-            found.add(place, what, "a regular text file in UTF-8, below 1 MiB", restore);
+            found.add(place, what, "a regular text file in UTF-8, below 256 KiB", restore);
         }
     }
 }

@@ -39,7 +39,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                     last_start = Some(n);
                 }
                 for command in step.commands() {
-                    let Some(run) = Run::of(&command).filter(|run| run.verb != "exec") else { continue };
+                    let Some(run) = Run::of(&command).filter(|run| run.verb != "exec" && !run.composed) else { continue };
                     last_start = Some(n);
                     let lacks: Vec<&str> =
                         ["--name", "--label"].into_iter().filter(|option| !run.has(option)).collect();

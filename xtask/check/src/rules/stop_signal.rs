@@ -34,7 +34,7 @@ fn check(tree: &Tree, found: &mut Findings) {
         let named = |word: &String| word.ends_with("systemd") || word.ends_with("/init");
         let starts_it = |word: &String| {
             let name = word.rsplit('/').next().unwrap_or(word);
-            image.scripts(tree).iter().any(|script| {
+            image.scripts.iter().any(|script| {
                 script.path.ends_with(&format!("/{name}")) && script.text.contains("/systemd")
             })
         };
