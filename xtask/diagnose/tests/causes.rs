@@ -369,6 +369,25 @@ fn volume_dates() {
 
 #[test]
 #[ignore = "needs mksquashfs, xorriso and mtools"]
+fn what_says_where_the_boot_image_lies_follows() {
+    let pair = Pair::new("boot-info", |tree, side| {
+        tree.write("etc/x.conf", "x\n");
+        tree.squashfs(&[], EPOCH);
+        // each folder takes a sector before the files
+        tree.dir(side.pick("iso/boot", "iso/folder"));
+        tree.bytes("iso/boot/eltorito.img", &[0x90; 4096]);
+        let boot = ["-b", "boot/eltorito.img", "-no-emul-boot", "-boot-load-size", "4"];
+        tree.iso(&[&boot[..], &["-boot-info-table", "--grub2-boot-info"]].concat());
+    });
+    let json = pair.json("image.iso");
+    assert!(json.to_string().contains("where the boot image lies"), "{json:#}");
+    let unexplained = json["unexplained"].as_array().unwrap();
+    let folder = |item: &serde_json::Value| item["place"].as_str().unwrap().ends_with("folder");
+    assert!(!unexplained.is_empty() && unexplained.iter().all(folder), "{json:#}");
+}
+
+#[test]
+#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn volume_label() {
     let pair = Pair::new("volume-label", |tree, side| {
         tree.squashfs(&[], EPOCH);

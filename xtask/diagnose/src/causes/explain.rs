@@ -151,6 +151,11 @@ impl<'a> Judge<'a> {
                 (None, None) => self.only_in(fact),
             },
             Seen::Content(changes) => self.content(index, fact, changes, &at),
+            // with nothing else that differs, the image is all that could lie elsewhere
+            Seen::BootInfo if self.consequences.elsewhere() => {
+                self.diagnosis.follows.push(item(fact, what(fact)));
+            }
+            Seen::BootInfo => self.unexplained(fact),
             Seen::Unreadable { .. } => {}
         }
     }
@@ -519,6 +524,7 @@ fn what(fact: &Fact) -> String {
             format!("content ({} and {} bytes)", changes.sizes[0], changes.sizes[1])
         }
         Seen::Content(_) => "content".to_owned(),
+        Seen::BootInfo => "where the boot image lies".to_owned(),
         Seen::Unreadable { why, .. } => why.clone(),
     }
 }
@@ -548,7 +554,7 @@ fn excerpt(fact: &Fact) -> Vec<String> {
                 entry.kind, entry.mode, entry.uid, entry.gid, entry.size
             )]
         }
-        Seen::Unreadable { .. } => Vec::new(),
+        Seen::BootInfo | Seen::Unreadable { .. } => Vec::new(),
     }
 }
 

@@ -47,7 +47,8 @@ impl Consequences {
             elsewhere: false,
         };
         for fact in &facts.list {
-            let only_where = WHERE.iter().any(|p| super::glob::matches(p, fact.place.path()));
+            let only_where = matches!(fact.what, Seen::BootInfo)
+                || WHERE.iter().any(|p| super::glob::matches(p, fact.place.path()));
             found.elsewhere |= !only_where;
             let layers = &fact.place.0;
             for n in 0..layers.len() {
@@ -74,6 +75,11 @@ impl Consequences {
     /// Whether what differs at `place` only says where things lie, and they lie elsewhere.
     pub(super) fn of_layout(&self, place: &Place) -> bool {
         self.elsewhere && WHERE.iter().any(|pattern| super::glob::matches(pattern, place.path()))
+    }
+
+    /// Whether anything differs that could move the rest.
+    pub(super) fn elsewhere(&self) -> bool {
+        self.elsewhere
     }
 
     /// Whether something inside of this container differs, too.
