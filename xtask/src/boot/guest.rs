@@ -34,11 +34,8 @@ const BOOT_LOADER: u64 = 2 << 20;
 /// Does it boot?
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// To a login prompt on the serial line.
-    Login {
-        /// And on the screen; else a session of somebody who is logged in at once, or a desktop.
-        on_screen: bool,
-    },
+    /// To a login prompt, on the serial line and on the screen.
+    Login,
     /// It doesn't; why.
     No(String),
 }
@@ -92,9 +89,11 @@ impl Guest<'_> {
         let sign = self.watch(&mut monitor)?;
         let took = self.begun.elapsed();
         let verdict = match sign {
-            Ending::Prompt(prompt) => {
-                Verdict::Login { on_screen: self.screen_shows(&prompt, &mut monitor)? }
-            }
+            Ending::Prompt(prompt) if self.screen_shows(&prompt, &mut monitor)? => Verdict::Login,
+            Ending::Prompt(prompt) => Verdict::No(format!(
+                "`{prompt}` came on the serial console after {}, but not on the screen",
+                seconds(took)
+            )),
             Ending::No(why) => {
                 self.linger()?;
                 Verdict::No(why)
@@ -152,8 +151,8 @@ impl Guest<'_> {
         let within = seconds(self.begun.elapsed());
         // then the answer can be seen, but not read
         format!(
-            "{what} came over the serial console within {within}; an image without systemd may \
-             open none there: look at the screenshot"
+            "{what} came over the serial console within {within}; an image may open none there \
+             (Kicksecure's doesn't): look at the screenshot"
         )
     }
 

@@ -187,16 +187,13 @@ fn describe(facts: &Facts) -> String {
 
 impl Booted {
     fn boots(&self) -> bool {
-        matches!(self.boot.verdict, Verdict::Login { .. })
+        self.boot.verdict == Verdict::Login
     }
 
     /// For stdout.
     fn line(&self) -> String {
         let outcome = match &self.boot.verdict {
-            Verdict::Login { on_screen } => {
-                let screen = if *on_screen { "" } else { "; the screen shows something else" };
-                format!("login prompt after {}{screen}", seconds(self.boot.took))
-            }
+            Verdict::Login => format!("login prompt after {}", seconds(self.boot.took)),
             Verdict::No(why) => format!("no: {why}"),
         };
         let accel = self.accel.name();
@@ -231,14 +228,13 @@ fn json(facts: &Facts, results: &[Booted]) -> serde_json::Value {
         .iter()
         .map(|booted| {
             let why = match &booted.boot.verdict {
-                Verdict::Login { .. } => None,
+                Verdict::Login => None,
                 Verdict::No(why) => Some(why),
             };
             serde_json::json!({
                 "firmware": booted.firmware,
                 "boots": why.is_none(),
                 "why": why,
-                "prompt_on_screen": booted.boot.verdict == Verdict::Login { on_screen: true },
                 "seconds": booted.boot.took.as_secs_f64(),
                 "accelerator": booted.accel.name(),
                 "screenshot": booted.boot.no_screenshot.is_none().then(|| booted.screenshot.display().to_string()),

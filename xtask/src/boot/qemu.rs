@@ -11,10 +11,6 @@ pub(crate) const QEMU: &str = "qemu-system-x86_64";
 /// The image's name among QEMU's drives.
 pub(crate) const CD: &str = "cd";
 
-/// Asks systemd for a login prompt on the first serial line, of an image that opens none there
-/// itself (Kicksecure's), and changes nothing in it: systemd.system-credentials(7), since 254.
-const SERIAL_GETTY: &str = "io.systemd.credential:getty.ttys.serial=ttyS0";
-
 /// One boot: everything that its command line says.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
@@ -89,7 +85,6 @@ impl Machine {
             .arg("-chardev")
             .arg(option("file,id=serial,path=", &self.files.serial(), ""))
             .args(["-serial", "chardev:serial"])
-            .args(["-smbios", &format!("type=11,value={SERIAL_GETTY}")])
             .args(self.firmware_args())
             .arg("-drive")
             .arg(option(
@@ -176,7 +171,6 @@ mod tests {
              -display none -vga std -nic none -no-reboot -no-shutdown \
              -qmp unix:/tmp/run/bios.monitor,server=on,wait=off \
              -chardev file,id=serial,path=/tmp/run/bios.serial.log -serial chardev:serial \
-             -smbios type=11,value=io.systemd.credential:getty.ttys.serial=ttyS0 \
              -chardev file,id=firmware,path=/tmp/run/bios.firmware.log \
              -device isa-debugcon,iobase=0x402,chardev=firmware \
              -drive 'if=none,id=cd,format=raw,media=cdrom,readonly=on,file=/a b/c,,d.iso' \
