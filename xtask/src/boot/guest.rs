@@ -19,6 +19,11 @@ use std::time::{Duration, Instant};
 const POLL: Duration = Duration::from_millis(100);
 /// Questions to QEMU cost more than a look at a file.
 const ASK_EVERY: Duration = Duration::from_secs(1);
+/// A look at the screen costs more than a question.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Login prompts that are known by sight, for images that open no serial console: of Kicksecure's
+/// CLI and of anything without a host name of its own, and of Debian's live images.
+const KNOWN_BY_SIGHT: [&str; 2] = ["localhost login:", "debian login:"];
 /// How long QEMU may take to open its monitor.
 const START_WITHIN: Duration = Duration::from_secs(20);
 /// The screen's login prompt comes with the serial line's, or not much later.
@@ -34,7 +39,8 @@ const BOOT_LOADER: u64 = 2 << 20;
 /// Does it boot?
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// To a login prompt, on the serial line and on the screen.
+    /// To a login prompt: on the serial line and on the screen, or, of an image that opens no serial
+    /// console, on the screen alone.
     Login,
     /// It doesn't; why.
     No(String),
@@ -94,6 +100,7 @@ impl Guest<'_> {
                 "`{prompt}` came on the serial console after {}, but not on the screen",
                 seconds(took)
             )),
+            Ending::Seen => Verdict::Login,
             Ending::No(why) => {
                 self.linger()?;
                 Verdict::No(why)
@@ -122,6 +129,7 @@ impl Guest<'_> {
     /// Until a prompt, an end, or the deadline.
     fn watch(&mut self, monitor: &mut Monitor) -> Result<Ending> {
         let mut asked = Instant::now();
+        let mut looked = Instant::now();
         loop {
             let alive = self.alive();
             self.listen()?; // also to the last words of a QEMU that died
@@ -139,6 +147,13 @@ impl Guest<'_> {
                     return Ok(Ending::No(why));
                 }
             }
+            if looked.elapsed() >= LOOK_EVERY {
+                looked = Instant::now();
+                let seen = |picture: &Picture<'_>| KNOWN_BY_SIGHT.iter().any(|p| picture.shows(p));
+                if self.screen(monitor, seen)? {
+                    return Ok(Ending::Seen);
+                }
+            }
             if Instant::now() >= self.deadline {
                 return Ok(Ending::No(self.late()));
             }
@@ -151,8 +166,8 @@ impl Guest<'_> {
         let within = seconds(self.begun.elapsed());
         // then the answer can be seen, but not read
         format!(
-            "{what} came over the serial console within {within}; an image may open none there \
-             (Kicksecure's doesn't): look at the screenshot"
+            "{what} came over the serial console within {within}, and no login prompt that is known by \
+             sight stands on the screen; a desktop shows none: look at the screenshot"
         )
     }
 
@@ -186,14 +201,10 @@ impl Guest<'_> {
     fn screen_shows(&mut self, prompt: &str, monitor: &mut Monitor) -> Result<bool> {
         let until = Instant::now() + SCREEN_WITHIN;
         let mut asked = Instant::now();
-        let pixels = self.machine.files.pixels();
         loop {
             self.alive()?;
             self.listen()?;
-            monitor.screendump(&pixels, PictureFormat::Ppm)?;
-            let ppm =
-                fs::read(&pixels).with_context(|| format!("cannot read {}", pixels.display()))?;
-            if Picture::parse(&ppm).is_some_and(|picture| picture.shows(prompt)) {
+            if self.screen(monitor, |picture| picture.shows(prompt))? {
                 return Ok(true);
             }
             if Instant::now() >= until {
@@ -205,6 +216,13 @@ impl Guest<'_> {
             }
             sleep(ASK_EVERY);
         }
+    }
+
+    fn screen(&self, monitor: &mut Monitor, what: impl Fn(&Picture<'_>) -> bool) -> Result<bool> {
+        let pixels = self.machine.files.pixels();
+        monitor.screendump(&pixels, PictureFormat::Ppm)?;
+        let ppm = fs::read(&pixels).with_context(|| format!("cannot read {}", pixels.display()))?;
+        Ok(Picture::parse(&ppm).is_some_and(|picture| what(&picture)))
     }
 
     fn linger(&mut self) -> Result<()> {
@@ -257,6 +275,8 @@ impl Guest<'_> {
 enum Ending {
     /// The login prompt on the serial line.
     Prompt(String),
+    /// A login prompt on the screen.
+    Seen,
     No(String),
 }
 

@@ -131,6 +131,13 @@ mod tests {
     }
 
     #[test]
+    fn a_prompt_that_was_answered_is_one() {
+        let lines = ["", "localhost login: user (automatic login)", "", "[user ~]%"];
+        assert!(shows(&lines, (8, 16), "localhost login:"));
+        assert!(!shows(&lines, (8, 16), "debian login:"));
+    }
+
+    #[test]
     fn only_a_whole_picture_is_read() {
         let ppm = draw(&[], (8, 16));
         assert!(Picture::parse(&ppm).is_some());
