@@ -293,7 +293,8 @@ fn an_interrupted_upload_ends_at_once_and_is_gone_on_with() {
         assert!(publishing.try_wait().unwrap().is_none(), "it ended before its first upload");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    run(Command::new("kill").args(["-INT", &publishing.id().to_string()])).exits(0);
+    // the shell's own: a bare machine has no other
+    run(Command::new("sh").args(["-c", "kill -INT \"$0\"", &publishing.id().to_string()])).exits(0);
     // had it waited for the server, this would take `--stall` seconds
     assert_eq!(publishing.wait().unwrap().code(), Some(130));
     shop.shows_nothing();
