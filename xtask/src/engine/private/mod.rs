@@ -149,8 +149,16 @@ fn lock_file(path: &Path) -> Result<File> {
     file.with_context(|| format!("cannot open {}", path.display()))
 }
 
-/// Starts dockerd and waits until it answers.
+/// Starts dockerd and waits until it answers; where that fails, nothing of it stays.
 fn launch(places: &Places, client: &Client, ui: &Ui) -> Result<(Network, Background)> {
+    let launched = set_up_and_start(places, client, ui);
+    if launched.is_err() {
+        stale::sweep(places);
+    }
+    launched
+}
+
+fn set_up_and_start(places: &Places, client: &Client, ui: &Ui) -> Result<(Network, Background)> {
     fs::create_dir_all(&places.run)
         .with_context(|| format!("cannot make {}", places.run.display()))?;
     let bridge = Bridge::set_up(&places.id);
@@ -172,7 +180,6 @@ fn launch(places: &Places, client: &Client, ui: &Ui) -> Result<(Network, Backgro
         Ok(()) => Ok((network, daemon)),
         Err(error) => {
             drop(daemon);
-            stale::sweep(places);
             interrupt::check()?;
             let log = places.log();
             let text = fs::read_to_string(&log).unwrap_or_default();
