@@ -115,6 +115,15 @@ macro_rules! choices {
             }
         }
 
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(word: &str) -> Result<Self, String> {
+                let found = Self::ALL.iter().copied().find(|choice| choice.name() == word);
+                found.ok_or_else(|| format!("no `{word}`: expected one of {}", [$($word),*].join(", ")))
+            }
+        }
+
         impl $crate::clap::ValueEnum for $name {
             fn value_variants<'a>() -> &'a [Self] {
                 Self::ALL

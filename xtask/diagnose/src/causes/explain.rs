@@ -151,8 +151,7 @@ impl<'a> Judge<'a> {
                 (None, None) => self.only_in(fact),
             },
             Seen::Content(changes) => self.content(index, fact, changes, &at),
-            // with nothing else that differs, the image is all that could lie elsewhere
-            Seen::BootInfo if self.consequences.elsewhere() => {
+            Seen::BootInfo if self.consequences.of_layout(fact) => {
                 self.diagnosis.follows.push(item(fact, what(fact)));
             }
             Seen::BootInfo => self.unexplained(fact),
@@ -174,7 +173,7 @@ impl<'a> Judge<'a> {
     }
 
     fn content(&mut self, index: usize, fact: &Fact, changes: &Changes, at: &At<'_>) {
-        if self.consequences.of_layout(&fact.place) {
+        if self.consequences.of_layout(fact) {
             self.diagnosis.follows.push(item(fact, "where things lie".to_owned()));
         } else if self.consequences.holds(&fact.place) {
             self.diagnosis.follows.push(item(fact, "bytes of what holds the rest".to_owned()));

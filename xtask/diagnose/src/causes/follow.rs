@@ -1,7 +1,7 @@
 //! What only follows from another difference, and so is no cause of its own.
 
 use super::At;
-use super::fact::{Facts, Seen};
+use super::fact::{Fact, Facts, Seen};
 use crate::difference::{FieldKind, Place};
 use crate::edits::dates;
 use crate::edits::{Edit, Edited};
@@ -34,7 +34,7 @@ pub(super) struct Consequences {
     names: HashSet<String>,
     /// The volume's dates on both sides, seconds since 1970.
     volume_dates: Vec<(i64, i64)>,
-    /// Whether anything differs beside [`WHERE`].
+    /// Whether anything differs that says more than where things lie.
     elsewhere: bool,
 }
 
@@ -47,9 +47,7 @@ impl Consequences {
             elsewhere: false,
         };
         for fact in &facts.list {
-            let only_where = matches!(fact.what, Seen::BootInfo)
-                || WHERE.iter().any(|p| super::glob::matches(p, fact.place.path()));
-            found.elsewhere |= !only_where;
+            found.elsewhere |= !only_says_where(fact);
             let layers = &fact.place.0;
             for n in 0..layers.len() {
                 found.holds.insert(Place(layers[..n].to_vec()));
@@ -72,14 +70,9 @@ impl Consequences {
         found
     }
 
-    /// Whether what differs at `place` only says where things lie, and they lie elsewhere.
-    pub(super) fn of_layout(&self, place: &Place) -> bool {
-        self.elsewhere && WHERE.iter().any(|pattern| super::glob::matches(pattern, place.path()))
-    }
-
-    /// Whether anything differs that could move the rest.
-    pub(super) fn elsewhere(&self) -> bool {
-        self.elsewhere
+    /// Whether this only says where things lie, and they lie elsewhere.
+    pub(super) fn of_layout(&self, fact: &Fact) -> bool {
+        self.elsewhere && only_says_where(fact)
     }
 
     /// Whether something inside of this container differs, too.
@@ -103,6 +96,11 @@ impl Consequences {
             _ => false,
         }
     }
+}
+
+fn only_says_where(fact: &Fact) -> bool {
+    let path = fact.place.path();
+    matches!(fact.what, Seen::BootInfo) || WHERE.iter().any(|p| super::glob::matches(p, path))
 }
 
 /// Whether a header field only says where things are, or hashes them.
