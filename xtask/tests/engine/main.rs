@@ -14,6 +14,7 @@ mod inputs;
 mod interrupted;
 mod machine;
 mod not_ready;
+mod old_archive;
 mod published;
 #[path = "../support/registry.rs"]
 mod registry;
