@@ -4,9 +4,10 @@ use super::fact::{Fact, Facts, Seen};
 use super::follow::{self, Consequences};
 use super::packages::{Moved, ReadFile};
 use super::together::Together;
-use super::{At, Changed, Context, Evidence, Rule, rules};
+use super::wording::{excerpt, item, shown, what};
+use super::{At, Changed, Context, Evidence, Rule, epoch, pairs, rules};
 use crate::difference::{FieldKind, MetadataField, Place, Side};
-use crate::edits::{Changes, Edit, Edited, dates, lines};
+use crate::edits::{Changes, Edit, Edited, lines};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Entries of a folder that only one side has that are named.
@@ -49,7 +50,7 @@ pub(crate) struct Item {
 pub(crate) fn explain(facts: &Facts, context: &Context, read: &ReadFile<'_>) -> Diagnosis {
     let guessed;
     let context = if context.epochs.is_none() {
-        guessed = Context { epochs: epochs(facts), ..context.clone() };
+        guessed = Context { epochs: epoch::of(facts), ..context.clone() };
         &guessed
     } else {
         context
@@ -66,7 +67,7 @@ pub(crate) fn explain(facts: &Facts, context: &Context, read: &ReadFile<'_>) -> 
         files: HashSet::new(),
         diagnosis: Diagnosis::default(),
     };
-    let names = pairs_of_names(facts);
+    let names = pairs::of_names(facts);
     for (index, fact) in facts.list.iter().enumerate() {
         judge.fact(index, fact, &names);
     }
@@ -107,7 +108,7 @@ impl<'a> Judge<'a> {
             self.cause(&rules::PACKAGES, String::new(), fact, Vec::new());
             return;
         }
-        if follows_epoch(fact, self.context) {
+        if epoch::follows(fact, self.context) {
             self.cause(&rules::EPOCH, String::new(), fact, excerpt(fact));
             return;
         }
@@ -242,7 +243,7 @@ impl<'a> Judge<'a> {
         }
         let mut left = Vec::new();
         for (n, edit) in changes.edits.iter().enumerate() {
-            if edit_follows_epoch(edit, self.context) {
+            if epoch::edit_follows(edit, self.context) {
                 self.cause(&rules::EPOCH, String::new(), fact, shown(edit));
                 continue;
             }
@@ -347,122 +348,6 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Two SOURCE_DATE_EPOCHs, where the volume's date and the times of files tell the same two.
-fn epochs(facts: &Facts) -> Option<[i64; 2]> {
-    let volume = facts.list.iter().find_map(|fact| match &fact.what {
-        Seen::Field { kind: FieldKind::VolumeDate, name, a, b }
-            if name.contains("modification") =>
-        {
-            Some([dates::at(a)?.1.seconds, dates::at(b)?.1.seconds])
-        }
-        _ => None,
-    })?;
-    let of_files = facts.list.iter().filter(|fact| match &fact.what {
-        Seen::Metadata { field: MetadataField::Mtime, a, b } => {
-            fact.layer == "squashfs" && a.parse() == Ok(volume[0]) && b.parse() == Ok(volume[1])
-        }
-        _ => false,
-    });
-    (of_files.take(3).count() == 3).then_some(volume)
-}
-
-/// Whether a time is SOURCE_DATE_EPOCH on both sides, or an id that our recipes derive from it.
-fn follows_epoch(fact: &Fact, context: &Context) -> bool {
-    let Some([x, y]) = context.epochs else { return false };
-    match &fact.what {
-        Seen::Metadata { field: MetadataField::Mtime, a, b } => {
-            // FAT counts in steps of two seconds
-            let is = |text: &str, epoch: i64| {
-                text.parse::<i64>().is_ok_and(|time| (0..2).contains(&(epoch - time)))
-            };
-            is(a, x) && is(b, y)
-        }
-        Seen::Metadata { field: MetadataField::More(_), a, b }
-        | Seen::Field {
-            kind: FieldKind::VolumeDate | FieldKind::MkfsTime | FieldKind::GzipTime,
-            a,
-            b,
-            ..
-        } => {
-            let is = |text: &str, epoch: i64| {
-                dates::at(text)
-                    .is_some_and(|(_, moment)| (0..2).contains(&(epoch - moment.seconds)))
-            };
-            is(a, x) && is(b, y)
-        }
-        // mformat -N of the recipe; xorriso's GUIDs are made from the volume's date
-        Seen::Field { kind: FieldKind::FatSerial, a, b, .. } => {
-            let is = |text: &str, epoch: i64| {
-                let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
-                digits.eq_ignore_ascii_case(&format!("{:08x}", epoch & 0xffff_ffff))
-            };
-            is(a, x) && is(b, y)
-        }
-        Seen::Field { kind: FieldKind::DiskId, name, .. } => name.starts_with("GPT"),
-        _ => false,
-    }
-}
-
-fn edit_follows_epoch(edit: &Edit, context: &Context) -> bool {
-    let Some([x, y]) = context.epochs else { return false };
-    match edit.what {
-        Edited::Dates(a, b) => context.are_epochs(a.seconds, b.seconds),
-        Edited::RawTime(a, b) => context.are_epochs(a, b),
-        // nanoseconds, as systemd's .updated has them
-        Edited::Number => {
-            let is =
-                |text: &str, epoch: i64| text.strip_suffix("000000000") == Some(&epoch.to_string());
-            is(&edit.a, x) && is(&edit.b, y)
-        }
-        _ => false,
-    }
-}
-
-/// Entries that only one side has, paired with one of the other side whose name differs in an id,
-/// a date or a random end: the edits between their names.
-fn pairs_of_names(facts: &Facts) -> HashMap<usize, Changes> {
-    let mut folders: HashMap<(Place, String), [Vec<usize>; 2]> = HashMap::new();
-    for (index, fact) in facts.list.iter().enumerate() {
-        if let Seen::OnlyIn { side, .. } = &fact.what {
-            let mut place = fact.place.clone();
-            let path = place.0.pop().unwrap_or_default();
-            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
-            folders.entry((place, folder)).or_default()[usize::from(*side == Side::B)].push(index);
-        }
-    }
-    let name = |index: usize| {
-        let path = facts.list[index].place.path();
-        path.rsplit('/').next().unwrap_or_default()
-    };
-    let kind = |index: usize| match &facts.list[index].what {
-        Seen::OnlyIn { entry, .. } => entry.kind,
-        _ => "",
-    };
-    let mut found = HashMap::new();
-    for [in_a, in_b] in folders.into_values() {
-        let mut free = in_b;
-        // a folder with thousands of them is no matter of random names
-        for x in in_a.into_iter().take(1000) {
-            let fits = |y: &usize| {
-                let changes = lines::compare(name(x), name(*y));
-                let telling = |edit: &Edit| {
-                    matches!(
-                        edit.what,
-                        Edited::Dates(..) | Edited::Uuid | Edited::Hex | Edited::Blob
-                    ) || super::together::random_names(&edit.a, &edit.b)
-                };
-                kind(x) == kind(*y) && changes.edits.len() == 1 && changes.edits.iter().all(telling)
-            };
-            if let Some(i) = free.iter().take(100).position(fits) {
-                let y = free.swap_remove(i);
-                found.insert(y, lines::compare(name(x), name(y)));
-                found.insert(x, lines::compare(name(x), name(y)));
-            }
-        }
-    }
-    found
-}
-
 fn by_path(at: &At<'_>) -> Option<&'static Rule> {
     rules::all().find(|rule| matches!(rule.evidence, Evidence::Paths(paths) if at.path_is(paths)))
 }
@@ -505,62 +390,4 @@ fn by_edit(edit: &Edit, at: &At<'_>) -> Vec<&'static Rule> {
     let beside = rules::all()
         .filter(|rule| matches!(rule.evidence, Evidence::AlsoEdit(holds) if holds(edit, at)));
     first.into_iter().chain(beside).collect()
-}
-
-fn item(fact: &Fact, what: String) -> Item {
-    let content = matches!(fact.what, Seen::Content(_));
-    Item { place: fact.place.clone(), what, content, excerpt: Vec::new() }
-}
-
-/// What differs, in a few words.
-fn what(fact: &Fact) -> String {
-    match &fact.what {
-        Seen::OnlyIn { side, entry } => format!("only in {side:?} ({})", entry.kind),
-        Seen::Field { name, .. } => (*name).to_owned(),
-        Seen::Metadata { field, .. } => field.name().to_owned(),
-        Seen::Order { .. } => "order of entries".to_owned(),
-        Seen::Content(changes) if changes.sizes[0] != changes.sizes[1] => {
-            format!("content ({} and {} bytes)", changes.sizes[0], changes.sizes[1])
-        }
-        Seen::Content(_) => "content".to_owned(),
-        Seen::BootInfo => "where the boot image lies".to_owned(),
-        Seen::Unreadable { why, .. } => why.clone(),
-    }
-}
-
-/// How it looks, as lines with `-` and `+`.
-fn excerpt(fact: &Fact) -> Vec<String> {
-    let both = |name: &str, a: &str, b: &str| vec![format!("- {name}{a}"), format!("+ {name}{b}")];
-    match &fact.what {
-        Seen::Field { name, a, b, .. } => both(&format!("{name}: "), a, b),
-        Seen::Metadata { field: MetadataField::Mtime, a, b } => {
-            let date = |text: &str| text.parse().map_or(text.to_owned(), dates::show);
-            both("mtime ", &date(a), &date(b))
-        }
-        Seen::Metadata { field, a, b } => both(&format!("{} ", field.name()), a, b),
-        Seen::Order { a, b } => {
-            let first = a.iter().zip(b).position(|(x, y)| x != y).unwrap_or(0);
-            let some = |list: &[String]| {
-                list.iter().skip(first).take(4).map(String::as_str).collect::<Vec<_>>().join(", ")
-            };
-            both("", &some(a), &some(b))
-        }
-        Seen::Content(changes) => changes.excerpt.clone(),
-        Seen::OnlyIn { side, entry } => {
-            let sign = if *side == Side::A { '-' } else { '+' };
-            vec![format!(
-                "{sign} {} {:04o} {}:{} {} bytes",
-                entry.kind, entry.mode, entry.uid, entry.gid, entry.size
-            )]
-        }
-        Seen::BootInfo | Seen::Unreadable { .. } => Vec::new(),
-    }
-}
-
-fn shown(edit: &Edit) -> Vec<String> {
-    [('-', &edit.a), ('+', &edit.b)]
-        .into_iter()
-        .filter(|(_, text)| edit.what != Edited::Line || !text.is_empty())
-        .map(|(sign, text)| format!("{sign} {}{text}{}", edit.before, edit.after))
-        .collect()
 }

@@ -4,13 +4,16 @@
 //! show (`together.rs`) and what merely follows from something else (`follow.rs`) is judged at the end.
 
 mod context;
+mod epoch;
 mod explain;
 mod fact;
 mod follow;
 pub(crate) mod glob;
 mod packages;
+mod pairs;
 mod rules;
 mod together;
+mod wording;
 
 pub(crate) use context::{Build, Context};
 pub(crate) use explain::{Cause, Diagnosis, Item, explain};

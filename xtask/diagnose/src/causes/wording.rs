@@ -1,0 +1,66 @@
+//! How a difference is told to a person.
+
+use super::explain::Item;
+use super::fact::{Fact, Seen};
+use crate::difference::{MetadataField, Side};
+use crate::edits::{Edit, Edited, dates};
+
+/// A place of its own in the report, without an excerpt.
+pub(super) fn item(fact: &Fact, what: String) -> Item {
+    let content = matches!(fact.what, Seen::Content(_));
+    Item { place: fact.place.clone(), what, content, excerpt: Vec::new() }
+}
+
+/// What differs, in a few words.
+pub(super) fn what(fact: &Fact) -> String {
+    match &fact.what {
+        Seen::OnlyIn { side, entry } => format!("only in {side:?} ({})", entry.kind),
+        Seen::Field { name, .. } => (*name).to_owned(),
+        Seen::Metadata { field, .. } => field.name().to_owned(),
+        Seen::Order { .. } => "order of entries".to_owned(),
+        Seen::Content(changes) if changes.sizes[0] != changes.sizes[1] => {
+            format!("content ({} and {} bytes)", changes.sizes[0], changes.sizes[1])
+        }
+        Seen::Content(_) => "content".to_owned(),
+        Seen::BootInfo => "where the boot image lies".to_owned(),
+        Seen::Unreadable { why, .. } => why.clone(),
+    }
+}
+
+/// How it looks, as lines with `-` and `+`.
+pub(super) fn excerpt(fact: &Fact) -> Vec<String> {
+    let both = |name: &str, a: &str, b: &str| vec![format!("- {name}{a}"), format!("+ {name}{b}")];
+    match &fact.what {
+        Seen::Field { name, a, b, .. } => both(&format!("{name}: "), a, b),
+        Seen::Metadata { field: MetadataField::Mtime, a, b } => {
+            let date = |text: &str| text.parse().map_or(text.to_owned(), dates::show);
+            both("mtime ", &date(a), &date(b))
+        }
+        Seen::Metadata { field, a, b } => both(&format!("{} ", field.name()), a, b),
+        Seen::Order { a, b } => {
+            let first = a.iter().zip(b).position(|(x, y)| x != y).unwrap_or(0);
+            let some = |list: &[String]| {
+                list.iter().skip(first).take(4).map(String::as_str).collect::<Vec<_>>().join(", ")
+            };
+            both("", &some(a), &some(b))
+        }
+        Seen::Content(changes) => changes.excerpt.clone(),
+        Seen::OnlyIn { side, entry } => {
+            let sign = if *side == Side::A { '-' } else { '+' };
+            vec![format!(
+                "{sign} {} {:04o} {}:{} {} bytes",
+                entry.kind, entry.mode, entry.uid, entry.gid, entry.size
+            )]
+        }
+        Seen::BootInfo | Seen::Unreadable { .. } => Vec::new(),
+    }
+}
+
+/// An edit, as lines with `-` and `+`.
+pub(super) fn shown(edit: &Edit) -> Vec<String> {
+    [('-', &edit.a), ('+', &edit.b)]
+        .into_iter()
+        .filter(|(_, text)| edit.what != Edited::Line || !text.is_empty())
+        .map(|(sign, text)| format!("{sign} {}{text}{}", edit.before, edit.after))
+        .collect()
+}
