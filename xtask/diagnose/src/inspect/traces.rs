@@ -11,10 +11,11 @@ const WINDOW: usize = 1 << 20;
 /// Files that are named of a trace.
 const NAMED: usize = 5;
 
-/// Constant names of the builder: xtask/src/engine/container.rs and the recipes' contract.
+/// Constant names of the builder: xtask/src/engine/container.rs and the recipes' contract. Upstream's
+/// own scripts name /home/user/derivative-maker; what recipe base builds lies in its copy.
 const OF_BUILDER: [(&str, &str); 6] = [
     ("builder-host", "silvermetal-builder"),
-    ("builder-path", "/home/user/derivative-maker"),
+    ("builder-path", "/home/user/derivative-maker-copy"),
     ("builder-path", "/home/user/derivative-binary"),
     ("builder-path", "/home/user/out/"),
     ("package-cache", "127.0.0.1:9977"),
@@ -52,9 +53,10 @@ impl Traces {
         let json = std::fs::read(json).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let json: serde_json::Value = json.unwrap_or_default();
         if let Some(host) = json["host"].as_str()
-            // a short or common name is a word of the language as well
+            // laptop, server, debian12 are words of the language as well
             && host.len() >= 6
-            && !["debian", "localhost", "builder", "runner", "ubuntu"].contains(&host)
+            && host.contains(|c: char| c.is_ascii_digit() || c == '-')
+            && !["debian", "ubuntu"].iter().any(|name| host.starts_with(name))
         {
             needles.push(("builder-host", host.to_owned()));
         }
