@@ -3,11 +3,11 @@
 //! `cargo bench -p xtask --bench verify [-- --engine host]`: four minutes; results go to target/tmp.
 
 use anyhow::{Context as _, Result, ensure};
-use base::exec::Cmd;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use xtask_core::exec::Cmd;
 
 fn main() -> Result<()> {
     // cargo itself passes --bench
@@ -42,7 +42,7 @@ fn run(command: &str, flags: &[&str], more: &[String], output: &Path) -> Result<
         .args(more)
         .arg("--output")
         .arg(output);
-    let probe = run.probe()?;
+    let probe = run.output()?;
     ensure!(probe.exit.ok(), "{command} failed:\n{}", probe.stderr);
     Ok(since.elapsed().as_secs_f64())
 }

@@ -3,9 +3,9 @@
 use crate::engine::EngineChoice;
 use arguments::clap::value_parser;
 use arguments::{arguments, choices, subcommands};
-use base::pins::ImageRef;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use xtask_core::pins::ImageRef;
 
 const REPRODUCE_EXIT_CODES: &str = "Exit codes: 0 match; 1 mismatch: an anomaly of the supply chain, see what it says; \
      3 not ready, with the commands that mend it; 4 could not build, which says nothing about the release.";
@@ -132,7 +132,7 @@ arguments! {
         resume: bool = flag(),
         /// Conditions of build B that must not matter: all, none, or a list out of
         /// host-name, path, user, umask, cpus, locale, time-zone, environment, clock, directory-order, firmware, kernel
-        vary: crate::verify::Vary = option("all|none|LIST").default_value("none"),
+        vary: crate::commands::verify::Vary = option("all|none|LIST").default_value("none"),
         /// On a difference, find the factor of --vary that makes it, by halving
         bisect: bool = flag().requires("vary"),
         /// Build once, and compare with a published SHA256SUMS or ISO
@@ -184,7 +184,7 @@ arguments! {
         /// with `test-`, and its page says that it is none of SilverMetal's
         test: bool = flag(),
         /// Largest file that the server takes, in MiB
-        max_size: u64 = option("MIB").default_value(crate::release::GITEA_MAX_MIB.to_string()),
+        max_size: u64 = option("MIB").default_value(crate::commands::release::GITEA_MAX_MIB.to_string()),
         /// Machine-readable result on stdout
         json: bool = flag(),
     }
@@ -199,7 +199,7 @@ arguments! {
         /// CA certificates (PEM) to trust beside this machine's
         ca_file: Option<PathBuf> = option("FILE"),
         /// Largest file that the server takes, in MiB
-        max_size: u64 = option("MIB").default_value(crate::release::GITEA_MAX_MIB.to_string()),
+        max_size: u64 = option("MIB").default_value(crate::commands::release::GITEA_MAX_MIB.to_string()),
         /// Give up on a transfer that stands still for so long
         stall: u32 = option("SECONDS").default_value("120").value_parser(value_parser!(u32).range(1..)),
         /// Print what would be done, and ask nobody
@@ -276,7 +276,7 @@ arguments! {
     pub(crate) struct BumpImageArgs {
         /// registry/name@sha256:…, registry/name:tag, sha256:…; `local` for the image built here and
         /// pushed, `latest-pushed` for what the registry calls latest
-        image: String = operand("REF|local|latest-pushed").default_value(crate::bump::image::LATEST_PUSHED),
+        image: String = operand("REF|local|latest-pushed").default_value(crate::commands::bump::image::LATEST_PUSHED),
         /// Only say whether the pin is that of today's docker/ folder, and still served: exit 1 if not
         check: bool = flag().conflicts_with("image"),
         /// Ask no registry: what is written is taken on trust
@@ -291,7 +291,7 @@ arguments! {
 
     pub(crate) struct BumpSnapshotArgs {
         /// YYYYMMDDTHHMMSSZ, or `latest` for the newest that both archives have whole
-        stamp: String = operand("STAMP|latest").default_value(crate::bump::snapshot::LATEST),
+        stamp: String = operand("STAMP|latest").default_value(crate::commands::bump::snapshot::LATEST),
         /// Keyring that verifies the archives, instead of Debian's own
         keyring: Option<PathBuf> = option("FILE"),
         /// Show what would be written, and change nothing

@@ -1,30 +1,22 @@
 //! `cargo xtask`: the one door to everything that turns a commit into a reproducible ISO.
 
-mod boot;
-mod bump;
-mod clean;
+mod build;
+mod builder_image;
 mod cli;
-mod doctor;
+mod commands;
 mod engine;
-mod image;
-mod inputs;
-mod iso;
-mod passed_on;
+mod external;
 mod recipe;
-mod records;
 mod registry;
-mod release;
-mod reproduce;
-mod selftest;
-mod verify;
+mod toml_file;
 
 use anyhow::{Context as _, Result};
-use base::facts::repo::Repo;
-use base::failure::Code;
-use base::interrupt;
-use base::secret::redacted;
 use cli::{Command, ImageCommand, ReleaseCommand};
 use std::process::ExitCode;
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::Code;
+use xtask_core::interrupt;
+use xtask_core::secret::redacted;
 
 fn main() -> ExitCode {
     let command: Command = arguments::parse("cargo xtask");
@@ -41,24 +33,28 @@ fn run(command: &Command) -> Result<()> {
     interrupt::install().context("cannot listen for signals")?;
     let repo = Repo::find()?;
     match command {
-        Command::Iso(args) => iso::command(&repo, args),
-        Command::Verify(args) => verify::command(&repo, args),
-        Command::Boot(args) => boot::command(args),
-        Command::Check(args) => passed_on::check(&repo, args),
-        Command::Diagnose(args) => passed_on::diagnose(&repo, "diagnose", args),
-        Command::Inspect(args) => passed_on::diagnose(&repo, "inspect", args),
-        Command::Doctor(args) => doctor::command(&repo, args),
-        Command::Image(ImageCommand::Build(args)) => image::build::command(&repo, args),
-        Command::Release(ReleaseCommand::Build(args)) => release::build::command(&repo, args),
-        Command::Release(ReleaseCommand::Publish(args)) => release::publish::command(&repo, args),
-        Command::Reproduce(args) => reproduce::command(&repo, args),
-        Command::Image(ImageCommand::Push(args)) => image::push::command(&repo, args),
-        Command::Image(ImageCommand::Run(args)) => image::run::command(&repo, args),
-        Command::Image(ImageCommand::Show(args)) => image::show::command(&repo, args),
-        Command::BumpImage(args) => bump::image::command(&repo, args),
-        Command::BumpSnapshot(args) => bump::snapshot::command(&repo, args),
-        Command::BumpSubmodule(args) => bump::submodule::command(&repo, args),
-        Command::Clean(args) => clean::command(&repo, args),
-        Command::Test(args) => selftest::command(&repo, args),
+        Command::Iso(args) => build::command(&repo, args),
+        Command::Verify(args) => commands::verify::command(&repo, args),
+        Command::Boot(args) => commands::boot::command(args),
+        Command::Check(args) => external::check(&repo, args),
+        Command::Diagnose(args) => external::diagnose(&repo, "diagnose", args),
+        Command::Inspect(args) => external::diagnose(&repo, "inspect", args),
+        Command::Doctor(args) => commands::doctor::command(&repo, args),
+        Command::Image(ImageCommand::Build(args)) => builder_image::build::command(&repo, args),
+        Command::Release(ReleaseCommand::Build(args)) => {
+            commands::release::build::command(&repo, args)
+        }
+        Command::Release(ReleaseCommand::Publish(args)) => {
+            commands::release::publish::command(&repo, args)
+        }
+        Command::Reproduce(args) => commands::reproduce::command(&repo, args),
+        Command::Image(ImageCommand::Push(args)) => builder_image::push::command(&repo, args),
+        Command::Image(ImageCommand::Run(args)) => builder_image::run::command(&repo, args),
+        Command::Image(ImageCommand::Show(args)) => builder_image::show::command(&repo, args),
+        Command::BumpImage(args) => commands::bump::image::command(&repo, args),
+        Command::BumpSnapshot(args) => commands::bump::snapshot::command(&repo, args),
+        Command::BumpSubmodule(args) => commands::bump::submodule::command(&repo, args),
+        Command::Clean(args) => commands::clean::command(&repo, args),
+        Command::Test(args) => commands::test::command(&repo, args),
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::engine::EngineKind;
 use anyhow::{Context as _, Result};
-use base::facts::repo::Repo;
-use base::failure::Code;
 use std::path::{Path, PathBuf};
 use toml_edit::{Document, Item, TableLike};
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::Code;
 
 /// The product; what a command builds when no recipe is named.
 pub(crate) const DEFAULT: &str = "base";

@@ -7,13 +7,13 @@
 
 mod support;
 
-use base::rules::DOCTOR;
 use serde_json::Value;
 use snapbox::{Assert, Redactions, file};
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 use support::{COMMIT_TIME, Checkout, STUB, git, mirror_peer, run};
+use xtask_core::rules::DOCTOR;
 
 fn snapshots() -> Assert {
     let mut redactions = Redactions::new();

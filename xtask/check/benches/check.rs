@@ -4,19 +4,21 @@
 //! else. What cargo itself needs to start something is shown beside it.
 
 use anyhow::{Context as _, Result};
-use base::exec::Cmd;
 use std::path::Path;
 use std::time::Instant;
+use xtask_core::exec::Cmd;
 
 const ROUNDS: usize = 15;
 
 fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let cargo = || Cmd::new("cargo").dir(&root).without(&["CARGO", "CARGO_MANIFEST_DIR"]);
+    let cargo = || {
+        Cmd::new("cargo").current_dir(&root).env_remove("CARGO").env_remove("CARGO_MANIFEST_DIR")
+    };
     // built, and shellcheck's answer kept
-    cargo().args(["xtask", "check"]).probe()?;
+    cargo().args(["xtask", "check"]).output()?;
     let rows = [
-        ("check alone", Cmd::new(env!("CARGO_BIN_EXE_check")).dir(&root)),
+        ("check alone", Cmd::new(env!("CARGO_BIN_EXE_check")).current_dir(&root)),
         ("cargo xtask --help", cargo().args(["xtask", "--help"])),
         ("cargo xtask check", cargo().args(["xtask", "check"])),
     ];
@@ -24,7 +26,7 @@ fn main() -> Result<()> {
         let mut times = Vec::new();
         for _ in 0..ROUNDS {
             let since = Instant::now();
-            cmd.probe().with_context(|| format!("cannot run {name}"))?;
+            cmd.output().with_context(|| format!("cannot run {name}"))?;
             times.push(since.elapsed().as_secs_f64() * 1000.0);
         }
         times.sort_by(f64::total_cmp);

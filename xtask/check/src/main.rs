@@ -2,14 +2,14 @@
 
 use anyhow::Result;
 use arguments::{arguments, choices};
-use base::facts::repo::Repo;
-use base::failure::Code;
-use base::ui::answer;
-use check::finding::Severity;
-use check::tree::Tree;
-use check::{Outcome, Selection, report};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use xtask_check::finding::Severity;
+use xtask_check::tree::Tree;
+use xtask_check::{Outcome, Selection, report};
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::Code;
+use xtask_core::ui::answer;
 
 arguments! {
     /// Find every fault that the repository's files alone can show, in one run: no engine, no network.
@@ -74,7 +74,8 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         None => Repo::find()?.root,
     };
     let tree = Tree::load(&root).map_err(|error| Code::NotReady.wrap(error))?;
-    let outcome = check::run(&tree, &Selection { only: cli.only.clone(), skip: cli.skip.clone() });
+    let outcome =
+        xtask_check::run(&tree, &Selection { only: cli.only.clone(), skip: cli.skip.clone() });
     show(cli, &tree, &outcome);
     let failing = match cli.fail_on {
         FailOn::Warning => outcome.findings.len(),

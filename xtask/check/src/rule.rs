@@ -2,7 +2,7 @@
 
 use crate::finding::{Finding, Place, Severity};
 use crate::tree::Tree;
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 pub struct Rule {
     pub described: Described,

@@ -5,13 +5,13 @@ use crate::parse::dockerfile::Dockerfile;
 use crate::parse::shell::{self, Command};
 use crate::parse::yaml::{self, Node};
 use anyhow::{Context as _, Result};
-use base::facts::git::git;
-use base::facts::repo::Repo;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
+use xtask_core::facts::git::git;
+use xtask_core::facts::repo::Repo;
 
 /// Ten times the largest file here; what is larger is not read.
 const MAX_BYTES: u64 = 256 << 10;

@@ -3,20 +3,20 @@
 
 mod support;
 
-use base::exec::Exit;
-use check::finding::Severity;
-use check::rule::{Edit, Fixture, edit, replace};
-use check::rules;
 use serde_json::Value;
 use std::fs;
 use support::Checkout;
+use xtask_check::finding::Severity;
+use xtask_check::rule::{Edit, Fixture, edit, replace};
+use xtask_check::rules;
+use xtask_core::exec::Exit;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 const RUNNER: &str = ".gitea/runner/config.yaml";
 const DOCKERFILE: &str = "linux/build/docker/Dockerfile.builder";
 
 fn json(checkout: &Checkout, args: &[&str]) -> Value {
-    let probe = checkout.check(args).arg("--json").without(&["CI"]).probe().unwrap();
+    let probe = checkout.check(args).arg("--json").env_remove("CI").output().unwrap();
     serde_json::from_str(&probe.stdout)
         .unwrap_or_else(|e| panic!("{e}: {}{}", probe.stdout, probe.stderr))
 }
@@ -158,7 +158,7 @@ fn whatever_lies_there_is_a_finding_and_no_panic() {
         let good = fs::read(checkout.root.join(target)).unwrap();
         for change in edits {
             checkout.break_by(&Fixture { path: target, edit: change, at: "" });
-            let probe = checkout.check(&["--skip", "shellcheck"]).probe().unwrap();
+            let probe = checkout.check(&["--skip", "shellcheck"]).output().unwrap();
             assert_eq!(
                 probe.exit,
                 Exit::Code(1),
@@ -204,7 +204,7 @@ fn a_reason_beside_the_line_excuses_it_and_is_counted() {
     let text = format!("    {comment}\n    timeout-minutes: 100");
     let text: &'static str = text.leak();
     checkout.break_by(&replace(WORKFLOW, "    timeout-minutes: 300", text, ""));
-    let probe = checkout.check(&[]).without(&["CI"]).probe().unwrap();
+    let probe = checkout.check(&[]).env_remove("CI").output().unwrap();
     assert_eq!(probe.exit, Exit::Code(0), "{}", probe.stdout);
     assert!(probe.stdout.ends_with("no finding; 1 excused by comments\n"), "{}", probe.stdout);
     // the rule does not run: nobody can say whether the comment is needed
@@ -215,13 +215,13 @@ fn a_reason_beside_the_line_excuses_it_and_is_counted() {
 fn selections_and_exit_codes() {
     let checkout = Checkout::clean();
     checkout.break_by(&edit("linux/build/docker/packages.list", Edit::Append("vim\n"), ""));
-    let exit = |args: &[&str]| checkout.check(args).probe().unwrap().exit;
+    let exit = |args: &[&str]| checkout.check(args).output().unwrap().exit;
     assert_eq!(exit(&[]), Exit::Code(1), "a warning is a finding");
     assert_eq!(exit(&["--fail-on", "error"]), Exit::Code(0));
     assert_eq!(exit(&["--only", "timeouts,terminal"]), Exit::Code(0));
     assert_eq!(exit(&["--only", "stale-pin"]), Exit::Code(1));
     assert_eq!(exit(&["--skip", "stale-pin"]), Exit::Code(0));
-    let usage = checkout.check(&["--only", "no-such-rule"]).probe().unwrap();
+    let usage = checkout.check(&["--only", "no-such-rule"]).output().unwrap();
     assert_eq!(usage.exit, Exit::Code(2));
     assert!(usage.stderr.contains("no rule is named no-such-rule"), "{}", usage.stderr);
     assert_eq!(exit(&["--explain", "no-such-rule"]), Exit::Code(2));
@@ -231,7 +231,7 @@ fn selections_and_exit_codes() {
 fn findings_are_shown_with_line_reason_and_fix_and_annotated_in_ci() {
     let checkout = Checkout::clean();
     checkout.break_by(&replace(RUNNER, "  capacity: 1\n", "  capacitiy: 1\n", ""));
-    let probe = checkout.check(&[]).env("CI", "true").probe().unwrap();
+    let probe = checkout.check(&[]).env("CI", "true").output().unwrap();
     for part in [
         "error[runner-keys]: `runner` has no key `capacitiy`: it is ignored\n",
         "  --> .gitea/runner/config.yaml:6:3\n",
@@ -244,7 +244,7 @@ fn findings_are_shown_with_line_reason_and_fix_and_annotated_in_ci() {
     ] {
         assert!(probe.stdout.contains(part), "{part:?} is not in\n{}", probe.stdout);
     }
-    let json = checkout.check(&["--json"]).env("CI", "true").probe().unwrap();
+    let json = checkout.check(&["--json"]).env("CI", "true").output().unwrap();
     assert!(
         serde_json::from_str::<Value>(&json.stdout).is_ok()
             && json.stderr.contains("::error file=")
@@ -259,7 +259,7 @@ fn without_git_the_files_are_still_looked_at() {
     let ceiling = checkout.root.parent().unwrap().to_owned();
     fs::write(checkout.root.join(".git"), "gitdir: nowhere\n").unwrap();
     checkout.break_by(&replace(RUNNER, "  capacity: 1\n", "  capacitiy: 1\n", ""));
-    let probe = checkout.check(&[]).env("GIT_CEILING_DIRECTORIES", ceiling).probe().unwrap();
+    let probe = checkout.check(&[]).env("GIT_CEILING_DIRECTORIES", ceiling).output().unwrap();
     assert!(probe.stderr.contains("note: no git repository"), "{}", probe.stderr);
     assert!(
         probe.stdout.contains("capacitiy") && probe.stdout.contains("1 error"),
@@ -272,7 +272,7 @@ fn without_git_the_files_are_still_looked_at() {
 fn the_table_in_the_docs_is_current() {
     let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/rules.md");
     let text = fs::read_to_string(docs).unwrap();
-    let table = check::report::rules::table();
+    let table = xtask_check::report::rules::table();
     let table = table.trim();
     if std::env::var_os("SNAPSHOTS").is_some_and(|mode| mode == "overwrite") {
         let start = text.find("## `cargo xtask check`").unwrap();
@@ -287,7 +287,7 @@ fn every_rule_explains_itself() {
     let mut names = Vec::new();
     for rule in rules::ALL {
         let described = rule.described;
-        let text = check::report::rules::explain(described.name).unwrap();
+        let text = xtask_check::report::rules::explain(described.name).unwrap();
         assert!(text.contains(described.why) && text.contains(described.source), "{text}");
         assert!(
             !described.what.ends_with('.') && !described.why.ends_with('.'),

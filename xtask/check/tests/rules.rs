@@ -3,13 +3,13 @@
 
 mod support;
 
-use check::rule::Fixture;
-use check::rules;
-use check::tree::Tree;
-use check::{Selection, run};
 use support::Checkout;
+use xtask_check::rule::Fixture;
+use xtask_check::rules;
+use xtask_check::tree::Tree;
+use xtask_check::{Selection, run};
 
-fn findings(checkout: &Checkout) -> Vec<check::finding::Finding> {
+fn findings(checkout: &Checkout) -> Vec<xtask_check::finding::Finding> {
     let tree = Tree::load(&checkout.root).unwrap();
     run(&tree, &Selection::default()).findings
 }
@@ -23,7 +23,7 @@ fn a_clean_tree_has_no_finding() {
 #[test]
 fn every_fixture_is_caught_by_its_rule_alone() {
     let only = std::env::var("RULE").ok();
-    let with_shellcheck = base::exec::on_path("shellcheck").is_some();
+    let with_shellcheck = xtask_core::exec::which("shellcheck").is_some();
     let mut all = Vec::new();
     for rule in rules::ALL {
         let name = rule.described.name;

@@ -10,12 +10,12 @@
 mod support;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use base::exec::Cmd;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 use support::{Taken, measured, scratch};
+use xtask_core::exec::Cmd;
 
 fn main() -> Result<()> {
     // cargo itself passes --bench

@@ -7,13 +7,13 @@
 mod support;
 
 use anyhow::{Context as _, Result};
-use base::exec::Cmd;
-use layers::source::File;
+use diskimage::source::File;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use support::{measured, scratch};
+use xtask_core::exec::Cmd;
 
 const SIZE: u64 = 1 << 30;
 
@@ -42,7 +42,7 @@ fn main() -> Result<()> {
     show("reading both", since.elapsed().as_secs_f64());
     let since = Instant::now();
     for path in &pair {
-        layers::sha256(&File::open(path)?)?;
+        diskimage::sha256(&File::open(path)?)?;
     }
     let hashing = show("reading and hashing both", since.elapsed().as_secs_f64());
     let taken =

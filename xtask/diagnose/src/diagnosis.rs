@@ -9,12 +9,12 @@ use crate::records;
 use crate::report::{self, Report};
 use crate::subject;
 use anyhow::{Context as _, Result};
-use base::failure::{Code, OrExit as _};
-use base::ui::answer;
-use layers::{Budget, Folder, Layer, Shared, Tree};
+use diskimage::{Budget, Folder, Layer, Shared, Tree};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
+use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::ui::answer;
 
 /// Bytes of a package database or list that are read.
 const LONGEST_LIST: usize = 64 << 20;
@@ -74,7 +74,7 @@ pub(crate) type Opener<'a> = dyn Fn(Side, &Place) -> Option<Shared> + 'a;
 fn open(tree: &Option<Arc<dyn Tree>>, place: &Place) -> Option<Shared> {
     let (path, layers) = place.0.split_last()?;
     let tree = innermost(tree.clone()?, layers)?;
-    let node = layers::find(&*tree, path.as_bytes()).ok()??;
+    let node = diskimage::find(&*tree, path.as_bytes()).ok()??;
     Some(tree.open(&node).ok()?.source())
 }
 
@@ -82,7 +82,7 @@ fn open(tree: &Option<Arc<dyn Tree>>, place: &Place) -> Option<Shared> {
 fn innermost(mut tree: Arc<dyn Tree>, places: &[String]) -> Option<Arc<dyn Tree>> {
     let budget = Budget::for_size(1 << 30);
     for place in places {
-        let node = layers::find(&*tree, place.as_bytes()).ok()??;
+        let node = diskimage::find(&*tree, place.as_bytes()).ok()??;
         let source = tree.open(&node).ok()?.source();
         tree = Layer::of(&source, &budget).ok()??.tree();
     }
@@ -92,7 +92,7 @@ fn innermost(mut tree: Arc<dyn Tree>, places: &[String]) -> Option<Arc<dyn Tree>
 fn causes(trees: &[Option<Arc<dyn Tree>>; 2], facts: &Facts, context: &Context) -> Diagnosis {
     let read = |side: Side, places: &[String], path: &str| {
         let tree = innermost(trees[usize::from(side == Side::B)].clone()?, places)?;
-        layers::read(&*tree, path.as_bytes(), LONGEST_LIST).ok()?
+        diskimage::read(&*tree, path.as_bytes(), LONGEST_LIST).ok()?
     };
     explain(facts, context, &read)
 }
@@ -102,7 +102,7 @@ fn outermost(path: &Path) -> Option<Arc<dyn Tree>> {
     if path.is_dir() {
         return Some(Arc::new(Folder::open(path)));
     }
-    Some(layers::open(path).ok()?.layer.tree())
+    Some(diskimage::open(path).ok()?.layer.tree())
 }
 
 fn say(report: &Report, args: &DiagnoseArgs) -> Result<()> {

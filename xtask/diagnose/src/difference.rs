@@ -1,6 +1,6 @@
 //! What two images can differ in: what `compare` finds and `causes` explains.
 
-pub(crate) use layers::FieldKind;
+pub(crate) use diskimage::FieldKind;
 use std::fmt;
 
 /// Which of the two.

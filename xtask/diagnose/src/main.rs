@@ -17,9 +17,9 @@ mod report;
 mod subject;
 
 use anyhow::Result;
-use base::failure::Code;
 use cli::Command;
 use std::process::ExitCode;
+use xtask_core::failure::Code;
 
 fn main() -> ExitCode {
     let command: Command = arguments::parse("cargo xtask");

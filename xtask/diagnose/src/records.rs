@@ -5,12 +5,12 @@ use crate::difference::Place;
 use crate::report;
 use crate::subject::Pair;
 use anyhow::Result;
-use base::records::manifest::Manifest;
-use base::records::published::Published;
-use base::records::verdict::Difference;
-use base::ui::Ui;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use xtask_core::records::manifest::Manifest;
+use xtask_core::records::published::Published;
+use xtask_core::records::verdict::Difference;
+use xtask_core::ui::Ui;
 
 /// The records of both builds.
 pub(crate) struct Records {

@@ -1,9 +1,9 @@
 //! What the arguments name: images, trees, output folders, the folder of a verify.
 
 use anyhow::Result;
-use base::failure::Code;
-use base::records::published::BuildInfo;
 use std::path::{Path, PathBuf};
+use xtask_core::failure::Code;
+use xtask_core::records::published::BuildInfo;
 
 /// Two things to compare, and the folders that their builds published, where there are any.
 #[derive(Debug)]

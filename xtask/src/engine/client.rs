@@ -2,11 +2,11 @@
 
 use super::EngineKind;
 use anyhow::{Context as _, Result, bail};
-use base::exec::Cmd;
-use base::failure::Code;
-use base::pins::ImageRef;
 use std::collections::BTreeMap;
 use std::path::Path;
+use xtask_core::exec::Cmd;
+use xtask_core::failure::Code;
+use xtask_core::pins::ImageRef;
 
 /// Label that every container and image of ours carries; its value is the checkout's id.
 pub(crate) const LABEL: &str = "uk.silverlabs.silvermetal";
@@ -63,11 +63,13 @@ impl Client {
 
     pub(crate) fn cmd(&self) -> Cmd {
         // the builder is an amd64 image, whatever its user runs otherwise
-        let cmd = Cmd::new(self.dialect.program).without(&["DOCKER_DEFAULT_PLATFORM"]);
+        let cmd = Cmd::new(self.dialect.program).env_remove("DOCKER_DEFAULT_PLATFORM");
         match &self.socket {
             // our own socket speaks today's API, without TLS
             Some(socket) => cmd
-                .without(&["DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_API_VERSION"])
+                .env_remove("DOCKER_TLS")
+                .env_remove("DOCKER_TLS_VERIFY")
+                .env_remove("DOCKER_API_VERSION")
                 .args(["--host", socket]),
             None => cmd,
         }
@@ -108,7 +110,7 @@ impl Client {
     /// The id of an image the engine has; `None` when it has not.
     pub(crate) fn image_id(&self, reference: &str) -> Result<Option<String>> {
         let probe =
-            self.cmd().args(["image", "inspect", "--format", "{{.Id}}", reference]).probe()?;
+            self.cmd().args(["image", "inspect", "--format", "{{.Id}}", reference]).output()?;
         Ok(probe.exit.ok().then(|| probe.stdout.trim().to_owned()))
     }
 
@@ -154,7 +156,7 @@ impl Client {
 
     /// Ends a container now; one that is gone already is fine.
     pub(crate) fn remove(&self, name: &str) -> Result<()> {
-        let probe = self.cmd().args(["rm", "--force", "--volumes", name]).probe()?;
+        let probe = self.cmd().args(["rm", "--force", "--volumes", name]).output()?;
         let gone = probe.stderr.contains("No such container")
             || probe.stderr.contains("no container with")
             || probe.stderr.contains("is already in progress");

@@ -1,9 +1,9 @@
 //! A container as data, and the one place that spells `docker run`.
 
 use super::client::{Client, JOB_LABEL, LABEL};
-use crate::iso::Conditions;
-use base::exec::Cmd;
+use crate::build::Conditions;
 use std::path::PathBuf;
+use xtask_core::exec::Cmd;
 
 /// Host name of every build: a constant, so that it cannot leak into a byte.
 pub(crate) const HOSTNAME: &str = "silvermetal-builder";

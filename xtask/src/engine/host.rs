@@ -2,9 +2,9 @@
 //!
 //! The entry sees what it would see in the builder: the same paths, host name and environment.
 
-use crate::iso::Conditions;
-use base::exec::Cmd;
+use crate::build::Conditions;
 use std::path::PathBuf;
+use xtask_core::exec::Cmd;
 
 /// The script that enters the namespaces, from the checkout's root.
 const ENTER: &str = "xtask/src/engine/enter-host.sh";
@@ -50,7 +50,7 @@ impl HostRun {
             .args([&self.staging, &self.recipe, &self.conf, &self.out, &self.cache])
             .arg(self.keyring.clone().unwrap_or_default())
             .args(&self.command)
-            .bare_env()
+            .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", self.conditions.home())
             .env("HOST_NAME", self.conditions.host_name());

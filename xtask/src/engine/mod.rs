@@ -6,6 +6,7 @@ pub(crate) mod host;
 pub(crate) mod paths;
 pub(crate) mod private;
 mod select;
+pub(crate) mod variations;
 
 pub(crate) use client::Client;
 pub(crate) use select::{Reach, Selection, survey};

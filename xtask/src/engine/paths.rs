@@ -5,9 +5,9 @@
 
 use super::Client;
 use anyhow::Result;
-use base::failure::Code;
 use std::fs;
 use std::path::{Path, PathBuf};
+use xtask_core::failure::Code;
 
 /// How paths here become paths on the engine's host.
 #[derive(Clone, Debug, PartialEq, Eq)]

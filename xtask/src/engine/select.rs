@@ -2,9 +2,9 @@
 
 use super::private::{self, Places};
 use super::{Client, EngineChoice, EngineKind};
-use base::exec::on_path;
-use base::facts::host::Host;
-use base::failure::Problem;
+use xtask_core::exec::which;
+use xtask_core::facts::host::Host;
+use xtask_core::failure::Problem;
 
 /// Whether an engine answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(crate) fn survey(
 ) -> Selection {
     let reach = |kind: EngineKind| {
         let client = Client::new(kind, None);
-        if on_path(client.program()).is_none() {
+        if which(client.program()).is_none() {
             return Reach::NotInstalled;
         }
         match client.version() {
@@ -104,7 +104,7 @@ fn private_can_run(host: &Host) -> bool {
     let file_systems = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
     let has =
         |name: &str| file_systems.lines().any(|line| line.split_whitespace().last() == Some(name));
-    let installed = on_path("dockerd").is_some();
+    let installed = which("dockerd").is_some();
     (installed || host.has_apt) && has("cgroup2")
 }
 

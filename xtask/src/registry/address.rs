@@ -1,10 +1,10 @@
 //! Where a registry answers, and how far its connection is trusted: as docker's client decides it.
 
-use base::exec::Cmd;
-use base::pins::ImageRef;
 use serde_json::Value;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use xtask_core::exec::Cmd;
+use xtask_core::pins::ImageRef;
 
 /// Docker's name for its own registry in config.json.
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";

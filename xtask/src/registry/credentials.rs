@@ -1,11 +1,11 @@
 //! What docker's config.json says of a registry, and the programs that it leaves the saying to.
 
 use anyhow::{Context as _, Result};
-use base::exec::Cmd;
-use base::failure::{Code, OrExit as _};
-use base::secret::Secret;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use xtask_core::exec::Cmd;
+use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::secret::Secret;
 
 /// Who we are to a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Credentials {
 /// `docker-credential-NAME get`: the registry on its stdin, JSON on its stdout.
 fn ask(name: &str, key: &str) -> Result<Credentials> {
     let program = format!("docker-credential-{name}");
-    let probe = Cmd::new(&program).arg("get").input(key.as_bytes()).within_seconds(30).probe()?;
+    let probe = Cmd::new(&program).arg("get").input(key.as_bytes()).within_seconds(30).output()?;
     if !probe.exit.ok() {
         // the protocol's words for "none": the helper's own library prints them on stdout
         if probe.stdout.contains("credentials not found") {

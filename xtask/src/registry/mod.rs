@@ -12,17 +12,17 @@ pub(crate) use credentials::{config_dir, read_config};
 use address::Address;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use base::failure::Code;
-use base::hash;
-use base::http::{Http, Method, Request, Response, Sink, Url};
-use base::pins::{Digest, ImageRef};
-use base::secret::Secret;
-use base::ui::Ui;
 use challenge::Challenge;
 use credentials::Credentials;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use xtask_core::failure::Code;
+use xtask_core::hash;
+use xtask_core::http::{Http, Method, Request, Response, Sink, Url};
+use xtask_core::pins::{Digest, ImageRef};
+use xtask_core::secret::Secret;
+use xtask_core::ui::Ui;
 
 /// All four kinds of manifest. Asked for fewer, a registry may convert, or answer with another
 /// manifest's digest.

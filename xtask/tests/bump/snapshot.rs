@@ -2,13 +2,13 @@
 
 use crate::signer::Signer;
 use crate::support::{Checkout, Ran, git, run};
-use base::hash;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
+use xtask_core::hash;
 
 const OLD: &str = "20260508T000000Z";
 const NEW: &str = "20260601T060000Z";

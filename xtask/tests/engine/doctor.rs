@@ -7,12 +7,12 @@ use crate::registry::{How, Image, Registry, docker_config};
 use crate::support::disk::Disk;
 use crate::support::running::Running;
 use crate::support::{Checkout, run};
-use base::rules::DOCTOR;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use xtask_core::rules::DOCTOR;
 
 /// What there is nothing to look at for: the reason is in the report.
 const NOTHING_THERE: [&str; 5] =

@@ -11,14 +11,14 @@ mod registry;
 mod support;
 mod token;
 
-use base::facts::builder_inputs::Inputs;
-use base::facts::repo::Repo;
 use registry::{How, Image, PAIR, PASSWORD, Registry, USER, docker_config, helper};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use support::{Checkout, Ran, git, run};
+use xtask_core::facts::builder_inputs::Inputs;
+use xtask_core::facts::repo::Repo;
 
 const BUILDER: &str = "silvermetal-builder";
 

@@ -3,14 +3,14 @@
 #![allow(dead_code, reason = "each test crate uses its part of it")]
 
 use crate::support::{executable, run};
-use base::hash;
-use base::pins::Digest;
 use serde_json::{Value, json};
 use std::fs;
 use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use xtask_core::hash;
+use xtask_core::pins::Digest;
 
 pub const USER: &str = "builder";
 pub const PASSWORD: &str = "hunter2-registry";

@@ -1,7 +1,7 @@
 //! The rules themselves: one explained, or all as the table of docs/rules.md.
 
 use crate::rules;
-use base::rules::{DOCTOR, Described};
+use xtask_core::rules::{DOCTOR, Described};
 
 /// Every rule that is known by a name: those of `check` and those of `doctor`.
 fn all() -> impl Iterator<Item = (&'static str, Described)> {

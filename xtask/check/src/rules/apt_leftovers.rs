@@ -6,7 +6,7 @@ use crate::parse::pattern::{self, Star};
 use crate::parse::shell::{Command, commands};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 const SCRIPT: &str = "linux/build/docker/install-packages.sh";
 

@@ -5,7 +5,7 @@ use crate::model::versions::{PATH, Version, Versions};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 

@@ -3,8 +3,8 @@
 use crate::finding::{Place, Severity};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
-use base::pins::build_sh;
-use base::rules::Described;
+use xtask_core::pins::build_sh;
+use xtask_core::rules::Described;
 
 const PATH: &str = "linux/build/scripts/build.sh";
 

@@ -5,8 +5,8 @@ use crate::model::image::{self, Ran};
 use crate::parse::shell::commands;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
-use base::pins::env_file;
-use base::rules::Described;
+use xtask_core::pins::env_file;
+use xtask_core::rules::Described;
 
 const SCRIPT: &str = "linux/build/docker/install-packages.sh";
 const PIN: &str = "linux/build/config/snapshot-pin.env";

@@ -5,7 +5,7 @@ use crate::model::image;
 use crate::parse::pattern::{self, Star};
 use crate::rule::{Edit, Findings, Rule, edit, replace};
 use crate::tree::{Content, Tree};
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 const FILE: &str = "linux/build/docker/Dockerfile.builder";
 

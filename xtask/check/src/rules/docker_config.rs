@@ -7,7 +7,7 @@ use crate::model::{script, workflow};
 use crate::parse::pattern::{self, Star};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 const FOLDER: &str = "/root/.docker";
 const FILE: &str = "/root/.docker/config.json";

@@ -4,7 +4,7 @@ use crate::finding::{Place, Severity};
 use crate::model::image;
 use crate::rule::{Edit, Findings, Rule, edit, replace};
 use crate::tree::Tree;
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 const FILE: &str = "linux/build/docker/Dockerfile.builder";
 

@@ -3,8 +3,8 @@
 use crate::finding::{Place, Severity};
 use crate::rule::{Edit, Findings, Rule, edit, replace};
 use crate::tree::Tree;
-use base::pins::env_file;
-use base::rules::Described;
+use xtask_core::pins::env_file;
+use xtask_core::rules::Described;
 
 const FOLDER: &str = "linux/build/config/";
 const PIN: &str = "linux/build/config/snapshot-pin.env";

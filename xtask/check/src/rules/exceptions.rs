@@ -4,7 +4,7 @@ use crate::finding::{Finding, Place, Severity};
 use crate::model::exception::{self, Exception};
 use crate::rule::{Edit, Findings, Rule, edit};
 use crate::tree::Tree;
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 pub const NAME: &str = "exceptions";
 

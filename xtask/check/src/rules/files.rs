@@ -3,7 +3,7 @@
 use crate::finding::Place;
 use crate::rule::{Edit, Findings, Rule, edit};
 use crate::tree::{Content, Fault, Tree};
-use base::rules::Described;
+use xtask_core::rules::Described;
 use crate::finding::Severity;
 
 /// Without these there is nothing to check, or nothing to build.

@@ -4,8 +4,8 @@ use crate::finding::{Place, Severity};
 use crate::model::image::{self, Image};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
-use base::pins::ImageRef;
-use base::rules::Described;
+use xtask_core::pins::ImageRef;
+use xtask_core::rules::Described;
 
 const FILE: &str = "linux/build/docker/Dockerfile.builder";
 const RECORD: &str = "linux/build/docker/builder-image.toml";

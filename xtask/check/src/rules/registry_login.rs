@@ -7,7 +7,7 @@ use crate::parse::expression::{self, Reference};
 use crate::parse::shell::Command;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 

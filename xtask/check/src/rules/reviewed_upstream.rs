@@ -3,8 +3,8 @@
 use crate::finding::{Place, Severity};
 use crate::rule::{Edit, Findings, Rule, edit, replace};
 use crate::tree::Tree;
-use base::facts::git::git;
-use base::rules::Described;
+use xtask_core::facts::git::git;
+use xtask_core::rules::Described;
 
 const RECORD: &str = "linux/build/docker/builder-image.toml";
 const README: &str = "linux/build/docker/systemd-entrypoint/README.md";

@@ -6,7 +6,7 @@ use crate::model::runner::{PATH, Runner};
 use crate::parse::yaml::Node;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 pub const RULE: Rule = Rule {
     described: Described {

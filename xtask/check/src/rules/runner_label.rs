@@ -6,7 +6,7 @@ use crate::model::workflow;
 use crate::parse::yaml::Value;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 const DOCS: &str = "docs/ci-runner.md";

@@ -7,7 +7,7 @@ use crate::model::workflow;
 use crate::parse::pattern::{self, Star};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 /// The runner mounts and allows it by itself.

@@ -4,7 +4,7 @@ use crate::finding::{Place, Severity};
 use crate::model::{container, script};
 use crate::rule::{Edit, Findings, Rule, edit};
 use crate::tree::Tree;
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 pub const RULE: Rule = Rule {
     described: Described {

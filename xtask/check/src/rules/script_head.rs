@@ -5,7 +5,7 @@ use crate::model::script;
 use crate::parse::shell::Command;
 use crate::rule::{Edit, Findings, Rule, edit, replace};
 use crate::tree::Tree;
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 pub const RULE: Rule = Rule {
     described: Described {

@@ -3,7 +3,7 @@
 use crate::finding::{Place, Severity};
 use crate::rule::{Edit, Findings, Rule, edit};
 use crate::tree::{EXECUTABLE, Tree};
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 pub const RULE: Rule = Rule {
     described: Described {

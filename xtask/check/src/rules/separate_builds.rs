@@ -6,7 +6,7 @@ use crate::model::workflow::{self, Job, Workflow};
 use crate::model::image::plain;
 use crate::rule::{Edit, Findings, Rule, edit, replace};
 use crate::tree::Tree;
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 

@@ -4,9 +4,9 @@ use crate::finding::{Place, Severity};
 use crate::model::script;
 use crate::rule::{Edit, Findings, Rule, edit};
 use crate::tree::{Source, Tree};
-use base::exec::{Cmd, Exit, on_path};
-use base::hash;
-use base::rules::Described;
+use xtask_core::exec::{Cmd, Exit, which};
+use xtask_core::hash;
+use xtask_core::rules::Described;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -40,7 +40,7 @@ struct Asked<'t> {
 }
 
 fn check(tree: &Tree, found: &mut Findings) {
-    let Some(program) = on_path("shellcheck") else {
+    let Some(program) = which("shellcheck") else {
         found.note("shellcheck is not installed: scripts were not looked at by it (apt-get install shellcheck)");
         return;
     };
@@ -84,9 +84,9 @@ fn run(program: &Path, root: &Path, asked: &Asked<'_>) -> Result<Vec<Value>, Str
     let cmd = Cmd::new(program)
         .args(["--external-sources", "--source-path=SCRIPTDIR:SCRIPTDIR/..", "--format=json1", "--"])
         .arg(asked.path)
-        .dir(root)
+        .current_dir(root)
         .within_seconds(PATIENCE);
-    let probe = cmd.probe().map_err(|error| format!("{error:#}"))?;
+    let probe = cmd.output().map_err(|error| format!("{error:#}"))?;
     if probe.exit == Exit::Code(124) {
         return Err(format!("it came to no end within {PATIENCE} s"));
     }

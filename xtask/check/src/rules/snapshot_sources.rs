@@ -4,8 +4,8 @@ use crate::finding::{Place, Severity};
 use crate::model::image;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::{Source, Tree};
-use base::pins::env_file;
-use base::rules::Described;
+use xtask_core::pins::env_file;
+use xtask_core::rules::Described;
 
 const PIN: &str = "linux/build/config/snapshot-pin.env";
 

@@ -3,8 +3,8 @@
 use crate::finding::{Place, Severity};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
-use base::pins::{SnapshotStamp, env_file};
-use base::rules::Described;
+use xtask_core::pins::{SnapshotStamp, env_file};
+use xtask_core::rules::Described;
 
 const PIN: &str = "linux/build/config/snapshot-pin.env";
 /// Records what an older image was built from; rule `stale-pin` looks at it.

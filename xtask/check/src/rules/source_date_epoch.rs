@@ -3,8 +3,8 @@
 use crate::finding::{Place, Severity};
 use crate::rule::{Edit, Findings, Rule, edit};
 use crate::tree::Tree;
-use base::pins::{SnapshotStamp, env_file};
-use base::rules::Described;
+use xtask_core::pins::{SnapshotStamp, env_file};
+use xtask_core::rules::Described;
 
 const PATH: &str = "linux/build/config/source-date-epoch.env";
 const PIN: &str = "linux/build/config/snapshot-pin.env";

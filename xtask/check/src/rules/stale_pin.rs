@@ -3,9 +3,9 @@
 use crate::finding::{Place, Severity};
 use crate::rule::{Edit, Findings, Rule, edit, replace};
 use crate::tree::Tree;
-use base::facts::builder_inputs::Inputs;
-use base::pins::build_sh;
-use base::rules::Described;
+use xtask_core::facts::builder_inputs::Inputs;
+use xtask_core::pins::build_sh;
+use xtask_core::rules::Described;
 use toml_edit::{Item, Table};
 
 const RECORD: &str = "linux/build/docker/builder-image.toml";

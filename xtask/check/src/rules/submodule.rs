@@ -3,8 +3,8 @@
 use crate::finding::{Place, Severity};
 use crate::rule::{Edit, Findings, Rule, edit, replace};
 use crate::tree::{GITLINK, Tree};
-use base::facts::git::git;
-use base::rules::Described;
+use xtask_core::facts::git::git;
+use xtask_core::rules::Described;
 use std::path::Path;
 
 const FILE: &str = ".gitmodules";

@@ -7,7 +7,7 @@ use crate::parse::rust;
 use crate::parse::shell::{Command, Word, commands};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 /// The one place that spells `docker run`.
 const CODE: &str = "xtask/src/engine/container.rs";

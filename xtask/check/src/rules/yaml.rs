@@ -5,7 +5,7 @@ use crate::model::{runner, workflow};
 use crate::parse::yaml::{Node, Value};
 use crate::rule::{Edit, Findings, Rule, edit, replace};
 use crate::tree::Tree;
-use base::rules::Described;
+use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 

@@ -1,12 +1,12 @@
 //! Copies of the clean tree, each a git repository of its own, to be broken.
 #![allow(dead_code, clippy::unwrap_used, reason = "shared by test programs")]
 
-use base::exec::Cmd;
-use check::rule::{Edit, Fixture};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use xtask_check::rule::{Edit, Fixture};
+use xtask_core::exec::Cmd;
 
 const SUBMODULE: &str = "linux/build/derivative-maker";
 const COMMIT: &str = "3c25009d615ffd37a3544ddc32b9b507b0650bb6";
@@ -34,9 +34,9 @@ impl Checkout {
 
     /// The pin is up to date again, as far as the docker/ folder can be read.
     pub(crate) fn record_inputs(&self) {
-        let repo = base::facts::repo::Repo { root: self.root.clone() };
+        let repo = xtask_core::facts::repo::Repo { root: self.root.clone() };
         let record = self.root.join("linux/build/docker/builder-image.toml");
-        let Ok(inputs) = base::facts::builder_inputs::Inputs::gather(&repo) else { return };
+        let Ok(inputs) = xtask_core::facts::builder_inputs::Inputs::gather(&repo) else { return };
         let text = fs::read_to_string(&record).unwrap();
         let lines = text.split_inclusive('\n').map(|line| match line.starts_with("inputs = ") {
             true => format!("inputs = \"{}\"\n", inputs.digest.hex()),
@@ -46,7 +46,7 @@ impl Checkout {
     }
 
     pub(crate) fn git(&self, args: &[&str]) {
-        base::facts::git::git(&self.root).args(args).read().unwrap();
+        xtask_core::facts::git::git(&self.root).args(args).read().unwrap();
     }
 
     fn gitlink(&self, commit: &str) {

@@ -1,12 +1,12 @@
 //! What a program took: time, memory, temporary files, output.
 
 use anyhow::{Context as _, Result, ensure};
-use base::exec::{Cmd, Exit};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use xtask_core::exec::{Cmd, Exit};
 
 /// How often the memory of the process is looked at, and of all that it started.
 const MEMORY: Duration = Duration::from_millis(5);

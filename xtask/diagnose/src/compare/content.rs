@@ -5,12 +5,12 @@ use super::walk::Walk;
 use super::{Broken, Of as _, Shares, Spot};
 use crate::difference::{Difference, Side, What};
 use anyhow::Result;
-use base::interrupt;
-use layers::squashfs::{PackedBlock, PackedFile};
-use layers::{Content, Format, Layer};
+use diskimage::squashfs::{PackedBlock, PackedFile};
+use diskimage::{Content, Format, Layer};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
+use xtask_core::interrupt;
 
 /// Layers in layers in layers: beyond, nothing is opened.
 const DEEPEST: usize = 16;

@@ -4,11 +4,11 @@ use super::{Broken, Of as _, Shares, Spot};
 use crate::compare::pool::Pool;
 use crate::difference::Side;
 use anyhow::Result;
-use base::interrupt;
-use layers::{Shared, Source};
+use diskimage::{Shared, Source};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use xtask_core::interrupt;
 
 /// Bytes that are known to be equal, or not, together.
 const CHUNK: u64 = 64 << 10;
@@ -70,7 +70,7 @@ impl EqualMap {
     }
 
     /// Compares the chunks from `first` on.
-    fn strip(&self, sources: &[Shared; 2], first: u64) -> layers::Result<()> {
+    fn strip(&self, sources: &[Shared; 2], first: u64) -> diskimage::Result<()> {
         let offset = first * CHUNK;
         let len = (STRIP * CHUNK).min(self.sizes[0].min(self.sizes[1]) - offset) as usize;
         let bytes = [sources[0].up_to(offset, len)?, sources[1].up_to(offset, len)?];

@@ -15,9 +15,9 @@ mod walk;
 
 use crate::difference::{Difference, Place, Side, What};
 use anyhow::{Context as _, Result, bail};
+use diskimage::source::File;
+use diskimage::{Budget, Content, Folder, Shared, Tree};
 use equal::EqualMap;
-use layers::source::File;
-use layers::{Budget, Content, Folder, Shared, Tree};
 use pool::Pool;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -56,7 +56,7 @@ impl Spot {
 /// A layer that could not be read to its end, and whose.
 pub(crate) struct Broken {
     pub(crate) side: Side,
-    pub(crate) error: layers::Error,
+    pub(crate) error: diskimage::Error,
 }
 
 /// Says whose error it was.
@@ -64,7 +64,7 @@ trait Of<T> {
     fn of(self, side: Side) -> Result<T, Broken>;
 }
 
-impl<T> Of<T> for layers::Result<T> {
+impl<T> Of<T> for diskimage::Result<T> {
     fn of(self, side: Side) -> Result<T, Broken> {
         self.map_err(|error| Broken { side, error })
     }

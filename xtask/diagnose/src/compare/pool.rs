@@ -3,12 +3,12 @@
 use super::Spot;
 use crate::difference::{Difference, Side, What};
 use anyhow::{Result, anyhow};
-use base::interrupt;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use xtask_core::interrupt;
 
 /// Threads at most: more would only wait for the disk, and each may unpack something large.
 const THREADS: usize = 8;

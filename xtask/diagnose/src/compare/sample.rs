@@ -2,7 +2,7 @@
 
 use super::{Broken, Of as _};
 use crate::difference::{Sample, Side};
-use layers::{Content, Shared};
+use diskimage::{Content, Shared};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes of all samples together; a whole distribution may differ, and still a report must fit.
@@ -44,7 +44,7 @@ impl Allowance {
                 spent.map(|spent| left.saturating_sub(spent))
             });
             let sha256 =
-                if size <= HASHED { Some(layers::sha256(&**source).of(side)?) } else { None };
+                if size <= HASHED { Some(diskimage::sha256(&**source).of(side)?) } else { None };
             Ok(Sample { size, sha256, first_difference: first, window_start: start, window })
         };
         Ok([one(Side::A)?, one(Side::B)?])

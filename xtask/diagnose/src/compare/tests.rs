@@ -1,4 +1,4 @@
-//! Pairs with known differences. The images are those of `xtask/layers/tests/fixtures`.
+//! Pairs with known differences. The images are those of `xtask/diskimage/tests/fixtures`.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests; they make images")]
 
 use super::images;

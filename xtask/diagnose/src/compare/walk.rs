@@ -5,7 +5,7 @@ use super::pool::Pool;
 use super::{Broken, Of as _, Shares, Spot};
 use crate::difference::{Difference, Entry, MetadataField, Place, Side, What};
 use anyhow::Result;
-use layers::{
+use diskimage::{
     Content, Format, Kind, Layer, Metadata, Named, Node, PartContent, Tree, Walked, hex, printable,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -207,15 +207,15 @@ impl<'o> Walk<'o> {
             let right = if next.is_ge() { b.next() } else { None };
             match (left, right) {
                 (Some((name, a)), Some((_, b))) => {
-                    let path = layers::join(path, &name);
+                    let path = diskimage::join(path, &name);
                     self.entry(pair, place, trees, &path, [a, b], places)?;
                 }
                 (Some((name, node)), None) => {
-                    let path = layers::join(path, &name);
+                    let path = diskimage::join(path, &name);
                     self.only_in(pair, place, trees, &path, Side::A, &node)?;
                 }
                 (None, Some((name, node))) => {
-                    let path = layers::join(path, &name);
+                    let path = diskimage::join(path, &name);
                     self.only_in(pair, place, trees, &path, Side::B, &node)?;
                 }
                 (None, None) => {}
@@ -243,7 +243,7 @@ impl<'o> Walk<'o> {
         let mut list = tree.list(node).of(side)?;
         list.sort_by(|(a, _), (b, _)| a.cmp(b));
         for (name, node) in list {
-            self.only_in(pair, place, trees, &layers::join(path, &name), side, &node)?;
+            self.only_in(pair, place, trees, &diskimage::join(path, &name), side, &node)?;
         }
         Ok(())
     }
@@ -316,7 +316,7 @@ impl<'o> Walk<'o> {
         places: &mut Places,
     ) -> Result<(), Stop> {
         let lists = [trees[0].parts().of(Side::A)?, trees[1].parts().of(Side::B)?];
-        let mut named: BTreeMap<String, [Option<layers::Part>; 2]> = BTreeMap::new();
+        let mut named: BTreeMap<String, [Option<diskimage::Part>; 2]> = BTreeMap::new();
         for (side, list) in lists.into_iter().enumerate() {
             for part in list {
                 let name = part.name.clone();
@@ -418,14 +418,18 @@ fn entry(metadata: &Metadata) -> Entry {
 }
 
 /// Header fields that differ, or that one lacks.
-pub(super) fn fields(spot: &Spot, a: &[layers::Field], b: &[layers::Field]) -> Vec<Difference> {
+pub(super) fn fields(
+    spot: &Spot,
+    a: &[diskimage::Field],
+    b: &[diskimage::Field],
+) -> Vec<Difference> {
     let mut names = Vec::new();
     for field in a.iter().chain(b) {
         if !names.contains(&(field.kind, field.name)) {
             names.push((field.kind, field.name));
         }
     }
-    let value = |fields: &[layers::Field], name| {
+    let value = |fields: &[diskimage::Field], name| {
         let field = fields.iter().find(|field| (field.kind, field.name) == name);
         field.map_or_else(|| "-".to_string(), |field| field.value.clone())
     };

@@ -3,12 +3,12 @@
 use crate::diagnosis::Opener;
 use crate::difference::{Place, Side};
 use anyhow::{Context as _, Result};
-use base::interrupt;
-use layers::Shared;
+use diskimage::Shared;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use xtask_core::interrupt;
 
 /// Pairs that are looked at.
 const PAIRS: usize = 50;

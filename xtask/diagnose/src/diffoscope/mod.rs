@@ -13,14 +13,14 @@ use crate::cli::Diffoscope;
 use crate::diagnosis::Opener;
 use crate::report::{Report, counted};
 use anyhow::{Context as _, Result};
-use base::exec::{Cmd, Exit, on_path};
-use base::facts::repo::Repo;
-use base::failure::Code;
-use base::interrupt;
-use base::ui::Ui;
 use extract::Extracted;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use xtask_core::exec::{Cmd, Exit, which};
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::Code;
+use xtask_core::interrupt;
+use xtask_core::ui::Ui;
 
 /// Runs in the builder, and where there is none on this machine.
 const PAIRS: &str = include_str!("pairs.sh");
@@ -81,13 +81,13 @@ fn source(wanted: Diffoscope, image: Option<&str>) -> Result<Result<From, String
         if let Some(image) = image {
             cmd = cmd.args(["--image", image]);
         }
-        let asked = cmd.clone().arg(".").probe()?;
+        let asked = cmd.clone().arg(".").output()?;
         if asked.exit.ok() {
             return Ok(Ok(From::Builder(cmd)));
         }
         why = last_line(&asked.stderr).to_owned();
     }
-    if wanted == Diffoscope::Always && on_path("diffoscope").is_some() {
+    if wanted == Diffoscope::Always && which("diffoscope").is_some() {
         return Ok(Ok(From::Machine));
     }
     Ok(Err(why))
@@ -115,7 +115,7 @@ impl From {
         let shell = ["bash", "-c", PAIRS, "bash", &seconds.to_string()].map(str::to_owned);
         let cmd = match self {
             From::Builder(cmd) => cmd.clone().arg(&extracted.folder).args(shell),
-            From::Machine => Cmd::new(&shell[0]).args(&shell[1..]).dir(&extracted.folder),
+            From::Machine => Cmd::new(&shell[0]).args(&shell[1..]).current_dir(&extracted.folder),
         };
         let mut output = Vec::new();
         let (exit, stderr) = cmd.feed(|piece| {

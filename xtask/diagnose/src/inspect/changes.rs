@@ -3,11 +3,11 @@
 use crate::causes::{package_changes, versions};
 use crate::report::printable;
 use anyhow::{Context as _, Result};
-use base::failure::{Code, OrExit as _};
-use base::ui::answer;
-use layers::{Kind, Layer};
+use diskimage::{Kind, Layer};
 use std::collections::BTreeMap;
 use std::path::Path;
+use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::ui::answer;
 
 pub(super) fn command(a: &Path, b: &Path, json: bool) -> Result<()> {
     let list = |path: &Path| packages(&crate::subject::iso(path)?).or_exit(Code::Failed);
@@ -38,12 +38,12 @@ pub(super) fn command(a: &Path, b: &Path, json: bool) -> Result<()> {
 
 /// The packages of an image: out of the first squashfs that has a package database.
 fn packages(path: &Path) -> Result<BTreeMap<String, String>> {
-    let image = layers::open(path).with_context(|| path.display().to_string())?;
+    let image = diskimage::open(path).with_context(|| path.display().to_string())?;
     let outer = image.layer.tree();
     let mut trees = vec![outer.clone()];
     if matches!(image.layer, Layer::Iso(_)) {
         let mut files = Vec::new();
-        layers::walk(&*outer, &mut |path, node| {
+        diskimage::walk(&*outer, &mut |path, node| {
             if node.metadata.kind == Kind::File
                 && (path.ends_with(b".squashfs") || path.ends_with(b".sfs"))
             {

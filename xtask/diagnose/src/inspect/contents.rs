@@ -6,7 +6,7 @@ use super::{kernel, text};
 use crate::causes::versions;
 use crate::edits::dates;
 use anyhow::{Context as _, Result, anyhow};
-use layers::{FieldKind, Kind, Layer, Tree};
+use diskimage::{FieldKind, Kind, Layer, Tree};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,7 +70,7 @@ pub(crate) struct Root {
 impl Contents {
     pub(crate) fn read(path: &Path, epoch: Option<i64>) -> Result<Contents> {
         let shown = || path.display().to_string();
-        let image = layers::open(path).with_context(shown)?;
+        let image = diskimage::open(path).with_context(shown)?;
         let size = image.source.size().with_context(shown)?;
         let tree = image.layer.tree();
         let mut contents = Contents {
@@ -103,7 +103,7 @@ impl Contents {
         Ok(contents)
     }
 
-    fn volume(&mut self, iso: &layers::Iso) {
+    fn volume(&mut self, iso: &diskimage::Iso) {
         for field in iso.fields() {
             match field.kind {
                 FieldKind::VolumeName if field.name == "volume label" => self.label = field.value,
@@ -123,7 +123,7 @@ impl Contents {
         self.epoch = self.epoch.or(self.volume_date);
     }
 
-    fn starts(&mut self, iso: &layers::Iso) {
+    fn starts(&mut self, iso: &diskimage::Iso) {
         let bootable =
             iso.boot_entries().iter().filter(|entry| entry.bootable && entry.sectors > 0);
         self.firmware = bootable.map(|entry| entry.platform.clone()).collect();
@@ -137,13 +137,13 @@ impl Contents {
     }
 
     /// Walks through the files of the ISO, and opens the root file system.
-    fn files(&mut self, tree: &Arc<dyn Tree>, image: &layers::Image) -> Result<()> {
+    fn files(&mut self, tree: &Arc<dyn Tree>, image: &diskimage::Image) -> Result<()> {
         let mut sizes = Vec::new();
         let mut configs = Vec::new();
         let mut kernels = Vec::new();
         let mut roots = Vec::new();
         let times = &mut self.times;
-        layers::walk(&**tree, &mut |path, node| {
+        diskimage::walk(&**tree, &mut |path, node| {
             let path = String::from_utf8_lossy(path).into_owned();
             times.extend(node.metadata.mtime.map(|time| (path.clone(), time)));
             if node.metadata.kind != Kind::File {
@@ -201,14 +201,14 @@ impl Contents {
             packages: versions(&status),
             largest_packages: installed_sizes(&status),
             sources: sources::of(&**tree)?,
-            machine_id: layers::read(&**tree, b"etc/machine-id", CONFIG)?,
+            machine_id: diskimage::read(&**tree, b"etc/machine-id", CONFIG)?,
             files: Vec::new(),
             latest: Vec::new(),
             late: 0,
             path,
         };
         let epoch = self.epoch.unwrap_or(i64::MAX);
-        layers::walk(&**tree, &mut |path, node| {
+        diskimage::walk(&**tree, &mut |path, node| {
             root.entries += 1;
             let metadata = &node.metadata;
             let time = metadata.mtime.unwrap_or_default();

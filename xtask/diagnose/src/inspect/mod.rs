@@ -12,14 +12,14 @@ mod traces;
 
 use crate::cli::InspectArgs;
 use anyhow::{Context as _, Result};
-use base::exec::quoted;
-use base::facts::repo::Repo;
-use base::failure::{Code, OrExit as _};
-use base::records::published::BuildInfo;
-use base::ui::answer;
 pub(crate) use contents::Contents;
 use policy::Policy;
 use std::path::Path;
+use xtask_core::exec::quoted;
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::records::published::BuildInfo;
+use xtask_core::ui::answer;
 
 /// The recipe whose policy an image without records is held against: the product's.
 const DEFAULT: &str = "base";
@@ -86,9 +86,9 @@ fn records(iso: &Path) -> Option<BuildInfo> {
 }
 
 /// The text of a file in a tree, where it is there and no larger than a configuration is.
-fn text(tree: &dyn layers::Tree, path: &str) -> Result<Option<String>> {
+fn text(tree: &dyn diskimage::Tree, path: &str) -> Result<Option<String>> {
     const MOST: usize = 64 << 20;
     let bytes =
-        layers::read(tree, path.as_bytes(), MOST).with_context(|| format!("reading {path}"))?;
+        diskimage::read(tree, path.as_bytes(), MOST).with_context(|| format!("reading {path}"))?;
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }

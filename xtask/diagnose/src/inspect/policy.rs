@@ -2,10 +2,10 @@
 //! is the table `[policy]` of its recipe.toml; where there is none, it decides nothing.
 
 use anyhow::{Context as _, Result};
-use base::facts::repo::Repo;
-use base::failure::Code;
 use std::path::PathBuf;
 use toml_edit::{Document, Item, TableLike};
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::Code;
 
 /// What a recipe asks of its image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! apt's package sources (sources.list(5)): which are enabled, and where they point.
 
 use anyhow::Result;
-use layers::Tree;
+use diskimage::Tree;
 
 /// One enabled source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +30,8 @@ pub(super) fn of(tree: &dyn Tree) -> Result<Vec<Source>> {
     if let Some(text) = super::text(tree, "etc/apt/sources.list")? {
         found.extend(one_line_style("etc/apt/sources.list", &text));
     }
-    let Some(folder) = layers::find(tree, b"etc/apt/sources.list.d")? else { return Ok(found) };
-    if folder.metadata.kind != layers::Kind::Folder {
+    let Some(folder) = diskimage::find(tree, b"etc/apt/sources.list.d")? else { return Ok(found) };
+    if folder.metadata.kind != diskimage::Kind::Folder {
         return Ok(found);
     }
     let mut names: Vec<String> = tree

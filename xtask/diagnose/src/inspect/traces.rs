@@ -2,7 +2,7 @@
 
 use super::{Contents, Violation};
 use anyhow::Result;
-use layers::{Kind, Tree};
+use diskimage::{Kind, Tree};
 use memchr::memmem::Finder;
 use std::path::Path;
 
@@ -113,7 +113,7 @@ impl Traces {
         overlap: usize,
     ) -> Result<()> {
         let mut window = vec![0; WINDOW];
-        layers::walk(tree, &mut |path, node| {
+        diskimage::walk(tree, &mut |path, node| {
             let path = String::from_utf8_lossy(path);
             let written = outer
                 || WRITTEN.iter().any(|folder| {

@@ -11,16 +11,16 @@ mod stale;
 use super::container::Network;
 use super::{Client, EngineKind};
 use anyhow::{Context as _, Result};
-use base::exec::{Background, Cmd, on_path, signal_process};
-use base::facts::repo::Repo;
-use base::failure::Code;
-use base::hash;
-use base::interrupt;
-use base::ui::Ui;
 use network::Bridge;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use xtask_core::exec::{Background, Cmd, signal_process, which};
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::Code;
+use xtask_core::hash;
+use xtask_core::interrupt;
+use xtask_core::ui::Ui;
 
 /// Longest folder whose sockets (`…/containerd/containerd-debug.sock`) still fit into the 108
 /// bytes of a sockaddr_un (unix(7)).
@@ -96,7 +96,7 @@ impl Places {
             .arg("sh")
             .arg(self.dir.join("daemon.json"))
             // it outlives commands: the caller's secrets must not stand in its environment
-            .bare_env()
+            .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     }
 }
@@ -104,7 +104,7 @@ impl Places {
 /// The Debian packages that the private engine is made of.
 pub(crate) fn packages(codename: &str) -> Vec<String> {
     let mut packages = vec!["docker.io", "iptables", "iproute2"];
-    if codename != "bookworm" && on_path("docker").is_none() {
+    if codename != "bookworm" && which("docker").is_none() {
         packages.push("docker-cli"); // split from docker.io in trixie
     }
     packages.into_iter().map(str::to_owned).collect()

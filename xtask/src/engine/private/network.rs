@@ -4,8 +4,8 @@
 //! meddle with another engine's. Ours carry a comment and go with the bridge.
 
 use anyhow::{Context as _, Result, bail};
-use base::exec::Cmd;
 use std::fs;
+use xtask_core::exec::Cmd;
 
 pub(super) struct Bridge {
     pub(super) name: String,
@@ -48,7 +48,7 @@ impl Bridge {
 /// Takes away the bridge and its rules; what is not there is fine.
 pub(super) fn tear_down(id: &str) {
     // the subnet is read back from the bridge, because routes may have changed since it was chosen
-    let addresses = Cmd::new("ip").args(["-4", "-o", "addr", "show", "dev", &name(id)]).probe();
+    let addresses = Cmd::new("ip").args(["-4", "-o", "addr", "show", "dev", &name(id)]).output();
     let Ok(addresses) = addresses else { return };
     let Some(net) = addresses.stdout.split_whitespace().find_map(|w| w.strip_suffix(".1/24"))
     else {
@@ -57,7 +57,7 @@ pub(super) fn tear_down(id: &str) {
     for rule in rules(id, &format!("{net}.0/24")) {
         while iptables("-D", &rule).succeeds() {}
     }
-    drop(Cmd::new("ip").args(["link", "del", &name(id)]).probe());
+    drop(Cmd::new("ip").args(["link", "del", &name(id)]).output());
 }
 
 type Rule = (&'static str, &'static str, Vec<String>);

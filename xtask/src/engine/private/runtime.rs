@@ -4,10 +4,10 @@
 //! VM without CAP_SYS_RESOURCE), runc says `unable to apply caps: operation not permitted`.
 
 use anyhow::{Context as _, Result};
-use base::exec::on_path;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use xtask_core::exec::which;
 
 /// Capability names by number (include/uapi/linux/capability.h, Linux 5.9 and later).
 const NAMES: [&str; 41] = [
@@ -62,7 +62,7 @@ pub(super) fn wrapper(dir: &Path) -> Result<Option<PathBuf>> {
     if lacking.is_empty() {
         return Ok(None);
     }
-    let runc = on_path("runc").context("runc is not installed: apt-get install runc")?;
+    let runc = which("runc").context("runc is not installed: apt-get install runc")?;
     let path = dir.join("oci-runtime");
     fs::write(&path, script(&lacking, &runc))
         .with_context(|| format!("cannot write {}", path.display()))?;

@@ -1,10 +1,10 @@
 //! Ends what is left of a private engine: dockerd, containerd, shims and the containers' processes.
 
 use super::{Places, network};
-use base::exec::signal_process;
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
+use xtask_core::exec::signal_process;
 
 /// The daemon that our pid file names, if it is one of ours and alive.
 pub(super) fn daemon_pid(places: &Places) -> Option<u32> {

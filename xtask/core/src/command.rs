@@ -1,0 +1,156 @@
+//! A command line as data: built and decorated anywhere, shown by a dry run. `exec` runs it.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A command line: built and decorated anywhere, shown by a dry run, run only here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cmd {
+    pub(crate) program: OsString,
+    pub(crate) args: Vec<OsString>,
+    pub(crate) env: Vec<(String, OsString)>,
+    pub(crate) unset: Vec<&'static str>,
+    pub(crate) bare_env: bool,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) input: Input,
+}
+
+/// What a short command reads on stdin: where secrets go, because everybody can read an argv.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Input(pub(crate) Vec<u8>);
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+impl Cmd {
+    pub fn new(program: impl AsRef<OsStr>) -> Cmd {
+        Cmd {
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            env: Vec::new(),
+            unset: crate::secret::VARIABLES.to_vec(),
+            bare_env: false,
+            dir: None,
+            input: Input::default(),
+        }
+    }
+
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Cmd {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Cmd {
+        self.args.extend(args.into_iter().map(|a| a.as_ref().to_owned()));
+        self
+    }
+
+    pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Cmd {
+        self.env.push((key.to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Keeps a variable of the caller's from the child.
+    pub fn env_remove(mut self, name: &'static str) -> Cmd {
+        self.unset.push(name);
+        self
+    }
+
+    /// Starts from an empty environment: only what [`Cmd::env`] adds reaches the child.
+    pub fn env_clear(mut self) -> Cmd {
+        self.bare_env = true;
+        self
+    }
+
+    pub fn current_dir(mut self, dir: &Path) -> Cmd {
+        self.dir = Some(dir.to_owned());
+        self
+    }
+
+    /// What [`Cmd::output`], [`Cmd::read`] and [`Cmd::feed`] give it on stdin; never shown.
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Cmd {
+        self.input = Input(bytes.into());
+        self
+    }
+
+    /// This command as the arguments of another: `timeout 10` + this, `nsenter …` + this.
+    pub fn wrapped_by(self, outer: Cmd) -> Cmd {
+        let mut wrapped = outer.arg(&self.program).args(&self.args);
+        wrapped.env.extend(self.env);
+        wrapped.unset.extend(self.unset);
+        wrapped.bare_env |= self.bare_env;
+        wrapped.dir = wrapped.dir.or(self.dir);
+        wrapped.input = self.input;
+        wrapped
+    }
+
+    /// Bounds a probe of something that may not answer (an engine, a mirror).
+    pub fn within_seconds(self, seconds: u32) -> Cmd {
+        self.wrapped_by(Cmd::new("timeout").arg(format!("{seconds}")))
+    }
+
+    /// Program and arguments, lossily as text: for snapshots of plans.
+    pub fn argv(&self) -> Vec<String> {
+        std::iter::once(&self.program)
+            .chain(&self.args)
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
+    }
+}
+
+/// Whether `program` is on PATH.
+pub fn which(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    // Debian keeps daemons in sbin, which an ordinary user's PATH leaves out
+    let extra = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(extra)
+        .map(|dir| dir.join(program))
+        .find(|p| is_executable(p))
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+impl fmt::Display for Cmd {
+    /// A line that can be pasted into a POSIX shell.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = Vec::new();
+        if self.bare_env {
+            words.push("env -i".to_owned());
+        }
+        for (key, value) in &self.env {
+            words.push(format!("{key}={}", quoted(&value.to_string_lossy())));
+        }
+        words.extend(self.argv().iter().map(|word| quoted(word)));
+        write!(f, "{}", words.join(" "))
+    }
+}
+
+/// One shell word, in single quotes only where it needs them.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_so_that_it_can_be_pasted() {
+        let cmd =
+            Cmd::new("docker").args(["run", "a b", "it's", "--mount=x,y=z", ""]).env("K", "$V");
+        assert_eq!(cmd.to_string(), r"K='$V' docker run 'a b' 'it'\''s' --mount=x,y=z ''");
+    }
+}

@@ -1,0 +1,142 @@
+//! The machine that xtask runs on.
+
+use crate::exec::{Cmd, which};
+use anyhow::{Context as _, Result};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+/// User and group id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pub uid: u32,
+    pub gid: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Who this process runs as.
+    pub uid: u32,
+    /// Whose the results are: the caller, also behind sudo.
+    pub caller: Owner,
+    pub cpus: usize,
+    /// Bytes of RAM.
+    pub memory: u64,
+    /// Debian and its derivatives: apt-get and dpkg are there.
+    pub has_apt: bool,
+    /// `VERSION_CODENAME` of os-release, e.g. `bookworm`.
+    pub codename: String,
+    pub kernel: String,
+    pub name: String,
+}
+
+impl Host {
+    pub fn gather() -> Result<Host> {
+        let me = fs::metadata("/proc/self").context("cannot read /proc/self")?;
+        let text = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+        Ok(Host {
+            uid: me.uid(),
+            caller: caller(Owner { uid: me.uid(), gid: me.gid() }),
+            cpus: std::thread::available_parallelism().map_or(1, usize::from),
+            memory: memory(&text("/proc/meminfo")),
+            has_apt: which("apt-get").is_some() && which("dpkg-query").is_some(),
+            codename: os_release(&text("/etc/os-release"), "VERSION_CODENAME"),
+            kernel: text("/proc/sys/kernel/osrelease"),
+            name: text("/proc/sys/kernel/hostname"),
+        })
+    }
+
+    pub fn is_root(&self) -> bool {
+        self.uid == 0
+    }
+
+    /// Which of `packages` dpkg does not have installed.
+    pub fn missing(&self, packages: &[String]) -> Vec<String> {
+        if packages.is_empty() || !self.has_apt {
+            return Vec::new();
+        }
+        // dpkg-query exits 1 when it has never heard of one of them, and still lists the others
+        let listed = Cmd::new("dpkg-query")
+            .args(["-W", "-f", "${Package} ${db:Status-Status}\\n"])
+            .args(packages)
+            .output();
+        let installed: BTreeSet<String> = listed
+            .map(|probe| {
+                let lines = probe.stdout.lines().filter_map(|l| l.strip_suffix(" installed"));
+                lines.map(str::to_owned).collect()
+            })
+            .unwrap_or_default();
+        packages.iter().filter(|p| !installed.contains(*p)).cloned().collect()
+    }
+}
+
+/// Behind sudo, the user who typed it; else ourselves.
+fn caller(me: Owner) -> Owner {
+    let id = |name: &str| std::env::var(name).ok()?.parse().ok();
+    match (me.uid, id("SUDO_UID"), id("SUDO_GID")) {
+        (0, Some(uid), Some(gid)) => Owner { uid, gid },
+        _ => me,
+    }
+}
+
+fn memory(meminfo: &str) -> u64 {
+    let kib = meminfo.lines().find_map(|line| {
+        line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
+    });
+    kib.unwrap_or_default() * 1024
+}
+
+fn os_release(text: &str, key: &str) -> String {
+    text.lines()
+        .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+        .map(|value| value.trim_matches('"').to_owned())
+        .unwrap_or_default()
+}
+
+/// A file system's free space and kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// Bytes that an ordinary user may still write.
+    pub free: u64,
+    /// File system type, e.g. `ext4`, `overlay`, `tmpfs`.
+    pub kind: String,
+}
+
+impl Disk {
+    /// Of the file system that holds `path`, or its nearest ancestor that exists.
+    pub fn holding(path: &Path) -> Result<Disk> {
+        let existing = path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/"));
+        let out =
+            Cmd::new("df").args(["-B1", "--output=avail,fstype", "--"]).arg(existing).read()?;
+        let mut words = out.lines().last().unwrap_or_default().split_whitespace();
+        let free = words.next().and_then(|w| w.parse().ok());
+        Ok(Disk {
+            free: free.with_context(|| format!("unexpected output of df: {out}"))?,
+            kind: words.next().unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_and_release_are_read() {
+        assert_eq!(memory("MemFree: 1 kB\nMemTotal:       24684096 kB\n"), 24_684_096 * 1024);
+        assert_eq!(
+            os_release("ID=debian\nVERSION_CODENAME=bookworm\n", "VERSION_CODENAME"),
+            "bookworm"
+        );
+    }
+
+    #[test]
+    fn a_package_that_is_not_there_is_missing() {
+        let host = Host::gather().unwrap();
+        if host.has_apt {
+            let packages = ["dpkg".to_owned(), "no-such-package-here".to_owned()];
+            assert_eq!(host.missing(&packages), ["no-such-package-here"]);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Lists what is in an image: `cargo run -p diskimage --release --example list -- IMAGE [PATH/OF/LAYER…]`.
+
+use diskimage::{Layer, PartContent, Tree, hex, printable};
+use std::error::Error;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args_os().skip(1);
+    let path = args.next().ok_or("usage: list IMAGE [PATH…]")?;
+    let image = diskimage::open(path.as_ref())?;
+    let mut layer = image.layer;
+    for path in args {
+        let tree = layer.tree();
+        let node = diskimage::find(&*tree, path.as_encoded_bytes())?.ok_or("no such file")?;
+        let source = tree.open(&node)?.source();
+        layer = Layer::of(&source, &image.budget)?.ok_or("not a layer")?;
+    }
+    show(&*layer.tree())
+}
+
+fn show(tree: &dyn Tree) -> Result<(), Box<dyn Error>> {
+    for field in tree.fields() {
+        println!("# {} {}: {}", tree.layer(), field.name, field.value);
+    }
+    diskimage::walk(tree, &mut |path, node| {
+        let m = &node.metadata;
+        print!("{} {:?} {:o}", printable(path), m.kind, m.mode.unwrap_or(0));
+        print!(" {}:{} {}", m.uid.unwrap_or(0), m.gid.unwrap_or(0), m.mtime.unwrap_or(0));
+        print!(" {} bytes {} links", m.size, m.links.unwrap_or(1));
+        if let Some(target) = &m.target {
+            print!(" -> {}", printable(target));
+        }
+        if let Some((major, minor)) = m.device {
+            print!(" {major},{minor}");
+        }
+        for (name, value) in &m.xattrs {
+            print!(" {}={}", printable(name), hex(value));
+        }
+        for (name, value) in &m.more {
+            print!(" {name}={value}");
+        }
+        println!();
+        Ok(())
+    })?;
+    for part in tree.parts()? {
+        match part.what {
+            PartContent::Bytes(source) => {
+                println!("{} at {:?}: {} bytes", part.name, part.place, source.size()?);
+            }
+            PartContent::Tree(tree) => {
+                println!("{}", part.name);
+                show(&*tree)?;
+            }
+        }
+    }
+    Ok(())
+}

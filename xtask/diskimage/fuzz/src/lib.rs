@@ -1,0 +1,37 @@
+//! Reads all of what a fuzzer made up, within bounds.
+
+use diskimage::source::Bytes;
+use diskimage::{Budget, Format, Kind, Layer, PartContent, Result, Shared, Tree};
+use std::sync::Arc;
+
+/// What one input may cost: more is an error of the reader's, which is what should come out.
+pub fn budget() -> Arc<Budget> {
+    Budget::new(16 << 20, 2000)
+}
+
+/// Reads an input as the format that it is to be, whatever it looks like.
+pub fn read_as(format: Format, data: &[u8]) {
+    let budget = budget();
+    let source: Shared = Arc::new(Bytes(data.to_vec()));
+    let _error = Layer::open(format, source, &budget).and_then(|layer| everything(&*layer.tree()));
+}
+
+/// Every field, name, byte and part of a layer.
+pub fn everything(tree: &dyn Tree) -> Result<()> {
+    let _fields = tree.fields();
+    diskimage::walk(tree, &mut |_, node| {
+        if node.metadata.kind == Kind::File {
+            diskimage::sha256(&*tree.open(node)?.source())?;
+        }
+        Ok(())
+    })?;
+    for part in tree.parts()? {
+        match part.what {
+            PartContent::Bytes(source) => {
+                diskimage::sha256(&*source)?;
+            }
+            PartContent::Tree(tree) => everything(&*tree)?,
+        }
+    }
+    Ok(())
+}

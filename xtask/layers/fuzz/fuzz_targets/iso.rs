@@ -1,5 +1,0 @@
-#![no_main]
-
-use layers::Format;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| layers_fuzz::read_as(Format::Iso, data));

@@ -1,0 +1,238 @@
+//! One build: from facts that hold to a published folder.
+
+use super::inputs::Facts;
+use super::policy_gate;
+use super::run;
+use super::sandbox::Site;
+use crate::build::records::{self, Iso, RunFacts};
+use crate::build::saved_inputs;
+use crate::builder_image::{self, BuilderImage};
+use crate::commands::clean;
+use crate::engine::Client;
+use crate::engine::container::Network;
+use anyhow::{Context as _, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use xtask_core::failure::{Problem, refuse};
+use xtask_core::log::Log;
+use xtask_core::pins::Digest;
+use xtask_core::ui::Ui;
+use xtask_core::{hash, interrupt};
+
+/// A published ISO.
+pub(crate) struct Built {
+    pub(crate) path: PathBuf,
+    pub(crate) digest: Digest,
+    /// Bytes.
+    size: u64,
+    seconds: f64,
+}
+
+impl Built {
+    pub(crate) fn json(&self, facts: &Facts) -> serde_json::Value {
+        serde_json::json!({
+            "recipe": facts.recipe.name,
+            "iso": self.path,
+            "sha256": self.digest.hex(),
+            "size": self.size,
+            "output": facts.output,
+            "engine": facts.engine.kind.name(),
+            "commit": facts.source.commit.to_string(),
+            "dirty": facts.source.dirty,
+            "apt_pinned": facts.mirror.mirror.pinned(),
+            "source_date_epoch": facts.epoch.seconds,
+            "seconds": self.seconds,
+        })
+    }
+}
+
+pub(crate) fn prepare(facts: &Facts, network: Network, setup: bool, ui: &Ui) -> Result<()> {
+    let client = facts.engine.client.as_ref();
+    client.map_or(Ok(()), |client| ensure_image(facts, client, network, setup, ui).map(drop))
+}
+
+/// Builds and publishes; `begun` is when the command started, `setup` lets it make the image.
+pub(super) fn build(
+    facts: &Facts,
+    network: Network,
+    setup: bool,
+    begun: Instant,
+    ui: &Ui,
+) -> Result<Built> {
+    let beside = facts.output.parent().unwrap_or(Path::new("/"));
+    clean::sweep(beside, facts.engine.client.as_ref(), &facts.repo, ui)?;
+    let image_id = match &facts.engine.client {
+        Some(client) => Some(ensure_image(facts, client, network, setup, ui)?),
+        None => {
+            let cache = facts.repo.state().join("apt-cache");
+            fs::create_dir_all(&cache)
+                .with_context(|| format!("cannot make {}", cache.display()))?;
+            None
+        }
+    };
+
+    let site = Site::set_up(facts, network)?;
+    let built = build_at(&site, facts, image_id, begun, ui);
+    // some hundred thousand files, for the product
+    ui.begin("clean-up");
+    drop(site);
+    ui.end(None);
+    built
+}
+
+fn build_at(
+    site: &Site,
+    facts: &Facts,
+    image_id: Option<String>,
+    begun: Instant,
+    ui: &Ui,
+) -> Result<Built> {
+    let Site { folders, run, work, .. } = site;
+    let mut log = Log::create(&folders.log)?;
+
+    let stages = run::run(run, &facts.recipe, &folders.out(), ui, &mut log)?;
+    work.give_to(facts.host.caller, facts.host.uid)?;
+    let out = folders.out();
+    let made = out.join(&facts.recipe.iso);
+    if !fs::symlink_metadata(&made).is_ok_and(|meta| meta.is_file() && meta.len() > 0) {
+        let what = format!(
+            "recipe {} ended well, but left no ISO: expected {}",
+            facts.recipe.name, facts.recipe.iso
+        );
+        return Err(log.failure(&what));
+    }
+    let (digest, size) = hash::file(&made)?;
+    let iso = Iso { digest, size };
+
+    let inputs = match (&facts.save_inputs, &facts.engine.client) {
+        (Some(_), Some(client)) => {
+            ui.begin("inputs");
+            let kept = saved_inputs::keep(facts, client, &folders.cache(), &folders.inputs());
+            ui.end(kept.is_err().then_some("failed"));
+            Some(kept?)
+        }
+        _ => facts.inputs.as_ref().map(|saved| saved.digest.clone()),
+    };
+
+    let result = folders.work.join("result");
+    fs::create_dir(&result).with_context(|| format!("cannot make {}", result.display()))?;
+    fs::rename(&made, result.join(&facts.recipe.iso))
+        .context("cannot move the ISO to the result")?;
+    let run_facts = RunFacts {
+        started: facts.now,
+        seconds: begun.elapsed().as_secs_f64(),
+        engine_version: facts.engine.client.as_ref().and_then(|c| c.version().ok()),
+        image_id,
+        command: run.cmd().to_string(),
+        inputs,
+    };
+    records::write(facts, &out, &result, &iso, &stages, &run_facts)?;
+    let passed = policy_gate::check(facts, &result.join(&facts.recipe.iso), &mut log, ui);
+    interrupt::check()?;
+    if passed.is_ok() {
+        keep_log(&mut log, &result)?;
+    }
+    work.give_to(facts.host.caller, facts.host.uid)?;
+    if let Some(dir) = &facts.save_inputs {
+        saved_inputs::put_in_place(&folders.inputs(), dir)?;
+    }
+    if passed.is_err() {
+        // an hour's work, and the one thing that shows what is wrong
+        let rejected = beside_as(&facts.output, "rejected");
+        work.publish(&result, &rejected)?;
+        ui.notice(&format!(
+            "the image is kept for a look, not as a result: {}",
+            rejected.display()
+        ));
+    }
+    passed?;
+    work.publish(&result, &facts.output)?;
+
+    Ok(Built {
+        path: facts.output.join(&facts.recipe.iso),
+        digest: iso.digest,
+        size: iso.size,
+        seconds: begun.elapsed().as_secs_f64(),
+    })
+}
+
+fn beside_as(output: &Path, word: &str) -> PathBuf {
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    output.with_file_name(format!("{word}-{name}"))
+}
+
+/// The argv that would make the image, where it would be made here.
+pub(super) fn describe_image(facts: &Facts, network: Network) -> Option<String> {
+    let BuilderImage::Local(inputs) = &facts.image else { return None };
+    let client = facts.engine.client.as_ref()?;
+    let plan = image_plan(facts, inputs);
+    Some(plan.describe(client, network))
+}
+
+fn image_plan(facts: &Facts, inputs: &builder_image::Inputs) -> builder_image::build::Plan {
+    builder_image::build::Plan::new(
+        &facts.repo,
+        inputs.clone(),
+        facts.pin.clone(),
+        facts.mirror.mirror.clone(),
+    )
+}
+
+/// The image's id on the engine, after building or pulling it where that is wanted.
+fn ensure_image(
+    facts: &Facts,
+    client: &Client,
+    network: Network,
+    setup: bool,
+    ui: &Ui,
+) -> Result<String> {
+    let name = facts.image.name(client);
+    if let Some(id) = client.image_id(&name)? {
+        return Ok(id);
+    }
+    let ways = || builder_image::ways_on(client.kind, &facts.repo.build_sh());
+    match &facts.image {
+        BuilderImage::Local(inputs) if setup => {
+            image_plan(facts, inputs).execute(client, network, ui)?;
+        }
+        BuilderImage::Local(_) => {
+            refuse(&[Problem::new(format!("no builder image: {name} is not built"), ways())])?
+        }
+        BuilderImage::Saved { archive, .. } => {
+            let load = client.load(archive);
+            ui.command(&load);
+            load.read().context("cannot load the builder image of the inputs")?;
+            return client.image_id(&name)?.with_context(|| {
+                format!(
+                    "{} holds another image than its manifest says: expected {name} (an engine with \
+                     another image store names the same image otherwise: load it on the kind that saved it)",
+                    archive.display()
+                )
+            });
+        }
+        BuilderImage::Named(_) => {
+            let pull = client.pull(&name);
+            ui.command(&pull);
+            let probe = pull.output()?;
+            interrupt::check()?;
+            if !probe.exit.ok() {
+                let why =
+                    probe.stderr.lines().last().unwrap_or("no reason given").trim().to_owned();
+                refuse(&[Problem::new(
+                    format!("the builder image {name} cannot be pulled: {why}"),
+                    ways(),
+                )])?;
+            }
+        }
+    }
+    client.image_id(&name)?.with_context(|| format!("{} has no {name}", client.program()))
+}
+
+fn keep_log(log: &mut Log, result: &Path) -> Result<()> {
+    log.flush()?;
+    let logs = result.join("logs");
+    fs::create_dir(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
+    fs::copy(log.path(), logs.join("build.log")).context("cannot keep the log")?;
+    fs::remove_file(log.path()).context("cannot move the log")
+}

@@ -1,0 +1,287 @@
+//! What is the case before an ISO is built: all of it, whatever is wrong with it.
+
+use crate::build::saved_inputs::Saved;
+use crate::builder_image::{self, BuilderImage};
+use crate::cli::IsoArgs;
+use crate::engine::container::Network;
+use crate::engine::paths::PathMap;
+use crate::engine::private::Places;
+use crate::engine::variations::Conditions;
+use crate::engine::{EngineKind, Reach, Selection, survey};
+use crate::recipe::Recipe;
+use anyhow::{Context as _, Result};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+use xtask_core::facts::git::Source;
+use xtask_core::facts::host::{Disk, Host};
+use xtask_core::facts::mirror::{self, Found, SnapshotPin, Wanted};
+use xtask_core::facts::repo::Repo;
+use xtask_core::facts::upstream::{Origin, Upstream};
+use xtask_core::failure::{Code, OrExit as _, Problem};
+use xtask_core::pins::{conf, env_file};
+
+pub(crate) struct Facts {
+    pub(crate) repo: Repo,
+    pub(crate) recipe: Recipe,
+    pub(crate) source: Source,
+    pub(crate) host: Host,
+    pub(crate) places: Places,
+    pub(crate) engine: Selection,
+    pub(crate) image: BuilderImage,
+    /// Whether the engine has the image already.
+    pub(crate) image_present: bool,
+    pub(crate) pin: SnapshotPin,
+    pub(crate) mirror: Found,
+    /// What an earlier build fetched, to build from with no network.
+    pub(crate) inputs: Option<Saved>,
+    /// Whether packages of earlier builds may be taken.
+    pub(crate) reuse_packages: bool,
+    /// Where to keep what this build fetches.
+    pub(crate) save_inputs: Option<PathBuf>,
+    pub(crate) epoch: Epoch,
+    pub(crate) mksquashfs_options: String,
+    /// Of the recipe's images the one to make; `None` where it makes but one.
+    pub(crate) flavor: Option<String>,
+    /// The derivative-maker to build from; `None` where the recipe needs none.
+    pub(crate) upstream: Option<Upstream>,
+    /// Where the result goes.
+    pub(crate) output: PathBuf,
+    pub(crate) output_disk: Disk,
+    /// Where the engine keeps images and containers, if that is on this machine.
+    pub(crate) engine_disk: Option<Disk>,
+    /// The contract's constants, unless `verify --vary` says otherwise.
+    pub(crate) conditions: Conditions,
+    /// How the engine names this machine's paths.
+    pub(crate) paths: PathMap,
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Packages that this machine lacks for this build.
+    pub(crate) missing: Vec<String>,
+    /// Seconds since 1970-01-01 UTC.
+    pub(crate) now: u64,
+}
+
+/// SOURCE_DATE_EPOCH and where it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Epoch {
+    /// Seconds since 1970-01-01 UTC.
+    pub(crate) seconds: u64,
+    pub(crate) from: EpochFrom,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EpochFrom {
+    Commit,
+    EnvFile,
+}
+
+impl Facts {
+    /// Reads everything; `engine` overrides the flag where an earlier choice could not start.
+    pub(crate) fn gather(repo: &Repo, args: &IsoArgs, engine: Option<EngineKind>) -> Result<Facts> {
+        let recipe = Recipe::load(repo, &args.what.recipe)?;
+        let host = Host::gather()?;
+        let places = Places::of(repo);
+        let source = Source::gather(repo)?;
+        let mut engine = match engine {
+            Some(kind) => survey(kind.into(), &recipe.needs.engines, &host, &places),
+            None => survey(args.what.build.engine, &recipe.needs.engines, &host, &places),
+        };
+        let (paths, engine_disk) = on_the_engines_side(&mut engine, &places);
+        let inputs = args.what.from_inputs.as_deref().map(Saved::read).transpose()?;
+        let image = match &inputs {
+            Some(saved) => saved.image(),
+            None => BuilderImage::choose(repo, args.what.image.as_deref())?,
+        };
+        let image_present = match &engine.client {
+            Some(client) => builder_image::is_present(client, &image, &places),
+            None => true,
+        };
+        let pin = SnapshotPin::read(repo)?;
+        let keyring = args.what.build.mirror_keyring.as_deref().map(existing).transpose()?;
+        let wanted = Wanted { url: args.what.build.mirror.clone(), keyring };
+        // the product never comes from anything but the pin; the canary may
+        let mirror = match &inputs {
+            Some(saved) => saved.mirror(),
+            None => mirror::find(&pin, &wanted, !recipe.released),
+        };
+        let mut packages = engine.packages.clone();
+        if engine.kind == EngineKind::Host {
+            packages.extend(recipe.needs.host_packages.iter().cloned());
+        } else if !image_present && matches!(image, BuilderImage::Local(_)) {
+            packages.extend(builder_image::build::Plan::packages());
+        }
+        let absolute = |dir: &PathBuf, flag: &'static str| {
+            std::path::absolute(dir).context(flag).or_exit(Code::Usage)
+        };
+        let save_inputs = args.save_inputs.as_ref();
+        let output = match &args.output {
+            Some(dir) => absolute(dir, "--output")?,
+            None => repo.output().join(folder_name(&recipe, &source)),
+        };
+        Ok(Facts {
+            missing: host.missing(&packages),
+            epoch: epoch(repo, source.commit_time)?,
+            mksquashfs_options: conf::mksquashfs_options(
+                &repo.config().join("silvermetal-base.conf"),
+            )?,
+            output_disk: Disk::holding(&output)?,
+            reuse_packages: reuse_packages(&recipe, args.what.reuse_packages)?,
+            flavor: flavor(repo, &recipe, args.what.flavor.as_deref(), inputs.as_ref())?,
+            upstream: upstream(repo, &recipe, &source, args.what.upstream.as_deref())?,
+            ca_file: args.what.build.ca_file.as_deref().map(existing).transpose()?,
+            now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+            repo: repo.clone(),
+            recipe,
+            source,
+            host,
+            places,
+            engine,
+            image,
+            image_present,
+            pin,
+            mirror,
+            output,
+            engine_disk,
+            save_inputs: save_inputs.map(|dir| absolute(dir, "--save-inputs")).transpose()?,
+            inputs,
+            paths,
+            conditions: Conditions::default(),
+        })
+    }
+
+    /// Whether the package cache is this build's alone: then it holds what was fetched, no more.
+    pub(crate) fn has_own_cache(&self) -> bool {
+        self.inputs.is_some() || self.save_inputs.is_some()
+    }
+
+    /// The network that the container of this build needs, on an engine that has a bridge.
+    pub(crate) fn network(&self) -> Network {
+        match &self.inputs {
+            Some(_) => Network::None,
+            None if self.mirror.mirror.on_loopback() => Network::Host,
+            None => Network::Bridge,
+        }
+    }
+}
+
+/// What can be asked of an engine that answers; what it cannot do becomes a problem of its own.
+fn on_the_engines_side(engine: &mut Selection, places: &Places) -> (PathMap, Option<Disk>) {
+    let Some(client) = &engine.client else { return (PathMap::Same, None) };
+    if client.kind == EngineKind::Private {
+        return (PathMap::Same, Disk::holding(&places.dir).ok());
+    }
+    if !matches!(engine.reach, Reach::Answers(_)) {
+        return (PathMap::Same, None);
+    }
+    if client.cgroup_version().is_ok_and(|version| version == "1") {
+        engine.problems.push(
+            Problem::new(
+                format!(
+                    "engine {} runs on cgroup v1, where the builder's systemd does not boot",
+                    client.kind
+                ),
+                "boot its host with systemd.unified_cgroup_hierarchy=1, or pass --engine private",
+            )
+            .of("cgroup-v2"),
+        );
+    }
+    let root = client.root_dir().ok().map(PathBuf::from).filter(|dir| dir.exists());
+    let disk = root.and_then(|dir| Disk::holding(&dir).ok());
+    match PathMap::of(client) {
+        Ok(map) => (map, disk),
+        Err(error) => {
+            engine
+                .problems
+                .push(Problem::new(format!("{error:#}"), "or pass --engine private, as root"));
+            (PathMap::Same, disk)
+        }
+    }
+}
+
+/// `<short-sha>[-dirty]` for the product, with the recipe's name before it for any other.
+fn folder_name(recipe: &Recipe, source: &Source) -> String {
+    let dirty = if source.dirty { "-dirty" } else { "" };
+    let prefix = if recipe.released { String::new() } else { format!("{}-", recipe.name) };
+    format!("{prefix}{}{dirty}", source.short)
+}
+
+fn epoch(repo: &Repo, commit_time: u64) -> Result<Epoch> {
+    let path = repo.config().join("source-date-epoch.env");
+    let values = env_file::read(&path, &["SOURCE_DATE_EPOCH"])?;
+    match values.get("SOURCE_DATE_EPOCH") {
+        None => Ok(Epoch { seconds: commit_time, from: EpochFrom::Commit }),
+        Some(value) => {
+            let seconds = value
+                .parse()
+                .with_context(|| {
+                    format!(
+                        "{}: SOURCE_DATE_EPOCH: expected seconds since 1970, found `{value}`",
+                        path.display()
+                    )
+                })
+                .or_exit(Code::NotReady)?;
+            Ok(Epoch { seconds, from: EpochFrom::EnvFile })
+        }
+    }
+}
+
+fn flavor(
+    repo: &Repo,
+    recipe: &Recipe,
+    wanted: Option<&str>,
+    inputs: Option<&Saved>,
+) -> Result<Option<String>> {
+    if recipe.flavors.is_empty() {
+        return match wanted {
+            None => Ok(None),
+            Some(_) => Err(Code::Usage
+                .error(format!("recipe {} makes but one image: remove --flavor", recipe.name))),
+        };
+    }
+    let conf = repo.config().join("silvermetal-base.conf");
+    let saved = inputs.map(|saved| saved.get("Flavor")).filter(|name| !name.is_empty());
+    let (name, code, from) = match (wanted, saved) {
+        (Some(name), _) => (name.to_owned(), Code::Usage, "--flavor".to_owned()),
+        (None, Some(name)) => (name.to_owned(), Code::NotReady, "--from-inputs".to_owned()),
+        (None, None) => (conf::flavor(&conf)?, Code::NotReady, conf.display().to_string()),
+    };
+    if !recipe.flavors.contains(&name) {
+        let there_are = recipe.flavors.join(", ");
+        return Err(code.error(format!(
+            "{from}: recipe {} has no flavor `{name}`: expected one of {there_are}",
+            recipe.name
+        )));
+    }
+    Ok(Some(name))
+}
+
+fn reuse_packages(recipe: &Recipe, wanted: bool) -> Result<bool> {
+    if wanted && !recipe.needs.submodule {
+        return Err(Code::Usage
+            .error(format!("recipe {} builds no packages: remove --reuse-packages", recipe.name)));
+    }
+    Ok(wanted)
+}
+
+fn upstream(
+    repo: &Repo,
+    recipe: &Recipe,
+    source: &Source,
+    wanted: Option<&Path>,
+) -> Result<Option<Upstream>> {
+    let pin = source.submodule.clone();
+    match (recipe.needs.submodule, wanted) {
+        (true, Some(dir)) => Upstream::gather(dir, Origin::Caller, pin).map(Some),
+        (true, None) => Upstream::gather(&repo.submodule(), Origin::Submodule, pin).map(Some),
+        (false, None) => Ok(None),
+        (false, Some(_)) => Err(Code::Usage.error(format!(
+            "recipe {} does not build from derivative-maker: remove --upstream",
+            recipe.name
+        ))),
+    }
+}
+
+fn existing(path: &Path) -> Result<PathBuf> {
+    path.canonicalize()
+        .with_context(|| format!("cannot read {}", path.display()))
+        .or_exit(Code::Usage)
+}

@@ -1,0 +1,298 @@
+//! What will be done, as data: a dry run prints it, execution uses it.
+
+use super::inputs::{EpochFrom, Facts};
+use crate::build::saved_inputs::CACHE_GUEST;
+use crate::builder_image::BuilderImage;
+use crate::engine::container::{Container, Mode, Mount, Network};
+use crate::engine::host::{self, HostRun};
+use crate::engine::{Client, EngineKind, paths};
+use crate::recipe::Recipe;
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+use xtask_core::exec::{Cmd, StopBy};
+use xtask_core::facts::upstream::Origin;
+use xtask_core::hash;
+use xtask_core::setup;
+
+/// Volume that keeps downloaded packages between builds.
+pub(crate) const CACHE_VOLUME: &str = "silvermetal-apt-cache";
+/// Volume that keeps derivative-maker's packages between builds.
+pub(crate) const PACKAGES_VOLUME: &str = "silvermetal-package-cache";
+const PACKAGES_GUEST: &str = "/var/cache/silvermetal-packages";
+/// Some of derivative-maker's tools look for its files there, wherever it is built
+/// (dm-reprepro-wrapper): not even `--vary path` moves it.
+const UPSTREAM_GUEST: &str = "/home/user/derivative-maker";
+const PROXY: &str = "http://127.0.0.1:9977";
+const GUEST_CA: &str = "/etc/silvermetal/extra-ca.crt";
+const GUEST_KEYRING: &str = "/etc/silvermetal/mirror-keyring.gpg";
+
+/// The folders of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Folders {
+    /// Names container, work folder and log.
+    pub(crate) id: String,
+    /// Beside the result, so that the result appears by a rename.
+    pub(crate) work: PathBuf,
+    pub(crate) output: PathBuf,
+    pub(crate) log: PathBuf,
+}
+
+impl Folders {
+    /// What the builder writes to.
+    pub(crate) fn out(&self) -> PathBuf {
+        self.work.join("out")
+    }
+
+    /// The package cache of a build that has its own.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.work.join("cache")
+    }
+
+    /// The inputs that are kept, until the build is through.
+    pub(crate) fn inputs(&self) -> PathBuf {
+        self.work.join("inputs")
+    }
+
+    /// The recipe and the configuration that the builder sees: copies, with the modes that git
+    /// knows, because a checkout made under umask 077 would shut the builder's user out.
+    pub(crate) fn sources(&self, facts: &Facts) -> Sources {
+        let elsewhere = facts.conditions.is_elsewhere();
+        let copy = self.work.join(if elsewhere { "another checkout" } else { "checkout" });
+        Sources { recipe: copy.join("recipe"), conf: copy.join("conf") }
+    }
+
+    pub(crate) fn new(facts: &Facts) -> Folders {
+        let moment = format!("{}:{:?}", std::process::id(), std::time::SystemTime::now());
+        let id = format!(
+            "{}-{}-{}",
+            facts.recipe.name,
+            facts.source.short,
+            &hash::text(&moment).hex()[..8]
+        );
+        let beside = facts.output.parent().unwrap_or(Path::new("/"));
+        Folders {
+            work: beside.join(format!(".work-{id}")),
+            output: facts.output.clone(),
+            log: facts.repo.state().join(format!("logs/{id}.log")),
+            id,
+        }
+    }
+}
+
+/// What is mounted read-only.
+pub(crate) struct Sources {
+    pub(crate) recipe: PathBuf,
+    pub(crate) conf: PathBuf,
+}
+
+/// The one long command of a build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Run {
+    Container { client: Client, container: Container },
+    Host(HostRun),
+}
+
+impl Run {
+    pub(crate) fn cmd(&self) -> Cmd {
+        match self {
+            Run::Container { client, container } => container.run(client),
+            Run::Host(run) => run.run(),
+        }
+    }
+
+    pub(crate) fn stop_by(&self) -> StopBy {
+        match self {
+            Run::Container { client, container } => StopBy::Command(client.stop(&container.name)),
+            // the first process of a pid namespace ignores what it has no handler for
+            Run::Host(_) => StopBy::Signal("KILL"),
+        }
+    }
+}
+
+/// Paths are translated to the engine's side; `network` is what the engine can do.
+pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<Run> {
+    let Facts { recipe, conditions, .. } = facts;
+    let home = conditions.home();
+    let mut command = conditions.wrapper(facts.engine.kind);
+    command.push(format!("{home}/recipe/{}", recipe.entry));
+    command.extend(recipe.stages.iter().map(|stage| stage.name.clone()));
+    let sources = folders.sources(facts);
+    let keyring = facts.mirror.mirror.keyring.as_deref();
+    let Some(client) = facts.engine.client.clone() else {
+        return Ok(Run::Host(HostRun {
+            root: facts.repo.root.clone(),
+            staging: folders.work.join("mount"),
+            recipe: sources.recipe,
+            conf: sources.conf,
+            out: folders.out(),
+            cache: facts.repo.state().join("apt-cache"),
+            keyring: keyring.map(Path::to_owned),
+            conditions: conditions.clone(),
+            env: environment(facts, keyring.map(|_| host::keyring(home)).as_deref()),
+            command,
+        }));
+    };
+    let bind = |host: &Path, guest: &str, mode| -> Result<Mount> {
+        Ok(Mount::Bind { host: facts.paths.translate(host)?, guest: guest.to_owned(), mode })
+    };
+    let mut mounts = vec![
+        bind(&sources.recipe, &format!("{home}/recipe"), Mode::ReadOnly)?,
+        bind(&sources.conf, &format!("{home}/conf"), Mode::ReadOnly)?,
+        bind(&folders.out(), &format!("{home}/out"), Mode::ReadWrite)?,
+    ];
+    if let Some(upstream) = &facts.upstream {
+        mounts.push(bind(&upstream.dir, UPSTREAM_GUEST, Mode::ReadOnly)?);
+        if let Some(git_dir) = &upstream.git_dir {
+            mounts.push(bind(git_dir, &format!("{UPSTREAM_GUEST}.git"), Mode::ReadOnly)?);
+        }
+    }
+    if facts.has_own_cache() {
+        mounts.push(bind(&folders.cache(), CACHE_GUEST, Mode::ReadWrite)?);
+    } else {
+        mounts.push(Mount::Volume { name: CACHE_VOLUME.into(), guest: CACHE_GUEST.into() });
+    }
+    if facts.reuse_packages {
+        mounts.push(Mount::Volume { name: PACKAGES_VOLUME.into(), guest: PACKAGES_GUEST.into() });
+    }
+    if let Some(ca) = &facts.ca_file {
+        mounts.push(bind(ca, GUEST_CA, Mode::ReadOnly)?);
+    }
+    if let Some(keyring) = keyring {
+        mounts.push(bind(keyring, GUEST_KEYRING, Mode::ReadOnly)?);
+    }
+    let asked = facts.network();
+    let container = Container {
+        name: format!("silvermetal-{}", folders.id),
+        checkout: checkout_id(&facts.repo.root),
+        job: paths::own_container(),
+        conditions: conditions.clone(),
+        image: facts.image.name(&client),
+        network: if asked == Network::Bridge { network } else { asked },
+        env: environment(facts, keyring.map(|_| GUEST_KEYRING)),
+        mounts,
+        command,
+    };
+    Ok(Run::Container { client, container })
+}
+
+/// Value of the label on everything that this checkout starts. Jobs that share an engine have
+/// their checkouts at the same path, each in a container of its own.
+pub(crate) fn checkout_id(root: &Path) -> String {
+    let container = paths::own_container().unwrap_or_default();
+    hash::text(&format!("{container}{}", root.display())).hex()[..12].to_owned()
+}
+
+/// All that reaches the inside: constants and pins, nothing of the caller's environment.
+fn environment(facts: &Facts, keyring: Option<&str>) -> Vec<(String, String)> {
+    let mirror = &facts.mirror.mirror;
+    let security = mirror.security.clone().unwrap_or_default();
+    let yes = |on: bool| if on { "yes" } else { "no" }.to_owned();
+    let mut env = vec![
+        ("LC_ALL", "C.UTF-8".to_owned()),
+        ("TZ", "UTC".to_owned()),
+        ("SOURCE_DATE_EPOCH", facts.epoch.seconds.to_string()),
+        ("MKSQUASHFS_OPTIONS", facts.mksquashfs_options.clone()),
+    ];
+    if facts.engine.kind == EngineKind::Host {
+        env.push(("SILVERMETAL_APT_DEBIAN", mirror.debian.clone()));
+        env.push(("SILVERMETAL_APT_SECURITY", security));
+        env.push(("SILVERMETAL_APT_CACHE", format!("{}/apt-cache", facts.conditions.home())));
+    } else {
+        let proxied =
+            if security.is_empty() { String::new() } else { format!("{PROXY}/debian-security") };
+        env.push(("SILVERMETAL_UPSTREAM_DEBIAN", mirror.debian.clone()));
+        env.push(("SILVERMETAL_UPSTREAM_SECURITY", security));
+        env.push(("SILVERMETAL_APT_DEBIAN", format!("{PROXY}/debian")));
+        env.push(("SILVERMETAL_APT_SECURITY", proxied));
+    }
+    env.push(("SILVERMETAL_APT_PINNED", yes(mirror.pinned())));
+    if facts.inputs.is_some() {
+        env.push(("SILVERMETAL_APT_OFFLINE", "yes".to_owned()));
+    }
+    env.push(("SILVERMETAL_KEYRING", keyring.unwrap_or_default().to_owned()));
+    env.push(("SILVERMETAL_ISO", facts.recipe.iso.clone()));
+    env.push(("SILVERMETAL_JOBS", facts.conditions.cpus(facts.host.cpus).to_string()));
+    env.push(("SILVERMETAL_HOME", facts.conditions.home().to_owned()));
+    if let Some(flavor) = &facts.flavor {
+        env.push(("SILVERMETAL_FLAVOR", flavor.clone()));
+    }
+    if let Some(upstream) = &facts.upstream {
+        let origin = match upstream.origin {
+            Origin::Submodule => "submodule",
+            Origin::Caller => "checkout",
+        };
+        env.push(("SILVERMETAL_UPSTREAM", origin.to_owned()));
+    }
+    env.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// What a dry run prints: every command in order, exactly as it would run.
+pub(crate) fn describe(
+    facts: &Facts,
+    folders: &Folders,
+    run: &Run,
+    image_build: Option<&str>,
+) -> String {
+    let mut lines = vec![summary(facts, &facts.recipe, folders)];
+    if !facts.missing.is_empty() {
+        lines.push(format!(
+            "# with --setup: install what is missing\n{}",
+            setup::line(&facts.missing)
+        ));
+    }
+    if facts.engine.kind == EngineKind::Private {
+        lines.push(format!("# start the private engine\n{}", facts.places.daemon()));
+    }
+    if let (Run::Container { client, container }, false) = (run, facts.image_present) {
+        match (&facts.image, image_build) {
+            (BuilderImage::Local(_), Some(build)) => {
+                lines.push(format!("# with --setup: build the builder image\n{build}"));
+            }
+            (BuilderImage::Saved { archive, .. }, _) => lines.push(format!(
+                "# take the builder image out of the inputs\n{}",
+                client.load(archive)
+            )),
+            _ => {
+                lines.push(format!("# fetch the builder image\n{}", client.pull(&container.image)))
+            }
+        }
+    }
+    if let Some(saved) = &facts.inputs {
+        lines.push(format!(
+            "# the package cache: copied from {} to {}",
+            saved.dir.display(),
+            folders.cache().display()
+        ));
+    }
+    lines.push(format!("# build\n{}", run.cmd()));
+    if let Some(dir) = &facts.save_inputs {
+        lines.push(format!(
+            "# keep the inputs\nmv {} {}",
+            folders.inputs().display(),
+            dir.display()
+        ));
+    }
+    lines.push(format!(
+        "# publish the result\nmv {} {}",
+        folders.work.join("result").display(),
+        folders.output.display()
+    ));
+    lines.join("\n")
+}
+
+fn summary(facts: &Facts, recipe: &Recipe, folders: &Folders) -> String {
+    let from = match facts.epoch.from {
+        EpochFrom::Commit => "the commit's time",
+        EpochFrom::EnvFile => "source-date-epoch.env",
+    };
+    let dirty = if facts.source.dirty { " (dirty)" } else { "" };
+    format!(
+        "# recipe {}: {}\n# commit {}{dirty}, engine {}, SOURCE_DATE_EPOCH {} ({from})\n# result in {}",
+        recipe.name,
+        recipe.description,
+        facts.source.commit,
+        facts.engine.kind,
+        facts.epoch.seconds,
+        folders.output.display()
+    )
+}

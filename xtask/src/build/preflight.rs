@@ -1,0 +1,188 @@
+//! Everything that would fail later, named now, all at once.
+
+use super::inputs::Facts;
+use crate::build::records;
+use crate::builder_image::{self, BuilderImage};
+use crate::engine::container::Network;
+use crate::engine::{EngineKind, Reach};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use xtask_core::facts::host::Disk;
+use xtask_core::facts::mirror;
+use xtask_core::facts::upstream::Upstream;
+use xtask_core::failure::Problem;
+use xtask_core::setup;
+
+const GIB: u64 = 1 << 30;
+/// Builder image (0.9) and what a build writes into its container's layer (up to 1.7), with room.
+pub(crate) const ENGINE_GIB: u64 = 4;
+/// File systems on which grub-probe finds no device: an ISO built there silently loses its
+/// hardening kernel parameters (derivative-maker, step 2800).
+const NOT_BLOCK_BACKED: [&str; 4] = ["overlay", "tmpfs", "aufs", "9p"];
+
+/// Where the kernel gives out loop devices (loop(4)).
+const LOOP_CONTROL: &str = "/dev/loop-control";
+
+/// `setup`: what `--setup` would mend is no problem.
+pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
+    let mut found = facts.engine.problems.clone();
+    let Facts { recipe, host, .. } = facts;
+    if !facts.missing.is_empty() && !setup {
+        found.push(setup::problem(&facts.missing));
+    }
+    if let Some(problem) = image_problem(facts, setup) {
+        found.push(problem);
+    }
+    if let Some(why) = &facts.mirror.unreachable {
+        found.push(mirror::problem(&facts.mirror.mirror, why));
+    }
+    if let Some(saved) = &facts.inputs {
+        found.extend(saved.problems(&records::known_before(facts)));
+    }
+    if facts.has_own_cache() && facts.engine.kind == EngineKind::Host {
+        found.push(Problem::new(
+            "engine host has no package cache of its own to keep or to build from",
+            "pass --engine private or --engine docker with --save-inputs and --from-inputs",
+        ));
+    }
+    if let Some(dir) = &facts.save_inputs
+        && std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
+    {
+        found.push(Problem::new(
+            format!("{} holds something already", dir.display()),
+            "name a folder for --save-inputs that is not there yet",
+        ));
+    }
+    if recipe.needs.submodule {
+        found.extend(facts.upstream.iter().flat_map(Upstream::problems));
+        let kind = facts.output_disk.kind.as_str();
+        if NOT_BLOCK_BACKED.contains(&kind) {
+            found.push(Problem::new(
+                format!("the output is on {kind}: the ISO would silently lose its kernel parameters there"),
+                "pass --output DIR on a disk's own file system (ext4, xfs, btrfs)",
+            ).of("output-on-disk"));
+        }
+    }
+    // of another engine's host nothing can be seen from here: doctor asks inside
+    if recipe.needs.submodule
+        && facts.engine.kind == EngineKind::Private
+        && !Path::new(LOOP_CONTROL).exists()
+    {
+        found.push(
+            Problem::new(format!("no loop devices: {LOOP_CONTROL} is missing"), "modprobe loop")
+                .of("loop-devices"),
+        );
+    }
+    let entry = recipe.dir.join(&recipe.entry);
+    if !entry.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    {
+        found.push(Problem::new(
+            format!("the recipe's entry is not an executable file: {}", entry.display()),
+            format!("chmod +x '{}', or correct `entry` in recipe.toml", entry.display()),
+        ));
+    }
+    let mut seen_by_the_engine: Vec<&Path> = facts.output.parent().into_iter().collect();
+    if let Some(upstream) = &facts.upstream {
+        seen_by_the_engine.push(&upstream.dir);
+        seen_by_the_engine.extend(upstream.git_dir.as_deref());
+    }
+    for path in seen_by_the_engine {
+        if let Err(error) = facts.paths.translate(path) {
+            found.push(Problem::new(format!("{error:#}"), "mount it, or pass --engine host"));
+        }
+    }
+    let lacks =
+        |disk: &Disk, gib: u64| (disk.free < gib * GIB).then_some(disk.free as f64 / GIB as f64);
+    if let Some(free) = lacks(&facts.output_disk, recipe.needs.disk_gib) {
+        found.push(
+            Problem::new(
+                format!(
+                    "not enough disk: recipe {} needs {} GiB, and {} has {free:.1} GiB free",
+                    recipe.name,
+                    recipe.needs.disk_gib,
+                    facts.output.display(),
+                ),
+                "free some, or pass --output DIR on a larger disk",
+            )
+            .of("disk"),
+        );
+    }
+    if let Some(free) = facts.engine_disk.as_ref().and_then(|disk| lacks(disk, ENGINE_GIB)) {
+        found.push(Problem::new(
+            format!("not enough disk: the engine needs {ENGINE_GIB} GiB for image and container, and has {free:.1} GiB free"),
+            format!("remove what is unused: {} system prune", if facts.engine.kind == EngineKind::Podman { "podman" } else { "docker" }),
+        ).of("disk"));
+    }
+    // 5 % slack: a machine sold as 8 GiB shows a little less
+    if host.memory < recipe.needs.ram_gib * GIB / 20 * 19 {
+        found.push(
+            Problem::new(
+                format!(
+                    "not enough memory: recipe {} needs {} GiB, and this machine has {:.1} GiB",
+                    recipe.name,
+                    recipe.needs.ram_gib,
+                    host.memory as f64 / GIB as f64
+                ),
+                "build on a larger machine",
+            )
+            .of("memory"),
+        );
+    }
+    if facts.now < facts.epoch.seconds {
+        found.push(
+            Problem::new(
+                format!(
+                    "the clock ({}) is before SOURCE_DATE_EPOCH ({})",
+                    facts.now, facts.epoch.seconds
+                ),
+                "set the clock, or correct linux/build/config/source-date-epoch.env",
+            )
+            .of("clock"),
+        );
+    }
+    if facts.engine.kind != EngineKind::Host && facts.network() == Network::Host && port_taken() {
+        found.push(Problem::new(
+            "port 9977 on this host's loopback is taken, and the builder's package cache needs it \
+             (it shares this host's network, because the mirror is on loopback)",
+            "end what listens there, or serve the mirror on another address than loopback",
+        ).of("package-cache"));
+    }
+    found
+}
+
+fn image_problem(facts: &Facts, setup: bool) -> Option<Problem> {
+    if facts.image_present || facts.engine.kind == EngineKind::Host {
+        return None;
+    }
+    let missing = match &facts.image {
+        BuilderImage::Local(inputs) => {
+            // on an engine that can't be asked it may well be there: that is its own problem
+            let silent = matches!(facts.engine.reach, Reach::Silent(_));
+            if setup || silent {
+                return None;
+            }
+            format!("no builder image: {} is not built", inputs.tag())
+        }
+        // a digest is pulled when the build starts
+        BuilderImage::Named(reference) if reference.digest.is_some() => return None,
+        BuilderImage::Saved { archive, .. } => {
+            return (!archive.is_file()).then(|| {
+                Problem::new(
+                    format!("the inputs hold no builder image: {} is missing", archive.display()),
+                    "restore the folder from a good copy",
+                )
+            });
+        }
+        BuilderImage::Named(reference) => format!(
+            "no builder image: the engine has no {reference}, and it names no digest to pull"
+        ),
+    };
+    Some(
+        Problem::new(missing, builder_image::ways_on(facts.engine.kind, &facts.repo.build_sh()))
+            .of("builder-image"),
+    )
+}
+
+fn port_taken() -> bool {
+    std::net::TcpListener::bind(("127.0.0.1", 9977)).is_err()
+}

@@ -1,0 +1,219 @@
+//! The records beside an ISO. BUILD_INFO, ledger, manifests, SHA256SUMS and packages.txt are
+//! reproducible; what differs from run to run goes to build.json.
+
+pub(crate) mod tree;
+
+use crate::build::{EpochFrom, Facts};
+use crate::builder_image::BuilderImage;
+use anyhow::{Context as _, Result};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+use xtask_core::facts::upstream::Origin;
+use xtask_core::pins::Digest;
+use xtask_core::records::MANIFESTS;
+use xtask_core::records::ledger::{Artefact, Ledger};
+use xtask_core::records::manifest::{self, Manifest};
+
+/// What a finished stage left.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) name: String,
+    pub(crate) took: Duration,
+    /// What hashing its artefacts took, beside the next stage's work.
+    pub(crate) hashed: Duration,
+    pub(crate) artefacts: Vec<Artefact>,
+    /// By the path of the artefact that holds the tree.
+    pub(crate) manifests: Vec<(String, Manifest)>,
+}
+
+/// The finished image.
+pub(crate) struct Iso {
+    pub(crate) digest: Digest,
+    /// Bytes.
+    pub(crate) size: u64,
+}
+
+/// What the entry left in out/records; empty where it left nothing.
+struct Inside {
+    packages: String,
+    tools: String,
+    inrelease: String,
+}
+
+impl Inside {
+    fn read(out: &Path) -> Inside {
+        let text =
+            |name: &str| fs::read_to_string(out.join("records").join(name)).unwrap_or_default();
+        Inside {
+            packages: text("packages.txt"),
+            tools: text("tools.txt"),
+            inrelease: text("inrelease.txt"),
+        }
+    }
+}
+
+/// Writes every record into `result`, where the ISO already is.
+pub(crate) fn write(
+    facts: &Facts,
+    out: &Path,
+    result: &Path,
+    iso: &Iso,
+    stages: &[Stage],
+    run: &RunFacts,
+) -> Result<()> {
+    let inside = Inside::read(out);
+    let write = |name: &str, text: &str| {
+        let path = result.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    };
+    write("SHA256SUMS", &format!("{}  {}\n", iso.digest.hex(), facts.recipe.iso))?;
+    write("BUILD_INFO", &build_info(facts, &inside, iso, run))?;
+    let artefacts = stages.iter().flat_map(|stage| stage.artefacts.clone()).collect();
+    write("ledger", &Ledger(artefacts).to_text())?;
+    write_manifests(result, stages)?;
+    if !inside.packages.is_empty() {
+        write("packages.txt", &inside.packages)?;
+    }
+    write("build.json", &format!("{:#}\n", build_json(facts, iso, stages, run)))
+}
+
+/// The fields that are known before a build begins, in the order of BUILD_INFO.
+pub(crate) fn known_before(facts: &Facts) -> Vec<(&'static str, String)> {
+    let Facts { source, recipe, epoch, .. } = facts;
+    let mut fields = vec![
+        ("Format", "silvermetal-build-info/1".to_owned()),
+        ("Recipe", recipe.name.clone()),
+        ("Version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("Commit", source.commit.to_string()),
+        ("Tree", if source.dirty { "dirty" } else { "clean" }.to_owned()),
+        ("Engine", facts.engine.kind.name().to_owned()),
+    ];
+    if facts.engine.client.is_some() {
+        fields.push(("Builder-Image", facts.image.record()));
+    }
+    if let Some(upstream) = &facts.upstream {
+        let commit = upstream.commit.as_ref().map(ToString::to_string).unwrap_or_default();
+        fields.push((
+            "Derivative-Maker",
+            match upstream.origin {
+                Origin::Submodule => commit,
+                // spelt otherwise: such a build is never released
+                Origin::Caller => format!("{commit} (another checkout, {})", upstream.digest),
+            },
+        ));
+    }
+    if facts.reuse_packages {
+        // such a build is never released
+        fields.push(("Packages-Reused", "allowed".to_owned()));
+    }
+    if let Some(flavor) = &facts.flavor {
+        fields.push(("Flavor", flavor.clone()));
+    }
+    let from = match epoch.from {
+        EpochFrom::Commit => "commit",
+        EpochFrom::EnvFile => "source-date-epoch.env",
+    };
+    fields.extend([
+        ("Snapshot", facts.pin.stamp.to_string()),
+        ("Apt-Pinned", if facts.mirror.mirror.pinned() { "yes" } else { "no" }.to_owned()),
+        ("Source-Date-Epoch", epoch.seconds.to_string()),
+        ("Source-Date-Epoch-From", from.to_owned()),
+        ("Mksquashfs-Options", facts.mksquashfs_options.clone()),
+        ("Locale", "C.UTF-8".to_owned()),
+        ("Timezone", "UTC".to_owned()),
+    ]);
+    fields
+}
+
+/// deb822-style fields (deb822(5)): one paragraph, multi-line values indented by a blank.
+fn build_info(facts: &Facts, inside: &Inside, iso: &Iso, run: &RunFacts) -> String {
+    let mut text = String::new();
+    let mut field = |name: &str, value: &str| {
+        // writing to a String cannot fail
+        let _ = writeln!(text, "{name}: {value}");
+    };
+    for (name, value) in known_before(facts) {
+        field(name, &value);
+    }
+    if let Some(digest) = &run.inputs {
+        field("Inputs-Sha256", digest.hex());
+    }
+    for (name, lines) in [("InRelease", &inside.inrelease), ("Tools", &inside.tools)] {
+        if !lines.is_empty() {
+            let indented: Vec<String> = lines.lines().map(|line| format!("\n {line}")).collect();
+            field(name, &indented.concat());
+        }
+    }
+    if !inside.packages.is_empty() {
+        field("Packages", &inside.packages.lines().count().to_string());
+        field("Package-List-Sha256", xtask_core::hash::text(&inside.packages).hex());
+    }
+    field("Iso", &facts.recipe.iso);
+    field("Iso-Size", &iso.size.to_string());
+    field("Iso-Sha256", iso.digest.hex());
+    // a field without a value on its first line has no blank after the colon
+    text.replace(": \n", ":\n")
+}
+
+/// `manifests/TAR.manifest` for every tree that a stage handed over as a tar.
+fn write_manifests(result: &Path, stages: &[Stage]) -> Result<()> {
+    let dir = result.join(MANIFESTS);
+    for (name, manifest) in stages.iter().flat_map(|stage| &stage.manifests) {
+        let path = dir.join(format!("{}.manifest", name.replace('/', "-")));
+        fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        fs::write(&path, manifest::to_text(manifest))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// What only this run knows.
+pub(crate) struct RunFacts {
+    /// Seconds since 1970-01-01 UTC.
+    pub(crate) started: u64,
+    /// From the first look to the finished ISO, in seconds.
+    pub(crate) seconds: f64,
+    pub(crate) engine_version: Option<String>,
+    pub(crate) image_id: Option<String>,
+    pub(crate) command: String,
+    /// Of the manifest of the inputs, where they were kept or built from.
+    pub(crate) inputs: Option<Digest>,
+}
+
+fn build_json(facts: &Facts, iso: &Iso, stages: &[Stage], run: &RunFacts) -> serde_json::Value {
+    let stages: Vec<_> = stages
+        .iter()
+        .map(|s| {
+            serde_json::json!({
+                "name": s.name,
+                "seconds": s.took.as_secs_f64(),
+                "ledger_seconds": s.hashed.as_secs_f64(),
+                "bytes": s.artefacts.iter().map(|artefact| artefact.size).sum::<u64>(),
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "started": run.started,
+        "seconds": run.seconds,
+        "stages": stages,
+        "host": facts.host.name,
+        "kernel": facts.host.kernel,
+        "cpus": facts.host.cpus,
+        "memory": facts.host.memory,
+        "engine": facts.engine.kind.name(),
+        "engine_version": run.engine_version,
+        "image": match (&facts.engine.client, &facts.image) {
+            (Some(client), image) => Some(BuilderImage::name(image, client)),
+            (None, _) => None,
+        },
+        "image_id": run.image_id,
+        "mirror": facts.mirror.mirror.debian,
+        "mirror_security": facts.mirror.mirror.security,
+        "command": run.command,
+        "varied": facts.conditions.varied.iter().map(|factor| factor.name()).collect::<Vec<_>>(),
+        "iso_sha256": iso.digest.hex(),
+        "iso_size": iso.size,
+    })
+}

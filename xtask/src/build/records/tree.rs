@@ -1,0 +1,163 @@
+//! The manifest of a tree out of the tar that a stage left, read while the tar is hashed: one pass.
+
+use anyhow::{Context as _, Result, bail};
+use sha2::{Digest as _, Sha256};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+use xtask_core::pins::Digest;
+use xtask_core::records::manifest::{Entry, Manifest};
+use xtask_core::{hash, interrupt};
+
+/// PAX records that carry extended attributes (tar(5), `SCHILY.xattr.` and libarchive's).
+const XATTR_PREFIXES: [&str; 2] = ["SCHILY.xattr.", "LIBARCHIVE.xattr."];
+
+/// Hash and size of a tar, with the manifest of the tree in it.
+pub(crate) fn of_tar(path: &Path) -> Result<(Digest, u64, Manifest)> {
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut whole =
+        Hashed { inner: BufReader::with_capacity(1 << 20, file), hasher: Sha256::new(), size: 0 };
+    let manifest =
+        entries(&mut whole).with_context(|| format!("{} is no whole tar", path.display()))?;
+    // what follows the end mark belongs to the file as well
+    io::copy(&mut whole, &mut io::sink())
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    Ok((Digest::from_bytes(&whole.hasher.finalize()), whole.size, manifest))
+}
+
+/// Hashes what is read through it.
+struct Hashed<R> {
+    inner: R,
+    hasher: Sha256,
+    size: u64,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..n]);
+        self.size += n as u64;
+        Ok(n)
+    }
+}
+
+fn entries(tar: impl Read) -> Result<Manifest> {
+    let mut manifest = Manifest::new();
+    let mut archive = tar::Archive::new(tar);
+    for entry in archive.entries()? {
+        interrupt::check()?;
+        let mut entry = entry?;
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let extended = extended(&mut entry)?;
+        let header = entry.header();
+        let kind = match header.entry_type() {
+            tar::EntryType::Regular | tar::EntryType::Continuous => "file",
+            tar::EntryType::Directory => "dir",
+            tar::EntryType::Symlink => "symlink",
+            tar::EntryType::Link => "hardlink",
+            tar::EntryType::Char => "char",
+            tar::EntryType::Block => "block",
+            tar::EntryType::Fifo => "fifo",
+            other => bail!("unexpected type {other:?} of {path}"),
+        };
+        let size = if matches!(kind, "char" | "block") {
+            // only there: elsewhere these fields may hold no number
+            let (major, minor) = (header.device_major()?, header.device_minor()?);
+            format!("{},{}", major.unwrap_or_default(), minor.unwrap_or_default())
+        } else {
+            entry.size().to_string()
+        };
+        let mut found = Entry {
+            kind: kind.to_owned(),
+            mode: format!("{:04o}", header.mode()?),
+            owner: format!("{}:{}", header.uid()?, header.gid()?),
+            mtime: extended.mtime.unwrap_or(header.mtime()?.to_string()),
+            size,
+            content: "-".to_owned(),
+            target: entry
+                .link_name_bytes()
+                .map_or("-".to_owned(), |t| String::from_utf8_lossy(&t).into_owned()),
+            xattrs: extended.xattrs,
+        };
+        if kind == "file" {
+            found.content = hash::reader(&mut entry)?.0.hex().to_owned();
+        }
+        manifest.insert(path, found);
+    }
+    Ok(manifest)
+}
+
+/// What stands in an entry's PAX records.
+struct Extended {
+    xattrs: String,
+    /// With its fraction of a second, where there is one.
+    mtime: Option<String>,
+}
+
+fn extended<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<Extended> {
+    let mut xattrs = Vec::new();
+    let mut mtime = None;
+    for record in entry.pax_extensions()?.into_iter().flatten() {
+        let record = record?;
+        let key = String::from_utf8_lossy(record.key_bytes()).into_owned();
+        if key == "mtime" {
+            mtime = Some(String::from_utf8_lossy(record.value_bytes()).into_owned());
+        }
+        if let Some(name) = XATTR_PREFIXES.iter().find_map(|prefix| key.strip_prefix(prefix)) {
+            xattrs.push(format!("{name}={}", hash::bytes(record.value_bytes()).hex()));
+        }
+    }
+    xattrs.sort();
+    let xattrs = if xattrs.is_empty() { "-".to_owned() } else { xattrs.join(";") };
+    Ok(Extended { xattrs, mtime })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tar_of(change: impl Fn(&mut tar::Header)) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        builder
+            .append_pax_extensions([("SCHILY.xattr.security.capability", b"\x01\x02".as_slice())])
+            .unwrap();
+        let mut header = tar::Header::new_ustar();
+        header.set_mode(0o755);
+        header.set_uid(0);
+        header.set_gid(4);
+        header.set_mtime(12);
+        header.set_size(3);
+        header.set_entry_type(tar::EntryType::Regular);
+        change(&mut header);
+        builder.append_data(&mut header, "bin/a\tb", b"abc".as_slice()).unwrap();
+        let mut link = tar::Header::new_ustar();
+        link.set_entry_type(tar::EntryType::Link);
+        link.set_size(0);
+        link.set_mode(0o755);
+        link.set_uid(0);
+        link.set_gid(0);
+        link.set_mtime(12);
+        builder.append_link(&mut link, "bin/c", "bin/a\tb").unwrap();
+        builder.into_inner().unwrap()
+    }
+
+    #[test]
+    fn content_and_metadata_are_in_the_manifest() {
+        let manifest = entries(tar_of(|_| ()).as_slice()).unwrap();
+        let entry = &manifest["bin/a\tb"];
+        assert_eq!(
+            (entry.mode.as_str(), entry.owner.as_str(), entry.mtime.as_str()),
+            ("0755", "0:4", "12")
+        );
+        assert_eq!(entry.content, hash::text("abc").hex());
+        assert!(entry.xattrs.starts_with("security.capability="));
+        assert_eq!(manifest["bin/c"].kind, "hardlink");
+        assert_eq!(manifest["bin/c"].target, "bin/a\tb");
+    }
+
+    #[test]
+    fn a_cut_tar_is_an_error() {
+        let whole = tar_of(|_| ());
+        assert!(entries(&whole[..1100]).is_err());
+    }
+}

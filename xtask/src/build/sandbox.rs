@@ -1,0 +1,88 @@
+//! The place where one run happens: a work folder, and what its container sees of it.
+
+use super::inputs::Facts;
+use super::plan::{self, Folders, Run};
+use super::workdir::{Janitor, WorkFolder};
+use crate::commands::clean;
+use crate::engine::Client;
+use crate::engine::container::Network;
+use anyhow::{Context as _, Result};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use walkdir::WalkDir;
+
+/// Gone, with its container, when it is dropped; the container first.
+pub(crate) struct Site {
+    _container: Option<Remover>,
+    pub(crate) folders: Folders,
+    pub(crate) run: Run,
+    pub(super) work: WorkFolder,
+}
+
+impl Site {
+    /// Everything up to the one long command of a build, which is `run`.
+    pub(crate) fn set_up(facts: &Facts, network: Network) -> Result<Site> {
+        let folders = Folders::new(facts);
+        let run = plan::run(facts, &folders, network)?;
+        let mut work =
+            WorkFolder::create(&folders.work, &clean::notes(&facts.repo), facts.host.caller)?;
+        let sources = folders.sources(facts);
+        copy_tree(&facts.recipe.dir, &sources.recipe)?;
+        copy_tree(&facts.repo.config(), &sources.conf)?;
+        if facts.has_own_cache() {
+            fs::create_dir(folders.cache()).context("cannot make the package cache")?;
+        }
+        if let Some(saved) = &facts.inputs {
+            saved.restore(&folders.cache())?;
+        }
+        let container = match &run {
+            Run::Container { client, container } => {
+                let path = facts.paths.translate(&folders.work)?;
+                work.set_janitor(Janitor {
+                    client: client.clone(),
+                    image: container.image.clone(),
+                    path,
+                });
+                Some(Remover { client: client.clone(), name: container.name.clone() })
+            }
+            Run::Host(_) => None,
+        };
+        Ok(Site { _container: container, folders, run, work })
+    }
+}
+
+/// Removes the container, should it outlive its client.
+struct Remover {
+    client: Client,
+    name: String,
+}
+
+impl Drop for Remover {
+    fn drop(&mut self) {
+        // an engine that died took the container with it, or keeps it for the next sweep
+        drop(self.client.remove(&self.name));
+    }
+}
+
+/// Files and folders, readable by all and executable as git has it; a recipe holds nothing else.
+pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    for entry in WalkDir::new(from) {
+        let entry = entry.with_context(|| format!("cannot list {}", from.display()))?;
+        let target = to.join(entry.path().strip_prefix(from)?);
+        let copied = if entry.file_type().is_dir() {
+            fs::create_dir_all(&target)
+        } else {
+            fs::copy(entry.path(), &target).map(drop)
+        };
+        copied.with_context(|| {
+            format!("cannot copy {} to {}", entry.path().display(), target.display())
+        })?;
+        let executable = entry.metadata()?.permissions().mode() & 0o100 != 0;
+        fs::set_permissions(
+            &target,
+            fs::Permissions::from_mode(if executable { 0o755 } else { 0o644 }),
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! `--save-inputs`: from the package cache of a build that is through to a folder that stays.
+
+use super::manifest::{Manifest, Object};
+use super::{IMAGE, MANIFEST, OBJECTS};
+use crate::build::records;
+use crate::build::{Facts, copy_tree};
+use crate::engine::Client;
+use anyhow::{Context as _, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+use xtask_core::hash;
+use xtask_core::pins::Digest;
+use xtask_core::records::published::BuildInfo;
+
+/// approx's and our own notes in the cache; nothing that was served.
+const NOTES: [&str; 2] = [".mapping", ".silvermetal"];
+
+/// Moves the files of `cache` to `dir` (made new), with manifest and image; the manifest's hash.
+pub(crate) fn keep(facts: &Facts, client: &Client, cache: &Path, dir: &Path) -> Result<Digest> {
+    fs::create_dir(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let mut files = Vec::new();
+    for entry in WalkDir::new(cache).sort_by_file_name() {
+        let entry = entry.context("cannot list the package cache")?;
+        let path = entry.path().strip_prefix(cache)?.to_string_lossy().into_owned();
+        let noted = NOTES.iter().any(|note| path.starts_with(note));
+        // an empty file is approx's note of what its mirror does not have
+        if !entry.file_type().is_file() || noted || entry.metadata()?.len() == 0 {
+            continue;
+        }
+        let (digest, size) = hash::file(entry.path())?;
+        let object = object(dir, &digest);
+        if let Some(folder) = object.parent() {
+            fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        fs::rename(entry.path(), &object).with_context(|| format!("cannot keep {path}"))?;
+        files.push(Object { digest, size, path });
+    }
+    let image = facts.image.name(client);
+    let id = client.image_id(&image)?.with_context(|| format!("the engine has lost {image}"))?;
+    client.save(&image, &dir.join(IMAGE)).read().context("cannot keep the builder image")?;
+
+    let mut about = records::known_before(facts)
+        .into_iter()
+        .filter(|(name, _)| *name != "Format")
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect::<std::collections::BTreeMap<_, _>>();
+    let mirror = &facts.mirror.mirror;
+    let keyring = match &mirror.keyring {
+        Some(path) => {
+            let (digest, _) = hash::file(path)?;
+            let object = object(dir, &digest);
+            fs::create_dir_all(object.parent().unwrap_or(dir))?;
+            fs::copy(path, &object).with_context(|| format!("cannot keep {}", path.display()))?;
+            digest.to_string()
+        }
+        None => "no".to_owned(),
+    };
+    let security = if mirror.security.is_some() { "yes" } else { "no" };
+    for (name, value) in
+        [("Builder-Image-Id", id.as_str()), ("Security", security), ("Keyring", &keyring)]
+    {
+        about.insert(name.to_owned(), value.to_owned());
+    }
+    let submodules = facts.upstream.as_ref().map(|upstream| upstream.revisions.clone());
+    let manifest =
+        Manifest { about: BuildInfo(about), submodules: submodules.unwrap_or_default(), files };
+    let text = manifest.to_text();
+    fs::write(dir.join(MANIFEST), &text).context("cannot write the manifest of the inputs")?;
+    Ok(hash::text(&text))
+}
+
+/// Where an object lies below `dir`.
+pub(super) fn object(dir: &Path, digest: &Digest) -> PathBuf {
+    dir.join(OBJECTS).join(&digest.hex()[..2]).join(digest.hex())
+}
+
+/// Moves kept inputs to where they belong, whole or not at all, on another disk too.
+pub(crate) fn put_in_place(from: &Path, to: &Path) -> Result<()> {
+    if let Some(above) = to.parent() {
+        fs::create_dir_all(above).with_context(|| format!("cannot make {}", above.display()))?;
+    }
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
+            let mut part = to.as_os_str().to_owned();
+            part.push(".part");
+            let part = PathBuf::from(part);
+            drop(fs::remove_dir_all(&part)); // there only after a kill in the middle of this
+            copy_tree(from, &part)?;
+            fs::rename(&part, to)
+        }
+        other => other,
+    }
+    .with_context(|| format!("cannot move the kept inputs to {}", to.display()))
+}

@@ -1,0 +1,154 @@
+//! `--from-inputs`: a folder of kept inputs, looked at, and put where a build finds it.
+
+use super::keep::object;
+use super::manifest::Manifest;
+use super::{IMAGE, MANIFEST};
+use crate::builder_image::BuilderImage;
+use anyhow::{Context as _, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use xtask_core::facts::mirror::{Found, Mirror, Origin};
+use xtask_core::failure::{Code, OrExit as _, Problem};
+use xtask_core::hash;
+use xtask_core::pins::Digest;
+
+/// Names no host (RFC 2606): approx is told to stay offline, and could not find it anyway.
+const NOWHERE: &str = "http://inputs.invalid";
+
+/// A folder of kept inputs, whatever is wrong with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Saved {
+    pub(crate) dir: PathBuf,
+    /// Of the manifest, as it stands in BUILD_INFO.
+    pub(crate) digest: Digest,
+    manifest: Manifest,
+    /// Files that are not there, or not what the manifest says.
+    faults: Vec<String>,
+}
+
+impl Saved {
+    /// Reads the manifest and hashes every file.
+    pub(crate) fn read(dir: &Path) -> Result<Saved> {
+        let dir = std::path::absolute(dir).context("--from-inputs")?;
+        let path = dir.join(MANIFEST);
+        let text = fs::read_to_string(&path)
+            .with_context(|| {
+                format!(
+                    "cannot read {}: --from-inputs takes a folder that --save-inputs made",
+                    path.display()
+                )
+            })
+            .or_exit(Code::Usage)?;
+        let manifest = Manifest::parse(&text)
+            .with_context(|| format!("{}", path.display()))
+            .or_exit(Code::NotReady)?;
+        let mut faults = Vec::new();
+        for file in &manifest.files {
+            match hash::file(&object(&dir, &file.digest)) {
+                Ok((digest, _)) if digest == file.digest => {}
+                Ok(_) => faults.push(format!("{}: content changed", file.path)),
+                Err(error) if error.downcast_ref::<std::io::Error>().is_some() => {
+                    faults.push(format!("{}: missing or unreadable", file.path));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Saved { dir, digest: hash::text(&text), manifest, faults })
+    }
+
+    /// A field of the manifest; empty where there is none.
+    pub(crate) fn get(&self, field: &str) -> &str {
+        self.manifest.about.get(field)
+    }
+
+    pub(crate) fn image(&self) -> BuilderImage {
+        BuilderImage::Saved {
+            id: self.get("Builder-Image-Id").to_owned(),
+            archive: self.dir.join(IMAGE),
+            record: self.get("Builder-Image").to_owned(),
+        }
+    }
+
+    /// What stands for the mirror: the kept files, in the order of their archives.
+    pub(crate) fn mirror(&self) -> Found {
+        let keyring = self.get("Keyring").parse().ok();
+        let mirror = Mirror {
+            debian: format!("{NOWHERE}/debian"),
+            security: (self.get("Security") == "yes").then(|| format!("{NOWHERE}/debian-security")),
+            origin: Origin::Inputs { pinned: self.get("Apt-Pinned") == "yes" },
+            keyring: keyring.map(|digest| object(&self.dir, &digest)),
+        };
+        Found { mirror, unreachable: None }
+    }
+
+    /// What makes these inputs useless for a build that would say `now` of itself (the fields of
+    /// BUILD_INFO), and what is wrong with the folder.
+    pub(crate) fn problems(&self, now: &[(&'static str, String)]) -> Vec<Problem> {
+        let mut found = Vec::new();
+        let commit = self.get("Commit");
+        for (field, fix) in [
+            ("Recipe", "name the recipe that they were saved for".to_owned()),
+            ("Flavor", "remove --flavor: the saved inputs know theirs".to_owned()),
+            (
+                "Derivative-Maker",
+                format!(
+                    "git checkout --recurse-submodules {commit}, or pass the --upstream that they were saved with"
+                ),
+            ),
+            ("Snapshot", format!("git checkout --recurse-submodules {commit}")),
+        ] {
+            let today = now.iter().find(|(name, _)| *name == field);
+            let today = today.map_or("", |(_, value)| value.as_str());
+            let saved = self.get(field);
+            if saved != today {
+                let or_none =
+                    |value: &str| if value.is_empty() { "none" } else { value }.to_owned();
+                found.push(Problem::new(
+                    format!(
+                        "the inputs in {} are for another build: they say {field} {}, this one {}",
+                        self.dir.display(),
+                        or_none(saved),
+                        or_none(today)
+                    ),
+                    fix,
+                ));
+            }
+        }
+        if !self.faults.is_empty() {
+            const SHOWN: usize = 5;
+            let shown = self.faults.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+            let more = match self.faults.len().saturating_sub(SHOWN) {
+                0 => String::new(),
+                n => format!("; and {n} more"),
+            };
+            found.push(Problem::new(
+                format!("the inputs in {} are damaged: {shown}{more}", self.dir.display()),
+                "restore the folder from a good copy: every file is named by its SHA-256",
+            ));
+        }
+        found
+    }
+
+    /// One line for the reader.
+    pub(crate) fn notice(&self, commit: &str) -> String {
+        let other = match self.get("Commit") {
+            saved if saved == commit => String::new(),
+            saved => format!("; they were saved at commit {saved}, and this is {commit}"),
+        };
+        format!("no network: packages and image come from {}{other}", self.dir.display())
+    }
+
+    /// Fills the package cache of a build. Copies: the cache belongs to the builder.
+    pub(crate) fn restore(&self, cache: &Path) -> Result<()> {
+        for file in &self.manifest.files {
+            let to = cache.join(&file.path);
+            if let Some(folder) = to.parent() {
+                fs::create_dir_all(folder)
+                    .with_context(|| format!("cannot make {}", folder.display()))?;
+            }
+            fs::copy(object(&self.dir, &file.digest), &to)
+                .with_context(|| format!("cannot restore {}", file.path))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,313 @@
+//! Work folders: beside the result, locked while their run lives, swept when it was killed.
+
+use crate::engine::Client;
+use anyhow::{Context as _, Result};
+use std::ffi::OsString;
+use std::fs::{self, File, Permissions};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown};
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+use xtask_core::facts::host::Owner;
+use xtask_core::failure::{Code, OrExit as _};
+
+const PREFIX: &str = ".work-";
+const REPLACED: &str = ".replaced-";
+const LOCK: &str = "lock";
+
+/// A folder that is a result in the making. Dropped, it is removed, with all that was not published.
+pub(crate) struct WorkFolder {
+    path: PathBuf,
+    /// Says where the folder is, for a sweep that would not look there (`--output`).
+    note: PathBuf,
+    janitor: Option<Janitor>,
+    /// Held, so that a sweep can tell a live run from a killed one.
+    _lock: File,
+}
+
+/// Who can remove what a container left as another user: the engine itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Janitor {
+    pub(crate) client: Client,
+    pub(crate) image: String,
+    /// The work folder on the engine's side.
+    pub(crate) path: PathBuf,
+}
+
+impl WorkFolder {
+    /// `notes` is the folder where live work folders are noted ([`noted`]).
+    pub(crate) fn create(path: &Path, notes: &Path, caller: Owner) -> Result<WorkFolder> {
+        let note = notes.join(path.file_name().unwrap_or_default());
+        let made = (|| {
+            let _sweeps_wait = alone(notes)?;
+            fs::write(&note, path.parent().unwrap_or(path).as_os_str().as_bytes())?;
+            let new: Vec<&Path> = path.ancestors().take_while(|dir| !dir.exists()).collect();
+            fs::create_dir_all(path)?;
+            for dir in new {
+                // behind sudo, the folders above the result are the caller's too
+                lchown(dir, Some(caller.uid), Some(caller.gid))?;
+            }
+            let lock = File::create(path.join(LOCK))?;
+            lock.lock()?;
+            for (name, mode) in [("out", 0o777), ("mount", 0o755)] {
+                let dir = path.join(name);
+                fs::create_dir(&dir)?;
+                // the builder's user is not ours, and the caller's umask must not matter
+                fs::set_permissions(&dir, Permissions::from_mode(mode))?;
+            }
+            Ok::<_, std::io::Error>(lock)
+        })();
+        if made.is_err() {
+            drop(fs::remove_dir_all(path));
+            drop(fs::remove_file(&note));
+        }
+        let lock = made
+            .with_context(|| format!("cannot make the work folder {}: pass --output DIR on a disk that can be written", path.display()))
+            .or_exit(Code::NotReady)?;
+        Ok(WorkFolder { path: path.to_owned(), note, janitor: None, _lock: lock })
+    }
+
+    pub(crate) fn set_janitor(&mut self, janitor: Janitor) {
+        self.janitor = Some(janitor);
+    }
+
+    /// Gives everything below to the caller, whatever ran inside as root or uid 1000.
+    pub(crate) fn give_to(&self, owner: Owner, me: u32) -> Result<()> {
+        if me != 0
+            && let Some(janitor) = &self.janitor
+            && !["out", "cache"].iter().all(|name| all_owned_by(&self.path.join(name), owner))
+        {
+            let ids = format!("{}:{}", owner.uid, owner.gid);
+            janitor.run(&["chown", "-R", "--no-dereference", &ids, "/work"])?;
+        }
+        if me == 0 {
+            // what only the stages worked with is never published
+            let scratch = self.path.join("out/tmp");
+            let all = WalkDir::new(&self.path).into_iter();
+            for entry in all.filter_entry(|entry| entry.path() != scratch) {
+                let entry = entry.context("cannot list the work folder")?;
+                lchown(entry.path(), Some(owner.uid), Some(owner.gid)).with_context(|| {
+                    format!("cannot give {} to its caller", entry.path().display())
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes `result` (a folder inside) appear as `output`, whole, in the place of an older one.
+    pub(crate) fn publish(&self, result: &Path, output: &Path) -> Result<()> {
+        // between the two renames a sweep would put the older one back
+        let _sweeps_wait = self.note.parent().map(alone);
+        let name = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let replaced = output.with_file_name(format!("{REPLACED}{name}"));
+        if output.exists() {
+            remove(&replaced, None)?;
+            fs::rename(output, &replaced)
+                .with_context(|| format!("cannot replace {}", output.display()))?;
+        }
+        fs::rename(result, output)
+            .with_context(|| format!("cannot publish {}", output.display()))?;
+        remove(&replaced, None)
+    }
+}
+
+impl Drop for WorkFolder {
+    fn drop(&mut self) {
+        // half removed it would look like a dead run's
+        let _sweeps_wait = self.note.parent().map(alone);
+        // what can't be removed now is swept by the next run: its lock is free then
+        if remove(&self.path, self.janitor.as_ref()).is_ok() {
+            drop(fs::remove_file(&self.note));
+        }
+    }
+}
+
+impl Janitor {
+    fn run(&self, command: &[&str]) -> Result<()> {
+        let mount = format!("{}:/work", self.path.display());
+        let run = self.client.cmd().args(["run", "--rm", "--network", "none", "-v", &mount]);
+        run.args(["--entrypoint", command[0], &self.image]).args(&command[1..]).read().map(drop)
+    }
+}
+
+fn all_owned_by(dir: &Path, owner: Owner) -> bool {
+    !dir.exists()
+        || WalkDir::new(dir).into_iter().all(|entry| {
+            entry.is_ok_and(|e| {
+                e.metadata().is_ok_and(|m| m.uid() == owner.uid && m.gid() == owner.gid)
+            })
+        })
+}
+
+fn remove(path: &Path, janitor: Option<&Janitor>) -> Result<()> {
+    let removed = match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied && janitor.is_some() => {
+            if let Some(janitor) = janitor {
+                janitor.run(&["find", "/work", "-mindepth", "1", "-delete"])?;
+            }
+            fs::remove_dir_all(path)
+        }
+        other => other,
+    };
+    match removed {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.with_context(|| format!("cannot remove {}", path.display())),
+    }
+}
+
+/// What killed runs left in a folder of results.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Swept {
+    /// Ids of the runs whose work folders were removed.
+    pub(crate) runs: Vec<String>,
+    /// What could not be removed, and why.
+    pub(crate) stuck: Vec<String>,
+}
+
+/// Held while work folders are made or swept: between its making and its locking a folder would
+/// look like a dead run's.
+pub(crate) fn alone(notes: &Path) -> std::io::Result<File> {
+    fs::create_dir_all(notes)?;
+    let lock = File::create(notes.with_extension("lock"))?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+/// The folders that hold work folders, by the notes of their runs.
+pub(crate) fn noted(notes: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(notes).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(PathBuf::from(OsString::from_vec(fs::read(entry.path()).ok()?))))
+        .collect();
+    folders.sort();
+    folders.dedup();
+    folders
+}
+
+/// Forgets runs whose work folders are gone.
+pub(crate) fn forget_gone(notes: &Path) {
+    for entry in fs::read_dir(notes).into_iter().flatten().flatten() {
+        let beside = fs::read(entry.path()).map(|bytes| PathBuf::from(OsString::from_vec(bytes)));
+        if beside.is_ok_and(|dir| !dir.join(entry.file_name()).exists()) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
+/// Ids of runs under `outputs` that are alive: their work folders are locked.
+pub(crate) fn live(outputs: &Path) -> Vec<String> {
+    work_folders(outputs).into_iter().filter(|(path, _)| is_live(path)).map(|(_, id)| id).collect()
+}
+
+/// Removes the work folders of dead runs; puts back a result whose replacement never came.
+pub(crate) fn sweep(outputs: &Path) -> Swept {
+    let mut swept = Swept::default();
+    for (path, id) in work_folders(outputs) {
+        if is_live(&path) {
+            continue;
+        }
+        match remove(&path, None) {
+            Ok(()) => swept.runs.push(id),
+            Err(error) => swept.stuck.push(format!("{error:#}")),
+        }
+    }
+    for entry in fs::read_dir(outputs).into_iter().flatten().flatten() {
+        let file_name = entry.file_name();
+        let Some(name) = file_name.to_str().and_then(|n| n.strip_prefix(REPLACED)) else {
+            continue;
+        };
+        let output = outputs.join(name);
+        let mended = if output.exists() {
+            remove(&entry.path(), None)
+        } else {
+            fs::rename(entry.path(), &output).context("cannot put the older result back")
+        };
+        if let Err(error) = mended {
+            swept.stuck.push(format!("{error:#}"));
+        }
+    }
+    swept
+}
+
+fn work_folders(outputs: &Path) -> Vec<(PathBuf, String)> {
+    let entries = fs::read_dir(outputs).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| {
+            let id = entry.file_name().to_str()?.strip_prefix(PREFIX)?.to_owned();
+            Some((entry.path(), id))
+        })
+        .collect()
+}
+
+fn is_live(path: &Path) -> bool {
+    File::open(path.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_err())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work_in(dir: &Path, name: &str) -> WorkFolder {
+        let me = fs::metadata("/proc/self").unwrap();
+        let me = Owner { uid: me.uid(), gid: me.gid() };
+        WorkFolder::create(&dir.join(name), &dir.join("notes"), me).unwrap()
+    }
+
+    fn folder(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("xtask-work-{name}-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    #[test]
+    fn a_result_appears_whole_and_replaces_the_older_one() {
+        let dir = folder("publish");
+        let output = dir.join("abc");
+        for content in ["old", "new"] {
+            let work = work_in(&dir, ".work-a");
+            let result = dir.join(".work-a/result");
+            fs::create_dir(&result).unwrap();
+            fs::write(result.join("x"), content).unwrap();
+            work.publish(&result, &output).unwrap();
+        }
+        assert_eq!(fs::read_to_string(output.join("x")).unwrap(), "new");
+        let mut left: Vec<_> =
+            fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["abc", "notes", "notes.lock"], "work folders are gone");
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_run_that_begins_is_never_swept() {
+        let dir = folder("race");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for n in 0..200 {
+                    let work = work_in(&dir, &format!(".work-{n}"));
+                    assert!(work.path.join("out").exists());
+                }
+            });
+            for _ in 0..200 {
+                let _lock = alone(&dir.join("notes")).unwrap();
+                assert_eq!(sweep(&dir).runs, [""; 0]);
+            }
+        });
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_sweep_takes_dead_runs_only() {
+        let dir = folder("sweep");
+        let live_run = work_in(&dir, ".work-live");
+        fs::create_dir_all(dir.join(".work-dead/out")).unwrap();
+        fs::create_dir_all(dir.join(".replaced-abc")).unwrap();
+        assert_eq!(live(&dir), ["live"]);
+        assert_eq!(noted(&dir.join("notes")), std::slice::from_ref(&dir));
+        assert_eq!(sweep(&dir), Swept { runs: vec!["dead".into()], stuck: vec![] });
+        assert!(dir.join(".work-live/out").exists() && dir.join("abc").exists());
+        drop(live_run);
+        assert!(!dir.join(".work-live").exists());
+        fs::remove_dir_all(dir).unwrap();
+    }
+}

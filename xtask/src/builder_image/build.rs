@@ -1,0 +1,227 @@
+//! `cargo xtask image build`, and the same as a part of `--setup`.
+
+use super::builder_env::Workshop;
+use super::{Inputs, bootstrap, labels};
+use crate::cli::ImageBuildArgs;
+use crate::engine::container::Network;
+use crate::engine::{Client, EngineKind};
+use anyhow::{Context as _, Result};
+use std::fs::{self, File, TryLockError};
+use std::path::PathBuf;
+use std::time::Duration;
+use xtask_core::exec::{Cmd, StopBy, which};
+use xtask_core::facts::git::git;
+use xtask_core::facts::mirror::{Mirror, SUITE, SnapshotPin};
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::{Code, Problem, listing};
+use xtask_core::interrupt;
+use xtask_core::log::Log;
+use xtask_core::setup;
+use xtask_core::ui::{Ui, answer};
+
+/// Everything that making the image takes, decided.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    inputs: Inputs,
+    pin: SnapshotPin,
+    mirror: Mirror,
+    context: PathBuf,
+    scratch: PathBuf,
+    log: PathBuf,
+    /// The commit of this checkout, `-dirty` where it does not hold these inputs.
+    revision: String,
+}
+
+impl Plan {
+    pub(crate) fn new(repo: &Repo, inputs: Inputs, pin: SnapshotPin, mirror: Mirror) -> Plan {
+        Plan {
+            inputs,
+            pin,
+            mirror,
+            context: repo.docker(),
+            scratch: repo.state().join("base.tar"),
+            log: repo.state().join("logs/image-build.log"),
+            revision: revision(repo).unwrap_or_else(|_| "unknown".to_owned()),
+        }
+    }
+
+    /// What must be installed on this machine in case the registry cannot be reached.
+    pub(crate) fn packages() -> Vec<String> {
+        ["mmdebstrap", "debian-archive-keyring"].map(str::to_owned).to_vec()
+    }
+
+    /// `docker build` over `base`: the legacy builder and BuildKit take the same line.
+    fn build(&self, client: &Client, base: &str, network: Network) -> Cmd {
+        let mut cmd = client.cmd();
+        if client.kind != EngineKind::Podman && !has_buildx(client) {
+            // the client would try BuildKit, and fail without its plugin
+            cmd = cmd.env("DOCKER_BUILDKIT", "0");
+        }
+        cmd = cmd.env("BUILDKIT_PROGRESS", "plain").args(["build", "--pull=false"]);
+        if network == Network::Host || self.mirror.on_loopback() {
+            cmd = cmd.args(["--network", "host"]);
+        }
+        let mut arguments = vec![("BASE_IMAGE", base.to_owned())];
+        if self.mirror.pinned() {
+            arguments.push(("APT_SNAPSHOT_URL", self.pin.url.clone()));
+            arguments.push(("APT_SNAPSHOT_STAMP", self.pin.stamp.to_string()));
+        } else {
+            arguments.push(("APT_MIRROR_DEBIAN", self.mirror.debian.clone()));
+            arguments
+                .push(("APT_MIRROR_SECURITY", self.mirror.security.clone().unwrap_or_default()));
+        }
+        for (name, value) in arguments {
+            cmd = cmd.arg("--build-arg").arg(format!("{name}={value}"));
+        }
+        for (name, value) in self.labels(base) {
+            cmd = cmd.arg("--label").arg(format!("{name}={value}"));
+        }
+        cmd.args(["--tag", &client.local_name(&self.inputs.tag()), "--file"])
+            .arg(self.context.join("Dockerfile.builder"))
+            .arg(&self.context)
+    }
+
+    fn labels(&self, base: &str) -> [(&'static str, String); 5] {
+        let pinned = if self.mirror.pinned() { "yes" } else { "no" };
+        [
+            (labels::INPUTS, self.inputs.digest.to_string()),
+            (labels::BASE, base.to_owned()),
+            (labels::SNAPSHOT, self.pin.stamp.to_string()),
+            (labels::APT_PINNED, pinned.to_owned()),
+            (labels::REVISION, self.revision.clone()),
+        ]
+    }
+
+    /// What a dry run prints: the very argv, for the case that the registry answers and that not.
+    pub(crate) fn describe(&self, client: &Client, network: Network) -> String {
+        let own = bootstrap::name(&self.inputs.stamp);
+        format!(
+            "{}\n{}\nor, where that registry cannot be reached:\n{}\n{}\n{}",
+            client.pull(&self.inputs.base),
+            self.build(client, &self.inputs.base, network),
+            bootstrap::command(&self.mirror, &self.pin.stamp, &self.scratch),
+            client.cmd().arg("import").arg(&self.scratch).arg(&own),
+            self.build(client, &own, network)
+        )
+    }
+
+    /// Makes the image unless the engine has it; returns its name there.
+    pub(crate) fn execute(&self, client: &Client, network: Network, ui: &Ui) -> Result<String> {
+        let name = client.local_name(&self.inputs.tag());
+        if client.image_id(&name)?.is_some() {
+            return Ok(name);
+        }
+        let _alone = self.alone(ui)?;
+        if client.image_id(&name)?.is_some() {
+            return Ok(name); // made while we waited
+        }
+        let mut log = Log::create(&self.log)?;
+        let base = self.base(client, ui, &mut log)?;
+        self.step("image", &self.build(client, &base, network), ui, &mut log)?;
+        client
+            .image_id(&name)?
+            .with_context(|| format!("the build succeeded, yet {name} is not there"))?;
+        Ok(name)
+    }
+
+    /// One image build at a time in a checkout: the log and the bootstrapped base stand once.
+    fn alone(&self, ui: &Ui) -> Result<File> {
+        let path = self.scratch.with_extension("lock");
+        let whence = || format!("cannot lock {}", path.display());
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir).with_context(whence)?;
+        }
+        let lock = File::create(&path).with_context(whence)?;
+        let mut told = false;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) => interrupt::check()?,
+                Err(TryLockError::Error(error)) => return Err(error).with_context(whence),
+            }
+            if !std::mem::replace(&mut told, true) {
+                ui.notice("another xtask makes the builder image: waiting for it");
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    fn base(&self, client: &Client, ui: &Ui, log: &mut Log) -> Result<String> {
+        let pinned = &self.inputs.base;
+        if client.image_id(pinned)?.is_some() || client.pull(pinned).within_seconds(600).succeeds()
+        {
+            return Ok(pinned.clone());
+        }
+        ui.notice(&format!(
+            "no registry serves {pinned}: bootstrapping {SUITE} from the Debian mirror instead"
+        ));
+        if which("mmdebstrap").is_none() {
+            return Err(Code::NotReady.error(listing(&[Problem::new(
+                "mmdebstrap is not installed",
+                setup::line(&Plan::packages()),
+            )])));
+        }
+        let own = client.local_name(&bootstrap::name(&self.inputs.stamp));
+        let bootstrap = bootstrap::command(&self.mirror, &self.pin.stamp, &self.scratch);
+        let made = self.step("base", &bootstrap, ui, log);
+        let import = client.cmd().arg("import").arg(&self.scratch).arg(&own);
+        let made = made.and_then(|()| self.step("import", &import, ui, log));
+        // whatever came of it; a bootstrap that never began left none
+        drop(fs::remove_file(&self.scratch));
+        made.map(|()| own)
+    }
+
+    fn step(&self, stage: &str, cmd: &Cmd, ui: &Ui, log: &mut Log) -> Result<()> {
+        ui.command(cmd);
+        ui.begin(stage);
+        let exit = cmd.stream(&StopBy::Signal("TERM"), |line| {
+            ui.line(line);
+            log.line(line)
+        });
+        let ok = exit.as_ref().is_ok_and(|exit| exit.ok());
+        ui.end((!ok).then_some("failed"));
+        let exit = exit?;
+        if !ok {
+            return Err(log.failure(&format!("image build, stage {stage}, failed ({exit})")));
+        }
+        Ok(())
+    }
+}
+
+fn has_buildx(client: &Client) -> bool {
+    client.cmd().args(["buildx", "version"]).within_seconds(10).succeeds()
+}
+
+/// The commit, and whether the files that go into the image are that commit's.
+fn revision(repo: &Repo) -> Result<String> {
+    let git = || git(&repo.root);
+    let commit = git().args(["rev-parse", "HEAD"]).read()?;
+    let inputs = ["linux/build/docker", "linux/build/config/snapshot-pin.env"];
+    let changes = git().args(["status", "--porcelain", "--"]).args(inputs).read()?;
+    Ok(if changes.is_empty() { commit } else { format!("{commit}-dirty") })
+}
+
+/// `cargo xtask image build`
+pub(crate) fn command(repo: &Repo, args: &ImageBuildArgs) -> Result<()> {
+    let build = &args.build;
+    let ui = Ui::new(build.verbose);
+    let workshop = Workshop::survey(repo, build)?;
+    if build.dry_run {
+        return workshop.describe(&[], &ui);
+    }
+    let open = workshop.open(&ui)?;
+    let name = workshop.plan.execute(&open.client, open.network, &ui)?;
+    let id = open.client.image_id(&name)?.unwrap_or_default();
+    if build.json {
+        let plan = &workshop.plan;
+        let result = serde_json::json!({
+            "image": name, "id": id, "inputs": plan.inputs.digest.to_string(),
+            "base": plan.inputs.base, "snapshot": plan.inputs.stamp,
+            "engine": open.client.kind.name(), "apt_pinned": plan.mirror.pinned(),
+        });
+        answer(format_args!("{result:#}"));
+    } else {
+        answer(format_args!("{name}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Where the builder image is built and pushed: an engine, and what it takes to make it work.
+
+use super::Inputs;
+use super::build::Plan;
+use crate::cli::BuildArgs;
+use crate::engine::container::Network;
+use crate::engine::private::{Places, Private};
+use crate::engine::{Client, EngineKind, Selection, survey};
+use anyhow::{Context as _, Result};
+use xtask_core::exec::Cmd;
+use xtask_core::facts::host::Host;
+use xtask_core::facts::mirror::{self, Mirror, SnapshotPin, Wanted};
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::{Problem, listing, refuse};
+use xtask_core::setup;
+use xtask_core::ui::{Ui, answer};
+
+/// What is known before anything is started or installed.
+pub(super) struct Workshop {
+    pub(super) plan: Plan,
+    selection: Selection,
+    client: Client,
+    places: Places,
+    mirror: Mirror,
+    missing: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+/// An engine that runs.
+pub(super) struct Open {
+    pub(super) client: Client,
+    pub(super) network: Network,
+    /// Stops when this is dropped, where it is our own.
+    _private: Option<Private>,
+}
+
+impl Workshop {
+    pub(super) fn survey(repo: &Repo, build: &BuildArgs) -> Result<Workshop> {
+        let host = Host::gather()?;
+        let places = Places::of(repo);
+        let engines = [EngineKind::Docker, EngineKind::Podman, EngineKind::Private];
+        let pin = SnapshotPin::read(repo)?;
+        let wanted = Wanted { url: build.mirror.clone(), keyring: build.mirror_keyring.clone() };
+        let found = mirror::find(&pin, &wanted, true);
+        let plan = Plan::new(repo, Inputs::gather(repo)?, pin, found.mirror.clone());
+        let selection = survey(build.engine, &engines, &host, &places);
+        let client = selection.client.clone().context("an image is built on a container engine")?;
+
+        let mut packages = selection.packages.clone();
+        packages.extend(Plan::packages());
+        let missing = host.missing(&packages);
+        let mut problems = selection.problems.clone();
+        if let Some(why) = &found.unreachable {
+            problems.push(mirror::problem(&found.mirror, why));
+        }
+        if !missing.is_empty() && !build.setup {
+            problems.push(setup::problem(&missing));
+        }
+        Ok(Workshop { plan, selection, client, places, mirror: found.mirror, missing, problems })
+    }
+
+    /// What a dry run prints: every command up to the image, then `more`.
+    pub(super) fn describe(&self, more: &[Cmd], ui: &Ui) -> Result<()> {
+        if !self.missing.is_empty() {
+            answer(format_args!("{}", setup::line(&self.missing)));
+        }
+        if self.selection.kind == EngineKind::Private {
+            answer(format_args!("{}", self.places.daemon()));
+        }
+        answer(format_args!("{}", self.plan.describe(&self.client, Network::Bridge)));
+        for cmd in more {
+            answer(format_args!("{cmd}"));
+        }
+        if !self.problems.is_empty() {
+            ui.print(&listing(&self.problems));
+        }
+        Ok(())
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Refuses with every problem, or installs what is missing and starts the engine.
+    pub(super) fn open(&self, ui: &Ui) -> Result<Open> {
+        refuse(&self.problems)?;
+        setup::install(&self.missing, ui)?;
+        mirror::announce(&self.mirror, ui);
+        let private = match self.selection.kind {
+            EngineKind::Private => Some(Private::start(&self.places, ui)?),
+            _ => None,
+        };
+        let network = private.as_ref().map_or(Network::Bridge, |p| p.network);
+        Ok(Open { client: self.client.clone(), network, _private: private })
+    }
+}

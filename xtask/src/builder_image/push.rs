@@ -1,0 +1,221 @@
+//! `cargo xtask image push`: to a registry, under tags that keep it there, known by its digest.
+
+use super::builder_env::{Open, Workshop};
+use super::{Inputs, REPOSITORY, labels};
+use crate::build::checkout_id;
+use crate::cli::ImagePushArgs;
+use crate::registry::{Manifest, Refusal, Registry};
+use anyhow::{Context as _, Result, bail};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::PathBuf;
+use xtask_core::exec::{Cmd, StopBy};
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::interrupt;
+use xtask_core::pins::{Digest, ImageRef, build_sh};
+use xtask_core::ui::{Ui, answer};
+
+/// Names the newest: `bump-image latest-pushed` asks for it.
+pub(crate) const LATEST: &str = "latest";
+
+/// Where the image goes.
+struct Target {
+    repository: String,
+    /// Of the inputs, as on an engine: the first push of them is found by it.
+    tag: String,
+    /// Besides it.
+    more: Vec<String>,
+}
+
+impl Target {
+    fn of(repo: &Repo, asked: Option<&ImageRef>, inputs: &Inputs) -> Result<Target> {
+        if let Some(reference) = asked.filter(|reference| reference.digest.is_some()) {
+            return Err(Code::Usage.error(format!(
+                "`{reference}`: the digest is what comes of a push: expected REGISTRY/NAME[:TAG]"
+            )));
+        }
+        let repository = match asked {
+            Some(reference) => reference.repository.clone(),
+            None => repository(repo)?,
+        };
+        let more = asked.and_then(|reference| reference.tag.clone());
+        let tag = tag_of(inputs);
+        let more = [Some(LATEST.to_owned()), more].into_iter().flatten();
+        Ok(Target { more: more.filter(|t| *t != tag).collect(), repository, tag })
+    }
+
+    fn tagged(&self) -> String {
+        format!("{}:{}", self.repository, self.tag)
+    }
+
+    fn image(&self) -> ImageRef {
+        ImageRef { repository: self.repository.clone(), tag: Some(self.tag.clone()), digest: None }
+    }
+}
+
+/// The tag that the image of these inputs has in every repository.
+pub(crate) fn tag_of(inputs: &Inputs) -> String {
+    inputs.digest.hex()[..12].to_owned()
+}
+
+/// Where images of this checkout are: where it last pushed to, the pin's repository, the project's.
+pub(crate) fn repository(repo: &Repo) -> Result<String> {
+    if let Some(pushed) = last_pushed(repo) {
+        return Ok(pushed.repository);
+    }
+    let pin = build_sh::read(&repo.build_sh())?;
+    Ok(pin.map_or_else(|| REPOSITORY.to_owned(), |pin| pin.repository))
+}
+
+fn note(repo: &Repo) -> PathBuf {
+    // several checkouts may share one target folder
+    repo.state().join(format!("last-pushed-{}", checkout_id(&repo.root)))
+}
+
+/// What this checkout's last `image push` left in a registry.
+pub(crate) fn last_pushed(repo: &Repo) -> Option<ImageRef> {
+    fs::read_to_string(note(repo)).ok()?.trim().parse().ok()
+}
+
+/// `cargo xtask image push`
+pub(crate) fn command(repo: &Repo, args: &ImagePushArgs) -> Result<()> {
+    let ui = Ui::new(args.build.verbose);
+    let outputs = if args.github_output { Some(github_output()?) } else { None };
+    let inputs = Inputs::gather(repo)?;
+    let target = Target::of(repo, args.to.as_ref(), &inputs)?;
+    if args.build.dry_run {
+        let workshop = Workshop::survey(repo, &args.build)?;
+        let engine = workshop.client();
+        let local = engine.local_name(&inputs.tag());
+        let cmds = [engine.tag(&local, &target.tagged()), engine.push(&target.tagged())];
+        return workshop.describe(&cmds, &ui);
+    }
+    let registry = Registry::open(&target.image(), &ui)?;
+    let there = if args.if_missing { existing(&registry, &target, &inputs, &ui)? } else { None };
+    let (manifest, pushed) = match there {
+        Some(manifest) => (manifest, false),
+        None => (push(repo, args, &registry, &target, &inputs, &ui)?, true),
+    };
+    let image = ImageRef {
+        repository: target.repository.clone(),
+        tag: None,
+        digest: Some(manifest.digest.clone()),
+    };
+    ui.notice(&format!("{}: {image}", if pushed { "pushed" } else { "already in the registry" }));
+    fs::write(note(repo), format!("{image}\n")).context("cannot note what was pushed")?;
+    if let Some(path) = outputs {
+        let lines = format!("image={image}\ndigest={}\n", manifest.digest);
+        let written = File::options().append(true).create(true).open(&path);
+        let written = written.and_then(|mut file| file.write_all(lines.as_bytes()));
+        written.with_context(|| format!("cannot write {} (GITHUB_OUTPUT)", path.display()))?;
+    }
+    if args.build.json {
+        let result = serde_json::json!({
+            "image": image.to_string(), "digest": manifest.digest.to_string(),
+            "repository": target.repository, "inputs": inputs.digest.to_string(),
+            "pushed": pushed,
+        });
+        answer(format_args!("{result:#}"));
+    } else {
+        answer(format_args!("{image}"));
+    }
+    Ok(())
+}
+
+/// The file that a CI job's outputs are written to.
+fn github_output() -> Result<PathBuf> {
+    let path = std::env::var_os("GITHUB_OUTPUT").filter(|path| !path.is_empty());
+    path.map(PathBuf::from)
+        .context("--github-output: GITHUB_OUTPUT names no file: it is set in a CI job's step")
+        .or_exit(Code::Usage)
+}
+
+/// The image of these inputs, where the registry has it.
+fn existing(
+    registry: &Registry<'_>,
+    target: &Target,
+    inputs: &Inputs,
+    ui: &Ui,
+) -> Result<Option<Manifest>> {
+    let manifest = match registry.manifest(&target.tag) {
+        Ok(manifest) => manifest,
+        Err(Refusal::Gone(_)) => return Ok(None),
+        Err(refusal) => return Err(refusal.into()),
+    };
+    if let Some(why) = labels::mismatch(&registry.labels(&manifest)?, inputs) {
+        ui.notice(&format!("{} is replaced: {why}", target.tagged()));
+        return Ok(None);
+    }
+    registry.tag(&manifest, &keeper(&manifest.digest))?;
+    Ok(Some(manifest))
+}
+
+/// A tag of the digest's own: whatever moves the others, it is not collected as garbage.
+fn keeper(digest: &Digest) -> String {
+    format!("sha256-{}", digest.hex())
+}
+
+fn push(
+    repo: &Repo,
+    args: &ImagePushArgs,
+    registry: &Registry<'_>,
+    target: &Target,
+    inputs: &Inputs,
+    ui: &Ui,
+) -> Result<Manifest> {
+    let mut build = args.build.clone();
+    build.setup |= args.if_missing;
+    let workshop = Workshop::survey(repo, &build)?;
+    let open = workshop.open(ui)?;
+    let local = workshop.plan.execute(&open.client, open.network, ui)?;
+    let tagged = target.tagged();
+    open.client.tag(&local, &tagged).read()?;
+    let mut tail = Vec::new();
+    step(&open.client.push(&tagged), &mut tail, ui)?;
+
+    let manifest = registry.manifest(&target.tag)?;
+    let engines = digest_on(&open, &tagged, &target.repository)?;
+    if engines != manifest.digest {
+        bail!(
+            "{tagged}: the engine pushed {engines}, and the registry serves {}: \
+             another push may have come in between; run this again",
+            manifest.digest
+        );
+    }
+    if let Some(why) = labels::mismatch(&registry.labels(&manifest)?, inputs) {
+        bail!("{tagged}: {why}");
+    }
+    for tag in target.more.iter().chain(Some(&keeper(&manifest.digest))) {
+        registry.tag(&manifest, tag)?;
+    }
+    Ok(manifest)
+}
+
+/// The digest under which the engine knows an image in `repository`.
+fn digest_on(open: &Open, name: &str, repository: &str) -> Result<Digest> {
+    let known = open.client.repo_digests(name)?;
+    let found = known.into_iter().find(|known| known.repository == repository);
+    found
+        .and_then(|known| known.digest)
+        .with_context(|| format!("the engine names no digest of {name} after its push"))
+}
+
+fn step(cmd: &Cmd, tail: &mut Vec<String>, ui: &Ui) -> Result<()> {
+    ui.command(cmd);
+    ui.begin("push");
+    let exit = cmd.stream(&StopBy::Signal("INT"), |line| {
+        ui.line(line);
+        tail.push(line.to_owned());
+        Ok(())
+    });
+    let ok = exit.as_ref().is_ok_and(|exit| exit.ok());
+    ui.end((!ok).then_some("failed"));
+    interrupt::check()?;
+    let exit = exit?;
+    if ok {
+        return Ok(());
+    }
+    let why = tail.last().map_or("it printed nothing", String::as_str);
+    Err(Code::Failed.error(format!("`{cmd}` failed ({exit}): {why}")))
+}

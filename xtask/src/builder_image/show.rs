@@ -1,0 +1,97 @@
+//! `cargo xtask image show`: which image a build would use, and where it is.
+
+use super::{BuilderImage, Inputs, is_present, labels, push};
+use crate::builder_image::provenance::Provenance;
+use crate::cli::ImageShowArgs;
+use crate::engine::private::Places;
+use crate::engine::{EngineKind, survey};
+use crate::registry::Registry;
+use anyhow::Result;
+use serde_json::json;
+use xtask_core::facts::host::Host;
+use xtask_core::facts::repo::Repo;
+use xtask_core::pins::{Digest, ImageRef, build_sh};
+use xtask_core::ui::{Ui, answer};
+
+/// `cargo xtask image show`
+pub(crate) fn command(repo: &Repo, args: &ImageShowArgs) -> Result<()> {
+    let ui = Ui::new(false);
+    let today = Inputs::gather(repo)?;
+    let places = Places::of(repo);
+    let engines = [EngineKind::Docker, EngineKind::Podman, EngineKind::Private];
+    let selection = survey(args.engine, &engines, &Host::gather()?, &places);
+    let local = BuilderImage::Local(today.clone());
+    let built = selection.client.as_ref().is_some_and(|client| is_present(client, &local, &places));
+    let pin = build_sh::read(&repo.build_sh())?;
+    let digest = pin.as_ref().and_then(|pin| pin.digest.as_ref()).map(Digest::to_string);
+    let record = Provenance::read(&repo.builder_image(), digest.as_deref().unwrap_or_default())?;
+    let served = match (&pin, args.offline) {
+        (_, true) => "not asked: --offline".to_owned(),
+        (Some(pin), _) => served(pin, &today, &ui),
+        (None, _) => {
+            let tag = push::tag_of(&today);
+            let image =
+                ImageRef { repository: push::repository(repo)?, tag: Some(tag), digest: None };
+            served(&image, &today, &ui)
+        }
+    };
+    let state = match &pin {
+        None => "nothing is pinned: each machine builds its own image",
+        Some(_) if record.is_none() => {
+            "builder-image.toml does not say what it was built from: cargo xtask bump-image"
+        }
+        Some(_) if record.as_ref().is_some_and(|r| r.inputs != today.digest.to_string()) => {
+            "stale: linux/build/docker or a pin has changed since: cargo xtask image push && cargo xtask bump-image"
+        }
+        Some(_) => "current: built from today's linux/build/docker",
+    };
+    let record = record.unwrap_or_default();
+    let pin = pin.map_or_else(|| build_sh::UNPUBLISHED.to_owned(), |pin| pin.to_string());
+    let here =
+        format!("{} on engine {}", if built { "there" } else { "not there" }, selection.kind);
+    if args.json {
+        let result = json!({
+            "inputs": today.digest.to_string(), "base": today.base, "snapshot": today.stamp,
+            "local": today.tag(), "built": built, "engine": selection.kind.name(),
+            "pin": pin, "state": state, "registry": served, "provenance": {
+                "digest": record.digest, "inputs": record.inputs, "base": record.base,
+                "snapshot": record.snapshot, "apt-pinned": record.apt_pinned, "commit": record.commit,
+            },
+        });
+        answer(format_args!("{result:#}"));
+        return Ok(());
+    }
+    let lines: [(&str, String); 6] = [
+        ("inputs", format!("{} (today's linux/build/docker and pins)", today.digest)),
+        ("local", format!("{} ({here})", today.tag())),
+        ("pin", pin),
+        ("state", state.to_owned()),
+        (
+            "built from",
+            format!("commit {}, snapshot {}", or_none(&record.commit), or_none(&record.snapshot)),
+        ),
+        ("registry", served),
+    ];
+    for (name, value) in lines {
+        answer(format_args!("{name:<11} {}", value));
+    }
+    Ok(())
+}
+
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { "(none)" } else { text }
+}
+
+/// What the registry says to an image's name, in one line; that it says nothing is an answer, too.
+fn served(image: &ImageRef, today: &Inputs, ui: &Ui) -> String {
+    let ask = || -> Result<String> {
+        let registry = Registry::open(image, ui)?;
+        let name = image.digest.as_ref().map(Digest::to_string).or(image.tag.clone());
+        let manifest = registry.manifest(name.as_deref().unwrap_or(push::LATEST))?;
+        let labels = registry.labels(&manifest)?;
+        let of_today = labels::mismatch(&labels, today)
+            .unwrap_or_else(|| "built from today's linux/build/docker".into());
+        Ok(format!("serves {}: {of_today}", manifest.digest))
+    };
+    ask().unwrap_or_else(|error| format!("{error:#}"))
+}

@@ -1,0 +1,305 @@
+//! One boot: start the machine, watch it until its fate is known, take its picture.
+
+use super::accel::Accel;
+use super::console::{Console, Sign};
+use super::monitor::{Monitor, PictureFormat, Status};
+use super::qemu::Machine;
+use super::screen::Picture;
+use anyhow::{Context as _, Result};
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use xtask_core::exec::{Background, Exit, signal_process};
+use xtask_core::failure::Code;
+use xtask_core::interrupt::{self, StopperGuard};
+use xtask_core::ui::{Ui, seconds};
+
+const POLL: Duration = Duration::from_millis(100);
+/// Questions to QEMU cost more than a look at a file.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// A look at the screen costs more than a question.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Login prompts that are known by sight, for images that open no serial console: of Kicksecure's
+/// CLI and of anything without a host name of its own, and of Debian's live images.
+const KNOWN_BY_SIGHT: [&str; 2] = ["localhost login:", "debian login:"];
+/// How long QEMU may take to open its monitor.
+const START_WITHIN: Duration = Duration::from_secs(20);
+/// The screen's login prompt comes with the serial line's, or not much later.
+const SCREEN_WITHIN: Duration = Duration::from_secs(60);
+/// What comes after the first word of a failure belongs to it: a panic's trace, the screen.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// A prompt that the kernel's messages tore up or scrolled away is asked for again.
+const ENTER_EVERY: Duration = Duration::from_secs(10);
+/// A machine under KVM that hasn't read more than a boot loader by then is stuck.
+const KVM_MOVES_WITHIN: Duration = Duration::from_secs(45);
+const BOOT_LOADER: u64 = 2 << 20;
+
+/// Does it boot?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// To a login prompt: on the serial line and on the screen, or, of an image that opens no serial
+    /// console, on the screen alone.
+    Login,
+    /// It doesn't; why.
+    No(String),
+}
+
+/// How a boot went.
+#[derive(Debug)]
+pub(crate) struct Boot {
+    pub(crate) verdict: Verdict,
+    /// From power-on to the verdict (the login prompt on the serial line, if it came).
+    pub(crate) took: Duration,
+    /// The last lines on the serial console.
+    pub(crate) last_lines: Vec<String>,
+    /// Why there is no screenshot.
+    pub(crate) no_screenshot: Option<String>,
+}
+
+/// Boots the machine. An error is about QEMU, not about the image: exit 4.
+pub(crate) fn boot(machine: &Machine, deadline: Instant, ui: &Ui) -> Result<Boot> {
+    let qemu = machine.cmd().start(&machine.files.qemu_log())?;
+    let pid = qemu.pid();
+    let mut guest = Guest {
+        machine,
+        ui,
+        deadline,
+        begun: Instant::now(),
+        serial: Stream::default(),
+        firmware: Stream::default(),
+        // at once, also while an answer of QEMU is waited for
+        _stopper: interrupt::on_interrupt(move || signal_process("KILL", pid)),
+        qemu,
+    };
+    guest.run().map_err(|error| guest.explain(error))
+}
+
+struct Guest<'a> {
+    machine: &'a Machine,
+    ui: &'a Ui,
+    deadline: Instant,
+    begun: Instant,
+    serial: Stream,
+    /// SeaBIOS's own words.
+    firmware: Stream,
+    /// Before the stopper: a signal must still reach a QEMU that is slow to die.
+    qemu: Background,
+    _stopper: StopperGuard,
+}
+
+impl Guest<'_> {
+    fn run(&mut self) -> Result<Boot> {
+        let mut monitor = self.connect()?;
+        let sign = self.watch(&mut monitor)?;
+        let took = self.begun.elapsed();
+        let verdict = match sign {
+            Ending::Prompt(prompt) if self.screen_shows(&prompt, &mut monitor)? => Verdict::Login,
+            Ending::Prompt(prompt) => Verdict::No(format!(
+                "`{prompt}` came on the serial console after {}, but not on the screen",
+                seconds(took)
+            )),
+            Ending::Seen => Verdict::Login,
+            Ending::No(why) => {
+                self.linger()?;
+                Verdict::No(why)
+            }
+        };
+        let picture = monitor.screendump(&self.machine.files.screenshot(), PictureFormat::Png);
+        interrupt::check()?;
+        Ok(Boot {
+            verdict,
+            took,
+            last_lines: self.serial.console.last_lines(),
+            no_screenshot: picture.err().map(|error| format!("{error:#}")),
+        })
+    }
+
+    fn connect(&self) -> Result<Monitor> {
+        loop {
+            self.alive()?;
+            match Monitor::connect(&self.machine.files.monitor()) {
+                Err(_) if self.begun.elapsed() < START_WITHIN => sleep(POLL),
+                other => return other,
+            }
+        }
+    }
+
+    /// Until a prompt, an end, or the deadline.
+    fn watch(&mut self, monitor: &mut Monitor) -> Result<Ending> {
+        let mut asked = Instant::now();
+        let mut looked = Instant::now();
+        loop {
+            let alive = self.alive();
+            self.listen()?; // also to the last words of a QEMU that died
+            match (self.serial.console.sign(), self.firmware.console.sign()) {
+                (Some(Sign::Login(prompt)), _) => return Ok(Ending::Prompt(prompt.clone())),
+                (Some(Sign::Dead(line)), _) | (None, Some(Sign::Dead(line))) => {
+                    return Ok(Ending::No(line.clone()));
+                }
+                (None, _) => {}
+            }
+            alive?;
+            if asked.elapsed() >= ASK_EVERY {
+                asked = Instant::now();
+                if let Some(why) = self.standstill(monitor)? {
+                    return Ok(Ending::No(why));
+                }
+            }
+            if looked.elapsed() >= LOOK_EVERY {
+                looked = Instant::now();
+                let seen = |picture: &Picture<'_>| KNOWN_BY_SIGHT.iter().any(|p| picture.shows(p));
+                if self.screen(monitor, seen)? {
+                    return Ok(Ending::Seen);
+                }
+            }
+            if Instant::now() >= self.deadline {
+                return Ok(Ending::No(self.late()));
+            }
+            sleep(POLL);
+        }
+    }
+
+    fn late(&self) -> String {
+        let what = if self.serial.spoke { "no login prompt" } else { "nothing" };
+        let within = seconds(self.begun.elapsed());
+        // then the answer can be seen, but not read
+        format!(
+            "{what} came over the serial console within {within}, and no login prompt that is known by \
+             sight stands on the screen; a desktop shows none: look at the screenshot"
+        )
+    }
+
+    fn standstill(&mut self, monitor: &mut Monitor) -> Result<Option<String>> {
+        match monitor.status()? {
+            Status::Running => {}
+            Status::InternalError => {
+                return Err(
+                    Code::Failed.error("QEMU: internal error: the guest's code can't be run")
+                );
+            }
+            Status::Shutdown(reason) => {
+                return Ok(Some(format!("the guest stopped the machine ({reason})")));
+            }
+            Status::Stopped(status) => {
+                return Ok(Some(format!("QEMU stopped the machine ({status})")));
+            }
+        }
+        let late = self.begun.elapsed() >= KVM_MOVES_WITHIN;
+        if self.machine.accel == Accel::Kvm && late && monitor.bytes_read()? < BOOT_LOADER {
+            let what = format!(
+                "under KVM the image is hardly read within {}",
+                seconds(self.begun.elapsed())
+            );
+            return Err(Code::Failed.error(what));
+        }
+        Ok(None)
+    }
+
+    /// Waits until the screen shows the prompt too: its getty may come a little later.
+    fn screen_shows(&mut self, prompt: &str, monitor: &mut Monitor) -> Result<bool> {
+        let until = Instant::now() + SCREEN_WITHIN;
+        let mut asked = Instant::now();
+        loop {
+            self.alive()?;
+            self.listen()?;
+            if self.screen(monitor, |picture| picture.shows(prompt))? {
+                return Ok(true);
+            }
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+            if asked.elapsed() >= ENTER_EVERY {
+                asked = Instant::now();
+                monitor.press_enter()?;
+            }
+            sleep(ASK_EVERY);
+        }
+    }
+
+    fn screen(&self, monitor: &mut Monitor, what: impl Fn(&Picture<'_>) -> bool) -> Result<bool> {
+        let pixels = self.machine.files.pixels();
+        monitor.screendump(&pixels, PictureFormat::Ppm)?;
+        let ppm = fs::read(&pixels).with_context(|| format!("cannot read {}", pixels.display()))?;
+        Ok(Picture::parse(&ppm).is_some_and(|picture| what(&picture)))
+    }
+
+    fn linger(&mut self) -> Result<()> {
+        let until = Instant::now() + LAST_WORDS;
+        while Instant::now() < until {
+            sleep(POLL);
+            self.alive()?;
+            self.listen()?;
+        }
+        Ok(())
+    }
+
+    fn listen(&mut self) -> Result<()> {
+        let files = &self.machine.files;
+        self.firmware.read(&files.firmware_log())?;
+        let lines = self.serial.read(&files.serial())?;
+        for line in &lines {
+            self.ui.line(&format!("{}: {line}", self.machine.firmware.name()));
+        }
+        if lines.is_empty() && self.serial.drawn.is_none_or(|at| at.elapsed() >= ASK_EVERY) {
+            self.serial.drawn = Some(Instant::now());
+            self.ui.line(""); // the clock goes on
+        }
+        Ok(())
+    }
+
+    fn alive(&self) -> Result<()> {
+        interrupt::check()?;
+        match self.qemu.ended()? {
+            None => Ok(()),
+            Some(exit) => Err(self.died(exit)),
+        }
+    }
+
+    fn died(&self, exit: Exit) -> anyhow::Error {
+        let log = fs::read_to_string(self.machine.files.qemu_log()).unwrap_or_default();
+        let words: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+        let words = words[words.len().saturating_sub(5)..].join("\n  ");
+        let words = if words.is_empty() { "it said nothing".to_owned() } else { words };
+        Code::Failed.error(format!("QEMU died ({exit}): {words}"))
+    }
+
+    /// A monitor that fell silent because QEMU died, or was killed, says less than that.
+    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        sleep(POLL); // a process ends after its sockets
+        self.alive().err().unwrap_or(error)
+    }
+}
+
+enum Ending {
+    /// The login prompt on the serial line.
+    Prompt(String),
+    /// A login prompt on the screen.
+    Seen,
+    No(String),
+}
+
+/// A file that QEMU writes and we follow.
+#[derive(Default)]
+struct Stream {
+    file: Option<File>,
+    console: Console,
+    spoke: bool,
+    drawn: Option<Instant>,
+}
+
+impl Stream {
+    /// Lines that were completed since the last time.
+    fn read(&mut self, path: &Path) -> Result<Vec<String>> {
+        if self.file.is_none() {
+            // not there yet, or not wanted with this firmware
+            self.file = File::open(path).ok();
+        }
+        let Some(file) = &mut self.file else { return Ok(Vec::new()) };
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
+        self.spoke |= !bytes.is_empty();
+        Ok(self.console.feed(&bytes))
+    }
+}

@@ -1,0 +1,76 @@
+//! Is this file an ISO 9660 image? Asked before a firmware is made to.
+
+use anyhow::{Context as _, Result, bail};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use xtask_core::failure::{Code, OrExit as _};
+
+/// Where the first volume descriptor's identifier stands: one byte into sector 16.
+const IDENTIFIER_AT: u64 = 16 * 2048 + 1;
+const IDENTIFIER: [u8; 5] = *b"CD001";
+
+/// The absolute path of an image. Exits 2 for what is none, 3 for one that can't be read.
+pub(crate) fn find(path: &Path) -> Result<PathBuf> {
+    let path = std::path::absolute(path).context("the ISO's path").or_exit(Code::Usage)?;
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Code::Usage.error(format!("no such file: {}", path.display())));
+        }
+        other => other
+            .with_context(|| format!("cannot read {}", path.display()))
+            .or_exit(Code::NotReady)?,
+    };
+    check(&file).with_context(|| path.display().to_string()).or_exit(Code::Usage)?;
+    Ok(path)
+}
+
+fn check(file: &File) -> Result<()> {
+    let mut found = [0; IDENTIFIER.len()];
+    match file.read_exact_at(&mut found, IDENTIFIER_AT) {
+        Ok(()) if found == IDENTIFIER => Ok(()),
+        Ok(()) => bail!("not an ISO 9660 image: no CD001 at byte {IDENTIFIER_AT}"),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            bail!("not an ISO 9660 image: it ends before byte {IDENTIFIER_AT}")
+        }
+        Err(error) => Err(error).context("cannot be read"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(content: &[u8]) -> Result<PathBuf> {
+        let name =
+            format!("xtask-boot-iso-{}-{:?}", std::process::id(), std::thread::current().id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, content).unwrap();
+        let found = find(&path);
+        std::fs::remove_file(path).unwrap();
+        found
+    }
+
+    #[test]
+    fn an_image_is_known_by_its_volume_descriptor() {
+        let mut image = vec![0; 40_000];
+        let error = found(&image).unwrap_err();
+        assert!(
+            error.to_string().ends_with("not an ISO 9660 image: no CD001 at byte 32769"),
+            "{error}"
+        );
+        assert_eq!(Code::of(&error), Code::Usage);
+        image[32_769..32_774].copy_from_slice(b"CD001");
+        assert!(found(&image).is_ok());
+        let error = found(b"CD001").unwrap_err();
+        assert!(error.to_string().ends_with("it ends before byte 32769"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_there_or_is_a_folder_is_a_slip_of_the_pen() {
+        for path in ["/no/such.iso", "/"] {
+            assert_eq!(Code::of(&find(Path::new(path)).unwrap_err()), Code::Usage, "{path}");
+        }
+    }
+}

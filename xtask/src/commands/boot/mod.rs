@@ -1,0 +1,251 @@
+//! `cargo xtask boot`: does an image boot to a login prompt, and what is on the screen then?
+
+mod accel;
+mod console;
+mod facts;
+mod firmware;
+mod guest;
+mod iso;
+mod monitor;
+mod output;
+mod qemu;
+mod runtime;
+mod screen;
+
+use crate::cli::BootArgs;
+use accel::Accel;
+use anyhow::{Context as _, Result};
+use facts::Facts;
+pub(crate) use facts::PACKAGES;
+use firmware::Firmware;
+use guest::{Boot, Verdict};
+use output::Output;
+use qemu::{Files, Machine};
+use runtime::RuntimeDir;
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+use xtask_core::failure::{Code, listing, refuse};
+use xtask_core::ui::{Ui, seconds};
+use xtask_core::{interrupt, setup};
+
+/// `cargo xtask boot`
+pub(crate) fn command(args: &BootArgs) -> Result<()> {
+    let ui = Ui::new(args.verbose);
+    let mut facts = Facts::gather(args)?;
+    if args.dry_run {
+        println!("{}", describe(&facts));
+        let problems = facts.problems(args.setup);
+        if !problems.is_empty() {
+            ui.print(&listing(&problems));
+        }
+        return Ok(());
+    }
+    refuse(&facts.problems(args.setup))?;
+    if !facts.missing.is_empty() {
+        setup::install(&facts.missing, &ui)?;
+        facts = Facts::gather(args)?;
+        refuse(&facts.problems(false))?;
+    }
+    if let Some(why) = &facts.accel.why_not_kvm {
+        ui.notice(&format!("software emulation, KVM doesn't work here: {why}"));
+    }
+
+    let results = execute(&facts, args, &ui)?;
+    if args.json {
+        println!("{:#}", json(&facts, &results));
+    }
+    let failures: Vec<String> = results.iter().filter_map(Booted::failure).collect();
+    if failures.is_empty() {
+        return Ok(());
+    }
+    Err(Code::No.error(format!("{} does not boot:\n{}", facts.iso.display(), failures.join("\n"))))
+}
+
+/// One firmware's boot and where its evidence is.
+struct Booted {
+    firmware: &'static str,
+    accel: Accel,
+    boot: Boot,
+    screenshot: PathBuf,
+    serial_log: PathBuf,
+}
+
+fn execute(facts: &Facts, args: &BootArgs, ui: &Ui) -> Result<Vec<Booted>> {
+    runtime::sweep(&runtime::base(), facts.host.uid);
+    let _runtime = RuntimeDir::create(&facts.runtime)?;
+    let names: Vec<&str> = facts.firmwares.iter().map(Firmware::name).collect();
+    let output = Output::prepare(&facts.output, &names, &facts.host)?;
+    let timeout = Duration::from_secs(args.timeout);
+    let mut results = Vec::new();
+    for group in facts.firmwares.chunks(facts.at_once()) {
+        let names: Vec<&str> = group.iter().map(Firmware::name).collect();
+        ui.begin(&format!("boot {}", names.join(", ")));
+        // a QEMU ends with the thread that started it: each thread stays until its QEMU is gone
+        let booted: Vec<Result<Booted>> = thread::scope(|scope| {
+            let output = &output;
+            let threads: Vec<_> = group
+                .iter()
+                .map(|firmware| scope.spawn(move || one(facts, firmware, timeout, output, ui)))
+                .collect();
+            threads
+                .into_iter()
+                .map(|t| t.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        });
+        let well = booted.iter().all(|booted| booted.as_ref().is_ok_and(Booted::boots));
+        ui.end((!well).then_some("failed"));
+        interrupt::check()?;
+        let (fine, broken): (Vec<_>, Vec<_>) = booted.into_iter().partition(Result::is_ok);
+        for booted in fine.into_iter().flatten() {
+            if !args.json {
+                println!("{}", booted.line());
+            }
+            results.push(booted);
+        }
+        broken.into_iter().collect::<Result<Vec<_>>>()?;
+    }
+    Ok(results)
+}
+
+/// One boot; what it leaves is kept whatever became of it.
+fn one(
+    facts: &Facts,
+    firmware: &Firmware,
+    timeout: Duration,
+    output: &Output,
+    ui: &Ui,
+) -> Result<Booted> {
+    let mut machine = machine(facts, firmware);
+    let name = firmware.name();
+    let boot = boot(&mut machine, timeout, ui);
+    interrupt::check()?;
+    output.keep(&machine.files, name)?;
+    let serial_log = output.serial_log(name);
+    let boot = boot.with_context(|| match serial_log.exists() {
+        true => format!("{name} (serial log: {})", serial_log.display()),
+        false => name.to_owned(),
+    })?;
+    Ok(Booted {
+        firmware: name,
+        accel: machine.accel,
+        boot,
+        screenshot: output.screenshot(name),
+        serial_log,
+    })
+}
+
+/// Boots; a machine that KVM can't carry gets a second try without it.
+fn boot(machine: &mut Machine, timeout: Duration, ui: &Ui) -> Result<Boot> {
+    let deadline = Instant::now() + timeout;
+    match guest::boot(machine, deadline, ui) {
+        Err(error)
+            if machine.accel == Accel::Kvm
+                && Code::of(&error) == Code::Failed
+                && Instant::now() < deadline =>
+        {
+            ui.notice(&format!("once more, with software emulation: {error:#}"));
+            machine.accel = Accel::Tcg;
+            machine.cpus = Accel::Tcg.cpus(machine.cpus);
+            guest::boot(machine, deadline, ui)
+        }
+        other => other,
+    }
+}
+
+fn machine(facts: &Facts, firmware: &Firmware) -> Machine {
+    let accel = facts.accel.accel;
+    Machine {
+        iso: facts.iso.clone(),
+        firmware: firmware.clone(),
+        accel,
+        cpus: accel.cpus(facts.host.cpus),
+        memory: facts.memory(),
+        files: Files::new(&facts.runtime, firmware),
+    }
+}
+
+/// The plan, as lines that can be pasted.
+fn describe(facts: &Facts) -> String {
+    let mut lines =
+        vec![format!("# boot {}\n# result in {}", facts.iso.display(), facts.output.display())];
+    if !facts.missing.is_empty() {
+        lines.push(format!(
+            "# with --setup: install what is missing\n{}",
+            setup::line(&facts.missing)
+        ));
+    }
+    lines.push(format!("mkdir -m 700 {}", facts.runtime.display()));
+    for firmware in &facts.firmwares {
+        let machine = machine(facts, firmware);
+        lines.push(format!("# {}, {}", firmware.name(), facts.accel.accel.name()));
+        lines.push(machine.cmd().to_string());
+    }
+    lines.join("\n")
+}
+
+impl Booted {
+    fn boots(&self) -> bool {
+        self.boot.verdict == Verdict::Login
+    }
+
+    /// For stdout.
+    fn line(&self) -> String {
+        let outcome = match &self.boot.verdict {
+            Verdict::Login => format!("login prompt after {}", seconds(self.boot.took)),
+            Verdict::No(why) => format!("no: {why}"),
+        };
+        let accel = self.accel.name();
+        format!("{}  {outcome} ({accel})  {}", self.firmware, self.screenshot.display())
+    }
+
+    /// What a person needs to go on.
+    fn failure(&self) -> Option<String> {
+        let Verdict::No(why) = &self.boot.verdict else { return None };
+        let mut text = format!(
+            "  {}: {why} (after {}, {})",
+            self.firmware,
+            seconds(self.boot.took),
+            self.accel.name()
+        );
+        if !self.boot.last_lines.is_empty() {
+            text += "\n    last lines on the serial console:";
+        }
+        for line in &self.boot.last_lines {
+            text += &format!("\n      {line}");
+        }
+        text += &match &self.boot.no_screenshot {
+            None => format!("\n    screenshot: {}", self.screenshot.display()),
+            Some(why) => format!("\n    no screenshot: {why}"),
+        };
+        Some(text + &format!("\n    serial log: {}", self.serial_log.display()))
+    }
+}
+
+fn json(facts: &Facts, results: &[Booted]) -> serde_json::Value {
+    let firmwares: Vec<_> = results
+        .iter()
+        .map(|booted| {
+            let why = match &booted.boot.verdict {
+                Verdict::Login => None,
+                Verdict::No(why) => Some(why),
+            };
+            serde_json::json!({
+                "firmware": booted.firmware,
+                "boots": why.is_none(),
+                "why": why,
+                "seconds": booted.boot.took.as_secs_f64(),
+                "accelerator": booted.accel.name(),
+                "screenshot": booted.boot.no_screenshot.is_none().then(|| booted.screenshot.display().to_string()),
+                "serial_log": booted.serial_log.display().to_string(),
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "iso": facts.iso.display().to_string(),
+        "boots": results.iter().all(Booted::boots),
+        "output": facts.output.display().to_string(),
+        "firmwares": firmwares,
+    })
+}

@@ -1,0 +1,150 @@
+//! The folder where screenshots and serial logs are kept.
+
+use super::qemu::Files;
+use anyhow::{Context as _, Result};
+use std::fs;
+use std::io;
+use std::os::unix::fs::lchown;
+use std::path::{Path, PathBuf};
+use xtask_core::facts::host::{Host, Owner};
+use xtask_core::failure::{Code, OrExit as _};
+
+pub(crate) struct Output {
+    dir: PathBuf,
+    /// Folders that were not there before, outermost first.
+    made: Vec<PathBuf>,
+    /// Whose all of it shall be, where that isn't us anyway.
+    owner: Option<Owner>,
+}
+
+impl Output {
+    /// Makes the folder, and removes what an earlier run kept there under the same names.
+    pub(crate) fn prepare(dir: &Path, names: &[&str], host: &Host) -> Result<Output> {
+        let mut made: Vec<PathBuf> =
+            dir.ancestors().take_while(|dir| !dir.exists()).map(Path::to_owned).collect();
+        made.reverse();
+        let owner = host.is_root().then_some(host.caller);
+        let output = Output { dir: dir.to_owned(), made, owner };
+        let ready = (|| {
+            fs::create_dir_all(dir)?;
+            output.made.iter().try_for_each(|dir| output.give(dir))?;
+            // asked now: a boot takes long
+            let trial = dir.join(".writable");
+            fs::write(&trial, "")?;
+            fs::remove_file(&trial)?;
+            for name in names {
+                for old in [output.screenshot(name), output.serial_log(name)] {
+                    match fs::remove_file(old) {
+                        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                        _ => {}
+                    }
+                }
+            }
+            Ok(())
+        })();
+        ready
+            .with_context(|| format!("cannot write to {} (pass --output DIR)", dir.display()))
+            .or_exit(Code::NotReady)?;
+        Ok(output)
+    }
+
+    pub(crate) fn screenshot(&self, firmware: &str) -> PathBuf {
+        self.dir.join(format!("{firmware}.png"))
+    }
+
+    pub(crate) fn serial_log(&self, firmware: &str) -> PathBuf {
+        self.dir.join(format!("{firmware}.serial.log"))
+    }
+
+    /// Keeps what a boot left; a file that it didn't make is passed over.
+    pub(crate) fn keep(&self, files: &Files, firmware: &str) -> Result<()> {
+        self.copy(&files.serial(), &self.serial_log(firmware))?;
+        self.copy(&files.screenshot(), &self.screenshot(firmware))
+    }
+
+    fn copy(&self, from: &Path, to: &Path) -> Result<()> {
+        if !from.exists() {
+            return Ok(());
+        }
+        let name = to.file_name().unwrap_or_default().to_string_lossy();
+        let part = to.with_file_name(format!(".{name}.part"));
+        let copied = fs::copy(from, &part)
+            .and_then(|_| self.give(&part))
+            .and_then(|()| fs::rename(&part, to));
+        if copied.is_err() {
+            // the first error says more than a failed clean-up
+            drop(fs::remove_file(&part));
+        }
+        copied.with_context(|| format!("cannot write {}", to.display()))
+    }
+
+    fn give(&self, path: &Path) -> io::Result<()> {
+        match self.owner {
+            Some(owner) => lchown(path, Some(owner.uid), Some(owner.gid)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        for dir in self.made.iter().rev() {
+            // refuses a folder that holds anything, and that is the point
+            drop(fs::remove_dir(dir));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::firmware::Firmware;
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        let dir =
+            std::env::temp_dir().join(format!("xtask-boot-output-{name}-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    #[test]
+    fn a_run_that_kept_nothing_leaves_nothing() {
+        let dir = scratch("nothing");
+        let host = Host::gather().unwrap();
+        drop(Output::prepare(&dir.join("a/b"), &["bios"], &host).unwrap());
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+        fs::remove_dir(dir).unwrap();
+    }
+
+    #[test]
+    fn results_replace_those_of_an_earlier_run() {
+        let dir = scratch("replace");
+        let host = Host::gather().unwrap();
+        let files = Files::new(&dir, &Firmware::Bios);
+        let kept = dir.join("boot");
+        fs::create_dir(&kept).unwrap();
+        for name in ["bios.png", "bios.serial.log", "uefi.png"] {
+            fs::write(kept.join(name), "old").unwrap();
+        }
+        let output = Output::prepare(&kept, &["bios"], &host).unwrap();
+        assert!(!kept.join("bios.png").exists(), "an old screenshot would lie");
+        assert!(kept.join("uefi.png").exists(), "another firmware's is none of our business");
+        fs::write(files.serial(), "new").unwrap();
+        output.keep(&files, "bios").unwrap();
+        assert_eq!(fs::read_to_string(kept.join("bios.serial.log")).unwrap(), "new");
+        assert_eq!(fs::read_dir(&kept).unwrap().count(), 2, "no half-written file stays");
+        drop(output);
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named_with_the_way_out() {
+        let dir = scratch("file");
+        fs::write(dir.join("file"), "").unwrap();
+        let host = Host::gather().unwrap();
+        let error = Output::prepare(&dir.join("file/boot"), &["bios"], &host).err().unwrap();
+        assert_eq!(Code::of(&error), Code::NotReady);
+        assert!(error.to_string().contains("file/boot (pass --output DIR)"), "{error}");
+        fs::remove_dir_all(dir).unwrap();
+    }
+}

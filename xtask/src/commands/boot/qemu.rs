@@ -1,0 +1,200 @@
+//! The machine that boots the image, as a QEMU command line.
+
+use super::accel::Accel;
+use super::firmware::Firmware;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+use xtask_core::exec::Cmd;
+
+pub(crate) const QEMU: &str = "qemu-system-x86_64";
+/// The image's name among QEMU's drives.
+pub(crate) const CD: &str = "cd";
+
+/// One boot: everything that its command line says.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    pub(crate) iso: PathBuf,
+    pub(crate) firmware: Firmware,
+    pub(crate) accel: Accel,
+    pub(crate) cpus: usize,
+    /// MiB.
+    pub(crate) memory: u64,
+    pub(crate) files: Files,
+}
+
+/// What a boot reads and writes while it runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    dir: PathBuf,
+    name: &'static str,
+}
+
+impl Files {
+    pub(crate) fn new(dir: &Path, firmware: &Firmware) -> Files {
+        Files { dir: dir.to_owned(), name: firmware.name() }
+    }
+
+    fn file(&self, kind: &str) -> PathBuf {
+        self.dir.join(format!("{}.{kind}", self.name))
+    }
+
+    /// QMP's socket.
+    pub(crate) fn monitor(&self) -> PathBuf {
+        self.file("monitor")
+    }
+
+    /// Every byte that the guest sent over its first serial line.
+    pub(crate) fn serial(&self) -> PathBuf {
+        self.file("serial.log")
+    }
+
+    /// What SeaBIOS says, which it keeps off the serial line.
+    pub(crate) fn firmware_log(&self) -> PathBuf {
+        self.file("firmware.log")
+    }
+
+    /// QEMU's own words.
+    pub(crate) fn qemu_log(&self) -> PathBuf {
+        self.file("qemu.log")
+    }
+
+    pub(crate) fn screenshot(&self) -> PathBuf {
+        self.file("png")
+    }
+
+    /// The screen in a format that we can read ourselves.
+    pub(crate) fn pixels(&self) -> PathBuf {
+        self.file("ppm")
+    }
+}
+
+impl Machine {
+    pub(crate) fn cmd(&self) -> Cmd {
+        let cmd = Cmd::new(QEMU)
+            .args(["-no-user-config", "-nodefaults"])
+            .args(["-name", &format!("silvermetal-boot-{}", self.firmware.name())])
+            .args(["-machine", "q35"])
+            .args(self.accel.args())
+            .args(["-smp", &self.cpus.to_string(), "-m", &self.memory.to_string()])
+            .args(["-display", "none", "-vga", "std", "-nic", "none"])
+            // a guest that resets or powers off stops there, its last words still on the screen
+            .args(["-no-reboot", "-no-shutdown"])
+            .arg("-qmp")
+            .arg(option("unix:", &self.files.monitor(), ",server=on,wait=off"))
+            .arg("-chardev")
+            .arg(option("file,id=serial,path=", &self.files.serial(), ""))
+            .args(["-serial", "chardev:serial"])
+            .args(self.firmware_args())
+            .arg("-drive")
+            .arg(option(
+                &format!("if=none,id={CD},format=raw,media=cdrom,readonly=on,file="),
+                &self.iso,
+                "",
+            ))
+            .args(["-device", &format!("ide-cd,drive={CD},bootindex=0")]);
+        bound_to_us(cmd)
+    }
+
+    fn firmware_args(&self) -> Vec<OsString> {
+        match &self.firmware {
+            Firmware::Bios => vec![
+                "-chardev".into(),
+                option("file,id=firmware,path=", &self.files.firmware_log(), ""),
+                "-device".into(),
+                "isa-debugcon,iobase=0x402,chardev=firmware".into(),
+            ],
+            Firmware::Uefi(ovmf) => vec![
+                "-drive".into(),
+                option("if=pflash,unit=0,format=raw,readonly=on,file=", &ovmf.code, ""),
+                "-drive".into(),
+                // written to a temporary file that nobody else sees, and forgotten
+                option("if=pflash,unit=1,format=raw,snapshot=on,file=", &ovmf.vars, ""),
+            ],
+        }
+    }
+}
+
+/// A command that ends with us: killed when the thread that starts it ends, so that even a SIGKILL
+/// leaves no machine running.
+pub(crate) fn bound_to_us(cmd: Cmd) -> Cmd {
+    cmd.wrapped_by(Cmd::new("setpriv").args(["--pdeathsig", "KILL", "--"]))
+}
+
+/// `before` + path + `after`; a comma in the path is doubled, or QEMU would end it there.
+fn option(before: &str, path: &Path, after: &str) -> OsString {
+    let mut bytes = before.as_bytes().to_vec();
+    for &byte in path.as_os_str().as_bytes() {
+        bytes.push(byte);
+        if byte == b',' {
+            bytes.push(byte);
+        }
+    }
+    bytes.extend(after.as_bytes());
+    OsString::from_vec(bytes)
+}
+
+/// `7.2` of `QEMU emulator version 7.2.22 (Debian …)`.
+pub(crate) fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split_once("version ")?.1.split('.');
+    let major = numbers.next()?.parse().ok()?;
+    let minor = numbers.next()?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+    Some((major, minor))
+}
+
+/// Whether a version of QEMU is needed that this one isn't: `screendump` writes PNG from 7.1 on.
+pub(crate) fn too_old(version: (u32, u32)) -> bool {
+    version < (7, 1)
+}
+
+/// The command that tells the version.
+pub(crate) fn version_cmd() -> Cmd {
+    Cmd::new(QEMU).arg("--version")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::firmware::Ovmf;
+    use super::*;
+
+    fn machine(firmware: Firmware, accel: Accel) -> Machine {
+        let files = Files::new(Path::new("/tmp/run"), &firmware);
+        Machine { iso: "/a b/c,d.iso".into(), firmware, accel, cpus: 2, memory: 2048, files }
+    }
+
+    #[test]
+    fn the_command_line_under_bios() {
+        assert_eq!(
+            machine(Firmware::Bios, Accel::Tcg).cmd().to_string(),
+            "setpriv --pdeathsig KILL -- qemu-system-x86_64 -no-user-config -nodefaults \
+             -name silvermetal-boot-bios -machine q35 -accel tcg -cpu max -smp 2 -m 2048 \
+             -display none -vga std -nic none -no-reboot -no-shutdown \
+             -qmp unix:/tmp/run/bios.monitor,server=on,wait=off \
+             -chardev file,id=serial,path=/tmp/run/bios.serial.log -serial chardev:serial \
+             -chardev file,id=firmware,path=/tmp/run/bios.firmware.log \
+             -device isa-debugcon,iobase=0x402,chardev=firmware \
+             -drive 'if=none,id=cd,format=raw,media=cdrom,readonly=on,file=/a b/c,,d.iso' \
+             -device ide-cd,drive=cd,bootindex=0"
+        );
+    }
+
+    #[test]
+    fn the_command_line_under_uefi() {
+        let machine = machine(Firmware::Uefi(Ovmf::of_debian()), Accel::Kvm);
+        let shown = machine.cmd().to_string();
+        let firmware = "-drive if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd \
+                        -drive if=pflash,unit=1,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.fd";
+        assert!(shown.contains(firmware), "{shown}");
+        assert!(shown.contains("-accel kvm -cpu host "), "{shown}");
+        assert!(!shown.contains("debugcon"), "SeaBIOS's alone: {shown}");
+    }
+
+    #[test]
+    fn the_version_is_read() {
+        let debian = "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)\nCopyright";
+        assert_eq!(version(debian), Some((7, 2)));
+        assert_eq!(version("QEMU emulator version 10.0-rc1"), Some((10, 0)));
+        assert_eq!(version("segmentation fault"), None);
+        assert!(too_old((6, 2)) && too_old((7, 0)) && !too_old((7, 1)) && !too_old((10, 0)));
+    }
+}

@@ -1,0 +1,178 @@
+//! One state of a Debian archive: its signed indexes, complete or not, and the versions in them.
+
+use anyhow::{Context as _, Result, bail};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use xtask_core::exec::{Cmd, which};
+use xtask_core::failure::{Code, refuse};
+use xtask_core::http::{Http, Request, Sink, Url};
+use xtask_core::setup;
+use xtask_core::ui::Ui;
+
+/// Debian package of the program that verifies an InRelease.
+const GPGV: &str = "gpgv";
+/// Debian's own, and the package that it comes with.
+const KEYRING: (&str, &str) =
+    ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring");
+/// Bytes; trixie's InRelease has 140 KB.
+const LARGEST_RELEASE: usize = 16 << 20;
+
+/// Where archives are looked into, and what is kept while that goes on.
+pub(super) struct Archives<'a> {
+    http: Http,
+    keyring: PathBuf,
+    scratch: PathBuf,
+    ui: &'a Ui,
+}
+
+impl Drop for Archives<'_> {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.scratch));
+    }
+}
+
+impl<'a> Archives<'a> {
+    pub(super) fn new(keyring: Option<&Path>, state: &Path, ui: &'a Ui) -> Result<Archives<'a>> {
+        let keyring = keyring.unwrap_or(Path::new(KEYRING.0)).to_owned();
+        let mut missing = Vec::new();
+        if which(GPGV).is_none() {
+            missing.push(GPGV.to_owned());
+        }
+        if which("xz").is_none() {
+            missing.push("xz-utils".to_owned());
+        }
+        if !keyring.exists() {
+            missing.push(KEYRING.1.to_owned());
+        }
+        if !missing.is_empty() {
+            refuse(&[setup::problem(&missing)])?;
+        }
+        let scratch = state.join(format!("archive-{}", std::process::id()));
+        fs::create_dir_all(&scratch)
+            .with_context(|| format!("cannot make {}", scratch.display()))?;
+        Ok(Archives { http: Http { stall_timeout: 30, ..Http::default() }, keyring, scratch, ui })
+    }
+
+    /// A listing of a folder of the archive, as its server shows it.
+    pub(super) fn listing(&self, url: &str) -> Result<String> {
+        let answer =
+            self.http.send(&Request::get(&url.parse()?), Sink::Memory(LARGEST_RELEASE), self.ui)?;
+        Ok(answer.expect(&[200])?.text()?.to_owned())
+    }
+
+    /// Highest versions of `names` in one suite's main, once its signature and its index hold.
+    pub(super) fn versions(
+        &self,
+        root: &str,
+        suite: &str,
+        names: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, String>> {
+        let base = format!("{root}/dists/{suite}");
+        let release = self.release(&base).with_context(|| base.clone())?;
+        let index = ["xz", "gz"]
+            .iter()
+            .find_map(|kind| {
+                let name = format!("main/binary-amd64/Packages.{kind}");
+                Some((release.get(&name)?.clone(), name, *kind))
+            })
+            .with_context(|| format!("{base}/InRelease lists no main/binary-amd64/Packages.xz"))?;
+        let (hash, name, kind) = index;
+        let file = self.scratch.join("Packages");
+        let url: Url = format!("{base}/{name}").parse()?;
+        let answer =
+            self.http.send(&Request::get(&url), Sink::File(&file), self.ui)?.expect(&[200])?;
+        if answer.digest.hex() != hash {
+            bail!(
+                "{url} has SHA-256 {}: its InRelease says {hash}; the snapshot is incomplete",
+                answer.digest.hex()
+            );
+        }
+        let unpack = if kind == "xz" { "xz" } else { "gzip" };
+        let text = Cmd::new(unpack).arg("-dc").arg(&file).read()?;
+        Ok(highest(&text, names))
+    }
+
+    /// SHA-256 by name, out of an InRelease whose signature holds.
+    fn release(&self, base: &str) -> Result<BTreeMap<String, String>> {
+        let url: Url = format!("{base}/InRelease").parse()?;
+        let (signed, text) = (self.scratch.join("InRelease"), self.scratch.join("Release"));
+        let answer = self.http.send(&Request::get(&url), Sink::File(&signed), self.ui)?;
+        answer.expect(&[200])?;
+        let gpgv = Cmd::new(GPGV).arg("--keyring").arg(&self.keyring).arg("--output").arg(&text);
+        drop(fs::remove_file(&text)); // of the suite before
+        let verified = gpgv.arg(&signed).output()?;
+        if !verified.exit.ok() {
+            let why = verified.stderr.lines().last().unwrap_or_default().to_owned();
+            return Err(Code::No.error(format!("{url}: its signature does not hold: {why}")));
+        }
+        let text = fs::read_to_string(&text).context("cannot read what gpgv verified")?;
+        Ok(hashes(&text))
+    }
+}
+
+/// The `SHA256:` section of a Release file: ` HASH SIZE NAME`.
+fn hashes(release: &str) -> BTreeMap<String, String> {
+    let section = release.lines().skip_while(|line| *line != "SHA256:").skip(1);
+    section
+        .take_while(|line| line.starts_with(' '))
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let (hash, _, name) = (words.next()?, words.next()?, words.next()?);
+            Some((name.to_owned(), hash.to_owned()))
+        })
+        .collect()
+}
+
+/// Of the stanzas of a Packages file, those of `names`; of several versions the highest.
+fn highest(packages: &str, names: &BTreeSet<String>) -> BTreeMap<String, String> {
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    let mut current = None;
+    for line in packages.lines() {
+        if let Some(name) = line.strip_prefix("Package: ") {
+            current = names.get(name);
+        } else if let (Some(version), Some(name)) = (line.strip_prefix("Version: "), current) {
+            merge(&mut found, name, version);
+        } else if line.is_empty() {
+            current = None;
+        }
+    }
+    found
+}
+
+/// Keeps the higher of two versions, as dpkg orders them.
+pub(super) fn merge(into: &mut BTreeMap<String, String>, name: &str, version: &str) {
+    match into.get(name) {
+        Some(old) if old == version || !newer(version, old) => {}
+        _ => drop(into.insert(name.to_owned(), version.to_owned())),
+    }
+}
+
+pub(super) fn newer(a: &str, b: &str) -> bool {
+    Cmd::new("dpkg").args(["--compare-versions", a, "gt", b]).succeeds()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_files_hashes_are_read() {
+        let text =
+            "Suite: x\nMD5Sum:\n aa 1 main/a\nSHA256:\n bb 2 main/a\n cc 3 main/b\nDate: y\n";
+        let hashes = hashes(text);
+        assert_eq!(hashes["main/a"], "bb");
+        assert_eq!(hashes.len(), 2);
+    }
+
+    #[test]
+    fn of_several_versions_the_highest_counts() {
+        let names = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
+        let text = "Package: a\nVersion: 1.9\n\nPackage: a\nVersion: 1.10\n\nPackage: c\nVersion: 9\n\nPackage: b\nDescription: x\nVersion: 1~rc1\n";
+        let found = highest(text, &names);
+        assert_eq!(
+            found,
+            BTreeMap::from([("a".into(), "1.10".into()), ("b".into(), "1~rc1".into())])
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! Edits of files that a person has under review: exact, with their mode kept, whole or not at all.
+
+use anyhow::{Context as _, Result};
+use std::fs::{self, File, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+use std::path::{Path, PathBuf};
+use xtask_core::failure::{Code, Problem, refuse};
+
+/// One file as it is, and as it will be.
+#[derive(Debug)]
+pub(super) struct Edit {
+    path: PathBuf,
+    before: String,
+    pub(super) after: String,
+}
+
+impl Edit {
+    /// Reads a file that may be replaced: an ordinary one, UTF-8, that its owner may write.
+    pub(super) fn of(path: &Path) -> Result<Edit> {
+        let meta = fs::symlink_metadata(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let problem = if meta.file_type().is_symlink() {
+            Some(Problem::new(
+                format!("{} is a symbolic link: expected the file itself", path.display()),
+                "put the file in its place",
+            ))
+        } else if !meta.is_file() {
+            Some(Problem::new(
+                format!("{} is not a file", path.display()),
+                "put the file in its place",
+            ))
+        } else if meta.permissions().mode() & 0o200 == 0 {
+            Some(Problem::new(
+                format!("{} is read-only", path.display()),
+                format!("chmod u+w {}", xtask_core::exec::quoted(&path.display().to_string())),
+            ))
+        } else {
+            None
+        };
+        refuse(&problem.into_iter().collect::<Vec<_>>())?;
+        let before =
+            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(Edit { path: path.to_owned(), after: before.clone(), before })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn before(&self) -> &str {
+        &self.before
+    }
+
+    pub(super) fn changes(&self) -> bool {
+        self.before != self.after
+    }
+
+    /// The lines that go and those that come, in between what stays at both ends.
+    pub(super) fn shown(&self, name: &str) -> String {
+        let before: Vec<&str> = self.before.lines().collect();
+        let after: Vec<&str> = self.after.lines().collect();
+        let mut text = name.to_owned();
+        for (n, (old, new)) in before.iter().zip(&after).enumerate() {
+            if old != new && before.len() == after.len() {
+                text += &format!("\n  {:>4} - {old}\n       + {new}", n + 1);
+            }
+        }
+        if before.len() != after.len() {
+            let start = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+            let tails = before[start..].iter().rev().zip(after[start..].iter().rev());
+            let end = tails.take_while(|(a, b)| a == b).count();
+            for line in &before[start..before.len() - end] {
+                text += &format!("\n  {:>4} - {line}", start + 1);
+            }
+            for line in &after[start..after.len() - end] {
+                text += &format!("\n       + {line}");
+            }
+        }
+        text
+    }
+
+    /// Where the new content waits for its rename; what a killed run left there is replaced.
+    fn waiting(&self) -> PathBuf {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        self.path.with_file_name(format!(".{name}.new"))
+    }
+
+    fn write(&self) -> Result<()> {
+        let path = self.waiting();
+        let write = || -> std::io::Result<()> {
+            let meta = fs::metadata(&self.path)?;
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut file = File::options().write(true).create_new(true).open(&path)?;
+            file.write_all(self.after.as_bytes())?;
+            // behind sudo the file stays its owner's
+            let own = fs::metadata(&path)?;
+            if (own.uid(), own.gid()) != (meta.uid(), meta.gid()) {
+                fchown(&file, Some(meta.uid()), Some(meta.gid()))?;
+            }
+            file.set_permissions(Permissions::from_mode(meta.permissions().mode() & 0o7777))?;
+            file.sync_all()
+        };
+        write().with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// Writes all that changes, each file whole or not at all. Everything that can fail does so before
+/// the first of them is replaced; the renames then follow each other.
+pub(super) fn apply(edits: &[Edit], lock: &Path) -> Result<()> {
+    if let Some(dir) = lock.parent() {
+        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    }
+    let held = File::create(lock).with_context(|| format!("cannot write {}", lock.display()))?;
+    held.lock().context("cannot lock the pins")?;
+    for edit in edits.iter().filter(|edit| !edit.changes()) {
+        drop(fs::remove_file(edit.waiting())); // there only where a run was killed
+    }
+    let changed: Vec<&Edit> = edits.iter().filter(|edit| edit.changes()).collect();
+    let written = changed.iter().try_for_each(|edit| {
+        let now = fs::read_to_string(&edit.path)
+            .with_context(|| format!("cannot read {}", edit.path.display()))?;
+        if now != edit.before {
+            return Err(Code::NotReady.error(format!(
+                "{} has just been changed by somebody else: run this again",
+                edit.path.display()
+            )));
+        }
+        edit.write()
+    });
+    if written.is_err() {
+        for edit in &changed {
+            drop(fs::remove_file(edit.waiting()));
+        }
+    }
+    written?;
+    for edit in &changed {
+        fs::rename(edit.waiting(), &edit.path)
+            .with_context(|| format!("cannot replace {}", edit.path.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("xtask-edit-{name}-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    fn edit(path: &Path, text: &str) -> Result<Edit> {
+        let mut edit = Edit::of(path)?;
+        edit.after = text.to_owned();
+        Ok(edit)
+    }
+
+    #[test]
+    fn mode_is_kept_and_leftovers_are_replaced() {
+        let dir = folder("mode");
+        let path = dir.join("script.sh");
+        fs::write(&path, "old\n").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o751)).unwrap();
+        fs::write(dir.join(".script.sh.new"), "left by a killed run").unwrap();
+        let edits = [edit(&path, "new\n").unwrap()];
+        apply(&edits, &dir.join("lock")).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o751);
+        assert!(!dir.join(".script.sh.new").exists());
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn when_one_file_cannot_be_written_none_is() {
+        let dir = folder("none");
+        for name in ["a", "b"] {
+            fs::write(dir.join(name), "old").unwrap();
+        }
+        let edits = [edit(&dir.join("a"), "new").unwrap(), edit(&dir.join("b"), "new").unwrap()];
+        fs::write(dir.join("b"), "somebody else's").unwrap();
+        assert!(apply(&edits, &dir.join("lock")).is_err());
+        assert_eq!(fs::read_to_string(dir.join("a")).unwrap(), "old");
+        assert!(!dir.join(".a.new").exists());
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn links_folders_and_read_only_files_are_refused() {
+        let dir = folder("refused");
+        let (file, link) = (dir.join("file"), dir.join("link"));
+        fs::write(&file, "x").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(Edit::of(&link).unwrap_err().to_string().contains("symbolic link"));
+        assert!(Edit::of(&dir).unwrap_err().to_string().contains("is not a file"));
+        fs::set_permissions(&file, Permissions::from_mode(0o444)).unwrap();
+        assert!(Edit::of(&file).unwrap_err().to_string().contains("chmod u+w"));
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn changed_lines_are_shown_with_their_numbers() {
+        let shown = |before: &str, after: &str| {
+            let edit = Edit { path: "x".into(), before: before.into(), after: after.into() };
+            edit.shown("f")
+        };
+        assert_eq!(shown("a\nb\nc", "a\nB\nc"), "f\n     2 - b\n       + B");
+        assert_eq!(shown("a\nc", "a\nb\nc"), "f\n       + b");
+    }
+}

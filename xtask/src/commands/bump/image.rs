@@ -1,0 +1,273 @@
+//! `cargo xtask bump-image`: the builder image pin, in build.sh and builder-image.toml.
+
+use super::edit::{self, Edit};
+use super::{lock, rest_of_the_act, shown};
+use crate::builder_image::provenance::Provenance;
+use crate::builder_image::{self, Inputs, labels, push};
+use crate::cli::BumpImageArgs;
+use crate::engine::private::{Places, Private};
+use crate::engine::{EngineKind, survey};
+use crate::registry::{Refusal, Registry};
+use anyhow::{Context as _, Result};
+use std::collections::BTreeMap;
+use xtask_core::facts::host::Host;
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
+use xtask_core::pins::{Digest, ImageRef, build_sh};
+use xtask_core::ui::{Ui, answer};
+
+/// What the registry calls latest, in the repository that was last pushed to.
+pub(crate) const LATEST_PUSHED: &str = "latest-pushed";
+
+/// An image, and what it says of itself.
+struct Found {
+    image: ImageRef,
+    provenance: Provenance,
+}
+
+/// `cargo xtask bump-image`
+pub(crate) fn command(repo: &Repo, args: &BumpImageArgs) -> Result<()> {
+    let ui = Ui::new(false);
+    let today = Inputs::gather(repo)?;
+    if args.check {
+        return check(repo, args, &today, &ui);
+    }
+    // unusable files are named before anybody is asked anything
+    let (mut script, mut record) = (Edit::of(&repo.build_sh())?, Edit::of(&repo.builder_image())?);
+    let path = script.path().display().to_string();
+    let refused = |why: String| Code::NotReady.error(format!("{path}: {why}"));
+    build_sh::the_one(&script.after).map_err(refused)?;
+
+    let found = find(repo, args, &today, &ui)?;
+    script.after = build_sh::replaced(&script.after, &found.image).map_err(refused)?;
+    let alone = found.provenance.written_to(&record.after, record.path(), None)?;
+    record.after.clone_from(&alone);
+    let edits = [record, script];
+    let changes = edits.iter().any(Edit::changes);
+    if args.json {
+        let files: Vec<String> =
+            edits.iter().filter(|e| e.changes()).map(|e| shown(repo, e.path())).collect();
+        let result = serde_json::json!({
+            "image": found.image.to_string(), "inputs": found.provenance.inputs,
+            "changed": files, "dry_run": args.dry_run,
+        });
+        answer(format_args!("{result:#}"));
+    } else {
+        for edit in edits.iter().filter(|edit| edit.changes()) {
+            answer(format_args!("{}", edit.shown(&shown(repo, edit.path()))));
+        }
+    }
+    if args.dry_run {
+        ui.print("nothing was written: --dry-run");
+        return Ok(());
+    }
+    if !changes {
+        edit::apply(&edits, &lock(repo))?;
+        ui.print(&format!("already pinned: {}", found.image));
+        return Ok(());
+    }
+    write(repo, &found, &edits, alone)?;
+    ui.print(&rest_of_the_act(repo, &edits));
+    Ok(())
+}
+
+/// The new provenance beside the old one, the pin, then the new one alone: whenever this is killed,
+/// the pin that build.sh holds has its provenance.
+fn write(repo: &Repo, found: &Found, edits: &[Edit; 2], alone: String) -> Result<()> {
+    let lock = lock(repo);
+    let [record, script] = edits;
+    let old = build_sh::the_one(script.before()).map_or("", |(_, value)| value);
+    // `unpublished` has the empty entry
+    let old = old.split_once('@').map_or("", |(_, digest)| digest);
+    let both = found.provenance.written_to(record.before(), record.path(), Some(old))?;
+    for (edit, text) in [(record, both), (script, script.after.clone()), (record, alone)] {
+        let mut step = Edit::of(edit.path())?;
+        step.after = text;
+        edit::apply(&[step], &lock)?;
+    }
+    Ok(())
+}
+
+fn find(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<Found> {
+    let asked = reference(repo, args, today, ui)?;
+    if args.offline {
+        let digest = asked.digest.clone().with_context(|| {
+            format!("--offline: `{asked}` has no digest, and only a registry knows it: expected registry/name@sha256:…")
+        });
+        let digest = digest.or_exit(Code::Usage)?;
+        let own = pushed_from_here(repo, args, &asked, today, ui)?;
+        let labels = own.unwrap_or_default();
+        if labels.is_empty() {
+            ui.notice(
+                "no registry was asked, and no engine here has it: its provenance stays empty",
+            );
+        }
+        return Ok(Found {
+            provenance: Provenance::of(&digest, &labels),
+            image: pinned(&asked, digest),
+        });
+    }
+    let registry = Registry::open(&asked, ui)?;
+    let name = asked.digest.as_ref().map(Digest::to_string).or(asked.tag.clone());
+    let manifest = registry.manifest(name.as_deref().unwrap_or(push::LATEST));
+    let manifest = manifest.map_err(|refusal| not_served(refusal, &asked))?;
+    let labels = registry.labels(&manifest)?;
+    if let Some(why) = labels::mismatch(&labels, today) {
+        refuse(&[Problem::new(
+            format!("{asked} is not the image of today's linux/build/docker: {why}"),
+            "push today's: cargo xtask image push; or pin it all the same: --offline",
+        )])?;
+    }
+    if labels.get(labels::APT_PINNED).is_some_and(|pinned| pinned != "yes") {
+        ui.notice("its packages came from a mirror, not from the pinned snapshot: nobody can build this image again");
+    }
+    let provenance = Provenance::of(&manifest.digest, &labels);
+    Ok(Found { provenance, image: pinned(&asked, manifest.digest) })
+}
+
+fn pinned(asked: &ImageRef, digest: Digest) -> ImageRef {
+    ImageRef { repository: asked.repository.clone(), tag: None, digest: Some(digest) }
+}
+
+fn not_served(refusal: Refusal, asked: &ImageRef) -> anyhow::Error {
+    let error = match refusal {
+        Refusal::Gone(what) => {
+            Code::NotReady.error(format!("{what}: push it first: cargo xtask image push"))
+        }
+        other => other.into(),
+    };
+    error.context(format!("{asked}"))
+}
+
+/// What the words on the command line mean.
+fn reference(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<ImageRef> {
+    match args.image.as_str() {
+        LATEST_PUSHED => {
+            let repository = push::repository(repo)?;
+            let last = push::last_pushed(repo).filter(|_| args.offline);
+            let newest = ImageRef { repository, tag: Some(push::LATEST.to_owned()), digest: None };
+            Ok(last.unwrap_or(newest))
+        }
+        builder_image::LOCAL => local(repo, args, today, ui),
+        digest if digest.starts_with("sha256:") => Ok(ImageRef {
+            repository: push::repository(repo)?,
+            tag: None,
+            digest: Some(digest.parse().or_exit(Code::Usage)?),
+        }),
+        other => other.parse().or_exit(Code::Usage),
+    }
+}
+
+/// The image built here from today's docker/ folder, by the digest that it was pushed as.
+fn local(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<ImageRef> {
+    let known = on_engine(repo, args, ui, |client| {
+        let name = client.local_name(&today.tag());
+        client.image_id(&name)?.map(|_| client.repo_digests(&name)).transpose()
+    })?;
+    let known = known.flatten().with_context(|| {
+        format!(
+            "no image is built from today's linux/build/docker: no {} here: cargo xtask image push \
+             builds it, too",
+            today.tag()
+        )
+    });
+    let known = known.or_exit(Code::NotReady)?;
+    let repository = push::repository(repo)?;
+    let found = known.iter().find(|image| image.repository == repository).or(known.first());
+    found
+        .cloned()
+        .with_context(|| {
+            format!(
+                "{} has no digest of a registry's yet: its id is none: cargo xtask image push",
+                today.tag()
+            )
+        })
+        .or_exit(Code::NotReady)
+}
+
+/// The labels of an image that this machine's engine has under its digest.
+fn pushed_from_here(
+    repo: &Repo,
+    args: &BumpImageArgs,
+    asked: &ImageRef,
+    today: &Inputs,
+    ui: &Ui,
+) -> Result<Option<BTreeMap<String, String>>> {
+    let labels = on_engine(repo, args, ui, |client| {
+        let name = client.local_name(&today.tag());
+        if client.image_id(&name)?.is_none()
+            || !client.repo_digests(&name)?.iter().any(|known| known.digest == asked.digest)
+        {
+            return Ok(None);
+        }
+        client.labels(&name).map(Some)
+    })?;
+    Ok(labels.flatten())
+}
+
+/// Asks the engine; `None` where there is none.
+fn on_engine<T>(
+    repo: &Repo,
+    args: &BumpImageArgs,
+    ui: &Ui,
+    ask: impl FnOnce(&crate::engine::Client) -> Result<T>,
+) -> Result<Option<T>> {
+    let places = Places::of(repo);
+    let engines = [EngineKind::Docker, EngineKind::Podman, EngineKind::Private];
+    let selection = survey(args.engine, &engines, &Host::gather()?, &places);
+    let Some(client) = &selection.client else { return Ok(None) };
+    if !selection.problems.is_empty() {
+        return Ok(None);
+    }
+    let _private = match selection.kind {
+        EngineKind::Private => Some(Private::start(&places, ui)?),
+        _ => None,
+    };
+    ask(client).map(Some)
+}
+
+/// Exit 1 where the pin is not that of today's docker/ folder, or no longer served.
+fn check(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<()> {
+    let Some(pin) = build_sh::read(&repo.build_sh())? else {
+        ui.print("nothing is pinned yet: each machine builds its own image");
+        return Ok(());
+    };
+    let digest = pin.digest.as_ref().map(Digest::to_string).unwrap_or_default();
+    let mut findings = Vec::new();
+    match Provenance::read(&repo.builder_image(), &digest)? {
+        None => findings.push(format!("builder-image.toml does not say what {digest} was built from")),
+        Some(record) if record.inputs != today.digest.to_string() => findings.push(format!(
+            "the pin is stale: it was built from inputs {}, and today's linux/build/docker gives {}",
+            if record.inputs.is_empty() { "unknown" } else { &record.inputs },
+            today.digest
+        )),
+        Some(_) => {}
+    }
+    if !args.offline {
+        let registry = Registry::open(&pin, ui)?;
+        match registry.manifest(&digest) {
+            Ok(manifest) => findings.extend(
+                labels::mismatch(&registry.labels(&manifest)?, today)
+                    .filter(|_| findings.is_empty())
+                    .map(|why| format!("{pin}: {why}")),
+            ),
+            Err(Refusal::Gone(what)) => findings.push(what),
+            Err(other) => return Err(other.into()),
+        }
+    }
+    if args.json {
+        let result = serde_json::json!({
+            "image": pin.to_string(), "current": findings.is_empty(), "findings": findings,
+        });
+        answer(format_args!("{result:#}"));
+    } else if findings.is_empty() {
+        answer(format_args!("{pin}"));
+    }
+    if findings.is_empty() {
+        return Ok(());
+    }
+    Err(Code::No.error(format!(
+        "{}\n  fix: cargo xtask image push && cargo xtask bump-image",
+        findings.join("\n  ")
+    )))
+}

@@ -1,0 +1,244 @@
+//! `cargo xtask bump-snapshot`: the moment of the snapshot archive that every package comes from.
+
+use super::archive::{Archives, merge};
+use super::edit::{self, Edit};
+use super::{lock, rest_of_the_act, shown};
+use crate::cli::BumpSnapshotArgs;
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{SystemTime, UNIX_EPOCH};
+use xtask_core::facts::git::git;
+use xtask_core::facts::mirror::{DEBIAN_SUITES, SECURITY_SUITES, SnapshotPin};
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
+use xtask_core::pins::SnapshotStamp;
+use xtask_core::ui::{Ui, answer};
+
+/// The newest moment that both archives have.
+pub(crate) const LATEST: &str = "latest";
+/// How far back from the newest a complete one is looked for: snapshots come four times a day.
+const MOST_TRIED: usize = 8;
+
+type Versions = BTreeMap<String, String>;
+
+/// `cargo xtask bump-snapshot`
+pub(crate) fn command(repo: &Repo, args: &BumpSnapshotArgs) -> Result<()> {
+    let ui = Ui::new(false);
+    let pin = SnapshotPin::read(repo)?;
+    let names = builders_list(repo)?;
+    let archives = Archives::new(args.keyring.as_deref(), &repo.state(), &ui)?;
+    let (stamp, new) = if args.stamp == LATEST {
+        latest(&archives, &pin, &names, &ui)?
+    } else {
+        let stamp: SnapshotStamp = args.stamp.parse().or_exit(Code::Usage)?;
+        refuse_future(&stamp)?;
+        let versions = all(&archives, &pin.url, &stamp, &names);
+        let versions = versions.map_err(|error| unusable(&stamp, &error))?;
+        (stamp, versions)
+    };
+    let gone: Vec<&str> =
+        names.iter().filter(|n| !new.contains_key(*n)).map(String::as_str).collect();
+    if !gone.is_empty() {
+        refuse(&[Problem::new(
+            format!("snapshot {stamp} lacks packages of the builder's list: {}", gone.join(", ")),
+            "name another stamp, or correct linux/build/docker/packages.list",
+        )])?;
+    }
+    let old = all(&archives, &pin.url, &pin.stamp, &names);
+    if let Err(error) = &old {
+        ui.notice(&format!("the pinned snapshot cannot be compared with: {error:#}"));
+    }
+    if stamp < pin.stamp {
+        ui.notice(&format!("{stamp} is before the pinned {}", pin.stamp));
+    }
+    let changes = changes(&old.unwrap_or_default(), &new);
+    let edits = edits(repo, &pin.stamp, &stamp)?;
+    if args.json {
+        let files: Vec<String> = edits.iter().map(|edit| shown(repo, edit.path())).collect();
+        let changes: Vec<_> = changes
+            .iter()
+            .map(|(name, old, new)| json!({"package": name, "old": old, "new": new}))
+            .collect();
+        answer(format_args!(
+            "{:#}",
+            json!({
+                "stamp": stamp.to_string(), "before": pin.stamp.to_string(), "changed": files,
+                "packages": changes, "dry_run": args.dry_run,
+            })
+        ));
+    } else {
+        for (name, old, new) in &changes {
+            answer(format_args!("{name:<32} {old} -> {new}"));
+        }
+        answer(format_args!(
+            "{} of the {} packages on the builder's list change",
+            changes.len(),
+            names.len()
+        ));
+        for edit in &edits {
+            answer(format_args!("{}", edit.shown(&shown(repo, edit.path()))));
+        }
+    }
+    if stamp == pin.stamp {
+        ui.print(&format!("already pinned: {stamp}"));
+        return Ok(());
+    }
+    if args.dry_run {
+        ui.print("nothing was written: --dry-run");
+        return Ok(());
+    }
+    edit::apply(&edits, &lock(repo))?;
+    ui.print("the builder image comes from this snapshot, too: cargo xtask image push && cargo xtask bump-image");
+    ui.print(&rest_of_the_act(repo, &edits));
+    Ok(())
+}
+
+/// The names in docker/packages.list.
+fn builders_list(repo: &Repo) -> Result<BTreeSet<String>> {
+    let path = repo.docker().join("packages.list");
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))
+        .or_exit(Code::NotReady)?;
+    let words = text.lines().filter_map(|line| line.split('#').next()?.split_whitespace().next());
+    Ok(words.map(str::to_owned).collect())
+}
+
+/// Every suite of both archives at one moment, signed and complete.
+fn all(
+    archives: &Archives<'_>,
+    url: &str,
+    stamp: &SnapshotStamp,
+    names: &BTreeSet<String>,
+) -> Result<Versions> {
+    let mut found = Versions::new();
+    let suites = DEBIAN_SUITES.iter().map(|suite| ("debian", suite));
+    for (archive, suite) in suites.chain(SECURITY_SUITES.iter().map(|s| ("debian-security", s))) {
+        let root = format!("{url}/{archive}/{stamp}");
+        for (name, version) in archives.versions(&root, suite, names)? {
+            merge(&mut found, &name, &version);
+        }
+    }
+    Ok(found)
+}
+
+fn unusable(stamp: &SnapshotStamp, error: &anyhow::Error) -> anyhow::Error {
+    Code::NotReady.error(format!(
+        "snapshot {stamp} cannot be pinned: {error:#}\n  fix: name another moment, or `latest`; \
+         or point APT_SNAPSHOT_URL at another mirror of the snapshot archive"
+    ))
+}
+
+fn refuse_future(stamp: &SnapshotStamp) -> Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    if stamp.unix_time() > now {
+        return Err(
+            Code::Usage.error(format!("{stamp} is in the future: expected a moment that was"))
+        );
+    }
+    Ok(())
+}
+
+/// The newest moment in the archive's own listing that is whole.
+fn latest(
+    archives: &Archives<'_>,
+    pin: &SnapshotPin,
+    names: &BTreeSet<String>,
+    ui: &Ui,
+) -> Result<(SnapshotStamp, Versions)> {
+    let url = format!("{}/debian/", pin.url);
+    let listing = archives.listing(&url).map_err(|error| Code::NotReady.wrap(error))?;
+    let mut stamps = stamps(&listing);
+    if stamps.is_empty()
+        && let Some((year, month)) = last_month(&listing)
+    {
+        // snapshot.debian.org lists months, and moments below them
+        stamps = self::stamps(&archives.listing(&format!("{url}?year={year}&month={month}"))?);
+    }
+    let mut last = None;
+    for stamp in stamps.into_iter().rev().take(MOST_TRIED) {
+        if refuse_future(&stamp).is_err() {
+            continue;
+        }
+        match all(archives, &pin.url, &stamp, names) {
+            Ok(versions) => return Ok((stamp, versions)),
+            Err(error) => {
+                ui.notice(&format!("{stamp} is passed over: {error:#}"));
+                last = Some(error);
+            }
+        }
+    }
+    Err(Code::NotReady.wrap(last.unwrap_or_else(|| anyhow::anyhow!("{url} lists no moments"))))
+}
+
+/// Every stamp that stands in a page, in order, each once.
+fn stamps(page: &str) -> BTreeSet<SnapshotStamp> {
+    page.split(|c: char| !c.is_ascii_alphanumeric()).filter_map(|word| word.parse().ok()).collect()
+}
+
+/// The newest `?year=YYYY&month=M` that a page links to.
+fn last_month(page: &str) -> Option<(u32, u32)> {
+    let links = page.split("year=").skip(1).filter_map(|rest| {
+        let year = rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+        let month = rest.split("month=").nth(1)?;
+        Some((year, month.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?))
+    });
+    links.max()
+}
+
+/// `(name, old, new)` of what is not the same; nothing where there is nothing to compare with.
+fn changes(old: &Versions, new: &Versions) -> Vec<(String, String, String)> {
+    if old.is_empty() {
+        return Vec::new();
+    }
+    let none = "(none)".to_owned();
+    new.iter()
+        .map(|(name, version)| (name, old.get(name).unwrap_or(&none), version))
+        .filter(|(_, old, new)| old != new)
+        .map(|(name, old, new)| (name.clone(), old.clone(), new.clone()))
+        .collect()
+}
+
+/// Every file that carries the stamp, but for the tools' own sources and the record of an image
+/// that was built from it.
+fn edits(repo: &Repo, old: &SnapshotStamp, new: &SnapshotStamp) -> Result<Vec<Edit>> {
+    let listed = git(&repo.root)
+        .args([
+            "grep",
+            "--fixed-strings",
+            "--files-with-matches",
+            "-I",
+            "-z",
+            &old.to_string(),
+            "--",
+        ])
+        .args([
+            ".",
+            ":!xtask",
+            ":!linux/build/docker/builder-image.toml",
+            ":!linux/build/derivative-maker",
+        ])
+        .read()?;
+    let mut edits = Vec::new();
+    for name in listed.split('\0').filter(|name| !name.is_empty()) {
+        let mut edit = Edit::of(&repo.root.join(name))?;
+        edit.after = edit.before().replace(&old.to_string(), &new.to_string());
+        edits.push(edit);
+    }
+    Ok(edits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read_out_of_a_page() {
+        let page = "<a href=\"20260508T000000Z/\">20260508T000000Z/</a> <a href='20260101T060000Z'>x20269999T000000Z";
+        let found: Vec<String> = stamps(page).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["20260101T060000Z", "20260508T000000Z"]);
+        let months = "<a href=\"./?year=2025&amp;month=12\">12</a> <a href=\"./?year=2026&amp;month=5\">5</a>";
+        assert_eq!(last_month(months), Some((2026, 5)));
+        assert_eq!(last_month("nothing"), None);
+    }
+}

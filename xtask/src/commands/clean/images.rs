@@ -1,0 +1,40 @@
+//! `clean --images`: builder images that nothing uses any more, a gigabyte each.
+
+use crate::builder_image::Inputs;
+use crate::engine::Client;
+use crate::engine::client::LABEL;
+use anyhow::Result;
+use xtask_core::facts::repo::Repo;
+use xtask_core::pins::build_sh;
+use xtask_core::ui::Ui;
+
+/// Removes images that were built from other inputs than today's, except the pinned one and those
+/// that a container runs. Returns how many.
+pub(super) fn remove_old(client: &Client, repo: &Repo, ui: &Ui) -> Result<usize> {
+    let todays = Inputs::gather(repo)?.digest.to_string();
+    let pinned = build_sh::read(&repo.build_sh())?.map(|image| image.to_string());
+    // what `image build` puts on an image: the hash of what it was built from
+    let inputs = format!("{LABEL}.inputs");
+    let filter = format!("label={inputs}");
+    let ids = client.cmd().args(["images", "--quiet", "--no-trunc", "--filter", &filter]).read()?;
+    let mut ids: Vec<&str> = ids.lines().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut count = 0;
+    for id in ids {
+        let template = format!(
+            "{{{{index .Config.Labels \"{inputs}\"}}}}{{{{range .RepoDigests}}}}\n{{{{.}}}}{{{{end}}}}"
+        );
+        let told = client.inspect(id, &template)?;
+        let mut told = told.lines();
+        let of_today = told.next() == Some(&todays);
+        if of_today || told.any(|name| Some(name) == pinned.as_deref()) {
+            continue;
+        }
+        if client.cmd().args(["image", "rm", "--force", id]).succeeds() {
+            ui.notice(&format!("removed builder image {id}, built from other inputs"));
+            count += 1;
+        }
+    }
+    Ok(count)
+}

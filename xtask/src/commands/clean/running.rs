@@ -1,0 +1,78 @@
+//! `clean --running`: ends every other xtask of this checkout.
+//!
+//! A CI runner that cancels a step leaves what the step started in the job's container. Asked to
+//! end, an xtask stops its own containers and removes its own work.
+
+use anyhow::{Context as _, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use xtask_core::exec::signal_process;
+use xtask_core::facts::repo::Repo;
+use xtask_core::ui::Ui;
+
+/// Longer than stopping a container may take (`Client::stop`), and well below the five minutes
+/// that a runner gives to the last steps of a cancelled job.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Ends them and waits; returns how many there were.
+pub(super) fn end(repo: &Repo, ui: &Ui) -> Result<usize> {
+    let program = std::env::current_exe().context("cannot find my own program")?;
+    let family = ancestors(std::process::id());
+    let others: Vec<u32> = pids()
+        .into_iter()
+        .filter(|pid| !family.contains(pid))
+        .filter(|pid| program_of(*pid).is_some_and(|path| path == program))
+        .filter(|pid| is_of_checkout(*pid, &repo.root))
+        .collect();
+    for pid in &others {
+        ui.notice(&format!("ending process {pid}: {}", argv(*pid)));
+        signal_process("TERM", *pid);
+    }
+    let patience = Instant::now() + PATIENCE;
+    let alive = |pid: &&u32| program_of(**pid).is_some_and(|path| path == program);
+    while others.iter().any(|pid| alive(&pid)) && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for pid in others.iter().filter(alive) {
+        ui.notice(&format!("process {pid} has not ended within {} s", PATIENCE.as_secs()));
+    }
+    Ok(others.len())
+}
+
+/// `pid` and those that started it.
+fn ancestors(pid: u32) -> Vec<u32> {
+    let parent = |pid: &u32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+    };
+    std::iter::successors(Some(pid), parent).take_while(|pid| *pid != 0).collect()
+}
+
+fn pids() -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// The program a process runs; `None` of one that has ended.
+fn program_of(pid: u32) -> Option<PathBuf> {
+    let path = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    // cargo may have built a newer one in its place since
+    let replaced = path.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
+    Some(replaced.map_or_else(|| path.clone(), PathBuf::from))
+}
+
+/// Whether a process works on this checkout: by cargo's word, else by its folder (`Repo::find`).
+fn is_of_checkout(pid: u32, root: &Path) -> bool {
+    let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let environ = String::from_utf8_lossy(&environ).into_owned();
+    match environ.split('\0').find_map(|word| word.strip_prefix("CARGO_MANIFEST_DIR=")) {
+        Some(package) => Path::new(package).starts_with(root),
+        None => fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(root)),
+    }
+}
+
+fn argv(pid: u32) -> String {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).trim_end_matches('\0').replace('\0', " ")
+}

@@ -1,0 +1,74 @@
+//! The docker client's own folder: config.json, and room for what its plugins write beside it.
+
+use super::report::Report;
+use crate::build::Facts;
+use crate::engine::EngineKind;
+use crate::registry::{config_dir, read_config};
+use std::fs::{self, File};
+use std::path::Path;
+use xtask_core::exec::quoted;
+use xtask_core::failure::Problem;
+
+const RULE: &str = "docker-config";
+
+pub(super) fn look(facts: &Facts, report: &mut Report) {
+    if !matches!(facts.engine.kind, EngineKind::Docker | EngineKind::Private) {
+        report.not_looked(RULE, format!("engine {} has no docker client", facts.engine.kind));
+        return;
+    }
+    let Some(dir) = config_dir() else {
+        report.not_looked(RULE, "HOME is not set: docker's client has no configuration");
+        return;
+    };
+    let shown = quoted(&dir.display().to_string());
+    let config = dir.join("config.json");
+    if config.is_dir() {
+        report.broken(
+            Problem::new(
+                format!(
+                    "{} is a folder: a bind mount of a file that was not there made it",
+                    config.display()
+                ),
+                format!(
+                    "rmdir {}, and log in on the runner's host before the job: docker login",
+                    quoted(&config.display().to_string())
+                ),
+            )
+            .of(RULE),
+        );
+        return;
+    }
+    if let Err(error) = read_config(&dir) {
+        report.broken(
+            Problem::new(format!("{error:#}"), "mend or remove it, and log in again: docker login")
+                .of(RULE),
+        );
+        return;
+    }
+    match unwritable(&dir) {
+        None => report.holds(RULE, format!("{} can be read, and its folder written to", config.display())),
+        Some(why) => report.broken(
+            Problem::new(
+                format!("{} cannot be written to ({why}): buildx keeps its state there", dir.display()),
+                format!(
+                    "mount only {shown}/config.json, read-only, and not the folder; or set DOCKER_CONFIG to a folder of the job's own"
+                ),
+            )
+            .of(RULE),
+        ),
+    }
+}
+
+/// Why nothing can be written below the nearest folder that is there, buildx's own included.
+fn unwritable(dir: &Path) -> Option<String> {
+    let buildx = dir.join("buildx/activity");
+    for folder in [dir, &buildx] {
+        let there = folder.ancestors().find(|folder| folder.is_dir())?;
+        let probe = there.join(format!(".silvermetal-doctor-{}", std::process::id()));
+        if let Err(error) = File::create(&probe) {
+            return Some(error.to_string());
+        }
+        drop(fs::remove_file(probe));
+    }
+    None
+}

@@ -1,0 +1,94 @@
+//! This machine: what a build would refuse (preflight), and what it would only regret later.
+
+use super::report::Report;
+use crate::build::{Facts, preflight};
+use crate::engine::EngineKind;
+use std::path::Path;
+use xtask_core::facts::host::Disk;
+use xtask_core::facts::mirror::Origin;
+use xtask_core::failure::Problem;
+
+const GIB: u64 = 1 << 30;
+
+pub(super) fn look(facts: &Facts, setup: bool, report: &mut Report) {
+    for problem in preflight::problems(facts, setup) {
+        report.broken(problem);
+    }
+    let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / GIB as f64);
+    let mut holds = |rule, what: String| {
+        if !report.is_broken(rule) {
+            report.holds(rule, what);
+        }
+    };
+    holds("packages", "all installed".to_owned());
+    holds("memory", format!("{} of RAM on this machine", gib(facts.host.memory)));
+    holds("clock", format!("{} is after SOURCE_DATE_EPOCH {}", facts.now, facts.epoch.seconds));
+    holds("ready-to-build", format!("recipe {}, commit {}", facts.recipe.name, facts.source.short));
+    disk(facts, report);
+    mirror(facts, report);
+}
+
+fn disk(facts: &Facts, report: &mut Report) {
+    if report.is_broken("disk") {
+        return;
+    }
+    let free = facts.output_disk.free;
+    let verify = 2 * facts.recipe.needs.disk_gib;
+    let text = format!("{:.1} GiB free at {}", free as f64 / GIB as f64, facts.output.display());
+    if free < verify * GIB {
+        report.doubtful(
+            Problem::new(
+                format!("{text}: enough for one build, and `verify` makes two: {verify} GiB"),
+                "free some, or pass --output DIR on a larger disk",
+            )
+            .of("disk"),
+        );
+    } else {
+        report.holds("disk", text);
+    }
+    // small, and full sooner than anybody thinks: kept inputs, logs, the private engine
+    let state = facts.repo.state();
+    if let Some(disk) = Disk::holding(&state).ok().filter(|disk| disk.free < GIB) {
+        report.broken(
+            Problem::new(
+                format!("not enough disk: {} MiB free at {}", disk.free >> 20, state.display()),
+                format!("free some there: {}", clean(&state)),
+            )
+            .of("disk"),
+        );
+    }
+}
+
+fn clean(state: &Path) -> String {
+    format!("cargo xtask clean --all removes {}", state.display())
+}
+
+fn mirror(facts: &Facts, report: &mut Report) {
+    if report.is_broken("mirror") {
+        return;
+    }
+    let mirror = &facts.mirror.mirror;
+    let suites = if mirror.security.is_some() { "with" } else { "without" };
+    match mirror.origin {
+        Origin::Snapshot => report.holds("mirror", format!("{}, {suites} security", mirror.debian)),
+        Origin::Caller => {
+            report.holds("mirror", format!("the mirror of --mirror answers, {suites} security"));
+        }
+        Origin::Inputs { .. } => {
+            report.holds("mirror", "none is asked: packages come from the kept inputs".to_owned());
+        }
+        Origin::HostApt => report.doubtful(
+            Problem::new(
+                format!(
+                    "the pinned snapshot {} does not answer: packages would come from the mirror of this host's apt ({suites} security)",
+                    facts.pin.stamp
+                ),
+                "check the network; or point APT_SNAPSHOT_URL at another mirror of the snapshot archive",
+            )
+            .of("mirror"),
+        ),
+    }
+    if facts.engine.kind == EngineKind::Host {
+        report.not_looked("package-cache", "engine host asks the mirror itself");
+    }
+}

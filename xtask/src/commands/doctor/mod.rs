@@ -1,0 +1,99 @@
+//! `cargo xtask doctor`: the machine, the engine, the registries, and the container contract, all
+//! of it in one run. What files alone can show is `check`'s.
+
+mod contract;
+mod docker_config;
+mod engine;
+mod machine;
+mod pins;
+mod release;
+pub(crate) mod report;
+
+use crate::build::Facts;
+use crate::cli::{DoctorArgs, IsoArgs};
+use crate::engine::EngineKind;
+use anyhow::Result;
+use report::Report;
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::{Code, Problem};
+use xtask_core::rules::DOCTOR;
+use xtask_core::ui::{Ui, answer};
+use xtask_core::{interrupt, setup};
+
+/// `cargo xtask doctor`
+pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
+    let build = &args.what.build;
+    let ui = Ui::new(build.verbose);
+    let iso = IsoArgs { what: args.what.clone(), output: args.output.clone(), save_inputs: None };
+    let mut report = Report::default();
+    match Facts::gather(repo, &iso, None) {
+        Err(error) if Code::of(&error) == Code::Usage => return Err(error),
+        Err(error) => {
+            report.broken(Problem::new(
+                format!("{error:#}"),
+                "cargo xtask check names every fault of the files",
+            ));
+            rest(&mut report, "the checkout's files cannot be read");
+        }
+        Ok(mut facts) => {
+            if build.dry_run {
+                return contract::describe(&facts);
+            }
+            if build.setup && !facts.missing.is_empty() {
+                setup::install(&facts.missing, &ui)?;
+                facts = Facts::gather(repo, &iso, Some(facts.engine.kind))?;
+            }
+            look(&facts, build.setup, &ui, &mut report)?;
+        }
+    }
+    if build.json {
+        answer(format_args!("{:#}", report.json()));
+    } else {
+        report.print();
+    }
+    match report.findings() {
+        0 => Ok(()),
+        1 => Err(Code::NotReady.error("not ready: 1 finding")),
+        n => Err(Code::NotReady.error(format!("not ready: {n} findings"))),
+    }
+}
+
+fn look(facts: &Facts, setup: bool, ui: &Ui, report: &mut Report) -> Result<()> {
+    // the network may take its time: meanwhile the engine is asked
+    let pins = std::thread::scope(|scope| {
+        let pins = scope.spawn(|| pins::look(facts, &Ui::new(false)));
+        machine::look(facts, setup, report);
+        docker_config::look(facts, report);
+        release::look(facts, ui, report);
+        if facts.engine.kind == EngineKind::Host {
+            rest_of_the_engine(report, "engine host runs no container");
+        } else {
+            engine::look(facts, setup, ui, report);
+        }
+        pins.join()
+    });
+    interrupt::check()?;
+    match pins {
+        Ok(pins) => report.take(pins),
+        Err(_) => anyhow::bail!("asking the registries panicked"),
+    }
+    rest(report, "something before it in this list must be mended first");
+    Ok(())
+}
+
+/// Every rule that nobody has said anything of gets its reason.
+fn rest(report: &mut Report, why: &str) {
+    for rule in DOCTOR.iter().filter(|rule| !report.knows(rule.name)).collect::<Vec<_>>() {
+        report.not_looked(rule.name, why);
+    }
+}
+
+/// The same for what needs a container.
+fn rest_of_the_engine(report: &mut Report, why: &str) {
+    let others = ["image-served", "registry-login", "upstream-reachable"];
+    for rule in DOCTOR {
+        if !report.knows(rule.name) && !others.contains(&rule.name) {
+            report.not_looked(rule.name, why);
+        }
+    }
+}

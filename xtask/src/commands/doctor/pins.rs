@@ -1,0 +1,120 @@
+//! The pins, asked where they point to: registries, and derivative-maker's remote.
+
+use super::report::Report;
+use crate::build::Facts;
+use crate::builder_image::{BuilderImage, Inputs};
+use crate::registry::{Refusal, Registry};
+use anyhow::Result;
+use xtask_core::facts::git::git;
+use xtask_core::failure::Problem;
+use xtask_core::pins::ImageRef;
+use xtask_core::ui::Ui;
+
+const SUBMODULE: &str = "linux/build/derivative-maker";
+
+pub(super) fn look(facts: &Facts, ui: &Ui) -> Report {
+    let mut report = Report::default();
+    if let BuilderImage::Named(image) = &facts.image {
+        // this machine may have it: the next one does not
+        served(image, facts.image_present, ui, &mut report);
+    }
+    match Inputs::gather(&facts.repo).and_then(|inputs| inputs.base.parse::<ImageRef>()) {
+        // where it cannot be had, it is bootstrapped from the Debian mirror
+        Ok(base) => served(&base, true, ui, &mut report),
+        Err(error) => report
+            .broken(Problem::new(format!("{error:#}"), "cargo xtask check").of("image-served")),
+    }
+    if !report.knows("registry-login") {
+        report.not_looked("registry-login", "no registry answers");
+    }
+    upstream(facts, &mut report);
+    report
+}
+
+/// `spare`: a build goes on without this registry.
+fn served(image: &ImageRef, spare: bool, ui: &Ui, report: &mut Report) {
+    let Some(digest) = &image.digest else {
+        report.doubtful(
+            Problem::new(format!("{image} is not pinned by its digest"), "cargo xtask bump-image")
+                .of("image-served"),
+        );
+        return;
+    };
+    let answer = match Registry::open(image, ui) {
+        Ok(registry) => registry.impatient().manifest(&digest.to_string()),
+        Err(error) => Err(Refusal::Silent(error)),
+    };
+    match answer {
+        Ok(_) => {
+            report.holds("image-served", image.to_string());
+            report.holds("registry-login", format!("{} lets us read it", image.repository));
+        }
+        Err(Refusal::Gone(what)) => report.broken(
+            Problem::new(what, "push it again from its commit, or another one: cargo xtask image push && cargo xtask bump-image")
+                .of("image-served"),
+        ),
+        Err(Refusal::Login(what)) => {
+            let host = image.repository.split('/').next().unwrap_or_default();
+            report.broken(Problem::new(what, format!("docker login {host}")).of("registry-login"));
+        }
+        Err(Refusal::Silent(error)) => {
+            let problem = Problem::new(format!("{image}: {error:#}"), "check the network, proxy and certificates")
+                .of("image-served");
+            if spare { report.doubtful(problem) } else { report.broken(problem) }
+        }
+    }
+}
+
+fn upstream(facts: &Facts, report: &mut Report) {
+    let rule = "upstream-reachable";
+    if !facts.recipe.needs.submodule {
+        report.not_looked(
+            rule,
+            format!("recipe {} does not build from derivative-maker", facts.recipe.name),
+        );
+        return;
+    }
+    let Some(commit) = facts.source.submodule.as_ref().map(ToString::to_string) else {
+        report.broken(
+            Problem::new(
+                format!("the tree records no commit for {SUBMODULE}"),
+                format!("git submodule add URL {SUBMODULE}"),
+            )
+            .of(rule),
+        );
+        return;
+    };
+    match on_remote(facts, &commit) {
+        Ok(url) => report.holds(rule, format!("{commit} on {url}")),
+        Err(error) => report.broken(
+            Problem::new(
+                format!("{commit}: {error:#}"),
+                "check the network; or pin a commit that is there: cargo xtask bump-submodule",
+            )
+            .of(rule),
+        ),
+    }
+}
+
+/// The remote that has the commit: under a name, or handed out by its id.
+fn on_remote(facts: &Facts, commit: &str) -> Result<String> {
+    let root = &facts.repo.root;
+    let key = format!("submodule.{SUBMODULE}.url");
+    let url = git(root).args(["config", "--file", ".gitmodules", "--get", &key]).read()?;
+    let refs = git(root)
+        .args(["ls-remote", &url])
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .within_seconds(25)
+        .read()?;
+    if refs.lines().any(|line| line.starts_with(commit)) {
+        return Ok(url);
+    }
+    let scratch = facts.repo.state().join(format!("upstream-{}.git", std::process::id()));
+    let fetched =
+        git(root).args(["init", "--quiet", "--bare"]).arg(&scratch).read().and_then(|_| {
+            let fetch = ["fetch", "--quiet", "--depth", "1", "--filter=tree:0", &url, commit];
+            git(&scratch).args(fetch).env("GIT_TERMINAL_PROMPT", "0").within_seconds(25).read()
+        });
+    drop(std::fs::remove_dir_all(&scratch));
+    fetched.map(|_| url)
+}

@@ -1,0 +1,99 @@
+//! What a release of this commit would stumble over.
+
+use super::report::Report;
+use crate::build::Facts;
+use crate::commands::release::{GITEA_MAX_MIB, Package, may_read};
+use xtask_core::facts::git::git;
+use xtask_core::failure::Problem;
+use xtask_core::secret::{RELEASE_TOKEN, Secret};
+use xtask_core::ui::Ui;
+
+pub(super) fn look(facts: &Facts, ui: &Ui, report: &mut Report) {
+    match Package::read(&facts.repo) {
+        Ok(package) => {
+            tag(facts, &package, report);
+            token(&package, ui, report);
+        }
+        Err(error) => {
+            let fix = "set version and repository in [workspace.package]";
+            report.broken(Problem::new(format!("{error:#}"), fix).of("release-tag"));
+        }
+    }
+    size(facts, report);
+}
+
+fn tag(facts: &Facts, package: &Package, report: &mut Report) {
+    let rule = "release-tag";
+    let in_ci = std::env::var("GITHUB_REF_TYPE").is_ok_and(|kind| kind == "tag");
+    let job = std::env::var("GITHUB_REF_NAME").ok().filter(|_| in_ci);
+    let here = git(&facts.repo.root).args(["tag", "--points-at", "HEAD", "v*"]).read();
+    let here = here.unwrap_or_default();
+    let Some(tag) = job.clone().or_else(|| here.lines().next().map(str::to_owned)) else {
+        report.not_looked(rule, "HEAD carries no release tag");
+        return;
+    };
+    let mut broken = |what: String, fix: String| report.broken(Problem::new(what, fix).of(rule));
+    if job.is_some() && !here.lines().any(|name| name == tag) {
+        let what = format!("tag {tag} does not name HEAD ({})", facts.source.short);
+        broken(what, format!("git fetch --tags && git checkout {tag}"));
+    }
+    if tag != package.tag() {
+        broken(
+            format!("tag {tag} is not the version in Cargo.toml: expected {}", package.tag()),
+            "set workspace.package.version, commit, and tag that commit".to_owned(),
+        );
+    }
+    if facts.source.dirty {
+        broken(
+            "the tree has changes that the tag does not know".to_owned(),
+            "git status".to_owned(),
+        );
+    }
+    if !report.is_broken(rule) {
+        report.holds(rule, format!("{tag} names HEAD"));
+    }
+}
+
+fn size(facts: &Facts, report: &mut Report) {
+    let rule = "release-size";
+    let iso = facts.output.join(&facts.recipe.iso);
+    let Ok(meta) = iso.metadata() else {
+        report.not_looked(rule, format!("{} is not built yet", iso.display()));
+        return;
+    };
+    let mib = meta.len().div_ceil(1 << 20);
+    if mib <= GITEA_MAX_MIB {
+        report.holds(
+            rule,
+            format!("{mib} MiB, and Gitea takes {GITEA_MAX_MIB} unless it is told otherwise"),
+        );
+        return;
+    }
+    let what = format!(
+        "{} has {mib} MiB, and Gitea takes {GITEA_MAX_MIB} unless it is told otherwise",
+        iso.display()
+    );
+    let fix = "raise FILE_MAX_SIZE under [repository.release] in Gitea's app.ini, and pass --max-size MIB to release";
+    report.doubtful(Problem::new(what, fix).of(rule));
+}
+
+fn token(package: &Package, ui: &Ui, report: &mut Report) {
+    let rule = "release-token";
+    let value = std::env::var(RELEASE_TOKEN).unwrap_or_default();
+    if value.is_empty() {
+        report.not_looked(rule, format!("{RELEASE_TOKEN} is not set"));
+        return;
+    }
+    let read = Secret::new(&value, RELEASE_TOKEN)
+        .and_then(|token| may_read(&package.repository, &token, ui));
+    match read {
+        Ok(()) => report.holds(rule, format!("it reads {}", package.repository)),
+        Err(error) => report.broken(
+            Problem::new(
+                format!("{error:#}").lines().next().unwrap_or_default(),
+                format!("make one that may write the repository (Gitea, Settings, Applications), and set {RELEASE_TOKEN}"),
+            )
+            .of(rule),
+        ),
+    }
+}

@@ -1,0 +1,10 @@
+//! One file or folder per command, named as the user types it.
+
+pub(crate) mod boot;
+pub(crate) mod bump;
+pub(crate) mod clean;
+pub(crate) mod doctor;
+pub(crate) mod release;
+pub(crate) mod reproduce;
+pub(crate) mod test;
+pub(crate) mod verify;

@@ -1,0 +1,77 @@
+//! `cargo xtask release build`: collects what a verify found identical.
+
+use super::candidate::{Built, Candidate};
+use super::folder::Release;
+use super::{Package, default_folder, is_tag};
+use crate::cli::ReleaseBuildArgs;
+use anyhow::{Context as _, Result};
+use std::path::{Path, PathBuf};
+use xtask_core::exec::quoted;
+use xtask_core::facts::git::Source;
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::{Code, OrExit as _, refuse};
+use xtask_core::pins::build_sh;
+use xtask_core::ui::{Ui, answer};
+
+/// Of build A's records, what a stranger needs to check a release; those that a recipe leaves.
+const RECORDS: [&str; 4] = ["BUILD_INFO", "ledger", "packages.txt", "SHA256SUMS"];
+
+/// `cargo xtask release build`
+pub(crate) fn command(repo: &Repo, args: &ReleaseBuildArgs) -> Result<()> {
+    let ui = Ui::new(false);
+    let tag = match &args.tag {
+        Some(tag) => tag.clone(),
+        None => Package::read(repo)?.tag(),
+    };
+    if !is_tag(&tag) {
+        return Err(Code::Usage.error(format!("`{tag}` is not a tag of a release, as v1.1.0 is")));
+    }
+    let absolute = |dir: &Path, flag: &'static str| {
+        std::path::absolute(dir).context(flag).or_exit(Code::Usage)
+    };
+    let from = match &args.from {
+        Some(dir) => absolute(dir, "--from")?,
+        None => repo.output().join(format!("verify-{}", Source::gather(repo)?.short)),
+    };
+    let folder = match &args.output {
+        Some(dir) => absolute(dir, "--output")?,
+        None => default_folder(repo, &tag),
+    };
+    let candidate = Candidate::gather(repo, tag, &from, args.test, args.max_size)?;
+    refuse(&candidate.problems())?;
+    let build = candidate.build?;
+    let release = Release {
+        tag: candidate.tag,
+        test: candidate.test,
+        commit: candidate.source.commit,
+        recipe: build.records.info.get("Recipe").to_owned(),
+        iso: build.records.info.get("Iso").to_owned(),
+        files: Vec::new(),
+    };
+    let release = release.write(&folder, &files(&build, &from))?;
+    if release.test {
+        ui.notice("a test release: not SilverMetal, and marked so");
+    }
+    let pin = build_sh::read(&repo.build_sh())?.map(|pin| pin.to_string());
+    let image = build.records.info.get("Builder-Image");
+    if !release.test && pin.as_deref() != Some(image) {
+        ui.notice(&format!(
+            "this commit does not pin the builder image that it was built in ({image}): whoever rebuilds it \
+             has to name it; better: cargo xtask bump-image, commit, and tag that"
+        ));
+    }
+    if args.json {
+        answer(format_args!("{:#}", release.json()));
+    } else {
+        answer(format_args!("{}", folder.display()));
+    }
+    ui.notice(&format!("next: cargo xtask release publish {}", quoted(&folder.to_string_lossy())));
+    Ok(())
+}
+
+fn files(build: &Built, from: &Path) -> Vec<PathBuf> {
+    let mut files = vec![build.records.iso(), from.join("verify.json")];
+    let records = RECORDS.map(|name| build.records.dir.join(name));
+    files.extend(records.into_iter().filter(|path| path.exists()));
+    files
+}

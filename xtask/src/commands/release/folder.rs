@@ -1,0 +1,201 @@
+//! The folder of one release: the files that are published, and `release.json`, which says what
+//! they are. It appears whole or not at all.
+
+use super::is_tag;
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::hash;
+use xtask_core::pins::{Commit, Digest};
+use xtask_core::records::published::{BuildInfo, in_sums};
+
+const FORMAT: &str = "silvermetal-release/1";
+const LIST: &str = "release.json";
+/// Published last: where it stands, everything that it vouches for stands too.
+const LAST: &str = "SHA256SUMS";
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Release {
+    pub(super) tag: String,
+    pub(super) test: bool,
+    pub(super) commit: Commit,
+    pub(super) recipe: String,
+    /// File name of the image.
+    pub(super) iso: String,
+    /// In the order in which they are published.
+    pub(super) files: Vec<File>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct File {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    pub(super) digest: Digest,
+    /// Bytes.
+    pub(super) size: u64,
+}
+
+impl Release {
+    /// Collects `files` into `folder`, in the place of an older one; big ones as hard links.
+    pub(super) fn write(mut self, folder: &Path, files: &[PathBuf]) -> Result<Release> {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // a name that does not change: what a killed run left goes with the next one
+        let partial = folder.with_file_name(format!(".{name}.partial"));
+        remove(&partial)?;
+        fs::create_dir_all(&partial)
+            .with_context(|| format!("cannot make {}", partial.display()))?;
+        for from in files {
+            let name = from.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let to = partial.join(&name);
+            fs::hard_link(from, &to)
+                .or_else(|_| fs::copy(from, &to).map(drop))
+                .with_context(|| format!("cannot put {} into the release", from.display()))?;
+            let (digest, size) = hash::file(&to)?;
+            self.files.push(File { path: folder.join(&name), name, digest, size });
+        }
+        self.files.sort_by_key(|file| file.name == LAST);
+        let list = partial.join(LIST);
+        fs::write(&list, format!("{:#}\n", self.json()))
+            .with_context(|| format!("cannot write {}", list.display()))?;
+        remove(folder)?;
+        fs::rename(&partial, folder)
+            .with_context(|| format!("cannot publish {}", folder.display()))?;
+        Ok(self)
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let files: Vec<Value> = self
+            .files
+            .iter()
+            .map(|f| json!({ "name": f.name, "sha256": f.digest.hex(), "size": f.size }))
+            .collect();
+        json!({
+            "format": FORMAT,
+            "tag": self.tag,
+            "test": self.test,
+            "commit": self.commit.to_string(),
+            "recipe": self.recipe,
+            "iso": self.iso,
+            "files": files,
+        })
+    }
+
+    /// Reads a folder back; each file must still be what the list says.
+    pub(super) fn read(folder: &Path) -> Result<Release> {
+        let folder = &std::path::absolute(folder).context("DIR").or_exit(Code::Usage)?;
+        let list = folder.join(LIST);
+        let text = fs::read_to_string(&list)
+            .with_context(|| {
+                format!(
+                    "cannot read {}: expected a folder that `cargo xtask release build` made",
+                    list.display()
+                )
+            })
+            .or_exit(Code::NotReady)?;
+        let release = parse(&text, folder)
+            .with_context(|| format!("{}", list.display()))
+            .or_exit(Code::NotReady)?;
+        let changed: Vec<String> = release.files.iter().filter_map(File::changed).collect();
+        if !changed.is_empty() {
+            return Err(Code::NotReady.error(format!(
+                "the release is not what was collected:\n  {}\n  fix: cargo xtask release build {}{}",
+                changed.join("\n  "),
+                release.tag,
+                if release.test { " --test" } else { "" }
+            )));
+        }
+        release.agrees_with_itself().or_exit(Code::NotReady)?;
+        Ok(release)
+    }
+
+    pub(super) fn iso(&self) -> Result<&File> {
+        let found = self.files.iter().find(|file| file.name == self.iso);
+        found.with_context(|| format!("the list names no file {}", self.iso))
+    }
+
+    /// SHA256SUMS, BUILD_INFO and image say one thing.
+    fn agrees_with_itself(&self) -> Result<()> {
+        let text = |name: &str| {
+            let file = self.files.iter().find(|file| file.name == name);
+            let file = file.with_context(|| format!("the list names no file {name}"))?;
+            fs::read_to_string(&file.path)
+                .with_context(|| format!("cannot read {}", file.path.display()))
+        };
+        let iso = self.iso()?;
+        let info = BuildInfo::parse(&text("BUILD_INFO")?);
+        if in_sums(&text(LAST)?, &self.iso).as_ref() != Some(&iso.digest)
+            || info.iso_digest()? != iso.digest
+            || info.get("Commit") != self.commit.to_string()
+        {
+            bail!(
+                "SHA256SUMS, BUILD_INFO and {} do not belong together: cargo xtask release build {}",
+                iso.path.display(),
+                self.tag
+            );
+        }
+        Ok(())
+    }
+}
+
+impl File {
+    /// How it is not what the list says, if it isn't.
+    fn changed(&self) -> Option<String> {
+        match hash::file(&self.path) {
+            Err(error) => Some(format!("{error:#}")),
+            Ok((digest, _)) if digest != self.digest => Some(format!(
+                "{}: expected {}, it hashes to {digest}",
+                self.path.display(),
+                self.digest
+            )),
+            Ok(_) => None,
+        }
+    }
+}
+
+fn parse(text: &str, folder: &Path) -> Result<Release> {
+    let json: Value = serde_json::from_str(text).context("not JSON")?;
+    let text = |value: &Value, name: &str| {
+        value[name].as_str().map(str::to_owned).with_context(|| format!("expected a text `{name}`"))
+    };
+    let format = text(&json, "format")?;
+    if format != FORMAT {
+        bail!("expected format {FORMAT}, found {format}");
+    }
+    let tag = text(&json, "tag")?;
+    if !is_tag(&tag) {
+        bail!("`{tag}` is not a tag");
+    }
+    let files = json["files"].as_array().context("expected a list `files`")?;
+    let file = |value: &Value| {
+        let name = text(value, "name")?;
+        if name.contains('/') || name.starts_with('.') {
+            bail!("`{name}` is not a file name");
+        }
+        Ok(File {
+            path: folder.join(&name),
+            name,
+            digest: format!("sha256:{}", text(value, "sha256")?).parse()?,
+            size: value["size"].as_u64().context("expected bytes `size`")?,
+        })
+    };
+    Ok(Release {
+        tag,
+        test: json["test"].as_bool().context("expected true or false `test`")?,
+        commit: text(&json, "commit")?.parse()?,
+        recipe: text(&json, "recipe")?,
+        iso: text(&json, "iso")?,
+        files: files.iter().map(file).collect::<Result<_>>()?,
+    })
+}
+
+fn remove(dir: &Path) -> Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", dir.display()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,74 @@
+//! `cargo xtask release`: what was verified becomes a release. `build` collects it into a folder
+//! and refuses what must not be released; `publish` brings that folder to Gitea.
+
+pub(crate) mod build;
+mod candidate;
+mod folder;
+mod gitea;
+pub(crate) mod publish;
+
+use anyhow::{Context as _, Result};
+use std::path::PathBuf;
+use toml_edit::{Document, Item};
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::http::Http;
+use xtask_core::secret::Secret;
+use xtask_core::ui::Ui;
+
+/// What the tag of a test release begins with; that of a release is `v` and the version.
+const TEST_PREFIX: &str = "test-";
+
+/// Gitea's limit for one file of a release unless its `[repository.release] FILE_MAX_SIZE` says
+/// otherwise (app.example.ini), in MiB.
+pub(crate) const GITEA_MAX_MIB: u64 = 2048;
+
+/// `version` and `repository` of `[workspace.package]` in Cargo.toml.
+pub(crate) struct Package {
+    pub(crate) version: String,
+    /// The repository's page, which its releases belong to.
+    pub(crate) repository: String,
+}
+
+impl Package {
+    pub(crate) fn read(repo: &Repo) -> Result<Package> {
+        let path = repo.root.join("Cargo.toml");
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let document: Document<&str> = Document::parse(text.as_str())
+            .with_context(|| format!("{}", path.display()))
+            .or_exit(Code::NotReady)?;
+        let field = |name: &str| {
+            let package = document.get("workspace").and_then(|w| w.get("package"));
+            let value = package.and_then(|package| package.get(name)).and_then(Item::as_str);
+            let value = value.map(str::to_owned).with_context(|| {
+                format!("{}: expected `{name}` in [workspace.package]", path.display())
+            });
+            value.or_exit(Code::NotReady)
+        };
+        Ok(Package { version: field("version")?, repository: field("repository")? })
+    }
+
+    /// The one tag that a release of this version has.
+    pub(crate) fn tag(&self) -> String {
+        format!("v{}", self.version)
+    }
+}
+
+/// Fails unless the token lets us read the repository at that page. Asks once.
+pub(crate) fn may_read(repository: &str, token: &Secret, ui: &Ui) -> Result<()> {
+    let http = Http { attempts: 1, stall_timeout: 20, ..Http::default() };
+    gitea::Gitea::new(http, &repository.parse()?, token.clone(), ui)?.read()
+}
+
+/// Where `release build` leaves a release, and `publish` finds it.
+fn default_folder(repo: &Repo, tag: &str) -> PathBuf {
+    repo.output().join(format!("release-{tag}"))
+}
+
+/// Whether git (git-check-ref-format(1)), a URL and a file name all take it as it is.
+pub(crate) fn is_tag(tag: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let ends = tag.starts_with(|c: char| c.is_ascii_alphanumeric()) && !tag.ends_with('.');
+    ends && tag.chars().all(plain) && !tag.contains("..") && !tag.ends_with(".lock")
+}

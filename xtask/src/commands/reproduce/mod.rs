@@ -1,0 +1,208 @@
+//! `cargo xtask reproduce`: rebuild what somebody released, and compare. For a stranger.
+
+mod checkout;
+mod collect;
+mod release;
+mod statement;
+mod verdict;
+
+use crate::build::{self, Facts, Ready};
+use crate::builder_image;
+use crate::cli::{IsoArgs, RecipeArgs, ReproduceArgs};
+use crate::engine::{EngineChoice, EngineKind};
+use crate::external;
+use anyhow::{Context as _, Result};
+use release::Release;
+use statement::{Outcome, Statement};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use verdict::Verdict;
+use xtask_core::exec::{StopBy, quoted};
+use xtask_core::facts::git::Source;
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::{Code, OrExit as _, listing, refuse};
+use xtask_core::records::published::Published;
+use xtask_core::ui::{Ui, answer, plain};
+
+/// Where a rebuild that differs is to be told.
+const REPORT_TO: &str = "security@silverlabs.uk";
+
+/// Folders of one reproduction.
+struct Places {
+    out: PathBuf,
+    /// The published records, as they were when we looked.
+    published: PathBuf,
+    build: PathBuf,
+}
+
+/// `cargo xtask reproduce`
+pub(crate) fn command(repo: &Repo, args: &ReproduceArgs) -> Result<()> {
+    let ui = Ui::new(args.build.verbose);
+    if let Some(dir) = &args.collect {
+        return collect::command(repo, args, dir, &ui);
+    }
+    let named = args.release.as_deref().unwrap_or_default();
+    let release = Release::get(repo, args, named, &ui)?;
+    for line in &release.contradictions {
+        ui.notice(&format!("the release contradicts itself: {line}"));
+    }
+    let places = places(repo, args, &release)?;
+    let mut iso_args = iso_args(args, &release, &places.build);
+    let facts = ready(repo, &release, &iso_args, args.build.dry_run, &ui)?;
+    if args.build.dry_run {
+        answer(format_args!("{}", build::describe(&facts)?));
+        return Ok(());
+    }
+    // no other engine than the one that was found fit
+    iso_args.what.build.engine = facts.engine.kind.into();
+    // from here on, everything is kept: it is evidence
+    release.keep(&places.published)?;
+    let begun = Instant::now();
+    let statement = Statement::new(&release, &facts, args.rebuilder.as_deref());
+    let built = Ready::new(facts, repo, &iso_args, &ui).and_then(|ready| ready.build(begun, &ui));
+    let verdict = match built {
+        Ok(built) => {
+            let ours = Published::read(&places.build)?;
+            verdict::of(&release, &built.digest, &ours, &places.published)?
+        }
+        Err(error) => match Code::of(&error) {
+            Code::Failed => Verdict::CouldNotBuild { why: format!("{error:#}") },
+            // interrupted, or something is missing here: no word about the release
+            _ => return Err(error),
+        },
+    };
+    let statement = statement.with(&verdict, begun.elapsed().as_secs_f64());
+    let path = places.out.join("rebuild.json");
+    statement.write(&path)?;
+    conclude(repo, args, &release, &verdict, &statement, &places, &ui)
+}
+
+fn places(repo: &Repo, args: &ReproduceArgs, release: &Release) -> Result<Places> {
+    let out = match &args.output {
+        Some(dir) => std::path::absolute(dir).context("--output").or_exit(Code::Usage)?,
+        None => repo.output().join(format!("reproduce-{}", release.short_name())),
+    };
+    Ok(Places { published: out.join("published"), build: out.join("build"), out })
+}
+
+/// The build as the release's BUILD_INFO describes it; the caller's flags go before.
+fn iso_args(args: &ReproduceArgs, release: &Release, output: &Path) -> IsoArgs {
+    let info = &release.info;
+    let mut build = args.build.clone();
+    if build.engine == EngineChoice::Auto && info.get("Engine") == EngineKind::Host.name() {
+        build.engine = EngineChoice::Host;
+    }
+    // Never an image because the release names it: it would run with all privileges here, and the
+    // release is what is in doubt. The commit's pin, or what the caller says.
+    let local = info.get("Builder-Image").starts_with(builder_image::LOCAL);
+    let image = args.image.clone().or_else(|| local.then(|| builder_image::LOCAL.to_owned()));
+    IsoArgs {
+        what: RecipeArgs {
+            recipe: info.get("Recipe").to_owned(),
+            build,
+            image,
+            flavor: Some(info.get("Flavor").to_owned()).filter(|flavor| !flavor.is_empty()),
+            upstream: None,
+            from_inputs: args.from_inputs.clone(),
+            reuse_packages: false,
+        },
+        output: Some(output.to_owned()),
+        save_inputs: None,
+    }
+}
+
+/// The facts of the build, once the checkout is the release's and nothing else is in the way: all
+/// of that in one refusal.
+fn ready(repo: &Repo, release: &Release, args: &IsoArgs, dry_run: bool, ui: &Ui) -> Result<Facts> {
+    let source = Source::gather(repo)?;
+    let mut problems = checkout::problems(repo, release, &source)?;
+    let at_the_commit = problems.is_empty();
+    match Facts::gather(repo, args, None) {
+        Ok(facts) => {
+            if at_the_commit {
+                problems.extend(checkout::other_inputs(release, &facts));
+            }
+            problems.extend(build::problems(&facts, args.what.build.setup));
+            if dry_run && !problems.is_empty() {
+                ui.print(&listing(&problems));
+                return Ok(facts);
+            }
+            refuse(&problems)?;
+            Ok(facts)
+        }
+        // another commit may lack what this one is asked for
+        Err(error) => {
+            refuse(&problems)?;
+            Err(error)
+        }
+    }
+}
+
+fn conclude(
+    repo: &Repo,
+    args: &ReproduceArgs,
+    release: &Release,
+    verdict: &Verdict,
+    statement: &Statement,
+    places: &Places,
+    ui: &Ui,
+) -> Result<()> {
+    let mut text = verdict.text(release);
+    if let Verdict::Mismatch { built, .. } = verdict {
+        let ours = places.build.join(release.info.get("Iso"));
+        text += &match &release.iso {
+            Some(iso) if iso.digest != *built => diagnosis(repo, &iso.path, &ours, &places.out, ui),
+            Some(_) => String::new(),
+            None => next_step(release, &ours),
+        };
+    }
+    if !matches!(verdict, Verdict::CouldNotBuild { .. }) {
+        text += &format!("kept: {}\n", places.out.display());
+    }
+    text += &format!("statement: {}\n", places.out.join("rebuild.json").display());
+    if let Verdict::Mismatch { .. } = verdict {
+        text += &format!(
+            "report it: write to {REPORT_TO}, with rebuild.json, published/ and the records in build/\n"
+        );
+    }
+    if args.build.json {
+        answer(format_args!("{:#}", statement.0));
+    } else {
+        answer(format_args!("{}", plain(text.trim_end())));
+    }
+    match verdict.result() {
+        Outcome::Match => Ok(()),
+        Outcome::Mismatch => Err(Code::No.error("the rebuild is not what was released")),
+        Outcome::CouldNotBuild => Err(Code::Failed.error("could not build what was released")),
+    }
+}
+
+/// What `diagnose` says; it is kept in a file, and its own failure changes no verdict.
+fn diagnosis(repo: &Repo, published: &Path, ours: &Path, out: &Path, ui: &Ui) -> String {
+    let cmd = external::diagnoser(repo).arg("diagnose").arg(published).arg(ours);
+    ui.command(&cmd);
+    ui.begin("diagnose");
+    let mut text = String::new();
+    let outcome = cmd.stream(&StopBy::Signal("TERM"), |line| {
+        ui.line(line);
+        text += &format!("{line}\n");
+        Ok(())
+    });
+    ui.end(None);
+    let path = out.join("diagnosis.txt");
+    match outcome.and_then(|_| fs::write(&path, &text).context("cannot keep the diagnosis")) {
+        Ok(()) => format!("{text}diagnosis: {}\n", path.display()),
+        Err(error) => format!("no diagnosis: {error:#}\n"),
+    }
+}
+
+fn next_step(release: &Release, ours: &Path) -> String {
+    let iso = release.info.get("Iso");
+    let fetch = release.url_of(iso).map(|url| format!("curl -LO {} && ", quoted(url.as_str())));
+    format!(
+        "next: {}cargo xtask diagnose {iso} {}\n",
+        fetch.unwrap_or_default(),
+        quoted(&ours.to_string_lossy())
+    )
+}

@@ -1,0 +1,277 @@
+//! What was released: SHA256SUMS and BUILD_INFO out of a folder or from the web, held against each
+//! other. A stranger has no token.
+
+use crate::cli::ReproduceArgs;
+use crate::commands::release::{Package, is_tag};
+use anyhow::{Context as _, Error, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::hash;
+use xtask_core::http::{Http, Request, Sink, Url};
+use xtask_core::pins::{Commit, Digest};
+use xtask_core::records::published::{BuildInfo, in_sums};
+use xtask_core::ui::{Ui, plain};
+
+const SUMS: &str = "SHA256SUMS";
+const INFO: &str = "BUILD_INFO";
+/// They tell in which stage, or package, a rebuild parts from the release; not all have them.
+const MORE: [&str; 2] = ["ledger", "packages.txt"];
+/// The records of a release are far smaller, in bytes.
+const LONGEST_RECORD: u64 = 32 << 20;
+/// What BUILD_INFO must say, in records::build_info's words.
+const FORMAT: &str = "silvermetal-build-info/1";
+
+pub(super) struct Release {
+    /// Its tag, where it was asked for by one.
+    pub(super) tag: Option<String>,
+    folder: Place,
+    pub(super) info: BuildInfo,
+    pub(super) commit: Commit,
+    /// What SHA256SUMS says of the image; `None` where it has no line that can be read.
+    pub(super) published: Option<Digest>,
+    /// The image, where it is at hand.
+    pub(super) iso: Option<Image>,
+    /// How SHA256SUMS, BUILD_INFO and image do not fit together: no build can match all of them.
+    pub(super) contradictions: Vec<String>,
+    /// Names and contents of the records.
+    records: Vec<(&'static str, Vec<u8>)>,
+}
+
+pub(super) struct Image {
+    pub(super) path: PathBuf,
+    pub(super) digest: Digest,
+}
+
+enum Place {
+    Here(PathBuf),
+    Web(Url),
+}
+
+impl Release {
+    /// `named`: a folder, an address, or a tag of this repository.
+    pub(super) fn get(repo: &Repo, args: &ReproduceArgs, named: &str, ui: &Ui) -> Result<Release> {
+        let (folder, tag) = find(repo, args, named).or_exit(Code::Usage)?;
+        let whence = match &folder {
+            Place::Here(dir) => dir.display().to_string(),
+            Place::Web(url) => url.to_string(),
+        };
+        let http = Http { ca_file: args.build.ca_file.clone(), ..Http::default() };
+        let mut records = Vec::new();
+        for name in [SUMS, INFO] {
+            let found = folder.record(name, &http, ui)?.with_context(|| {
+                format!("{whence} has no {name}: expected the folder, or the page, of a release")
+            });
+            records.push((name, found.or_exit(Code::NotReady)?));
+        }
+        for name in MORE {
+            // there or not: the verdict does not depend on them
+            if let Ok(Some(found)) = folder.record(name, &http, ui) {
+                records.push((name, found));
+            }
+        }
+        let text = |n: usize| plain(&String::from_utf8_lossy(&records[n].1));
+        let info = BuildInfo::parse(&text(1));
+        let commit =
+            described(&info).with_context(|| format!("{whence}/{INFO}")).or_exit(Code::NotReady)?;
+        let published = in_sums(&text(0), info.get("Iso"));
+        let mut release = Release {
+            tag,
+            folder,
+            commit,
+            published,
+            iso: None,
+            contradictions: Vec::new(),
+            info,
+            records,
+        };
+        release.iso = release.image(args.iso.as_deref())?;
+        release.contradictions = release.contradictions();
+        Ok(release)
+    }
+
+    fn image(&self, named: Option<&Path>) -> Result<Option<Image>> {
+        let path = match (named, &self.folder) {
+            (Some(path), _) => path.to_owned(),
+            (None, Place::Here(dir)) => dir.join(self.info.get("Iso")),
+            (None, Place::Web(_)) => return Ok(None),
+        };
+        if named.is_none() && !path.is_file() {
+            return Ok(None);
+        }
+        let (digest, _) = hash::file(&path).or_exit(Code::Usage)?;
+        Ok(Some(Image { path, digest }))
+    }
+
+    fn contradictions(&self) -> Vec<String> {
+        let iso = self.info.get("Iso");
+        let mut found = Vec::new();
+        let Some(published) = &self.published else {
+            return vec![format!("{SUMS} has no line `SHA-256  {iso}`")];
+        };
+        if self.info.get("Iso-Sha256") != published.hex() {
+            found.push(format!(
+                "{SUMS} says {}, {INFO} says {}",
+                published.hex(),
+                self.info.get("Iso-Sha256")
+            ));
+        }
+        if let Some(image) = self.iso.as_ref().filter(|image| image.digest != *published) {
+            found.push(format!(
+                "{SUMS} says {}, {} hashes to {}",
+                published.hex(),
+                image.path.display(),
+                image.digest.hex()
+            ));
+        }
+        found
+    }
+
+    /// For the folder of the reproduction.
+    pub(super) fn short_name(&self) -> String {
+        let commit = self.commit.to_string();
+        self.tag.clone().unwrap_or_else(|| commit[..7].to_owned())
+    }
+
+    pub(super) fn url_of(&self, name: &str) -> Option<Url> {
+        match &self.folder {
+            Place::Here(_) => None,
+            Place::Web(url) => Some(url.child(name)),
+        }
+    }
+
+    /// Where it can be fetched again; a folder of ours is nobody's business.
+    pub(super) fn address(&self) -> Option<String> {
+        match &self.folder {
+            Place::Here(_) => None,
+            Place::Web(url) => Some(url.to_string()),
+        }
+    }
+
+    /// Writes the records down as they were found.
+    pub(super) fn keep(&self, dir: &Path) -> Result<()> {
+        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        for (name, content) in &self.records {
+            let path = dir.join(name);
+            fs::write(&path, content)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn has(&self, record: &str) -> bool {
+        self.records.iter().any(|(name, _)| *name == record)
+    }
+}
+
+/// What can be checked of BUILD_INFO alone; returns the commit.
+fn described(info: &BuildInfo) -> Result<Commit> {
+    if info.get("Format") != FORMAT {
+        anyhow::bail!("Format: expected {FORMAT}, found `{}`", info.get("Format"));
+    }
+    let iso = info.get("Iso");
+    if iso.is_empty() || iso.contains('/') || iso.starts_with('.') {
+        anyhow::bail!("Iso: expected a file name, found `{iso}`");
+    }
+    info.get("Commit").parse().context("Commit")
+}
+
+fn find(repo: &Repo, args: &ReproduceArgs, named: &str) -> Result<(Place, Option<String>)> {
+    if named.contains("://") {
+        let (url, tag) = of_address(&named.parse()?)?;
+        return Ok((Place::Web(url), tag));
+    }
+    let path = Path::new(named);
+    if path.is_dir() {
+        return Ok((Place::Here(path.canonicalize()?), None));
+    }
+    if path.is_file() {
+        let folder = path.canonicalize()?.parent().unwrap_or(Path::new("/")).to_owned();
+        return Ok((Place::Here(folder), None));
+    }
+    if !is_tag(named) {
+        anyhow::bail!("`{named}` is neither a folder nor an address nor a tag, as v1.1.0 is");
+    }
+    let package = Package::read(repo)?;
+    let page: Url = args.repository.as_deref().unwrap_or(&package.repository).parse()?;
+    Ok((Place::Web(downloads(&page, named)), Some(named.to_owned())))
+}
+
+/// Gitea's folder of a release's files.
+fn downloads(page: &Url, tag: &str) -> Url {
+    page.child("releases").child("download").child(tag)
+}
+
+/// The folder that an address means: of a release's page, of a file in the folder, or itself.
+fn of_address(url: &Url) -> Result<(Url, Option<String>)> {
+    let text = url.as_str().split('?').next().unwrap_or_default().trim_end_matches('/');
+    if let Some((page, tag)) = text.rsplit_once("/releases/tag/") {
+        return Ok((downloads(&page.parse()?, tag), Some(tag.to_owned()).filter(|t| is_tag(t))));
+    }
+    let (parent, last) = text.rsplit_once('/').unwrap_or((text, ""));
+    let is_file = [SUMS, INFO].contains(&last) || last.ends_with(".iso");
+    let folder = if is_file { parent } else { text };
+    let tag = folder.rsplit_once("/releases/download/").map(|(_, tag)| tag.to_owned());
+    Ok((folder.parse()?, tag.filter(|tag| is_tag(tag))))
+}
+
+impl Place {
+    /// A record's content; `None` where there is none of that name.
+    fn record(&self, name: &str, http: &Http, ui: &Ui) -> Result<Option<Vec<u8>>> {
+        match self {
+            Place::Here(dir) => {
+                let path = dir.join(name);
+                let size = match path.metadata() {
+                    Err(_) => return Ok(None),
+                    Ok(meta) => meta.len(),
+                };
+                let read = if size > LONGEST_RECORD {
+                    Err(anyhow::anyhow!("larger than {LONGEST_RECORD} bytes"))
+                } else {
+                    fs::read(&path).map_err(Into::into)
+                };
+                read.with_context(|| format!("cannot read {}", path.display()))
+                    .or_exit(Code::NotReady)
+                    .map(Some)
+            }
+            Place::Web(url) => {
+                let request = Request::get(&url.child(name));
+                let most = Sink::Memory(usize::try_from(LONGEST_RECORD)?);
+                let answer = http.send(&request, most, ui).map_err(unreachable)?;
+                if answer.status == 404 {
+                    return Ok(None);
+                }
+                Ok(Some(answer.expect(&[200]).map_err(unreachable)?.body))
+            }
+        }
+    }
+}
+
+/// The build needs no server of ours: how to go on without.
+fn unreachable(error: Error) -> Error {
+    Code::NotReady.error(format!(
+        "{error:#}\n  fix: fetch {SUMS} and {INFO} in another way, and name their folder: cargo xtask reproduce DIR"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_of_a_release_is_its_folder_of_files() {
+        let folder = "https://h/o/r/releases/download/v1.1.0";
+        for (address, tag) in [
+            ("https://h/o/r/releases/tag/v1.1.0", Some("v1.1.0")),
+            ("https://h/o/r/releases/download/v1.1.0/", Some("v1.1.0")),
+            ("https://h/o/r/releases/download/v1.1.0/SHA256SUMS", Some("v1.1.0")),
+            ("https://h/o/r/releases/download/v1.1.0/silvermetal-base.iso?x=y", Some("v1.1.0")),
+        ] {
+            let (url, found) = of_address(&address.parse().unwrap()).unwrap();
+            assert_eq!((url.as_str(), found.as_deref()), (folder, tag), "{address}");
+        }
+        let (url, tag) = of_address(&"http://h:8/x/BUILD_INFO".parse().unwrap()).unwrap();
+        assert_eq!((url.as_str(), tag), ("http://h:8/x", None));
+    }
+}

@@ -1,0 +1,154 @@
+//! `cargo xtask test`: what CI runs, and anybody before a commit.
+
+mod tools;
+
+use crate::cli::TestArgs;
+use crate::recipe::Recipe;
+use crate::{builder_image, commands::boot, engine};
+use anyhow::Result;
+use tools::Tools;
+use xtask_core::exec::{Cmd, StopBy, which};
+use xtask_core::facts::host::Host;
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::{Code, refuse};
+use xtask_core::setup;
+use xtask_core::ui::{Ui, answer};
+
+/// What the tests use beyond the engines: scripts are linted, extended attributes are set, disks
+/// are made and mounted, images pushed, archives and tags signed, tools installed (tools.rs),
+/// scripts of recipes run; what makes the images that diagnose reads, and what it is measured against.
+const TOOLS: &[&str] = &[
+    "attr",
+    "bzip2",
+    "cpio",
+    "curl",
+    "diffoscope-minimal",
+    "docker-registry",
+    "dosfstools",
+    "e2fsprogs",
+    "gawk",
+    "genisoimage",
+    "git",
+    "gnupg",
+    "gpgv",
+    "lz4",
+    "mount",
+    "mtools",
+    "openssh-client",
+    "openssl",
+    "python3-venv",
+    "shellcheck",
+    "skopeo",
+    "squashfs-tools",
+    "xorriso",
+    "xz-utils",
+    "zstd",
+];
+
+struct Step {
+    name: &'static str,
+    cmd: Cmd,
+}
+
+/// `cargo xtask test [--full]`
+pub(crate) fn command(repo: &Repo, args: &TestArgs) -> Result<()> {
+    let ui = Ui::new(false);
+    let host = Host::gather()?;
+    if args.full {
+        let missing = host.missing(&packages(repo, &host)?);
+        if !args.setup && !missing.is_empty() {
+            return refuse(&[setup::problem(&missing)]);
+        }
+        setup::install(&missing, &ui)?;
+    }
+    let tools = if args.full { Some(Tools::installed(repo, &ui)?) } else { None };
+    let mut failed = Vec::new();
+    for step in plan(repo, args, tools.as_ref()) {
+        ui.command(&step.cmd);
+        ui.begin(step.name);
+        let exit = step.cmd.stream(&StopBy::Signal("TERM"), |line| {
+            // as the tool itself prints it: CI reads cargo's closing lines
+            answer(format_args!("{line}"));
+            Ok(())
+        })?;
+        ui.end((!exit.ok()).then_some("failed"));
+        if !exit.ok() {
+            failed.push(step.name);
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Code::No.error(format!("failed: {}", failed.join(", "))))
+}
+
+/// Every package that some test uses: both engines', and QEMU's.
+fn packages(repo: &Repo, host: &Host) -> Result<Vec<String>> {
+    let mut packages = TOOLS.iter().copied().map(str::to_owned).collect::<Vec<_>>();
+    packages.extend(engine::private::packages(&host.codename));
+    packages.extend(builder_image::build::Plan::packages());
+    packages.extend(boot::PACKAGES.map(str::to_owned));
+    packages.extend(Recipe::load(repo, "canary")?.needs.host_packages);
+    packages.sort();
+    packages.dedup();
+    Ok(packages)
+}
+
+fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>) -> Vec<Step> {
+    let cargo = |words: &[&str]| Cmd::new("cargo").args(words).current_dir(&repo.root);
+    let mut lints = cargo(&["clippy", "--workspace", "--all-targets"]);
+    if std::env::var("CI").is_ok_and(|ci| ci == "true") {
+        // only there: a warning must not stop somebody in the middle of their work
+        lints = lints.args(["--", "-D", "warnings"]);
+    }
+    let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    if let Some(filter) = &args.filter {
+        tests = tests.arg(filter);
+    }
+    if args.full {
+        // beside each other; those that share the engine wait for it themselves
+        tests = tests.args(["--", "--include-ignored"]);
+    }
+    let mut steps = vec![
+        Step { name: "format", cmd: cargo(&["fmt", "--all", "--check"]) },
+        Step { name: "lints", cmd: lints },
+    ];
+    let shellcheck = match tools {
+        Some(tools) => Some(tools.cmd("shellcheck")),
+        None => which("shellcheck").map(Cmd::new),
+    };
+    steps.extend(shellcheck.map(|cmd| Step { name: "shell scripts", cmd: scripts(repo, cmd) }));
+    steps.extend(tools.map(|tools| linters(repo, tools)).into_iter().flatten());
+    steps.push(Step { name: "tests", cmd: tests });
+    steps
+}
+
+/// `shellcheck` over every shell script that git knows.
+fn scripts(repo: &Repo, shellcheck: Cmd) -> Cmd {
+    let list = "git ls-files -z -- ':!linux/build/derivative-maker' \
+         | xargs -0 grep -lEZ '^#!.*(ba)?sh( |$)' | xargs -0 \"$@\"";
+    over(repo, list, &shellcheck.args(["-x", "-P", "SCRIPTDIR:SCRIPTDIR/.."]))
+}
+
+/// What only the pinned tools look at.
+fn linters(repo: &Repo, tools: &Tools) -> Vec<Step> {
+    let workflows = "git ls-files -z -- '.gitea/workflows/*.yaml' | xargs -0 \"$@\"";
+    let dockerfiles = "git ls-files -z -- '*Dockerfile*' | xargs -0 \"$@\"";
+    let actionlint = tools.cmd("actionlint").args(["-config-file", ".gitea/actionlint.yaml"]);
+    let zizmor = tools.cmd("zizmor").args(["--offline", "--no-progress"]);
+    vec![
+        Step {
+            name: "workflow",
+            // it hands what stands in `run:` to shellcheck
+            cmd: over(repo, workflows, &actionlint).env("PATH", tools.path()),
+        },
+        Step { name: "workflow's security", cmd: over(repo, workflows, &zizmor) },
+        Step { name: "Dockerfiles", cmd: over(repo, dockerfiles, &tools.cmd("hadolint")) },
+    ]
+}
+
+/// `tool` over the files that `list`, a shell pipeline into `"$@"`, names.
+fn over(repo: &Repo, list: &str, tool: &Cmd) -> Cmd {
+    let shell = Cmd::new("bash").args(["-o", "pipefail", "-c", list, "bash"]);
+    tool.clone().wrapped_by(shell).current_dir(&repo.root)
+}

@@ -1,0 +1,97 @@
+//! `verify --against`: one build, compared with something published.
+
+use super::iso_args;
+use crate::build::{self, Facts, Ready};
+use crate::cli::VerifyArgs;
+use anyhow::{Context as _, Result, bail};
+use serde_json::json;
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::time::Instant;
+use xtask_core::facts::mirror;
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::hash;
+use xtask_core::pins::Digest;
+use xtask_core::records::published::in_sums;
+use xtask_core::ui::{Ui, answer};
+
+/// Where every ISO 9660 image says `CD001` (ECMA-119, 8.4.3: sector 16, byte 1).
+const MAGIC_AT: u64 = 16 * 2048 + 1;
+/// A SHA256SUMS of a release is far smaller.
+const LONGEST_SUMS: u64 = 1 << 20;
+
+pub(super) fn command(
+    repo: &Repo,
+    args: &VerifyArgs,
+    published: &str,
+    mut facts: Facts,
+    ui: &Ui,
+) -> Result<()> {
+    if let Some(dir) = &args.output {
+        facts = Facts::gather(repo, &iso_args(args, Some(dir)), None)?;
+    }
+    if args.what.build.dry_run {
+        answer(format_args!("{}", build::describe(&facts)?));
+        return Ok(());
+    }
+    // before the build: an hour later is no time to find a typing error
+    let expected = expected(published, &facts.recipe.iso, &repo.state())?;
+    let output = facts.output.clone();
+    let ready = Ready::new(facts, repo, &iso_args(args, Some(&output)), ui)?;
+    let built = ready.build(Instant::now(), ui)?;
+    let same = built.digest == expected;
+    if args.what.build.json {
+        let value = json!({
+            "verdict": if same { "identical" } else { "differs" },
+            "sha256": built.digest.hex(), "published": expected.hex(), "against": published, "iso": built.path,
+        });
+        answer(format_args!("{value:#}"));
+    } else if same {
+        answer(format_args!("identical: {}", built.digest.hex()));
+    } else {
+        answer(format_args!(
+            "differs\n  built:     {}\n  published: {}",
+            built.digest.hex(),
+            expected.hex()
+        ));
+    }
+    if same {
+        Ok(())
+    } else {
+        Err(Code::No.error(format!("{} is not what {published} says", built.path.display())))
+    }
+}
+
+/// The published hash: out of a SHA256SUMS, or of an ISO itself.
+fn expected(published: &str, iso: &str, state: &Path) -> Result<Digest> {
+    if !published.contains("://") {
+        return of_file(Path::new(published), published, iso).or_exit(Code::Usage);
+    }
+    let path = state.join(format!("published-{}", std::process::id()));
+    fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.display()))?;
+    let fetched = mirror::download(published, &path).or_exit(Code::NotReady);
+    let digest = fetched.and_then(|()| of_file(&path, published, iso).or_exit(Code::Usage));
+    drop(fs::remove_file(&path)); // there only where something was fetched
+    digest
+}
+
+fn of_file(path: &Path, name: &str, iso: &str) -> Result<Digest> {
+    let mut file = File::open(path).with_context(|| format!("cannot read {name}"))?;
+    if name.ends_with(".iso") {
+        // damaged to the point that it is no ISO any more: still an image, and not the same
+        return Ok(hash::file(path)?.0);
+    }
+    let mut magic = [0; 5];
+    file.seek(SeekFrom::Start(MAGIC_AT))?;
+    if file.read_exact(&mut magic).is_ok() && &magic == b"CD001" {
+        return Ok(hash::file(path)?.0);
+    }
+    if file.metadata()?.len() > LONGEST_SUMS {
+        bail!("{name} is neither a SHA256SUMS nor an ISO 9660 image");
+    }
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {name} as a SHA256SUMS"))?;
+    in_sums(&text, iso).with_context(|| format!("{name}: expected a line `SHA-256  {iso}`"))
+}

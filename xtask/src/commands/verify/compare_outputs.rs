@@ -1,0 +1,101 @@
+//! `verify --compare A B`: two builds that were made elsewhere, each on a machine of its own,
+//! compared by their records.
+
+use super::{hold_against_its_record, next_step, report};
+use crate::cli::VerifyArgs;
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::hash;
+use xtask_core::records::published::{Published, in_sums};
+use xtask_core::records::verdict::{Difference, Verdict};
+
+/// Records of two commits or recipes are not two builds of one thing, even if the images agree.
+const ONE_THING: [&str; 3] = ["Commit", "Recipe", "Iso"];
+
+pub(super) fn command(args: &VerifyArgs, a: &Path, b: &Path) -> Result<()> {
+    let [a, b] = [read(a)?, read(b)?];
+    let [machine_a, machine_b] = [&a, &b].map(|build| machine(&build.dir));
+    if a.dir == b.dir || machine_a.is_some() && machine_a == machine_b {
+        return Err(Code::Usage.error(format!(
+            "{} and {} are one build, not two: expected the folders of two builds",
+            a.dir.display(),
+            b.dir.display()
+        )));
+    }
+    let looked_at: Vec<bool> =
+        [&a, &b].into_iter().map(image_is_as_recorded).collect::<Result<_>>()?;
+    let verdict = verdict(&a, &b)?;
+    let out = args.output.as_deref();
+    let mut text = report::text(&verdict, out.unwrap_or(&a.dir), &next_step(&a, &b));
+    for (build, _) in [&a, &b].into_iter().zip(&looked_at).filter(|(_, seen)| !**seen) {
+        text += &format!("by its record alone, its image is not there: {}\n", build.dir.display());
+    }
+    let host = |build: &Option<Value>| build.as_ref().map(|json| json["host"].clone());
+    let facts = json!({
+        "recipe": a.info.get("Recipe"),
+        "commit": a.info.get("Commit"),
+        "engine": a.info.get("Engine"),
+        "a": a.dir,
+        "b": b.dir,
+        "hosts": [host(&machine_a), host(&machine_b)],
+        "images_hashed": looked_at,
+    });
+    let value = report::json(&verdict, facts);
+    if let Some(out) = out {
+        fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+        report::keep(out, &text, &value)?;
+    }
+    report::say(&text, &value, args.what.build.json);
+    match verdict {
+        Verdict::Identical { .. } => Ok(()),
+        Verdict::Differs(_) => Err(Code::No.error("the two builds differ")),
+    }
+}
+
+fn read(dir: &Path) -> Result<Published> {
+    let whole = dir.canonicalize().with_context(|| format!("cannot read {}", dir.display()));
+    Published::read(&whole.or_exit(Code::Usage)?)
+        .or_exit(Code::Usage)
+        .with_context(|| format!("{}: expected the output folder of a build", dir.display()))
+}
+
+/// What a build noted about its run, as nothing else can be equal of two builds.
+fn machine(dir: &Path) -> Option<Value> {
+    serde_json::from_slice(&fs::read(dir.join("build.json")).ok()?).ok()
+}
+
+/// Holds the records of one build, and its image where it is there, against each other.
+fn image_is_as_recorded(build: &Published) -> Result<bool> {
+    let sums = build.dir.join("SHA256SUMS");
+    if let Ok(text) = fs::read_to_string(&sums) {
+        let iso = build.info.get("Iso");
+        let recorded = build.info.iso_digest()?;
+        if in_sums(&text, iso).as_ref() != Some(&recorded) {
+            return Err(Code::Failed.error(format!(
+                "{} does not say what BUILD_INFO beside it says: expected `{}  {iso}`",
+                sums.display(),
+                recorded.hex()
+            )));
+        }
+    }
+    if !build.iso().exists() {
+        return Ok(false);
+    }
+    hold_against_its_record(build, &hash::file(&build.iso())?.0)?;
+    Ok(true)
+}
+
+fn verdict(a: &Published, b: &Published) -> Result<Verdict> {
+    let (da, db) = (a.info.iso_digest()?, b.info.iso_digest()?);
+    if da == db && ONE_THING.iter().all(|field| a.info.get(field) == b.info.get(field)) {
+        let size = a.info.get("Iso-Size");
+        let size = size.parse().with_context(|| {
+            format!("{}/BUILD_INFO: Iso-Size: expected bytes, found `{size}`", a.dir.display())
+        })?;
+        return Ok(Verdict::Identical { digest: da, size });
+    }
+    Ok(Verdict::Differs(Box::new(Difference::between(a, b)?)))
+}

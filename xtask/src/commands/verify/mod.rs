@@ -1,0 +1,238 @@
+//! `cargo xtask verify`: two clean builds of one commit, one verdict.
+
+mod against;
+mod bisect;
+mod compare_outputs;
+mod report;
+mod resume;
+mod varying;
+
+use crate::build::{self, Built, Facts, Ready};
+use crate::cli::{IsoArgs, VerifyArgs};
+use anyhow::{Context as _, Result, anyhow};
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use varying::Varied;
+pub(crate) use varying::Vary;
+use xtask_core::exec::quoted;
+use xtask_core::facts::host::Disk;
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::hash;
+use xtask_core::interrupt;
+use xtask_core::pins::Digest;
+use xtask_core::records::published::Published;
+use xtask_core::records::verdict::{Difference, Verdict};
+use xtask_core::ui::{Ui, answer};
+
+const GIB: u64 = 1 << 30;
+const B_FAILED: &str = "build B failed; build A is kept: pass --resume to go on with it";
+const ONLY_A_FAILED: &str = "build A failed; build B is kept: pass --resume to go on with it";
+
+/// Folders of a verify.
+struct Places {
+    out: PathBuf,
+    a: PathBuf,
+    b: PathBuf,
+}
+
+/// `cargo xtask verify`
+pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
+    let ui = Ui::new(args.what.build.verbose);
+    let begun = Instant::now();
+    if let [a, b] = &args.compare[..] {
+        return compare_outputs::command(args, a, b);
+    }
+    let facts = Facts::gather(repo, &iso_args(args, None), None)?;
+    if let Some(published) = &args.against {
+        return against::command(repo, args, published, facts, &ui);
+    }
+    let out = match &args.output {
+        Some(dir) => std::path::absolute(dir).context("--output").or_exit(Code::Usage)?,
+        None => {
+            let name = facts.output.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            repo.output().join(format!("verify-{name}"))
+        }
+    };
+    let places = Places { a: out.join("build-a"), b: out.join("build-b"), out };
+    let [for_a, for_b] = [&places.a, &places.b].map(|dir| iso_args(args, Some(dir)));
+    let facts = Facts::gather(repo, &for_a, None)?;
+    if args.what.build.dry_run {
+        let mut second = Facts::gather(repo, &for_b, None)?;
+        second.conditions = Varied::on(&args.vary, &second).conditions();
+        answer(format_args!(
+            "# build A\n{}\n# build B\n{}",
+            build::describe(&facts)?,
+            build::describe(&second)?
+        ));
+        return Ok(());
+    }
+
+    let kept = if args.resume { resume::finished(&places.a, &places.b, &facts, &ui) } else { None };
+    let mut first = Ready::new(facts, repo, &for_a, &ui)?;
+    let mut second = first.again(repo, &for_b)?;
+    let varied = Varied::on(&args.vary, &second.facts);
+    varied.announce(&ui);
+    second.facts.conditions = varied.conditions();
+    // an older verdict must not stand beside newer builds
+    for old in ["verify.json", "verify.txt"] {
+        remove_if_there(&places.out.join(old))?;
+    }
+    if kept.is_none() && jobs(args.jobs, &first.facts, &ui) == 2 {
+        at_once(&mut first, &mut second, begun, &ui)?;
+    } else {
+        if kept.is_none() {
+            ui.print("build A");
+            first.build(begun, &ui).map_err(|error| error.context("build A failed"))?;
+        }
+        ui.print("build B");
+        second.build(Instant::now(), &ui).map_err(|error| error.context(B_FAILED))?;
+    }
+    let conclusion = Conclusion { places: &places, varied: &varied, begun };
+    let verdict = conclusion.verdict()?;
+    let guilty = match (&verdict, args.bisect) {
+        (Verdict::Differs(difference), true) if difference.inputs.is_empty() => {
+            Some(bisect::guilty(&first, repo, args, &varied, &ui)?)
+        }
+        _ => None,
+    };
+    conclusion.say(&verdict, guilty.as_ref(), args.what.build.json)
+}
+
+/// From what stands in the two folders to what is said of it.
+struct Conclusion<'a> {
+    places: &'a Places,
+    varied: &'a Varied,
+    begun: Instant,
+}
+
+impl Conclusion<'_> {
+    fn verdict(&self) -> Result<Verdict> {
+        judge(&Published::read(&self.places.a)?, &Published::read(&self.places.b)?)
+    }
+
+    fn say(&self, verdict: &Verdict, guilty: Option<&bisect::Guilty>, as_json: bool) -> Result<()> {
+        let (a, b) = (Published::read(&self.places.a)?, Published::read(&self.places.b)?);
+        let out = &self.places.out;
+        let mut text = report::text(verdict, out, &next_step(&a, &b));
+        text += &self.varied.text();
+        text += &guilty.map(|guilty| format!("{guilty}\n")).unwrap_or_default();
+        let facts = json!({
+            "recipe": a.info.get("Recipe"),
+            "commit": a.info.get("Commit"),
+            "engine": a.info.get("Engine"),
+            "a": a.dir,
+            "b": b.dir,
+            "varied": self.varied.names(),
+            "not_varied": self.varied.left_out(),
+            "guilty": guilty.and_then(bisect::Guilty::factor),
+            "seconds": self.begun.elapsed().as_secs_f64(),
+        });
+        let value = report::json(verdict, facts);
+        report::keep(out, &text, &value)?;
+        report::say(&text, &value, as_json);
+        match verdict {
+            Verdict::Identical { .. } => share_the_image(&a, &b),
+            Verdict::Differs(_) => Err(Code::No
+                .error(format!("the two builds differ: {}", out.join("verify.txt").display()))),
+        }
+    }
+}
+
+/// The command that says more about two builds that differ.
+fn next_step(a: &Published, b: &Published) -> String {
+    let [a, b] = [a, b].map(|build| quoted(&build.dir.to_string_lossy()));
+    format!("cargo xtask diagnose {a} {b}")
+}
+
+/// Reads both images once, and holds each against its own record.
+fn judge(a: &Published, b: &Published) -> Result<Verdict> {
+    let [(da, size), (db, _)] = hash::both(&a.iso(), &b.iso())?;
+    for (build, digest) in [(a, &da), (b, &db)] {
+        hold_against_its_record(build, digest)?;
+    }
+    if da == db {
+        return Ok(Verdict::Identical { digest: da, size });
+    }
+    Ok(Verdict::Differs(Box::new(Difference::between(a, b)?)))
+}
+
+fn hold_against_its_record(build: &Published, digest: &Digest) -> Result<()> {
+    let recorded = build.info.iso_digest()?;
+    if recorded == *digest {
+        return Ok(());
+    }
+    Err(Code::Failed.error(format!(
+        "{} is no longer what was built: its record says {recorded}, it hashes to {digest}; \
+         build it again (a fresh verify)",
+        build.iso().display()
+    )))
+}
+
+/// Of two identical images, one is enough: B's name becomes a hard link to A's.
+fn share_the_image(a: &Published, b: &Published) -> Result<()> {
+    let temporary = b.dir.join(".shared");
+    fs::hard_link(a.iso(), &temporary)
+        .and_then(|()| fs::rename(&temporary, b.iso()))
+        .with_context(|| format!("cannot link {} to {}", b.iso().display(), a.iso().display()))
+}
+
+/// Both builds at the same time, each with half of the CPUs and its own log.
+fn at_once(first: &mut Ready, second: &mut Ready, begun: Instant, ui: &Ui) -> Result<()> {
+    for ready in [&mut *first, &mut *second] {
+        ready.facts.host.cpus = (ready.facts.host.cpus / 2).max(1);
+    }
+    first.prepare(ui)?; // one of them makes or fetches the image, not both
+    let results: [Result<Built>; 2] = std::thread::scope(|scope| {
+        let b = scope.spawn(|| second.build(begun, &ui.of_build("B")));
+        let a = first.build(begun, &ui.of_build("A"));
+        [a, b.join().unwrap_or_else(|_| Err(anyhow!("build B panicked")))]
+    });
+    match results {
+        [Ok(_), Ok(_)] => Ok(()),
+        [Err(error), Ok(_)] if second.facts.conditions.varied.is_empty() => {
+            Err(error.context(ONLY_A_FAILED))
+        }
+        [Err(error), Ok(_)] => Err(error.context("build A failed")),
+        [Ok(_), Err(error)] => Err(error.context(B_FAILED)),
+        [Err(a), Err(b)] => {
+            interrupt::check()?;
+            Err(a.context(format!("both builds failed; B: {b:#}\nA")))
+        }
+    }
+}
+
+/// Two at once only where disk and memory allow it.
+fn jobs(wanted: u8, facts: &Facts, ui: &Ui) -> u8 {
+    let needs = &facts.recipe.needs;
+    let free = Disk::holding(&facts.output).map_or(0, |disk| disk.free);
+    let short = if free < 2 * needs.disk_gib * GIB {
+        Some("disk")
+    } else if facts.host.memory < 2 * needs.ram_gib * GIB {
+        Some("memory")
+    } else {
+        None
+    };
+    match short {
+        Some(what) if wanted == 2 => {
+            ui.notice(&format!("not enough {what} for two builds at once: one after the other"));
+            1
+        }
+        _ => wanted,
+    }
+}
+
+fn iso_args(args: &VerifyArgs, output: Option<&Path>) -> IsoArgs {
+    IsoArgs { what: args.what.clone(), output: output.map(Path::to_owned), save_inputs: None }
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}

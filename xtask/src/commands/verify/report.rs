@@ -1,0 +1,105 @@
+//! What a verdict looks like: to a person, and to a program (`verify.json`).
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::Path;
+use xtask_core::records::verdict::{Difference, FileDifference, Verdict};
+use xtask_core::ui::answer;
+
+/// Files that a person is shown; all of them are in verify.json.
+const SHOWN: usize = 10;
+
+/// Leaves the verdict in a folder, for later: `verify.txt` and `verify.json`.
+pub(super) fn keep(out: &Path, text: &str, value: &Value) -> Result<()> {
+    for (name, content) in [("verify.txt", text), ("verify.json", &format!("{value:#}\n"))] {
+        let path = out.join(name);
+        std::fs::write(&path, content)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+pub(super) fn say(text: &str, value: &Value, as_json: bool) {
+    if as_json {
+        answer(format_args!("{value:#}"));
+    } else {
+        answer(format_args!("{}", text.trim_end()));
+    }
+}
+
+/// The text for a person; `next` is the command for the next step.
+pub(super) fn text(verdict: &Verdict, out: &Path, next: &str) -> String {
+    let mut text = String::new();
+    // writing to a String cannot fail
+    let _ = match verdict {
+        Verdict::Identical { digest, size } => {
+            writeln!(text, "identical: {} ({size} bytes)", digest.hex())
+        }
+        Verdict::Differs(difference) => {
+            describe(&mut text, difference);
+            writeln!(text, "kept: {}\nnext: {next}", out.display())
+        }
+    };
+    text
+}
+
+fn describe(text: &mut String, difference: &Difference) {
+    let answer = if difference.inputs.is_empty() {
+        "differs: the build is not reproducible"
+    } else {
+        "differs: the inputs moved between the builds (this says nothing about the build itself)"
+    };
+    let _ = writeln!(text, "{answer}");
+    for input in &difference.inputs {
+        let _ = writeln!(text, "  input: {}", input.what);
+        for (side, value) in [("A", &input.a), ("B", &input.b)] {
+            for line in value.lines().take(SHOWN) {
+                let _ = writeln!(text, "    {side}: {line}");
+            }
+        }
+    }
+    match &difference.stage {
+        Some(stage) => {
+            let count = match difference.files.len() {
+                1 => "1 difference".to_owned(),
+                n => format!("{n} differences"),
+            };
+            let _ = writeln!(text, "  first stage that differs: {stage} ({count})");
+        }
+        None => {
+            let _ = writeln!(text, "  no stage recorded a difference: only the images differ");
+        }
+    }
+    for file in difference.files.iter().take(SHOWN) {
+        let _ = writeln!(text, "    {}: {}", file.path, file.what.join(", "));
+    }
+    if let Some(more) = difference.files.len().checked_sub(SHOWN).filter(|n| *n > 0) {
+        let _ = writeln!(text, "    … and {more} more, all of them in verify.json");
+    }
+}
+
+pub(super) fn json(verdict: &Verdict, facts: Value) -> Value {
+    let mut value = match verdict {
+        Verdict::Identical { digest, size } => json!({
+            "verdict": "identical", "sha256": digest.hex(), "size": size,
+        }),
+        Verdict::Differs(difference) => json!({
+            "verdict": if difference.inputs.is_empty() { "differs" } else { "inputs-differ" },
+            "stage": difference.stage,
+            "count": difference.files.len(),
+            "files": difference.files.iter().map(file).collect::<Vec<_>>(),
+            "inputs": difference.inputs.iter()
+                .map(|i| json!({ "what": i.what, "a": i.a, "b": i.b }))
+                .collect::<Vec<_>>(),
+        }),
+    };
+    if let (Some(value), Value::Object(facts)) = (value.as_object_mut(), facts) {
+        value.extend(facts);
+    }
+    value
+}
+
+fn file(file: &FileDifference) -> Value {
+    json!({ "path": file.path, "what": file.what })
+}

@@ -1,0 +1,100 @@
+//! `--vary`: which conditions build B runs under, and which cannot be varied here.
+
+use crate::build::{Conditions, Factor, Facts, Reach};
+use std::collections::BTreeSet;
+use std::str::FromStr;
+use xtask_core::ui::Ui;
+
+/// What `--vary` said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Vary(BTreeSet<Factor>);
+
+arguments::value!(Vary);
+
+impl FromStr for Vary {
+    type Err = String;
+
+    /// `all`, `none`, or a comma-separated list of factors.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Vary(Factor::ALL.iter().copied().collect())),
+            "none" => Ok(Vary::default()),
+            list => {
+                list.split(',').map(|name| name.trim().parse()).collect::<Result<_, _>>().map(Vary)
+            }
+        }
+    }
+}
+
+/// The factors that are varied, and those that were asked for and cannot be.
+pub(super) struct Varied {
+    factors: BTreeSet<Factor>,
+    left_out: Vec<(Factor, &'static str)>,
+}
+
+impl Varied {
+    pub(super) fn on(vary: &Vary, facts: &Facts) -> Varied {
+        let there = Reach {
+            engine: facts.engine.kind,
+            cpus: facts.host.cpus,
+            memory: facts.host.memory,
+            scratch_gib: facts.recipe.needs.scratch_gib,
+            submodule: facts.recipe.needs.submodule,
+        };
+        let reach = |factor: &Factor| factor.beyond_reach(&there);
+        Varied {
+            factors: vary.0.iter().copied().filter(|factor| reach(factor).is_none()).collect(),
+            left_out: vary.0.iter().filter_map(|factor| Some((*factor, reach(factor)?))).collect(),
+        }
+    }
+
+    pub(super) fn factors(&self) -> Vec<Factor> {
+        self.factors.iter().copied().collect()
+    }
+
+    pub(super) fn conditions(&self) -> Conditions {
+        Conditions::of(self.factors.iter().copied())
+    }
+
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        self.factors.iter().map(|factor| factor.name()).collect()
+    }
+
+    pub(super) fn left_out(&self) -> Vec<String> {
+        self.left_out.iter().map(|(factor, why)| format!("{}: {why}", factor.name())).collect()
+    }
+
+    pub(super) fn announce(&self, ui: &Ui) {
+        for line in self.text().lines() {
+            ui.notice(line);
+        }
+    }
+
+    /// Lines for a person; none where nothing was asked for.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        if !self.factors.is_empty() {
+            text += &format!("build B varied: {}\n", self.names().join(", "));
+        }
+        for line in self.left_out() {
+            text += &format!("not varied here: {line}\n");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_none_and_a_list() {
+        assert_eq!("none".parse::<Vary>().unwrap(), Vary::default());
+        assert_eq!("all".parse::<Vary>().unwrap().0.len(), Factor::ALL.len());
+        assert_eq!(
+            "cpus, host-name".parse::<Vary>().unwrap().0,
+            BTreeSet::from([Factor::Cpus, Factor::HostName])
+        );
+        assert!("moon".parse::<Vary>().is_err());
+    }
+}

@@ -1,0 +1,26 @@
+//! Edits of TOML that leave comments where they are.
+
+use anyhow::{Context as _, Result};
+use std::path::Path;
+use toml_edit::{DocumentMut, Item, Table, Value};
+use xtask_core::failure::{Code, OrExit as _};
+
+pub(crate) fn parsed(text: &str, path: &Path) -> Result<DocumentMut> {
+    text.parse::<DocumentMut>()
+        .with_context(|| format!("{} is not TOML", path.display()))
+        .or_exit(Code::NotReady)
+}
+
+/// Sets a key to a text; the comments around the old value stay.
+pub(crate) fn set(table: &mut Table, name: &str, text: &str) {
+    let mut value = Value::from(text);
+    match table.get_mut(name) {
+        Some(item) => {
+            if let Some(old) = item.as_value() {
+                *value.decor_mut() = old.decor().clone();
+            }
+            *item = Item::Value(value);
+        }
+        None => drop(table.insert(name, Item::Value(value))),
+    }
+}
