@@ -8,7 +8,6 @@ mod engine;
 mod external;
 mod recipe;
 mod registry;
-mod toml_file;
 
 use anyhow::{Context as _, Result};
 use cli::{Command, ImageCommand, ReleaseCommand};
@@ -33,14 +32,14 @@ fn run(command: &Command) -> Result<()> {
     interrupt::install().context("cannot listen for signals")?;
     let repo = Repo::find()?;
     match command {
-        Command::Iso(args) => build::command(&repo, args),
+        Command::Iso(args) => commands::iso::command(&repo, args),
         Command::Verify(args) => commands::verify::command(&repo, args),
         Command::Boot(args) => commands::boot::command(args),
         Command::Check(args) => external::check(&repo, args),
         Command::Diagnose(args) => external::diagnose(&repo, "diagnose", args),
         Command::Inspect(args) => external::diagnose(&repo, "inspect", args),
         Command::Doctor(args) => commands::doctor::command(&repo, args),
-        Command::Image(ImageCommand::Build(args)) => builder_image::build::command(&repo, args),
+        Command::Image(ImageCommand::Build(args)) => commands::image::build::command(&repo, args),
         Command::Release(ReleaseCommand::Build(args)) => {
             commands::release::build::command(&repo, args)
         }
@@ -48,9 +47,9 @@ fn run(command: &Command) -> Result<()> {
             commands::release::publish::command(&repo, args)
         }
         Command::Reproduce(args) => commands::reproduce::command(&repo, args),
-        Command::Image(ImageCommand::Push(args)) => builder_image::push::command(&repo, args),
-        Command::Image(ImageCommand::Run(args)) => builder_image::run::command(&repo, args),
-        Command::Image(ImageCommand::Show(args)) => builder_image::show::command(&repo, args),
+        Command::Image(ImageCommand::Push(args)) => commands::image::push::command(&repo, args),
+        Command::Image(ImageCommand::Run(args)) => commands::image::run::command(&repo, args),
+        Command::Image(ImageCommand::Show(args)) => commands::image::show::command(&repo, args),
         Command::BumpImage(args) => commands::bump::image::command(&repo, args),
         Command::BumpSnapshot(args) => commands::bump::snapshot::command(&repo, args),
         Command::BumpSubmodule(args) => commands::bump::submodule::command(&repo, args),

@@ -93,6 +93,12 @@ impl Cmd {
         self.wrapped_by(Cmd::new("timeout").arg(format!("{seconds}")))
     }
 
+    /// Binds the process to the thread that starts it: the kernel kills it when that thread ends, so
+    /// that not even a SIGKILL of this process leaves it running.
+    pub fn bound_to_us(self) -> Cmd {
+        self.wrapped_by(Cmd::new("setpriv").args(["--pdeathsig", "KILL", "--"]))
+    }
+
     /// Program and arguments, lossily as text: for snapshots of plans.
     pub fn argv(&self) -> Vec<String> {
         std::iter::once(&self.program)

@@ -14,4 +14,5 @@ pub mod records;
 pub mod rules;
 pub mod secret;
 pub mod setup;
+pub mod toml_file;
 pub mod ui;

@@ -4,10 +4,10 @@ use super::inputs::Facts;
 use super::policy_gate;
 use super::run;
 use super::sandbox::Site;
+use super::sweep;
 use crate::build::records::{self, Iso, RunFacts};
 use crate::build::saved_inputs;
 use crate::builder_image::{self, BuilderImage};
-use crate::commands::clean;
 use crate::engine::Client;
 use crate::engine::container::Network;
 use anyhow::{Context as _, Result};
@@ -61,7 +61,7 @@ pub(super) fn build(
     ui: &Ui,
 ) -> Result<Built> {
     let beside = facts.output.parent().unwrap_or(Path::new("/"));
-    clean::sweep(beside, facts.engine.client.as_ref(), &facts.repo, ui)?;
+    sweep::sweep(beside, facts.engine.client.as_ref(), &facts.repo, ui)?;
     let image_id = match &facts.engine.client {
         Some(client) => Some(ensure_image(facts, client, network, setup, ui)?),
         None => {

@@ -5,11 +5,12 @@ use crate::build::saved_inputs::CACHE_GUEST;
 use crate::builder_image::BuilderImage;
 use crate::engine::container::{Container, Mode, Mount, Network};
 use crate::engine::host::{self, HostRun};
-use crate::engine::{Client, EngineKind, paths};
+use crate::engine::{Client, EngineKind};
 use crate::recipe::Recipe;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use xtask_core::exec::{Cmd, StopBy};
+use xtask_core::facts::container::own_container;
 use xtask_core::facts::upstream::Origin;
 use xtask_core::hash;
 use xtask_core::setup;
@@ -163,8 +164,8 @@ pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<
     let asked = facts.network();
     let container = Container {
         name: format!("silvermetal-{}", folders.id),
-        checkout: checkout_id(&facts.repo.root),
-        job: paths::own_container(),
+        checkout: facts.repo.checkout_id(),
+        job: own_container(),
         conditions: conditions.clone(),
         image: facts.image.name(&client),
         network: if asked == Network::Bridge { network } else { asked },
@@ -173,13 +174,6 @@ pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<
         command,
     };
     Ok(Run::Container { client, container })
-}
-
-/// Value of the label on everything that this checkout starts. Jobs that share an engine have
-/// their checkouts at the same path, each in a container of its own.
-pub(crate) fn checkout_id(root: &Path) -> String {
-    let container = paths::own_container().unwrap_or_default();
-    hash::text(&format!("{container}{}", root.display())).hex()[..12].to_owned()
 }
 
 /// All that reaches the inside: constants and pins, nothing of the caller's environment.

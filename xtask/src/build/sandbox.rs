@@ -2,8 +2,8 @@
 
 use super::inputs::Facts;
 use super::plan::{self, Folders, Run};
+use super::sweep;
 use super::workdir::{Janitor, WorkFolder};
-use crate::commands::clean;
 use crate::engine::Client;
 use crate::engine::container::Network;
 use anyhow::{Context as _, Result};
@@ -26,7 +26,7 @@ impl Site {
         let folders = Folders::new(facts);
         let run = plan::run(facts, &folders, network)?;
         let mut work =
-            WorkFolder::create(&folders.work, &clean::notes(&facts.repo), facts.host.caller)?;
+            WorkFolder::create(&folders.work, &sweep::notes(&facts.repo), facts.host.caller)?;
         let sources = folders.sources(facts);
         copy_tree(&facts.recipe.dir, &sources.recipe)?;
         copy_tree(&facts.repo.config(), &sources.conf)?;

@@ -1,8 +1,6 @@
-//! `cargo xtask image build`, and the same as a part of `--setup`.
+//! Builds the builder image, for `image build` and for `--setup`.
 
-use super::builder_env::Workshop;
 use super::{Inputs, bootstrap, labels};
-use crate::cli::ImageBuildArgs;
 use crate::engine::container::Network;
 use crate::engine::{Client, EngineKind};
 use anyhow::{Context as _, Result};
@@ -17,14 +15,14 @@ use xtask_core::failure::{Code, Problem, listing};
 use xtask_core::interrupt;
 use xtask_core::log::Log;
 use xtask_core::setup;
-use xtask_core::ui::{Ui, answer};
+use xtask_core::ui::Ui;
 
 /// Everything that making the image takes, decided.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    inputs: Inputs,
+    pub(crate) inputs: Inputs,
     pin: SnapshotPin,
-    mirror: Mirror,
+    pub(crate) mirror: Mirror,
     context: PathBuf,
     scratch: PathBuf,
     log: PathBuf,
@@ -199,29 +197,4 @@ fn revision(repo: &Repo) -> Result<String> {
     let inputs = ["linux/build/docker", "linux/build/config/snapshot-pin.env"];
     let changes = git().args(["status", "--porcelain", "--"]).args(inputs).read()?;
     Ok(if changes.is_empty() { commit } else { format!("{commit}-dirty") })
-}
-
-/// `cargo xtask image build`
-pub(crate) fn command(repo: &Repo, args: &ImageBuildArgs) -> Result<()> {
-    let build = &args.build;
-    let ui = Ui::new(build.verbose);
-    let workshop = Workshop::survey(repo, build)?;
-    if build.dry_run {
-        return workshop.describe(&[], &ui);
-    }
-    let open = workshop.open(&ui)?;
-    let name = workshop.plan.execute(&open.client, open.network, &ui)?;
-    let id = open.client.image_id(&name)?.unwrap_or_default();
-    if build.json {
-        let plan = &workshop.plan;
-        let result = serde_json::json!({
-            "image": name, "id": id, "inputs": plan.inputs.digest.to_string(),
-            "base": plan.inputs.base, "snapshot": plan.inputs.stamp,
-            "engine": open.client.kind.name(), "apt_pinned": plan.mirror.pinned(),
-        });
-        answer(format_args!("{result:#}"));
-    } else {
-        answer(format_args!("{name}"));
-    }
-    Ok(())
 }

@@ -16,8 +16,8 @@ use xtask_core::setup;
 use xtask_core::ui::{Ui, answer};
 
 /// What is known before anything is started or installed.
-pub(super) struct Workshop {
-    pub(super) plan: Plan,
+pub(crate) struct Workshop {
+    pub(crate) plan: Plan,
     selection: Selection,
     client: Client,
     places: Places,
@@ -27,15 +27,15 @@ pub(super) struct Workshop {
 }
 
 /// An engine that runs.
-pub(super) struct Open {
-    pub(super) client: Client,
-    pub(super) network: Network,
+pub(crate) struct Open {
+    pub(crate) client: Client,
+    pub(crate) network: Network,
     /// Stops when this is dropped, where it is our own.
     _private: Option<Private>,
 }
 
 impl Workshop {
-    pub(super) fn survey(repo: &Repo, build: &BuildArgs) -> Result<Workshop> {
+    pub(crate) fn survey(repo: &Repo, build: &BuildArgs) -> Result<Workshop> {
         let host = Host::gather()?;
         let places = Places::of(repo);
         let engines = [EngineKind::Docker, EngineKind::Podman, EngineKind::Private];
@@ -60,7 +60,7 @@ impl Workshop {
     }
 
     /// What a dry run prints: every command up to the image, then `more`.
-    pub(super) fn describe(&self, more: &[Cmd], ui: &Ui) -> Result<()> {
+    pub(crate) fn describe(&self, more: &[Cmd], ui: &Ui) -> Result<()> {
         if !self.missing.is_empty() {
             answer(format_args!("{}", setup::line(&self.missing)));
         }
@@ -77,12 +77,12 @@ impl Workshop {
         Ok(())
     }
 
-    pub(super) fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &Client {
         &self.client
     }
 
     /// Refuses with every problem, or installs what is missing and starts the engine.
-    pub(super) fn open(&self, ui: &Ui) -> Result<Open> {
+    pub(crate) fn open(&self, ui: &Ui) -> Result<Open> {
         refuse(&self.problems)?;
         setup::install(&self.missing, ui)?;
         mirror::announce(&self.mirror, ui);

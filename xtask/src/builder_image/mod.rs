@@ -2,13 +2,12 @@
 
 mod bootstrap;
 pub(crate) mod build;
-mod builder_env;
+pub(crate) mod builder_env;
 pub(crate) mod labels;
 pub(crate) mod provenance;
-pub(crate) mod push;
-pub(crate) mod run;
-pub(crate) mod show;
+pub(crate) mod published;
 
+use crate::engine::private::Places;
 use crate::engine::{Client, EngineKind};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
@@ -83,11 +82,7 @@ impl BuilderImage {
 }
 
 /// Whether `client` has the image; the private engine's store is read even while it is stopped.
-pub(crate) fn is_present(
-    client: &Client,
-    image: &BuilderImage,
-    places: &crate::engine::private::Places,
-) -> bool {
+pub(crate) fn is_present(client: &Client, image: &BuilderImage, places: &Places) -> bool {
     let name = image.name(client);
     if client.kind == EngineKind::Private && client.version().is_err() {
         return places.has_image(&name);

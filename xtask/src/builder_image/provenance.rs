@@ -1,13 +1,13 @@
 //! What the pinned image was built from: in builder-image.toml, the table `pin` with its digest.
 
-use crate::builder_image::labels;
-use crate::toml_file;
+use super::labels;
 use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::pins::Digest;
+use xtask_core::toml_file;
 
 const TABLE: &str = "pin";
 

@@ -4,6 +4,8 @@ pub(crate) mod boot;
 pub(crate) mod bump;
 pub(crate) mod clean;
 pub(crate) mod doctor;
+pub(crate) mod image;
+pub(crate) mod iso;
 pub(crate) mod release;
 pub(crate) mod reproduce;
 pub(crate) mod test;

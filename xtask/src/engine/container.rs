@@ -1,7 +1,7 @@
 //! A container as data, and the one place that spells `docker run`.
 
 use super::client::{Client, JOB_LABEL, LABEL};
-use crate::build::Conditions;
+use super::variations::Conditions;
 use std::path::PathBuf;
 use xtask_core::exec::Cmd;
 

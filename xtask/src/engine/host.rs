@@ -2,7 +2,7 @@
 //!
 //! The entry sees what it would see in the builder: the same paths, host name and environment.
 
-use crate::build::Conditions;
+use super::variations::Conditions;
 use std::path::PathBuf;
 use xtask_core::exec::Cmd;
 

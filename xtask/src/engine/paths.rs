@@ -5,8 +5,8 @@
 
 use super::Client;
 use anyhow::Result;
-use std::fs;
 use std::path::{Path, PathBuf};
+use xtask_core::facts::container::{in_container, own_names};
 use xtask_core::failure::Code;
 
 /// How paths here become paths on the engine's host.
@@ -54,33 +54,6 @@ impl PathMap {
     }
 }
 
-fn in_container() -> bool {
-    Path::new("/.dockerenv").exists() || Path::new("/run/.containerenv").exists()
-}
-
-/// Id of the container that this process runs in, where it is one of docker's: a CI job's.
-pub(crate) fn own_container() -> Option<String> {
-    let mountinfo = in_container().then(|| fs::read_to_string("/proc/self/mountinfo").ok())??;
-    id_in(&mountinfo)
-}
-
-/// What the engine may know this container by: its id (from the mounts docker makes for it), then
-/// its host name, which the caller may have changed.
-fn own_names() -> Vec<String> {
-    let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let hostname = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    id_in(&mountinfo).into_iter().chain(Some(hostname.trim().to_owned())).collect()
-}
-
-/// The 64 hex digits before `/hostname` in the source of the mount over /etc/hostname.
-fn id_in(mountinfo: &str) -> Option<String> {
-    mountinfo.lines().find_map(|line| {
-        let root = line.split(' ').nth(3)?.strip_suffix("/hostname")?;
-        let id = root.rsplit('/').next()?;
-        (id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit())).then(|| id.to_owned())
-    })
-}
-
 fn parse(text: &str) -> Vec<(PathBuf, PathBuf)> {
     text.lines()
         .filter_map(|line| line.split_once('\t'))
@@ -103,15 +76,5 @@ mod tests {
         assert_eq!(there("/workspace/deep").unwrap(), "/srv/deep");
         let error = there("/workspaces/x").unwrap_err();
         assert_eq!(Code::of(&error), Code::NotReady);
-    }
-
-    #[test]
-    fn the_container_id_is_read_from_its_hostname_mount() {
-        let id = "a1".repeat(32);
-        let line = format!(
-            "700 690 254:0 /var/lib/docker/containers/{id}/hostname /etc/hostname rw - ext4 /dev/vda rw"
-        );
-        assert_eq!(id_in(&line), Some(id));
-        assert_eq!(id_in("700 690 254:0 /etc/hostname /etc/hostname rw - ext4 /dev/vda rw"), None);
     }
 }

@@ -1,6 +1,8 @@
 //! Where things are in this checkout.
 
+use super::container::own_container;
 use crate::failure::Code;
+use crate::hash;
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 
@@ -30,6 +32,14 @@ impl Repo {
         let root =
             root.canonicalize().with_context(|| format!("cannot resolve {}", root.display()))?;
         Ok(Repo { root })
+    }
+
+    /// Identifies this checkout on an engine: the value of the label on everything that it starts.
+    /// CI jobs that share an engine have their checkouts at the same path, each in a container of
+    /// its own, so the container's id is a part of it.
+    pub fn checkout_id(&self) -> String {
+        let container = own_container().unwrap_or_default();
+        hash::text(&format!("{container}{}", self.root.display())).hex()[..12].to_owned()
     }
 
     pub fn build(&self) -> PathBuf {

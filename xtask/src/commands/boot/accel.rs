@@ -1,6 +1,6 @@
 //! KVM where it really works, else software emulation.
 
-use super::qemu::{QEMU, bound_to_us};
+use super::qemu::QEMU;
 use super::runtime::RuntimeDir;
 use anyhow::{Context as _, Result};
 use std::fs::{self, File};
@@ -99,15 +99,14 @@ const PROBE_VALUE: u8 = 0x10;
 const PROBE_PORT: u8 = 0xf4;
 
 fn probe_cmd(rom: &Path) -> Cmd {
-    bound_to_us(
-        Cmd::new(QEMU)
-            .args(["-no-user-config", "-nodefaults", "-machine", "q35", "-m", "16"])
-            .args(Accel::Kvm.args())
-            .args(["-display", "none", "-nic", "none"])
-            .args(["-device", &format!("isa-debug-exit,iobase={PROBE_PORT:#x},iosize=1")])
-            .arg("-bios")
-            .arg(rom),
-    )
+    Cmd::new(QEMU)
+        .args(["-no-user-config", "-nodefaults", "-machine", "q35", "-m", "16"])
+        .args(Accel::Kvm.args())
+        .args(["-display", "none", "-nic", "none"])
+        .args(["-device", &format!("isa-debug-exit,iobase={PROBE_PORT:#x},iosize=1")])
+        .arg("-bios")
+        .arg(rom)
+        .bound_to_us()
 }
 
 /// A firmware that counts down from 16 Mi in 32-bit protected mode, as a boot loader would run,

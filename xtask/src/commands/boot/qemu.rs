@@ -93,7 +93,7 @@ impl Machine {
                 "",
             ))
             .args(["-device", &format!("ide-cd,drive={CD},bootindex=0")]);
-        bound_to_us(cmd)
+        cmd.bound_to_us()
     }
 
     fn firmware_args(&self) -> Vec<OsString> {
@@ -113,12 +113,6 @@ impl Machine {
             ],
         }
     }
-}
-
-/// A command that ends with us: killed when the thread that starts it ends, so that even a SIGKILL
-/// leaves no machine running.
-pub(crate) fn bound_to_us(cmd: Cmd) -> Cmd {
-    cmd.wrapped_by(Cmd::new("setpriv").args(["--pdeathsig", "KILL", "--"]))
 }
 
 /// `before` + path + `after`; a comma in the path is doubled, or QEMU would end it there.

@@ -3,7 +3,7 @@
 use super::edit::{self, Edit};
 use super::{lock, rest_of_the_act, shown};
 use crate::builder_image::provenance::Provenance;
-use crate::builder_image::{self, Inputs, labels, push};
+use crate::builder_image::{self, Inputs, labels, published};
 use crate::cli::BumpImageArgs;
 use crate::engine::private::{Places, Private};
 use crate::engine::{EngineKind, survey};
@@ -109,7 +109,7 @@ fn find(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<Fo
     }
     let registry = Registry::open(&asked, ui)?;
     let name = asked.digest.as_ref().map(Digest::to_string).or(asked.tag.clone());
-    let manifest = registry.manifest(name.as_deref().unwrap_or(push::LATEST));
+    let manifest = registry.manifest(name.as_deref().unwrap_or(published::LATEST));
     let manifest = manifest.map_err(|refusal| not_served(refusal, &asked))?;
     let labels = registry.labels(&manifest)?;
     if let Some(why) = labels::mismatch(&labels, today) {
@@ -143,14 +143,15 @@ fn not_served(refusal: Refusal, asked: &ImageRef) -> anyhow::Error {
 fn reference(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<ImageRef> {
     match args.image.as_str() {
         LATEST_PUSHED => {
-            let repository = push::repository(repo)?;
-            let last = push::last_pushed(repo).filter(|_| args.offline);
-            let newest = ImageRef { repository, tag: Some(push::LATEST.to_owned()), digest: None };
+            let repository = published::repository(repo)?;
+            let last = published::last_pushed(repo).filter(|_| args.offline);
+            let newest =
+                ImageRef { repository, tag: Some(published::LATEST.to_owned()), digest: None };
             Ok(last.unwrap_or(newest))
         }
         builder_image::LOCAL => local(repo, args, today, ui),
         digest if digest.starts_with("sha256:") => Ok(ImageRef {
-            repository: push::repository(repo)?,
+            repository: published::repository(repo)?,
             tag: None,
             digest: Some(digest.parse().or_exit(Code::Usage)?),
         }),
@@ -172,7 +173,7 @@ fn local(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<I
         )
     });
     let known = known.or_exit(Code::NotReady)?;
-    let repository = push::repository(repo)?;
+    let repository = published::repository(repo)?;
     let found = known.iter().find(|image| image.repository == repository).or(known.first());
     found
         .cloned()

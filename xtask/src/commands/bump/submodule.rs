@@ -3,9 +3,7 @@
 
 use super::edit::{self, Edit};
 use super::{lock, rest_of_the_act, shown};
-use crate::build::checkout_id;
 use crate::cli::BumpSubmoduleArgs;
-use crate::toml_file;
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -14,6 +12,7 @@ use xtask_core::exec::Cmd;
 use xtask_core::facts::git::git;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
+use xtask_core::toml_file;
 use xtask_core::ui::{Ui, answer};
 
 const SUBMODULE: &str = "linux/build/derivative-maker";
@@ -147,7 +146,7 @@ impl Upstream {
             .with_context(|| format!(".gitmodules names no url of {SUBMODULE}"))
             .or_exit(Code::NotReady)?;
         // several checkouts may share one target folder
-        let name = format!("derivative-maker-{}.git", checkout_id(&repo.root));
+        let name = format!("derivative-maker-{}.git", repo.checkout_id());
         let dir = repo.state().join(name);
         if !dir.exists() {
             git(&repo.root).args(["init", "--quiet", "--bare"]).arg(&dir).read()?;

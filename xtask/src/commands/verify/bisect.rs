@@ -2,8 +2,9 @@
 
 use super::iso_args;
 use super::varying::Varied;
-use crate::build::{Conditions, Factor, Ready};
+use crate::build::Ready;
 use crate::cli::VerifyArgs;
+use crate::engine::variations::{Conditions, Factor};
 use anyhow::Result;
 use std::fmt;
 use std::time::Instant;

@@ -1,6 +1,7 @@
 //! `--vary`: which conditions build B runs under, and which cannot be varied here.
 
-use crate::build::{Conditions, Factor, Facts, Reach};
+use crate::build::Facts;
+use crate::engine::variations::{Conditions, Factor, Reach};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use xtask_core::ui::Ui;

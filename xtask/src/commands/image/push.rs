@@ -1,23 +1,19 @@
 //! `cargo xtask image push`: to a registry, under tags that keep it there, known by its digest.
 
-use super::builder_env::{Open, Workshop};
-use super::{Inputs, REPOSITORY, labels};
-use crate::build::checkout_id;
+use crate::builder_image::builder_env::{Open, Workshop};
+use crate::builder_image::{Inputs, labels, published};
 use crate::cli::ImagePushArgs;
 use crate::registry::{Manifest, Refusal, Registry};
 use anyhow::{Context as _, Result, bail};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
 use xtask_core::exec::{Cmd, StopBy};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::interrupt;
-use xtask_core::pins::{Digest, ImageRef, build_sh};
+use xtask_core::pins::{Digest, ImageRef};
 use xtask_core::ui::{Ui, answer};
-
-/// Names the newest: `bump-image latest-pushed` asks for it.
-pub(crate) const LATEST: &str = "latest";
 
 /// Where the image goes.
 struct Target {
@@ -37,11 +33,11 @@ impl Target {
         }
         let repository = match asked {
             Some(reference) => reference.repository.clone(),
-            None => repository(repo)?,
+            None => published::repository(repo)?,
         };
         let more = asked.and_then(|reference| reference.tag.clone());
-        let tag = tag_of(inputs);
-        let more = [Some(LATEST.to_owned()), more].into_iter().flatten();
+        let tag = published::tag_of(inputs);
+        let more = [Some(published::LATEST.to_owned()), more].into_iter().flatten();
         Ok(Target { more: more.filter(|t| *t != tag).collect(), repository, tag })
     }
 
@@ -52,30 +48,6 @@ impl Target {
     fn image(&self) -> ImageRef {
         ImageRef { repository: self.repository.clone(), tag: Some(self.tag.clone()), digest: None }
     }
-}
-
-/// The tag that the image of these inputs has in every repository.
-pub(crate) fn tag_of(inputs: &Inputs) -> String {
-    inputs.digest.hex()[..12].to_owned()
-}
-
-/// Where images of this checkout are: where it last pushed to, the pin's repository, the project's.
-pub(crate) fn repository(repo: &Repo) -> Result<String> {
-    if let Some(pushed) = last_pushed(repo) {
-        return Ok(pushed.repository);
-    }
-    let pin = build_sh::read(&repo.build_sh())?;
-    Ok(pin.map_or_else(|| REPOSITORY.to_owned(), |pin| pin.repository))
-}
-
-fn note(repo: &Repo) -> PathBuf {
-    // several checkouts may share one target folder
-    repo.state().join(format!("last-pushed-{}", checkout_id(&repo.root)))
-}
-
-/// What this checkout's last `image push` left in a registry.
-pub(crate) fn last_pushed(repo: &Repo) -> Option<ImageRef> {
-    fs::read_to_string(note(repo)).ok()?.trim().parse().ok()
 }
 
 /// `cargo xtask image push`
@@ -103,7 +75,7 @@ pub(crate) fn command(repo: &Repo, args: &ImagePushArgs) -> Result<()> {
         digest: Some(manifest.digest.clone()),
     };
     ui.notice(&format!("{}: {image}", if pushed { "pushed" } else { "already in the registry" }));
-    fs::write(note(repo), format!("{image}\n")).context("cannot note what was pushed")?;
+    published::note_pushed(repo, &image)?;
     if let Some(path) = outputs {
         let lines = format!("image={image}\ndigest={}\n", manifest.digest);
         let written = File::options().append(true).create(true).open(&path);

@@ -1,18 +1,19 @@
-//! Edits of TOML that leave comments where they are.
+//! Edits of TOML files that keep the comments.
 
+use crate::failure::{Code, OrExit as _};
 use anyhow::{Context as _, Result};
 use std::path::Path;
 use toml_edit::{DocumentMut, Item, Table, Value};
-use xtask_core::failure::{Code, OrExit as _};
 
-pub(crate) fn parsed(text: &str, path: &Path) -> Result<DocumentMut> {
+/// Parses `text`; an error names `path`.
+pub fn parsed(text: &str, path: &Path) -> Result<DocumentMut> {
     text.parse::<DocumentMut>()
         .with_context(|| format!("{} is not TOML", path.display()))
         .or_exit(Code::NotReady)
 }
 
-/// Sets a key to a text; the comments around the old value stay.
-pub(crate) fn set(table: &mut Table, name: &str, text: &str) {
+/// Sets the key `name` to `text` and keeps the comments around the old value.
+pub fn set(table: &mut Table, name: &str, text: &str) {
     let mut value = Value::from(text);
     match table.get_mut(name) {
         Some(item) => {

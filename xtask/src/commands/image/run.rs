@@ -1,6 +1,6 @@
 //! `cargo xtask image run`: one program of the builder image, for who has it nowhere else.
 
-use super::{BuilderImage, is_present, ways_on};
+use crate::builder_image::{BuilderImage, is_present, ways_on};
 use crate::cli::ImageRunArgs;
 use crate::engine::container::Tool;
 use crate::engine::paths::PathMap;

@@ -1,7 +1,7 @@
 //! `cargo xtask image show`: which image a build would use, and where it is.
 
-use super::{BuilderImage, Inputs, is_present, labels, push};
 use crate::builder_image::provenance::Provenance;
+use crate::builder_image::{BuilderImage, Inputs, is_present, labels, published};
 use crate::cli::ImageShowArgs;
 use crate::engine::private::Places;
 use crate::engine::{EngineKind, survey};
@@ -29,9 +29,9 @@ pub(crate) fn command(repo: &Repo, args: &ImageShowArgs) -> Result<()> {
         (_, true) => "not asked: --offline".to_owned(),
         (Some(pin), _) => served(pin, &today, &ui),
         (None, _) => {
-            let tag = push::tag_of(&today);
+            let tag = published::tag_of(&today);
             let image =
-                ImageRef { repository: push::repository(repo)?, tag: Some(tag), digest: None };
+                ImageRef { repository: published::repository(repo)?, tag: Some(tag), digest: None };
             served(&image, &today, &ui)
         }
     };
@@ -87,7 +87,7 @@ fn served(image: &ImageRef, today: &Inputs, ui: &Ui) -> String {
     let ask = || -> Result<String> {
         let registry = Registry::open(image, ui)?;
         let name = image.digest.as_ref().map(Digest::to_string).or(image.tag.clone());
-        let manifest = registry.manifest(name.as_deref().unwrap_or(push::LATEST))?;
+        let manifest = registry.manifest(name.as_deref().unwrap_or(published::LATEST))?;
         let labels = registry.labels(&manifest)?;
         let of_today = labels::mismatch(&labels, today)
             .unwrap_or_else(|| "built from today's linux/build/docker".into());

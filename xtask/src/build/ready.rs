@@ -1,0 +1,96 @@
+//! From gathered facts to an engine that runs: everything before the build itself.
+
+use super::inputs::Facts;
+use super::{Built, build, policy_gate, preflight};
+use crate::cli::IsoArgs;
+use crate::engine::container::Network;
+use crate::engine::private::Private;
+use crate::engine::{EngineChoice, EngineKind, HOST_NOTICE};
+use anyhow::Result;
+use std::sync::Arc;
+use std::time::Instant;
+use xtask_core::facts::mirror;
+use xtask_core::facts::repo::Repo;
+use xtask_core::facts::upstream::Upstream;
+use xtask_core::failure::refuse;
+use xtask_core::ui::Ui;
+use xtask_core::{interrupt, setup};
+
+/// Facts that hold, on an engine that runs.
+pub(crate) struct Ready {
+    pub(crate) facts: Facts,
+    network: Network,
+    setup: bool,
+    /// Stops with the last one that uses it.
+    engine: Option<Arc<Private>>,
+}
+
+impl Ready {
+    /// Refuses with every problem, or mends what `--setup` can and starts the engine.
+    pub(crate) fn new(mut facts: Facts, repo: &Repo, args: &IsoArgs, ui: &Ui) -> Result<Ready> {
+        let setup = args.what.build.setup;
+        refuse(&preflight::problems(&facts, setup))?;
+        if !facts.missing.is_empty() {
+            setup::install(&facts.missing, ui)?;
+            // the same engine, even if installing its packages started another one
+            facts = Facts::gather(repo, args, Some(facts.engine.kind))?;
+            refuse(&preflight::problems(&facts, setup))?;
+        }
+        let mut engine = None;
+        if facts.engine.kind == EngineKind::Private {
+            match Private::start(&facts.places, ui) {
+                Ok(started) => engine = Some(Arc::new(started)),
+                Err(error) if may_go_without(&facts, args) => {
+                    interrupt::check()?;
+                    ui.notice(&format!("{error:#}"));
+                    facts = without_engine(repo, args, ui)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        for notice in &facts.engine.notices {
+            ui.notice(notice);
+        }
+        if let Some(notice) = facts.upstream.as_ref().and_then(Upstream::notice) {
+            ui.notice(&notice);
+        }
+        if let Some(saved) = &facts.inputs {
+            ui.notice(&saved.notice(&facts.source.commit.to_string()));
+        }
+        mirror::announce(&facts.mirror.mirror, ui);
+        let network = engine.as_ref().map_or(Network::Bridge, |engine| engine.network);
+        policy_gate::prepare(&facts, ui)?;
+        Ok(Ready { facts, network, setup, engine })
+    }
+
+    /// Facts gathered anew for another build on the same engine.
+    pub(crate) fn again(&self, repo: &Repo, args: &IsoArgs) -> Result<Ready> {
+        let facts = Facts::gather(repo, args, Some(self.facts.engine.kind))?;
+        refuse(&preflight::problems(&facts, self.setup))?;
+        Ok(Ready { facts, network: self.network, setup: self.setup, engine: self.engine.clone() })
+    }
+
+    /// Makes or fetches the builder image, where that is still to be done.
+    pub(crate) fn prepare(&self, ui: &Ui) -> Result<()> {
+        build::prepare(&self.facts, self.network, self.setup, ui)
+    }
+
+    /// One build; `begun` is when its command started.
+    pub(crate) fn build(&self, begun: Instant, ui: &Ui) -> Result<Built> {
+        build::build(&self.facts, self.network, self.setup, begun, ui)
+    }
+}
+
+/// With `auto`, a private engine that will not start is no reason to give up on the canary.
+fn may_go_without(facts: &Facts, args: &IsoArgs) -> bool {
+    args.what.build.engine == EngineChoice::Auto
+        && facts.recipe.needs.engines.contains(&EngineKind::Host)
+}
+
+fn without_engine(repo: &Repo, args: &IsoArgs, ui: &Ui) -> Result<Facts> {
+    let mut facts = Facts::gather(repo, args, Some(EngineKind::Host))?;
+    refuse(&preflight::problems(&facts, args.what.build.setup))?;
+    setup::install(&facts.missing, ui)?;
+    facts.engine.notices.push(HOST_NOTICE.to_owned());
+    Ok(facts)
+}

@@ -1,0 +1,57 @@
+//! The sweep before every build: removes what killed runs left.
+
+use super::workdir;
+use crate::engine::Client;
+use anyhow::{Context as _, Result};
+use std::path::{Path, PathBuf};
+use xtask_core::facts::container::own_container;
+use xtask_core::facts::repo::Repo;
+use xtask_core::ui::Ui;
+
+/// Folder of the notes that tell where live work folders are.
+pub(crate) fn notes(repo: &Repo) -> PathBuf {
+    repo.state().join("runs")
+}
+
+/// Removes the containers and then the work folders that killed runs of this checkout left, in
+/// `outputs` and wherever else their results were to go, and the containers of CI jobs that have
+/// ended. Returns the number of things removed.
+pub(crate) fn sweep(
+    outputs: &Path,
+    client: Option<&Client>,
+    repo: &Repo,
+    ui: &Ui,
+) -> Result<usize> {
+    let _beginners_wait = workdir::alone(&notes(repo)).context("cannot lock the work folders")?;
+    let mut folders = workdir::noted(&notes(repo));
+    folders.push(outputs.to_owned());
+    let live: Vec<String> = folders.iter().flat_map(|dir| workdir::live(dir)).collect();
+    let mut count = 0;
+    if let Some(client) = client {
+        let mut dead = client.containers_of_dead_jobs(own_container().as_deref())?;
+        let of_ours = client.containers_of(&repo.checkout_id())?;
+        dead.extend(of_ours.into_iter().filter(|name| {
+            let id = name.strip_prefix("silvermetal-").unwrap_or(name);
+            !live.iter().any(|l| l == id)
+        }));
+        dead.sort();
+        dead.dedup();
+        for name in dead {
+            client.remove(&name)?;
+            ui.notice(&format!("removed container {name}, left by a killed run"));
+            count += 1;
+        }
+    }
+    for dir in folders {
+        let swept = workdir::sweep(&dir);
+        for id in &swept.runs {
+            ui.notice(&format!("removed the work folder of {id}, left by a killed run"));
+        }
+        for what in &swept.stuck {
+            ui.notice(what);
+        }
+        count += swept.runs.len();
+    }
+    workdir::forget_gone(&notes(repo));
+    Ok(count)
+}

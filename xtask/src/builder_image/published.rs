@@ -1,0 +1,40 @@
+//! The names under which the builder images of this checkout are in a registry.
+
+use super::{Inputs, REPOSITORY};
+use anyhow::{Context as _, Result};
+use std::fs;
+use std::path::PathBuf;
+use xtask_core::facts::repo::Repo;
+use xtask_core::pins::{ImageRef, build_sh};
+
+/// Tag of the newest image; `bump-image latest-pushed` asks for it.
+pub(crate) const LATEST: &str = "latest";
+
+/// The tag that the image of these inputs has in every repository.
+pub(crate) fn tag_of(inputs: &Inputs) -> String {
+    inputs.digest.hex()[..12].to_owned()
+}
+
+/// Repository of this checkout's images: the one it last pushed to, else the pin's, else the project's.
+pub(crate) fn repository(repo: &Repo) -> Result<String> {
+    if let Some(pushed) = last_pushed(repo) {
+        return Ok(pushed.repository);
+    }
+    let pin = build_sh::read(&repo.build_sh())?;
+    Ok(pin.map_or_else(|| REPOSITORY.to_owned(), |pin| pin.repository))
+}
+
+fn note(repo: &Repo) -> PathBuf {
+    // several checkouts may share one target folder
+    repo.state().join(format!("last-pushed-{}", repo.checkout_id()))
+}
+
+/// Notes that this checkout has pushed `image`, for [`last_pushed`].
+pub(crate) fn note_pushed(repo: &Repo, image: &ImageRef) -> Result<()> {
+    fs::write(note(repo), format!("{image}\n")).context("cannot note what was pushed")
+}
+
+/// The image that this checkout's last `image push` left in a registry.
+pub(crate) fn last_pushed(repo: &Repo) -> Option<ImageRef> {
+    fs::read_to_string(note(repo)).ok()?.trim().parse().ok()
+}

@@ -1,0 +1,32 @@
+//! `cargo xtask image build`: the builder image of today's linux/build/docker, on an engine.
+
+use crate::builder_image::builder_env::Workshop;
+use crate::cli::ImageBuildArgs;
+use anyhow::Result;
+use xtask_core::facts::repo::Repo;
+use xtask_core::ui::{Ui, answer};
+
+/// `cargo xtask image build`
+pub(crate) fn command(repo: &Repo, args: &ImageBuildArgs) -> Result<()> {
+    let build = &args.build;
+    let ui = Ui::new(build.verbose);
+    let workshop = Workshop::survey(repo, build)?;
+    if build.dry_run {
+        return workshop.describe(&[], &ui);
+    }
+    let open = workshop.open(&ui)?;
+    let name = workshop.plan.execute(&open.client, open.network, &ui)?;
+    let id = open.client.image_id(&name)?.unwrap_or_default();
+    if build.json {
+        let plan = &workshop.plan;
+        let result = serde_json::json!({
+            "image": name, "id": id, "inputs": plan.inputs.digest.to_string(),
+            "base": plan.inputs.base, "snapshot": plan.inputs.stamp,
+            "engine": open.client.kind.name(), "apt_pinned": plan.mirror.pinned(),
+        });
+        answer(format_args!("{result:#}"));
+    } else {
+        answer(format_args!("{name}"));
+    }
+    Ok(())
+}
