@@ -21,9 +21,24 @@ pub const RULE: Rule = Rule {
     check,
     fixtures: &[
         replace(SCRIPT, "/var/log/apt ", "", "apt-get install"),
-        replace(SCRIPT, "/var/cache/ldconfig/aux-cache", "/var/cache/ldconfig/aux", "apt-get install"),
-        replace("linux/build/docker/Dockerfile.builder", "STOPSIGNAL", "RUN apt-get update && \\\n    apt-get install -y vim\nSTOPSIGNAL", "apt-get install"),
-        replace("linux/build/docker/Dockerfile.builder", "STOPSIGNAL", "RUN <<EOF\napt-get install -y vim\nEOF\nRUN rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/ldconfig/aux-cache\nSTOPSIGNAL", "apt-get install"),
+        replace(
+            SCRIPT,
+            "/var/cache/ldconfig/aux-cache",
+            "/var/cache/ldconfig/aux",
+            "apt-get install",
+        ),
+        replace(
+            "linux/build/docker/Dockerfile.builder",
+            "STOPSIGNAL",
+            "RUN apt-get update && \\\n    apt-get install -y vim\nSTOPSIGNAL",
+            "apt-get install",
+        ),
+        replace(
+            "linux/build/docker/Dockerfile.builder",
+            "STOPSIGNAL",
+            "RUN <<EOF\napt-get install -y vim\nEOF\nRUN rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/ldconfig/aux-cache\nSTOPSIGNAL",
+            "apt-get install",
+        ),
     ],
 };
 
@@ -39,20 +54,28 @@ fn check(tree: &Tree, found: &mut Findings) {
     for image in image::all(tree) {
         for run in image.file.instructions.iter().filter(|i| i.keyword == "RUN") {
             let ran = image.ran(run);
-            let all: Vec<(&str, Command)> =
-                ran.iter().flat_map(|ran| commands(&ran.text, ran.line).into_iter().map(|c| (ran.path, c))).collect();
+            let all: Vec<(&str, Command)> = ran
+                .iter()
+                .flat_map(|ran| commands(&ran.text, ran.line).into_iter().map(|c| (ran.path, c)))
+                .collect();
             // a mounted cache leaves nothing in the layer; logs it does
             let installs = |c: &Command| {
                 let verbs = ["install", "upgrade", "dist-upgrade", "full-upgrade"];
                 match c.program() {
-                    "apt-get" | "apt" | "aptitude" => c.args().iter().any(|arg| verbs.contains(arg)),
+                    "apt-get" | "apt" | "aptitude" => {
+                        c.args().iter().any(|arg| verbs.contains(arg))
+                    }
                     // `xargs apt-get install`, `sh -c "apt-get install"`
                     _ => c.words.iter().any(|word| word.text.contains("apt-get install")),
                 }
             };
             let Some((path, install)) = all.iter().rfind(|(_, c)| installs(c)) else { continue };
             let removes = |file: &str| all.iter().any(|(_, c)| covers(c, file));
-            let left: Vec<&str> = LEFTOVERS.iter().filter(|(file, _)| !removes(file)).map(|(_, name)| *name).collect();
+            let left: Vec<&str> = LEFTOVERS
+                .iter()
+                .filter(|(file, _)| !removes(file))
+                .map(|(_, name)| *name)
+                .collect();
             if !left.is_empty() {
                 found.add(
                     Place::line(path, install.line),
@@ -75,7 +98,9 @@ fn covers(command: &Command, file: &str) -> bool {
     };
     let above = |pattern: &str| {
         let parts = file.match_indices('/').map(|(at, _)| &file[..at]).skip(1);
-        parts.chain(std::iter::once(file)).any(|part| pattern::matches(pattern, part, Star::WithinFolder))
+        parts
+            .chain(std::iter::once(file))
+            .any(|part| pattern::matches(pattern, part, Star::WithinFolder))
     };
     removes && args.iter().any(|arg| arg.starts_with('/') && above(arg.trim_end_matches('/')))
 }

@@ -34,12 +34,15 @@ fn check(tree: &Tree, found: &mut Findings) {
         let mut all: Vec<(u64, Place)> = Vec::new();
         for job in workflow.jobs() {
             for step in job.steps() {
-                if !step.is_action("actions/upload-artifact") && !step.is_action("actions/download-artifact") {
+                if !step.is_action("actions/upload-artifact")
+                    && !step.is_action("actions/download-artifact")
+                {
                     continue;
                 }
                 let Some((node, action, version)) = step.uses() else { continue };
                 let place = Place::at(workflow.path(), node.at());
-                let comment = workflow.source.line(node.line).split_once(" #").map_or("", |(_, c)| c.trim());
+                let comment =
+                    workflow.source.line(node.line).split_once(" #").map_or("", |(_, c)| c.trim());
                 let tag = if comment.is_empty() { version } else { comment };
                 let Some(major) = major(tag) else {
                     found.add(
@@ -50,7 +53,8 @@ fn check(tree: &Tree, found: &mut Findings) {
                     );
                     continue;
                 };
-                let old = runner.as_ref().filter(|runner| **runner < Version(MENDED_SINCE.to_vec()));
+                let old =
+                    runner.as_ref().filter(|runner| **runner < Version(MENDED_SINCE.to_vec()));
                 if let Some(runner) = old.filter(|_| major >= 4) {
                     found.add(
                         place.clone(),
@@ -72,13 +76,17 @@ fn mixed(all: &[(u64, Place)], found: &mut Findings) {
     let (few, many) = if old.len() < new.len() { (old, new) } else { (new, old) };
     let Some((other, place)) = many.first() else { return };
     for (major, odd) in few {
-        let what = format!("v{major} here and v{other} in line {} do not see each other's artifacts", place.line);
+        let what = format!(
+            "v{major} here and v{other} in line {} do not see each other's artifacts",
+            place.line
+        );
         found.add(odd.clone(), what, "one major version", "take the same version everywhere");
     }
 }
 
 fn major(tag: &str) -> Option<u64> {
-    let digits: String = tag.trim_start_matches('v').chars().take_while(char::is_ascii_digit).collect();
+    let digits: String =
+        tag.trim_start_matches('v').chars().take_while(char::is_ascii_digit).collect();
     let is_tag = tag.starts_with('v') || (tag.len() < 12 && tag.contains('.'));
     if is_tag { digits.parse().ok() } else { None }
 }

@@ -18,10 +18,30 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        replace(PATH, ":-docker-registry.silverlabs.uk/silvermetal-builder@sha256:", ":-docker-registry.silverlabs.uk/silvermetal-builder:latest@sha25:", "BUILDER_IMAGE="),
-        replace(PATH, "@sha256:1111111111111111111111111111111111111111111111111111111111111111", ":latest", "BUILDER_IMAGE="),
-        replace(PATH, "export BUILDER_IMAGE\n", "export BUILDER_IMAGE\nBUILDER_IMAGE=\"${BUILDER_IMAGE:-unpublished}\"\n", "unpublished"),
-        replace(PATH, "docker-registry.silverlabs.uk/silvermetal-builder@", "silvermetal-builder@", "BUILDER_IMAGE="),
+        replace(
+            PATH,
+            ":-docker-registry.silverlabs.uk/silvermetal-builder@sha256:",
+            ":-docker-registry.silverlabs.uk/silvermetal-builder:latest@sha25:",
+            "BUILDER_IMAGE=",
+        ),
+        replace(
+            PATH,
+            "@sha256:1111111111111111111111111111111111111111111111111111111111111111",
+            ":latest",
+            "BUILDER_IMAGE=",
+        ),
+        replace(
+            PATH,
+            "export BUILDER_IMAGE\n",
+            "export BUILDER_IMAGE\nBUILDER_IMAGE=\"${BUILDER_IMAGE:-unpublished}\"\n",
+            "unpublished",
+        ),
+        replace(
+            PATH,
+            "docker-registry.silverlabs.uk/silvermetal-builder@",
+            "silvermetal-builder@",
+            "BUILDER_IMAGE=",
+        ),
         replace(PATH, "BUILDER_IMAGE=\"${BUILDER_IMAGE:-", "BUILDER_IMG=\"${BUILDER_IMG:-", ""),
     ],
 };
@@ -33,11 +53,15 @@ fn check(tree: &Tree, found: &mut Findings) {
     match build_sh::parse(&source.text) {
         Err((0, why)) => {
             // the line that was meant, where there is one
-            let near = source.lines().find(|(_, line)| !line.trim_start().starts_with('#') && line.contains("BUILDER_IMAGE="));
+            let near = source.lines().find(|(_, line)| {
+                !line.trim_start().starts_with('#') && line.contains("BUILDER_IMAGE=")
+            });
             let place = near.map_or(Place::file(PATH), |(line, _)| Place::line(PATH, line));
             found.add(place, why, expected, "write the line so, alone and unindented");
         }
-        Err((line, why)) => found.add(Place::at(PATH, (line, usize::from(line > 0))), why, expected, fix),
+        Err((line, why)) => {
+            found.add(Place::at(PATH, (line, usize::from(line > 0))), why, expected, fix)
+        }
         Ok(None) => {}
         Ok(Some((line, image))) => {
             let (host, _) = image.repository.split_once('/').unwrap_or(("", ""));
@@ -46,7 +70,9 @@ fn check(tree: &Tree, found: &mut Findings) {
                 let what = format!("`{}` names no registry", image.repository);
                 found.add(Place::line(PATH, line), what, expected, fix);
             } else if let Some(tag) = &image.tag {
-                let what = format!("the tag `{tag}` beside the digest says nothing, and looks as if it did");
+                let what = format!(
+                    "the tag `{tag}` beside the digest says nothing, and looks as if it did"
+                );
                 found.add(Place::line(PATH, line), what, expected, fix);
             }
         }
@@ -57,6 +83,11 @@ fn check(tree: &Tree, found: &mut Findings) {
         line.starts_with("BUILDER_IMAGE=") && !line.starts_with("BUILDER_IMAGE=\"${BUILDER_IMAGE:-")
     });
     for (line, _) in more {
-        found.add(Place::line(PATH, line), "a second assignment overrides the pin", expected, "remove the line");
+        found.add(
+            Place::line(PATH, line),
+            "a second assignment overrides the pin",
+            expected,
+            "remove the line",
+        );
     }
 }

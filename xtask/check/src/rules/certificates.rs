@@ -21,7 +21,12 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        replace(SCRIPT, "  apt-get install -y --no-install-recommends ca-certificates\n", "  true\n", "SNAPSHOT_URL"),
+        replace(
+            SCRIPT,
+            "  apt-get install -y --no-install-recommends ca-certificates\n",
+            "  true\n",
+            "SNAPSHOT_URL",
+        ),
         replace(
             "linux/build/docker/Dockerfile.builder",
             "RUN bash",
@@ -35,7 +40,8 @@ fn check(tree: &Tree, found: &mut Findings) {
     let pin = tree.source(PIN);
     // the pin's URL reaches the image as APT_SNAPSHOT_URL, which may be https in any case
     let pinned_https = pin.is_some_and(|source| {
-        env_file::lines(&source.text).any(|(_, key, value)| key == "SNAPSHOT_URL" && value.starts_with("https:"))
+        env_file::lines(&source.text)
+            .any(|(_, key, value)| key == "SNAPSHOT_URL" && value.starts_with("https:"))
     });
     for image in image::all(tree) {
         let mut have = false;
@@ -51,12 +57,20 @@ fn check(tree: &Tree, found: &mut Findings) {
             let (place, what) = match (pin, pinned_https) {
                 (Some(source), true) => {
                     let line = source.lines().find(|(_, line)| line.starts_with("SNAPSHOT_URL="));
-                    (Place::line(PIN, line.map_or(1, |(n, _)| n)), "the snapshot is fetched over https")
+                    (
+                        Place::line(PIN, line.map_or(1, |(n, _)| n)),
+                        "the snapshot is fetched over https",
+                    )
                 }
                 _ => (Place::line(image.path(), argument.line), "APT_SNAPSHOT_URL may be https"),
             };
             let what = format!("{what}, and nothing installs ca-certificates before");
-            found.add(place, what, "`apt-get install ca-certificates` with http sources of the same snapshot, first", "install it in a first phase, as install-packages.sh does");
+            found.add(
+                place,
+                what,
+                "`apt-get install ca-certificates` with http sources of the same snapshot, first",
+                "install it in a first phase, as install-packages.sh does",
+            );
         }
     }
 }
@@ -67,7 +81,10 @@ fn step(ran: &Ran<'_>, have: &mut bool, found: &mut Findings) {
     for command in commands(&ran.text, ran.line) {
         let args = command.args();
         let apt = matches!(command.program(), "apt-get" | "apt" | "aptitude");
-        if apt && args.contains(&"install") && args.iter().any(|arg| arg.starts_with("ca-certificates")) {
+        if apt
+            && args.contains(&"install")
+            && args.iter().any(|arg| arg.starts_with("ca-certificates"))
+        {
             *have = true;
         }
         let texts = command.words.iter().map(|word| word.text.as_str());
@@ -78,7 +95,10 @@ fn step(ran: &Ran<'_>, have: &mut bool, found: &mut Findings) {
         if source && https.is_none() {
             https = Some(command.line);
         }
-        if apt && !*have && let Some(line) = https.take() {
+        if apt
+            && !*have
+            && let Some(line) = https.take()
+        {
             found.add(
                 Place::line(ran.path, line),
                 "an https package source before ca-certificates is installed",

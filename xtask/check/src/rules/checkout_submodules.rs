@@ -19,8 +19,18 @@ pub const RULE: Rule = Rule {
     check,
     fixtures: &[
         replace(WORKFLOW, "          submodules: recursive\n", "", "actions/checkout"),
-        replace(WORKFLOW, "          submodules: recursive\n", "          submodules: false\n", "submodules:"),
-        replace(WORKFLOW, "          submodules: recursive\n", "          submodules: true\n", "submodules:"),
+        replace(
+            WORKFLOW,
+            "          submodules: recursive\n",
+            "          submodules: false\n",
+            "submodules:",
+        ),
+        replace(
+            WORKFLOW,
+            "          submodules: recursive\n",
+            "          submodules: true\n",
+            "submodules:",
+        ),
     ],
 };
 
@@ -39,7 +49,8 @@ fn check(tree: &Tree, found: &mut Findings) {
                 if text == "recursive" || (text.contains("${{") && text.contains("recursive")) {
                     continue;
                 }
-                let place = node.or_else(|| step.node.get("uses")).map_or(step.at(), |node| node.at());
+                let place =
+                    node.or_else(|| step.node.get("uses")).map_or(step.at(), |node| node.at());
                 let what = match node {
                     None => "the checkout leaves the submodules out".to_owned(),
                     Some(_) => format!("`submodules: {text}`"),

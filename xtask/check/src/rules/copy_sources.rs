@@ -21,7 +21,11 @@ pub const RULE: Rule = Rule {
     fixtures: &[
         replace(FILE, "COPY packages.list", "COPY package.list", "COPY package.list"),
         replace(FILE, "COPY packages.list", "COPY ../packages.list", "COPY ../packages.list"),
-        edit("linux/build/docker/.dockerignore", Edit::Write(b"# all but\n*\n!install-packages.sh\n!systemd-entrypoint\n"), "COPY packages.list"),
+        edit(
+            "linux/build/docker/.dockerignore",
+            Edit::Write(b"# all but\n*\n!install-packages.sh\n!systemd-entrypoint\n"),
+            "COPY packages.list",
+        ),
     ],
 };
 
@@ -31,7 +35,8 @@ fn check(tree: &Tree, found: &mut Findings) {
         let own = format!("{}.dockerignore", image.path());
         let shared = format!("{context}.dockerignore");
         let ignore = tree.source(&own).or_else(|| tree.source(&shared));
-        let patterns: Vec<&str> = ignore.map(|s| s.text.lines().map(str::trim).collect()).unwrap_or_default();
+        let patterns: Vec<&str> =
+            ignore.map(|s| s.text.lines().map(str::trim).collect()).unwrap_or_default();
         let files: Vec<&str> = tree
             .entries()
             .filter(|(_, entry)| !matches!(entry.content, Content::Missing))
@@ -46,7 +51,11 @@ fn check(tree: &Tree, found: &mut Findings) {
                 found.add(Place::line(image.path(), copy.line), what, expected, fix);
             };
             if path.split('/').any(|part| part == "..") {
-                told(format!("`{source}` leaves the build context"), "a path below the Dockerfile's folder", "move the file there");
+                told(
+                    format!("`{source}` leaves the build context"),
+                    "a path below the Dockerfile's folder",
+                    "move the file there",
+                );
                 continue;
             }
             let taken: Vec<&&str> = files.iter().filter(|file| image::takes(&path, file)).collect();
@@ -57,7 +66,11 @@ fn check(tree: &Tree, found: &mut Findings) {
                     "correct the name, or add the file",
                 );
             } else if taken.iter().all(|file| ignored(&patterns, file)) {
-                told(format!("`{source}` is left out by a .dockerignore"), "sources that reach the engine", "mend the .dockerignore");
+                told(
+                    format!("`{source}` is left out by a .dockerignore"),
+                    "sources that reach the engine",
+                    "mend the .dockerignore",
+                );
             }
         }
     }
@@ -83,7 +96,9 @@ mod tests {
     #[test]
     fn dockerignore() {
         let patterns = ["# x", "**/*.md", "docs", "!docs/keep.md"];
-        for (file, expected) in [("a/b.md", true), ("docs/x", true), ("docs/keep.md", false), ("a/b", false)] {
+        for (file, expected) in
+            [("a/b.md", true), ("docs/x", true), ("docs/keep.md", false), ("a/b", false)]
+        {
             assert_eq!(ignored(&patterns, file), expected, "{file}");
         }
     }

@@ -22,17 +22,42 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        replace(PATH, "config.json:/root/.docker/config.json:ro\n", "config.json:/root/.docker/config.json\n", "config.json"),
+        replace(
+            PATH,
+            "config.json:/root/.docker/config.json:ro\n",
+            "config.json:/root/.docker/config.json\n",
+            "config.json",
+        ),
         replace(
             PATH,
             "    --volume /root/.docker/config.json:/root/.docker/config.json:ro\n",
             "    --volume /root/.docker/config.json:/root/.docker/config.json:ro --volume silvermetal-cargo-registry:/root/.docker\n",
             "--volume /root/.docker",
         ),
-        replace(PATH, "    --volume /root/.docker/config.json:/root/.docker/config.json:ro\n", "", "options:"),
-        replace(PATH, "    - /root/.docker/config.json\n", "    - /root/.docker/config.json\n    - /root/.docker\n", "- /root/.docker"),
-        replace(PATH, "    - /root/.docker/config.json\n", "    - /root/.docker/config.json\n    - '/root/*'\n", "/root/*"),
-        replace(PATH, "    - /root/.docker/config.json\n", "    - /root/.docker/config.json\n    - /root\n", "- /root"),
+        replace(
+            PATH,
+            "    --volume /root/.docker/config.json:/root/.docker/config.json:ro\n",
+            "",
+            "options:",
+        ),
+        replace(
+            PATH,
+            "    - /root/.docker/config.json\n",
+            "    - /root/.docker/config.json\n    - /root/.docker\n",
+            "- /root/.docker",
+        ),
+        replace(
+            PATH,
+            "    - /root/.docker/config.json\n",
+            "    - /root/.docker/config.json\n    - '/root/*'\n",
+            "/root/*",
+        ),
+        replace(
+            PATH,
+            "    - /root/.docker/config.json\n",
+            "    - /root/.docker/config.json\n    - /root\n",
+            "- /root",
+        ),
     ],
 };
 
@@ -42,8 +67,11 @@ fn check(tree: &Tree, found: &mut Findings) {
     if let Some(runner) = Runner::read(tree) {
         let mounts = runner.mounts();
         mounts.iter().for_each(|mount| one(PATH, mount, found));
-        if !mounts.iter().any(|mount| mount.source == FILE || is_folder(&mount.source) || is_folder(&mount.target)) {
-            let entry = runner.root.get("container").and_then(|container| container.entry("options"));
+        if !mounts.iter().any(|mount| {
+            mount.source == FILE || is_folder(&mount.source) || is_folder(&mount.target)
+        }) {
+            let entry =
+                runner.root.get("container").and_then(|container| container.entry("options"));
             let place = entry.map_or(Place::file(PATH), |(key, _)| Place::at(PATH, key.at()));
             let what = format!("{FILE} is not mounted: jobs cannot log in to the registry");
             found.add(place, what, FIX, "add it to `container: options:`");
@@ -61,13 +89,20 @@ fn check(tree: &Tree, found: &mut Findings) {
         for job in workflow.jobs() {
             if let Some(container) = job.node.get("container") {
                 let listed = container.get("volumes").map(|node| node.items()).unwrap_or_default();
-                let listed = listed.into_iter().filter_map(|node| Some(volume(node.text()?, node.line)));
-                let options = container.get("options").and_then(|node| Some(options_of_text(node.unfolded()?, node.line)));
-                listed.chain(mounts(&options.unwrap_or_default())).for_each(|mount| one(workflow.path(), &mount, found));
+                let listed =
+                    listed.into_iter().filter_map(|node| Some(volume(node.text()?, node.line)));
+                let options = container
+                    .get("options")
+                    .and_then(|node| Some(options_of_text(node.unfolded()?, node.line)));
+                listed
+                    .chain(mounts(&options.unwrap_or_default()))
+                    .for_each(|mount| one(workflow.path(), &mount, found));
             }
             for command in job.steps().iter().flat_map(|step| step.commands()) {
                 let run = Run::of(&command);
-                run.iter().flat_map(|run| mounts(&run.options)).for_each(|mount| one(workflow.path(), &mount, found));
+                run.iter()
+                    .flat_map(|run| mounts(&run.options))
+                    .for_each(|mount| one(workflow.path(), &mount, found));
             }
         }
     }
@@ -87,7 +122,10 @@ fn is_folder(path: &str) -> bool {
 fn one(path: &str, mount: &Mount, found: &mut Findings) {
     let place = Place::line(path, mount.line);
     if is_folder(&mount.source) || is_folder(&mount.target) {
-        let what = format!("`{}` is mounted at `{}`: a folder that docker writes into", mount.source, mount.target);
+        let what = format!(
+            "`{}` is mounted at `{}`: a folder that docker writes into",
+            mount.source, mount.target
+        );
         found.add(place, what, FIX, "mount config.json alone");
     } else if mount.source == FILE && !mount.read_only {
         found.add(place, format!("{FILE} is mounted writable"), FIX, "add `:ro`");

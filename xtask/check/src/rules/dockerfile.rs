@@ -27,7 +27,12 @@ pub const RULE: Rule = Rule {
 fn check(tree: &Tree, found: &mut Findings) {
     for image in image::all(tree) {
         for (line, what) in &image.file.faults {
-            found.add(Place::line(image.path(), *line), what, "a Dockerfile's syntax", "mend the line");
+            found.add(
+                Place::line(image.path(), *line),
+                what,
+                "a Dockerfile's syntax",
+                "mend the line",
+            );
         }
         if image.file.stages().is_empty() {
             found.add(Place::file(image.path()), "no FROM", "FROM IMAGE", "restore the file");
@@ -35,7 +40,12 @@ fn check(tree: &Tree, found: &mut Findings) {
         let before = image.file.instructions.iter().take_while(|i| i.keyword != "FROM");
         for instruction in before.filter(|i| i.keyword != "ARG") {
             let what = format!("{} before the first FROM", instruction.keyword);
-            found.add(Place::line(image.path(), instruction.line), what, "only ARG there", "move it below FROM");
+            found.add(
+                Place::line(image.path(), instruction.line),
+                what,
+                "only ARG there",
+                "move it below FROM",
+            );
         }
     }
 }

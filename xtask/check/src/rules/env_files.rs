@@ -11,8 +11,10 @@ const PIN: &str = "linux/build/config/snapshot-pin.env";
 const EPOCH: &str = "linux/build/config/source-date-epoch.env";
 
 /// Each file's keys, and whether they must be there.
-const KNOWN: [(&str, &[&str], bool); 2] =
-    [("snapshot-pin.env", &["SNAPSHOT_URL", "SNAPSHOT_STAMP"], true), ("source-date-epoch.env", &["SOURCE_DATE_EPOCH"], false)];
+const KNOWN: [(&str, &[&str], bool); 2] = [
+    ("snapshot-pin.env", &["SNAPSHOT_URL", "SNAPSHOT_STAMP"], true),
+    ("source-date-epoch.env", &["SOURCE_DATE_EPOCH"], false),
+];
 
 pub const RULE: Rule = Rule {
     described: Described {
@@ -24,7 +26,11 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        edit(PIN, Edit::Append("SNAPSHOT_STAMP=20260508T000000Z\n"), "SNAPSHOT_STAMP=20260508T000000Z"),
+        edit(
+            PIN,
+            Edit::Append("SNAPSHOT_STAMP=20260508T000000Z\n"),
+            "SNAPSHOT_STAMP=20260508T000000Z",
+        ),
         edit(PIN, Edit::Append("SNAPSHOT_STAMPS=1\n"), "STAMPS"),
         edit(EPOCH, Edit::Append("export SOURCE_DATE_EPOCH=1778198400\n"), "export"),
         edit(EPOCH, Edit::Append("SOURCE_DATE_EPOCH=1778198400 \n"), "1778198400 "),
@@ -40,18 +46,35 @@ fn check(tree: &Tree, found: &mut Findings) {
         let name = &source.path[FOLDER.len()..];
         let Some((_, keys, needed)) = KNOWN.iter().find(|(known, ..)| *known == name) else {
             let known: Vec<&str> = KNOWN.iter().map(|(name, ..)| *name).collect();
-            found.add(Place::file(&source.path), "nothing reads this file", known.join(" or "), "remove it, or correct its name");
+            found.add(
+                Place::file(&source.path),
+                "nothing reads this file",
+                known.join(" or "),
+                "remove it, or correct its name",
+            );
             continue;
         };
         if let Err(faults) = env_file::parse(&source.text, keys) {
             for (line, what) in faults {
-                found.add(Place::line(&source.path, line), what, format!("KEY=value, the key one of {}", keys.join(", ")), "mend the line");
+                found.add(
+                    Place::line(&source.path, line),
+                    what,
+                    format!("KEY=value, the key one of {}", keys.join(", ")),
+                    "mend the line",
+                );
             }
         }
         for key in keys.iter().filter(|_| *needed) {
-            let there = source.text.lines().any(|line| line.split('=').next().is_some_and(|k| k.split_whitespace().last() == Some(*key)));
+            let there = source.text.lines().any(|line| {
+                line.split('=').next().is_some_and(|k| k.split_whitespace().last() == Some(*key))
+            });
             if !there {
-                found.add(Place::file(&source.path), format!("{key} is missing"), format!("{key}=…"), "cargo xtask bump-snapshot");
+                found.add(
+                    Place::file(&source.path),
+                    format!("{key} is missing"),
+                    format!("{key}=…"),
+                    "cargo xtask bump-snapshot",
+                );
             }
         }
     }

@@ -18,9 +18,21 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     check,
     fixtures: &[
-        edit("linux/build/config/silvermetal-base.conf", Edit::Append("# check: allow terminal\n"), "allow terminal"),
-        edit("linux/build/config/silvermetal-base.conf", Edit::Append("# check: allow termina no reason\n"), "allow termina"),
-        edit("linux/build/docker/Dockerfile.builder", Edit::Append("# check: allow terminal not needed any more\n"), "any more"),
+        edit(
+            "linux/build/config/silvermetal-base.conf",
+            Edit::Append("# check: allow terminal\n"),
+            "allow terminal",
+        ),
+        edit(
+            "linux/build/config/silvermetal-base.conf",
+            Edit::Append("# check: allow termina no reason\n"),
+            "allow termina",
+        ),
+        edit(
+            "linux/build/docker/Dockerfile.builder",
+            Edit::Append("# check: allow terminal not needed any more\n"),
+            "any more",
+        ),
     ],
 };
 

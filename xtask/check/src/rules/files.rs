@@ -1,10 +1,10 @@
 //! Every file that a rule or the build reads is there and is plain text.
 
 use crate::finding::Place;
+use crate::finding::Severity;
 use crate::rule::{Edit, Findings, Rule, edit};
 use crate::tree::{Content, Fault, Tree};
 use xtask_core::rules::Described;
-use crate::finding::Severity;
 
 /// Without these there is nothing to check, or nothing to build.
 const REQUIRED: [&str; 11] = [
@@ -63,7 +63,12 @@ fn fault(content: &Content, path: &str, found: &mut Findings) {
             for (line, what) in &source.mended {
                 let fix = format!("sed -i -e '1s/^\\xef\\xbb\\xbf//' -e 's/\\r$//' {path}");
                 let place = Place::line(path, *line);
-                found.add(place, format!("{what} from here on"), "plain UTF-8 with LF line ends", fix);
+                found.add(
+                    place,
+                    format!("{what} from here on"),
+                    "plain UTF-8 with LF line ends",
+                    fix,
+                );
             }
         }
         Content::Unusable(why) => {
@@ -73,7 +78,9 @@ fn fault(content: &Content, path: &str, found: &mut Findings) {
                 }
                 Fault::Empty => (whole, "the file is empty".to_owned()),
                 Fault::TooLarge { bytes } => (whole, format!("{bytes} bytes; not read")),
-                Fault::Link { target } => (whole, format!("a symbolic link to {target}; not followed")),
+                Fault::Link { target } => {
+                    (whole, format!("a symbolic link to {target}; not followed"))
+                }
                 Fault::NoFile => (whole, "no regular file".to_owned()),
                 Fault::Unreadable { why } => (whole, format!("cannot be read: {why}")),
             };

@@ -21,7 +21,12 @@ pub const RULE: Rule = Rule {
         replace(PATH, "-b 1M -no-progress", "-b 1M -comp xz -comp zstd", "-comp zstd"),
         replace(PATH, "-b 1M -no-progress", "-b 1M -all-time 0", "-all-time"),
         replace(PATH, "-b 1M -no-progress", "-b 1M -inode-time 0", "-inode-time"),
-        replace(PATH, "export MKSQUASHFS_OPTIONS=\"-b 1M -no-progress\"\n", "export MKSQUASHFS_OPTIONS=\"-b 1M -no-progress\"\nMKSQUASHFS_OPTIONS+=\" -comp xz\"\n", "+="),
+        replace(
+            PATH,
+            "export MKSQUASHFS_OPTIONS=\"-b 1M -no-progress\"\n",
+            "export MKSQUASHFS_OPTIONS=\"-b 1M -no-progress\"\nMKSQUASHFS_OPTIONS+=\" -comp xz\"\n",
+            "+=",
+        ),
         replace(PATH, "export MKSQUASHFS_OPTIONS=", "export MKSQUASHFS_OPTION=", ""),
     ],
 };
@@ -36,8 +41,15 @@ fn check(tree: &Tree, found: &mut Findings) {
             "see the comment above the line",
         );
     }
-    let more = source.lines().filter(|(_, line)| line.trim_start().trim_start_matches("export ").starts_with("MKSQUASHFS_OPTIONS+="));
+    let more = source.lines().filter(|(_, line)| {
+        line.trim_start().trim_start_matches("export ").starts_with("MKSQUASHFS_OPTIONS+=")
+    });
     for (line, _) in more {
-        found.add(Place::line(PATH, line), "options are added to the one line that is read", "all of them in that line", "move them there");
+        found.add(
+            Place::line(PATH, line),
+            "options are added to the one line that is read",
+            "all of them in that line",
+            "move them there",
+        );
     }
 }

@@ -19,9 +19,24 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        replace(WORKFLOW, "actions/checkout@34e114876b0b11c390a56381ad16ebd13914f8d5 # v4.3.1", "actions/checkout@v4", "checkout@v4"),
-        replace(WORKFLOW, "actions/checkout@34e114876b0b11c390a56381ad16ebd13914f8d5", "actions/checkout@34e114876b0b", "checkout@34e114876b0b"),
-        replace(WORKFLOW, "actions/checkout@34e114876b0b11c390a56381ad16ebd13914f8d5", "actions/checkout", "actions/checkout"),
+        replace(
+            WORKFLOW,
+            "actions/checkout@34e114876b0b11c390a56381ad16ebd13914f8d5 # v4.3.1",
+            "actions/checkout@v4",
+            "checkout@v4",
+        ),
+        replace(
+            WORKFLOW,
+            "actions/checkout@34e114876b0b11c390a56381ad16ebd13914f8d5",
+            "actions/checkout@34e114876b0b",
+            "checkout@34e114876b0b",
+        ),
+        replace(
+            WORKFLOW,
+            "actions/checkout@34e114876b0b11c390a56381ad16ebd13914f8d5",
+            "actions/checkout",
+            "actions/checkout",
+        ),
     ],
 };
 
@@ -29,7 +44,8 @@ fn check(tree: &Tree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
             let reused = job.node.get("uses").into_iter();
-            let nodes = reused.chain(job.steps().into_iter().filter_map(|step| step.node.get("uses")));
+            let nodes =
+                reused.chain(job.steps().into_iter().filter_map(|step| step.node.get("uses")));
             for node in nodes {
                 let text = node.text().unwrap_or_default();
                 if text.starts_with("./") {
@@ -40,12 +56,21 @@ fn check(tree: &Tree, found: &mut Findings) {
                     if image.parse::<ImageRef>().is_ok_and(|image| image.digest.is_some()) {
                         continue;
                     }
-                    found.add(place, format!("`{text}` names no digest"), "docker://IMAGE@sha256:…", "add the digest");
+                    found.add(
+                        place,
+                        format!("`{text}` names no digest"),
+                        "docker://IMAGE@sha256:…",
+                        "add the digest",
+                    );
                     continue;
                 }
                 let (action, version) = text.split_once('@').unwrap_or((text, ""));
                 if version.parse::<Commit>().is_err() {
-                    let what = if version.is_empty() { "no version".into() } else { format!("`{version}`") };
+                    let what = if version.is_empty() {
+                        "no version".into()
+                    } else {
+                        format!("`{version}`")
+                    };
                     found.add(
                         place,
                         format!("`{action}` is pinned by {what}"),

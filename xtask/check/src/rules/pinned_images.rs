@@ -20,12 +20,37 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        replace(FILE, "@sha256:cedb1ef40439206b673ee8b33a46a03a0c9fa90bf3732f54704f99cb061d2c5a", "", "FROM ${BASE_IMAGE}"),
-        replace(FILE, "FROM ${BASE_IMAGE}", "FROM --platform=linux/amd64 debian:trixie AS tools\nFROM ${BASE_IMAGE}", "debian:trixie"),
+        replace(
+            FILE,
+            "@sha256:cedb1ef40439206b673ee8b33a46a03a0c9fa90bf3732f54704f99cb061d2c5a",
+            "",
+            "FROM ${BASE_IMAGE}",
+        ),
+        replace(
+            FILE,
+            "FROM ${BASE_IMAGE}",
+            "FROM --platform=linux/amd64 debian:trixie AS tools\nFROM ${BASE_IMAGE}",
+            "debian:trixie",
+        ),
         replace(FILE, "FROM ${BASE_IMAGE}", "FROM ${BASE_IMAG}", "FROM"),
-        replace(FILE, "# The builder image", "# syntax=docker/dockerfile:1\n# The builder image", "syntax="),
-        replace(FILE, "STOPSIGNAL", "COPY --from=busybox:1 /bin/busybox /bin/\nSTOPSIGNAL", "--from=busybox"),
-        replace(RECORD, "reference = \"debian:trixie-slim@sha256:cedb", "reference = \"debian:trixie-slim@sha256:0000", "reference"),
+        replace(
+            FILE,
+            "# The builder image",
+            "# syntax=docker/dockerfile:1\n# The builder image",
+            "syntax=",
+        ),
+        replace(
+            FILE,
+            "STOPSIGNAL",
+            "COPY --from=busybox:1 /bin/busybox /bin/\nSTOPSIGNAL",
+            "--from=busybox",
+        ),
+        replace(
+            RECORD,
+            "reference = \"debian:trixie-slim@sha256:cedb",
+            "reference = \"debian:trixie-slim@sha256:0000",
+            "reference",
+        ),
     ],
 };
 
@@ -36,7 +61,12 @@ fn check(tree: &Tree, found: &mut Findings) {
         if let Some((line, syntax)) = &image.file.syntax
             && !pinned(syntax)
         {
-            found.add(Place::line(image.path(), *line), format!("the syntax image `{syntax}` has no digest"), "IMAGE@sha256:…", "remove the line: nothing here needs BuildKit");
+            found.add(
+                Place::line(image.path(), *line),
+                format!("the syntax image `{syntax}` has no digest"),
+                "IMAGE@sha256:…",
+                "remove the line: nothing here needs BuildKit",
+            );
         }
         let stages = image.file.stages();
         let mut names: Vec<String> = Vec::new();
@@ -48,24 +78,44 @@ fn check(tree: &Tree, found: &mut Findings) {
                 } else {
                     format!("`{}` has no digest", stage.image)
                 };
-                found.add(Place::line(image.path(), stage.from.line), what, "NAME:TAG@sha256:<64 hex digits>", FIX);
+                found.add(
+                    Place::line(image.path(), stage.from.line),
+                    what,
+                    "NAME:TAG@sha256:<64 hex digits>",
+                    FIX,
+                );
             }
             for instruction in &stage.instructions {
-                let froms = instruction.flags.iter().filter_map(|(key, value)| match key.as_str() {
-                    "from" => Some(value.as_str()),
-                    "mount" => value.split(',').find_map(|field| field.strip_prefix("from=")),
-                    _ => None,
-                });
+                let froms =
+                    instruction.flags.iter().filter_map(|(key, value)| match key.as_str() {
+                        "from" => Some(value.as_str()),
+                        "mount" => value.split(',').find_map(|field| field.strip_prefix("from=")),
+                        _ => None,
+                    });
                 for from in froms {
-                    let is_stage = names.contains(&from.to_ascii_lowercase()) || from.parse::<usize>().is_ok();
+                    let is_stage =
+                        names.contains(&from.to_ascii_lowercase()) || from.parse::<usize>().is_ok();
                     if !is_stage && !pinned(from) {
-                        let what = format!("`--from={from}` is no stage further up and has no digest");
-                        found.add(Place::line(image.path(), instruction.line), what, "a stage, or NAME@sha256:…", FIX);
+                        let what =
+                            format!("`--from={from}` is no stage further up and has no digest");
+                        found.add(
+                            Place::line(image.path(), instruction.line),
+                            what,
+                            "a stage, or NAME@sha256:…",
+                            FIX,
+                        );
                     }
                 }
                 let remote = instruction.words().into_iter().find(|word| word.contains("://"));
-                if let Some(url) = remote.filter(|_| instruction.keyword == "ADD" && instruction.flag("checksum").is_none()) {
-                    found.add(Place::line(image.path(), instruction.line), format!("ADD {url} without a checksum"), "--checksum=sha256:…", "add it");
+                if let Some(url) = remote.filter(|_| {
+                    instruction.keyword == "ADD" && instruction.flag("checksum").is_none()
+                }) {
+                    found.add(
+                        Place::line(image.path(), instruction.line),
+                        format!("ADD {url} without a checksum"),
+                        "--checksum=sha256:…",
+                        "add it",
+                    );
                 }
             }
             names.extend(stage.name.clone());
@@ -82,9 +132,11 @@ fn pinned(reference: &str) -> bool {
 fn same_base(tree: &Tree, image: &Image<'_>, found: &mut Findings) {
     let Some(source) = tree.source(RECORD).filter(|_| image.path() == FILE) else { return };
     let Ok(record) = toml_edit::Document::parse(source.text.as_str()) else { return };
-    let recorded = record.get("base").and_then(|base| base.get("reference")).and_then(|item| item.as_str());
+    let recorded =
+        record.get("base").and_then(|base| base.get("reference")).and_then(|item| item.as_str());
     let Some(argument) = image.file.argument("BASE_IMAGE") else { return };
-    let default = argument.words().first().and_then(|word| Some(word.split_once('=')?.1.to_owned()));
+    let default =
+        argument.words().first().and_then(|word| Some(word.split_once('=')?.1.to_owned()));
     // without a digest the FROM is told already
     let (Some(recorded), Some(default)) = (recorded, default.filter(|d| pinned(d))) else { return };
     if recorded != default {

@@ -1,8 +1,8 @@
 //! The registry's password is a secret of its own.
 
 use crate::finding::{Place, Severity};
-use crate::model::{container, workflow};
 use crate::model::workflow::{Job, Step};
+use crate::model::{container, workflow};
 use crate::parse::expression::{self, Reference};
 use crate::parse::shell::Command;
 use crate::rule::{Findings, Rule, replace};
@@ -21,10 +21,20 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        replace(WORKFLOW, "${{ secrets.REGISTRY_TOKEN }}", "${{ secrets.GITHUB_TOKEN }}", "secrets.GITHUB_TOKEN"),
+        replace(
+            WORKFLOW,
+            "${{ secrets.REGISTRY_TOKEN }}",
+            "${{ secrets.GITHUB_TOKEN }}",
+            "secrets.GITHUB_TOKEN",
+        ),
         replace(WORKFLOW, "${{ secrets.REGISTRY_TOKEN }}", "${{ github.token }}", "github.token"),
         replace(WORKFLOW, "${{ secrets.REGISTRY_TOKEN }}", "hunter2", "hunter2"),
-        replace(WORKFLOW, "        run: cargo xtask doctor\n", "        run: |\n          docker login -u builder -p hunter2 registry.example.org\n          cargo xtask doctor\n", "docker login"),
+        replace(
+            WORKFLOW,
+            "        run: cargo xtask doctor\n",
+            "        run: |\n          docker login -u builder -p hunter2 registry.example.org\n          cargo xtask doctor\n",
+            "docker login",
+        ),
     ],
 };
 
@@ -55,17 +65,34 @@ fn check(tree: &Tree, found: &mut Findings) {
                     });
                 }
                 for command in step.commands().iter().filter(|c| is_login(c)) {
-                    if let Some(password) = password_of(command).filter(|text| !text.contains('$')) {
+                    if let Some(password) = password_of(command).filter(|text| !text.contains('$'))
+                    {
                         let place = Place::line(workflow.path(), command.line);
-                        let hidden = format!("a password of {} characters in the file", password.chars().count());
-                        found.add(place, hidden, "`--password-stdin`, from `${{ secrets.REGISTRY_TOKEN }}`", "revoke it, and store the new one as a secret");
+                        let hidden = format!(
+                            "a password of {} characters in the file",
+                            password.chars().count()
+                        );
+                        found.add(
+                            place,
+                            hidden,
+                            "`--password-stdin`, from `${{ secrets.REGISTRY_TOKEN }}`",
+                            "revoke it, and store the new one as a secret",
+                        );
                     }
                 }
-                let password = step.with("password").or_else(|| step.node.path(&["env", "REGISTRY_TOKEN"]));
+                let password =
+                    step.with("password").or_else(|| step.node.path(&["env", "REGISTRY_TOKEN"]));
                 let password = password.or_else(|| step.node.path(&["env", "REGISTRY_PASSWORD"]));
-                if let Some(node) = password.filter(|node| node.text().is_some_and(|t| !t.is_empty() && !t.contains("${{"))) {
+                if let Some(node) = password
+                    .filter(|node| node.text().is_some_and(|t| !t.is_empty() && !t.contains("${{")))
+                {
                     let place = Place::at(workflow.path(), node.at());
-                    found.add(place, "a password in the file", "`${{ secrets.REGISTRY_TOKEN }}`", "revoke it, and store the new one as a secret");
+                    found.add(
+                        place,
+                        "a password in the file",
+                        "`${{ secrets.REGISTRY_TOKEN }}`",
+                        "revoke it, and store the new one as a secret",
+                    );
                 }
             }
         }
@@ -74,7 +101,9 @@ fn check(tree: &Tree, found: &mut Findings) {
 
 fn is_login(command: &Command) -> bool {
     let by_engine = container::verb(command).is_some_and(|(_, verb, _)| verb == "login");
-    by_engine || matches!(command.program(), "skopeo" | "crane" | "oras" | "regctl") && command.args().contains(&"login")
+    by_engine
+        || matches!(command.program(), "skopeo" | "crane" | "oras" | "regctl")
+            && command.args().contains(&"login")
 }
 
 /// What follows `-p`, `--password` or `--password=`.
@@ -95,14 +124,17 @@ fn logs_in(step: &Step<'_>) -> bool {
     let by_command = step.commands().iter().any(|command| {
         is_login(command) || container::verb(command).is_some_and(|(_, verb, _)| verb == "push")
     });
-    by_command || step.is_action("docker/login-action") || step.xtask().iter().any(|(_, x)| x.command == "image push")
+    by_command
+        || step.is_action("docker/login-action")
+        || step.xtask().iter().any(|(_, x)| x.command == "image push")
 }
 
 /// Values of the job's variables that the step's text uses.
 fn names_used<'w>(step: &Step<'w>, job: &Job<'w>) -> Vec<&'w crate::parse::yaml::Node> {
     let script = step.node.get("run").and_then(|run| run.text()).unwrap_or_default();
     let variables = job.node.get("env").map(|env| env.entries()).unwrap_or_default();
-    let used = variables.iter().filter(|(key, _)| key.text().is_some_and(|name| script.contains(name)));
+    let used =
+        variables.iter().filter(|(key, _)| key.text().is_some_and(|name| script.contains(name)));
     used.map(|(_, value)| value).collect()
 }
 

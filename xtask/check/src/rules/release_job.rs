@@ -23,16 +23,32 @@ pub const RULE: Rule = Rule {
         replace(WORKFLOW, "    tags: ['v*']\n", "", "refs/tags/v"),
         replace(WORKFLOW, "    tags: ['v*']\n", "    tags: ['release-*']\n", "refs/tags/v"),
         replace(WORKFLOW, "    needs: build-and-verify\n", "    needs: check\n", "needs: check"),
-        replace(WORKFLOW, "if: startsWith(github.ref, 'refs/tags/v')", "if: always() && startsWith(github.ref, 'refs/tags/v')", "always()"),
+        replace(
+            WORKFLOW,
+            "if: startsWith(github.ref, 'refs/tags/v')",
+            "if: always() && startsWith(github.ref, 'refs/tags/v')",
+            "always()",
+        ),
         replace(WORKFLOW, "    if: startsWith(github.ref, 'refs/tags/v')\n", "", "release:"),
-        replace(WORKFLOW, "if: startsWith(github.ref, 'refs/tags/v')", "if: startsWith(github.ref, 'refs/tags/v') || github.event_name == 'schedule'", "||"),
-        replace(WORKFLOW, "if: startsWith(github.ref, 'refs/tags/v')", "if: ${{ !startsWith(github.ref, 'refs/tags/v') }}", "!startsWith"),
+        replace(
+            WORKFLOW,
+            "if: startsWith(github.ref, 'refs/tags/v')",
+            "if: startsWith(github.ref, 'refs/tags/v') || github.event_name == 'schedule'",
+            "||",
+        ),
+        replace(
+            WORKFLOW,
+            "if: startsWith(github.ref, 'refs/tags/v')",
+            "if: ${{ !startsWith(github.ref, 'refs/tags/v') }}",
+            "!startsWith",
+        ),
     ],
 };
 
 fn check(tree: &Tree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
-        let tags: Vec<&Node> = workflow.root.path(&["on", "push", "tags"]).map(Node::items).unwrap_or_default();
+        let tags: Vec<&Node> =
+            workflow.root.path(&["on", "push", "tags"]).map(Node::items).unwrap_or_default();
         let tags: Vec<&str> = tags.iter().filter_map(|tag| tag.text()).collect();
         for job in workflow.jobs().iter().filter(|job| releases(job)) {
             one(&workflow, job, &tags, found);
@@ -41,11 +57,16 @@ fn check(tree: &Tree, found: &mut Findings) {
 }
 
 fn releases(job: &Job<'_>) -> bool {
-    let by_xtask = job.xtask().iter().any(|(_, x)| x.command == "release" || x.command.starts_with("release "));
+    let by_xtask = job
+        .xtask()
+        .iter()
+        .any(|(_, x)| x.command == "release" || x.command.starts_with("release "));
     let by_api = job.steps().iter().any(|step| {
         let run = step.node.get("run").and_then(Node::text).unwrap_or_default();
         let action = step.uses().is_some_and(|(_, action, _)| action.contains("release"));
-        action || (run.contains("/api/v1/") && run.contains("/releases")) || run.contains("tea release")
+        action
+            || (run.contains("/api/v1/") && run.contains("/releases"))
+            || run.contains("tea release")
     });
     by_xtask || by_api || job.id == "release"
 }
@@ -56,9 +77,14 @@ fn one(workflow: &Workflow<'_>, job: &Job<'_>, tags: &[&str], found: &mut Findin
     let place = condition.as_ref().map_or(at(job.key), |(node, _)| at(node));
     let text = condition.as_ref().and_then(|(node, _)| node.text()).unwrap_or_default();
     let by_type = text.contains("ref_type") && text.contains("tag");
-    let wanted = quoted(text).into_iter().find_map(|s| s.strip_prefix("refs/tags/").map(str::to_owned));
+    let wanted =
+        quoted(text).into_iter().find_map(|s| s.strip_prefix("refs/tags/").map(str::to_owned));
     let loose = text.contains("||") || text.contains("!startsWith") || text.contains("!=");
-    let on_dispatch_only = workflow.root.get("on").is_some_and(|on| on.entries().len() == 1 && on.path(&["push", "tags"]).is_some() && on.path(&["push", "branches"]).is_none());
+    let on_dispatch_only = workflow.root.get("on").is_some_and(|on| {
+        on.entries().len() == 1
+            && on.path(&["push", "tags"]).is_some()
+            && on.path(&["push", "branches"]).is_none()
+    });
     if (wanted.is_none() && !by_type || loose) && !on_dispatch_only {
         found.add(
             place.clone(),
@@ -69,11 +95,18 @@ fn one(workflow: &Workflow<'_>, job: &Job<'_>, tags: &[&str], found: &mut Findin
     }
     let prefix = wanted.unwrap_or_default();
     // one name that the condition takes, e.g. v1.1.0
-    let sample = if prefix.is_empty() { "v1.1.0".to_owned() } else { format!("{prefix}1.1.0").replacen("vv", "v", 1) };
+    let sample = if prefix.is_empty() {
+        "v1.1.0".to_owned()
+    } else {
+        format!("{prefix}1.1.0").replacen("vv", "v", 1)
+    };
     if tags.is_empty() || !selected(tags, &sample) {
         found.add(
             place.clone(),
-            format!("a tag such as {sample} starts no run: `on.push.tags` is {}", if tags.is_empty() { "missing".into() } else { tags.join(", ") }),
+            format!(
+                "a tag such as {sample} starts no run: `on.push.tags` is {}",
+                if tags.is_empty() { "missing".into() } else { tags.join(", ") }
+            ),
             "patterns there that match the tags this job waits for",
             "add the tags to `on.push.tags`",
         );
@@ -90,7 +123,9 @@ fn one(workflow: &Workflow<'_>, job: &Job<'_>, tags: &[&str], found: &mut Findin
     }
     let verifies = |job: &Job<'_>| {
         let xtask = job.xtask();
-        xtask.iter().any(|(_, x)| x.command == "verify" && (x.builds_product() || x.args.iter().any(|a| a == "--compare")))
+        xtask.iter().any(|(_, x)| {
+            x.command == "verify" && (x.builds_product() || x.args.iter().any(|a| a == "--compare"))
+        })
     };
     let itself = job.xtask().iter().any(|(_, x)| x.command == "verify" && x.builds_product());
     if !itself && !workflow.ancestors(job).iter().any(verifies) {
@@ -104,7 +139,10 @@ fn one(workflow: &Workflow<'_>, job: &Job<'_>, tags: &[&str], found: &mut Findin
     }
     for ancestor in workflow.ancestors(job).iter().filter(|job| verifies(job)) {
         let soft = ancestor.node.get("continue-on-error").or_else(|| {
-            let step = ancestor.steps().into_iter().find(|s| s.xtask().iter().any(|(_, x)| x.command == "verify"));
+            let step = ancestor
+                .steps()
+                .into_iter()
+                .find(|s| s.xtask().iter().any(|(_, x)| x.command == "verify"));
             step.and_then(|step| step.node.get("continue-on-error"))
         });
         if let Some(node) = soft.filter(|node| node.text() != Some("false")) {

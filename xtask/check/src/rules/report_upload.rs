@@ -19,7 +19,12 @@ pub const RULE: Rule = Rule {
     check,
     fixtures: &[
         replace(WORKFLOW, "        if: failure() # keep the diagnosis\n", "", "cargo xtask verify"),
-        replace(WORKFLOW, "        if: failure() # keep the diagnosis\n", "        if: github.ref != 'refs/heads/main'\n", "cargo xtask verify"),
+        replace(
+            WORKFLOW,
+            "        if: failure() # keep the diagnosis\n",
+            "        if: github.ref != 'refs/heads/main'\n",
+            "cargo xtask verify",
+        ),
     ],
 };
 
@@ -30,7 +35,8 @@ fn check(tree: &Tree, found: &mut Findings) {
             let verifies = |step: &workflow::Step<'_>| {
                 step.xtask().into_iter().find(|(_, x)| x.command == "verify").map(|(line, _)| line)
             };
-            let last = steps.iter().enumerate().rev().find_map(|(n, step)| Some((n, verifies(step)?)));
+            let last =
+                steps.iter().enumerate().rev().find_map(|(n, step)| Some((n, verifies(step)?)));
             let Some((n, line)) = last else { continue };
             let uploads = |step: &&workflow::Step<'_>| {
                 step.uses().is_some_and(|(_, action, _)| action.contains("upload-artifact"))
@@ -39,11 +45,17 @@ fn check(tree: &Tree, found: &mut Findings) {
             if later.iter().any(|step| step.runs_on_failure()) {
                 continue;
             }
-            let skipped: Vec<String> = later.iter().map(|step| format!("{} (line {})", step.title(), step.at().0)).collect();
+            let skipped: Vec<String> = later
+                .iter()
+                .map(|step| format!("{} (line {})", step.title(), step.at().0))
+                .collect();
             let what = if skipped.is_empty() {
                 "a verification that fails leaves no report: nothing uploads one".to_owned()
             } else {
-                format!("a verification that fails leaves no report: skipped then is {}", skipped.join(", "))
+                format!(
+                    "a verification that fails leaves no report: skipped then is {}",
+                    skipped.join(", ")
+                )
             };
             found.add(
                 Place::line(workflow.path(), line),

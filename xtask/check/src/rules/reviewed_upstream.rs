@@ -21,7 +21,12 @@ pub const RULE: Rule = Rule {
     check,
     fixtures: &[
         edit(SUBMODULE, Edit::Gitlink("4444444444444444444444444444444444444444"), "commit ="),
-        replace(README, "| docker/entrypoint.sh | a2081954", "| docker/entrypoint.sh | b2081954", "docker/entrypoint.sh |"),
+        replace(
+            README,
+            "| docker/entrypoint.sh | a2081954",
+            "| docker/entrypoint.sh | b2081954",
+            "docker/entrypoint.sh |",
+        ),
         replace(README, "derivative-maker 3c25009d", "derivative-maker 4c25009d", ""),
     ],
 };
@@ -31,23 +36,37 @@ const FIX: &str = "review upstream's changes as systemd-entrypoint/README.md say
 fn check(tree: &Tree, found: &mut Findings) {
     let Some(source) = tree.source(RECORD) else { return };
     let Ok(record) = toml_edit::Document::parse(source.text.as_str()) else { return };
-    let line_of = |item: &toml_edit::Item| item.span().map_or(1, |span| 1 + source.text[..span.start].matches('\n').count());
+    let line_of = |item: &toml_edit::Item| {
+        item.span().map_or(1, |span| 1 + source.text[..span.start].matches('\n').count())
+    };
     let Some(commit) = record.get("reviewed").and_then(|table| table.get("commit")) else {
-        found.add(Place::file(RECORD), "no [reviewed] commit", "the revision of derivative-maker that was reviewed", FIX);
+        found.add(
+            Place::file(RECORD),
+            "no [reviewed] commit",
+            "the revision of derivative-maker that was reviewed",
+            FIX,
+        );
         return;
     };
     let reviewed = commit.as_str().unwrap_or_default();
     let gitlink = tree.entry(SUBMODULE).and_then(|entry| entry.index.as_ref());
-    let pinned = gitlink.filter(|(mode, _)| mode == crate::tree::GITLINK).map(|(_, commit)| commit.as_str());
+    let pinned =
+        gitlink.filter(|(mode, _)| mode == crate::tree::GITLINK).map(|(_, commit)| commit.as_str());
     if let Some(pinned) = pinned.filter(|pinned| *pinned != reviewed) {
-        let what = format!("reviewed against {}, and the gitlink pins {}", short(reviewed), short(pinned));
+        let what =
+            format!("reviewed against {}, and the gitlink pins {}", short(reviewed), short(pinned));
         found.add(Place::line(RECORD, line_of(commit)), what, "the pinned revision", FIX);
     }
     let blobs: Vec<(&str, &str, usize)> = record
         .get("reviewed")
         .and_then(|table| table.get("blobs"))
         .and_then(|table| table.as_table_like())
-        .map(|table| table.iter().map(|(path, item)| (path, item.as_str().unwrap_or_default(), line_of(item))).collect())
+        .map(|table| {
+            table
+                .iter()
+                .map(|(path, item)| (path, item.as_str().unwrap_or_default(), line_of(item)))
+                .collect()
+        })
         .unwrap_or_default();
     readme(tree, reviewed, &blobs, found);
     if pinned == Some(reviewed) {
@@ -60,7 +79,12 @@ fn readme(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mut 
     let Some(readme) = tree.source(README) else { return };
     if !readme.text.contains(commit) {
         let what = format!("does not name the reviewed commit {}", short(commit));
-        found.add(Place::file(README), what, format!("{commit}, as builder-image.toml has it"), FIX);
+        found.add(
+            Place::file(README),
+            what,
+            format!("{commit}, as builder-image.toml has it"),
+            FIX,
+        );
     }
     let rows: Vec<(usize, &str, &str)> = readme
         .lines()
@@ -73,9 +97,18 @@ fn readme(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mut 
         .collect();
     for (path, blob, line) in blobs {
         match rows.iter().find(|(_, row, _)| row == path) {
-            None => found.add(Place::line(RECORD, *line), format!("{README} does not list `{path}`"), "the same files in both", FIX),
+            None => found.add(
+                Place::line(RECORD, *line),
+                format!("{README} does not list `{path}`"),
+                "the same files in both",
+                FIX,
+            ),
             Some((n, _, other)) if other != blob => {
-                let what = format!("`{path}` is {}, and {} in builder-image.toml", short(other), short(blob));
+                let what = format!(
+                    "`{path}` is {}, and {} in builder-image.toml",
+                    short(other),
+                    short(blob)
+                );
                 found.add(Place::line(README, *n), what, "the same in both", FIX);
             }
             Some(_) => {}
@@ -89,7 +122,20 @@ fn upstream(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mu
     if blobs.is_empty() || !dir.join(".git").exists() {
         return;
     }
-    let Ok(listing) = git(&dir).args(["ls-tree", "-r", "-z", commit, "--", "docker", "approx", "build-steps.d", "buildconfig.d"]).read() else {
+    let Ok(listing) = git(&dir)
+        .args([
+            "ls-tree",
+            "-r",
+            "-z",
+            commit,
+            "--",
+            "docker",
+            "approx",
+            "build-steps.d",
+            "buildconfig.d",
+        ])
+        .read()
+    else {
         return;
     };
     let theirs: Vec<(&str, &str)> = listing
@@ -103,8 +149,17 @@ fn upstream(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mu
         let theirs = theirs.iter().find(|(other, _)| other == path).map(|(_, blob)| *blob);
         if theirs != Some(*blob) {
             let now = theirs.map_or("gone".to_owned(), |blob| format!("{} now", short(blob)));
-            let what = format!("`{path}` was reviewed as {}, and is {now} at {}", short(blob), short(commit));
-            found.add(Place::line(RECORD, *line), what, "upstream's file at the pinned commit", FIX);
+            let what = format!(
+                "`{path}` was reviewed as {}, and is {now} at {}",
+                short(blob),
+                short(commit)
+            );
+            found.add(
+                Place::line(RECORD, *line),
+                what,
+                "upstream's file at the pinned commit",
+                FIX,
+            );
         }
     }
 }

@@ -18,7 +18,12 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        replace(PATH, "  valid_volumes:\n", "  valid_volume: []\n  valid_volumes:\n", "valid_volume: []"),
+        replace(
+            PATH,
+            "  valid_volumes:\n",
+            "  valid_volume: []\n  valid_volumes:\n",
+            "valid_volume: []",
+        ),
         replace(PATH, "  capacity: 1\n", "  capacitiy: 1\n", "capacitiy"),
         replace(PATH, "log:\n", "logs:\n", "logs:"),
         replace(PATH, "  capacity: 1\n", "  capacity: one\n", "one"),
@@ -30,26 +35,71 @@ const SECTIONS: &[(&str, &[&str])] = &[
     (
         "runner",
         &[
-            "file", "capacity", "envs", "env_file", "timeout", "shutdown_timeout", "insecure", "fetch_timeout",
-            "fetch_interval", "fetch_interval_max", "workdir_cleanup_age", "idle_cleanup_interval",
-            "log_report_interval", "log_report_max_latency", "log_report_batch_size", "state_report_interval",
-            "report_close_timeout", "labels", "github_mirror", "action_shallow_clone", "set_act_env", "patch_actions",
-            "allocate_pty", "default_image", "tool_cache_mode", "post_task_script", "post_task_script_timeout", "hooks",
+            "file",
+            "capacity",
+            "envs",
+            "env_file",
+            "timeout",
+            "shutdown_timeout",
+            "insecure",
+            "fetch_timeout",
+            "fetch_interval",
+            "fetch_interval_max",
+            "workdir_cleanup_age",
+            "idle_cleanup_interval",
+            "log_report_interval",
+            "log_report_max_latency",
+            "log_report_batch_size",
+            "state_report_interval",
+            "report_close_timeout",
+            "labels",
+            "github_mirror",
+            "action_shallow_clone",
+            "set_act_env",
+            "patch_actions",
+            "allocate_pty",
+            "default_image",
+            "tool_cache_mode",
+            "post_task_script",
+            "post_task_script_timeout",
+            "hooks",
         ],
     ),
     (
         "cache",
         &[
-            "enabled", "dir", "host", "port", "external_server", "external_secret", "external_secret_file",
-            "offline_mode", "v2", "retention", "repo_size_limit", "size_limit", "sweep_interval",
+            "enabled",
+            "dir",
+            "host",
+            "port",
+            "external_server",
+            "external_secret",
+            "external_secret_file",
+            "offline_mode",
+            "v2",
+            "retention",
+            "repo_size_limit",
+            "size_limit",
+            "sweep_interval",
         ],
     ),
     (
         "container",
         &[
-            "network", "network_create_options", "network_mode", "privileged", "options", "workdir_parent",
-            "valid_volumes", "docker_host", "force_pull", "force_rebuild", "require_docker", "docker_timeout",
-            "bind_workdir", "service_ready_timeout",
+            "network",
+            "network_create_options",
+            "network_mode",
+            "privileged",
+            "options",
+            "workdir_parent",
+            "valid_volumes",
+            "docker_host",
+            "force_pull",
+            "force_rebuild",
+            "require_docker",
+            "docker_timeout",
+            "bind_workdir",
+            "service_ready_timeout",
         ],
     ),
     ("host", &["workdir_parent"]),
@@ -63,7 +113,13 @@ const SECTIONS: &[(&str, &[&str])] = &[
 /// Keys whose value the runner refuses unless it is of this kind.
 const NUMBERS: [&str; 4] = ["capacity", "port", "min_free_disk_space_mb", "log_report_batch_size"];
 const SWITCHES: [&str; 8] = [
-    "privileged", "force_pull", "force_rebuild", "require_docker", "bind_workdir", "insecure", "offline_mode",
+    "privileged",
+    "force_pull",
+    "force_rebuild",
+    "require_docker",
+    "bind_workdir",
+    "insecure",
+    "offline_mode",
     "patch_actions",
 ];
 
@@ -89,10 +145,20 @@ fn below(section: &Node, name: &str, known: &[&str], found: &mut Findings) {
         let scalar = value.text().unwrap_or_default();
         let place = || Place::at(PATH, value.at());
         if NUMBERS.contains(&text) && scalar.parse::<u64>().is_err() {
-            found.add(place(), format!("`{text}: {scalar}` is no number"), "a whole number", "correct it");
+            found.add(
+                place(),
+                format!("`{text}: {scalar}` is no number"),
+                "a whole number",
+                "correct it",
+            );
         }
         if SWITCHES.contains(&text) && !matches!(scalar, "true" | "false") {
-            found.add(place(), format!("`{text}: {scalar}` is neither true nor false"), "true or false", "correct it");
+            found.add(
+                place(),
+                format!("`{text}: {scalar}` is neither true nor false"),
+                "true or false",
+                "correct it",
+            );
         }
         let inner = format!("{name}.{text}");
         if let Some((_, keys)) = SECTIONS.iter().find(|(known, _)| *known == inner) {

@@ -21,8 +21,18 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        replace(WORKFLOW, "runs-on: silvermetal-builder", "runs-on: silvermetal-bilder", "silvermetal-bilder"),
-        replace(WORKFLOW, "runs-on: silvermetal-builder", "runs-on: [silvermetal-builder, linux]", "runs-on"),
+        replace(
+            WORKFLOW,
+            "runs-on: silvermetal-builder",
+            "runs-on: silvermetal-bilder",
+            "silvermetal-bilder",
+        ),
+        replace(
+            WORKFLOW,
+            "runs-on: silvermetal-builder",
+            "runs-on: [silvermetal-builder, linux]",
+            "runs-on",
+        ),
         replace(WORKFLOW, "    runs-on: silvermetal-builder\n", "", ""),
         replace(PATH, "- silvermetal-builder:", "- silvermetal-bulder:", "silvermetal-bulder"),
         replace(DOCS, "`silvermetal-builder`", "`another`", ""),
@@ -41,14 +51,24 @@ fn check(tree: &Tree, found: &mut Findings) {
             }
             let Some(node) = job.node.get("runs-on") else {
                 let place = Place::at(workflow.path(), job.key.at());
-                found.add(place, format!("job `{}` has no runs-on", job.id), "`runs-on: LABEL`", "add it");
+                found.add(
+                    place,
+                    format!("job `{}` has no runs-on", job.id),
+                    "`runs-on: LABEL`",
+                    "add it",
+                );
                 continue;
             };
             let items = node.items();
             let place = Place::at(workflow.path(), node.at());
             let single = items.len() == 1 && !matches!(node.value, Value::Map(_));
             let Some(label) = items.first().and_then(|item| item.text()).filter(|_| single) else {
-                found.add(place, "more or less than one label", "`runs-on: LABEL`", "keep one label");
+                found.add(
+                    place,
+                    "more or less than one label",
+                    "`runs-on: LABEL`",
+                    "keep one label",
+                );
                 continue;
             };
             if label.contains("${{") {
@@ -60,14 +80,24 @@ fn check(tree: &Tree, found: &mut Findings) {
             if runner.is_some() && !labels.iter().any(|(_, name)| *name == label) {
                 let names: Vec<&str> = labels.iter().map(|(_, name)| *name).collect();
                 let expected = format!("a label of {PATH}: {}", names.join(", "));
-                found.add(place, format!("no runner has the label `{label}`"), expected, "correct the label");
+                found.add(
+                    place,
+                    format!("no runner has the label `{label}`"),
+                    expected,
+                    "correct the label",
+                );
             }
         }
     }
     for (node, label) in labels {
         let place = Place::at(PATH, node.at());
         if !used.is_empty() && !used.iter().any(|name| name == label) {
-            found.add(place, format!("no job asks for the label `{label}`"), used.join(", "), "correct the label");
+            found.add(
+                place,
+                format!("no job asks for the label `{label}`"),
+                used.join(", "),
+                "correct the label",
+            );
         } else if let Some(docs) = docs
             && !docs.text.contains(&format!("`{label}`"))
             && !docs.text.contains(&format!("{label}:docker:"))

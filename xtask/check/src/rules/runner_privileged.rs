@@ -25,8 +25,21 @@ pub const RULE: Rule = Rule {
 
 /// The runner's `sanitizeOptionsHostConfig`, 3.3.
 const STRIPPED: [&str; 15] = [
-    "--privileged", "--pid", "--ipc", "--uts", "--cgroupns", "--userns", "--cap-add", "--security-opt", "--device",
-    "--device-cgroup-rule", "--gpus", "--volumes-from", "--runtime", "--cgroup-parent", "--sysctl",
+    "--privileged",
+    "--pid",
+    "--ipc",
+    "--uts",
+    "--cgroupns",
+    "--userns",
+    "--cap-add",
+    "--security-opt",
+    "--device",
+    "--device-cgroup-rule",
+    "--gpus",
+    "--volumes-from",
+    "--runtime",
+    "--cgroup-parent",
+    "--sysctl",
 ];
 
 fn check(tree: &Tree, found: &mut Findings) {
@@ -34,14 +47,20 @@ fn check(tree: &Tree, found: &mut Findings) {
     if runner.is_on("privileged") {
         return;
     }
-    let mut all: Vec<(String, String, usize)> =
-        runner.options().into_iter().map(|option| (PATH.to_owned(), option.name, option.line)).collect();
+    let mut all: Vec<(String, String, usize)> = runner
+        .options()
+        .into_iter()
+        .map(|option| (PATH.to_owned(), option.name, option.line))
+        .collect();
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
             let options = job.node.path(&["container", "options"]);
-            let options = options.and_then(|node| Some(options_of_text(node.unfolded()?, node.line)));
+            let options =
+                options.and_then(|node| Some(options_of_text(node.unfolded()?, node.line)));
             let options = options.unwrap_or_default().into_iter();
-            all.extend(options.map(|option| (workflow.path().to_owned(), option.name, option.line)));
+            all.extend(
+                options.map(|option| (workflow.path().to_owned(), option.name, option.line)),
+            );
         }
     }
     for (path, name, line) in all {

@@ -24,23 +24,44 @@ pub const RULE: Rule = Rule {
     check,
     fixtures: &[
         replace(PATH, "    - silvermetal-cargo-registry\n", "", "silvermetal-cargo-registry:"),
-        replace(PATH, "    - /root/.docker/config.json\n", "    - /root/.docker/config.jsn\n", "config.json:ro"),
-        replace(PATH, "    --volume silvermetal-cargo", "    --mount type=bind,source=/srv/cache,target=/cache\n    --volume silvermetal-cargo", "/srv/cache"),
-        replace(WORKFLOW, "    timeout-minutes: 15\n", "    timeout-minutes: 15\n    container:\n      image: debian:trixie\n      volumes: ['/data:/data']\n", "/data"),
+        replace(
+            PATH,
+            "    - /root/.docker/config.json\n",
+            "    - /root/.docker/config.jsn\n",
+            "config.json:ro",
+        ),
+        replace(
+            PATH,
+            "    --volume silvermetal-cargo",
+            "    --mount type=bind,source=/srv/cache,target=/cache\n    --volume silvermetal-cargo",
+            "/srv/cache",
+        ),
+        replace(
+            WORKFLOW,
+            "    timeout-minutes: 15\n",
+            "    timeout-minutes: 15\n    container:\n      image: debian:trixie\n      volumes: ['/data:/data']\n",
+            "/data",
+        ),
     ],
 };
 
 fn check(tree: &Tree, found: &mut Findings) {
     let Some(runner) = Runner::read(tree) else { return };
     let valid: Vec<&str> = runner.valid_volumes().iter().filter_map(|node| node.text()).collect();
-    let mut all: Vec<(String, Mount)> = runner.mounts().into_iter().map(|m| (PATH.to_owned(), m)).collect();
+    let mut all: Vec<(String, Mount)> =
+        runner.mounts().into_iter().map(|m| (PATH.to_owned(), m)).collect();
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
             let services = job.node.get("services").map(|node| node.entries()).unwrap_or_default();
-            for container in job.node.get("container").into_iter().chain(services.iter().map(|(_, node)| node)) {
+            for container in
+                job.node.get("container").into_iter().chain(services.iter().map(|(_, node)| node))
+            {
                 let listed = container.get("volumes").map(|node| node.items()).unwrap_or_default();
-                let listed = listed.into_iter().filter_map(|node| Some(volume(node.text()?, node.line)));
-                let options = container.get("options").and_then(|node| Some(options_of_text(node.unfolded()?, node.line)));
+                let listed =
+                    listed.into_iter().filter_map(|node| Some(volume(node.text()?, node.line)));
+                let options = container
+                    .get("options")
+                    .and_then(|node| Some(options_of_text(node.unfolded()?, node.line)));
                 let all_of_job = listed.chain(mounts(&options.unwrap_or_default()));
                 all.extend(all_of_job.map(|mount| (workflow.path().to_owned(), mount)));
             }
@@ -53,7 +74,10 @@ fn check(tree: &Tree, found: &mut Findings) {
         let list = if valid.is_empty() { "it is empty".to_owned() } else { valid.join(", ") };
         found.add(
             Place::line(&path, mount.line),
-            format!("`{}` matches no pattern of valid_volumes: the mount is dropped, silently", mount.source),
+            format!(
+                "`{}` matches no pattern of valid_volumes: the mount is dropped, silently",
+                mount.source
+            ),
             format!("a pattern in valid_volumes that matches it ({list})"),
             format!("add `- {}` below valid_volumes in {PATH}", mount.source),
         );
@@ -64,6 +88,8 @@ fn allows(valid: &[&str], mount: &Mount) -> bool {
     valid.iter().any(|pattern| {
         // a pattern with a slash is for paths, one without for named volumes
         let for_paths = pattern.contains('/') || pattern.starts_with('.');
-        *pattern == "**" || (for_paths == mount.bind && pattern::matches(pattern, &mount.source, Star::AcrossSlashes))
+        *pattern == "**"
+            || (for_paths == mount.bind
+                && pattern::matches(pattern, &mount.source, Star::AcrossSlashes))
     })
 }

@@ -16,8 +16,19 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        edit("linux/build/scripts/build.sh", Edit::Replace("exec cargo", "docker build -t x linux/build/docker\nexec cargo"), "docker build"),
-        edit("linux/build/scripts/build.sh", Edit::Replace("exec cargo", "printf '%s\\n' \"$(sudo podman container run --rm --name a --label b=c debian:trixie id)\"\nexec cargo"), "podman container run"),
+        edit(
+            "linux/build/scripts/build.sh",
+            Edit::Replace("exec cargo", "docker build -t x linux/build/docker\nexec cargo"),
+            "docker build",
+        ),
+        edit(
+            "linux/build/scripts/build.sh",
+            Edit::Replace(
+                "exec cargo",
+                "printf '%s\\n' \"$(sudo podman container run --rm --name a --label b=c debian:trixie id)\"\nexec cargo",
+            ),
+            "podman container run",
+        ),
     ],
 };
 

@@ -20,9 +20,18 @@ pub const RULE: Rule = Rule {
         replace("linux/build/scripts/build.sh", "set -euo pipefail\n", "", ""),
         replace("linux/build/scripts/build.sh", "set -euo pipefail", "set -eu", "set -eu"),
         replace("linux/build/scripts/build.sh", "set -euo pipefail", "(set -euo pipefail)", ""),
-        replace("linux/build/scripts/build.sh", "set -euo pipefail\n", "mkdir -p out\nset -euo pipefail\n", ""),
+        replace(
+            "linux/build/scripts/build.sh",
+            "set -euo pipefail\n",
+            "mkdir -p out\nset -euo pipefail\n",
+            "",
+        ),
         replace("linux/build/recipes/canary/build", "set -euo pipefail", "# set -euo pipefail", ""),
-        edit("linux/build/recipes/canary/more.sh", Edit::Write(b"set -euo pipefail\ntrue\n"), "set -euo"),
+        edit(
+            "linux/build/recipes/canary/more.sh",
+            Edit::Write(b"set -euo pipefail\ntrue\n"),
+            "set -euo",
+        ),
     ],
 };
 
@@ -30,8 +39,8 @@ pub const RULE: Rule = Rule {
 fn is_harmless(command: &Command) -> bool {
     let program = command.program();
     let known = [
-        "", "set", "shopt", "export", "readonly", "declare", "unset", "umask", "cd", "trap", "[", "[[", "test", ":",
-        "true", "pwd", "dirname", "basename", "realpath", "readlink",
+        "", "set", "shopt", "export", "readonly", "declare", "unset", "umask", "cd", "trap", "[",
+        "[[", "test", ":", "true", "pwd", "dirname", "basename", "realpath", "readlink",
     ];
     known.contains(&program)
 }
@@ -40,7 +49,8 @@ fn check(tree: &Tree, found: &mut Findings) {
     for source in script::scripts(tree) {
         if !source.line(1).starts_with("#!") {
             let what = "a .sh file without `#!`: whoever calls it decides which shell reads it";
-            let expected = "#!/usr/bin/env bash, or `# shellcheck shell=bash` if it is only sourced";
+            let expected =
+                "#!/usr/bin/env bash, or `# shellcheck shell=bash` if it is only sourced";
             found.add(Place::line(&source.path, 1), what, expected, "add the line");
         }
         let commands = source.commands();
@@ -49,7 +59,8 @@ fn check(tree: &Tree, found: &mut Findings) {
         // settings stand together; what comes before may only set variables or change the folder
         for command in commands.iter().take_while(|command| is_harmless(command)) {
             // what a subshell sets ends with it
-            if command.program() != "set" || source.line(command.line).trim_start().starts_with('(') {
+            if command.program() != "set" || source.line(command.line).trim_start().starts_with('(')
+            {
                 continue;
             }
             at = command.line;
@@ -73,6 +84,11 @@ fn check(tree: &Tree, found: &mut Findings) {
         }
         let expected = if plain_sh { "set -eu" } else { "set -euo pipefail" };
         let what = "goes on after an error, an unset variable or a failed pipe";
-        found.add(Place::line(&source.path, at), what, expected, format!("add `{expected}` below the first comment"));
+        found.add(
+            Place::line(&source.path, at),
+            what,
+            expected,
+            format!("add `{expected}` below the first comment"),
+        );
     }
 }

@@ -18,7 +18,11 @@ pub const RULE: Rule = Rule {
         edit("linux/build/scripts/build.sh", Edit::Executable(false), "#!"),
         edit("linux/build/recipes/canary/build", Edit::Executable(false), "#!"),
         edit("linux/build/config/silvermetal-base.conf", Edit::Executable(true), ""),
-        edit("linux/build/recipes/canary/more.py", Edit::Write(b"#!/usr/bin/env python3\nprint()\n"), "#!"),
+        edit(
+            "linux/build/recipes/canary/more.py",
+            Edit::Write(b"#!/usr/bin/env python3\nprint()\n"),
+            "#!",
+        ),
     ],
 };
 
@@ -35,7 +39,11 @@ fn check(tree: &Tree, found: &mut Findings) {
                 _ => "a script that is not executable".to_owned(),
             };
             let path = &source.path;
-            let fix = if index.is_some() { format!("chmod +x {path} && git update-index --chmod=+x {path}") } else { format!("chmod +x {path}") };
+            let fix = if index.is_some() {
+                format!("chmod +x {path} && git update-index --chmod=+x {path}")
+            } else {
+                format!("chmod +x {path}")
+            };
             found.add(Place::line(path, 1), what, "100755", fix);
         }
     }

@@ -1,9 +1,9 @@
 //! Two builds that are compared share no folder and no artifact.
 
 use crate::finding::{Place, Severity};
+use crate::model::image::plain;
 use crate::model::script::{self, Xtask};
 use crate::model::workflow::{self, Job, Workflow};
-use crate::model::image::plain;
 use crate::rule::{Edit, Findings, Rule, edit, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
@@ -20,13 +20,36 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        replace(WORKFLOW, "--output \"$GITHUB_WORKSPACE/build-$SIDE\"", "--output \"$GITHUB_WORKSPACE/build\"", "--output"),
-        replace(WORKFLOW, "          name: build-${{ matrix.side }}\n", "          name: build\n", "name: build"),
-        replace(WORKFLOW, "verify --compare build-a build-b", "verify --compare build-a build-a", "--compare"),
-        replace(WORKFLOW, "          path: build-b # downloaded\n", "          path: build-a\n", "path: build-a"),
+        replace(
+            WORKFLOW,
+            "--output \"$GITHUB_WORKSPACE/build-$SIDE\"",
+            "--output \"$GITHUB_WORKSPACE/build\"",
+            "--output",
+        ),
+        replace(
+            WORKFLOW,
+            "          name: build-${{ matrix.side }}\n",
+            "          name: build\n",
+            "name: build",
+        ),
+        replace(
+            WORKFLOW,
+            "verify --compare build-a build-b",
+            "verify --compare build-a build-a",
+            "--compare",
+        ),
+        replace(
+            WORKFLOW,
+            "          path: build-b # downloaded\n",
+            "          path: build-a\n",
+            "path: build-a",
+        ),
         edit(
             "linux/build/scripts/verify-reproducibility.sh",
-            Edit::Replace("exec cargo", "cargo xtask iso --output out/a\ncargo xtask iso --output out/a/\nexec cargo"),
+            Edit::Replace(
+                "exec cargo",
+                "cargo xtask iso --output out/a\ncargo xtask iso --output out/a/\nexec cargo",
+            ),
             "out/a/",
         ),
     ],
@@ -57,12 +80,18 @@ fn outputs(path: &str, xtask: &[(usize, Xtask)], found: &mut Findings) {
     let mut seen: Vec<(String, usize)> = Vec::new();
     for (line, x) in xtask {
         if x.command == "verify" && x.args.iter().any(|arg| arg == "--compare") {
-            let folders: Vec<String> = x.args.iter().filter(|arg| !arg.starts_with('-')).map(|arg| plain(arg)).collect();
+            let folders: Vec<String> =
+                x.args.iter().filter(|arg| !arg.starts_with('-')).map(|arg| plain(arg)).collect();
             if let [a, b, ..] = folders.as_slice()
                 && a == b
             {
                 let what = format!("`{a}` is compared with itself");
-                found.add(Place::line(path, *line), what, "two folders", "name the other build's folder");
+                found.add(
+                    Place::line(path, *line),
+                    what,
+                    "two folders",
+                    "name the other build's folder",
+                );
             }
         }
         if x.command != "iso" {
@@ -70,7 +99,9 @@ fn outputs(path: &str, xtask: &[(usize, Xtask)], found: &mut Findings) {
         }
         let Some(output) = x.value("--output").map(plain) else { continue };
         let inside = |a: &str, b: &str| a == b || b.starts_with(&format!("{a}/"));
-        if let Some((other, first)) = seen.iter().find(|(other, _)| inside(other, &output) || inside(&output, other)) {
+        if let Some((other, first)) =
+            seen.iter().find(|(other, _)| inside(other, &output) || inside(&output, other))
+        {
             let what = format!("builds into `{output}`, and line {first} into `{other}`");
             found.add(Place::line(path, *line), what, "folders apart from each other", FIX);
         }
@@ -95,18 +126,29 @@ fn matrix(workflow: &Workflow<'_>, job: &Job<'_>, xtask: &[(usize, Xtask)], foun
             }
         }
     }
-    let varies = |text: &str| text.contains("matrix.") || names.iter().any(|name| text.contains(name));
+    let varies =
+        |text: &str| text.contains("matrix.") || names.iter().any(|name| text.contains(name));
     for (line, x) in xtask.iter().filter(|(_, x)| x.command == "iso") {
         if let Some(output) = x.value("--output").filter(|output| !varies(output)) {
             let what = format!("every job of the matrix builds into `{output}`");
-            found.add(Place::line(workflow.path(), *line), what, "a folder with the matrix's value in its name", FIX);
+            found.add(
+                Place::line(workflow.path(), *line),
+                what,
+                "a folder with the matrix's value in its name",
+                FIX,
+            );
         }
     }
     for step in job.steps().iter().filter(|step| step.is_action("actions/upload-artifact")) {
-        if let Some(name) = step.with("name").filter(|name| !varies(name.text().unwrap_or_default())) {
+        if let Some(name) =
+            step.with("name").filter(|name| !varies(name.text().unwrap_or_default()))
+        {
             found.add(
                 Place::at(workflow.path(), name.at()),
-                format!("every job of the matrix uploads `{}`: one of them is kept, or it fails", name.text().unwrap_or_default()),
+                format!(
+                    "every job of the matrix uploads `{}`: one of them is kept, or it fails",
+                    name.text().unwrap_or_default()
+                ),
                 "`${{ matrix.… }}` in the name",
                 "add it to the name",
             );
@@ -120,11 +162,25 @@ fn across(workflow: &Workflow<'_>, found: &mut Findings) {
     let mut seen: Vec<(&str, &str, usize)> = Vec::new();
     for job in jobs.iter().filter(|job| job.xtask().iter().any(|(_, x)| x.command == "iso")) {
         let steps = job.steps();
-        for node in steps.iter().filter(|step| step.is_action("actions/upload-artifact")).filter_map(|step| step.with("name")) {
+        for node in steps
+            .iter()
+            .filter(|step| step.is_action("actions/upload-artifact"))
+            .filter_map(|step| step.with("name"))
+        {
             let name = node.text().unwrap_or_default();
-            if let Some((_, other, line)) = seen.iter().find(|(n, other, _)| *n == name && *other != job.id) {
-                let what = format!("job `{}` uploads `{name}`, and so does job `{other}` in line {line}", job.id);
-                found.add(Place::at(workflow.path(), node.at()), what, "artifacts of different names", FIX);
+            if let Some((_, other, line)) =
+                seen.iter().find(|(n, other, _)| *n == name && *other != job.id)
+            {
+                let what = format!(
+                    "job `{}` uploads `{name}`, and so does job `{other}` in line {line}",
+                    job.id
+                );
+                found.add(
+                    Place::at(workflow.path(), node.at()),
+                    what,
+                    "artifacts of different names",
+                    FIX,
+                );
             }
             seen.push((name, job.id, node.line));
         }
@@ -132,14 +188,22 @@ fn across(workflow: &Workflow<'_>, found: &mut Findings) {
 }
 
 fn artifacts(workflow: &Workflow<'_>, job: &Job<'_>, found: &mut Findings) {
-    for (action, key) in [("actions/upload-artifact", "name"), ("actions/download-artifact", "path")] {
+    for (action, key) in
+        [("actions/upload-artifact", "name"), ("actions/download-artifact", "path")]
+    {
         let mut seen: Vec<(&str, usize)> = Vec::new();
         let steps = job.steps();
-        for node in steps.iter().filter(|step| step.is_action(action)).filter_map(|step| step.with(key)) {
+        for node in
+            steps.iter().filter(|step| step.is_action(action)).filter_map(|step| step.with(key))
+        {
             let text = node.text().unwrap_or_default();
             if let Some((_, line)) = seen.iter().find(|(other, _)| *other == text) {
                 let what = format!("`{text}` a second time: line {line} has it already");
-                let expected = if key == "name" { "artifacts of different names" } else { "one folder for each artifact" };
+                let expected = if key == "name" {
+                    "artifacts of different names"
+                } else {
+                    "one folder for each artifact"
+                };
                 found.add(Place::at(workflow.path(), node.at()), what, expected, FIX);
             }
             seen.push((text, node.line));

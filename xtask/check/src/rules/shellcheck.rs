@@ -4,13 +4,13 @@ use crate::finding::{Place, Severity};
 use crate::model::script;
 use crate::rule::{Edit, Findings, Rule, edit};
 use crate::tree::{Source, Tree};
-use xtask_core::exec::{Cmd, Exit, which};
-use xtask_core::hash;
-use xtask_core::rules::Described;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
+use xtask_core::exec::{Cmd, Exit, which};
+use xtask_core::hash;
+use xtask_core::rules::Described;
 
 pub const RULE: Rule = Rule {
     described: Described {
@@ -22,8 +22,16 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        edit("linux/build/scripts/build.sh", Edit::Replace("exec cargo", "rm $root/x\nexec cargo"), "rm $root/x"),
-        edit("linux/build/scripts/build.sh", Edit::Replace("exec cargo", "if true\nexec cargo"), "if true"),
+        edit(
+            "linux/build/scripts/build.sh",
+            Edit::Replace("exec cargo", "rm $root/x\nexec cargo"),
+            "rm $root/x",
+        ),
+        edit(
+            "linux/build/scripts/build.sh",
+            Edit::Replace("exec cargo", "if true\nexec cargo"),
+            "if true",
+        ),
     ],
 };
 
@@ -82,7 +90,12 @@ fn ask<'t>(program: &Path, root: &Path, open: Vec<Asked<'t>>) -> Vec<Asked<'t>> 
 
 fn run(program: &Path, root: &Path, asked: &Asked<'_>) -> Result<Vec<Value>, String> {
     let cmd = Cmd::new(program)
-        .args(["--external-sources", "--source-path=SCRIPTDIR:SCRIPTDIR/..", "--format=json1", "--"])
+        .args([
+            "--external-sources",
+            "--source-path=SCRIPTDIR:SCRIPTDIR/..",
+            "--format=json1",
+            "--",
+        ])
         .arg(asked.path)
         .current_dir(root)
         .within_seconds(PATIENCE);
@@ -90,7 +103,8 @@ fn run(program: &Path, root: &Path, asked: &Asked<'_>) -> Result<Vec<Value>, Str
     if probe.exit == Exit::Code(124) {
         return Err(format!("it came to no end within {PATIENCE} s"));
     }
-    let comments = comments(&probe.stdout).map_err(|_| format!("{}: {}", probe.exit, probe.stderr.trim()))?;
+    let comments =
+        comments(&probe.stdout).map_err(|_| format!("{}: {}", probe.exit, probe.stderr.trim()))?;
     // a cache that cannot be written only costs time
     drop(keep(&asked.kept, &probe.stdout));
     Ok(comments)
@@ -111,7 +125,12 @@ fn tell(asked: &Asked<'_>, found: &mut Findings) {
         Ok(comments) => comments,
         Err(why) => {
             let fix = format!("shellcheck {path}");
-            return found.add(Place::file(path), format!("shellcheck cannot read it: {why}"), expected, fix);
+            return found.add(
+                Place::file(path),
+                format!("shellcheck cannot read it: {why}"),
+                expected,
+                fix,
+            );
         }
     };
     for comment in comments {
@@ -143,7 +162,8 @@ fn key(program: &Path, tree: &Tree, script: &Source) -> String {
         all += &format!("{}\n{}\n", source.path, source.text);
         let names = sourced(source);
         let named = |other: &&Source| names.contains(&file_name(&other.path));
-        let more = script::shell(tree).filter(named).filter(|s| !read.iter().any(|r| r.path == s.path));
+        let more =
+            script::shell(tree).filter(named).filter(|s| !read.iter().any(|r| r.path == s.path));
         let more: Vec<&Source> = more.collect();
         read.extend(more);
     }
@@ -153,8 +173,12 @@ fn key(program: &Path, tree: &Tree, script: &Source) -> String {
 /// Names of the files that a script takes in: wherever their paths begin, they end in these.
 fn sourced(script: &Source) -> Vec<&str> {
     let by_command = script.commands().iter().filter(|c| matches!(c.program(), "." | "source"));
-    let by_command = by_command.filter_map(|c| Some(file_name(c.words_of_program().get(1)?.text.as_str())));
-    let told = script.text.lines().filter_map(|line| line.trim_start().strip_prefix("# shellcheck source="));
+    let by_command =
+        by_command.filter_map(|c| Some(file_name(c.words_of_program().get(1)?.text.as_str())));
+    let told = script
+        .text
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("# shellcheck source="));
     by_command.chain(told.map(|path| file_name(path.trim()))).collect()
 }
 

@@ -19,25 +19,56 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        replace("linux/build/docker/install-packages.sh", "debian=${APT_SNAPSHOT_URL%/}/debian/${APT_SNAPSHOT_STAMP}", "debian=http://deb.debian.org/debian", "deb.debian.org"),
-        replace("linux/build/recipes/canary/build", "exit 0", "printf 'deb http://ftp.example.org/debian trixie main\\n'\nexit 0", "ftp.example.org"),
-        replace(PIN, "SNAPSHOT_URL=http://snapshot.debian.org/archive", "SNAPSHOT_URL=http://deb.debian.org/debian", "SNAPSHOT_URL"),
-        replace("linux/build/docker/Dockerfile.builder", "STOPSIGNAL", "ARG MIRROR=https://security.debian.org/debian-security\nSTOPSIGNAL", "security.debian.org"),
+        replace(
+            "linux/build/docker/install-packages.sh",
+            "debian=${APT_SNAPSHOT_URL%/}/debian/${APT_SNAPSHOT_STAMP}",
+            "debian=http://deb.debian.org/debian",
+            "deb.debian.org",
+        ),
+        replace(
+            "linux/build/recipes/canary/build",
+            "exit 0",
+            "printf 'deb http://ftp.example.org/debian trixie main\\n'\nexit 0",
+            "ftp.example.org",
+        ),
+        replace(
+            PIN,
+            "SNAPSHOT_URL=http://snapshot.debian.org/archive",
+            "SNAPSHOT_URL=http://deb.debian.org/debian",
+            "SNAPSHOT_URL",
+        ),
+        replace(
+            "linux/build/docker/Dockerfile.builder",
+            "STOPSIGNAL",
+            "ARG MIRROR=https://security.debian.org/debian-security\nSTOPSIGNAL",
+            "security.debian.org",
+        ),
     ],
 };
 
 /// Hosts that serve what is current, and archives that are not Debian's snapshots.
 const LIVE: [&str; 9] = [
-    "deb.debian.org", "security.debian.org", "ftp.debian.org", "httpredir.debian.org", "http.debian.net",
-    "archive.debian.org", "cloudfront.debian.net", "archive.ubuntu.com", "deb.kicksecure.com",
+    "deb.debian.org",
+    "security.debian.org",
+    "ftp.debian.org",
+    "httpredir.debian.org",
+    "http.debian.net",
+    "archive.debian.org",
+    "cloudfront.debian.net",
+    "archive.ubuntu.com",
+    "deb.kicksecure.com",
 ];
 
 fn check(tree: &Tree, found: &mut Findings) {
-    let images: Vec<String> = image::all(tree).iter().map(|image| image.context().to_owned()).collect();
+    let images: Vec<String> =
+        image::all(tree).iter().map(|image| image.context().to_owned()).collect();
     for source in tree.sources().filter(|source| !source.path.ends_with(".md")) {
         let path = &source.path;
         let of_image = images.iter().any(|context| path.starts_with(context));
-        if of_image || path.starts_with("linux/build/recipes/") || path.starts_with("linux/build/config/") {
+        if of_image
+            || path.starts_with("linux/build/recipes/")
+            || path.starts_with("linux/build/config/")
+        {
             file(source, found);
         }
     }
@@ -48,7 +79,12 @@ fn check(tree: &Tree, found: &mut Findings) {
             && live(value).is_none()
         {
             let what = format!("`{value}` is no root of a snapshot archive");
-            found.add(Place::line(PIN, line), what, "http://snapshot.debian.org/archive, or a mirror of it", "correct the URL");
+            found.add(
+                Place::line(PIN, line),
+                what,
+                "http://snapshot.debian.org/archive, or a mirror of it",
+                "correct the URL",
+            );
         }
     }
 }
@@ -57,8 +93,12 @@ fn file(source: &Source, found: &mut Findings) {
     for (line, text) in source.lines() {
         let text = without_comment(text);
         for (at, _) in text.match_indices("://") {
-            let start = text[..at].rfind(|c: char| !c.is_ascii_alphanumeric() && c != '+').map_or(0, |n| n + 1);
-            let end = text[at..].find(|c: char| c.is_whitespace() || "\"'`)>|,;".contains(c)).map_or(text.len(), |n| at + n);
+            let start = text[..at]
+                .rfind(|c: char| !c.is_ascii_alphanumeric() && c != '+')
+                .map_or(0, |n| n + 1);
+            let end = text[at..]
+                .find(|c: char| c.is_whitespace() || "\"'`)>|,;".contains(c))
+                .map_or(text.len(), |n| at + n);
             let url = &text[start..end];
             if let Some(why) = live(url) {
                 found.add(
@@ -111,7 +151,13 @@ mod tests {
 
     #[test]
     fn comments_are_no_sources() {
-        for (line, code) in [("#http://x", ""), ("a # b", "a "), ("a#b", "a#b"), ("'# a' #b", "'# a' "), ("é #", "é ")] {
+        for (line, code) in [
+            ("#http://x", ""),
+            ("a # b", "a "),
+            ("a#b", "a#b"),
+            ("'# a' #b", "'# a' "),
+            ("é #", "é "),
+        ] {
             assert_eq!(without_comment(line), code);
         }
     }

@@ -24,7 +24,12 @@ pub const RULE: Rule = Rule {
         replace(PIN, "20260508T000000Z", "2026-05-08", "SNAPSHOT_STAMP"),
         replace(PIN, "20260508T000000Z", "29990508T000000Z", "SNAPSHOT_STAMP"),
         replace("docs/ci-runner.md", "20260508T000000Z", "20250101T000000Z", "20250101T000000Z"),
-        replace("linux/build/recipes/canary/build", "exit 0", "printf '%s\\n' 20260101T000000Z\nexit 0", "20260101T000000Z"),
+        replace(
+            "linux/build/recipes/canary/build",
+            "exit 0",
+            "printf '%s\\n' 20260101T000000Z\nexit 0",
+            "20260101T000000Z",
+        ),
     ],
 };
 
@@ -42,12 +47,20 @@ fn check(tree: &Tree, found: &mut Findings) {
         }
     };
     if stamp.unix_time() > tree.now {
-        found.add(Place::line(PIN, line), format!("{stamp} lies in the future"), "a moment that the archive has", FIX);
+        found.add(
+            Place::line(PIN, line),
+            format!("{stamp} lies in the future"),
+            "a moment that the archive has",
+            FIX,
+        );
         return;
     }
     let here = [".ci/", ".gitea/", "docs/", "linux/build/", "README.md"];
     for source in tree.sources() {
-        if source.path == PIN || source.path == RECORD || !here.iter().any(|place| source.path.starts_with(place)) {
+        if source.path == PIN
+            || source.path == RECORD
+            || !here.iter().any(|place| source.path.starts_with(place))
+        {
             continue;
         }
         for (n, text) in source.lines() {
@@ -66,7 +79,10 @@ fn stamps(line: &str) -> impl Iterator<Item = (usize, &str)> {
         let at = middle.checked_sub(8)?;
         let shape = b"00000000T000000Z";
         let part = bytes.get(at..at + shape.len())?;
-        let fits = part.iter().zip(shape).all(|(b, s)| if *s == b'0' { b.is_ascii_digit() } else { b == s });
+        let fits = part
+            .iter()
+            .zip(shape)
+            .all(|(b, s)| if *s == b'0' { b.is_ascii_digit() } else { b == s });
         let alone = |b: Option<&u8>| b.is_none_or(|b| !b.is_ascii_alphanumeric());
         let before = at.checked_sub(1).and_then(|at| bytes.get(at));
         let whole = fits && alone(before) && alone(bytes.get(at + shape.len()));
@@ -80,7 +96,9 @@ mod tests {
 
     #[test]
     fn stamps_in_a_line() {
-        let found: Vec<_> = stamps("é/20260508T000000Z/ x20260508T000000Z YYYYMMDDTHHMMSSZ 20260508T000000ZZ").collect();
+        let found: Vec<_> =
+            stamps("é/20260508T000000Z/ x20260508T000000Z YYYYMMDDTHHMMSSZ 20260508T000000ZZ")
+                .collect();
         assert_eq!(found, [(3, "20260508T000000Z")]);
     }
 }

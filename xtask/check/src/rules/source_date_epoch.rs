@@ -33,15 +33,26 @@ fn check(tree: &Tree, found: &mut Findings) {
     let place = Place::line(PATH, line);
     let digits = value.bytes().all(|b| b.is_ascii_digit());
     let Some(epoch) = value.parse::<u64>().ok().filter(|_| digits) else {
-        found.add(place, format!("`{value}` is no number of seconds since 1970"), "e.g. 1778198400", "git log -1 --format=%ct COMMIT");
+        found.add(
+            place,
+            format!("`{value}` is no number of seconds since 1970"),
+            "e.g. 1778198400",
+            "git log -1 --format=%ct COMMIT",
+        );
         return;
     };
     if epoch > tree.now {
-        found.add(place, format!("{epoch} lies in the future"), "a time that has been", "git log -1 --format=%ct COMMIT");
+        found.add(
+            place,
+            format!("{epoch} lies in the future"),
+            "a time that has been",
+            "git log -1 --format=%ct COMMIT",
+        );
         return;
     }
     let pin = tree.source(PIN);
-    let stamp = pin.and_then(|pin| env_file::lines(&pin.text).find(|(_, key, _)| *key == "SNAPSHOT_STAMP"));
+    let stamp =
+        pin.and_then(|pin| env_file::lines(&pin.text).find(|(_, key, _)| *key == "SNAPSHOT_STAMP"));
     if let Some(stamp) = stamp.and_then(|(_, _, value)| value.parse::<SnapshotStamp>().ok())
         && epoch < stamp.unix_time()
     {

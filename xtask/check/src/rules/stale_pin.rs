@@ -3,10 +3,10 @@
 use crate::finding::{Place, Severity};
 use crate::rule::{Edit, Findings, Rule, edit, replace};
 use crate::tree::Tree;
+use toml_edit::{Item, Table};
 use xtask_core::facts::builder_inputs::Inputs;
 use xtask_core::pins::build_sh;
 use xtask_core::rules::Described;
-use toml_edit::{Item, Table};
 
 const RECORD: &str = "linux/build/docker/builder-image.toml";
 const BUILD_SH: &str = "linux/build/scripts/build.sh";
@@ -27,11 +27,16 @@ pub const RULE: Rule = Rule {
     ],
 };
 
-const FIX: &str = "after the change is merged: cargo xtask image push, then cargo xtask bump-image latest-pushed";
+const FIX: &str =
+    "after the change is merged: cargo xtask image push, then cargo xtask bump-image latest-pushed";
 
 fn check(tree: &Tree, found: &mut Findings) {
-    let (Some(source), Some(build_sh)) = (tree.source(RECORD), tree.source(BUILD_SH)) else { return };
-    let (Ok(record), Ok(pin)) = (toml_edit::Document::parse(source.text.as_str()), build_sh::parse(&build_sh.text)) else {
+    let (Some(source), Some(build_sh)) = (tree.source(RECORD), tree.source(BUILD_SH)) else {
+        return;
+    };
+    let (Ok(record), Ok(pin)) =
+        (toml_edit::Document::parse(source.text.as_str()), build_sh::parse(&build_sh.text))
+    else {
         return;
     };
     let at = |line: usize| Place::at(RECORD, (line, usize::from(line > 0)));
@@ -48,7 +53,10 @@ fn check(tree: &Tree, found: &mut Findings) {
         let line = span.map_or(0, |span| 1 + source.text[..span.start].matches('\n').count());
         (item.and_then(Item::as_str).unwrap_or_default().to_owned(), line)
     };
-    let pinned = pin.and_then(|(_, image)| image.digest).map(|digest| digest.to_string()).unwrap_or_default();
+    let pinned = pin
+        .and_then(|(_, image)| image.digest)
+        .map(|digest| digest.to_string())
+        .unwrap_or_default();
     // other entries are what a killed bump-image left; the next one removes them
     let Some(entry) = entries.iter().find(|entry| value(entry, "digest").0 == pinned) else {
         let line = entries.last().map_or(0, |entry| value(entry, "digest").1);

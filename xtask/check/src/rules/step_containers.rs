@@ -19,8 +19,18 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        replace(WORKFLOW, "        if: always()\n        run: cargo xtask clean --running # after the build\n", "        run: cargo xtask clean --running\n", "build-and-verify:"),
-        replace(WORKFLOW, "        if: always()\n        run: cargo xtask clean --running # after the build\n", "        if: always()\n        run: cargo xtask check\n", "build-and-verify:"),
+        replace(
+            WORKFLOW,
+            "        if: always()\n        run: cargo xtask clean --running # after the build\n",
+            "        run: cargo xtask clean --running\n",
+            "build-and-verify:",
+        ),
+        replace(
+            WORKFLOW,
+            "        if: always()\n        run: cargo xtask clean --running # after the build\n",
+            "        if: always()\n        run: cargo xtask check\n",
+            "build-and-verify:",
+        ),
         replace(
             WORKFLOW,
             "        run: cargo xtask doctor\n",
@@ -39,10 +49,16 @@ fn check(tree: &Tree, found: &mut Findings) {
                     last_start = Some(n);
                 }
                 for command in step.commands() {
-                    let Some(run) = Run::of(&command).filter(|run| run.verb != "exec" && !run.composed) else { continue };
+                    let Some(run) =
+                        Run::of(&command).filter(|run| run.verb != "exec" && !run.composed)
+                    else {
+                        continue;
+                    };
                     last_start = Some(n);
-                    let lacks: Vec<&str> =
-                        ["--name", "--label"].into_iter().filter(|option| !run.has(option)).collect();
+                    let lacks: Vec<&str> = ["--name", "--label"]
+                        .into_iter()
+                        .filter(|option| !run.has(option))
+                        .collect();
                     if !lacks.is_empty() {
                         found.add(
                             Place::line(workflow.path(), run.line),
@@ -58,7 +74,10 @@ fn check(tree: &Tree, found: &mut Findings) {
             {
                 found.add(
                     Place::at(workflow.path(), job.key.at()),
-                    format!("job `{}` starts containers, and nothing removes them when it is cancelled", job.id),
+                    format!(
+                        "job `{}` starts containers, and nothing removes them when it is cancelled",
+                        job.id
+                    ),
                     "a last step with `if: always()` and `run: cargo xtask clean`",
                     "add the step at the job's end",
                 );

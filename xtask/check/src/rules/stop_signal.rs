@@ -20,7 +20,12 @@ pub const RULE: Rule = Rule {
     fixtures: &[
         replace(FILE, "STOPSIGNAL SIGRTMIN+3\n", "", "ENTRYPOINT"),
         replace(FILE, "STOPSIGNAL SIGRTMIN+3\n", "STOPSIGNAL SIGTERM\n", "SIGTERM"),
-        replace(FILE, "ENTRYPOINT [\"/usr/local/sbin/entrypoint.sh\"]", "ENTRYPOINT [\"/lib/systemd/systemd\"]\nSTOPSIGNAL SIGINT", "SIGINT"),
+        replace(
+            FILE,
+            "ENTRYPOINT [\"/usr/local/sbin/entrypoint.sh\"]",
+            "ENTRYPOINT [\"/lib/systemd/systemd\"]\nSTOPSIGNAL SIGINT",
+            "SIGINT",
+        ),
     ],
 };
 
@@ -43,10 +48,23 @@ fn check(tree: &Tree, found: &mut Findings) {
         }
         let fix = "STOPSIGNAL SIGRTMIN+3";
         match last("STOPSIGNAL") {
-            None => found.add(Place::line(image.path(), entry.line), "systemd is PID 1, and there is no STOPSIGNAL", fix, format!("add `{fix}`")),
+            None => found.add(
+                Place::line(image.path(), entry.line),
+                "systemd is PID 1, and there is no STOPSIGNAL",
+                fix,
+                format!("add `{fix}`"),
+            ),
             Some(stop) if !matches!(stop.args.trim(), "SIGRTMIN+3" | "RTMIN+3" | "37") => {
-                let what = format!("systemd is PID 1, and `STOPSIGNAL {}` does not stop it", stop.args.trim());
-                found.add(Place::line(image.path(), stop.line), what, fix, format!("write `{fix}`"));
+                let what = format!(
+                    "systemd is PID 1, and `STOPSIGNAL {}` does not stop it",
+                    stop.args.trim()
+                );
+                found.add(
+                    Place::line(image.path(), stop.line),
+                    what,
+                    fix,
+                    format!("write `{fix}`"),
+                );
             }
             Some(_) => {}
         }

@@ -3,9 +3,9 @@
 use crate::finding::{Place, Severity};
 use crate::rule::{Edit, Findings, Rule, edit, replace};
 use crate::tree::{GITLINK, Tree};
+use std::path::Path;
 use xtask_core::facts::git::git;
 use xtask_core::rules::Described;
-use std::path::Path;
 
 const FILE: &str = ".gitmodules";
 
@@ -22,7 +22,12 @@ pub const RULE: Rule = Rule {
         replace(FILE, "https://github.com/", "ssh://git@example.org:2222/", "url ="),
         replace(FILE, "https://github.com/Kicksecure", "git@github.com:Kicksecure", "url ="),
         replace(FILE, "https://", "http://", "url ="),
-        replace(FILE, "path = linux/build/derivative-maker", "path = linux/build/derivative-makr", "path ="),
+        replace(
+            FILE,
+            "path = linux/build/derivative-maker",
+            "path = linux/build/derivative-makr",
+            "path =",
+        ),
         edit("linux/build/derivative-maker/README.md", Edit::Write(b"not a submodule\n"), "path ="),
     ],
 };
@@ -44,9 +49,13 @@ fn check(tree: &Tree, found: &mut Findings) {
         if text.is_empty() || text.starts_with(['#', ';']) {
             continue;
         }
-        if let Some(name) = text.strip_prefix("[submodule \"").and_then(|rest| rest.strip_suffix("\"]")) {
+        if let Some(name) =
+            text.strip_prefix("[submodule \"").and_then(|rest| rest.strip_suffix("\"]"))
+        {
             sections.push(Section { name: name.to_owned(), line, path: None, url: None });
-        } else if let (Some((key, value)), Some(section)) = (text.split_once('='), sections.last_mut()) {
+        } else if let (Some((key, value)), Some(section)) =
+            (text.split_once('='), sections.last_mut())
+        {
             let value = Some((line, value.trim().to_owned()));
             match key.trim() {
                 "path" => section.path = value,
@@ -54,7 +63,12 @@ fn check(tree: &Tree, found: &mut Findings) {
                 _ => {}
             }
         } else {
-            found.add(Place::line(FILE, line), format!("`{text}` is no line of a git configuration"), "[submodule \"…\"], path = …, url = …", "mend the line");
+            found.add(
+                Place::line(FILE, line),
+                format!("`{text}` is no line of a git configuration"),
+                "[submodule \"…\"], path = …, url = …",
+                "mend the line",
+            );
         }
     }
     for section in &sections {
@@ -64,7 +78,12 @@ fn check(tree: &Tree, found: &mut Findings) {
         let is_link = entry.index.as_ref().is_some_and(|(mode, _)| mode == GITLINK);
         let listed = sections.iter().any(|s| s.path.as_ref().is_some_and(|(_, p)| p == path));
         if is_link && !listed && !sections.iter().any(|s| s.name == path) {
-            found.add(Place::line(FILE, 1), format!("the gitlink {path} has no section"), format!("[submodule \"{path}\"]"), "git submodule add URL PATH");
+            found.add(
+                Place::line(FILE, 1),
+                format!("the gitlink {path} has no section"),
+                format!("[submodule \"{path}\"]"),
+                "git submodule add URL PATH",
+            );
         }
     }
 }
@@ -78,9 +97,22 @@ fn one(tree: &Tree, section: &Section, found: &mut Findings) {
     let relative = url.starts_with("./") || url.starts_with("../");
     if !url.starts_with("https://") && !relative {
         let what = format!("the URL is `{url}`");
-        found.add(Place::line(FILE, *url_line), what, "https://…, or ../NAME.git", "git submodule set-url PATH https://…");
-    } else if url.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().is_some_and(|host| host.contains('@'))) {
-        found.add(Place::line(FILE, *url_line), "a user name or a password in the URL", "https://HOST/…", "take it out, and revoke the password");
+        found.add(
+            Place::line(FILE, *url_line),
+            what,
+            "https://…, or ../NAME.git",
+            "git submodule set-url PATH https://…",
+        );
+    } else if url
+        .split_once("://")
+        .is_some_and(|(_, rest)| rest.split('/').next().is_some_and(|host| host.contains('@')))
+    {
+        found.add(
+            Place::line(FILE, *url_line),
+            "a user name or a password in the URL",
+            "https://HOST/…",
+            "take it out, and revoke the password",
+        );
     }
     if !tree.in_git {
         return;
@@ -90,14 +122,24 @@ fn one(tree: &Tree, section: &Section, found: &mut Findings) {
     let place = || Place::line(FILE, *path_line);
     let Some((_, commit)) = link else {
         let what = if entry.is_some() || tree.holds(path) { "ordinary files" } else { "nothing" };
-        found.add(place(), format!("{path} is {what} in git, and no gitlink"), "a gitlink", "git submodule add URL PATH");
+        found.add(
+            place(),
+            format!("{path} is {what} in git, and no gitlink"),
+            "a gitlink",
+            "git submodule add URL PATH",
+        );
         return;
     };
     let dir = tree.repo.root.join(path);
     if !dir.join(".git").exists() {
         let holds_files = std::fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some());
         if holds_files {
-            found.add(place(), format!("{path} holds files, and is no checkout of the submodule"), "the submodule, or an empty folder", format!("move them away, then {UPDATE} {path}"));
+            found.add(
+                place(),
+                format!("{path} holds files, and is no checkout of the submodule"),
+                "the submodule, or an empty folder",
+                format!("move them away, then {UPDATE} {path}"),
+            );
         } else {
             found.note(format!("{path} is not checked out, as in any fresh clone; recipe base needs it: {UPDATE} {path}"));
         }
@@ -109,19 +151,44 @@ fn one(tree: &Tree, section: &Section, found: &mut Findings) {
 fn checked_out(dir: &Path, path: &str, commit: &str, place: &Place, found: &mut Findings) {
     let update = format!("{UPDATE} {path}");
     match git(dir).args(["rev-parse", "HEAD"]).read() {
-        Err(error) => found.add(place.clone(), format!("{path} is no working git checkout: {error:#}"), "the submodule", update.clone()),
+        Err(error) => found.add(
+            place.clone(),
+            format!("{path} is no working git checkout: {error:#}"),
+            "the submodule",
+            update.clone(),
+        ),
         Ok(head) if head != commit => {
-            let what = format!("{path} is at {}, and {} is recorded", &head[..12.min(head.len())], &commit[..12.min(commit.len())]);
-            found.add(place.clone(), what, "the recorded commit", format!("{update}, or git add {path} if the move is meant"));
+            let what = format!(
+                "{path} is at {}, and {} is recorded",
+                &head[..12.min(head.len())],
+                &commit[..12.min(commit.len())]
+            );
+            found.add(
+                place.clone(),
+                what,
+                "the recorded commit",
+                format!("{update}, or git add {path} if the move is meant"),
+            );
         }
         Ok(_) => {}
     }
-    let status = git(dir).args(["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none"]).read();
-    let changed: Vec<String> = status.unwrap_or_default().lines().map(|line| line.get(3..).unwrap_or(line).to_owned()).collect();
+    let status = git(dir)
+        .args(["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none"])
+        .read();
+    let changed: Vec<String> = status
+        .unwrap_or_default()
+        .lines()
+        .map(|line| line.get(3..).unwrap_or(line).to_owned())
+        .collect();
     if !changed.is_empty() {
         let first = changed.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
         let what = format!("{} changed files in {path}: {first}", changed.len());
-        found.add(place.clone(), what, "no changes", format!("git -C {path} status; git -C {path} stash --include-untracked"));
+        found.add(
+            place.clone(),
+            what,
+            "no changes",
+            format!("git -C {path} status; git -C {path} stash --include-untracked"),
+        );
     }
     let inner = git(dir).args(["ls-files", "--stage", "-z"]).read().unwrap_or_default();
     let empty: Vec<&str> = inner
@@ -131,7 +198,8 @@ fn checked_out(dir: &Path, path: &str, commit: &str, place: &Place, found: &mut 
         .filter(|inner| !dir.join(inner).join(".git").exists())
         .collect();
     if let Some(first) = empty.first() {
-        let what = format!("{} submodules of {path} are not checked out, e.g. {first}", empty.len());
+        let what =
+            format!("{} submodules of {path} are not checked out, e.g. {first}", empty.len());
         found.add(place.clone(), what, "all of them, recursively", update);
     }
 }

@@ -55,14 +55,24 @@ fn check(tree: &Tree, found: &mut Findings) {
 fn code(tree: &Tree, found: &mut Findings) {
     let Some(source) = tree.source(CODE) else { return };
     let strings = rust::strings(&source.text);
-    let words: Vec<Word> = strings.iter().map(|(line, text)| Word { text: text.clone(), line: *line }).collect();
+    let words: Vec<Word> =
+        strings.iter().map(|(line, text)| Word { text: text.clone(), line: *line }).collect();
     let start = words.iter().position(|word| word.text == "run");
     let Some(start) = start else {
         let place = Place::file(CODE);
-        found.add(place, "no `docker run` is spelt here any more", "the argv of a build", "tell this rule where it is now");
+        found.add(
+            place,
+            "no `docker run` is spelt here any more",
+            "the argv of a build",
+            "tell this rule where it is now",
+        );
         return;
     };
-    let rest: Vec<Word> = words[start + 1..].iter().filter(|word| word.text.starts_with(['-', '/', '1', 'S'])).cloned().collect();
+    let rest: Vec<Word> = words[start + 1..]
+        .iter()
+        .filter(|word| word.text.starts_with(['-', '/', '1', 'S']))
+        .cloned()
+        .collect();
     // names that the code puts in between are no literals: each option stands for itself
     let mut given = Vec::new();
     for (n, word) in rest.iter().enumerate().filter(|(_, word)| word.text.starts_with('-')) {
@@ -70,7 +80,12 @@ fn code(tree: &Tree, found: &mut Findings) {
         let pair: Vec<Word> = std::iter::once(word.clone()).chain(takes_next.cloned()).collect();
         given.extend(options(&pair).0);
     }
-    tell(Place::line(CODE, words[start].line), &missing_systemd_flags(&given), "the `docker run` of a build", found);
+    tell(
+        Place::line(CODE, words[start].line),
+        &missing_systemd_flags(&given),
+        "the `docker run` of a build",
+        found,
+    );
 }
 
 /// The first `code` in the text that holds --privileged.
@@ -86,13 +101,21 @@ fn contract(tree: &Tree, found: &mut Findings) {
         return;
     };
     let words: Vec<Word> = commands(&text, line).into_iter().flat_map(|c| c.words).collect();
-    tell(Place::line(CONTRACT, line), &missing_systemd_flags(&options(&words).0), "the contract", found);
+    tell(
+        Place::line(CONTRACT, line),
+        &missing_systemd_flags(&options(&words).0),
+        "the contract",
+        found,
+    );
 }
 
 fn one(path: &str, command: &Command, found: &mut Findings) {
-    let Some(run) = Run::of(command).filter(|run| run.verb != "exec" && run.is_builder()) else { return };
+    let Some(run) = Run::of(command).filter(|run| run.verb != "exec" && run.is_builder()) else {
+        return;
+    };
     // -t is rule `terminal`'s
-    let missing: Vec<String> = missing_systemd_flags(&run.options).into_iter().filter(|flag| flag != "-t").collect();
+    let missing: Vec<String> =
+        missing_systemd_flags(&run.options).into_iter().filter(|flag| flag != "-t").collect();
     tell(Place::line(path, run.line), &missing, "this start of the builder", found);
 }
 

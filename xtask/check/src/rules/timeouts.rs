@@ -46,7 +46,11 @@ fn check(tree: &Tree, found: &mut Findings) {
                 if needed > 0 {
                     found.add(
                         Place::at(workflow.path(), job.key.at()),
-                        format!("job `{}` builds the product {}, and has no time limit of its own", job.id, times(needed / BUILD_MINUTES)),
+                        format!(
+                            "job `{}` builds the product {}, and has no time limit of its own",
+                            job.id,
+                            times(needed / BUILD_MINUTES)
+                        ),
                         format!("timeout-minutes: {needed} or more"),
                         "add it: a job that hangs is then stopped with its logs kept",
                     );
@@ -73,9 +77,13 @@ fn check(tree: &Tree, found: &mut Findings) {
             if let Some(limit) = limit.filter(|limit| minutes > *limit) {
                 found.add(
                     place,
-                    format!("the runner stops every job after {limit} minutes, before these {minutes}"),
+                    format!(
+                        "the runner stops every job after {limit} minutes, before these {minutes}"
+                    ),
                     format!("at most runner.timeout of {PATH}"),
-                    format!("raise `runner: timeout:` in {PATH}, and ENDLESS_TASK_TIMEOUT of the server"),
+                    format!(
+                        "raise `runner: timeout:` in {PATH}, and ENDLESS_TASK_TIMEOUT of the server"
+                    ),
                 );
             }
         }

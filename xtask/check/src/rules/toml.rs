@@ -48,6 +48,11 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
     for (line, what) in Versions::read(tree).faults {
         let place = Place::at(versions::PATH, (line, usize::from(line > 0)));
-        found.add(place, what, "`gitea = \"1.26.0\"` and `runner = \"3.0.0\"`", "declare the versions that are in use");
+        found.add(
+            place,
+            what,
+            "`gitea = \"1.26.0\"` and `runner = \"3.0.0\"`",
+            "declare the versions that are in use",
+        );
     }
 }

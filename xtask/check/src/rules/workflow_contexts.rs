@@ -10,7 +10,8 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
 /// "Contexts", GitHub Actions' reference, which Gitea follows.
 const CONTEXTS: [&str; 12] = [
-    "env", "github", "inputs", "job", "jobs", "matrix", "needs", "runner", "secrets", "steps", "strategy", "vars",
+    "env", "github", "inputs", "job", "jobs", "matrix", "needs", "runner", "secrets", "steps",
+    "strategy", "vars",
 ];
 
 pub const RULE: Rule = Rule {
@@ -35,8 +36,18 @@ pub const RULE: Rule = Rule {
 };
 
 const FUNCTIONS: [&str; 12] = [
-    "always", "cancelled", "contains", "endswith", "failure", "format", "fromjson", "hashfiles", "join", "startswith",
-    "success", "tojson",
+    "always",
+    "cancelled",
+    "contains",
+    "endswith",
+    "failure",
+    "format",
+    "fromjson",
+    "hashfiles",
+    "join",
+    "startswith",
+    "success",
+    "tojson",
 ];
 
 fn check(tree: &Tree, found: &mut Findings) {
@@ -47,15 +58,30 @@ fn check(tree: &Tree, found: &mut Findings) {
                 let context = reference[0].as_str();
                 if context == "gitea" {
                     let rest = reference[1..].join(".");
-                    found.add(place(), format!("`gitea.{rest}`"), format!("`github.{rest}`"), "write `github.`: Gitea knows both, linters only that");
+                    found.add(
+                        place(),
+                        format!("`gitea.{rest}`"),
+                        format!("`github.{rest}`"),
+                        "write `github.`: Gitea knows both, linters only that",
+                    );
                 } else if !CONTEXTS.contains(&context) {
                     let expected = format!("one of {}", CONTEXTS.join(", "));
-                    found.add(place(), format!("no context is named `{context}`"), expected, "correct the name");
+                    found.add(
+                        place(),
+                        format!("no context is named `{context}`"),
+                        expected,
+                        "correct the name",
+                    );
                 }
             }
             for function in &expression.functions {
                 if !FUNCTIONS.contains(&function.as_str()) {
-                    found.add(place(), format!("no function is named `{function}`"), FUNCTIONS.join(", "), "correct the name");
+                    found.add(
+                        place(),
+                        format!("no function is named `{function}`"),
+                        FUNCTIONS.join(", "),
+                        "correct the name",
+                    );
                 }
             }
         }

@@ -21,14 +21,34 @@ pub const RULE: Rule = Rule {
     check,
     fixtures: &[
         replace(PATH, "gitea = \"1.26.0\"", "gitea = \"1.25.4\"", ""),
-        replace(WORKFLOW, "    timeout-minutes: 15\n", "    timeout-minutes: 15\n    environment: production\n", "environment:"),
-        replace(WORKFLOW, "    timeout-minutes: 15\n", "    timeout_minutes: 15\n", "timeout_minutes"),
+        replace(
+            WORKFLOW,
+            "    timeout-minutes: 15\n",
+            "    timeout-minutes: 15\n    environment: production\n",
+            "environment:",
+        ),
+        replace(
+            WORKFLOW,
+            "    timeout-minutes: 15\n",
+            "    timeout_minutes: 15\n",
+            "timeout_minutes",
+        ),
         replace(WORKFLOW, "        id: push\n", "        idd: push2\n        id: push\n", "idd:"),
         replace(WORKFLOW, "permissions:\n", "permission:\n", "permission:"),
         replace(WORKFLOW, "  pull_request:\n", "  pull_requests:\n", "pull_requests:"),
-        replace(WORKFLOW, "    tags: ['v*']\n", "    tags: ['v*']\n    path: [linux/**]\n", "path:"),
+        replace(
+            WORKFLOW,
+            "    tags: ['v*']\n",
+            "    tags: ['v*']\n    path: [linux/**]\n",
+            "path:",
+        ),
         replace(WORKFLOW, "      matrix:\n", "      failfast: false\n      matrix:\n", "failfast"),
-        replace(WORKFLOW, "          submodules: recursive\n", "          submodules: recursive\n          persist-credential: false\n", "persist-credential:"),
+        replace(
+            WORKFLOW,
+            "          submodules: recursive\n",
+            "          submodules: recursive\n          persist-credential: false\n",
+            "persist-credential:",
+        ),
     ],
 };
 
@@ -86,7 +106,8 @@ const STEP: &[(&str, Since)] = &[
     ("timeout-minutes", ALWAYS),
 ];
 
-const FILTERS: &[&str] = &["branches", "branches-ignore", "paths", "paths-ignore", "tags", "tags-ignore", "types"];
+const FILTERS: &[&str] =
+    &["branches", "branches-ignore", "paths", "paths-ignore", "tags", "tags-ignore", "types"];
 const CONTAINER: &[&str] = &["credentials", "env", "image", "options", "ports", "volumes"];
 
 /// What stands below other keys: the path to it, and its names; `*` is any key.
@@ -95,7 +116,10 @@ const BELOW: &[(&[&str], &[&str])] = &[
     (&["on", "pull_request"], FILTERS),
     (&["on", "pull_request_target"], FILTERS),
     (&["on", "workflow_dispatch"], &["inputs"]),
-    (&["on", "workflow_dispatch", "inputs", "*"], &["default", "deprecationMessage", "description", "options", "required", "type"]),
+    (
+        &["on", "workflow_dispatch", "inputs", "*"],
+        &["default", "deprecationMessage", "description", "options", "required", "type"],
+    ),
     (&["defaults"], &["run"]),
     (&["defaults", "run"], &["shell", "working-directory"]),
     (&["concurrency"], &["cancel-in-progress", "group", "queue"]),
@@ -112,25 +136,77 @@ const INPUTS: &[(&str, &[&str])] = &[
     (
         "actions/checkout",
         &[
-            "clean", "fetch-depth", "fetch-tags", "filter", "github-server-url", "lfs", "path", "persist-credentials",
-            "ref", "repository", "set-safe-directory", "show-progress", "sparse-checkout", "sparse-checkout-cone-mode",
-            "ssh-key", "ssh-known-hosts", "ssh-strict", "ssh-user", "submodules", "token",
+            "clean",
+            "fetch-depth",
+            "fetch-tags",
+            "filter",
+            "github-server-url",
+            "lfs",
+            "path",
+            "persist-credentials",
+            "ref",
+            "repository",
+            "set-safe-directory",
+            "show-progress",
+            "sparse-checkout",
+            "sparse-checkout-cone-mode",
+            "ssh-key",
+            "ssh-known-hosts",
+            "ssh-strict",
+            "ssh-user",
+            "submodules",
+            "token",
         ],
     ),
     (
         "actions/upload-artifact",
-        &["archive", "compression-level", "if-no-files-found", "include-hidden-files", "name", "overwrite", "path", "retention-days"],
+        &[
+            "archive",
+            "compression-level",
+            "if-no-files-found",
+            "include-hidden-files",
+            "name",
+            "overwrite",
+            "path",
+            "retention-days",
+        ],
     ),
     (
         "actions/download-artifact",
-        &["artifact-ids", "digest-mismatch", "github-token", "merge-multiple", "name", "path", "pattern", "repository", "run-id", "skip-decompress"],
+        &[
+            "artifact-ids",
+            "digest-mismatch",
+            "github-token",
+            "merge-multiple",
+            "name",
+            "path",
+            "pattern",
+            "repository",
+            "run-id",
+            "skip-decompress",
+        ],
     ),
 ];
 
 const EVENTS: &[&str] = &[
-    "create", "delete", "fork", "gollum", "issue_comment", "issues", "pull_request", "pull_request_comment",
-    "pull_request_review", "pull_request_review_comment", "pull_request_target", "push", "registry_package", "release",
-    "schedule", "workflow_call", "workflow_dispatch", "workflow_run",
+    "create",
+    "delete",
+    "fork",
+    "gollum",
+    "issue_comment",
+    "issues",
+    "pull_request",
+    "pull_request_comment",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "pull_request_target",
+    "push",
+    "registry_package",
+    "release",
+    "schedule",
+    "workflow_call",
+    "workflow_dispatch",
+    "workflow_run",
 ];
 
 fn check(tree: &Tree, found: &mut Findings) {
@@ -167,7 +243,12 @@ fn events(workflow: &Workflow<'_>, found: &mut Findings) {
         if !EVENTS.contains(&name) {
             let place = Place::at(workflow.path(), event.at());
             let expected = format!("one of {}", nearest(name, EVENTS.iter().copied()));
-            found.add(place, format!("no event is named `{name}`: nothing starts by it"), expected, "correct the name");
+            found.add(
+                place,
+                format!("no event is named `{name}`: nothing starts by it"),
+                expected,
+                "correct the name",
+            );
         }
     }
 }
@@ -175,7 +256,8 @@ fn events(workflow: &Workflow<'_>, found: &mut Findings) {
 /// The nodes that a path of keys leads to.
 fn at<'a>(node: &'a Node, path: &[&str]) -> Vec<&'a Node> {
     let Some((first, rest)) = path.split_first() else { return vec![node] };
-    let wanted = node.entries().iter().filter(|(key, _)| *first == "*" || key.text() == Some(first));
+    let wanted =
+        node.entries().iter().filter(|(key, _)| *first == "*" || key.text() == Some(first));
     wanted.flat_map(|(_, value)| at(value, rest)).collect()
 }
 
@@ -185,7 +267,12 @@ fn names(workflow: &Workflow<'_>, node: &Node, known: &[&str], whose: &str, foun
         if !known.contains(&name) && name != "<<" {
             let place = Place::at(workflow.path(), key.at());
             let expected = format!("one of {}", nearest(name, known.iter().copied()));
-            found.add(place, format!("{whose} has no key `{name}`: it is ignored"), expected, "correct the name, or remove it");
+            found.add(
+                place,
+                format!("{whose} has no key `{name}`: it is ignored"),
+                expected,
+                "correct the name, or remove it",
+            );
         }
     }
 }
@@ -212,7 +299,12 @@ fn keys(
             continue;
         };
         let Some((program, needed)) = since else {
-            found.add(place, format!("`{name}` is ignored by every Gitea"), "no such key", "remove it");
+            found.add(
+                place,
+                format!("`{name}` is ignored by every Gitea"),
+                "no such key",
+                "remove it",
+            );
             continue;
         };
         let needed = Version(needed.to_vec());
@@ -231,7 +323,8 @@ fn keys(
 /// The names, those that look like `name` first.
 pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
     let letters = |text: &str| {
-        let mut letters: Vec<char> = text.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+        let mut letters: Vec<char> =
+            text.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
         letters.sort_unstable();
         letters
     };
@@ -239,7 +332,9 @@ pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
     let distance = |other: &str| {
         let mut rest = letters(other);
         let before = rest.len();
-        let shared = wanted.iter().filter(|c| rest.iter().position(|r| r == *c).map(|at| rest.remove(at)).is_some());
+        let shared = wanted
+            .iter()
+            .filter(|c| rest.iter().position(|r| r == *c).map(|at| rest.remove(at)).is_some());
         let shared = shared.count();
         before + wanted.len() - 2 * shared
     };

@@ -18,7 +18,12 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        replace(WORKFLOW, "needs: [check, builder-image]", "needs: [chek, check, builder-image]", "chek"),
+        replace(
+            WORKFLOW,
+            "needs: [check, builder-image]",
+            "needs: [chek, check, builder-image]",
+            "chek",
+        ),
         replace(WORKFLOW, "needs: check\n", "needs: [check, build-and-verify]\n", "needs:"),
         replace(WORKFLOW, "    # check: no needs\n", "    needs: check\n", "needs: check"),
     ],
@@ -46,8 +51,13 @@ fn check(tree: &Tree, found: &mut Findings) {
                 // each circle once
                 told.extend(circle.iter().map(|job| job.id.to_owned()));
                 let at = job.node.entry("needs").map_or(job.key.at(), |(key, _)| key.at());
-                let others: Vec<&str> = circle.iter().map(|job| job.id).filter(|id| *id != job.id).collect();
-                let over = if others.is_empty() { "itself".into() } else { format!("itself, through {}", others.join(", ")) };
+                let others: Vec<&str> =
+                    circle.iter().map(|job| job.id).filter(|id| *id != job.id).collect();
+                let over = if others.is_empty() {
+                    "itself".into()
+                } else {
+                    format!("itself, through {}", others.join(", "))
+                };
                 found.add(
                     Place::at(workflow.path(), at),
                     format!("job `{}` waits for {over}", job.id),

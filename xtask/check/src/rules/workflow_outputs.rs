@@ -23,9 +23,24 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        replace(WORKFLOW, "needs.builder-image.outputs.image", "needs.builder-image.outputs.digest", "outputs.digest"),
-        replace(WORKFLOW, "image: ${{ steps.push.outputs.image }}", "image: ${{ steps.push.outputs.imge }}", "outputs.imge"),
-        replace(WORKFLOW, "image: ${{ steps.push.outputs.image }}", "image: ${{ steps.pusch.outputs.image }}", "steps.pusch"),
+        replace(
+            WORKFLOW,
+            "needs.builder-image.outputs.image",
+            "needs.builder-image.outputs.digest",
+            "outputs.digest",
+        ),
+        replace(
+            WORKFLOW,
+            "image: ${{ steps.push.outputs.image }}",
+            "image: ${{ steps.push.outputs.imge }}",
+            "outputs.imge",
+        ),
+        replace(
+            WORKFLOW,
+            "image: ${{ steps.push.outputs.image }}",
+            "image: ${{ steps.pusch.outputs.image }}",
+            "steps.pusch",
+        ),
         replace(WORKFLOW, " --github-output", "", "steps.push.outputs.image"),
         replace(WORKFLOW, "echo \"short=", "echo \"shrt=", "steps.version.outputs.short"),
         replace(WORKFLOW, "needs: [check, builder-image]", "needs: [check]", "needs.builder-image"),
@@ -72,7 +87,9 @@ fn references(
     found: &mut Findings,
 ) {
     let mut places = Vec::new();
-    node.walk(&mut vec![key], &mut |keys, node| places.extend(workflow::expressions_of(keys, node)));
+    node.walk(&mut vec![key], &mut |keys, node| {
+        places.extend(workflow::expressions_of(keys, node))
+    });
     for (_, at, expression) in places {
         for reference in &expression.references {
             let words: Vec<&str> = reference.iter().map(String::as_str).collect();
@@ -82,13 +99,23 @@ fn references(
                 _ => None,
             };
             if let Some((what, expected)) = told {
-                found.add(Place::at(workflow.path(), at), what, expected, "correct the name, or write the output");
+                found.add(
+                    Place::at(workflow.path(), at),
+                    what,
+                    expected,
+                    "correct the name, or write the output",
+                );
             }
         }
     }
 }
 
-fn needed(workflow: &Workflow<'_>, job: &Job<'_>, from: &str, rest: &[&str]) -> Option<(String, String)> {
+fn needed(
+    workflow: &Workflow<'_>,
+    job: &Job<'_>,
+    from: &str,
+    rest: &[&str],
+) -> Option<(String, String)> {
     let needs: Vec<&str> = job.needs().iter().filter_map(|need| need.text()).collect();
     if !needs.contains(&from) {
         return Some((
@@ -99,22 +126,40 @@ fn needed(workflow: &Workflow<'_>, job: &Job<'_>, from: &str, rest: &[&str]) -> 
     let (outputs, name) = match rest {
         [property, name, ..] => (*property, *name),
         ["result" | "outputs"] => return None,
-        [other] => return Some((format!("`needs.{from}.{other}` does not exist"), "`outputs.NAME` or `result`".into())),
+        [other] => {
+            return Some((
+                format!("`needs.{from}.{other}` does not exist"),
+                "`outputs.NAME` or `result`".into(),
+            ));
+        }
         [] => return None,
     };
     if outputs != "outputs" {
-        return Some((format!("`needs.{from}.{outputs}` does not exist"), "`outputs.NAME` or `result`".into()));
+        return Some((
+            format!("`needs.{from}.{outputs}` does not exist"),
+            "`outputs.NAME` or `result`".into(),
+        ));
     }
     let other = workflow.job(from)?;
     let declared = other.node.get("outputs").map(|node| node.entries()).unwrap_or_default();
     let names: Vec<&str> = declared.iter().filter_map(|(key, _)| key.text()).collect();
     (!names.contains(&name) && name != "*").then(|| {
-        let expected = if names.is_empty() { "it declares none".to_owned() } else { names.join(", ") };
-        (format!("job `{from}` declares no output `{name}`"), format!("one of its outputs: {expected}"))
+        let expected =
+            if names.is_empty() { "it declares none".to_owned() } else { names.join(", ") };
+        (
+            format!("job `{from}` declares no output `{name}`"),
+            format!("one of its outputs: {expected}"),
+        )
     })
 }
 
-fn stepped(job: &Job<'_>, id: &str, rest: &[&str], before: Option<usize>, tree: &Tree) -> Option<(String, String)> {
+fn stepped(
+    job: &Job<'_>,
+    id: &str,
+    rest: &[&str],
+    before: Option<usize>,
+    tree: &Tree,
+) -> Option<(String, String)> {
     let steps = job.steps();
     let Some(index) = steps.iter().position(|step| step.id() == Some(id)) else {
         let ids: Vec<&str> = steps.iter().filter_map(Step::id).collect();
@@ -130,13 +175,19 @@ fn stepped(job: &Job<'_>, id: &str, rest: &[&str], before: Option<usize>, tree: 
         ["outputs", name, ..] => *name,
         [] | ["outputs" | "outcome" | "conclusion"] => return None,
         [other, ..] => {
-            return Some((format!("`steps.{id}.{other}` does not exist"), "outputs, outcome or conclusion".into()));
+            return Some((
+                format!("`steps.{id}.{other}` does not exist"),
+                "outputs, outcome or conclusion".into(),
+            ));
         }
     };
     let written = written(&steps[index], tree)?;
     (!written.iter().any(|w| w == name) && name != "*").then(|| {
         let seen = if written.is_empty() { "nothing".to_owned() } else { written.join(", ") };
-        (format!("step `{id}` writes no output `{name}`"), format!("a name that it writes to $GITHUB_OUTPUT: {seen}"))
+        (
+            format!("step `{id}` writes no output `{name}`"),
+            format!("a name that it writes to $GITHUB_OUTPUT: {seen}"),
+        )
     })
 }
 
@@ -152,13 +203,18 @@ fn written(step: &Step<'_>, tree: &Tree) -> Option<Vec<String>> {
             names.extend(names_in(&commands(&source.text, 1)));
         }
         if let Some(xtask) = Xtask::of(&command)
-            && xtask.args.iter().any(|arg| arg == "--github-output" || arg.starts_with("--github-output="))
+            && xtask
+                .args
+                .iter()
+                .any(|arg| arg == "--github-output" || arg.starts_with("--github-output="))
         {
             names.extend(XTASK_OUTPUTS.map(str::to_owned));
         }
     }
     let commands = step.commands();
-    if is_opaque(&commands) || step.node.get("shell").is_some_and(|shell| shell.text() != Some("bash")) {
+    if is_opaque(&commands)
+        || step.node.get("shell").is_some_and(|shell| shell.text() != Some("bash"))
+    {
         return None;
     }
     names.extend(names_in(&commands));
@@ -171,9 +227,13 @@ fn is_opaque(commands: &[Command]) -> bool {
     let says = |text: &str| text.contains("GITHUB_OUTPUT") || text.contains("GITEA_OUTPUT");
     commands.iter().any(|command| {
         let tee = command.program() == "tee";
-        let passed_on = !tee && command.words.iter().any(|word| says(&word.text) && !word.text.contains("$("));
+        let passed_on =
+            !tee && command.words.iter().any(|word| says(&word.text) && !word.text.contains("$("));
         let other_text = command.heredocs.iter().any(|text| says(text));
-        let prints = matches!(command.program(), "echo" | "printf" | "cat" | "tee" | "}" | "done" | "fi" | "");
+        let prints = matches!(
+            command.program(),
+            "echo" | "printf" | "cat" | "tee" | "}" | "done" | "fi" | ""
+        );
         let by_name = command.args().iter().any(|arg| {
             let end = arg.find('=').unwrap_or(0);
             arg[..end].contains('$') && !arg[..end].contains(char::is_whitespace)
@@ -184,9 +244,10 @@ fn is_opaque(commands: &[Command]) -> bool {
 }
 
 fn is_output_file(command: &Command) -> bool {
-    let redirected = command.redirects.iter().any(|(operator, target)| {
-        operator.starts_with('>') && is_variable(&target.text)
-    });
+    let redirected = command
+        .redirects
+        .iter()
+        .any(|(operator, target)| operator.starts_with('>') && is_variable(&target.text));
     redirected || (command.program() == "tee" && command.args().iter().any(|arg| is_variable(arg)))
 }
 
@@ -197,7 +258,11 @@ fn is_variable(word: &str) -> bool {
 fn names_in(commands: &[Command]) -> Vec<String> {
     // a group or a pipe into the file: then what has no target of its own goes there, too
     let grouped = commands.iter().any(|c| {
-        is_output_file(c) && matches!(c.words.first().map_or("", |w| w.text.as_str()), "}" | "" | "done" | "fi" | "tee")
+        is_output_file(c)
+            && matches!(
+                c.words.first().map_or("", |w| w.text.as_str()),
+                "}" | "" | "done" | "fi" | "tee"
+            )
     });
     let to_output = |c: &&Command| is_output_file(c) || (grouped && c.redirects.is_empty());
     let mut names = Vec::new();
@@ -207,7 +272,9 @@ fn names_in(commands: &[Command]) -> Vec<String> {
         let texts = texts.chain(strings.map(|(_, word)| word.text.as_str()));
         for text in texts.chain(command.heredocs.iter().map(String::as_str)) {
             for line in text.split('\n').flat_map(|line| line.split("\\n")) {
-                let end = line.find(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c)).unwrap_or(line.len());
+                let end = line
+                    .find(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c))
+                    .unwrap_or(line.len());
                 if end > 0 && (line[end..].starts_with('=') || line[end..].starts_with("<<")) {
                     names.push(line[..end].to_owned());
                 }

@@ -28,7 +28,8 @@ pub const RULE: Rule = Rule {
 };
 
 /// How scripts name the workspace.
-const NAMES: [&str; 6] = ["GITHUB_WORKSPACE", "github.workspace", "GITEA_WORKSPACE", "$PWD", "${PWD}", "$(pwd)"];
+const NAMES: [&str; 6] =
+    ["GITHUB_WORKSPACE", "github.workspace", "GITEA_WORKSPACE", "$PWD", "${PWD}", "$(pwd)"];
 
 fn check(tree: &Tree, found: &mut Findings) {
     if Runner::read(tree).is_some_and(|runner| binds_workspace(&runner)) {
@@ -56,10 +57,12 @@ fn check(tree: &Tree, found: &mut Findings) {
 
 /// The workspace has the same path on the runner's host, and may be mounted.
 fn binds_workspace(runner: &Runner<'_>) -> bool {
-    let parent = runner.container("workdir_parent").and_then(|node| node.text()).unwrap_or("workspace");
+    let parent =
+        runner.container("workdir_parent").and_then(|node| node.text()).unwrap_or("workspace");
     let parent = format!("/{}", parent.trim_matches('/'));
-    let listed = runner.valid_volumes().iter().filter_map(|node| node.text()).any(|text| {
-        text == "**" || text == parent || text.trim_end_matches(['*', '/']) == parent
-    });
+    let listed =
+        runner.valid_volumes().iter().filter_map(|node| node.text()).any(|text| {
+            text == "**" || text == parent || text.trim_end_matches(['*', '/']) == parent
+        });
     runner.is_on("bind_workdir") && listed
 }

@@ -20,12 +20,28 @@ pub const RULE: Rule = Rule {
     check,
     fixtures: &[
         replace(WORKFLOW, "jobs:\n", "jobs: [\n", ""),
-        replace(WORKFLOW, "name: build-iso-linux\n", "name: build-iso-linux\nname: twice\n", "name: twice"),
-        edit(WORKFLOW, Edit::Append("  extra:\n    runs-on: silvermetal-builder\n    steps: later\n"), "later"),
-        replace(".gitea/runner/config.yaml", "container:\n", "container:\n\tprivileged: true\n", ""),
+        replace(
+            WORKFLOW,
+            "name: build-iso-linux\n",
+            "name: build-iso-linux\nname: twice\n",
+            "name: twice",
+        ),
+        edit(
+            WORKFLOW,
+            Edit::Append("  extra:\n    runs-on: silvermetal-builder\n    steps: later\n"),
+            "later",
+        ),
+        replace(
+            ".gitea/runner/config.yaml",
+            "container:\n",
+            "container:\n\tprivileged: true\n",
+            "",
+        ),
         edit(
             ".gitea/runner/config.yaml",
-            Edit::Append("a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n"),
+            Edit::Append(
+                "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n",
+            ),
             "e: &e",
         ),
     ],
@@ -35,7 +51,8 @@ fn check(tree: &Tree, found: &mut Findings) {
     for source in tree.sources() {
         let path = &source.path;
         let is_workflow = workflow::is_workflow(path);
-        let ours = path.starts_with(".gitea/") && (path.ends_with(".yaml") || path.ends_with(".yml"));
+        let ours =
+            path.starts_with(".gitea/") && (path.ends_with(".yaml") || path.ends_with(".yml"));
         if !is_workflow && !ours && path != runner::PATH {
             continue;
         }
@@ -48,7 +65,12 @@ fn check(tree: &Tree, found: &mut Findings) {
             ),
             Ok(root) if is_workflow => shape(path, root, found),
             Ok(root) if !matches!(root.value, Value::Map(_)) => {
-                found.add(Place::at(path, root.at()), "no mapping", "`key: value` lines", "restore the file");
+                found.add(
+                    Place::at(path, root.at()),
+                    "no mapping",
+                    "`key: value` lines",
+                    "restore the file",
+                );
             }
             Ok(_) => {}
         }
@@ -57,7 +79,12 @@ fn check(tree: &Tree, found: &mut Findings) {
 
 fn shape(path: &str, root: &Node, found: &mut Findings) {
     let mut wrong = |node: &Node, what: String, expected: &str| {
-        found.add(Place::at(path, node.at()), what, expected, "mend the line; the file says nothing to Gitea as it is");
+        found.add(
+            Place::at(path, node.at()),
+            what,
+            expected,
+            "mend the line; the file says nothing to Gitea as it is",
+        );
     };
     for key in ["on", "jobs"] {
         if root.get(key).is_none_or(Node::is_null) {
@@ -66,7 +93,9 @@ fn shape(path: &str, root: &Node, found: &mut Findings) {
     }
     let jobs = match root.get("jobs") {
         Some(jobs) if matches!(jobs.value, Value::Map(_)) => jobs,
-        Some(jobs) if !jobs.is_null() => return wrong(jobs, "`jobs` is no mapping".into(), "`NAME:` with a job below it"),
+        Some(jobs) if !jobs.is_null() => {
+            return wrong(jobs, "`jobs` is no mapping".into(), "`NAME:` with a job below it");
+        }
         _ => return,
     };
     for (key, job) in jobs.entries() {
@@ -84,7 +113,11 @@ fn shape(path: &str, root: &Node, found: &mut Findings) {
         for step in items {
             let (run, uses) = (step.get("run"), step.get("uses"));
             if run.is_some() == uses.is_some() {
-                let what = if run.is_some() { "both `run` and `uses`" } else { "neither `run` nor `uses`" };
+                let what = if run.is_some() {
+                    "both `run` and `uses`"
+                } else {
+                    "neither `run` nor `uses`"
+                };
                 wrong(step, format!("a step of job `{id}` has {what}"), "one of them");
             }
         }
