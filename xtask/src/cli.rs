@@ -99,7 +99,7 @@ arguments! {
     /// What is built: the same for `iso` and `verify`.
     pub(crate) struct RecipeArgs {
         /// Folder under linux/build/recipes
-        recipe: String = operand("RECIPE").default_value(crate::recipe::DEFAULT),
+        recipe: String = operand("RECIPE").default_value(xtask_core::recipe::DEFAULT),
         build: BuildArgs,
         /// Builder image: registry/name@sha256:…, or `local` for the one built from today's docker/ folder
         image: Option<String> = option("REF"),

@@ -6,7 +6,6 @@ mod cli;
 mod commands;
 mod engine;
 mod external;
-mod recipe;
 mod registry;
 
 use anyhow::{Context as _, Result};

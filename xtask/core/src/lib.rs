@@ -10,6 +10,7 @@ pub mod http;
 pub mod interrupt;
 pub mod log;
 pub mod pins;
+pub mod recipe;
 pub mod records;
 pub mod rules;
 pub mod secret;

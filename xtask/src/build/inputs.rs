@@ -8,7 +8,6 @@ use crate::engine::paths::PathMap;
 use crate::engine::private::Places;
 use crate::engine::variations::Conditions;
 use crate::engine::{EngineKind, Reach, Selection, survey};
-use crate::recipe::Recipe;
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,6 +18,7 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::facts::upstream::{Origin, Upstream};
 use xtask_core::failure::{Code, OrExit as _, Problem};
 use xtask_core::pins::{conf, env_file};
+use xtask_core::recipe::Recipe;
 
 pub(crate) struct Facts {
     pub(crate) repo: Repo,

@@ -6,13 +6,13 @@ use crate::builder_image::BuilderImage;
 use crate::engine::container::{Container, Mode, Mount, Network};
 use crate::engine::host::{self, HostRun};
 use crate::engine::{Client, EngineKind};
-use crate::recipe::Recipe;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use xtask_core::exec::{Cmd, StopBy};
 use xtask_core::facts::container::own_container;
 use xtask_core::facts::upstream::Origin;
 use xtask_core::hash;
+use xtask_core::recipe::Recipe;
 use xtask_core::setup;
 
 /// Volume that keeps downloaded packages between builds.

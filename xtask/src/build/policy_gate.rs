@@ -11,7 +11,7 @@ use xtask_core::ui::Ui;
 
 /// Before the build: what the gate will need.
 pub(super) fn prepare(facts: &Facts, ui: &Ui) -> Result<()> {
-    match facts.recipe.policy_enforced {
+    match facts.recipe.policy.as_ref().map(|policy| policy.enforced) {
         None => Ok(()),
         Some(true) => external::prepare_diagnoser(&facts.repo),
         Some(false) => {
@@ -26,7 +26,9 @@ pub(super) fn prepare(facts: &Facts, ui: &Ui) -> Result<()> {
 
 /// A violation fails the build where the recipe enforces its policy, and is told elsewhere.
 pub(super) fn check(facts: &Facts, iso: &Path, log: &mut Log, ui: &Ui) -> Result<()> {
-    let Some(enforced) = facts.recipe.policy_enforced else { return Ok(()) };
+    let Some(enforced) = facts.recipe.policy.as_ref().map(|policy| policy.enforced) else {
+        return Ok(());
+    };
     let inspect =
         external::diagnoser(&facts.repo).args(["inspect", "--recipe", &facts.recipe.name]).arg(iso);
     let what = match inspect.output() {

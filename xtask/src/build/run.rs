@@ -3,7 +3,6 @@
 use super::plan::Run;
 use crate::build::records::Stage as StageRecord;
 use crate::build::records::tree;
-use crate::recipe::{Recipe, Stage};
 use anyhow::{Context as _, Result};
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -12,6 +11,7 @@ use xtask_core::exec::Exit;
 use xtask_core::hash;
 use xtask_core::interrupt;
 use xtask_core::log::Log;
+use xtask_core::recipe::{Recipe, Stage};
 use xtask_core::records::ledger::Artefact;
 use xtask_core::records::manifest::Manifest;
 use xtask_core::ui::Ui;

@@ -10,17 +10,7 @@ pub(crate) mod variations;
 
 pub(crate) use client::Client;
 pub(crate) use select::{Reach, Selection, survey};
-
-use std::fmt;
-
-/// The engines a build can run on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum EngineKind {
-    Docker,
-    Podman,
-    Private,
-    Host,
-}
+pub(crate) use xtask_core::recipe::EngineKind;
 
 /// Said when `auto` ends at engine host.
 pub(crate) const HOST_NOTICE: &str =
@@ -39,26 +29,6 @@ arguments::choices! {
         "private" => Private,
         /// No container: this Debian's own tools in private namespaces (root)
         "host" => Host,
-    }
-}
-
-impl EngineKind {
-    pub(crate) const ALL: [EngineKind; 4] =
-        [EngineKind::Docker, EngineKind::Podman, EngineKind::Private, EngineKind::Host];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            EngineKind::Docker => "docker",
-            EngineKind::Podman => "podman",
-            EngineKind::Private => "private",
-            EngineKind::Host => "host",
-        }
-    }
-}
-
-impl fmt::Display for EngineKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

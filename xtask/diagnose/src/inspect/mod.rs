@@ -4,7 +4,6 @@ mod boot;
 mod changes;
 mod contents;
 mod kernel;
-mod policy;
 mod report;
 mod rules;
 mod sources;
@@ -13,16 +12,13 @@ mod traces;
 use crate::cli::InspectArgs;
 use anyhow::{Context as _, Result};
 pub(crate) use contents::Contents;
-use policy::Policy;
 use std::path::Path;
 use xtask_core::exec::quoted;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::recipe::{self, Recipe};
 use xtask_core::records::published::BuildInfo;
 use xtask_core::ui::answer;
-
-/// The recipe whose policy an image without records is held against: the product's.
-const DEFAULT: &str = "base";
 
 /// Why an image does not hold its policy: one thing, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,17 +49,21 @@ fn one(iso: &Path, args: &InspectArgs) -> Result<()> {
     let known = |field: &str| {
         info.as_ref().map(|info| info.get(field).to_owned()).filter(|value| !value.is_empty())
     };
-    let recipe =
-        args.recipe.clone().or_else(|| known("Recipe")).unwrap_or_else(|| DEFAULT.to_owned());
-    let policy = Policy::of_recipe(&Repo::find()?, &recipe)?;
+    let recipe = args
+        .recipe
+        .clone()
+        .or_else(|| known("Recipe"))
+        .unwrap_or_else(|| recipe::DEFAULT.to_owned());
+    let recipe = Recipe::load(&Repo::find()?, &recipe)?;
     let epoch = known("Source-Date-Epoch").and_then(|text| text.parse().ok());
     let contents = Contents::read(&iso, epoch).or_exit(Code::Failed)?;
     let traces = traces::Traces::of_builder(&iso, !args.quick);
-    let violations = rules::violations(&contents, &policy, &traces)?;
+    let violations =
+        rules::violations(&contents, &recipe.policy.clone().unwrap_or_default(), &traces)?;
     if args.json {
-        answer(format_args!("{:#}", report::json(&contents, &policy, &violations)));
+        answer(format_args!("{:#}", report::json(&contents, &recipe.name, &violations)));
     } else {
-        answer(format_args!("{}", report::text(&contents, &policy, &violations).trim_end()));
+        answer(format_args!("{}", report::text(&contents, &recipe.name, &violations).trim_end()));
     }
     if violations.is_empty() {
         return Ok(());
@@ -71,8 +71,8 @@ fn one(iso: &Path, args: &InspectArgs) -> Result<()> {
     Err(Code::No.error(format!(
         "{} does not hold the content policy of recipe {} ({}): {} violations",
         quoted(&iso.to_string_lossy()),
-        policy.recipe,
-        policy.path.display(),
+        recipe.name,
+        recipe.path().display(),
         violations.len()
     )))
 }

@@ -1,19 +1,18 @@
 //! What is said of an image.
 
-use super::policy::Policy;
 use super::{Contents, Violation};
 use crate::edits::dates;
 use crate::report::{bytes, printable};
 use serde_json::{Value, json as value};
 
-pub(super) fn text(contents: &Contents, policy: &Policy, violations: &[Violation]) -> String {
+pub(super) fn text(contents: &Contents, recipe: &str, violations: &[Violation]) -> String {
     let mut out = String::new();
     if violations.is_empty() {
-        say!(out, "holds the content policy of recipe {}", policy.recipe);
+        say!(out, "holds the content policy of recipe {}", recipe);
     } else {
         let n = violations.len();
         let word = if n == 1 { "violation" } else { "violations" };
-        say!(out, "{n} {word} of the content policy of recipe {}", policy.recipe);
+        say!(out, "{n} {word} of the content policy of recipe {}", recipe);
         for violation in violations {
             say!(out, "  - {} [{}]", printable(&violation.what), violation.rule);
         }
@@ -66,7 +65,7 @@ fn or_none(text: &str) -> String {
     if text.is_empty() { "none".to_owned() } else { text.to_owned() }
 }
 
-pub(super) fn json(contents: &Contents, policy: &Policy, violations: &[Violation]) -> Value {
+pub(super) fn json(contents: &Contents, recipe: &str, violations: &[Violation]) -> Value {
     let sized = |list: &[(String, u64)]| {
         list.iter().map(|(name, size)| value!({ "name": name, "size": size })).collect::<Vec<_>>()
     };
@@ -87,7 +86,7 @@ pub(super) fn json(contents: &Contents, policy: &Policy, violations: &[Violation
     value!({
         "format": "silvermetal-inspection/1",
         "verdict": if violations.is_empty() { "holds" } else { "violated" },
-        "recipe": policy.recipe,
+        "recipe": recipe,
         "violations": violations.iter()
             .map(|v| value!({ "rule": v.rule, "what": v.what }))
             .collect::<Vec<_>>(),

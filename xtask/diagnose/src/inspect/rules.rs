@@ -2,11 +2,11 @@
 
 use super::Violation;
 use super::contents::{Contents, Root};
-use super::policy::Policy;
 use super::traces::Traces;
 use crate::causes::glob;
 use crate::edits::dates;
 use anyhow::Result;
+use xtask_core::recipe::Policy;
 
 /// Examples that are named of a violation.
 const NAMED: usize = 5;

@@ -2,7 +2,6 @@
 
 use super::{Package, TEST_PREFIX};
 use crate::engine::EngineKind;
-use crate::recipe::Recipe;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::fs;
@@ -14,6 +13,7 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Problem;
 use xtask_core::hash;
 use xtask_core::pins::{Commit, Digest, ImageRef, conf};
+use xtask_core::recipe::Recipe;
 use xtask_core::records::published::{Published, in_sums};
 
 const MIB: u64 = 1 << 20;

@@ -3,7 +3,6 @@
 mod tools;
 
 use crate::cli::TestArgs;
-use crate::recipe::Recipe;
 use crate::{builder_image, commands::boot, engine};
 use anyhow::Result;
 use tools::Tools;
@@ -11,6 +10,7 @@ use xtask_core::exec::{Cmd, StopBy, which};
 use xtask_core::facts::host::Host;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, refuse};
+use xtask_core::recipe::Recipe;
 use xtask_core::setup;
 use xtask_core::ui::{Ui, answer};
 

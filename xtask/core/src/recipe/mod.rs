@@ -1,0 +1,127 @@
+//! Recipes: a recipe is a folder under linux/build/recipes that says how one ISO is built.
+//!
+//! This module is the only reader of recipe.toml. A new recipe needs no Rust.
+
+mod engine_kind;
+mod parse;
+
+pub use engine_kind::EngineKind;
+
+use crate::facts::repo::Repo;
+use crate::failure::Code;
+use anyhow::{Context as _, Result};
+use std::path::{Path, PathBuf};
+
+/// The recipe of the product. Commands build it when the caller names no recipe.
+pub const DEFAULT: &str = "base";
+
+/// The contents of a recipe.toml.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// Name of the folder.
+    pub name: String,
+    pub dir: PathBuf,
+    pub description: String,
+    /// Executable in the folder. Its arguments are the names of the stages.
+    pub entry: String,
+    /// File name of the ISO that the entry leaves in out/.
+    pub iso: String,
+    /// True if its ISO may become a release.
+    pub released: bool,
+    /// Flavors that the recipe can build; empty if it has only one.
+    pub flavors: Vec<String>,
+    pub needs: Needs,
+    /// What the recipe asks of its image; `None` if it has no content policy of its own.
+    pub policy: Option<Policy>,
+    pub stages: Vec<Stage>,
+}
+
+/// What a build of a recipe takes: table `[needs]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// True if it builds from linux/build/derivative-maker.
+    pub submodule: bool,
+    pub engines: Vec<EngineKind>,
+    /// Free disk space for work folder and engine, in GiB.
+    pub disk_gib: u64,
+    /// RAM in GiB.
+    pub ram_gib: u64,
+    /// Size of what the stages write to out/tmp, in GiB; 0 if they work elsewhere. If it is not 0,
+    /// `verify` can give them a file system there that lists its entries in another order.
+    pub scratch_gib: u64,
+    /// Debian packages that engine `host` uses.
+    pub host_packages: Vec<String>,
+}
+
+/// What `cargo xtask inspect` asks of an image of this recipe: table `[policy]`. The rules that hold
+/// for every image are in `inspect` itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// True if a violation fails the build; otherwise the build only reports it.
+    pub enforced: bool,
+    /// Hosts that the image may fetch packages from; empty if it has no package sources.
+    pub package_hosts: Vec<String>,
+    /// Suites that must be among the enabled package sources.
+    pub suites: Vec<String>,
+    /// Parameters that every boot entry's kernel command line must have.
+    pub kernel_parameters: Vec<String>,
+    /// Firmware that the image must boot under: `BIOS`, `UEFI`.
+    pub firmware: Vec<String>,
+}
+
+/// One entry of `[[stage]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stage {
+    pub name: String,
+    /// Files that the stage leaves in out/. The ledger holds their hashes.
+    pub produces: Vec<String>,
+}
+
+impl Recipe {
+    /// Reads the recipe called `name`.
+    ///
+    /// # Errors
+    /// A name without a folder is a usage error. Faults in recipe.toml are an error that lists all of
+    /// them, one a line, as `PATH:LINE: what`.
+    pub fn load(repo: &Repo, name: &str) -> Result<Recipe> {
+        let dir = repo.recipes().join(name);
+        let path = toml(&dir);
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        if !plain || !path.is_file() {
+            return Err(Code::Usage.error(format!(
+                "no recipe `{name}`: expected {} (there are: {})",
+                path.display(),
+                names(repo).join(", ")
+            )));
+        }
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        parse::recipe(name, &dir, &text).map_err(|faults| {
+            let lines: Vec<String> = faults
+                .iter()
+                .map(|(line, what)| format!("{}:{line}: {what}", path.display()))
+                .collect();
+            Code::NotReady.error(lines.join("\n"))
+        })
+    }
+
+    /// The recipe.toml.
+    pub fn path(&self) -> PathBuf {
+        toml(&self.dir)
+    }
+}
+
+/// Names of all recipes, sorted.
+pub fn names(repo: &Repo) -> Vec<String> {
+    let entries = std::fs::read_dir(repo.recipes()).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter(|entry| toml(&entry.path()).is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+fn toml(dir: &Path) -> PathBuf {
+    dir.join("recipe.toml")
+}

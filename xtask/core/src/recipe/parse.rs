@@ -1,0 +1,278 @@
+//! The text of a recipe.toml, read into a [`Recipe`]: all faults at once, each with its line.
+
+use super::{EngineKind, Needs, Policy, Recipe, Stage};
+use std::path::Path;
+use toml_edit::{Document, Item, TableLike};
+
+/// Line (from 1) and description of something that is wrong in the file.
+type Fault = (usize, String);
+
+/// Reads the text of a recipe.toml, or returns all its faults in the order of their lines.
+pub(super) fn recipe(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<Fault>> {
+    let document: Document<&str> = Document::parse(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| line_of(text, span.start));
+        vec![(line, error.message().to_owned())]
+    })?;
+    let mut reader = Reader { text, faults: Vec::new() };
+    let recipe = reader.recipe(name, dir, &document);
+    reader.faults.sort_by_key(|(line, _)| *line);
+    if reader.faults.is_empty() { Ok(recipe) } else { Err(reader.faults) }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.as_bytes().iter().take(offset).filter(|b| **b == b'\n').count()
+}
+
+/// Reads values and collects faults instead of stopping at the first one.
+struct Reader<'a> {
+    text: &'a str,
+    faults: Vec<Fault>,
+}
+
+/// A table, and the line where a missing key is reported: the one of its header.
+#[derive(Clone, Copy)]
+struct Section<'a> {
+    table: &'a dyn TableLike,
+    line: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn recipe(&mut self, name: &str, dir: &Path, document: &Document<&str>) -> Recipe {
+        let root = Section { table: document.as_table(), line: 1 };
+        self.known(
+            root,
+            &["description", "entry", "iso", "released", "flavors", "needs", "policy", "stage"],
+        );
+        Recipe {
+            name: name.to_owned(),
+            dir: dir.to_owned(),
+            description: self.string(root, "description"),
+            entry: self.file_name(root, "entry"),
+            iso: self.file_name(root, "iso"),
+            released: self.boolean(root, "released"),
+            flavors: self.optional(root, "flavors", Self::strings),
+            needs: self.needs(root),
+            policy: root.table.get("policy").map(|_| self.policy(root)),
+            stages: self.stages(root),
+        }
+    }
+
+    fn needs(&mut self, root: Section<'_>) -> Needs {
+        let Some(needs) = self.section(root, "needs") else { return Needs::default() };
+        self.known(
+            needs,
+            &["submodule", "engines", "disk_gib", "ram_gib", "scratch_gib", "host_packages"],
+        );
+        Needs {
+            submodule: self.boolean(needs, "submodule"),
+            engines: self.engines(needs),
+            disk_gib: self.number(needs, "disk_gib"),
+            ram_gib: self.number(needs, "ram_gib"),
+            scratch_gib: self.optional(needs, "scratch_gib", Self::number),
+            host_packages: self.strings(needs, "host_packages"),
+        }
+    }
+
+    fn policy(&mut self, root: Section<'_>) -> Policy {
+        let Some(policy) = self.section(root, "policy") else { return Policy::default() };
+        self.known(
+            policy,
+            &["enforced", "package_hosts", "suites", "kernel_parameters", "firmware"],
+        );
+        Policy {
+            enforced: self.boolean(policy, "enforced"),
+            package_hosts: self.strings(policy, "package_hosts"),
+            suites: self.strings(policy, "suites"),
+            kernel_parameters: self.strings(policy, "kernel_parameters"),
+            firmware: self.strings(policy, "firmware"),
+        }
+    }
+
+    fn stages(&mut self, root: Section<'_>) -> Vec<Stage> {
+        let Some(stages) = root.table.get("stage").and_then(Item::as_array_of_tables) else {
+            self.faults.push((root.line, "expected at least one [[stage]]".into()));
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for table in stages {
+            let stage = Section { table, line: self.line(table.span(), root.line) };
+            self.known(stage, &["name", "produces"]);
+            found.push(Stage {
+                name: self.string(stage, "name"),
+                produces: self.strings(stage, "produces"),
+            });
+        }
+        found
+    }
+
+    fn line(&self, span: Option<std::ops::Range<usize>>, otherwise: usize) -> usize {
+        span.map_or(otherwise, |span| line_of(self.text, span.start))
+    }
+
+    fn section<'t>(&mut self, parent: Section<'t>, key: &str) -> Option<Section<'t>> {
+        let item = parent.table.get(key);
+        let line = self.line(item.and_then(Item::span), parent.line);
+        let table = item.and_then(Item::as_table_like);
+        if table.is_none() {
+            self.faults.push((line, format!("expected a table [{key}]")));
+        }
+        Some(Section { table: table?, line })
+    }
+
+    /// Reports every key that is not one of `keys`.
+    fn known(&mut self, section: Section<'_>, keys: &[&str]) {
+        for (key, item) in section.table.iter().filter(|(key, _)| !keys.contains(key)) {
+            let line = self.line(item.span(), section.line);
+            self.faults.push((line, format!("unknown key `{key}`: expected {}", keys.join(", "))));
+        }
+    }
+
+    /// The value that `get` finds, or a fault that says `kind` was expected.
+    fn read<T: Default>(
+        &mut self,
+        section: Section<'_>,
+        key: &str,
+        kind: &str,
+        get: impl Fn(&Item) -> Option<T>,
+    ) -> T {
+        let item = section.table.get(key);
+        item.and_then(get).unwrap_or_else(|| {
+            let line = self.line(item.and_then(Item::span), section.line);
+            self.faults.push((line, format!("`{key}`: expected {kind}")));
+            T::default()
+        })
+    }
+
+    /// A key that may be missing.
+    fn optional<T: Default>(
+        &mut self,
+        section: Section<'_>,
+        key: &str,
+        read: impl Fn(&mut Self, Section<'_>, &str) -> T,
+    ) -> T {
+        if section.table.contains_key(key) { read(self, section, key) } else { T::default() }
+    }
+
+    fn string(&mut self, section: Section<'_>, key: &str) -> String {
+        let full = |item: &Item| item.as_str().filter(|s| !s.is_empty()).map(str::to_owned);
+        self.read(section, key, "a string", full)
+    }
+
+    fn file_name(&mut self, section: Section<'_>, key: &str) -> String {
+        let name = self.string(section, key);
+        if name.contains('/') || name.starts_with('.') {
+            let line = self.line(section.table.get(key).and_then(Item::span), section.line);
+            let what = format!("`{key}` is a file name, without folders: found `{name}`");
+            self.faults.push((line, what));
+        }
+        name
+    }
+
+    fn boolean(&mut self, section: Section<'_>, key: &str) -> bool {
+        self.read(section, key, "true or false", Item::as_bool)
+    }
+
+    fn number(&mut self, section: Section<'_>, key: &str) -> u64 {
+        self.read(section, key, "a number of GiB", |item| item.as_integer()?.try_into().ok())
+    }
+
+    fn strings(&mut self, section: Section<'_>, key: &str) -> Vec<String> {
+        self.read(section, key, "a list of strings", |item| {
+            item.as_array()?.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+        })
+    }
+
+    fn engines(&mut self, section: Section<'_>) -> Vec<EngineKind> {
+        let names = EngineKind::ALL.map(EngineKind::name).join(", ");
+        self.read(section, "engines", &format!("a list out of {names}"), |item| {
+            let named = |name: &str| EngineKind::ALL.into_iter().find(|kind| kind.name() == name);
+            item.as_array()?.iter().map(|value| named(value.as_str()?)).collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+description = "d"
+entry = "build"
+iso = "x.iso"
+released = false
+[needs]
+submodule = true
+engines = ["docker", "private"]
+disk_gib = 6
+ram_gib = 2
+host_packages = ["mmdebstrap"]
+[policy]
+enforced = true
+package_hosts = ["deb.debian.org"]
+suites = []
+kernel_parameters = []
+firmware = ["BIOS"]
+[[stage]]
+name = "rootfs"
+produces = ["rootfs.tar"]
+"#;
+
+    fn read(text: &str) -> Result<Recipe, Vec<Fault>> {
+        recipe("x", Path::new("/r/x"), text)
+    }
+
+    /// The faults of `text`, one a line, as `:LINE: what`.
+    fn faults(text: &str) -> String {
+        let faults = read(text).unwrap_err();
+        faults.iter().map(|(line, what)| format!(":{line}: {what}\n")).collect()
+    }
+
+    #[test]
+    fn a_recipe_is_read() {
+        let recipe = read(GOOD).unwrap();
+        assert_eq!(recipe.needs.engines, [EngineKind::Docker, EngineKind::Private]);
+        assert_eq!(recipe.stages[0].produces, ["rootfs.tar"]);
+        let policy = recipe.policy.unwrap();
+        assert!(policy.enforced);
+        assert_eq!(policy.package_hosts, ["deb.debian.org"]);
+        let head = GOOD.split("[policy]").next().unwrap();
+        let without = format!("{head}[[stage]]\nname = \"a\"\nproduces = []\n");
+        assert_eq!(read(&without).unwrap().policy, None);
+    }
+
+    #[test]
+    fn every_fault_has_its_line() {
+        let bad = GOOD
+            .replace("\"build\"", "7")
+            .replace("x.iso", "out/x.iso")
+            .replace("\"private\"", "\"k8s\"")
+            .replace("disk_gib", "disk")
+            .replace("suites = []", "suites = 7")
+            .replace("kernel", "kernal");
+        let expected = "\
+:3: `entry`: expected a string
+:4: `iso` is a file name, without folders: found `out/x.iso`
+:6: `disk_gib`: expected a number of GiB
+:8: `engines`: expected a list out of docker, podman, private, host
+:9: unknown key `disk`: expected submodule, engines, disk_gib, ram_gib, scratch_gib, host_packages
+:12: `kernel_parameters`: expected a list of strings
+:15: `suites`: expected a list of strings
+:16: unknown key `kernal_parameters`: expected enforced, package_hosts, suites, kernel_parameters, firmware
+";
+        assert_eq!(faults(&bad), expected);
+    }
+
+    #[test]
+    fn missing_tables_are_faults() {
+        let expected = ":1: `description`: expected a string
+:1: `entry`: expected a string
+:1: `iso`: expected a string
+:1: `released`: expected true or false
+:1: expected a table [needs]
+:1: expected at least one [[stage]]
+:2: expected a table [policy]
+";
+        assert_eq!(faults("\npolicy = 7"), expected);
+        assert_eq!(faults("a = \n").split(": ").next(), Some(":1"));
+    }
+}
