@@ -1,4 +1,4 @@
-//! The derivative-maker pin, against an upstream of our own with signed and unsigned tags.
+//! `bump-submodule`, against an upstream repository that each test makes.
 
 use crate::signer::Signer;
 use crate::support::{Checkout, Ran, git, run};
@@ -10,22 +10,22 @@ const SUBMODULE: &str = "linux/build/derivative-maker";
 const RECORD: &str = "linux/build/docker/builder-image.toml";
 const README: &str = "linux/build/docker/systemd-entrypoint/README.md";
 
-/// An upstream that our entrypoint was reviewed against, at its tag 1.0.
+/// An upstream repository. Our entrypoint was reviewed against its tag 1.0.
 struct Upstream {
     dir: PathBuf,
-    signer: Signer,
-    /// The caller's git: who is trusted.
+    signer: Option<Signer>,
+    /// The caller's git settings, which decide whose signatures are trusted.
     config: PathBuf,
 }
 
 impl Upstream {
-    /// Has the reviewed files, and is what `checkout` pins.
+    /// Makes the upstream with the reviewed files, and pins it in `checkout`.
     fn of(checkout: &Checkout) -> Upstream {
         let dir = checkout.root.with_file_name("upstream");
         fs::create_dir_all(&dir).unwrap();
         let config = checkout.root.with_file_name("gitconfig");
         fs::write(&config, "").unwrap();
-        let upstream = Upstream { dir, signer: Signer::new(), config };
+        let upstream = Upstream { dir, signer: None, config };
         upstream.git(&["init", "--quiet", "--initial-branch=master"]);
         let record = fs::read_to_string(checkout.root.join(RECORD)).unwrap();
         let value = |line: &str| Some(line.split_once(" = \"")?.1.trim_end_matches('"').to_owned());
@@ -69,11 +69,17 @@ impl Upstream {
         upstream
     }
 
+    /// The same, with a key to sign tags with. Needs gnupg.
+    fn with_signer(checkout: &Checkout) -> Upstream {
+        Upstream { signer: Some(Signer::new()), ..Upstream::of(checkout) }
+    }
+
     fn git(&self, args: &[&str]) -> String {
-        let home = self.signer.home.display().to_string();
+        let Some(signer) = &self.signer else { return git(&self.dir, args) };
+        let home = signer.home.display().to_string();
         let gpg = format!("gpg.program={home}/gpg");
         crate::support::executable(
-            &self.signer.home.join("gpg"),
+            &signer.home.join("gpg"),
             &format!("#!/bin/sh\nGNUPGHOME='{home}' exec gpg \"$@\"\n"),
         );
         git(&self.dir, &[&["-c", &gpg][..], args].concat())
@@ -93,7 +99,10 @@ impl Upstream {
 
     fn bump(&self, checkout: &Checkout, args: &[&str]) -> Ran {
         let mut bump = checkout.xtask([&["bump-submodule"], args].concat());
-        bump.env("GIT_CONFIG_GLOBAL", &self.config).env("GNUPGHOME", &self.signer.home);
+        bump.env("GIT_CONFIG_GLOBAL", &self.config);
+        if let Some(signer) = &self.signer {
+            bump.env("GNUPGHOME", &signer.home);
+        }
         run(&mut bump)
     }
 }
@@ -109,9 +118,9 @@ fn pinned(checkout: &Checkout) -> String {
 
 #[test]
 #[ignore = "needs gnupg: cargo xtask test --full"]
-fn the_pin_and_the_review_record_move_with_the_evidence_shown() {
+fn pin_and_review_record_move_and_the_evidence_is_shown() {
     let checkout = Checkout::new("submodule");
-    let upstream = Upstream::of(&checkout);
+    let upstream = Upstream::with_signer(&checkout);
     let first = pinned(&checkout);
     upstream.commit("second thoughts");
     upstream.write("docker/entrypoint.sh", "this is another one\n");
@@ -133,7 +142,7 @@ fn the_pin_and_the_review_record_move_with_the_evidence_shown() {
     }
     assert_eq!(status(&checkout.root), "");
 
-    upstream.bump(&checkout, &[]).exits(0).says("read the diff above").says("the gitlink");
+    upstream.bump(&checkout, &[]).exits(0).says("compare the diff above").says("the gitlink");
     assert_eq!(pinned(&checkout), second);
     let (record, readme) =
         [RECORD, README].map(|file| fs::read_to_string(checkout.root.join(file)).unwrap()).into();
@@ -151,9 +160,9 @@ fn the_pin_and_the_review_record_move_with_the_evidence_shown() {
 
 #[test]
 #[ignore = "needs gnupg: cargo xtask test --full"]
-fn a_signature_is_told_for_what_it_is() {
+fn each_kind_of_signature_is_reported() {
     let checkout = Checkout::new("signatures");
-    let upstream = Upstream::of(&checkout);
+    let upstream = Upstream::with_signer(&checkout);
     let second = upstream.commit("second");
     let key = checkout.root.with_file_name("key");
     let mut keygen = Command::new("ssh-keygen");
@@ -172,7 +181,7 @@ fn a_signature_is_told_for_what_it_is() {
     told("annotated", "NOT SIGNED: an annotated tag without a signature");
     told("light", "NOT SIGNED: a lightweight tag");
     told(&second, "NOT SIGNED: not a tag");
-    told("by-ssh", "cannot say by whom");
+    told("by-ssh", "does not know the signer");
     let signers = checkout.root.with_file_name("signers");
     let public = fs::read_to_string(key.with_extension("pub")).unwrap();
     fs::write(&signers, format!("t@example.org {public}")).unwrap();
@@ -194,19 +203,105 @@ fn a_signature_is_told_for_what_it_is() {
 }
 
 #[test]
-#[ignore = "needs gnupg: cargo xtask test --full"]
-fn a_submodule_that_is_there_moves_along_unless_it_has_changes() {
+fn an_initialised_submodule_moves_along() {
     let checkout = Checkout::new("initialised");
     let upstream = Upstream::of(&checkout);
-    let dir = checkout.root.join(SUBMODULE);
-    run(Command::new("git").args(["clone", "--quiet"]).args([&upstream.dir, &dir])).exits(0);
+    let dir = initialise(&checkout, &upstream);
     let second = upstream.commit("second");
-    fs::write(dir.join("docker/README.md"), "mine\n").unwrap();
-    upstream.bump(&checkout, &["master"]).exits(3).says("has changes of its own");
-    git(&dir, &["checkout", "--quiet", "--", "."]);
     upstream.bump(&checkout, &["master"]).exits(0);
     assert_eq!(git(&dir, &["rev-parse", "HEAD"]).trim(), second);
     assert_eq!(pinned(&checkout), second);
     let back = git(&checkout.root, &["rev-parse", &format!("HEAD:{SUBMODULE}")]);
-    upstream.bump(&checkout, &[back.trim()]).exits(0).says("does not come after the pinned commit");
+    upstream
+        .bump(&checkout, &[back.trim()])
+        .exits(0)
+        .says("does not descend from the pinned commit");
+}
+
+/// Makes `checkout` hold an initialised submodule, and returns its folder.
+fn initialise(checkout: &Checkout, upstream: &Upstream) -> PathBuf {
+    let dir = checkout.root.join(SUBMODULE);
+    run(Command::new("git").args(["clone", "--quiet"]).args([&upstream.dir, &dir])).exits(0);
+    dir
+}
+
+#[test]
+fn a_dirty_submodule_is_refused_before_a_dry_run() {
+    let checkout = Checkout::new("dirty-submodule");
+    let upstream = Upstream::of(&checkout);
+    let dir = initialise(&checkout, &upstream);
+    upstream.commit("second");
+    let readme = dir.join("docker/README.md");
+    fs::write(&readme, "mine\n").unwrap();
+    for args in [&["master", "--dry-run"][..], &["master"]] {
+        let ran = upstream.bump(&checkout, args).exits(3).says("has changes of its own");
+        assert_eq!(ran.stdout, "", "{args:?}");
+    }
+    assert_eq!(fs::read_to_string(readme).unwrap(), "mine\n");
+    assert_eq!(status(&checkout.root), "");
+}
+
+#[test]
+fn a_bump_that_fails_changes_nothing() {
+    let checkout = Checkout::new("all-or-none");
+    let upstream = Upstream::of(&checkout);
+    let dir = initialise(&checkout, &upstream);
+    let first = pinned(&checkout);
+    upstream.write("docker/entrypoint.sh", "this is another one\n");
+    upstream.commit("the entrypoint changes");
+    let bump_fails = |says: &str| {
+        upstream.bump(&checkout, &["master"]).exits(4).says(says);
+        assert_eq!(pinned(&checkout), first, "{says}");
+        assert_eq!(git(&dir, &["rev-parse", "HEAD"]).trim(), first, "{says}");
+        assert_eq!(git(&dir, &["branch", "--show-current"]), "master\n", "{says}");
+        assert_eq!(status(&checkout.root), "", "{says}");
+    };
+
+    // a folder stands where the new README is to be prepared
+    let in_the_way = checkout.root.join(README).with_file_name(".README.md.new");
+    fs::create_dir(&in_the_way).unwrap();
+    bump_fails("cannot write");
+    fs::remove_dir(in_the_way).unwrap();
+    // another git holds the index
+    let index_lock = checkout.root.join(".git/index.lock");
+    fs::write(&index_lock, "").unwrap();
+    bump_fails("Another git process");
+    fs::remove_file(index_lock).unwrap();
+    // a file that git does not know stands where the new commit has one
+    upstream.write("new-file", "upstream's\n");
+    upstream.commit("a new file");
+    fs::write(dir.join("new-file"), "mine\n").unwrap();
+    bump_fails("new-file");
+    assert_eq!(fs::read_to_string(dir.join("new-file")).unwrap(), "mine\n");
+
+    fs::remove_file(dir.join("new-file")).unwrap();
+    upstream.bump(&checkout, &["master"]).exits(0);
+    assert_ne!(pinned(&checkout), first);
+}
+
+#[test]
+fn the_remote_is_found_by_gits_own_rules() {
+    let checkout = Checkout::new("remote");
+    let upstream = Upstream::of(&checkout);
+    let second = upstream.commit("second");
+    let sibling = checkout.root.with_file_name("silvermetal.git");
+    git(&checkout.root, &["config", "remote.origin.url", sibling.to_str().unwrap()]);
+    let absolute = upstream.dir.display().to_string();
+    for (name, url) in
+        [(SUBMODULE, "../upstream"), ("derivative-maker", &absolute), ("other", "./../upstream/")]
+    {
+        let section = format!("[submodule \"{name}\"]\n\tpath = {SUBMODULE}\n\turl = {url}\n");
+        fs::write(checkout.root.join(".gitmodules"), section).unwrap();
+        // git's own answer
+        git(&checkout.root, &["submodule", "--quiet", "init"]);
+        let key = format!("submodule.{name}.url");
+        assert_eq!(git(&checkout.root, &["config", "--get", &key]).trim(), absolute, "{name}");
+        let ran = upstream.bump(&checkout, &["master", "--dry-run"]).exits(0);
+        assert!(ran.stdout.contains(&format!("-> {second} (master)")), "{name}: {}", ran.stdout);
+    }
+    fs::write(checkout.root.join(".gitmodules"), "[submodule \"x\"]\n\tpath = y\n").unwrap();
+    upstream
+        .bump(&checkout, &["master", "--dry-run"])
+        .exits(3)
+        .says("no section of .gitmodules has `path = linux/build/derivative-maker`");
 }

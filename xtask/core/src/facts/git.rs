@@ -1,6 +1,7 @@
 //! The commit that is built.
 
 use super::repo::Repo;
+use super::submodule::SUBMODULE;
 use crate::exec::Cmd;
 use crate::failure::{Code, OrExit as _};
 use crate::pins::Commit;
@@ -37,7 +38,7 @@ impl Source {
             .or_exit(Code::NotReady)?;
         let (commit, time) = head.split_once(' ').context("unexpected output of git log")?;
         let changes = git().args(["status", "--porcelain", "--untracked-files=normal"]).read()?;
-        let gitlink = git().args(["ls-tree", "HEAD", "linux/build/derivative-maker"]).read()?;
+        let gitlink = git().args(["ls-tree", "HEAD", SUBMODULE]).read()?;
         let submodule = gitlink
             .strip_prefix("160000 commit ")
             .and_then(|rest| rest.split_whitespace().next())

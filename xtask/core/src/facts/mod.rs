@@ -6,4 +6,5 @@ pub mod git;
 pub mod host;
 pub mod mirror;
 pub mod repo;
+pub mod submodule;
 pub mod upstream;

@@ -1,4 +1,4 @@
-//! Edits of files that a person has under review: exact, with their mode kept, whole or not at all.
+//! Edits of reviewed files: exact, with owner and mode kept, all of them or none.
 
 use anyhow::{Context as _, Result};
 use std::fs::{self, File, Permissions};
@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use xtask_core::failure::{Code, Problem, refuse};
 
-/// One file as it is, and as it will be.
+/// The content of one file before and after the edit.
 #[derive(Debug)]
 pub(super) struct Edit {
     path: PathBuf,
@@ -16,19 +16,19 @@ pub(super) struct Edit {
 }
 
 impl Edit {
-    /// Reads a file that may be replaced: an ordinary one, UTF-8, that its owner may write.
+    /// Reads a file to be edited: a regular file in UTF-8 that its owner may write.
     pub(super) fn of(path: &Path) -> Result<Edit> {
         let meta = fs::symlink_metadata(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
         let problem = if meta.file_type().is_symlink() {
             Some(Problem::new(
                 format!("{} is a symbolic link: expected the file itself", path.display()),
-                "put the file in its place",
+                "replace it with the file",
             ))
         } else if !meta.is_file() {
             Some(Problem::new(
-                format!("{} is not a file", path.display()),
-                "put the file in its place",
+                format!("{} is not a regular file", path.display()),
+                "replace it with the file",
             ))
         } else if meta.permissions().mode() & 0o200 == 0 {
             Some(Problem::new(
@@ -56,7 +56,7 @@ impl Edit {
         self.before != self.after
     }
 
-    /// The lines that go and those that come, in between what stays at both ends.
+    /// The removed and the added lines, without the unchanged ones at both ends.
     pub(super) fn shown(&self, name: &str) -> String {
         let before: Vec<&str> = self.before.lines().collect();
         let after: Vec<&str> = self.after.lines().collect();
@@ -80,13 +80,13 @@ impl Edit {
         text
     }
 
-    /// Where the new content waits for its rename; what a killed run left there is replaced.
+    /// File that holds the new content until it is renamed. One that a killed run left is replaced.
     fn waiting(&self) -> PathBuf {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         self.path.with_file_name(format!(".{name}.new"))
     }
 
-    fn write(&self) -> Result<()> {
+    fn write(&self, text: &str) -> Result<()> {
         let path = self.waiting();
         let write = || -> std::io::Result<()> {
             let meta = fs::metadata(&self.path)?;
@@ -95,8 +95,8 @@ impl Edit {
                 _ => {}
             }
             let mut file = File::options().write(true).create_new(true).open(&path)?;
-            file.write_all(self.after.as_bytes())?;
-            // behind sudo the file stays its owner's
+            file.write_all(text.as_bytes())?;
+            // under sudo, the file keeps its owner
             let own = fs::metadata(&path)?;
             if (own.uid(), own.gid()) != (meta.uid(), meta.gid()) {
                 fchown(&file, Some(meta.uid()), Some(meta.gid()))?;
@@ -106,21 +106,39 @@ impl Edit {
         };
         write().with_context(|| format!("cannot write {}", path.display()))
     }
+
+    fn rename(&self) -> Result<()> {
+        fs::rename(self.waiting(), &self.path)
+            .with_context(|| format!("cannot replace {}", self.path.display()))
+    }
 }
 
-/// Writes all that changes, each file whole or not at all. Everything that can fail does so before
-/// the first of them is replaced; the renames then follow each other.
+/// Writes every edit that changes its file: all of them or none.
 pub(super) fn apply(edits: &[Edit], lock: &Path) -> Result<()> {
+    prepare(edits, lock)?.replace()
+}
+
+/// New contents, written beside the files that they will replace. Dropped, they are removed.
+pub(super) struct Prepared<'a> {
+    changed: Vec<&'a Edit>,
+    /// Held, so that two commands never prepare at the same time.
+    _lock: File,
+}
+
+/// Does everything that can fail: takes the lock, compares each file with what was read from it,
+/// and writes the new contents.
+pub(super) fn prepare<'a>(edits: &'a [Edit], lock: &Path) -> Result<Prepared<'a>> {
     if let Some(dir) = lock.parent() {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     }
     let held = File::create(lock).with_context(|| format!("cannot write {}", lock.display()))?;
     held.lock().context("cannot lock the pins")?;
     for edit in edits.iter().filter(|edit| !edit.changes()) {
-        drop(fs::remove_file(edit.waiting())); // there only where a run was killed
+        drop(fs::remove_file(edit.waiting())); // only a killed run leaves one
     }
-    let changed: Vec<&Edit> = edits.iter().filter(|edit| edit.changes()).collect();
-    let written = changed.iter().try_for_each(|edit| {
+    let changed = edits.iter().filter(|edit| edit.changes()).collect();
+    let prepared = Prepared { changed, _lock: held };
+    for edit in &prepared.changed {
         let now = fs::read_to_string(&edit.path)
             .with_context(|| format!("cannot read {}", edit.path.display()))?;
         if now != edit.before {
@@ -129,19 +147,34 @@ pub(super) fn apply(edits: &[Edit], lock: &Path) -> Result<()> {
                 edit.path.display()
             )));
         }
-        edit.write()
-    });
-    if written.is_err() {
-        for edit in &changed {
+        edit.write(&edit.after)?;
+    }
+    Ok(prepared)
+}
+
+impl Prepared<'_> {
+    /// Puts the new contents in place. When one file cannot be replaced, the files before it get
+    /// their old contents back.
+    pub(super) fn replace(self) -> Result<()> {
+        for (n, edit) in self.changed.iter().enumerate() {
+            if let Err(error) = edit.rename() {
+                for done in &self.changed[..n] {
+                    done.write(&done.before)?;
+                    done.rename()?;
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Prepared<'_> {
+    fn drop(&mut self) {
+        for edit in &self.changed {
             drop(fs::remove_file(edit.waiting()));
         }
     }
-    written?;
-    for edit in &changed {
-        fs::rename(edit.waiting(), &edit.path)
-            .with_context(|| format!("cannot replace {}", edit.path.display()))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -190,13 +223,30 @@ mod tests {
     }
 
     #[test]
+    fn when_one_file_cannot_be_replaced_the_others_get_their_content_back() {
+        let dir = folder("back");
+        for name in ["a", "b"] {
+            fs::write(dir.join(name), "old").unwrap();
+        }
+        let edits = [edit(&dir.join("a"), "new").unwrap(), edit(&dir.join("b"), "new").unwrap()];
+        let prepared = prepare(&edits, &dir.join("lock")).unwrap();
+        fs::remove_file(dir.join("b")).unwrap();
+        fs::create_dir(dir.join("b")).unwrap();
+        let error = prepared.replace().unwrap_err().to_string();
+        assert!(error.starts_with("cannot replace "), "{error}");
+        assert_eq!(fs::read_to_string(dir.join("a")).unwrap(), "old");
+        assert!(!dir.join(".a.new").exists() && !dir.join(".b.new").exists());
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
     fn links_folders_and_read_only_files_are_refused() {
         let dir = folder("refused");
         let (file, link) = (dir.join("file"), dir.join("link"));
         fs::write(&file, "x").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
         assert!(Edit::of(&link).unwrap_err().to_string().contains("symbolic link"));
-        assert!(Edit::of(&dir).unwrap_err().to_string().contains("is not a file"));
+        assert!(Edit::of(&dir).unwrap_err().to_string().contains("is not a regular file"));
         fs::set_permissions(&file, Permissions::from_mode(0o444)).unwrap();
         assert!(Edit::of(&file).unwrap_err().to_string().contains("chmod u+w"));
         fs::remove_dir_all(dir).unwrap();

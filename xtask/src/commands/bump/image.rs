@@ -1,7 +1,7 @@
 //! `cargo xtask bump-image`: the builder image pin, in build.sh and builder-image.toml.
 
 use super::edit::{self, Edit};
-use super::{lock, rest_of_the_act, shown};
+use super::{lock, next_steps, shown};
 use crate::builder_image::provenance::Provenance;
 use crate::builder_image::{self, Inputs, labels, published};
 use crate::cli::BumpImageArgs;
@@ -67,7 +67,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpImageArgs) -> Result<()> {
         return Ok(());
     }
     write(repo, &found, &edits, alone)?;
-    ui.print(&rest_of_the_act(repo, &edits));
+    ui.print(&next_steps(repo, &edits));
     Ok(())
 }
 

@@ -1,32 +1,34 @@
-//! The commands that move a pin: each edits every file that carries it, whole or not at all, and
-//! prints what the review of it needs. None commits.
+//! The commands that move a pin. Each edits every file that carries the pin, all of them or none,
+//! and prints the evidence that the review needs. None of them commits.
 
 mod archive;
 mod edit;
+mod gitlink;
 pub(crate) mod image;
-
+mod reviewed;
 pub(crate) mod snapshot;
 pub(crate) mod submodule;
+mod upstream;
 
 use edit::Edit;
 use std::path::{Path, PathBuf};
 use xtask_core::facts::repo::Repo;
 
-/// What is left for a person to do once the files are written.
-fn rest_of_the_act(repo: &Repo, edits: &[Edit]) -> String {
+/// The steps that are left to a person once the files are written.
+fn next_steps(repo: &Repo, edits: &[Edit]) -> String {
     let files: Vec<String> = edits
         .iter()
         .filter(|edit| edit.changes())
         .map(|edit| xtask_core::exec::quoted(&shown(repo, edit.path())))
         .collect();
     format!(
-        "to be done by you:\n  1. cargo xtask verify    (twice the same ISO from the new pin; `verify canary` first)\n  \
-         2. git add {0} && git commit    (these files together, with the evidence in the message)",
+        "next steps:\n  1. cargo xtask verify    (the new pin must give the same ISO twice; try `verify canary` first)\n  \
+         2. git add {0} && git commit    (all of them in one commit, with the evidence in the message)",
         files.join(" ")
     )
 }
 
-/// Held while pins are written.
+/// Lock file that is held while pins are written.
 fn lock(repo: &Repo) -> PathBuf {
     repo.state().join("bump.lock")
 }

@@ -2,7 +2,7 @@
 
 use super::archive::{Archives, merge};
 use super::edit::{self, Edit};
-use super::{lock, rest_of_the_act, shown};
+use super::{lock, next_steps, shown};
 use crate::cli::BumpSnapshotArgs;
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -90,7 +90,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpSnapshotArgs) -> Result<()> {
     }
     edit::apply(&edits, &lock(repo))?;
     ui.print("the builder image comes from this snapshot, too: cargo xtask image push && cargo xtask bump-image");
-    ui.print(&rest_of_the_act(repo, &edits));
+    ui.print(&next_steps(repo, &edits));
     Ok(())
 }
 

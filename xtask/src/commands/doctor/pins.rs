@@ -6,11 +6,10 @@ use crate::builder_image::{BuilderImage, Inputs};
 use crate::registry::{Refusal, Registry};
 use anyhow::Result;
 use xtask_core::facts::git::git;
+use xtask_core::facts::submodule::{self, SUBMODULE};
 use xtask_core::failure::Problem;
 use xtask_core::pins::ImageRef;
 use xtask_core::ui::Ui;
-
-const SUBMODULE: &str = "linux/build/derivative-maker";
 
 pub(super) fn look(facts: &Facts, ui: &Ui) -> Report {
     let mut report = Report::default();
@@ -99,8 +98,7 @@ fn upstream(facts: &Facts, report: &mut Report) {
 /// The remote that has the commit: under a name, or handed out by its id.
 fn on_remote(facts: &Facts, commit: &str) -> Result<String> {
     let root = &facts.repo.root;
-    let key = format!("submodule.{SUBMODULE}.url");
-    let url = git(root).args(["config", "--file", ".gitmodules", "--get", &key]).read()?;
+    let url = submodule::url(root)?;
     let refs = git(root)
         .args(["ls-remote", &url])
         .env("GIT_TERMINAL_PROMPT", "0")
