@@ -1,13 +1,13 @@
-# The image that every ISO is built in: Debian trixie with systemd as PID 1, the package cache, and the tools.
-# Built by `cargo xtask image build`, which passes the arguments and the labels that carry the inputs' hash.
-# Nothing here needs BuildKit: the engine's legacy builder gives the same image.
+# The builder image, in which every ISO is built: Debian trixie with systemd as PID 1, the package cache, and the tools.
+# `cargo xtask image build` builds it, and passes the arguments and the labels that carry the inputs' hash.
+# Nothing here needs BuildKit: the engine's legacy builder makes the same image.
 ARG BASE_IMAGE=debian:trixie-slim@sha256:cedb1ef40439206b673ee8b33a46a03a0c9fa90bf3732f54704f99cb061d2c5a
 FROM ${BASE_IMAGE}
 
 # The pinned snapshot: URL/debian/STAMP and URL/debian-security/STAMP.
 ARG APT_SNAPSHOT_URL
 ARG APT_SNAPSHOT_STAMP
-# Instead of it, where it cannot be reached: then the image is not pinned. The second may be empty.
+# A mirror to use instead, if the snapshot cannot be reached: then the image is not pinned. The second may be empty.
 ARG APT_MIRROR_DEBIAN
 ARG APT_MIRROR_SECURITY
 
@@ -22,7 +22,7 @@ COPY approx/approx-derivative-maker.socket approx/approx-derivative-maker@.servi
 COPY systemd-entrypoint/docker-entrypoint.service systemd-entrypoint/docker-entrypoint.target /etc/systemd/system/
 COPY approx/curlrc /etc/approx-silvermetal/.curlrc
 COPY systemd-entrypoint/entrypoint.sh systemd-entrypoint/docker-entrypoint-stop.sh /usr/local/sbin/
-# Modes are set here, so that the umask of the checkout is not in the image.
+# The modes are set here, so that the umask of the checkout does not reach the image.
 RUN chmod 0755 /usr/local/sbin/entrypoint.sh /usr/local/sbin/docker-entrypoint-stop.sh \
  && chmod 0644 /etc/systemd/system/approx-derivative-maker* /etc/systemd/system/docker-entrypoint.* /etc/approx-silvermetal/.curlrc
 

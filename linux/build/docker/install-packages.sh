@@ -5,13 +5,13 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
-# --- where packages come from
+# --- package sources
 if [[ -n "${APT_MIRROR_DEBIAN:-}" ]]; then
   debian=${APT_MIRROR_DEBIAN} security=${APT_MIRROR_SECURITY:-} check=yes
 elif [[ -n "${APT_SNAPSHOT_URL:-}" && -n "${APT_SNAPSHOT_STAMP:-}" ]]; then
   debian=${APT_SNAPSHOT_URL%/}/debian/${APT_SNAPSHOT_STAMP}
   security=${APT_SNAPSHOT_URL%/}/debian-security/${APT_SNAPSHOT_STAMP}
-  check=no # a snapshot's Valid-Until has passed
+  check=no # the Valid-Until of a snapshot has passed
 else
   echo 'error: give APT_SNAPSHOT_URL and APT_SNAPSHOT_STAMP, or APT_MIRROR_DEBIAN, as build arguments' >&2
   exit 2
@@ -28,8 +28,8 @@ write_sources() { # DEBIAN_URL SECURITY_URL|'' CHECK_VALID_UNTIL
 sources=/etc/apt/sources.list.d/debian.sources
 rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
 
-# --- how apt and dpkg work, now and later in the container: retry, no translations, no fsync; no documentation, as in
-#     Debian's own -slim images (a bootstrapped base has no such rule, so it is written here for both)
+# --- settings of apt and dpkg, now and later in the container: retry, no translations, no fsync, no documentation.
+#     Debian's own -slim images leave documentation out; a bootstrapped base does not, so the rule is written for both.
 cat >/etc/apt/apt.conf.d/80silvermetal <<'CONF'
 Acquire::Retries "5";
 Acquire::Languages "none";
@@ -46,14 +46,14 @@ path-exclude /usr/share/groff/*
 path-exclude /usr/share/locale/*
 path-exclude /usr/share/lintian/overrides/*
 path-exclude /usr/share/linda/*
-# 460 MB of emulators for machines that nothing is built for; upstream only wants the packages to be installed.
+# 460 MB of emulators for architectures that nothing is built for. Upstream only requires that the packages are installed.
 path-exclude /usr/bin/qemu-*
 path-include /usr/bin/qemu-x86_64*
 path-include /usr/bin/qemu-img
 path-include /usr/bin/qemu-io
 path-include /usr/bin/qemu-nbd
 CONF
-# Packages start no daemon: neither now nor when a build installs more of them.
+# No package starts a daemon, neither now nor when a build installs more packages.
 printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
 
@@ -64,11 +64,11 @@ groupadd --gid 1000 user
 useradd --uid 1000 --gid 1000 --create-home --shell /bin/bash user
 chmod 0755 /home/user # apt's own account, _apt, reads packages from folders mounted there
 
-# A fixed id: a random one would be new in each image, an empty one makes systemd take every start for the first.
+# A fixed machine-id. A random one would differ in each image; with an empty one systemd takes every start for the first.
 printf '%s\n' 51beef0051beef0051beef0051beef00 >/etc/machine-id
 
-# --- packages. First the certificates, over plain http and from the same snapshot (apt checks the signatures itself);
-#     then all else, over https if that is what the URL says.
+# --- packages. The certificates come first, over plain http from the same snapshot (apt checks the signatures itself).
+#     The other packages follow, over https if the URL says so.
 if [[ "${debian}${security}" == *https://* ]]; then
   write_sources "${debian/#https:/http:}" "${security/#https:/http:}" "${check}" >"${sources}"
   apt-get -o APT::Update::Error-Mode=any update
@@ -77,11 +77,11 @@ fi
 write_sources "${debian}" "${security}" "${check}" >"${sources}"
 apt-get -o APT::Update::Error-Mode=any update
 apt-get -y --no-install-recommends dist-upgrade
-# pbuilder would note down the mirror it finds in apt's sources.
+# pbuilder would record the mirror that it finds in apt's sources.
 printf 'pbuilder pbuilder/mirrorsite string http://127.0.0.1:9977/debian\n' | debconf-set-selections
 sed -e 's/#.*//' "${here}/packages.list" | xargs apt-get install -y --no-install-recommends
 
-# --- the stand-in package; its control file says why
+# --- the stand-in for anon-apt-sources-list; its control file says why it is needed
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1767225600} dpkg-deb --root-owner-group -Zgzip \
   --build "${here}/anon-apt-sources-list" "${here}/anon-apt-sources-list.deb"
 dpkg -i "${here}/anon-apt-sources-list.deb"
@@ -92,7 +92,7 @@ chmod 0440 /etc/sudoers.d/user
 visudo --strict --check --quiet
 install -d -o approx -g approx -m 0755 /var/cache/approx-derivative-maker
 install -d -m 0755 /etc/approx-silvermetal /etc/silvermetal
-# The journal stays in memory, takes neither the host kernel's messages nor its audit trail, and drops nothing.
+# The journal stays in memory, reads neither the host kernel's messages nor its audit trail, and drops nothing.
 install -d /etc/systemd/journald.conf.d /etc/systemd/system.conf.d
 cat >/etc/systemd/journald.conf.d/silvermetal.conf <<'CONF'
 [Journal]
@@ -110,15 +110,15 @@ DefaultTimeoutStopSec=2s
 DefaultTasksMax=infinity
 CtrlAltDelBurstAction=none
 CONF
-# Ctrl-C at the docker client reaches systemd as SIGINT: end as `docker stop` does (130), instead of "reboot" (129).
+# Ctrl-C at the docker client reaches systemd as SIGINT. End as `docker stop` does (130) instead of rebooting (129).
 ln -s /usr/lib/systemd/system/halt.target /etc/systemd/system/ctrl-alt-del.target
-# The fallback of docker-entrypoint.service (power off: 130) must lose against an exit code that is on its way.
+# The fallback of docker-entrypoint.service (power off, exit code 130) must lose against an exit code that is already set.
 install -d /etc/systemd/system/poweroff.target.d
 printf '[Unit]\nConflicts=exit.target\n' >/etc/systemd/system/poweroff.target.d/silvermetal.conf
-# No /run/nologin: nothing here would ever remove it.
+# No /run/nologin, because nothing here would remove it.
 ln -s /dev/null /etc/tmpfiles.d/systemd-nologin.conf
 
-# --- nothing of the mirror, of apt's state and of the clock stays
+# --- remove every trace of the mirror, of apt's state and of the clock
 write_sources http://127.0.0.1:9977/debian http://127.0.0.1:9977/debian-security no >"${sources}"
 apt-get clean
 rm -rf /tmp/builder /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb \

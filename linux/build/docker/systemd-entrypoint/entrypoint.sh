@@ -1,6 +1,6 @@
 #!/bin/bash
-# The container's first process: records the command and its environment, prepares this one boot, becomes systemd.
-# Contract, exit codes and reasons: README.md beside this file. Prints nothing but errors.
+# The container's first process. Records the command and its environment, prepares this boot, and becomes systemd.
+# README.md beside this file has the contract, the exit codes and the reasons. Prints only errors.
 set -euo pipefail
 
 readonly CMD_FILE=/etc/docker-entrypoint-cmd
@@ -9,7 +9,7 @@ readonly APPROX_CONF=/etc/approx-silvermetal/approx.conf
 readonly APPROX_CACHE=/var/cache/approx-derivative-maker
 readonly EXTRA_CA=/etc/silvermetal/extra-ca.crt
 
-# All that a build may take from outside.
+# Variables that a build may take from outside.
 readonly ENV_ALLOWED=(
   LC_ALL TZ SOURCE_DATE_EPOCH MKSQUASHFS_OPTIONS
   SILVERMETAL_UPSTREAM_DEBIAN SILVERMETAL_UPSTREAM_SECURITY
@@ -18,10 +18,10 @@ readonly ENV_ALLOWED=(
   SILVERMETAL_HOME SILVERMETAL_ISO SILVERMETAL_JOBS SILVERMETAL_FLAVOR SILVERMETAL_UPSTREAM
 )
 
-# What has no place in a container that shares the host's kernel (--privileged), its cgroups and perhaps its network;
-# and what only costs time.
+# Units that must not run in a container that shares the host's kernel (--privileged), its cgroups and perhaps its network,
+# and units that only cost time.
 readonly MASKED=(
-  # would change the host: devices, modules, kernel settings, binary formats, file systems, discards, entropy
+  # these would change the host: devices, modules, kernel settings, binary formats, file systems, discards, entropy
   systemd-udevd.service systemd-udevd-kernel.socket systemd-udevd-control.socket
   systemd-udev-trigger.service systemd-udev-settle.service systemd-udev-load-credentials.service
   systemd-modules-load.service systemd-sysctl.service systemd-binfmt.service binfmt-support.service
@@ -31,7 +31,7 @@ readonly MASKED=(
   sys-fs-fuse-connections.mount sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount
   systemd-random-seed.service haveged.service systemd-pstore.service systemd-rfkill.socket
   e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-journald-audit.socket systemd-networkd.service
-  # would take the host's terminals
+  # these would take the host's terminals
   systemd-logind.service getty.target console-getty.service systemd-ask-password-console.path
   systemd-ask-password-wall.path systemd-vconsole-setup.service systemd-user-sessions.service
   # first boot, updates, housekeeping, daemons that the packages bring along
@@ -52,7 +52,7 @@ url_or_die() { # NAME
 }
 
 [[ $# -gt 0 ]] || die 'no command: give one after the image, for example bash'
-# The command's unit writes to /dev/console, which exists only with a terminal: without one it would hang, mute.
+# The command's unit writes to /dev/console, which exists only with a terminal. Without one it would hang silently.
 [[ -t 0 && -t 1 ]] || die 'no terminal: run the container with -t (docker run -t …)'
 [[ $$ -eq 1 ]] || die 'not the first process of the container: do not use --init or another wrapper'
 
@@ -84,7 +84,7 @@ COMMAND
 } >"${CMD_FILE}"
 umask 022
 
-# Where the package cache fetches from.
+# Mirrors that the package cache fetches from.
 mapping=''
 if [[ -n "${SILVERMETAL_UPSTREAM_DEBIAN:-}" ]]; then
   url_or_die SILVERMETAL_UPSTREAM_DEBIAN
@@ -94,16 +94,16 @@ if [[ -n "${SILVERMETAL_UPSTREAM_SECURITY:-}" ]]; then
   url_or_die SILVERMETAL_UPSTREAM_SECURITY
   mapping+="debian-security ${SILVERMETAL_UPSTREAM_SECURITY}"$'\n'
 fi
-# Root and approx alone: a URL may hold a password.
+# Readable by root and approx only, because a URL may hold a password.
 install -m 0640 -g approx /dev/null "${APPROX_CONF}"
-# Offline: a copied cache is all there is, and nothing in it is out of date.
+# Offline, a copied cache is the only source, and nothing in it counts as out of date.
 offline=false
 if [[ "${SILVERMETAL_APT_OFFLINE:-no}" == yes ]]; then offline=true; fi
 printf '%s\n' "${mapping}\$cache ${APPROX_CACHE}" "\$offline ${offline}" >"${APPROX_CONF}"
 
-# The cache outlives the container and may have been filled through another mapping. Package files are named and
-# checked by their content; indexes are not: keep them only for the same pinned mapping. Empty files are approx's
-# notes of what it once could not find.
+# The cache outlives the container and may have been filled through another mapping. apt checks package files by their
+# content, but indexes only by their name. So indexes are kept only for the same pinned mapping. Empty files are approx's
+# records of files that it could not find.
 fingerprint=$(sha256sum <"${APPROX_CONF}")
 recorded=''
 if [[ -f "${APPROX_CACHE}/.mapping" ]]; then
@@ -111,7 +111,7 @@ if [[ -f "${APPROX_CACHE}/.mapping" ]]; then
 fi
 if [[ "${offline}" == false ]] &&
   [[ "${SILVERMETAL_APT_PINNED:-no}" != yes || "${recorded}" != "${fingerprint}" ]]; then
-  # Another build's cache may be writing there right now: then a folder is not empty at first.
+  # Another build may be writing to the cache, so a folder may not be empty at first.
   for _ in {1..50}; do
     if rm -rf -- "${APPROX_CACHE}"/*/dists 2>/dev/null; then break; fi
     sleep 0.1
@@ -130,7 +130,7 @@ fi
 
 [[ "$(stat -f -c %T /sys/fs/cgroup)" == cgroup2fs ]] ||
   die 'no cgroup v2 on /sys/fs/cgroup: systemd does not boot on v1, nor without -v /sys/fs/cgroup:/sys/fs/cgroup:rw'
-# In a namespace of its own systemd would take the host's units of the same names for its own, and end them.
+# In a cgroup namespace of its own, systemd would take the host's units of the same names for its own and end them.
 [[ "$(sed -n 's/^0:://p' /proc/self/cgroup)" != / ]] ||
   die "a cgroup namespace of the container's own: run with --cgroupns=host"
 

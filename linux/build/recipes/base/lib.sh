@@ -1,4 +1,5 @@
-# What the entry and its helpers share. Sourced with the recipe's folder as the working directory.
+# Functions and paths that the entry and its helpers share. Sourced with the recipe's folder as the
+# working directory.
 # shellcheck shell=bash disable=SC2034
 
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -10,6 +11,7 @@ die() {
 }
 
 out=$SILVERMETAL_HOME/out
-# Upstream's two folders. Constant inside, wherever the output is: neither path may reach a byte.
+# Upstream's two folders. Their paths inside the builder are constant, wherever the output is, so that
+# no path changes a byte of the ISO.
 source=/home/user/derivative-maker-copy
 binary=/home/user/derivative-binary

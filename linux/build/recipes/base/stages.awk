@@ -1,8 +1,8 @@
-# Tells the stages from derivative-maker's trace and live-build's messages: prints `@@stage NAME`
-# before the line that begins one. Between two of them it runs `RECORD NAME`, which keeps what the
-# finished one made, for the ledger.
+# Recognises the stages by derivative-maker's trace and live-build's messages. Prints `@@stage NAME`
+# before the first line of a stage. When a stage ends, it runs `RECORD NAME`, which keeps the results
+# of that stage for the ledger.
 
-BEGIN { current = "sanity" } # begun by the entry
+BEGIN { current = "sanity" } # the entry has begun this stage
 
 function enter(name) {
     if (name == current) return

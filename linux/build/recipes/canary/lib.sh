@@ -1,4 +1,4 @@
-# What the stages share. Sourced with the recipe's folder as the working directory.
+# Functions that the stages share. Sourced with the recipe's folder as the working directory.
 # shellcheck shell=bash
 
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -9,7 +9,7 @@ die() {
     exit 1
 }
 
-# Runs a command as root, with the environment of the contract and nothing else of the caller's.
+# Runs a command as root. It gets the variables of the contract and no other variable of the caller.
 as_root() {
     local name vars=()
     for name in PATH LC_ALL TZ SOURCE_DATE_EPOCH TMPDIR "${!SILVERMETAL_@}"; do
@@ -22,7 +22,7 @@ as_root() {
     fi
 }
 
-# Fails, naming everything that is missing, unless all the given tools are there.
+# Fails if one of the given tools is missing, and names all that are.
 need_tools() {
     local tool missing=()
     for tool; do
