@@ -1,17 +1,21 @@
-//! `cargo xtask diagnose` and `cargo xtask inspect`: a package of its own, so that the readers of
-//! image formats are only built by who asks for them.
+//! `cargo xtask diagnose` and `cargo xtask inspect`: a package of its own, so that only those who
+//! ask for them build the readers of image formats.
 
 #[macro_use]
-mod say;
+mod text;
 
-mod causes;
+mod classify;
 mod cli;
 mod compare;
-mod diagnosis;
+mod dates;
+mod diagnose;
 mod difference;
 mod diffoscope;
 mod edits;
+mod glob;
+mod images;
 mod inspect;
+mod packages;
 mod records;
 mod report;
 mod subject;
@@ -35,7 +39,7 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<()> {
     // signals keep their default: there is nothing to clean up, until diffoscope runs
     match command {
-        Command::Diagnose(args) => diagnosis::command(args),
+        Command::Diagnose(args) => diagnose::command(args),
         Command::Inspect(args) => inspect::command(args),
     }
 }

@@ -1,7 +1,8 @@
 //! What the records beside two images say: inputs, conditions, and which stage wrote what.
 
-use crate::causes::{Build, Context, Diagnosis, package_changes};
+use crate::classify::{Build, Context, Diagnosis};
 use crate::difference::Place;
+use crate::packages;
 use crate::report;
 use crate::subject::Pair;
 use anyhow::Result;
@@ -76,7 +77,7 @@ impl Records {
             .filter_map(|place| Some((place.clone(), self.stage_of(place)?)))
             .collect();
         let inputs = self.difference.inputs.iter().map(|input| {
-            let short = |text: &str| crate::edits::shortened(&text.replace('\n', ", "), 160);
+            let short = |text: &str| crate::text::shortened(&text.replace('\n', ", "), 160);
             format!("{}: {} → {}", input.what, short(&input.a), short(&input.b))
         });
         let inputs = inputs.chain(tools(&self.a, &self.b));
@@ -118,7 +119,7 @@ fn tools(a: &Published, b: &Published) -> Vec<String> {
         let lines = build.info.get("Tools").lines().filter_map(|line| line.split_once(' '));
         lines.map(|(name, version)| (name.to_owned(), version.to_owned())).collect()
     };
-    let changed = package_changes(&list(a), &list(b));
+    let changed = packages::changes(&list(a), &list(b));
     changed.into_iter().map(|(_, line)| format!("the builder's tools: {line}")).collect()
 }
 

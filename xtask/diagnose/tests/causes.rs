@@ -1,11 +1,13 @@
 //! For every known cause a pair of real images that has just that difference, and the cause that is
-//! named. Images are made with mksquashfs and xorriso, which the builder and `--setup` have.
+//! named. The images are made with mksquashfs, xorriso and mtools; without them a test is skipped and
+//! says so, but in a full run (`--include-ignored`) it fails.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
     reason = "tests start diagnose and the tools that make images"
 )]
 
+#[macro_use]
 mod support;
 
 use support::{EPOCH, Pair, Side, Tree};
@@ -14,8 +16,8 @@ use support::{EPOCH, Pair, Side, Tree};
 macro_rules! cases {
     ($($name:ident: $expected:expr, |$tree:ident, $side:ident| $make:block)*) => {$(
         #[test]
-        #[ignore = "needs mksquashfs, xorriso and mtools"]
         fn $name() {
+            needs_tools!();
             let make = |$tree: &Tree, $side: Side| $make;
             Pair::of_images(stringify!($name), make).names(&$expected);
         }
@@ -259,8 +261,8 @@ cases! {
 
 /// Times of entries, which the tree of a case has clamped.
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn times_in_a_squashfs() {
+    needs_tools!();
     let make = |tree: &Tree, side: Side| {
         tree.write("etc/x.conf", "x\n");
         tree.time("etc/x.conf", side.pick(EPOCH, EPOCH + 86_421));
@@ -269,8 +271,8 @@ fn times_in_a_squashfs() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn owner_who_built() {
+    needs_tools!();
     let make = |tree: &Tree, side: Side| {
         tree.write("etc/x.conf", "x\n");
         tree.pseudo(&format!("etc/x.conf m 644 {0} {0}", side.pick(0, 1000)));
@@ -279,8 +281,8 @@ fn owner_who_built() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn system_user_by_order() {
+    needs_tools!();
     let make = |tree: &Tree, side: Side| {
         tree.write("etc/x.conf", "x\n");
         tree.pseudo(&format!("etc/x.conf m 644 {0} {0}", side.pick(101, 102)));
@@ -289,8 +291,8 @@ fn system_user_by_order() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn extended_attributes() {
+    needs_tools!();
     let make = |tree: &Tree, side: Side| {
         tree.write("usr/bin/x", "x\n");
         tree.attribute("usr/bin/x", "user.origin", side.pick("one", "two"));
@@ -299,8 +301,8 @@ fn extended_attributes() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn hard_links() {
+    needs_tools!();
     let make = |tree: &Tree, side: Side| {
         tree.write("usr/bin/x", "the same\n");
         match side {
@@ -312,8 +314,8 @@ fn hard_links() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn superblock_time() {
+    needs_tools!();
     let pair = Pair::new("mkfs-time", |tree, side| {
         tree.write("etc/x.conf", "x\n");
         tree.squashfs(&[], EPOCH + side.pick(0, 77));
@@ -322,8 +324,8 @@ fn superblock_time() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn compressors() {
+    needs_tools!();
     for (a, b) in [("xz", "zstd"), ("gzip", "lz4"), ("xz", "lzo")] {
         let pair = Pair::new("compressor", |tree, side| {
             tree.write("etc/x.conf", &"some text\n".repeat(500));
@@ -334,8 +336,8 @@ fn compressors() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn block_size() {
+    needs_tools!();
     let pair = Pair::new("block-size", |tree, side| {
         tree.write("etc/x.conf", &"some text\n".repeat(50_000));
         tree.squashfs(&["-b", side.pick("131072", "1048576")], EPOCH);
@@ -345,8 +347,8 @@ fn block_size() {
 
 /// What a block is, is the same; what was made of it is not.
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn other_level_of_a_compressor() {
+    needs_tools!();
     let pair = Pair::new("repacked", |tree, side| {
         let text: String =
             (0..20_000).map(|n| format!("{} some text {}\n", n * 7919 % 10_007, n)).collect();
@@ -357,8 +359,8 @@ fn other_level_of_a_compressor() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn volume_dates() {
+    needs_tools!();
     let pair = Pair::new("volume-dates", |tree, side| {
         tree.write("etc/x.conf", "x\n");
         tree.squashfs(&[], EPOCH);
@@ -368,8 +370,8 @@ fn volume_dates() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn what_says_where_the_boot_image_lies_follows() {
+    needs_tools!();
     let pair = Pair::new("boot-info", |tree, side| {
         tree.write("etc/x.conf", "x\n");
         tree.squashfs(&[], EPOCH);
@@ -387,8 +389,8 @@ fn what_says_where_the_boot_image_lies_follows() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn volume_label() {
+    needs_tools!();
     let pair = Pair::new("volume-label", |tree, side| {
         tree.squashfs(&[], EPOCH);
         tree.iso(&["-V", side.pick("ONE", "TWO")]);
@@ -397,8 +399,8 @@ fn volume_label() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn disk_guid() {
+    needs_tools!();
     let guid = ["6ba7b8109dad11d180b400c04fd430c8", "7ba7b8119dad41d180b410c04fd430c8"];
     let pair = Pair::new("disk-guid", |tree, side| {
         tree.squashfs(&[], EPOCH);
@@ -418,8 +420,8 @@ fn disk_guid() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn fat_serial() {
+    needs_tools!();
     let pair = Pair::new("fat-serial", |tree, side| {
         tree.fat("iso/boot/efi.img", side.pick("12345678", "87654321"));
         tree.squashfs(&[], EPOCH);
@@ -429,8 +431,8 @@ fn fat_serial() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn times_of_files_in_the_iso() {
+    needs_tools!();
     let pair = Pair::new("iso-times", |tree, side| {
         tree.squashfs(&[], EPOCH);
         tree.write("iso/README.txt", "x\n");
@@ -440,8 +442,8 @@ fn times_of_files_in_the_iso() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn gzip_header() {
+    needs_tools!();
     let make = |tree: &Tree, side: Side| {
         tree.gzip("usr/share/man/x.1.gz", b"some text\n", side.pick(0, 1_795_317_901));
     };
@@ -449,8 +451,8 @@ fn gzip_header() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn initramfs_times_and_order() {
+    needs_tools!();
     let files = |side: Side| if side == Side::A { ["a", "b", "c"] } else { ["b", "c", "a"] };
     let pair = Pair::new("initramfs-order", |tree, side| {
         tree.squashfs(&[], EPOCH);
@@ -468,8 +470,8 @@ fn initramfs_times_and_order() {
 
 /// The tree is equal, and so are all options: only where the blocks lie is not.
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn order_of_blocks() {
+    needs_tools!();
     let pair = Pair::new("block-order", |tree, side| {
         for n in 0..20 {
             tree.write(&format!("usr/share/{n}"), &format!("text {n}\n").repeat(999));
@@ -483,8 +485,8 @@ fn order_of_blocks() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn a_folder_that_only_one_side_has_is_one_line_that_names_what_is_in_it() {
+    needs_tools!();
     let pair = Pair::of_images("only-in", |tree, side| {
         tree.write("etc/x", "x\n");
         if side == Side::B {
@@ -502,8 +504,8 @@ fn a_folder_that_only_one_side_has_is_one_line_that_names_what_is_in_it() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn ten_causes_at_once() {
+    needs_tools!();
     let pair = Pair::new("ten", |tree, side| {
         tree.write("etc/nvme/hostid", side.pick("a-1\n", "b-2\n"));
         tree.write("etc/machine-id", side.pick("5c0e8f6c\n", "9a31d0e2\n"));
@@ -542,8 +544,8 @@ fn ten_causes_at_once() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn what_nothing_explains_is_listed_with_an_excerpt() {
+    needs_tools!();
     let pair = Pair::of_images("unexplained", |tree, side| {
         tree.write(
             "usr/share/poem",
@@ -558,8 +560,8 @@ fn what_nothing_explains_is_listed_with_an_excerpt() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
 fn equal_images_are_identical_and_trees_are_compared_too() {
+    needs_tools!();
     let pair = Pair::of_images("equal", |tree, _| tree.write("etc/x", "x\n"));
     let json = pair.json("image.iso");
     assert_eq!(json["verdict"], "identical", "{json:#}");

@@ -44,7 +44,7 @@ impl Drop for Scratch {
 }
 
 fn fixture(name: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../layers/tests/fixtures");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../diskimage/tests/fixtures");
     fs::read(folder.join(name)).unwrap()
 }
 

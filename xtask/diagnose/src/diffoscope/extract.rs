@@ -1,7 +1,7 @@
 //! The files that diffoscope is to see, out of both images into a folder that goes again.
 
-use crate::diagnosis::Opener;
 use crate::difference::{Place, Side};
+use crate::images::Images;
 use anyhow::{Context as _, Result};
 use diskimage::Shared;
 use std::fs::{self, File};
@@ -28,7 +28,7 @@ pub(super) struct Extracted {
 impl Extracted {
     pub(super) fn from<'p>(
         places: impl Iterator<Item = &'p Place>,
-        open: &Opener<'_>,
+        images: &Images,
         beside: &Path,
     ) -> Result<Extracted> {
         let folder = beside.join(format!("diffoscope-{}", std::process::id()));
@@ -40,7 +40,7 @@ impl Extracted {
         let mut bytes = 0;
         for place in places {
             interrupt::check()?;
-            match extracted.pair(place, open, &mut bytes)? {
+            match extracted.pair(place, images, &mut bytes)? {
                 None => extracted.places.push(place.clone()),
                 Some(why) => extracted.left_out.push((place.clone(), why)),
             }
@@ -52,7 +52,7 @@ impl Extracted {
     fn pair(
         &self,
         place: &Place,
-        open: &Opener<'_>,
+        images: &Images,
         bytes: &mut u64,
     ) -> Result<Option<&'static str>> {
         if self.places.len() >= PAIRS {
@@ -60,7 +60,9 @@ impl Extracted {
         }
         let mut sources = Vec::new();
         for side in [Side::A, Side::B] {
-            let Some(source) = open(side, place) else { return Ok(Some("no file of a tree")) };
+            let Some(source) = images.open(side, place) else {
+                return Ok(Some("no file of a tree"));
+            };
             let Ok(size) = source.size() else { return Ok(Some("cannot be read")) };
             if size > FILE || *bytes + size > ALL {
                 return Ok(Some("too large"));

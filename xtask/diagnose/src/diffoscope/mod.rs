@@ -9,9 +9,10 @@ mod report;
 
 pub(crate) use report::Outcome;
 
+use crate::classify::Diagnosis;
 use crate::cli::Diffoscope;
-use crate::diagnosis::Opener;
-use crate::report::{Report, counted};
+use crate::images::Images;
+use crate::text::counted;
 use anyhow::{Context as _, Result};
 use extract::Extracted;
 use std::path::PathBuf;
@@ -32,16 +33,16 @@ enum From {
     Machine,
 }
 
-/// Has diffoscope look at what `report` leaves unexplained; `None`: there is nothing, or it is not
+/// Has diffoscope look at what `diagnosis` leaves unexplained; `None` if there is nothing, or if it is not
 /// wanted. With `always` it is an error where no diffoscope is to be had.
 pub(crate) fn look(
-    report: &Report,
-    open: &Opener<'_>,
+    diagnosis: &Diagnosis,
+    images: &Images,
     wanted: Diffoscope,
     budget: Duration,
     image: Option<&str>,
 ) -> Result<Option<Outcome>> {
-    let contents = || report.diagnosis.unexplained.iter().filter(|item| item.content);
+    let contents = || diagnosis.unexplained.iter().filter(|item| item.content);
     if wanted == Diffoscope::Never || contents().next().is_none() {
         return Ok(None);
     }
@@ -59,7 +60,7 @@ pub(crate) fn look(
         }
     };
     interrupt::install().context("cannot listen for signals")?;
-    let extracted = Extracted::from(contents().map(|item| &item.place), open, &temporary())?;
+    let extracted = Extracted::from(contents().map(|item| &item.place), images, &temporary())?;
     let seconds = budget.saturating_sub(begun.elapsed()).as_secs().max(1);
     let n = counted(extracted.places.len(), "unexplained file", "unexplained files");
     Ui::new(false).notice(&format!("diffoscope looks at {n}, for at most {seconds} s"));

@@ -2,7 +2,7 @@
 
 use super::extract::Extracted;
 use crate::difference::Place;
-use crate::report::{counted, printable};
+use crate::text::{counted, printable};
 use serde_json::{Value, json};
 use std::fmt;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Two contents that are no text: the strings in them, and times among the bytes.
 
-use super::{Changes, Edit, Edited, Reading, dates, lines};
+use super::{Changes, Edit, Edited, Reading, lines};
+use crate::dates;
 use crate::difference::Sample;
 
 /// Printable bytes in a row that make a string, as `strings` has it.

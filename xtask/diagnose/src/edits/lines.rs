@@ -1,7 +1,8 @@
 //! Two texts, line by line and then word by word.
 
 use super::words::{self, Kind, Word};
-use super::{Changes, Edit, Edited, Reading, Reordered, cut, shortened, tail};
+use super::{Changes, Edit, Edited, Reading, Reordered, cut};
+use crate::text::{shortened, tail};
 use std::collections::HashMap;
 
 /// Lines of an excerpt, for each side.

@@ -1,12 +1,12 @@
 //! What was edited between two contents: which words, numbers, dates or lines stand for which.
 
 pub(crate) mod binary;
-pub(crate) mod dates;
 pub(crate) mod lines;
 pub(crate) mod words;
 
+use crate::dates::Moment;
 use crate::difference::Sample;
-use dates::Moment;
+use crate::text::shortened;
 use words::Kind;
 
 /// Edits that are kept of one file; enough to judge it, few enough to keep thousands of files.
@@ -155,25 +155,4 @@ fn text(sample: &Sample) -> Option<&str> {
 /// At most [`LONGEST`] bytes, cut at a character's end.
 fn cut(text: &str) -> String {
     shortened(text, LONGEST)
-}
-
-/// At most `longest` bytes and a `…`.
-pub(crate) fn shortened(text: &str, longest: usize) -> String {
-    if text.len() <= longest {
-        return text.to_owned();
-    }
-    let mut end = longest;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}…", &text[..end])
-}
-
-/// The end of a text, at most `longest` bytes.
-fn tail(text: &str, longest: usize) -> String {
-    let mut start = text.len().saturating_sub(longest);
-    while !text.is_char_boundary(start) {
-        start += 1;
-    }
-    text[start..].to_owned()
 }

@@ -1,6 +1,6 @@
 //! A line taken apart into what may differ for a reason of its own: dates, ids, numbers, paths, words.
 
-use super::dates::{self, Moment};
+use crate::dates::{self, Moment};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Word<'a> {

@@ -1,7 +1,7 @@
 //! `inspect A B`: which packages changed from one image to the other.
 
-use crate::causes::{package_changes, versions};
-use crate::report::printable;
+use crate::packages::{changes as package_changes, versions};
+use crate::text::printable;
 use anyhow::{Context as _, Result};
 use diskimage::{Kind, Layer};
 use std::collections::BTreeMap;

@@ -3,8 +3,8 @@
 use super::boot::{self, BootEntry};
 use super::sources::{self, Source};
 use super::{kernel, text};
-use crate::causes::versions;
-use crate::edits::dates;
+use crate::dates;
+use crate::packages::versions;
 use anyhow::{Context as _, Result, anyhow};
 use diskimage::{FieldKind, Kind, Layer, Tree};
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! What is said of an image.
 
 use super::{Contents, Violation};
-use crate::edits::dates;
-use crate::report::{bytes, printable};
+use crate::dates;
+use crate::text::{bytes, printable};
 use serde_json::{Value, json as value};
 
 pub(super) fn text(contents: &Contents, recipe: &str, violations: &[Violation]) -> String {

@@ -3,8 +3,8 @@
 use super::Violation;
 use super::contents::{Contents, Root};
 use super::traces::Traces;
-use crate::causes::glob;
-use crate::edits::dates;
+use crate::dates;
+use crate::glob;
 use anyhow::Result;
 use xtask_core::recipe::Policy;
 

@@ -1,9 +1,10 @@
 //! The report as one page: nothing is loaded from elsewhere, nothing in it runs.
 
-use super::{Report, bytes, counted, printable};
-use crate::causes::{Cause, Item};
+use super::Report;
+use crate::classify::{Cause, Item};
 use crate::difference::Place;
 use crate::diffoscope::Outcome;
+use crate::text::{bytes, counted, printable};
 
 /// Rows of a list; a page with a hundred thousand helps nobody, and --json has them all.
 const ROWS: usize = 2_000;

@@ -1,7 +1,7 @@
 //! The report for a program. Fields are only ever added.
 
 use super::Report;
-use crate::causes::{Cause, Item};
+use crate::classify::{Cause, Item};
 use serde_json::{Value, json as value};
 
 pub(crate) fn json(report: &Report) -> Value {

@@ -8,8 +8,9 @@ pub(crate) use html::page;
 pub(crate) use json::json;
 pub(crate) use text::text;
 
-use crate::causes::{Cause, Diagnosis};
+use crate::classify::{Cause, Diagnosis};
 use crate::difference::Place;
+use crate::text::counted;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -79,24 +80,4 @@ impl Report {
         }
         format!("differs: {}", parts.join("; "))
     }
-}
-
-/// `1 file`, `2 files`.
-pub(crate) fn counted(n: usize, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
-}
-
-/// How a number of bytes is read best.
-pub(crate) fn bytes(n: u64) -> String {
-    match n {
-        0..10_000 => format!("{n} bytes"),
-        10_000..10_000_000 => format!("{:.1} kB", n as f64 / 1e3),
-        10_000_000..10_000_000_000 => format!("{:.1} MB", n as f64 / 1e6),
-        _ => format!("{:.1} GB", n as f64 / 1e9),
-    }
-}
-
-/// Without what would move a terminal's cursor or start a colour: names in an image may hold anything.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }

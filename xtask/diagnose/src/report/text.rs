@@ -1,7 +1,8 @@
 //! The report for a person: one line per cause first.
 
-use super::{Report, counted, printable};
-use crate::causes::{Cause, Item};
+use super::Report;
+use crate::classify::{Cause, Item};
+use crate::text::{counted, printable};
 
 /// Places that are named of a cause; all of them are in the other reports.
 const PLACES: usize = 4;

@@ -12,6 +12,33 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Ends a test that has no tools to make its images with.
+macro_rules! needs_tools {
+    () => {
+        if !crate::support::has_tools() {
+            return;
+        }
+    };
+}
+
+/// Whether the tools that make images are here. Without them a full run fails, and any other run
+/// says on stderr, past the harness's capture, that a test was skipped.
+pub fn has_tools() -> bool {
+    use std::io::Write as _;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let missing = |tool: &&&str| !std::env::split_paths(&path).any(|dir| dir.join(tool).is_file());
+    let missing: Vec<_> = ["mksquashfs", "xorriso", "mformat"].iter().filter(missing).collect();
+    if missing.is_empty() {
+        return true;
+    }
+    let full = std::env::args().any(|word| word == "--include-ignored");
+    assert!(!full, "{missing:?} not found: apt-get install squashfs-tools xorriso mtools");
+    let test = std::thread::current();
+    let name = test.name().unwrap_or_default();
+    writeln!(std::io::stderr(), "{name}: SKIPPED, {missing:?} not found").unwrap();
+    false
+}
+
 /// SOURCE_DATE_EPOCH of every image, seconds since 1970.
 pub const EPOCH: i64 = 1_780_000_000;
 

@@ -1,6 +1,6 @@
 //! Orders that nobody fixed.
 
-use super::super::{Evidence, Rule};
+use super::super::rule::{Evidence, Rule};
 
 pub(super) static RULES: &[Rule] = &[
     Rule {

@@ -2,8 +2,9 @@
 
 use super::Context;
 use super::fact::{Fact, Facts, Seen};
+use crate::dates;
 use crate::difference::{FieldKind, MetadataField};
-use crate::edits::{Edit, Edited, dates};
+use crate::edits::{Edit, Edited};
 
 /// Two SOURCE_DATE_EPOCHs, where the volume's date and the times of files tell the same two.
 pub(super) fn of(facts: &Facts) -> Option<[i64; 2]> {

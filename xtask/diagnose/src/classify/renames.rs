@@ -1,7 +1,7 @@
 //! Entries that go by another name on the other side.
 
+use super::correlate;
 use super::fact::{Facts, Seen};
-use super::together;
 use crate::difference::{Place, Side};
 use crate::edits::{Changes, Edit, Edited, lines};
 use std::collections::HashMap;
@@ -37,7 +37,7 @@ pub(super) fn of_names(facts: &Facts) -> HashMap<usize, Changes> {
                     matches!(
                         edit.what,
                         Edited::Dates(..) | Edited::Uuid | Edited::Hex | Edited::Blob
-                    ) || together::random_names(&edit.a, &edit.b)
+                    ) || correlate::random_names(&edit.a, &edit.b)
                 };
                 kind(x) == kind(*y) && changes.edits.len() == 1 && changes.edits.iter().all(telling)
             };

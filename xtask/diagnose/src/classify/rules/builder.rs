@@ -1,6 +1,6 @@
 //! What leaks from the machine and the user that built.
 
-use super::super::{At, Evidence, Rule};
+use super::super::rule::{At, Evidence, Rule};
 use crate::edits::{Edit, Edited};
 
 /// Found by what many files say together.

@@ -2,8 +2,8 @@
 
 use super::At;
 use super::fact::{Fact, Facts, Seen};
+use crate::dates;
 use crate::difference::{FieldKind, Place};
-use crate::edits::dates;
 use crate::edits::{Edit, Edited};
 use std::collections::HashSet;
 
@@ -100,7 +100,7 @@ impl Consequences {
 
 fn only_says_where(fact: &Fact) -> bool {
     let path = fact.place.path();
-    matches!(fact.what, Seen::BootInfo) || WHERE.iter().any(|p| super::glob::matches(p, path))
+    matches!(fact.what, Seen::BootInfo) || WHERE.iter().any(|p| crate::glob::matches(p, path))
 }
 
 /// Whether a header field only says where things are, or hashes them.

@@ -1,7 +1,7 @@
 //! Times in contents.
 
-use super::super::{At, Evidence, Rule};
-use crate::edits::dates::{Moment, Precision};
+use super::super::rule::{At, Evidence, Rule};
+use crate::dates::{Moment, Precision};
 use crate::edits::{Edit, Edited};
 
 pub(super) static RULES: &[Rule] = &[

@@ -1,6 +1,6 @@
 //! Contents are equal, what stands around them isn't.
 
-use super::super::{Changed, Evidence, Rule};
+use super::super::rule::{Changed, Evidence, Rule};
 use crate::difference::MetadataField;
 
 pub(super) static RULES: &[Rule] = &[

@@ -1,38 +1,32 @@
-//! `diagnose`: two images in, the causes of their differences out.
+//! The `diagnose` command: compares two images, and reports the causes of their differences.
 
-use crate::causes::{Context, Diagnosis, Facts, explain};
+use crate::classify::{Facts, classify};
 use crate::cli::DiagnoseArgs;
 use crate::compare;
-use crate::difference::{Place, Side};
 use crate::diffoscope;
+use crate::images::Images;
 use crate::records;
 use crate::report::{self, Report};
 use crate::subject;
 use anyhow::{Context as _, Result};
-use diskimage::{Budget, Folder, Layer, Shared, Tree};
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::ui::answer;
-
-/// Bytes of a package database or list that are read.
-const LONGEST_LIST: usize = 64 << 20;
 
 /// `cargo xtask diagnose`
 pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
     let begun = Instant::now();
     let pair = subject::pair(&args.images)?;
     let (records, mut context) = records::of(&pair);
-    let trees = [outermost(&pair.a), outermost(&pair.b)];
-    context.format = trees[0].as_ref().map(|tree| tree.layer());
+    let images = Images::open_both(&pair.a, &pair.b);
+    context.format = images.format();
     let mut facts = Facts::default();
     let summary = compare::images(&pair.a, &pair.b, &mut |difference| facts.add(difference))
         .or_exit(Code::Failed)?;
     let image = records.as_ref().and_then(records::Records::builder_image);
     let mut report = Report {
         identical: facts.is_empty(),
-        diagnosis: causes(&trees, &facts, &context),
+        diagnosis: classify(&facts, &context, &images),
         a: pair.a,
         b: pair.b,
         records: None,
@@ -46,8 +40,13 @@ pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
         // before diffoscope begins, which may take minutes
         answer(format_args!("{}", report::text(&report).trim_end()));
     }
-    let open = |side: Side, place: &Place| open(&trees[usize::from(side == Side::B)], place);
-    let looked = diffoscope::look(&report, &open, args.diffoscope, args.budget.0, image.as_deref());
+    let looked = diffoscope::look(
+        &report.diagnosis,
+        &images,
+        args.diffoscope,
+        args.budget.0,
+        image.as_deref(),
+    );
     let refused = match looked {
         Ok(outcome) => {
             report.diffoscope = outcome;
@@ -66,43 +65,6 @@ pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
             report.b.display()
         ))),
     }
-}
-
-/// The content that a place names in A or B; `None`: no file of a tree.
-pub(crate) type Opener<'a> = dyn Fn(Side, &Place) -> Option<Shared> + 'a;
-
-fn open(tree: &Option<Arc<dyn Tree>>, place: &Place) -> Option<Shared> {
-    let (path, layers) = place.0.split_last()?;
-    let tree = innermost(tree.clone()?, layers)?;
-    let node = diskimage::find(&*tree, path.as_bytes()).ok()??;
-    Some(tree.open(&node).ok()?.source())
-}
-
-/// The tree at the end of layers in layers.
-fn innermost(mut tree: Arc<dyn Tree>, places: &[String]) -> Option<Arc<dyn Tree>> {
-    let budget = Budget::for_size(1 << 30);
-    for place in places {
-        let node = diskimage::find(&*tree, place.as_bytes()).ok()??;
-        let source = tree.open(&node).ok()?.source();
-        tree = Layer::of(&source, &budget).ok()??.tree();
-    }
-    Some(tree)
-}
-
-fn causes(trees: &[Option<Arc<dyn Tree>>; 2], facts: &Facts, context: &Context) -> Diagnosis {
-    let read = |side: Side, places: &[String], path: &str| {
-        let tree = innermost(trees[usize::from(side == Side::B)].clone()?, places)?;
-        diskimage::read(&*tree, path.as_bytes(), LONGEST_LIST).ok()?
-    };
-    explain(facts, context, &read)
-}
-
-/// The tree of an image; `None` of what is none.
-fn outermost(path: &Path) -> Option<Arc<dyn Tree>> {
-    if path.is_dir() {
-        return Some(Arc::new(Folder::open(path)));
-    }
-    Some(diskimage::open(path).ok()?.layer.tree())
 }
 
 fn say(report: &Report, args: &DiagnoseArgs) -> Result<()> {

@@ -1,9 +1,10 @@
 //! How a difference is told to a person.
 
-use super::explain::Item;
+use super::diagnosis::Item;
 use super::fact::{Fact, Seen};
+use crate::dates;
 use crate::difference::{MetadataField, Side};
-use crate::edits::{Edit, Edited, dates};
+use crate::edits::{Edit, Edited};
 
 /// A place of its own in the report, without an excerpt.
 pub(super) fn item(fact: &Fact, what: String) -> Item {

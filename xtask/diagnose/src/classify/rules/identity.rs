@@ -1,6 +1,6 @@
 //! Ids, keys and seeds that are made at random, once for each build.
 
-use super::super::{At, Evidence, Rule};
+use super::super::rule::{At, Evidence, Rule};
 use crate::edits::{Edit, Edited};
 
 pub(super) static RULES: &[Rule] = &[

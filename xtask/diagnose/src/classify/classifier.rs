@@ -1,53 +1,21 @@
 //! Every difference gets its cause, or is left unexplained.
 
+use super::consequences::{self, Consequences};
+use super::correlate::Correlator;
 use super::fact::{Fact, Facts, Seen};
-use super::follow::{self, Consequences};
-use super::packages::{Moved, ReadFile};
-use super::together::Together;
-use super::wording::{excerpt, item, shown, what};
-use super::{At, Changed, Context, Evidence, Rule, epoch, pairs, rules};
+use super::format::{excerpt, item, shown, what};
+use super::moved::Moved;
+use super::{At, Cause, Changed, Context, Diagnosis, Evidence, Item, Rule, epoch, renames, rules};
 use crate::difference::{FieldKind, MetadataField, Place, Side};
 use crate::edits::{Changes, Edit, Edited, lines};
+use crate::images::Images;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Entries of a folder that only one side has that are named.
 const ENTRIES: usize = 1_000;
 
-/// All that is said of two images.
-#[derive(Debug, Default)]
-pub(crate) struct Diagnosis {
-    pub(crate) causes: Vec<Cause>,
-    /// What has no cause of its own.
-    pub(crate) follows: Vec<Item>,
-    pub(crate) unexplained: Vec<Item>,
-    pub(crate) unreadable: Vec<Item>,
-    /// Whether a content differs anywhere, and not only what stands around it.
-    pub(crate) contents: bool,
-}
-
-/// A cause, and everything that it made differ.
-#[derive(Debug)]
-pub(crate) struct Cause {
-    pub(crate) rule: &'static Rule,
-    /// Which one of its kind, e.g. the two strings that stand for each other; may be empty.
-    pub(crate) detail: String,
-    pub(crate) places: Vec<Place>,
-    /// Lines with `-` and `+`, of the first place, unless it is another that they name.
-    pub(crate) excerpt: Vec<String>,
-}
-
-/// A place, what differs there, and how that looks.
-#[derive(Debug)]
-pub(crate) struct Item {
-    pub(crate) place: Place,
-    pub(crate) what: String,
-    /// Whether it is a content, which can be looked into further.
-    pub(crate) content: bool,
-    pub(crate) excerpt: Vec<String>,
-}
-
 /// Names the cause of everything in `facts`.
-pub(crate) fn explain(facts: &Facts, context: &Context, read: &ReadFile<'_>) -> Diagnosis {
+pub(crate) fn classify(facts: &Facts, context: &Context, images: &Images) -> Diagnosis {
     let guessed;
     let context = if context.epochs.is_none() {
         guessed = Context { epochs: epoch::of(facts), ..context.clone() };
@@ -55,11 +23,11 @@ pub(crate) fn explain(facts: &Facts, context: &Context, read: &ReadFile<'_>) -> 
     } else {
         context
     };
-    let mut judge = Judge {
+    let mut classifier = Classifier {
         context,
         consequences: Consequences::of(facts),
-        moved: Moved::between(facts, read),
-        together: Together::default(),
+        moved: Moved::between(facts, images),
+        correlator: Correlator::default(),
         causes: BTreeMap::new(),
         open: HashMap::new(),
         folders: HashMap::new(),
@@ -67,18 +35,18 @@ pub(crate) fn explain(facts: &Facts, context: &Context, read: &ReadFile<'_>) -> 
         files: HashSet::new(),
         diagnosis: Diagnosis::default(),
     };
-    let names = pairs::of_names(facts);
+    let names = renames::of_names(facts);
     for (index, fact) in facts.list.iter().enumerate() {
-        judge.fact(index, fact, &names);
+        classifier.fact(index, fact, &names);
     }
-    judge.conclude(facts)
+    classifier.conclude(facts)
 }
 
-struct Judge<'a> {
+struct Classifier<'a> {
     context: &'a Context,
     consequences: Consequences,
     moved: Option<Moved>,
-    together: Together,
+    correlator: Correlator,
     causes: BTreeMap<(&'static str, String), Cause>,
     /// Edits of a fact that nothing explains so far; `true`: and other bytes as well.
     open: HashMap<usize, (Vec<usize>, bool)>,
@@ -91,7 +59,7 @@ struct Judge<'a> {
     diagnosis: Diagnosis,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> Classifier<'a> {
     fn fact(&mut self, index: usize, fact: &Fact, names: &HashMap<usize, Changes>) {
         let at = At { place: &fact.place, layer: fact.layer, context: self.context };
         if let Seen::Unreadable { side, offset, why } = &fact.what {
@@ -161,7 +129,7 @@ impl<'a> Judge<'a> {
     }
 
     fn field(&mut self, fact: &Fact, kind: FieldKind) {
-        if follow::is_consequence(kind) {
+        if consequences::is_consequence(kind) {
             self.diagnosis.follows.push(item(fact, what(fact)));
             return;
         }
@@ -260,7 +228,7 @@ impl<'a> Judge<'a> {
                 self.cause(rule, String::new(), fact, shown(edit));
             }
             if found.is_empty() {
-                self.together.add(index << 8 | n, edit, &at);
+                self.correlator.add(index << 8 | n, edit, &at);
                 left.push(n);
             }
         }
@@ -286,7 +254,7 @@ impl<'a> Judge<'a> {
     }
 
     fn conclude(mut self, facts: &Facts) -> Diagnosis {
-        let found = std::mem::take(&mut self.together).conclude();
+        let found = std::mem::take(&mut self.correlator).conclude();
         for (key, rule, detail) in found {
             let (index, n) = (key >> 8, key & 0xff);
             let Some((left, _)) = self.open.get_mut(&index) else { continue };

@@ -21,20 +21,20 @@ struct Open {
 }
 
 #[derive(Default)]
-pub(super) struct Together {
+pub(super) struct Correlator {
     open: Vec<Open>,
     /// Which pairs are known for what, by direct evidence.
     known: HashMap<(String, String), &'static Rule>,
 }
 
-impl Together {
+impl Correlator {
     /// Takes an edit up; the caller knows it again by `key`.
     pub(super) fn add(&mut self, key: usize, edit: &Edit, at: &At<'_>) {
         let says_something = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count() >= 2;
         if !says_something(&edit.a) || !says_something(&edit.b) {
             return;
         }
-        let (a, b, rule) = judge(edit, at);
+        let (a, b, rule) = single(edit, at);
         if let Some(rule) = rule {
             self.known.entry((a.clone(), b.clone())).or_insert(rule);
         }
@@ -78,10 +78,10 @@ fn detail(rule: &Rule, a: &str, b: &str) -> String {
 }
 
 /// The strings that stand for each other, and what they are if this place tells.
-fn judge(edit: &Edit, at: &At<'_>) -> (String, String, Option<&'static Rule>) {
+fn single(edit: &Edit, at: &At<'_>) -> (String, String, Option<&'static Rule>) {
     let (a, b) = (edit.a.clone(), edit.b.clone());
     if edit.what == Edited::Path || (a.contains('/') && b.contains('/')) {
-        return judge_paths(&a, &b);
+        return paths(&a, &b);
     }
     if random_names(&a, &b) {
         return (a, b, Some(&TEMPORARY));
@@ -102,7 +102,7 @@ fn judge(edit: &Edit, at: &At<'_>) -> (String, String, Option<&'static Rule>) {
     (a, b, rule)
 }
 
-fn judge_paths(a: &str, b: &str) -> (String, String, Option<&'static Rule>) {
+fn paths(a: &str, b: &str) -> (String, String, Option<&'static Rule>) {
     let (x, y): (Vec<&str>, Vec<&str>) = (a.split('/').collect(), b.split('/').collect());
     let head = x.iter().zip(&y).take_while(|(p, q)| p == q).count();
     let most = x.len().min(y.len()) - head;
@@ -235,12 +235,12 @@ mod tests {
 
     #[test]
     fn paths_are_cut_to_what_differs() {
-        let (a, b, rule) = judge_paths("/build/one/src/x.c", "/srv/two/src/x.c");
+        let (a, b, rule) = paths("/build/one/src/x.c", "/srv/two/src/x.c");
         assert_eq!((a.as_str(), b.as_str()), ("/build/one", "/srv/two"));
         assert!(rule.is_some_and(|rule| rule.id == "build-path"));
-        let (_, _, rule) = judge_paths("/home/carol/x", "/home/dave/x");
+        let (_, _, rule) = paths("/home/carol/x", "/home/dave/x");
         assert!(rule.is_some_and(|rule| rule.id == "user-name"));
-        let (_, _, rule) = judge_paths("/usr/share/a", "/usr/share/b");
+        let (_, _, rule) = paths("/usr/share/a", "/usr/share/b");
         assert!(rule.is_none());
     }
 }

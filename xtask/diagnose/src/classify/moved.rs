@@ -2,10 +2,9 @@
 
 use super::fact::{Fact, Facts, Seen};
 use crate::difference::Side;
-use std::collections::{BTreeMap, HashSet};
-
-/// Reads a file of one of the images: `layers` lead to the file system, `path` is in it.
-pub(crate) type ReadFile<'a> = dyn Fn(Side, &[String], &str) -> Option<Vec<u8>> + 'a;
+use crate::images::Images;
+use crate::packages::{changes, versions};
+use std::collections::HashSet;
 
 const STATUS: &str = "var/lib/dpkg/status";
 
@@ -29,46 +28,16 @@ pub(super) struct Moved {
     folders: HashSet<String>,
 }
 
-/// Version by name and architecture, from dpkg's database.
-pub(crate) fn versions(status: &str) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    for paragraph in status.split("\n\n") {
-        let field = |name: &str| {
-            paragraph.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-        };
-        let installed = field("Status").is_none_or(|status| status.ends_with(" installed"));
-        if let (Some(name), Some(version), true) = (field("Package"), field("Version"), installed) {
-            found.insert(name.to_owned(), version.to_owned());
-        }
-    }
-    found
-}
-
-/// The changes from one list to another, one line each, in the order of names.
-pub(crate) fn changes(
-    a: &BTreeMap<String, String>,
-    b: &BTreeMap<String, String>,
-) -> Vec<(String, String)> {
-    let names: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-    let change = |name: &String| match (a.get(name), b.get(name)) {
-        (Some(x), Some(y)) if x == y => None,
-        (Some(x), Some(y)) => Some((name.clone(), format!("{name} {x} → {y}"))),
-        (Some(x), None) => Some((name.clone(), format!("only in A: {name} {x}"))),
-        (None, Some(y)) => Some((name.clone(), format!("only in B: {name} {y}"))),
-        (None, None) => None,
-    };
-    names.into_iter().filter_map(change).collect()
-}
-
 impl Moved {
     /// `None` where the package database is the same on both sides, or there is none.
-    pub(super) fn between(facts: &Facts, read: &ReadFile<'_>) -> Option<Moved> {
+    pub(super) fn between(facts: &Facts, images: &Images) -> Option<Moved> {
         let fact = facts
             .list
             .iter()
             .find(|fact| fact.place.path() == STATUS && matches!(fact.what, Seen::Content(_)))?;
         let layers = &fact.place.0[..fact.place.0.len() - 1];
-        let list = |side| Some(versions(&String::from_utf8_lossy(&read(side, layers, STATUS)?)));
+        let list =
+            |side| Some(versions(&String::from_utf8_lossy(&images.read(side, layers, STATUS)?)));
         let changed = changes(&list(Side::A)?, &list(Side::B)?);
         if changed.is_empty() {
             return None;
@@ -80,7 +49,7 @@ impl Moved {
                     format!("var/lib/dpkg/info/{name}.list"),
                     format!("var/lib/dpkg/info/{name}:amd64.list"),
                 ];
-                let list = lists.iter().find_map(|path| read(side, layers, path));
+                let list = lists.iter().find_map(|path| images.read(side, layers, path));
                 let list = list.unwrap_or_default();
                 add_files(&mut files, &mut folders, &String::from_utf8_lossy(&list));
             }
@@ -95,7 +64,7 @@ impl Moved {
         let came = matches!(&fact.what, Seen::OnlyIn { entry, .. } if entry.kind == "dir");
         (came && self.folders.contains(&merged(path)))
             || self.files.contains(&merged(path))
-            || GENERATED.iter().any(|pattern| super::glob::matches(pattern, path))
+            || GENERATED.iter().any(|pattern| crate::glob::matches(pattern, path))
     }
 }
 
@@ -129,16 +98,6 @@ fn merged(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn packages_that_moved_came_or_went() {
-        let a = "Package: bash\nStatus: install ok installed\nVersion: 5.2-1\n\nPackage: vim\nVersion: 9\n";
-        let b = "Package: bash\nStatus: install ok installed\nVersion: 5.2-2\n\n\
-                 Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n\nPackage: zsh\nVersion: 5\n";
-        let lines: Vec<String> =
-            changes(&versions(a), &versions(b)).into_iter().map(|(_, line)| line).collect();
-        assert_eq!(lines, ["bash 5.2-1 → 5.2-2", "only in A: vim 9", "only in B: zsh 5"]);
-    }
 
     #[test]
     fn a_folder_belongs_to_no_package() {

@@ -18,7 +18,7 @@ pub(super) static PACKAGES: Rule = Rule {
     name: "other package versions: the inputs moved, not the build",
     fix: "build both from the same snapshot (linux/build/config/snapshot-pin.env) and the same lists",
     source: "the package database of both images",
-    evidence: super::Evidence::Together,
+    evidence: super::rule::Evidence::Together,
 };
 
 /// Another SOURCE_DATE_EPOCH: everything that follows it differs.
@@ -27,7 +27,7 @@ pub(super) static EPOCH: Rule = Rule {
     name: "another SOURCE_DATE_EPOCH: the inputs moved, and these follow it",
     fix: "build both from the same commit, or set it in linux/build/config/source-date-epoch.env",
     source: "the records, or the volume dates and the times of files, which agree",
-    evidence: super::Evidence::Together,
+    evidence: super::rule::Evidence::Together,
 };
 
 pub(super) fn all() -> impl Iterator<Item = &'static Rule> {

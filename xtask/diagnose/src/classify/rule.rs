@@ -1,27 +1,9 @@
-//! From differences to causes: a table of rules, each with its evidence and the lever that mends it.
-//!
-//! A rule looks at one difference, or at one edit within a content; what only many files together
-//! show (`together.rs`) and what merely follows from something else (`follow.rs`) is judged at the end.
+//! A known cause of differences: its evidence, and the lever that mends it.
 
-mod context;
-mod epoch;
-mod explain;
-mod fact;
-mod follow;
-pub(crate) mod glob;
-mod packages;
-mod pairs;
-mod rules;
-mod together;
-mod wording;
-
-pub(crate) use context::{Build, Context};
-pub(crate) use explain::{Cause, Diagnosis, Item, explain};
-pub(crate) use fact::Facts;
-pub(crate) use packages::{changes as package_changes, versions};
-
+use super::context::Context;
 use crate::difference::{FieldKind, MetadataField, Place};
 use crate::edits::Edit;
+use crate::glob;
 
 /// One known cause of a difference.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Headers of images and of what is in them.
 
-use super::super::{Evidence, Rule};
+use super::super::rule::{Evidence, Rule};
 use crate::difference::FieldKind;
 
 pub(super) static RULES: &[Rule] = &[

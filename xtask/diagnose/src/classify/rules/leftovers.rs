@@ -1,7 +1,7 @@
 //! Caches, logs and backups: made by the build, of no use in the image, with times or an order of
 //! their own. Deleting them mends it.
 
-use super::super::{Evidence, Rule};
+use super::super::rule::{Evidence, Rule};
 
 pub(super) static RULES: &[Rule] = &[
     Rule {

@@ -1,0 +1,57 @@
+//! Both images as open trees: any file of A or B by its place.
+
+use crate::difference::{Place, Side};
+use diskimage::{Budget, Folder, Layer, Shared, Tree};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Bytes of a list, such as a package database, that are read at most.
+const LONGEST_LIST: usize = 64 << 20;
+
+/// The outermost trees of A and B; `None` where an image is in no format that is read.
+pub(crate) struct Images {
+    trees: [Option<Arc<dyn Tree>>; 2],
+}
+
+impl Images {
+    pub(crate) fn open_both(a: &Path, b: &Path) -> Images {
+        Images { trees: [outermost(a), outermost(b)] }
+    }
+
+    /// The format of A.
+    pub(crate) fn format(&self) -> Option<&'static str> {
+        self.trees[0].as_ref().map(|tree| tree.layer())
+    }
+
+    /// The content at a place; `None` if that is no file of a tree.
+    pub(crate) fn open(&self, side: Side, place: &Place) -> Option<Shared> {
+        let (path, layers) = place.0.split_last()?;
+        let tree = self.innermost(side, layers)?;
+        let node = diskimage::find(&*tree, path.as_bytes()).ok()??;
+        Some(tree.open(&node).ok()?.source())
+    }
+
+    /// Reads a file; `layers` lead to the file system, and `path` is in it.
+    pub(crate) fn read(&self, side: Side, layers: &[String], path: &str) -> Option<Vec<u8>> {
+        let tree = self.innermost(side, layers)?;
+        diskimage::read(&*tree, path.as_bytes(), LONGEST_LIST).ok()?
+    }
+
+    fn innermost(&self, side: Side, layers: &[String]) -> Option<Arc<dyn Tree>> {
+        let mut tree = self.trees[side as usize].clone()?;
+        let budget = Budget::for_size(1 << 30);
+        for layer in layers {
+            let node = diskimage::find(&*tree, layer.as_bytes()).ok()??;
+            let source = tree.open(&node).ok()?.source();
+            tree = Layer::of(&source, &budget).ok()??.tree();
+        }
+        Some(tree)
+    }
+}
+
+fn outermost(path: &Path) -> Option<Arc<dyn Tree>> {
+    if path.is_dir() {
+        return Some(Arc::new(Folder::open(path)));
+    }
+    Some(diskimage::open(path).ok()?.layer.tree())
+}

@@ -1,0 +1,50 @@
+//! Text helpers of every report: counting, shortening, and escaping what a terminal would act on.
+
+/// Appends a line to a `String`, which cannot fail.
+macro_rules! say {
+    ($out:expr, $($text:tt)*) => {{
+        use std::fmt::Write as _;
+        let _ = writeln!($out, $($text)*);
+    }};
+}
+
+/// `1 file`, `2 files`.
+pub(crate) fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+/// A number of bytes with a unit that suits it.
+pub(crate) fn bytes(n: u64) -> String {
+    match n {
+        0..10_000 => format!("{n} bytes"),
+        10_000..10_000_000 => format!("{:.1} kB", n as f64 / 1e3),
+        10_000_000..10_000_000_000 => format!("{:.1} MB", n as f64 / 1e6),
+        _ => format!("{:.1} GB", n as f64 / 1e9),
+    }
+}
+
+/// Replaces control characters: names in an image may hold anything, also a terminal's commands.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// At most `longest` bytes and a `…`.
+pub(crate) fn shortened(text: &str, longest: usize) -> String {
+    if text.len() <= longest {
+        return text.to_owned();
+    }
+    let mut end = longest;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", &text[..end])
+}
+
+/// The end of a text, at most `longest` bytes.
+pub(crate) fn tail(text: &str, longest: usize) -> String {
+    let mut start = text.len().saturating_sub(longest);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    text[start..].to_owned()
+}
