@@ -1,4 +1,4 @@
-//! KVM where it really works, else software emulation.
+//! Chooses KVM if it really works, else software emulation.
 
 use super::qemu::QEMU;
 use super::runtime::RuntimeDir;
@@ -13,7 +13,7 @@ use xtask_core::interrupt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Accel {
     Kvm,
-    /// Software emulation: an order of magnitude slower, and it works everywhere.
+    /// Software emulation. It works everywhere, and is ten times slower.
     Tcg,
 }
 
@@ -32,18 +32,18 @@ impl Accel {
         }
     }
 
-    /// Processors that a guest gets, on a machine that has `host` of them.
+    /// Number of processors for a guest, on a host that has `host` of them.
     pub(crate) fn cpus(self, host: usize) -> usize {
         match self {
             Accel::Kvm => host.min(2),
-            // measured with QEMU 7.2: a second one saves no time, and in 1 of 19 boots two threads
-            // lost a race with the kernel patching itself (`Oops: int3`, then a panic)
+            // Measured with QEMU 7.2: a second processor saves no time, and in 1 of 19 boots the
+            // guest's kernel crashed while it patched its own code (`Oops: int3`, then a panic).
             Accel::Tcg => 1,
         }
     }
 }
 
-/// How fast this machine can run a guest, and why not faster.
+/// The accelerator for this host, and the reason if it is not KVM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Choice {
     pub(crate) accel: Accel,
@@ -55,7 +55,7 @@ impl Choice {
         Choice { accel: Accel::Tcg, why_not_kvm: Some(why.into()) }
     }
 
-    /// Asks the machine. `scratch` is made for that and removed again.
+    /// Tries KVM with a small guest. `scratch` is a folder to create for it; it is removed again.
     pub(crate) fn make(scratch: &Path) -> Result<Choice> {
         let device = Path::new("/dev/kvm");
         if !device.exists() {
@@ -78,22 +78,21 @@ impl Choice {
             sleep(Duration::from_millis(5));
         }
         let seconds = PROBE_WITHIN.as_secs();
-        Ok(Choice::emulated(format!("a few milliseconds of a guest's work take over {seconds} s")))
+        Ok(Choice::emulated(format!(
+            "a guest needs over {seconds} s for a few milliseconds of work"
+        )))
     }
 
     fn of(exit: Exit, log: &str) -> Choice {
         if exit == Exit::Code(PROBE_EXIT) {
             return Choice { accel: Accel::Kvm, why_not_kvm: None };
         }
-        Choice::emulated(format!(
-            "{exit}: {}",
-            log.lines().last().unwrap_or("it said nothing").trim()
-        ))
+        Choice::emulated(format!("{exit}: {}", log.lines().last().unwrap_or("no message").trim()))
     }
 }
 
 const PROBE_WITHIN: Duration = Duration::from_secs(3);
-/// isa-debug-exit ends QEMU with (value << 1) | 1.
+/// QEMU's exit code: isa-debug-exit makes it `(value << 1) | 1`.
 const PROBE_EXIT: i32 = (PROBE_VALUE as i32) << 1 | 1;
 const PROBE_VALUE: u8 = 0x10;
 const PROBE_PORT: u8 = 0xf4;
@@ -109,15 +108,15 @@ fn probe_cmd(rom: &Path) -> Cmd {
         .bound_to_us()
 }
 
-/// A firmware that counts down from 16 Mi in 32-bit protected mode, as a boot loader would run,
-/// and ends QEMU.
+/// A firmware that counts down from 16 Mi in 32-bit protected mode, the mode of a boot loader,
+/// and then ends QEMU. A CPU needs 5 ms for it.
 ///
-/// A /dev/kvm that opens, makes a machine and starts it proves little: on a host without VT-x
-/// (kvm_pvm, old CPUs) the kernel *interprets* a guest's code outside of long mode, a thousand
-/// times slower, and a boot loader never gets through unpacking itself. A CPU needs 5 ms for this.
-#[rustfmt::skip] // an instruction a line
+/// Opening /dev/kvm and starting a machine proves little: on a host without VT-x (kvm_pvm, old
+/// CPUs) the kernel *interprets* all guest code outside of long mode. That is a thousand times
+/// slower, and a boot loader never finishes unpacking itself.
+#[rustfmt::skip] // one instruction per line
 fn probe_rom() -> Vec<u8> {
-    const SIZE: usize = 0x1_0000; // the last 64 KiB below 4 GiB, and once more at 0xf0000
+    const SIZE: usize = 0x1_0000; // mapped to the last 64 KiB below 4 GiB, and to 0xf0000
     const ALIAS: u32 = 0xf_0000;
     const START: u16 = 0xff00;
     const GDT: u16 = 0xff40;
@@ -165,9 +164,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_probe_starts_where_a_cpu_does_and_ends_at_the_exit_port() {
+    fn the_probe_begins_at_the_reset_vector_and_ends_at_the_exit_port() {
         let rom = probe_rom();
-        assert_eq!(rom.len(), 65_536, "QEMU wants whole 64 KiB");
+        assert_eq!(rom.len(), 65_536, "QEMU accepts whole multiples of 64 KiB");
         assert_eq!(rom[0xfff0..0xfff3], [0xe9, 0x0d, 0xff], "jmp from fff3 back to ff00");
         assert_eq!(
             rom[0xff60..0xff6d],
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_guest_that_got_through_proves_kvm() {
+    fn kvm_is_chosen_only_if_the_guest_finished() {
         assert_eq!(Choice::of(Exit::Code(33), "warning: x").accel, Accel::Kvm);
         assert_eq!(Choice::of(Exit::Code(0), "").accel, Accel::Tcg);
         let refused = Choice::of(Exit::Code(1), "qemu: a\nqemu: failed to initialize kvm: Busy\n");

@@ -1,13 +1,13 @@
-//! What a guest says over its serial line, as lines that people read, and what they mean.
+//! Reads a guest's serial console: splits it into lines, and recognizes login prompts and failures.
 
 use std::collections::VecDeque;
 
-/// Lines that a failure shows.
+/// Number of last lines that a failure report shows.
 const TAIL: usize = 20;
-/// A line longer than this is broken: noise must not fill the memory.
+/// Most bytes of a line. A longer one is broken up, so that noise cannot fill the memory.
 const LONGEST: usize = 2000;
 
-/// Ends of a boot that no waiting will mend, wherever they stand in a line.
+/// Messages after which a boot can no longer succeed, anywhere in a line.
 const DEAD: [&str; 13] = [
     "Kernel panic - not syncing",
     // initramfs-tools, live-boot, dracut
@@ -30,19 +30,19 @@ const DEAD: [&str; 13] = [
     "X64 Exception Type",
 ];
 
-/// Prompts of something that should have gone on by itself, at a line's beginning.
+/// Prompts, at the beginning of a line, that a boot must not stop at.
 const DEAD_PROMPTS: [&str; 4] = ["(initramfs)", "grub>", "grub rescue>", "Shell>"];
 
-/// What the guest's words mean for the boot.
+/// The result of a boot, as the console shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sign {
-    /// The prompt, e.g. `silvermetal-canary login:`.
+    /// A login prompt, e.g. `silvermetal-canary login:`.
     Login(String),
-    /// The line that says why there will never be one.
+    /// The line that shows that no login prompt will come.
     Dead(String),
 }
 
-/// Follows a serial line byte by byte: escape sequences go, lines and signs come.
+/// Parser of the serial console, byte by byte. It drops escape sequences.
 #[derive(Debug, Default)]
 pub(crate) struct Console {
     state: State,
@@ -55,21 +55,21 @@ pub(crate) struct Console {
 enum State {
     #[default]
     Text,
-    /// After CR: LF ends the line, anything else writes over it.
+    /// After CR. LF ends the line, any other byte overwrites it.
     Return,
     Escape,
-    /// `ESC (` and its like: one more byte.
+    /// After `ESC (` or a similar sequence, which one more byte ends.
     Charset,
-    /// `ESC [` …, up to a letter.
+    /// In `ESC [` …, which a letter ends.
     Control,
-    /// `ESC ]` or `ESC P` …, up to BEL or `ESC \`.
+    /// In `ESC ]` or `ESC P` …, which BEL or `ESC \` ends.
     Quoted,
-    /// An escape within such a string.
+    /// After an ESC within such a string.
     QuotedEscape,
 }
 
 impl Console {
-    /// Takes what came and returns the lines that it completed.
+    /// Parses `bytes`, and returns the lines that they complete.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut lines = Vec::new();
         for &byte in bytes {
@@ -78,12 +78,12 @@ impl Console {
         lines
     }
 
-    /// The first sign that was seen.
+    /// The first sign found.
     pub(crate) fn sign(&self) -> Option<&Sign> {
         self.sign.as_ref()
     }
 
-    /// The last lines that say something, newest last, the unfinished one among them.
+    /// The last lines with text, newest last. The unfinished line counts.
     pub(crate) fn last_lines(&self) -> Vec<String> {
         self.tail.iter().cloned().chain((!self.text().is_empty()).then(|| self.text())).collect()
     }
@@ -96,7 +96,7 @@ impl Console {
             (State::Escape | State::Charset, _) => self.state = State::Text,
             (State::Control, 0x40..=0x7e) => {
                 self.state = State::Text;
-                // the cursor goes elsewhere, or the screen is cleared: what follows is another line
+                // the cursor moves or the screen is cleared: a new line begins
                 if matches!(byte, b'H' | b'f' | b'J') {
                     self.end_line(lines);
                 }
@@ -120,9 +120,9 @@ impl Console {
                     self.state = State::Text;
                 }
                 self.line.push(byte);
-                // a prompt is the only line that nobody ends: it is looked at while it grows
+                // only a prompt is never ended by a newline: check the unfinished line
                 if matches!(byte, b':' | b'>' | b')') {
-                    self.look(prompt);
+                    self.search(prompt);
                 }
                 if self.line.len() >= LONGEST {
                     self.end_line(lines);
@@ -132,17 +132,17 @@ impl Console {
     }
 
     fn end_line(&mut self, lines: &mut Vec<String>) {
-        self.look(last_word);
+        self.search(failure);
         let mut line = self.text();
         self.line.clear();
-        // the kernel breaks into other people's lines: its message ends, their line goes on
+        // a kernel message may interrupt a line: the message ends here, the line goes on
         if let Some(at) = kernel_message(&line).filter(|at| *at > 0) {
             let message = line.split_off(at);
             self.line.extend(line.as_bytes());
             line = message;
         }
         if !line.contains(char::is_alphanumeric) {
-            return; // a boot menu's frame
+            return; // the frame of a boot menu
         }
         if self.tail.len() == TAIL {
             self.tail.pop_front();
@@ -151,9 +151,9 @@ impl Console {
         lines.push(line);
     }
 
-    fn look(&mut self, meaning: fn(&str) -> Option<Sign>) {
+    fn search(&mut self, recognize: fn(&str) -> Option<Sign>) {
         if self.sign.is_none() {
-            self.sign = meaning(&self.text());
+            self.sign = recognize(&self.text());
         }
     }
 
@@ -162,18 +162,18 @@ impl Console {
     }
 }
 
-/// What a line that has just come to its `:`, `>` or `)` asks for.
+/// Recognizes a prompt in an unfinished line that ends with `:`, `>` or `)`.
 fn prompt(line: &str) -> Option<Sign> {
     if DEAD_PROMPTS.iter().any(|dead| line.starts_with(dead)) {
         return Some(Sign::Dead(line.to_owned()));
     }
-    // agetty: the host's name, and nothing else before it; `Last login:` is a shell's greeting
+    // agetty prints the host name and ` login:`; `Last login:` comes from a shell
     let host = line.strip_suffix(" login:")?;
     let is_name = !host.is_empty() && !host.contains(' ') && !host.ends_with(':') && host != "Last";
     is_name.then(|| Sign::Login(line.to_owned()))
 }
 
-/// Where in a line a message of the kernel begins: `[   97.674811] `.
+/// Offset of a kernel message in a line. It begins with a time, as in `[   97.674811] `.
 fn kernel_message(line: &str) -> Option<usize> {
     line.match_indices('[').map(|(at, _)| at).find(|at| {
         let time = line[at + 1..].split_once("] ").map(|(time, _)| time.trim_start());
@@ -183,8 +183,8 @@ fn kernel_message(line: &str) -> Option<usize> {
     })
 }
 
-/// What a whole line says of the boot.
-fn last_word(line: &str) -> Option<Sign> {
+/// Recognizes a failure in a complete line.
+fn failure(line: &str) -> Option<Sign> {
     DEAD.iter().any(|dead| line.contains(dead)).then(|| Sign::Dead(line.to_owned()))
 }
 
@@ -203,11 +203,11 @@ mod tests {
     }
 
     #[test]
-    fn a_login_prompt_is_seen_while_the_line_is_open() {
+    fn a_login_prompt_is_recognized_before_its_line_ends() {
         let text =
             b"\r\nDebian GNU/Linux 13 silvermetal-canary ttyS0\r\n\r\nsilvermetal-canary login: ";
         assert_eq!(after(text).sign().cloned(), login("silvermetal-canary login:"));
-        // a kernel message may follow it on the same line at once
+        // a kernel message may follow at once, on the same line
         assert_eq!(
             after(b"host login: [   31.4] random: x\r\n").sign().cloned(),
             login("host login:")
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_may_break_into_the_prompt() {
+    fn a_kernel_message_in_the_middle_of_a_prompt_is_cut_out() {
         let mut console = Console::default();
         let lines = console.feed(
             b"\nsilvermetal-can[   97.674811] i801_smbus: x\r\nary log[   98.000001] y\nin: ",
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_mentions_a_login_is_none() {
+    fn a_line_that_only_mentions_a_login_is_no_prompt() {
         for line in [
             "systemd[1]: Started getty@tty1 login: x",
             "[  12.1] audit: login: pid=1",
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_boot_that_ended_is_known_at_once() {
+    fn a_failed_boot_is_recognized_at_once() {
         let lines = [
             "[    2.1] Kernel panic - not syncing: VFS: Unable to mount root fs",
             "(initramfs) ",
@@ -273,7 +273,7 @@ mod tests {
             let console = after(format!("{line}\r\n").as_bytes());
             assert_eq!(console.sign(), Some(&Sign::Dead(line.trim_end().into())), "{line}");
         }
-        // nobody ends a prompt's line
+        // no newline follows a prompt
         assert_eq!(after(b"\x1b[25;1Hgrub> ").sign(), Some(&Sign::Dead("grub>".into())));
         assert_eq!(after(b"use the grub> prompt\n").sign(), None);
     }
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_what_a_person_would_have_read() {
+    fn lines_are_the_text_that_a_terminal_would_show() {
         let mut console = Console::default();
         let lines = console.feed(b"\x1b[2J\x1b[1;1HGNU GRUB\x1b[2;2H+--+\x1b[3;2H*Live\r\n[ *** ] job\r[ OK ] job\x1b[K\r\r\n\n\xffa\n");
         assert_eq!(lines, ["GNU GRUB", "*Live", "[ OK ] job", "\u{fffd}a"]);

@@ -1,4 +1,4 @@
-//! What is the case before an image is booted: all of it, whatever is wrong with it.
+//! BootFacts gathered before a boot. Preflight reports the bad ones.
 
 use super::accel::Choice;
 use super::firmware::{self, Firmware};
@@ -11,29 +11,29 @@ use xtask_core::facts::host::Host;
 use xtask_core::failure::{Code, OrExit as _, Problem};
 use xtask_core::{interrupt, setup};
 
-/// The Debian packages that booting takes: QEMU, and firmware for UEFI.
+/// Debian packages that a boot needs: QEMU, and firmware for UEFI.
 pub(crate) const PACKAGES: [&str; 2] = ["qemu-system-x86", "ovmf"];
 
 const MIB: u64 = 1 << 20;
 
-pub(crate) struct Facts {
-    /// Absolute.
+pub(crate) struct BootFacts {
+    /// Absolute path.
     pub(crate) iso: PathBuf,
     pub(crate) host: Host,
-    /// In the order they are booted.
+    /// Firmwares in the order of their boots.
     pub(crate) firmwares: Vec<Firmware>,
     pub(crate) accel: Choice,
-    /// Where screenshots and logs go.
+    /// Folder for screenshots and logs.
     pub(crate) output: PathBuf,
-    /// The folder that QEMU works in.
+    /// Folder for QEMU's sockets and raw logs.
     pub(crate) runtime: PathBuf,
-    /// Packages that this machine lacks.
+    /// Debian packages that this machine lacks.
     pub(crate) missing: Vec<String>,
     qemu: Option<(u32, u32)>,
 }
 
-impl Facts {
-    pub(crate) fn gather(args: &BootArgs) -> Result<Facts> {
+impl BootFacts {
+    pub(crate) fn gather(args: &BootArgs) -> Result<BootFacts> {
         let iso = iso::find(&args.iso)?;
         let output = match &args.output {
             Some(dir) => std::path::absolute(dir).context("--output").or_exit(Code::Usage)?,
@@ -54,7 +54,7 @@ impl Facts {
             (version, Choice::make(&scratch)?)
         };
         interrupt::check()?;
-        Ok(Facts {
+        Ok(BootFacts {
             runtime: runtime::place(&base, &output),
             iso,
             host: Host::gather()?,
@@ -66,7 +66,7 @@ impl Facts {
         })
     }
 
-    /// `setup`: what `--setup` would mend is no problem.
+    /// Problems that prevent a boot. With `setup`, missing packages are none: `--setup` installs them.
     pub(crate) fn problems(&self, setup: bool) -> Vec<Problem> {
         let mut found = Vec::new();
         if !self.missing.is_empty() && !setup {
@@ -80,13 +80,13 @@ impl Facts {
         found
     }
 
-    /// MiB for a guest: what a live system needs, without pressing a small host.
+    /// Memory of a guest in MiB: enough for a live system, and at most a quarter of the host's.
     pub(crate) fn memory(&self) -> u64 {
         (self.host.memory / 4 / MIB).clamp(1024, 2048)
     }
 
-    /// How many boots go on side by side. Emulation keeps one core busy, so two take 66 s on two
-    /// cores where one after the other takes 104 s.
+    /// Number of boots to run at the same time. An emulated guest keeps one core busy: on two cores,
+    /// two boots take 66 s together, and 104 s one after the other.
     pub(crate) fn at_once(&self) -> usize {
         let room = self.host.memory / MIB >= 3 * self.memory();
         if room { self.host.cpus.min(self.firmwares.len()) } else { 1 }

@@ -1,4 +1,4 @@
-//! What starts the machine: SeaBIOS, which QEMU brings along, or OVMF, which is looked for.
+//! Firmware of the virtual machine: SeaBIOS, which comes with QEMU, or OVMF, searched on the host.
 
 use crate::cli::FirmwareChoice;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ pub(crate) enum Firmware {
     Uefi(Ovmf),
 }
 
-/// UEFI for virtual machines: read-only code, and a template of its variables. No secure boot.
+/// UEFI firmware without secure boot: read-only code, and a template for its variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ovmf {
     pub(crate) code: PathBuf,
     pub(crate) vars: PathBuf,
 }
 
-/// Folder, code, variables; the best first. A pair stays together: the sizes must match.
+/// Folder, code and variables of known OVMF packages, the best first. The sizes in a pair match.
 const PLACES: [(&str, &str, &str); 6] = [
     ("usr/share/OVMF", "OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"), // Debian 11 and later, Ubuntu
     ("usr/share/OVMF", "OVMF_CODE.fd", "OVMF_VARS.fd"),       // Debian 12 and older
@@ -36,12 +36,12 @@ impl Firmware {
 }
 
 impl Ovmf {
-    /// The first pair below `root` (`/` but for tests).
+    /// Returns the first pair that exists below `root`, which is `/` except in tests.
     pub(crate) fn find(root: &Path) -> Option<Ovmf> {
         places(root).find(|ovmf| ovmf.code.is_file() && ovmf.vars.is_file())
     }
 
-    /// Where Debian's package `ovmf` puts it.
+    /// The paths of Debian's package `ovmf`.
     pub(crate) fn of_debian() -> Ovmf {
         let (dir, code, vars) = PLACES[0];
         let dir = Path::new("/").join(dir);
@@ -56,14 +56,15 @@ fn places(root: &Path) -> impl Iterator<Item = Ovmf> {
     })
 }
 
-/// The chosen firmwares in the order they are booted, and whether OVMF is wanted but not there.
+/// Returns the chosen firmwares in the order of their boots, and `true` if OVMF is needed but
+/// missing.
 pub(crate) fn choose(choice: FirmwareChoice, root: &Path) -> (Vec<Firmware>, bool) {
     if choice == FirmwareChoice::Bios {
         return (vec![Firmware::Bios], false);
     }
     let found = Ovmf::find(root);
     let missing = found.is_none();
-    // named all the same: a dry run shows what it would be after --setup
+    // a dry run shows the paths that --setup would install
     let uefi = Firmware::Uefi(found.unwrap_or_else(Ovmf::of_debian));
     match choice {
         FirmwareChoice::Both => (vec![Firmware::Bios, uefi], missing),
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_as_debian_names_it() {
+    fn a_missing_ovmf_gets_the_paths_of_debians_package() {
         let root = Root::with("none", &[]);
         let debian = Firmware::Uefi(Ovmf::of_debian());
         assert_eq!(choose(FirmwareChoice::Bios, &root.0), (vec![Firmware::Bios], false));

@@ -1,4 +1,4 @@
-//! One boot: start the machine, watch it until its fate is known, take its picture.
+//! One boot: starts the machine, watches it until it succeeds or fails, takes a screenshot.
 
 use super::accel::Accel;
 use super::console::{Console, Sign};
@@ -17,48 +17,49 @@ use xtask_core::interrupt::{self, StopperGuard};
 use xtask_core::ui::{Ui, seconds};
 
 const POLL: Duration = Duration::from_millis(100);
-/// Questions to QEMU cost more than a look at a file.
+/// Interval between questions to QEMU, which cost more than reading a file.
 const ASK_EVERY: Duration = Duration::from_secs(1);
-/// A look at the screen costs more than a question.
+/// Interval between checks of the screen, which cost more than a question.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Login prompts that are known by sight, for images that open no serial console: of Kicksecure's
-/// CLI and of anything without a host name of its own, and of Debian's live images.
+/// Login prompts that are recognized on the screen, for images without a serial console: that of
+/// Kicksecure's CLI (and of any image without a host name), and that of Debian's live images.
 const KNOWN_BY_SIGHT: [&str; 2] = ["localhost login:", "debian login:"];
-/// How long QEMU may take to open its monitor.
+/// Time that QEMU may take to open its monitor.
 const START_WITHIN: Duration = Duration::from_secs(20);
-/// The screen's login prompt comes with the serial line's, or not much later.
+/// Time from the login prompt on the serial console to the one on the screen.
 const SCREEN_WITHIN: Duration = Duration::from_secs(60);
-/// What comes after the first word of a failure belongs to it: a panic's trace, the screen.
+/// Time to keep reading after a failure, for the trace of a panic and for the screen.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// A prompt that the kernel's messages tore up or scrolled away is asked for again.
+/// Interval at which Enter is pressed, because kernel messages may have overwritten the prompt.
 const ENTER_EVERY: Duration = Duration::from_secs(10);
-/// A machine under KVM that hasn't read more than a boot loader by then is stuck.
+/// Time after which a machine under KVM is stuck if it has read less than [`BOOT_LOADER`].
 const KVM_MOVES_WITHIN: Duration = Duration::from_secs(45);
+/// More bytes than a boot loader has.
 const BOOT_LOADER: u64 = 2 << 20;
 
-/// Does it boot?
+/// The result of a boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// To a login prompt: on the serial line and on the screen, or, of an image that opens no serial
-    /// console, on the screen alone.
+pub(crate) enum BootOutcome {
+    /// It reached a login prompt, on the serial console and on the screen. An image that opens no
+    /// serial console needs only the screen.
     Login,
-    /// It doesn't; why.
+    /// It did not; with the reason.
     No(String),
 }
 
-/// How a boot went.
+/// A boot that ended.
 #[derive(Debug)]
 pub(crate) struct Boot {
-    pub(crate) verdict: Verdict,
-    /// From power-on to the verdict (the login prompt on the serial line, if it came).
+    pub(crate) outcome: BootOutcome,
+    /// Time from power-on to the login prompt or the failure.
     pub(crate) took: Duration,
-    /// The last lines on the serial console.
+    /// Last lines of the serial console.
     pub(crate) last_lines: Vec<String>,
-    /// Why there is no screenshot.
+    /// Reason if there is no screenshot.
     pub(crate) no_screenshot: Option<String>,
 }
 
-/// Boots the machine. An error is about QEMU, not about the image: exit 4.
+/// Boots the machine. An error means that QEMU failed, not the image: exit 4.
 pub(crate) fn boot(machine: &Machine, deadline: Instant, ui: &Ui) -> Result<Boot> {
     let qemu = machine.cmd().start(&machine.files.qemu_log())?;
     let pid = qemu.pid();
@@ -69,7 +70,7 @@ pub(crate) fn boot(machine: &Machine, deadline: Instant, ui: &Ui) -> Result<Boot
         begun: Instant::now(),
         serial: Stream::default(),
         firmware: Stream::default(),
-        // at once, also while an answer of QEMU is waited for
+        // a signal ends QEMU at once, even while we wait for its answer
         _stopper: interrupt::on_interrupt(move || signal_process("KILL", pid)),
         qemu,
     };
@@ -82,9 +83,9 @@ struct Guest<'a> {
     deadline: Instant,
     begun: Instant,
     serial: Stream,
-    /// SeaBIOS's own words.
+    /// Log of SeaBIOS.
     firmware: Stream,
-    /// Before the stopper: a signal must still reach a QEMU that is slow to die.
+    /// Dropped before the stopper, so that a signal still reaches a QEMU that is slow to end.
     qemu: Background,
     _stopper: StopperGuard,
 }
@@ -94,22 +95,24 @@ impl Guest<'_> {
         let mut monitor = self.connect()?;
         let sign = self.watch(&mut monitor)?;
         let took = self.begun.elapsed();
-        let verdict = match sign {
-            Ending::Prompt(prompt) if self.screen_shows(&prompt, &mut monitor)? => Verdict::Login,
-            Ending::Prompt(prompt) => Verdict::No(format!(
-                "`{prompt}` came on the serial console after {}, but not on the screen",
+        let outcome = match sign {
+            Ending::Prompt(prompt) if self.screen_shows(&prompt, &mut monitor)? => {
+                BootOutcome::LoginPrompt
+            }
+            Ending::Prompt(prompt) => BootOutcome::Failed(format!(
+                "`{prompt}` appeared on the serial console after {}, but not on the screen",
                 seconds(took)
             )),
-            Ending::Seen => Verdict::Login,
+            Ending::Seen => BootOutcome::LoginPrompt,
             Ending::No(why) => {
                 self.linger()?;
-                Verdict::No(why)
+                BootOutcome::Failed(why)
             }
         };
         let picture = monitor.screendump(&self.machine.files.screenshot(), PictureFormat::Png);
         interrupt::check()?;
         Ok(Boot {
-            verdict,
+            outcome,
             took,
             last_lines: self.serial.console.last_lines(),
             no_screenshot: picture.err().map(|error| format!("{error:#}")),
@@ -126,13 +129,13 @@ impl Guest<'_> {
         }
     }
 
-    /// Until a prompt, an end, or the deadline.
+    /// Watches the machine until a login prompt, a failure, or the deadline.
     fn watch(&mut self, monitor: &mut Monitor) -> Result<Ending> {
         let mut asked = Instant::now();
         let mut looked = Instant::now();
         loop {
             let alive = self.alive();
-            self.listen()?; // also to the last words of a QEMU that died
+            self.listen()?; // before the error of a QEMU that ended: its last output counts
             match (self.serial.console.sign(), self.firmware.console.sign()) {
                 (Some(Sign::Login(prompt)), _) => return Ok(Ending::Prompt(prompt.clone())),
                 (Some(Sign::Dead(line)), _) | (None, Some(Sign::Dead(line))) => {
@@ -164,10 +167,10 @@ impl Guest<'_> {
     fn late(&self) -> String {
         let what = if self.serial.spoke { "no login prompt" } else { "nothing" };
         let within = seconds(self.begun.elapsed());
-        // then the answer can be seen, but not read
+        // somebody who looks at the screenshot may still know the answer
         format!(
-            "{what} came over the serial console within {within}, and no login prompt that is known by \
-             sight stands on the screen; a desktop shows none: look at the screenshot"
+            "{what} on the serial console within {within}, and no known login prompt on the screen; \
+            a desktop shows none: look at the screenshot"
         )
     }
 
@@ -176,7 +179,7 @@ impl Guest<'_> {
             Status::Running => {}
             Status::InternalError => {
                 return Err(
-                    Code::Failed.error("QEMU: internal error: the guest's code can't be run")
+                    Code::Failed.error("QEMU: internal error: it cannot run the guest's code")
                 );
             }
             Status::Shutdown(reason) => {
@@ -189,7 +192,7 @@ impl Guest<'_> {
         let late = self.begun.elapsed() >= KVM_MOVES_WITHIN;
         if self.machine.accel == Accel::Kvm && late && monitor.bytes_read()? < BOOT_LOADER {
             let what = format!(
-                "under KVM the image is hardly read within {}",
+                "under KVM the guest read less than a boot loader of the image within {}",
                 seconds(self.begun.elapsed())
             );
             return Err(Code::Failed.error(what));
@@ -197,7 +200,7 @@ impl Guest<'_> {
         Ok(None)
     }
 
-    /// Waits until the screen shows the prompt too: its getty may come a little later.
+    /// Waits until the screen shows the prompt as well. Its getty may start a little later.
     fn screen_shows(&mut self, prompt: &str, monitor: &mut Monitor) -> Result<bool> {
         let until = Instant::now() + SCREEN_WITHIN;
         let mut asked = Instant::now();
@@ -244,7 +247,7 @@ impl Guest<'_> {
         }
         if lines.is_empty() && self.serial.drawn.is_none_or(|at| at.elapsed() >= ASK_EVERY) {
             self.serial.drawn = Some(Instant::now());
-            self.ui.line(""); // the clock goes on
+            self.ui.line(""); // redraws the elapsed time
         }
         Ok(())
     }
@@ -261,26 +264,26 @@ impl Guest<'_> {
         let log = fs::read_to_string(self.machine.files.qemu_log()).unwrap_or_default();
         let words: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
         let words = words[words.len().saturating_sub(5)..].join("\n  ");
-        let words = if words.is_empty() { "it said nothing".to_owned() } else { words };
-        Code::Failed.error(format!("QEMU died ({exit}): {words}"))
+        let words = if words.is_empty() { "it printed nothing".to_owned() } else { words };
+        Code::Failed.error(format!("QEMU ended ({exit}): {words}"))
     }
 
-    /// A monitor that fell silent because QEMU died, or was killed, says less than that.
+    /// Replaces an error of the monitor by its cause, if QEMU has ended or was interrupted.
     fn explain(&self, error: anyhow::Error) -> anyhow::Error {
-        sleep(POLL); // a process ends after its sockets
+        sleep(POLL); // the sockets close before the process ends
         self.alive().err().unwrap_or(error)
     }
 }
 
 enum Ending {
-    /// The login prompt on the serial line.
+    /// The login prompt on the serial console.
     Prompt(String),
-    /// A login prompt on the screen.
+    /// A known login prompt on the screen.
     Seen,
     No(String),
 }
 
-/// A file that QEMU writes and we follow.
+/// A file that QEMU writes while we read it.
 #[derive(Default)]
 struct Stream {
     file: Option<File>,
@@ -290,10 +293,10 @@ struct Stream {
 }
 
 impl Stream {
-    /// Lines that were completed since the last time.
+    /// Returns the lines that were completed since the last call.
     fn read(&mut self, path: &Path) -> Result<Vec<String>> {
         if self.file.is_none() {
-            // not there yet, or not wanted with this firmware
+            // not created yet, or never for this firmware
             self.file = File::open(path).ok();
         }
         let Some(file) = &mut self.file else { return Ok(Vec::new()) };

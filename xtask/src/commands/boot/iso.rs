@@ -1,4 +1,4 @@
-//! Is this file an ISO 9660 image? Asked before a firmware is made to.
+//! Checks that a file is an ISO 9660 image, before a firmware tries to boot it.
 
 use anyhow::{Context as _, Result, bail};
 use std::fs::File;
@@ -7,11 +7,11 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use xtask_core::failure::{Code, OrExit as _};
 
-/// Where the first volume descriptor's identifier stands: one byte into sector 16.
+/// Offset of the first volume descriptor's identifier: byte 1 of sector 16.
 const IDENTIFIER_AT: u64 = 16 * 2048 + 1;
 const IDENTIFIER: [u8; 5] = *b"CD001";
 
-/// The absolute path of an image. Exits 2 for what is none, 3 for one that can't be read.
+/// Returns the absolute path of an image. Exits 2 if it is no image, 3 if it cannot be read.
 pub(crate) fn find(path: &Path) -> Result<PathBuf> {
     let path = std::path::absolute(path).context("the ISO's path").or_exit(Code::Usage)?;
     let file = match File::open(&path) {
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_known_by_its_volume_descriptor() {
+    fn an_image_is_recognized_by_its_volume_descriptor() {
         let mut image = vec![0; 40_000];
         let error = found(&image).unwrap_err();
         assert!(
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_or_is_a_folder_is_a_slip_of_the_pen() {
+    fn a_missing_file_or_a_folder_is_a_usage_error() {
         for path in ["/no/such.iso", "/"] {
             assert_eq!(Code::of(&find(Path::new(path)).unwrap_err()), Code::Usage, "{path}");
         }

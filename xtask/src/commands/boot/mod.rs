@@ -1,4 +1,4 @@
-//! `cargo xtask boot`: does an image boot to a login prompt, and what is on the screen then?
+//! `cargo xtask boot`: boots an image to a login prompt, and takes a screenshot.
 
 mod accel;
 mod console;
@@ -15,10 +15,10 @@ mod screen;
 use crate::cli::BootArgs;
 use accel::Accel;
 use anyhow::{Context as _, Result};
-use facts::Facts;
+use facts::BootFacts;
 pub(crate) use facts::PACKAGES;
 use firmware::Firmware;
-use guest::{Boot, Verdict};
+use guest::{Boot, BootOutcome};
 use output::Output;
 use qemu::{Files, Machine};
 use runtime::RuntimeDir;
@@ -33,7 +33,7 @@ use xtask_core::{interrupt, setup};
 /// `cargo xtask boot`
 pub(crate) fn command(args: &BootArgs) -> Result<()> {
     let ui = Ui::new(args.verbose);
-    let mut facts = Facts::gather(args)?;
+    let mut facts = BootFacts::gather(args)?;
     if args.dry_run {
         println!("{}", describe(&facts));
         let problems = facts.problems(args.setup);
@@ -45,11 +45,11 @@ pub(crate) fn command(args: &BootArgs) -> Result<()> {
     refuse(&facts.problems(args.setup))?;
     if !facts.missing.is_empty() {
         setup::install(&facts.missing, &ui)?;
-        facts = Facts::gather(args)?;
+        facts = BootFacts::gather(args)?;
         refuse(&facts.problems(false))?;
     }
     if let Some(why) = &facts.accel.why_not_kvm {
-        ui.notice(&format!("software emulation, KVM doesn't work here: {why}"));
+        ui.notice(&format!("KVM does not work here, using software emulation: {why}"));
     }
 
     let results = execute(&facts, args, &ui)?;
@@ -63,7 +63,7 @@ pub(crate) fn command(args: &BootArgs) -> Result<()> {
     Err(Code::No.error(format!("{} does not boot:\n{}", facts.iso.display(), failures.join("\n"))))
 }
 
-/// One firmware's boot and where its evidence is.
+/// The boot with one firmware, and the files that show it.
 struct Booted {
     firmware: &'static str,
     accel: Accel,
@@ -72,7 +72,7 @@ struct Booted {
     serial_log: PathBuf,
 }
 
-fn execute(facts: &Facts, args: &BootArgs, ui: &Ui) -> Result<Vec<Booted>> {
+fn execute(facts: &BootFacts, args: &BootArgs, ui: &Ui) -> Result<Vec<Booted>> {
     runtime::sweep(&runtime::base(), facts.host.uid);
     let _runtime = RuntimeDir::create(&facts.runtime)?;
     let names: Vec<&str> = facts.firmwares.iter().map(Firmware::name).collect();
@@ -82,7 +82,7 @@ fn execute(facts: &Facts, args: &BootArgs, ui: &Ui) -> Result<Vec<Booted>> {
     for group in facts.firmwares.chunks(facts.at_once()) {
         let names: Vec<&str> = group.iter().map(Firmware::name).collect();
         ui.begin(&format!("boot {}", names.join(", ")));
-        // a QEMU ends with the thread that started it: each thread stays until its QEMU is gone
+        // QEMU is killed when the thread that started it ends: each thread waits for its QEMU
         let booted: Vec<Result<Booted>> = thread::scope(|scope| {
             let output = &output;
             let threads: Vec<_> = group
@@ -109,9 +109,9 @@ fn execute(facts: &Facts, args: &BootArgs, ui: &Ui) -> Result<Vec<Booted>> {
     Ok(results)
 }
 
-/// One boot; what it leaves is kept whatever became of it.
+/// Boots once. Its log and screenshot are kept even if the boot fails.
 fn one(
-    facts: &Facts,
+    facts: &BootFacts,
     firmware: &Firmware,
     timeout: Duration,
     output: &Output,
@@ -136,7 +136,7 @@ fn one(
     })
 }
 
-/// Boots; a machine that KVM can't carry gets a second try without it.
+/// Boots. If QEMU fails under KVM, boots once more without KVM.
 fn boot(machine: &mut Machine, timeout: Duration, ui: &Ui) -> Result<Boot> {
     let deadline = Instant::now() + timeout;
     match guest::boot(machine, deadline, ui) {
@@ -145,7 +145,7 @@ fn boot(machine: &mut Machine, timeout: Duration, ui: &Ui) -> Result<Boot> {
                 && Code::of(&error) == Code::Failed
                 && Instant::now() < deadline =>
         {
-            ui.notice(&format!("once more, with software emulation: {error:#}"));
+            ui.notice(&format!("KVM failed, trying again with software emulation: {error:#}"));
             machine.accel = Accel::Tcg;
             machine.cpus = Accel::Tcg.cpus(machine.cpus);
             guest::boot(machine, deadline, ui)
@@ -154,7 +154,7 @@ fn boot(machine: &mut Machine, timeout: Duration, ui: &Ui) -> Result<Boot> {
     }
 }
 
-fn machine(facts: &Facts, firmware: &Firmware) -> Machine {
+fn machine(facts: &BootFacts, firmware: &Firmware) -> Machine {
     let accel = facts.accel.accel;
     Machine {
         iso: facts.iso.clone(),
@@ -166,8 +166,8 @@ fn machine(facts: &Facts, firmware: &Firmware) -> Machine {
     }
 }
 
-/// The plan, as lines that can be pasted.
-fn describe(facts: &Facts) -> String {
+/// The plan, as shell commands.
+fn describe(facts: &BootFacts) -> String {
     let mut lines =
         vec![format!("# boot {}\n# result in {}", facts.iso.display(), facts.output.display())];
     if !facts.missing.is_empty() {
@@ -187,22 +187,22 @@ fn describe(facts: &Facts) -> String {
 
 impl Booted {
     fn boots(&self) -> bool {
-        self.boot.verdict == Verdict::Login
+        self.boot.outcome == BootOutcome::LoginPrompt
     }
 
-    /// For stdout.
+    /// The result as one line for stdout.
     fn line(&self) -> String {
-        let outcome = match &self.boot.verdict {
-            Verdict::Login => format!("login prompt after {}", seconds(self.boot.took)),
-            Verdict::No(why) => format!("no: {why}"),
+        let outcome = match &self.boot.outcome {
+            BootOutcome::LoginPrompt => format!("login prompt after {}", seconds(self.boot.took)),
+            BootOutcome::Failed(why) => format!("no: {why}"),
         };
         let accel = self.accel.name();
         format!("{}  {outcome} ({accel})  {}", self.firmware, self.screenshot.display())
     }
 
-    /// What a person needs to go on.
+    /// The reason of a failure, with the evidence.
     fn failure(&self) -> Option<String> {
-        let Verdict::No(why) = &self.boot.verdict else { return None };
+        let BootOutcome::Failed(why) = &self.boot.outcome else { return None };
         let mut text = format!(
             "  {}: {why} (after {}, {})",
             self.firmware,
@@ -223,13 +223,13 @@ impl Booted {
     }
 }
 
-fn json(facts: &Facts, results: &[Booted]) -> serde_json::Value {
+fn json(facts: &BootFacts, results: &[Booted]) -> serde_json::Value {
     let firmwares: Vec<_> = results
         .iter()
         .map(|booted| {
-            let why = match &booted.boot.verdict {
-                Verdict::Login => None,
-                Verdict::No(why) => Some(why),
+            let why = match &booted.boot.outcome {
+                BootOutcome::LoginPrompt => None,
+                BootOutcome::Failed(why) => Some(why),
             };
             serde_json::json!({
                 "firmware": booted.firmware,

@@ -1,4 +1,4 @@
-//! Talks to a running QEMU: QMP, JSON over a unix socket.
+//! A client of QMP, the JSON protocol of a running QEMU, over a unix socket.
 
 use super::qemu::CD;
 use anyhow::{Context as _, Result, bail};
@@ -8,32 +8,32 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-/// A busy host may starve QEMU for a while.
+/// Longest wait for an answer. On a busy host QEMU may be slow.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 pub(crate) struct Monitor {
     stream: BufReader<UnixStream>,
-    /// Why the guest stopped, as QEMU calls it, e.g. `guest-reset`.
+    /// The reason why the guest stopped, in QEMU's word, e.g. `guest-reset`.
     shutdown: Option<String>,
 }
 
-/// What the machine is doing.
+/// State of the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Running,
-    /// The guest reset or powered off the machine; the reason as QEMU calls it.
+    /// The guest reset or powered off the machine; with the reason in QEMU's word.
     Shutdown(String),
-    /// KVM met code that it can't run.
+    /// KVM found code that it cannot run.
     InternalError,
-    /// Any other that stands still.
+    /// Any other state in which the machine does not run.
     Stopped(String),
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PictureFormat {
-    /// For people.
+    /// For people to look at.
     Png,
-    /// Raw pixels, for ourselves.
+    /// Raw pixels, for [`super::screen`].
     Ppm,
 }
 
@@ -62,12 +62,13 @@ impl Monitor {
         })
     }
 
-    /// Bytes that the guest has read from the image.
+    /// Number of bytes that the guest has read from the image.
     pub(crate) fn bytes_read(&mut self) -> Result<u64> {
         let answer = self.execute("query-blockstats", &json!({}))?;
         let drives = answer.as_array().map(Vec::as_slice).unwrap_or_default();
         let cd = drives.iter().find(|drive| drive["device"] == CD);
-        cd.and_then(|cd| cd["stats"]["rd_bytes"].as_u64()).context("QEMU knows no drive of ours")
+        cd.and_then(|cd| cd["stats"]["rd_bytes"].as_u64())
+            .context("QEMU lists no drive with the image")
     }
 
     /// Writes the screen to `file`.
@@ -76,7 +77,7 @@ impl Monitor {
             PictureFormat::Png => "png",
             PictureFormat::Ppm => "ppm",
         };
-        let file = file.to_str().context("a path that is no text")?;
+        let file = file.to_str().context("the path is not UTF-8")?;
         self.execute("screendump", &json!({ "filename": file, "format": format })).map(drop)
     }
 
@@ -87,7 +88,7 @@ impl Monitor {
     }
 
     fn execute(&mut self, command: &str, arguments: &Value) -> Result<Value> {
-        // one write: QEMU reads from the socket as it comes
+        // in one write, because QEMU reads what has arrived so far
         let request = format!("{}\n", json!({ "execute": command, "arguments": arguments }));
         self.stream.get_mut().write_all(request.as_bytes()).context("cannot talk to QEMU")?;
         loop {
@@ -111,7 +112,7 @@ impl Monitor {
     fn message(&mut self) -> Result<Value> {
         let mut line = String::new();
         if self.stream.read_line(&mut line)? == 0 {
-            bail!("it hung up");
+            bail!("QEMU closed the connection");
         }
         serde_json::from_str(&line).with_context(|| format!("not JSON: {}", line.trim_end()))
     }
@@ -123,7 +124,8 @@ mod tests {
     use std::os::unix::net::UnixListener;
     use std::thread;
 
-    /// A QEMU that greets, accepts the capabilities, and then says `answers`, one per question.
+    /// A stand-in for QEMU: it greets, accepts the capabilities, and sends one of `answers` for each
+    /// question.
     fn with_qemu<T>(answers: &'static [&'static str], ask: impl FnOnce(&mut Monitor) -> T) -> T {
         let name = format!("xtask-qmp-{}-{:?}", std::process::id(), thread::current().id());
         let socket = std::env::temp_dir().join(name);
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn events_come_between_question_and_answer() {
+    fn events_between_question_and_answer_are_skipped() {
         const RESET: &str = "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, \"reason\": \"guest-reset\"}}\n\
                              {\"return\": {\"status\": \"shutdown\", \"running\": false}}";
         let status = with_qemu(&[RESET], |monitor| monitor.status().unwrap());
@@ -152,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_image_is_found_among_the_drives() {
+    fn bytes_read_are_those_of_the_drive_with_the_image() {
         const STATS: &str = "{\"return\": [{\"device\": \"pflash0\", \"stats\": {\"rd_bytes\": 1}}, \
                              {\"device\": \"cd\", \"stats\": {\"rd_bytes\": 42}}]}";
         assert_eq!(with_qemu(&[STATS], |monitor| monitor.bytes_read().unwrap()), 42);

@@ -1,4 +1,4 @@
-//! The folder where screenshots and serial logs are kept.
+//! The folder for screenshots and serial logs.
 
 use super::qemu::Files;
 use anyhow::{Context as _, Result};
@@ -11,14 +11,14 @@ use xtask_core::failure::{Code, OrExit as _};
 
 pub(crate) struct Output {
     dir: PathBuf,
-    /// Folders that were not there before, outermost first.
+    /// Folders that this run created, outermost first.
     made: Vec<PathBuf>,
-    /// Whose all of it shall be, where that isn't us anyway.
+    /// Owner to chown results to, unless it is the current user.
     owner: Option<Owner>,
 }
 
 impl Output {
-    /// Makes the folder, and removes what an earlier run kept there under the same names.
+    /// Creates the folder, and removes the results of an earlier run with the same firmwares.
     pub(crate) fn prepare(dir: &Path, names: &[&str], host: &Host) -> Result<Output> {
         let mut made: Vec<PathBuf> =
             dir.ancestors().take_while(|dir| !dir.exists()).map(Path::to_owned).collect();
@@ -28,7 +28,7 @@ impl Output {
         let ready = (|| {
             fs::create_dir_all(dir)?;
             output.made.iter().try_for_each(|dir| output.give(dir))?;
-            // asked now: a boot takes long
+            // checked before the boot, which takes long
             let trial = dir.join(".writable");
             fs::write(&trial, "")?;
             fs::remove_file(&trial)?;
@@ -56,7 +56,7 @@ impl Output {
         self.dir.join(format!("{firmware}.serial.log"))
     }
 
-    /// Keeps what a boot left; a file that it didn't make is passed over.
+    /// Copies the files of a boot. A file that the boot did not write is skipped.
     pub(crate) fn keep(&self, files: &Files, firmware: &str) -> Result<()> {
         self.copy(&files.serial(), &self.serial_log(firmware))?;
         self.copy(&files.screenshot(), &self.screenshot(firmware))
@@ -72,7 +72,7 @@ impl Output {
             .and_then(|_| self.give(&part))
             .and_then(|()| fs::rename(&part, to));
         if copied.is_err() {
-            // the first error says more than a failed clean-up
+            // an error of the copy says more than one of the clean-up
             drop(fs::remove_file(&part));
         }
         copied.with_context(|| format!("cannot write {}", to.display()))
@@ -89,7 +89,7 @@ impl Output {
 impl Drop for Output {
     fn drop(&mut self) {
         for dir in self.made.iter().rev() {
-            // refuses a folder that holds anything, and that is the point
+            // a folder that is not empty stays
             drop(fs::remove_dir(dir));
         }
     }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_kept_nothing_leaves_nothing() {
+    fn a_run_without_results_leaves_no_folder() {
         let dir = scratch("nothing");
         let host = Host::gather().unwrap();
         drop(Output::prepare(&dir.join("a/b"), &["bios"], &host).unwrap());
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn results_replace_those_of_an_earlier_run() {
+    fn results_of_an_earlier_run_are_replaced() {
         let dir = scratch("replace");
         let host = Host::gather().unwrap();
         let files = Files::new(&dir, &Firmware::Bios);
@@ -127,8 +127,8 @@ mod tests {
             fs::write(kept.join(name), "old").unwrap();
         }
         let output = Output::prepare(&kept, &["bios"], &host).unwrap();
-        assert!(!kept.join("bios.png").exists(), "an old screenshot would lie");
-        assert!(kept.join("uefi.png").exists(), "another firmware's is none of our business");
+        assert!(!kept.join("bios.png").exists(), "an old screenshot would be misleading");
+        assert!(kept.join("uefi.png").exists(), "a result of another firmware stays");
         fs::write(files.serial(), "new").unwrap();
         output.keep(&files, "bios").unwrap();
         assert_eq!(fs::read_to_string(kept.join("bios.serial.log")).unwrap(), "new");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_made_is_named_with_the_way_out() {
+    fn the_error_for_an_unwritable_folder_names_it_and_the_option() {
         let dir = scratch("file");
         fs::write(dir.join("file"), "").unwrap();
         let host = Host::gather().unwrap();

@@ -1,4 +1,4 @@
-//! The machine that boots the image, as a QEMU command line.
+//! The QEMU command line of the machine that boots the image.
 
 use super::accel::Accel;
 use super::firmware::Firmware;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use xtask_core::exec::Cmd;
 
 pub(crate) const QEMU: &str = "qemu-system-x86_64";
-/// The image's name among QEMU's drives.
+/// Name of the drive with the image.
 pub(crate) const CD: &str = "cd";
 
-/// One boot: everything that its command line says.
+/// Everything that the command line of one boot depends on.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     pub(crate) iso: PathBuf,
@@ -23,7 +23,7 @@ pub(crate) struct Machine {
     pub(crate) files: Files,
 }
 
-/// What a boot reads and writes while it runs.
+/// Files that a boot reads and writes while it runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
     dir: PathBuf,
@@ -39,7 +39,7 @@ impl Files {
         self.dir.join(format!("{}.{kind}", self.name))
     }
 
-    /// QMP's socket.
+    /// Socket of QMP.
     pub(crate) fn monitor(&self) -> PathBuf {
         self.file("monitor")
     }
@@ -49,12 +49,12 @@ impl Files {
         self.file("serial.log")
     }
 
-    /// What SeaBIOS says, which it keeps off the serial line.
+    /// Log of SeaBIOS, which does not print to the serial line.
     pub(crate) fn firmware_log(&self) -> PathBuf {
         self.file("firmware.log")
     }
 
-    /// QEMU's own words.
+    /// Messages of QEMU itself.
     pub(crate) fn qemu_log(&self) -> PathBuf {
         self.file("qemu.log")
     }
@@ -63,7 +63,7 @@ impl Files {
         self.file("png")
     }
 
-    /// The screen in a format that we can read ourselves.
+    /// The screen as a PPM, which [`super::screen`] reads.
     pub(crate) fn pixels(&self) -> PathBuf {
         self.file("ppm")
     }
@@ -78,7 +78,7 @@ impl Machine {
             .args(self.accel.args())
             .args(["-smp", &self.cpus.to_string(), "-m", &self.memory.to_string()])
             .args(["-display", "none", "-vga", "std", "-nic", "none"])
-            // a guest that resets or powers off stops there, its last words still on the screen
+            // a guest that resets or powers off only stops: its last messages stay on the screen
             .args(["-no-reboot", "-no-shutdown"])
             .arg("-qmp")
             .arg(option("unix:", &self.files.monitor(), ",server=on,wait=off"))
@@ -108,14 +108,14 @@ impl Machine {
                 "-drive".into(),
                 option("if=pflash,unit=0,format=raw,readonly=on,file=", &ovmf.code, ""),
                 "-drive".into(),
-                // written to a temporary file that nobody else sees, and forgotten
+                // writes go to a private temporary file, and are discarded
                 option("if=pflash,unit=1,format=raw,snapshot=on,file=", &ovmf.vars, ""),
             ],
         }
     }
 }
 
-/// `before` + path + `after`; a comma in the path is doubled, or QEMU would end it there.
+/// Joins an option with a path in it. A comma in the path is doubled, as QEMU requires.
 fn option(before: &str, path: &Path, after: &str) -> OsString {
     let mut bytes = before.as_bytes().to_vec();
     for &byte in path.as_os_str().as_bytes() {
@@ -128,7 +128,7 @@ fn option(before: &str, path: &Path, after: &str) -> OsString {
     OsString::from_vec(bytes)
 }
 
-/// `7.2` of `QEMU emulator version 7.2.22 (Debian …)`.
+/// Parses `7.2` from `QEMU emulator version 7.2.22 (Debian …)`.
 pub(crate) fn version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.split_once("version ")?.1.split('.');
     let major = numbers.next()?.parse().ok()?;
@@ -136,12 +136,12 @@ pub(crate) fn version(text: &str) -> Option<(u32, u32)> {
     Some((major, minor))
 }
 
-/// Whether a version of QEMU is needed that this one isn't: `screendump` writes PNG from 7.1 on.
+/// Returns `true` for a QEMU older than 7.1, the first whose `screendump` writes PNG.
 pub(crate) fn too_old(version: (u32, u32)) -> bool {
     version < (7, 1)
 }
 
-/// The command that tells the version.
+/// The command that prints QEMU's version.
 pub(crate) fn version_cmd() -> Cmd {
     Cmd::new(QEMU).arg("--version")
 }
@@ -180,11 +180,11 @@ mod tests {
                         -drive if=pflash,unit=1,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.fd";
         assert!(shown.contains(firmware), "{shown}");
         assert!(shown.contains("-accel kvm -cpu host "), "{shown}");
-        assert!(!shown.contains("debugcon"), "SeaBIOS's alone: {shown}");
+        assert!(!shown.contains("debugcon"), "only SeaBIOS has a debug console: {shown}");
     }
 
     #[test]
-    fn the_version_is_read() {
+    fn the_version_is_parsed() {
         let debian = "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)\nCopyright";
         assert_eq!(version(debian), Some((7, 2)));
         assert_eq!(version("QEMU emulator version 10.0-rc1"), Some((10, 0)));

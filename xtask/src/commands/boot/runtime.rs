@@ -1,4 +1,4 @@
-//! A short-lived folder for what QEMU needs while it runs: socket, firmware variables, raw logs.
+//! A temporary folder for the files of a running QEMU: socket, firmware variables, raw logs.
 
 use anyhow::{Context as _, Result};
 use std::fs::{self, DirBuilder, File};
@@ -11,17 +11,17 @@ use xtask_core::hash;
 
 const PREFIX: &str = "silvermetal-boot-";
 const LOCK: &str = "lock";
-/// A socket's path has room for 107 bytes; the rest is for our names.
+/// Most bytes of the parent folder's path: a socket's path has at most 107 bytes in all.
 const LONGEST_BASE: usize = 50;
 
-/// Open to nobody else, locked while its run lives, removed when dropped.
+/// The folder: private to its user, locked while its run lives, removed when dropped.
 pub(crate) struct RuntimeDir {
     path: PathBuf,
-    /// Held, so that a sweep can tell a live run from a killed one.
+    /// Held, so that [`sweep`] can tell a live run from a killed one.
     _lock: File,
 }
 
-/// The folder of temporary files, unless its name leaves no room for a socket's.
+/// The folder for temporary files, or /tmp if its path is too long for a socket.
 pub(crate) fn base() -> PathBuf {
     let dir = std::env::temp_dir();
     if dir.is_absolute() && dir.as_os_str().len() <= LONGEST_BASE {
@@ -31,8 +31,8 @@ pub(crate) fn base() -> PathBuf {
     }
 }
 
-/// Where a run that writes to `output` works: always the same, so that a dry run can name it and
-/// a second run notices the first.
+/// Path of the folder for a run that writes to `output`. The same output gives the same path, so
+/// that a dry run can name it and a second run notices the first.
 pub(crate) fn place(base: &Path, output: &Path) -> PathBuf {
     let hash = hash::text(&String::from_utf8_lossy(output.as_os_str().as_bytes()));
     base.join(format!("{PREFIX}{}", &hash.hex()[..12]))
@@ -47,7 +47,10 @@ impl RuntimeDir {
         });
         let what = || match &made {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                format!("another boot writes to the same output (or remove {})", path.display())
+                format!(
+                    "another boot writes to the same output (if none does, remove {})",
+                    path.display()
+                )
             }
             _ => format!("cannot make {}", path.display()),
         };
@@ -63,18 +66,18 @@ impl RuntimeDir {
 
 impl Drop for RuntimeDir {
     fn drop(&mut self) {
-        // what can't be removed now is swept by the next run: its lock is free then
+        // if this fails, the next run sweeps it: the lock is free then
         drop(fs::remove_dir_all(&self.path));
     }
 }
 
-/// Removes what killed runs of user `uid` left below `base`.
+/// Removes the folders that killed runs of user `uid` left in `base`.
 pub(crate) fn sweep(base: &Path, uid: u32) {
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
         let ours = entry.file_name().to_string_lossy().starts_with(PREFIX)
             && entry.metadata().is_ok_and(|meta| meta.is_dir() && meta.uid() == uid);
         if ours && !is_live(&entry.path()) {
-            // a leftover costs half a megabyte; it must not fail a boot
+            // a leftover takes half a megabyte: not worth failing a boot
             drop(fs::remove_dir_all(entry.path()));
         }
     }
@@ -97,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_live_run_keeps_its_folder_and_a_killed_one_loses_it() {
+    fn the_sweep_removes_only_folders_of_killed_runs() {
         let base = std::env::temp_dir().join(format!("xtask-boot-runtime-{}", std::process::id()));
         fs::create_dir_all(base.join("silvermetal-boot-dead")).unwrap();
         fs::create_dir_all(base.join("not-ours")).unwrap();

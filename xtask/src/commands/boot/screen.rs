@@ -1,13 +1,13 @@
-//! Does the screen show this text? Told from the pixels, in whatever font it is drawn.
+//! Finds a text on a screenshot of a console, in any font.
 //!
-//! Text on a console is a grid of cells. Equal letters are equal cells and different letters are
-//! different ones: where a row repeats its cells just as the text repeats its letters, it shows
-//! the text. No font needs to be known for that, only the cell's size.
+//! Text on a console is a grid of cells. Equal letters have equal cells, and different letters
+//! have different cells. So a row shows the text if its cells repeat exactly as the letters do.
+//! This needs the size of a cell, but not the font.
 
 use std::ops::Range;
 
-/// Cells in pixels, width and height: a text console's of the kernel (first the usual one), of
-/// VGA text mode, and console-setup's.
+/// Width and height of a cell in pixels: on the kernel's console (the usual size first), in VGA
+/// text mode, and with the fonts of console-setup.
 const CELLS: [(usize, usize); 14] = [
     (8, 16),
     (9, 16),
@@ -25,7 +25,7 @@ const CELLS: [(usize, usize); 14] = [
     (14, 28),
 ];
 
-/// A screen, three bytes a pixel, row by row.
+/// A screenshot: three bytes per pixel, row by row.
 #[derive(Debug)]
 pub(crate) struct Picture<'a> {
     width: usize,
@@ -34,7 +34,7 @@ pub(crate) struct Picture<'a> {
 }
 
 impl Picture<'_> {
-    /// Reads a binary PPM as QEMU writes it: `P6`, width, height, 255, each ended by one blank.
+    /// Reads a binary PPM as QEMU writes it: `P6`, width, height, 255, a blank after each.
     pub(crate) fn parse(ppm: &[u8]) -> Option<Picture<'_>> {
         let mut rest = ppm;
         let mut word = || {
@@ -49,7 +49,7 @@ impl Picture<'_> {
         (kind == "P6" && most == "255" && enough).then_some(Picture { width, height, pixels: rest })
     }
 
-    /// Whether a row begins with `line`, followed by a blank.
+    /// Returns `true` if a row begins with `line` and a blank.
     pub(crate) fn shows(&self, line: &str) -> bool {
         let text: Vec<char> = line.chars().chain([' ']).collect();
         CELLS.iter().any(|&cell| {
@@ -83,7 +83,7 @@ fn is_blank(cell: &[&[u8]]) -> bool {
 mod tests {
     use super::*;
 
-    /// A screen of 80 × 25 cells with `lines` at its top, in a made-up font.
+    /// Draws a screen of 80 × 25 cells with `lines` at the top, in an invented font.
     fn draw(lines: &[&str], (cell_width, cell_height): (usize, usize)) -> Vec<u8> {
         let (width, height) = (80 * cell_width, 25 * cell_height);
         let mut ppm = format!("P6\n{width} {height}\n255\n").into_bytes();
@@ -92,7 +92,7 @@ mod tests {
                 let line = lines.get(y / cell_height).copied().unwrap_or_default();
                 let letter = line.chars().nth(x / cell_width).unwrap_or(' ');
                 let (dx, dy) = (x % cell_width, y % cell_height);
-                // each letter's bits, four in a line
+                // a letter is drawn as its bits, four in a line
                 let lit =
                     letter != ' ' && dx < 4 && dy < 2 && (letter as u8 >> (4 * dy + dx)) & 1 == 1;
                 ppm.extend([if lit { 0xaa } else { 0 }; 3]);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_is_found_in_any_size() {
+    fn a_prompt_is_found_with_every_cell_size() {
         for cell in CELLS {
             let lines = ["Debian GNU/Linux 13 canary tty1", "", "silvermetal-canary login: "];
             assert!(shows(&lines, cell, "silvermetal-canary login:"), "{cell:?}");
@@ -131,14 +131,14 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_that_was_answered_is_one() {
+    fn a_prompt_with_an_answer_behind_it_is_found() {
         let lines = ["", "localhost login: user (automatic login)", "", "[user ~]%"];
         assert!(shows(&lines, (8, 16), "localhost login:"));
         assert!(!shows(&lines, (8, 16), "debian login:"));
     }
 
     #[test]
-    fn only_a_whole_picture_is_read() {
+    fn an_incomplete_picture_is_refused() {
         let ppm = draw(&[], (8, 16));
         assert!(Picture::parse(&ppm).is_some());
         for broken in [
