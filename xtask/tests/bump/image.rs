@@ -165,5 +165,5 @@ fn a_pin_that_is_not_todays_is_stale() {
     fs::write(checkout.root.join("linux/build/docker/new-file"), "x").unwrap();
     check().exits(1).says("the pin is stale").says("cargo xtask image push");
     checkout.edit(BUILD_SH, &"a".repeat(64), &"b".repeat(64));
-    check().exits(1).says("builder-image.toml does not say what sha256:bbbb");
+    check().exits(1).says("builder-image.toml records no provenance of sha256:bbbb");
 }

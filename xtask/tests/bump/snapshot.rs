@@ -166,7 +166,7 @@ fn the_pin_moves_to_a_moment_that_is_whole_everywhere_it_stands() {
     archive
         .bump(&checkout, &["latest"])
         .exits(0)
-        .says("20260602T060000Z is passed over")
+        .says("snapshot 20260602T060000Z is skipped")
         .says("cargo xtask image push && cargo xtask bump-image")
         .says("docs/a-page.md")
         .says("linux/build/config/snapshot-pin.env");
@@ -197,10 +197,10 @@ fn a_moment_that_is_not_whole_or_not_debians_is_refused() {
     let release = archive.dists(NEW, SUITES[1]).join("InRelease");
     let good = fs::read_to_string(&release).unwrap();
     fs::write(&release, good.replace("Suite: trixie-updates", "Suite: trixie-rumours")).unwrap();
-    refused("its signature does not hold");
+    refused("the signature is not valid");
     let stranger = Signer::new();
     stranger.clearsign(&archive.dists(NEW, SUITES[1]).join("Release"), &release);
-    refused("its signature does not hold");
+    refused("the signature is not valid");
     fs::write(&release, good).unwrap();
 
     fs::write(archive.dists(NEW, SUITES[0]).join("main/binary-amd64/Packages.xz"), "x").unwrap();

@@ -42,9 +42,9 @@ const BOOT_LOADER: u64 = 2 << 20;
 pub(crate) enum BootOutcome {
     /// It reached a login prompt, on the serial console and on the screen. An image that opens no
     /// serial console needs only the screen.
-    Login,
+    LoginPrompt,
     /// It did not; with the reason.
-    No(String),
+    Failed(String),
 }
 
 /// A boot that ended.

@@ -1,4 +1,4 @@
-//! One state of a Debian archive: its signed indexes, complete or not, and the versions in them.
+//! Package versions in a Debian archive, read from its signed indexes.
 
 use anyhow::{Context as _, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,15 +10,15 @@ use xtask_core::http::{Http, Request, Sink, Url};
 use xtask_core::setup;
 use xtask_core::ui::Ui;
 
-/// Debian package of the program that verifies an InRelease.
+/// Program that verifies an InRelease. The Debian package has the same name.
 const GPGV: &str = "gpgv";
-/// Debian's own, and the package that it comes with.
+/// Debian's keyring, and the package that installs it.
 const KEYRING: (&str, &str) =
     ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring");
-/// Bytes; trixie's InRelease has 140 KB.
+/// Most bytes of an InRelease. That of trixie has 140 KB.
 const LARGEST_RELEASE: usize = 16 << 20;
 
-/// Where archives are looked into, and what is kept while that goes on.
+/// A reader of archives, with a scratch folder for their indexes.
 pub(super) struct Archives<'a> {
     http: Http,
     keyring: PathBuf,
@@ -54,14 +54,15 @@ impl<'a> Archives<'a> {
         Ok(Archives { http: Http { stall_timeout: 30, ..Http::default() }, keyring, scratch, ui })
     }
 
-    /// A listing of a folder of the archive, as its server shows it.
+    /// The server's listing of a folder of the archive.
     pub(super) fn listing(&self, url: &str) -> Result<String> {
         let answer =
             self.http.send(&Request::get(&url.parse()?), Sink::Memory(LARGEST_RELEASE), self.ui)?;
         Ok(answer.expect(&[200])?.text()?.to_owned())
     }
 
-    /// Highest versions of `names` in one suite's main, once its signature and its index hold.
+    /// Highest version of each of `names` in the component main of a suite. Signature and hash are
+    /// verified.
     pub(super) fn versions(
         &self,
         root: &str,
@@ -84,7 +85,7 @@ impl<'a> Archives<'a> {
             self.http.send(&Request::get(&url), Sink::File(&file), self.ui)?.expect(&[200])?;
         if answer.digest.hex() != hash {
             bail!(
-                "{url} has SHA-256 {}: its InRelease says {hash}; the snapshot is incomplete",
+                "{url}: expected SHA-256 {hash} as in its InRelease, found {}: the snapshot is incomplete",
                 answer.digest.hex()
             );
         }
@@ -93,25 +94,26 @@ impl<'a> Archives<'a> {
         Ok(highest(&text, names))
     }
 
-    /// SHA-256 by name, out of an InRelease whose signature holds.
+    /// SHA-256 by file name, from an InRelease whose signature was verified.
     fn release(&self, base: &str) -> Result<BTreeMap<String, String>> {
         let url: Url = format!("{base}/InRelease").parse()?;
         let (signed, text) = (self.scratch.join("InRelease"), self.scratch.join("Release"));
         let answer = self.http.send(&Request::get(&url), Sink::File(&signed), self.ui)?;
         answer.expect(&[200])?;
         let gpgv = Cmd::new(GPGV).arg("--keyring").arg(&self.keyring).arg("--output").arg(&text);
-        drop(fs::remove_file(&text)); // of the suite before
+        drop(fs::remove_file(&text)); // left from the previous suite
         let verified = gpgv.arg(&signed).output()?;
         if !verified.exit.ok() {
             let why = verified.stderr.lines().last().unwrap_or_default().to_owned();
-            return Err(Code::No.error(format!("{url}: its signature does not hold: {why}")));
+            return Err(Code::No.error(format!("{url}: the signature is not valid: {why}")));
         }
-        let text = fs::read_to_string(&text).context("cannot read what gpgv verified")?;
+        let text =
+            fs::read_to_string(&text).context("cannot read the Release file that gpgv wrote")?;
         Ok(hashes(&text))
     }
 }
 
-/// The `SHA256:` section of a Release file: ` HASH SIZE NAME`.
+/// SHA-256 by file name, from the section `SHA256:` of a Release file: ` HASH SIZE NAME`.
 fn hashes(release: &str) -> BTreeMap<String, String> {
     let section = release.lines().skip_while(|line| *line != "SHA256:").skip(1);
     section
@@ -124,7 +126,7 @@ fn hashes(release: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Of the stanzas of a Packages file, those of `names`; of several versions the highest.
+/// Highest version of each of `names` in a Packages file.
 fn highest(packages: &str, names: &BTreeSet<String>) -> BTreeMap<String, String> {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     let mut current = None;
@@ -140,7 +142,7 @@ fn highest(packages: &str, names: &BTreeSet<String>) -> BTreeMap<String, String>
     found
 }
 
-/// Keeps the higher of two versions, as dpkg orders them.
+/// Keeps the higher of two versions, in dpkg's order.
 pub(super) fn merge(into: &mut BTreeMap<String, String>, name: &str, version: &str) {
     match into.get(name) {
         Some(old) if old == version || !newer(version, old) => {}
@@ -157,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_release_files_hashes_are_read() {
+    fn hashes_are_read_from_a_release_file() {
         let text =
             "Suite: x\nMD5Sum:\n aa 1 main/a\nSHA256:\n bb 2 main/a\n cc 3 main/b\nDate: y\n";
         let hashes = hashes(text);
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_versions_the_highest_counts() {
+    fn the_highest_of_several_versions_counts() {
         let names = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
         let text = "Package: a\nVersion: 1.9\n\nPackage: a\nVersion: 1.10\n\nPackage: c\nVersion: 9\n\nPackage: b\nDescription: x\nVersion: 1~rc1\n";
         let found = highest(text, &names);

@@ -16,10 +16,10 @@ use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::pins::{Digest, ImageRef, build_sh};
 use xtask_core::ui::{Ui, answer};
 
-/// What the registry calls latest, in the repository that was last pushed to.
+/// Argument that stands for the tag `latest` of the repository that was last pushed to.
 pub(crate) const LATEST_PUSHED: &str = "latest-pushed";
 
-/// An image, and what it says of itself.
+/// An image, and the provenance that its labels record.
 struct Found {
     image: ImageRef,
     provenance: Provenance,
@@ -32,7 +32,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpImageArgs) -> Result<()> {
     if args.check {
         return check(repo, args, &today, &ui);
     }
-    // unusable files are named before anybody is asked anything
+    // unusable files are reported before any registry or engine is asked
     let (mut script, mut record) = (Edit::of(&repo.build_sh())?, Edit::of(&repo.builder_image())?);
     let path = script.path().display().to_string();
     let refused = |why: String| Code::NotReady.error(format!("{path}: {why}"));
@@ -71,13 +71,13 @@ pub(crate) fn command(repo: &Repo, args: &BumpImageArgs) -> Result<()> {
     Ok(())
 }
 
-/// The new provenance beside the old one, the pin, then the new one alone: whenever this is killed,
-/// the pin that build.sh holds has its provenance.
+/// Writes in three steps: both provenances, the pin, the new provenance alone. So the pin in
+/// build.sh has its provenance even if a step is killed.
 fn write(repo: &Repo, found: &Found, edits: &[Edit; 2], alone: String) -> Result<()> {
     let lock = lock(repo);
     let [record, script] = edits;
     let old = build_sh::the_one(script.before()).map_or("", |(_, value)| value);
-    // `unpublished` has the empty entry
+    // the value `unpublished` has the provenance with an empty digest
     let old = old.split_once('@').map_or("", |(_, digest)| digest);
     let both = found.provenance.written_to(record.before(), record.path(), Some(old))?;
     for (edit, text) in [(record, both), (script, script.after.clone()), (record, alone)] {
@@ -99,7 +99,7 @@ fn find(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<Fo
         let labels = own.unwrap_or_default();
         if labels.is_empty() {
             ui.notice(
-                "no registry was asked, and no engine here has it: its provenance stays empty",
+                "no registry was asked, and no engine here has the image: its provenance stays empty",
             );
         }
         return Ok(Found {
@@ -115,11 +115,11 @@ fn find(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<Fo
     if let Some(why) = labels::mismatch(&labels, today) {
         refuse(&[Problem::new(
             format!("{asked} is not the image of today's linux/build/docker: {why}"),
-            "push today's: cargo xtask image push; or pin it all the same: --offline",
+            "push today's image: cargo xtask image push; or pin this one without the comparison: --offline",
         )])?;
     }
     if labels.get(labels::APT_PINNED).is_some_and(|pinned| pinned != "yes") {
-        ui.notice("its packages came from a mirror, not from the pinned snapshot: nobody can build this image again");
+        ui.notice("the image's packages came from a mirror, not from the pinned snapshot: it cannot be rebuilt");
     }
     let provenance = Provenance::of(&manifest.digest, &labels);
     Ok(Found { provenance, image: pinned(&asked, manifest.digest) })
@@ -139,7 +139,7 @@ fn not_served(refusal: Refusal, asked: &ImageRef) -> anyhow::Error {
     error.context(format!("{asked}"))
 }
 
-/// What the words on the command line mean.
+/// Resolves the image that the command line names.
 fn reference(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<ImageRef> {
     match args.image.as_str() {
         LATEST_PUSHED => {
@@ -159,7 +159,7 @@ fn reference(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Resu
     }
 }
 
-/// The image built here from today's docker/ folder, by the digest that it was pushed as.
+/// The image that was built here from today's docker/ folder, with the digest of its push.
 fn local(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<ImageRef> {
     let known = on_engine(repo, args, ui, |client| {
         let name = client.local_name(&today.tag());
@@ -167,8 +167,8 @@ fn local(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<I
     })?;
     let known = known.flatten().with_context(|| {
         format!(
-            "no image is built from today's linux/build/docker: no {} here: cargo xtask image push \
-             builds it, too",
+            "no image of today's linux/build/docker here: expected {}; build and push it: \
+            cargo xtask image push",
             today.tag()
         )
     });
@@ -179,14 +179,14 @@ fn local(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<I
         .cloned()
         .with_context(|| {
             format!(
-                "{} has no digest of a registry's yet: its id is none: cargo xtask image push",
+                "{} has no digest in a registry yet (its id is not one); push it: cargo xtask image push",
                 today.tag()
             )
         })
         .or_exit(Code::NotReady)
 }
 
-/// The labels of an image that this machine's engine has under its digest.
+/// Labels of the image, if this machine's engine has it under the digest asked for.
 fn pushed_from_here(
     repo: &Repo,
     args: &BumpImageArgs,
@@ -206,7 +206,7 @@ fn pushed_from_here(
     Ok(labels.flatten())
 }
 
-/// Asks the engine; `None` where there is none.
+/// Asks the engine. Returns `None` if there is no engine.
 fn on_engine<T>(
     repo: &Repo,
     args: &BumpImageArgs,
@@ -227,7 +227,7 @@ fn on_engine<T>(
     ask(client).map(Some)
 }
 
-/// Exit 1 where the pin is not that of today's docker/ folder, or no longer served.
+/// Exits 1 if the pinned image was not built from today's docker/ folder, or the registry lost it.
 fn check(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<()> {
     let Some(pin) = build_sh::read(&repo.build_sh())? else {
         ui.print("nothing is pinned yet: each machine builds its own image");
@@ -236,7 +236,7 @@ fn check(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<(
     let digest = pin.digest.as_ref().map(Digest::to_string).unwrap_or_default();
     let mut findings = Vec::new();
     match Provenance::read(&repo.builder_image(), &digest)? {
-        None => findings.push(format!("builder-image.toml does not say what {digest} was built from")),
+        None => findings.push(format!("builder-image.toml records no provenance of {digest}")),
         Some(record) if record.inputs != today.digest.to_string() => findings.push(format!(
             "the pin is stale: it was built from inputs {}, and today's linux/build/docker gives {}",
             if record.inputs.is_empty() { "unknown" } else { &record.inputs },

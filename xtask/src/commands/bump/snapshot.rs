@@ -1,4 +1,4 @@
-//! `cargo xtask bump-snapshot`: the moment of the snapshot archive that every package comes from.
+//! `cargo xtask bump-snapshot`: the snapshot of the Debian archive that all packages come from.
 
 use super::archive::{Archives, merge};
 use super::edit::{self, Edit};
@@ -15,9 +15,9 @@ use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::pins::SnapshotStamp;
 use xtask_core::ui::{Ui, answer};
 
-/// The newest moment that both archives have.
+/// Argument that stands for the newest complete snapshot.
 pub(crate) const LATEST: &str = "latest";
-/// How far back from the newest a complete one is looked for: snapshots come four times a day.
+/// Number of the newest snapshots to try until one is complete. Four are made a day.
 const MOST_TRIED: usize = 8;
 
 type Versions = BTreeMap<String, String>;
@@ -47,10 +47,10 @@ pub(crate) fn command(repo: &Repo, args: &BumpSnapshotArgs) -> Result<()> {
     }
     let old = all(&archives, &pin.url, &pin.stamp, &names);
     if let Err(error) = &old {
-        ui.notice(&format!("the pinned snapshot cannot be compared with: {error:#}"));
+        ui.notice(&format!("no comparison with the pinned snapshot: {error:#}"));
     }
     if stamp < pin.stamp {
-        ui.notice(&format!("{stamp} is before the pinned {}", pin.stamp));
+        ui.notice(&format!("{stamp} is older than the pinned {}", pin.stamp));
     }
     let changes = changes(&old.unwrap_or_default(), &new);
     let edits = edits(repo, &pin.stamp, &stamp)?;
@@ -89,12 +89,12 @@ pub(crate) fn command(repo: &Repo, args: &BumpSnapshotArgs) -> Result<()> {
         return Ok(());
     }
     edit::apply(&edits, &lock(repo))?;
-    ui.print("the builder image comes from this snapshot, too: cargo xtask image push && cargo xtask bump-image");
+    ui.print("rebuild the builder image from this snapshot too: cargo xtask image push && cargo xtask bump-image");
     ui.print(&next_steps(repo, &edits));
     Ok(())
 }
 
-/// The names in docker/packages.list.
+/// Package names in docker/packages.list.
 fn builders_list(repo: &Repo) -> Result<BTreeSet<String>> {
     let path = repo.docker().join("packages.list");
     let text = std::fs::read_to_string(&path)
@@ -104,7 +104,7 @@ fn builders_list(repo: &Repo) -> Result<BTreeSet<String>> {
     Ok(words.map(str::to_owned).collect())
 }
 
-/// Every suite of both archives at one moment, signed and complete.
+/// Versions in all suites of both archives at one stamp. All must be signed and complete.
 fn all(
     archives: &Archives<'_>,
     url: &str,
@@ -124,7 +124,7 @@ fn all(
 
 fn unusable(stamp: &SnapshotStamp, error: &anyhow::Error) -> anyhow::Error {
     Code::NotReady.error(format!(
-        "snapshot {stamp} cannot be pinned: {error:#}\n  fix: name another moment, or `latest`; \
+        "snapshot {stamp} cannot be pinned: {error:#}\n  fix: name another stamp, or `latest`; \
          or point APT_SNAPSHOT_URL at another mirror of the snapshot archive"
     ))
 }
@@ -133,13 +133,13 @@ fn refuse_future(stamp: &SnapshotStamp) -> Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     if stamp.unix_time() > now {
         return Err(
-            Code::Usage.error(format!("{stamp} is in the future: expected a moment that was"))
+            Code::Usage.error(format!("{stamp} is in the future: expected a stamp of the past"))
         );
     }
     Ok(())
 }
 
-/// The newest moment in the archive's own listing that is whole.
+/// The newest complete snapshot in the archive's listing.
 fn latest(
     archives: &Archives<'_>,
     pin: &SnapshotPin,
@@ -152,7 +152,7 @@ fn latest(
     if stamps.is_empty()
         && let Some((year, month)) = last_month(&listing)
     {
-        // snapshot.debian.org lists months, and moments below them
+        // snapshot.debian.org lists months first, and the stamps below each
         stamps = self::stamps(&archives.listing(&format!("{url}?year={year}&month={month}"))?);
     }
     let mut last = None;
@@ -163,20 +163,20 @@ fn latest(
         match all(archives, &pin.url, &stamp, names) {
             Ok(versions) => return Ok((stamp, versions)),
             Err(error) => {
-                ui.notice(&format!("{stamp} is passed over: {error:#}"));
+                ui.notice(&format!("snapshot {stamp} is skipped: {error:#}"));
                 last = Some(error);
             }
         }
     }
-    Err(Code::NotReady.wrap(last.unwrap_or_else(|| anyhow::anyhow!("{url} lists no moments"))))
+    Err(Code::NotReady.wrap(last.unwrap_or_else(|| anyhow::anyhow!("{url} lists no snapshots"))))
 }
 
-/// Every stamp that stands in a page, in order, each once.
+/// All stamps on a page, in order.
 fn stamps(page: &str) -> BTreeSet<SnapshotStamp> {
     page.split(|c: char| !c.is_ascii_alphanumeric()).filter_map(|word| word.parse().ok()).collect()
 }
 
-/// The newest `?year=YYYY&month=M` that a page links to.
+/// Year and month of the newest link `?year=YYYY&month=M` on a page.
 fn last_month(page: &str) -> Option<(u32, u32)> {
     let links = page.split("year=").skip(1).filter_map(|rest| {
         let year = rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
@@ -186,7 +186,7 @@ fn last_month(page: &str) -> Option<(u32, u32)> {
     links.max()
 }
 
-/// `(name, old, new)` of what is not the same; nothing where there is nothing to compare with.
+/// `(name, old, new)` of the packages whose versions differ. Empty if there are no old versions.
 fn changes(old: &Versions, new: &Versions) -> Vec<(String, String, String)> {
     if old.is_empty() {
         return Vec::new();
@@ -199,7 +199,7 @@ fn changes(old: &Versions, new: &Versions) -> Vec<(String, String, String)> {
         .collect()
 }
 
-/// Every file that carries the stamp, but for the tools' own sources and the record of an image
+/// Edits of all files that carry the stamp, except the sources of xtask and the record of an image
 /// that was built from it.
 fn edits(repo: &Repo, old: &SnapshotStamp, new: &SnapshotStamp) -> Result<Vec<Edit>> {
     let listed = git(&repo.root)
@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_read_out_of_a_page() {
+    fn stamps_and_months_are_read_from_a_page() {
         let page = "<a href=\"20260508T000000Z/\">20260508T000000Z/</a> <a href='20260101T060000Z'>x20269999T000000Z";
         let found: Vec<String> = stamps(page).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["20260101T060000Z", "20260508T000000Z"]);

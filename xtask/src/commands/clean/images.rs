@@ -1,4 +1,4 @@
-//! `clean --images`: builder images that nothing uses any more, a gigabyte each.
+//! `clean --images`: removes builder images that nothing uses any more. Each takes a gigabyte.
 
 use crate::builder_image::Inputs;
 use crate::engine::Client;
@@ -9,11 +9,11 @@ use xtask_core::pins::build_sh;
 use xtask_core::ui::Ui;
 
 /// Removes images that were built from other inputs than today's, except the pinned one and those
-/// that a container runs. Returns how many.
+/// that a container runs. Returns their number.
 pub(super) fn remove_old(client: &Client, repo: &Repo, ui: &Ui) -> Result<usize> {
     let todays = Inputs::gather(repo)?.digest.to_string();
     let pinned = build_sh::read(&repo.build_sh())?.map(|image| image.to_string());
-    // what `image build` puts on an image: the hash of what it was built from
+    // label that `image build` sets: the hash of the inputs
     let inputs = format!("{LABEL}.inputs");
     let filter = format!("label={inputs}");
     let ids = client.cmd().args(["images", "--quiet", "--no-trunc", "--filter", &filter]).read()?;

@@ -48,7 +48,7 @@ pub(crate) fn command(repo: &Repo, args: &CleanArgs) -> Result<()> {
         }
     }
     if args.all {
-        // beside the state where the checkout's path is none that dockerd takes
+        // it lies outside the state folder if dockerd refuses the path of the checkout
         for dir in [&places.dir, &repo.state()] {
             count += usize::from(remove(dir, &ui)?);
         }

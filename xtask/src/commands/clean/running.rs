@@ -1,7 +1,7 @@
 //! `clean --running`: ends every other xtask of this checkout.
 //!
-//! A CI runner that cancels a step leaves what the step started in the job's container. Asked to
-//! end, an xtask stops its own containers and removes its own work.
+//! A CI runner that cancels a step leaves the step's processes running in the job's container. An
+//! xtask that gets a TERM stops its containers and removes its work folders.
 
 use anyhow::{Context as _, Result};
 use std::fs;
@@ -11,13 +11,13 @@ use xtask_core::exec::signal_process;
 use xtask_core::facts::repo::Repo;
 use xtask_core::ui::Ui;
 
-/// Longer than stopping a container may take (`Client::stop`), and well below the five minutes
-/// that a runner gives to the last steps of a cancelled job.
+/// Longest wait: more than stopping a container takes (`Client::stop`), and less than the five
+/// minutes that a runner gives to the last steps of a cancelled job.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Ends them and waits; returns how many there were.
+/// Sends a TERM to them, and waits until they end. Returns their number.
 pub(super) fn end(repo: &Repo, ui: &Ui) -> Result<usize> {
-    let program = std::env::current_exe().context("cannot find my own program")?;
+    let program = std::env::current_exe().context("cannot find the path of this program")?;
     let family = ancestors(std::process::id());
     let others: Vec<u32> = pids()
         .into_iter()
@@ -40,7 +40,7 @@ pub(super) fn end(repo: &Repo, ui: &Ui) -> Result<usize> {
     Ok(others.len())
 }
 
-/// `pid` and those that started it.
+/// `pid`, its parent, its parent's parent, and so on.
 fn ancestors(pid: u32) -> Vec<u32> {
     let parent = |pid: &u32| {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -54,15 +54,16 @@ fn pids() -> Vec<u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// The program a process runs; `None` of one that has ended.
+/// Path of the program that a process runs. `None` if the process has ended.
 fn program_of(pid: u32) -> Option<PathBuf> {
     let path = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
-    // cargo may have built a newer one in its place since
+    // cargo may have replaced the file by a newer build
     let replaced = path.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
     Some(replaced.map_or_else(|| path.clone(), PathBuf::from))
 }
 
-/// Whether a process works on this checkout: by cargo's word, else by its folder (`Repo::find`).
+/// Returns `true` if a process works on this checkout, found as in `Repo::find`: by the variable
+/// that cargo sets, else by the current folder.
 fn is_of_checkout(pid: u32, root: &Path) -> bool {
     let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let environ = String::from_utf8_lossy(&environ).into_owned();

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs in the builder in a recipe's place, and says of each rule of the container contract whether it holds:
-# `@@doctor RULE yes|no|skipped TEXT`. contract.rs starts it, reads the lines, and names the rules.
+# Runs in the builder in place of a recipe, and reports each rule of the container contract as a line
+# `@@doctor RULE yes|no|skipped TEXT`. contract.rs starts it, and contract_findings.rs reads the lines.
 # usage: probe NONCE ARCHIVE/SUITE… | exit CODE | wait
 set -u
 umask_found=$(umask) # before anything else changes it
@@ -20,17 +20,17 @@ out=$home/out
 say() { # RULE yes|no|skipped TEXT
     printf '@@doctor %s %s %s\n' "$1" "$2" "$(tr -s '\n\r\t' '   ' <<<"$3")"
 }
-# What a command said, when it failed; nothing when it did not.
+# Prints the error message of a command that fails, and nothing if it succeeds.
 complaint() {
     local said
-    said=$("$@" 2>&1 </dev/null) || printf '%s: %s' "$*" "${said:-failed without a word}"
+    said=$("$@" 2>&1 </dev/null) || printf '%s: %s' "$*" "${said:-no message}"
 }
 judge() { # RULE WHAT-HOLDS COMPLAINT
     if [ -z "$3" ]; then say "$1" yes "$2"; else say "$1" no "$3"; fi
 }
 root() { sudo -n "$@"; }
 
-# --- who we are
+# --- PID 1, user, terminal
 first=$(</proc/1/comm)
 if [ "$first" = systemd ] && [ -d /run/systemd/system ]; then
     say systemd-pid-1 yes "$(systemctl --version | head -n 1)"
@@ -48,7 +48,7 @@ if [ "$first" = systemd ] && [ -d /run/systemd/system ]; then
         say systemd-target yes 'docker-entrypoint.target is active, no unit failed'
     fi
 else
-    say systemd-pid-1 no "PID 1 is $first, and $(command -v systemctl || echo systemctl) is no running systemd's"
+    say systemd-pid-1 no "PID 1 is $first, and $(command -v systemctl || echo systemctl) belongs to no running systemd"
     say systemd-target skipped 'PID 1 is not systemd'
 fi
 found="$(id -un), uid $(id -u), gid $(id -g), sudo gives uid $(sudo -n id -u 2>&1)"
@@ -66,7 +66,7 @@ fi
 # --- the cgroup
 own=$(sed -n 's/^0:://p' /proc/1/cgroup)
 case $own in
-/ | /init.scope | '') say cgroup-namespace no "PID 1 sees itself in ${own:-no cgroup v2}: its namespace is its own" ;;
+/ | /init.scope | '') say cgroup-namespace no "PID 1 sees itself in ${own:-no cgroup v2}: it has a cgroup namespace of its own" ;;
 *) say cgroup-namespace yes "PID 1 is in $own" ;;
 esac
 folder=/sys/fs/cgroup${own%/init.scope}
@@ -86,7 +86,7 @@ if [ "$first" = systemd ] && [ "$(systemctl is-enabled approx-derivative-maker.s
 elif [ -z "$inode" ]; then
     problem='nothing listens on 127.0.0.1:9977'
 elif [ -z "$(root find /proc/1/fd -lname "socket:\[$inode\]")" ]; then
-    problem='it is not PID 1 that listens on 127.0.0.1:9977'
+    problem='another process than PID 1 listens on 127.0.0.1:9977'
 else
     for suite; do
         url=http://127.0.0.1:9977/${suite%%/*}/dists/${suite#*/}/InRelease
@@ -96,11 +96,11 @@ else
             problem="$problem $url is no InRelease"
         fi
     done
-    [ -z "$problem" ] || problem="$problem; it says: $(root journalctl --quiet --no-pager -o cat -t approx -n 3 2>&1)"
+    [ -z "$problem" ] || problem="$problem; approx logged: $(root journalctl --quiet --no-pager -o cat -t approx -n 3 2>&1)"
 fi
 judge package-cache "systemd listens on 127.0.0.1:9977, and it serves $*" "$problem"
 
-# --- what a build does as root
+# --- operations that a build needs root for
 work=$(mktemp -d "$out/.doctor.XXXXXX")
 truncate -s 1M "$work/image"
 if loop=$(root losetup --find --show "$work/image" 2>&1); then
@@ -127,9 +127,9 @@ judge overlay-mounts 'mount -t overlay' "$(complaint overlay)"
 root umount "$work/tmp" 2>/dev/null
 root rm -rf "$work"
 
-# --- what is mounted
+# --- mounts
 problem=
-[ "$(cat "$home/recipe/.doctor-nonce" 2>&1)" = "$nonce" ] || problem="$home/recipe is not what this checkout holds;"
+[ "$(cat "$home/recipe/.doctor-nonce" 2>&1)" = "$nonce" ] || problem="$home/recipe is not that of this checkout;"
 [ -s "$home/conf/silvermetal-base.conf" ] || problem="$problem $home/conf holds no silvermetal-base.conf;"
 for folder in "$home"/*; do
     case $folder in "$out" | "$home/apt-cache") continue ;; esac
@@ -152,7 +152,7 @@ zfs:* | *:/dev/*) say output-on-disk yes "$kind on $source" ;;
 *) say output-on-disk no "the output is on $kind ($source)" ;;
 esac
 
-# --- what must be the same everywhere
+# --- constants of the environment, and secrets
 problem=
 is() { # WHAT FOUND EXPECTED
     [ "$2" = "$3" ] || problem="$problem $1: expected $3, found $2;"

@@ -1,4 +1,4 @@
-//! The docker client's own folder: config.json, and room for what its plugins write beside it.
+//! The docker client's folder: config.json is readable, and the plugins can write beside it.
 
 use super::report::Report;
 use crate::build::Facts;
@@ -13,11 +13,11 @@ const RULE: &str = "docker-config";
 
 pub(super) fn look(facts: &Facts, report: &mut Report) {
     if !matches!(facts.engine.kind, EngineKind::Docker | EngineKind::Private) {
-        report.not_looked(RULE, format!("engine {} has no docker client", facts.engine.kind));
+        report.skipped(RULE, format!("engine {} has no docker client", facts.engine.kind));
         return;
     }
     let Some(dir) = config_dir() else {
-        report.not_looked(RULE, "HOME is not set: docker's client has no configuration");
+        report.skipped(RULE, "HOME is not set: docker's client has no configuration");
         return;
     };
     let shown = quoted(&dir.display().to_string());
@@ -26,7 +26,7 @@ pub(super) fn look(facts: &Facts, report: &mut Report) {
         report.broken(
             Problem::new(
                 format!(
-                    "{} is a folder: a bind mount of a file that was not there made it",
+                    "{} is a folder: a bind mount of a missing file created it",
                     config.display()
                 ),
                 format!(
@@ -40,13 +40,16 @@ pub(super) fn look(facts: &Facts, report: &mut Report) {
     }
     if let Err(error) = read_config(&dir) {
         report.broken(
-            Problem::new(format!("{error:#}"), "mend or remove it, and log in again: docker login")
-                .of(RULE),
+            Problem::new(
+                format!("{error:#}"),
+                "repair or remove it, and log in again: docker login",
+            )
+            .of(RULE),
         );
         return;
     }
     match unwritable(&dir) {
-        None => report.holds(RULE, format!("{} can be read, and its folder written to", config.display())),
+        None => report.holds(RULE, format!("{} can be read, and its folder can be written to", config.display())),
         Some(why) => report.broken(
             Problem::new(
                 format!("{} cannot be written to ({why}): buildx keeps its state there", dir.display()),
@@ -59,7 +62,7 @@ pub(super) fn look(facts: &Facts, report: &mut Report) {
     }
 }
 
-/// Why nothing can be written below the nearest folder that is there, buildx's own included.
+/// The reason why nothing can be written to the folder, or to that of buildx in it.
 fn unwritable(dir: &Path) -> Option<String> {
     let buildx = dir.join("buildx/activity");
     for folder in [dir, &buildx] {

@@ -1,8 +1,8 @@
-//! The engine: that it answers, speaks our API, and has or gets the builder image; then the
-//! contract, inside.
+//! The engine: it answers, speaks the client's API, and has or gets the builder image. Then the
+//! container contract is tested inside it.
 
 use super::report::Report;
-use super::{contract, rest_of_the_engine};
+use super::{contract, skip_engine_rules};
 use crate::build::{self, Facts};
 use crate::engine::container::Network;
 use crate::engine::private::Private;
@@ -16,7 +16,7 @@ pub(super) fn look(facts: &Facts, setup: bool, ui: &Ui, report: &mut Report) {
     let silent =
         ["engine-answers", "engine-api", "packages"].iter().any(|rule| report.is_broken(rule));
     if silent {
-        rest_of_the_engine(report, "no engine answers");
+        skip_engine_rules(report, "no engine answers");
         return;
     }
     if facts.engine.kind == EngineKind::Private {
@@ -30,7 +30,7 @@ pub(super) fn look(facts: &Facts, setup: bool, ui: &Ui, report: &mut Report) {
                     )
                     .of("engine-answers"),
                 );
-                rest_of_the_engine(report, "no engine answers");
+                skip_engine_rules(report, "no engine answers");
                 return;
             }
         }
@@ -46,22 +46,22 @@ pub(super) fn look(facts: &Facts, setup: bool, ui: &Ui, report: &mut Report) {
             contract::look(facts, network, ui, report);
         }
         Err(error) => {
-            // preflight may have said it already
+            // preflight may have reported it already
             if !report.is_broken("builder-image") {
                 let ways = crate::builder_image::ways_on(facts.engine.kind, &facts.repo.build_sh());
                 let why = format!("{error:#}").replace("not ready: 1 problem\n  1. ", "");
                 let why = why.lines().next().unwrap_or_default().to_owned();
                 report.broken(Problem::new(why, ways).of("builder-image"));
             }
-            rest_of_the_engine(report, "there is no builder image to look into");
+            skip_engine_rules(report, "there is no builder image");
         }
     }
 }
 
-/// The engine's minimum is at most what the client speaks.
+/// Compares the client's API version with the engine's minimum.
 fn api(client: &Client, report: &mut Report) {
     if client.kind == EngineKind::Podman {
-        report.not_looked("engine-api", "podman is client and engine in one");
+        report.skipped("engine-api", "podman is client and engine in one");
         return;
     }
     let template = "{{.Client.APIVersion}} {{.Server.MinAPIVersion}}";
@@ -84,14 +84,14 @@ fn api(client: &Client, report: &mut Report) {
         (Some(ours), Some(least)) => report.broken(
             Problem::new(
                 format!(
-                    "the client speaks API {}.{}, and the engine takes {}.{} at least",
+                    "the client speaks API {}.{}: the engine expects {}.{} or newer",
                     ours.0, ours.1, least.0, least.1
                 ),
                 UPDATE,
             )
             .of("engine-api"),
         ),
-        _ => report.not_looked("engine-api", format!("the engine names no minimum (`{answer}`)")),
+        _ => report.skipped("engine-api", format!("the engine names no minimum (`{answer}`)")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! This machine: what a build would refuse (preflight), and what it would only regret later.
+//! This machine: the problems of preflight, and shortages that a build meets later.
 
 use super::report::Report;
 use crate::build::{Facts, preflight};
@@ -38,7 +38,9 @@ fn disk(facts: &Facts, report: &mut Report) {
     if free < verify * GIB {
         report.doubtful(
             Problem::new(
-                format!("{text}: enough for one build, and `verify` makes two: {verify} GiB"),
+                format!(
+                    "{text}: enough for one build, but `verify` makes two and needs {verify} GiB"
+                ),
                 "free some, or pass --output DIR on a larger disk",
             )
             .of("disk"),
@@ -46,7 +48,7 @@ fn disk(facts: &Facts, report: &mut Report) {
     } else {
         report.holds("disk", text);
     }
-    // small, and full sooner than anybody thinks: kept inputs, logs, the private engine
+    // the state folder holds saved inputs, logs and the private engine
     let state = facts.repo.state();
     if let Some(disk) = Disk::holding(&state).ok().filter(|disk| disk.free < GIB) {
         report.broken(
@@ -75,7 +77,7 @@ fn mirror(facts: &Facts, report: &mut Report) {
             report.holds("mirror", format!("the mirror of --mirror answers, {suites} security"));
         }
         Origin::Inputs { .. } => {
-            report.holds("mirror", "none is asked: packages come from the kept inputs".to_owned());
+            report.holds("mirror", "no mirror is asked: packages come from the saved inputs".to_owned());
         }
         Origin::HostApt => report.doubtful(
             Problem::new(
@@ -89,6 +91,6 @@ fn mirror(facts: &Facts, report: &mut Report) {
         ),
     }
     if facts.engine.kind == EngineKind::Host {
-        report.not_looked("package-cache", "engine host asks the mirror itself");
+        report.skipped("package-cache", "engine host asks the mirror itself");
     }
 }

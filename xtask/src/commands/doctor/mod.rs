@@ -1,7 +1,8 @@
-//! `cargo xtask doctor`: the machine, the engine, the registries, and the container contract, all
-//! of it in one run. What files alone can show is `check`'s.
+//! `cargo xtask doctor`: examines the machine, the engine, the registries and the container
+//! contract in one run. Rules that need only files belong to `check`.
 
 mod contract;
+mod contract_findings;
 mod docker_config;
 mod engine;
 mod machine;
@@ -33,7 +34,7 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
                 format!("{error:#}"),
                 "cargo xtask check names every fault of the files",
             ));
-            rest(&mut report, "the checkout's files cannot be read");
+            skip_rest(&mut report, "the checkout's files cannot be read");
         }
         Ok(mut facts) => {
             if build.dry_run {
@@ -59,14 +60,14 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
 }
 
 fn look(facts: &Facts, setup: bool, ui: &Ui, report: &mut Report) -> Result<()> {
-    // the network may take its time: meanwhile the engine is asked
+    // the network may be slow: ask the engine at the same time
     let pins = std::thread::scope(|scope| {
         let pins = scope.spawn(|| pins::look(facts, &Ui::new(false)));
         machine::look(facts, setup, report);
         docker_config::look(facts, report);
         release::look(facts, ui, report);
         if facts.engine.kind == EngineKind::Host {
-            rest_of_the_engine(report, "engine host runs no container");
+            skip_engine_rules(report, "engine host runs no container");
         } else {
             engine::look(facts, setup, ui, report);
         }
@@ -77,23 +78,23 @@ fn look(facts: &Facts, setup: bool, ui: &Ui, report: &mut Report) -> Result<()> 
         Ok(pins) => report.take(pins),
         Err(_) => anyhow::bail!("asking the registries panicked"),
     }
-    rest(report, "something before it in this list must be mended first");
+    skip_rest(report, "a problem above it in this list must be solved first");
     Ok(())
 }
 
-/// Every rule that nobody has said anything of gets its reason.
-fn rest(report: &mut Report, why: &str) {
+/// Skips all rules that have no state yet, because of `why`.
+fn skip_rest(report: &mut Report, why: &str) {
     for rule in DOCTOR.iter().filter(|rule| !report.knows(rule.name)).collect::<Vec<_>>() {
-        report.not_looked(rule.name, why);
+        report.skipped(rule.name, why);
     }
 }
 
-/// The same for what needs a container.
-fn rest_of_the_engine(report: &mut Report, why: &str) {
+/// The same for the rules that need a container.
+fn skip_engine_rules(report: &mut Report, why: &str) {
     let others = ["image-served", "registry-login", "upstream-reachable"];
     for rule in DOCTOR {
         if !report.knows(rule.name) && !others.contains(&rule.name) {
-            report.not_looked(rule.name, why);
+            report.skipped(rule.name, why);
         }
     }
 }

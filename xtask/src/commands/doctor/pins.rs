@@ -1,4 +1,4 @@
-//! The pins, asked where they point to: registries, and derivative-maker's remote.
+//! The pins: registries still serve the images, and the remote of derivative-maker the commit.
 
 use super::report::Report;
 use crate::build::Facts;
@@ -14,23 +14,23 @@ use xtask_core::ui::Ui;
 pub(super) fn look(facts: &Facts, ui: &Ui) -> Report {
     let mut report = Report::default();
     if let BuilderImage::Named(image) = &facts.image {
-        // this machine may have it: the next one does not
+        // even if this machine has the image, the next one needs the registry
         served(image, facts.image_present, ui, &mut report);
     }
     match Inputs::gather(&facts.repo).and_then(|inputs| inputs.base.parse::<ImageRef>()) {
-        // where it cannot be had, it is bootstrapped from the Debian mirror
+        // without the base image, a build bootstraps one from the Debian mirror
         Ok(base) => served(&base, true, ui, &mut report),
         Err(error) => report
             .broken(Problem::new(format!("{error:#}"), "cargo xtask check").of("image-served")),
     }
     if !report.knows("registry-login") {
-        report.not_looked("registry-login", "no registry answers");
+        report.skipped("registry-login", "no registry answers");
     }
     upstream(facts, &mut report);
     report
 }
 
-/// `spare`: a build goes on without this registry.
+/// Asks the registry of `image`. With `spare`, a build works without the registry.
 fn served(image: &ImageRef, spare: bool, ui: &Ui, report: &mut Report) {
     let Some(digest) = &image.digest else {
         report.doubtful(
@@ -46,10 +46,10 @@ fn served(image: &ImageRef, spare: bool, ui: &Ui, report: &mut Report) {
     match answer {
         Ok(_) => {
             report.holds("image-served", image.to_string());
-            report.holds("registry-login", format!("{} lets us read it", image.repository));
+            report.holds("registry-login", format!("{} can be read", image.repository));
         }
         Err(Refusal::Gone(what)) => report.broken(
-            Problem::new(what, "push it again from its commit, or another one: cargo xtask image push && cargo xtask bump-image")
+            Problem::new(what, "push it again from its commit, or push and pin another one: cargo xtask image push && cargo xtask bump-image")
                 .of("image-served"),
         ),
         Err(Refusal::Login(what)) => {
@@ -67,7 +67,7 @@ fn served(image: &ImageRef, spare: bool, ui: &Ui, report: &mut Report) {
 fn upstream(facts: &Facts, report: &mut Report) {
     let rule = "upstream-reachable";
     if !facts.recipe.needs.submodule {
-        report.not_looked(
+        report.skipped(
             rule,
             format!("recipe {} does not build from derivative-maker", facts.recipe.name),
         );
@@ -95,7 +95,7 @@ fn upstream(facts: &Facts, report: &mut Report) {
     }
 }
 
-/// The remote that has the commit: under a name, or handed out by its id.
+/// Returns the URL of the remote if it has the commit, either as a ref or by its id.
 fn on_remote(facts: &Facts, commit: &str) -> Result<String> {
     let root = &facts.repo.root;
     let url = submodule::url(root)?;

@@ -1,4 +1,4 @@
-//! What a release of this commit would stumble over.
+//! Problems that a release of this commit would meet.
 
 use super::report::Report;
 use crate::build::Facts;
@@ -29,7 +29,7 @@ fn tag(facts: &Facts, package: &Package, report: &mut Report) {
     let here = git(&facts.repo.root).args(["tag", "--points-at", "HEAD", "v*"]).read();
     let here = here.unwrap_or_default();
     let Some(tag) = job.clone().or_else(|| here.lines().next().map(str::to_owned)) else {
-        report.not_looked(rule, "HEAD carries no release tag");
+        report.skipped(rule, "HEAD carries no release tag");
         return;
     };
     let mut broken = |what: String, fix: String| report.broken(Problem::new(what, fix).of(rule));
@@ -45,7 +45,7 @@ fn tag(facts: &Facts, package: &Package, report: &mut Report) {
     }
     if facts.source.dirty {
         broken(
-            "the tree has changes that the tag does not know".to_owned(),
+            "the tree has uncommitted changes, which the tag does not contain".to_owned(),
             "git status".to_owned(),
         );
     }
@@ -58,21 +58,18 @@ fn size(facts: &Facts, report: &mut Report) {
     let rule = "release-size";
     let iso = facts.output.join(&facts.recipe.iso);
     let Ok(meta) = iso.metadata() else {
-        report.not_looked(rule, format!("{} is not built yet", iso.display()));
+        report.skipped(rule, format!("{} is not built yet", iso.display()));
         return;
     };
     let mib = meta.len().div_ceil(1 << 20);
     if mib <= GITEA_MAX_MIB {
         report.holds(
             rule,
-            format!("{mib} MiB, and Gitea takes {GITEA_MAX_MIB} unless it is told otherwise"),
+            format!("{mib} MiB, of the {GITEA_MAX_MIB} that Gitea accepts by default"),
         );
         return;
     }
-    let what = format!(
-        "{} has {mib} MiB, and Gitea takes {GITEA_MAX_MIB} unless it is told otherwise",
-        iso.display()
-    );
+    let what = format!("{} has {mib} MiB: Gitea accepts {GITEA_MAX_MIB} by default", iso.display());
     let fix = "raise FILE_MAX_SIZE under [repository.release] in Gitea's app.ini, and pass --max-size MIB to release";
     report.doubtful(Problem::new(what, fix).of(rule));
 }
@@ -81,17 +78,17 @@ fn token(package: &Package, ui: &Ui, report: &mut Report) {
     let rule = "release-token";
     let value = std::env::var(RELEASE_TOKEN).unwrap_or_default();
     if value.is_empty() {
-        report.not_looked(rule, format!("{RELEASE_TOKEN} is not set"));
+        report.skipped(rule, format!("{RELEASE_TOKEN} is not set"));
         return;
     }
     let read = Secret::new(&value, RELEASE_TOKEN)
         .and_then(|token| may_read(&package.repository, &token, ui));
     match read {
-        Ok(()) => report.holds(rule, format!("it reads {}", package.repository)),
+        Ok(()) => report.holds(rule, format!("it can read {}", package.repository)),
         Err(error) => report.broken(
             Problem::new(
                 format!("{error:#}").lines().next().unwrap_or_default(),
-                format!("make one that may write the repository (Gitea, Settings, Applications), and set {RELEASE_TOKEN}"),
+                format!("create a token that may write the repository (Gitea, Settings, Applications), and set {RELEASE_TOKEN}"),
             )
             .of(rule),
         ),

@@ -1,51 +1,50 @@
-//! What doctor found, rule by rule.
+//! The state of each rule, and how it is printed.
 
 use serde_json::{Value, json};
 use xtask_core::failure::Problem;
 use xtask_core::rules::{DOCTOR, Described};
 use xtask_core::ui::answer;
 
-/// What became of one rule.
+/// State of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// With what shows it.
+pub(crate) enum RuleState {
+    /// The rule holds; with the observation.
     Holds(String),
-    /// A build works here today, but not everywhere, or not for long.
+    /// A build works here today, but may fail elsewhere or soon.
     Doubtful(Problem),
     Broken(Problem),
-    /// Why it was not looked at.
-    NotLooked(String),
+    /// The rule was skipped; with the reason.
+    Skipped(String),
 }
 
-/// Outcomes in the order of the rules; a rule may have several.
+/// The states found so far. A rule may have several.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    found: Vec<(&'static str, Outcome)>,
+    found: Vec<(&'static str, RuleState)>,
 }
 
 impl Report {
     pub(crate) fn holds(&mut self, rule: &'static str, what: impl Into<String>) {
-        self.found.push((rule, Outcome::Holds(what.into())));
+        self.found.push((rule, RuleState::Holds(what.into())));
     }
 
     pub(crate) fn broken(&mut self, problem: Problem) {
-        self.found.push((problem.rule, Outcome::Broken(problem)));
+        self.found.push((problem.rule, RuleState::Broken(problem)));
     }
 
     pub(crate) fn doubtful(&mut self, problem: Problem) {
-        self.found.push((problem.rule, Outcome::Doubtful(problem)));
+        self.found.push((problem.rule, RuleState::Doubtful(problem)));
     }
 
-    pub(crate) fn not_looked(&mut self, rule: &'static str, why: impl Into<String>) {
-        self.found.push((rule, Outcome::NotLooked(why.into())));
+    pub(crate) fn skipped(&mut self, rule: &'static str, why: impl Into<String>) {
+        self.found.push((rule, RuleState::Skipped(why.into())));
     }
 
-    /// What another one found, too.
+    /// Adds the states of another report.
     pub(crate) fn take(&mut self, other: Report) {
-        // where something else was first the reason for not looking
-        self.found.retain(|(rule, outcome)| {
-            !matches!(outcome, Outcome::NotLooked(_)) || !other.knows(rule)
-        });
+        // a rule that the other report examined is no longer skipped
+        self.found
+            .retain(|(rule, state)| !matches!(state, RuleState::Skipped(_)) || !other.knows(rule));
         self.found.extend(other.found);
     }
 
@@ -54,31 +53,31 @@ impl Report {
     }
 
     pub(crate) fn is_broken(&self, rule: &str) -> bool {
-        self.found.iter().any(|(known, o)| *known == rule && matches!(o, Outcome::Broken(_)))
+        self.found.iter().any(|(known, o)| *known == rule && matches!(o, RuleState::Broken(_)))
     }
 
     pub(crate) fn findings(&self) -> usize {
-        self.found.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Broken(_))).count()
+        self.found.iter().filter(|(_, state)| matches!(state, RuleState::Broken(_))).count()
     }
 
-    /// In the order of the rules' table.
-    fn ordered(&self) -> impl Iterator<Item = (&'static Described, &Outcome)> {
+    /// States in the order of [`DOCTOR`].
+    fn ordered(&self) -> impl Iterator<Item = (&'static Described, &RuleState)> {
         DOCTOR.iter().flat_map(|rule| {
             let own = self.found.iter().filter(|(name, _)| *name == rule.name);
-            own.map(move |(_, outcome)| (rule, outcome))
+            own.map(move |(_, state)| (rule, state))
         })
     }
 
     pub(crate) fn print(&self) {
-        for (rule, outcome) in self.ordered() {
-            let (word, text) = match outcome {
-                Outcome::Holds(what) => ("ok", what),
-                Outcome::Doubtful(problem) => ("warning", &problem.what),
-                Outcome::Broken(problem) => ("BROKEN", &problem.what),
-                Outcome::NotLooked(why) => ("skipped", why),
+        for (rule, state) in self.ordered() {
+            let (word, text) = match state {
+                RuleState::Holds(what) => ("ok", what),
+                RuleState::Doubtful(problem) => ("warning", &problem.what),
+                RuleState::Broken(problem) => ("BROKEN", &problem.what),
+                RuleState::Skipped(why) => ("skipped", why),
             };
             answer(format_args!("{word:<8} {:<20} {}", rule.name, indented(text)));
-            if let Outcome::Broken(problem) | Outcome::Doubtful(problem) = outcome {
+            if let RuleState::Broken(problem) | RuleState::Doubtful(problem) = state {
                 answer(format_args!("         expected: {}", rule.what));
                 answer(format_args!("         why: {} ({})", rule.why, rule.source));
                 answer(format_args!("         fix: {}", indented(&problem.fix)));
@@ -89,15 +88,15 @@ impl Report {
     pub(crate) fn json(&self) -> Value {
         let rules: Vec<Value> = self
             .ordered()
-            .map(|(rule, outcome)| {
-                let (state, text, fix) = match outcome {
-                    Outcome::Holds(what) => ("ok", what, None),
-                    Outcome::Doubtful(problem) => ("warning", &problem.what, Some(&problem.fix)),
-                    Outcome::Broken(problem) => ("broken", &problem.what, Some(&problem.fix)),
-                    Outcome::NotLooked(why) => ("skipped", why, None),
+            .map(|(rule, state)| {
+                let (word, text, fix) = match state {
+                    RuleState::Holds(what) => ("ok", what, None),
+                    RuleState::Doubtful(problem) => ("warning", &problem.what, Some(&problem.fix)),
+                    RuleState::Broken(problem) => ("broken", &problem.what, Some(&problem.fix)),
+                    RuleState::Skipped(why) => ("skipped", why, None),
                 };
                 json!({
-                    "rule": rule.name, "state": state, "found": text, "fix": fix,
+                    "rule": rule.name, "state": word, "found": text, "fix": fix,
                     "expected": rule.what, "why": rule.why, "source": rule.source,
                 })
             })
@@ -115,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_rule_has_a_name_of_its_own() {
+    fn names_of_rules_are_unique() {
         for (n, rule) in DOCTOR.iter().enumerate() {
             assert!(DOCTOR[..n].iter().all(|other| other.name != rule.name), "{}", rule.name);
             assert!(
@@ -125,11 +124,11 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_broken_is_a_finding() {
+    fn only_broken_rules_are_findings() {
         let mut report = Report::default();
         report.holds("disk", "much");
         report.doubtful(Problem::new("slow", "wait").of("mirror"));
-        report.not_looked("chroot", "no engine");
+        report.skipped("chroot", "no engine");
         assert_eq!(report.findings(), 0);
         report.broken(Problem::new("little", "buy").of("memory"));
         assert_eq!(report.findings(), 1);
