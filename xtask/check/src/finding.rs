@@ -1,16 +1,16 @@
-//! What a rule says when something is wrong.
+//! Findings: problems with a rule, a location and a fix.
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// It will do harm one day, or it is a leftover; nothing breaks today.
+    /// Nothing breaks today, but it will do harm one day, or it is a leftover.
     Warning,
     /// A build, a verification or a release will fail or mean nothing.
     Error,
 }
 
 impl Severity {
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Severity::Warning => "warning",
             Severity::Error => "error",
@@ -18,37 +18,37 @@ impl Severity {
     }
 }
 
-/// A file, and where in it; 0 says "the file as a whole".
+/// A location in a file. Line 0 means the file as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// From the root of the checkout.
-    pub path: String,
-    pub line: usize,
-    pub column: usize,
+pub(crate) struct Location {
+    /// Relative to the root of the checkout.
+    pub(crate) path: String,
+    pub(crate) line: usize,
+    pub(crate) column: usize,
 }
 
-impl Place {
-    pub fn file(path: &str) -> Place {
-        Place { path: path.to_owned(), line: 0, column: 0 }
+impl Location {
+    pub(crate) fn file(path: &str) -> Location {
+        Location { path: path.to_owned(), line: 0, column: 0 }
     }
 
-    pub fn line(path: &str, line: usize) -> Place {
-        Place { path: path.to_owned(), line, column: 1 }
+    pub(crate) fn line(path: &str, line: usize) -> Location {
+        Location { path: path.to_owned(), line, column: 1 }
     }
 
-    pub fn at(path: &str, (line, column): (usize, usize)) -> Place {
-        Place { path: path.to_owned(), line, column }
+    pub(crate) fn at(path: &str, (line, column): (usize, usize)) -> Location {
+        Location { path: path.to_owned(), line, column }
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    pub rule: &'static str,
-    pub severity: Severity,
-    pub place: Place,
-    /// What is wrong, with what was found there.
-    pub what: String,
-    pub expected: String,
-    /// The command or the edit that mends it.
-    pub fix: String,
+pub(crate) struct Finding {
+    pub(crate) rule: &'static str,
+    pub(crate) severity: Severity,
+    pub(crate) location: Location,
+    /// The problem, with the value that was found.
+    pub(crate) what: String,
+    pub(crate) expected: String,
+    /// The command or the edit that fixes it.
+    pub(crate) fix: String,
 }

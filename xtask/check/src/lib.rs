@@ -1,15 +1,23 @@
-//! `cargo xtask check`: every fault that the files of the repository alone can show, in one run.
+//! `cargo xtask check`: finds every problem that the repository's files alone can show, in one run.
 //!
-//! [`tree`] reads the files, [`parse`] and [`model`] make sense of them, each file of [`rules`]
-//! looks for one kind of fault, [`run()`] puts the findings together, [`report`] shows them.
+//! [`tree`] reads the files. [`parse`] and [`model`] turn them into jobs, scripts and images. Each
+//! file in [`rules`] looks for one kind of problem. [`run`] collects the findings, and [`report`]
+//! prints them.
 
-pub mod finding;
-pub mod model;
-pub mod parse;
-pub mod report;
-pub mod rule;
-pub mod rules;
-pub mod run;
-pub mod tree;
+mod finding;
+mod model;
+mod names;
+mod parse;
+mod report;
+mod rule;
+mod rules;
+mod run;
+mod selection;
+#[cfg(test)]
+mod tests;
+mod tree;
 
-pub use run::{Outcome, Selection, run};
+pub use finding::Severity;
+pub use report::catalog::{explain, table};
+pub use run::{CheckReport, check};
+pub use selection::RuleSelection;

@@ -1,77 +1,100 @@
-//! A rule: a name, an explanation, the check itself, and fixtures that it alone catches.
+//! A rule: name, explanation, the check itself, and fixtures that only this rule catches.
 
-use crate::finding::{Finding, Place, Severity};
+use crate::finding::{Finding, Location, Severity};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
-pub struct Rule {
-    pub described: Described,
-    pub severity: Severity,
-    pub check: fn(&Tree, &mut Findings),
-    pub fixtures: &'static [Fixture],
+pub(crate) struct Rule {
+    pub(crate) described: Described,
+    pub(crate) severity: Severity,
+    pub(crate) check: fn(&Tree, &mut Findings),
+    #[cfg_attr(not(test), expect(dead_code, reason = "only tests read them"))]
+    pub(crate) fixtures: &'static [Fixture],
 }
 
-/// One way to break the clean tree in `fixtures/clean`.
+impl Rule {
+    pub(crate) fn name(&self) -> &'static str {
+        self.described.name
+    }
+}
+
+/// A change that breaks the clean tree in `fixtures/clean`.
 #[derive(Clone, Copy, Debug)]
-pub struct Fixture {
-    pub path: &'static str,
-    pub edit: Edit,
-    /// A part of the line that the finding must point at; empty: the file as a whole.
-    pub at: &'static str,
+#[cfg_attr(not(test), expect(dead_code, reason = "only tests read it"))]
+pub(crate) struct Fixture {
+    pub(crate) path: &'static str,
+    pub(crate) edit: FixtureEdit,
+    /// Part of the line that the finding must point at. Empty: any line.
+    pub(crate) at: &'static str,
+    /// A variant that must give no finding.
+    pub(crate) legal: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum Edit {
-    /// The first occurrence of a text by another.
+#[cfg_attr(not(test), allow(dead_code, reason = "only tests read it"))]
+pub(crate) enum FixtureEdit {
+    /// Replaces the first occurrence of a text.
     Replace(&'static str, &'static str),
     Append(&'static str),
-    /// A new or other content.
+    /// Writes the whole file, or a new one.
     Write(&'static [u8]),
     Remove,
-    /// Executable or not, in git too.
+    /// Sets the executable bit on disk and in git.
     Executable(bool),
-    /// Every line end becomes CRLF.
+    /// Turns every line end into CRLF.
     Crlf,
-    /// A symbolic link to this.
+    /// Replaces the file with a symbolic link to this target.
     Link(&'static str),
+    /// Replaces the file with an empty folder.
     Folder,
-    /// That many bytes of text.
+    /// Fills the file with this many bytes of text.
     Size(usize),
-    /// A gitlink to this commit.
+    /// Points the submodule's gitlink at this commit.
     Gitlink(&'static str),
 }
 
-pub const fn replace(
+pub(crate) const fn replace(
     path: &'static str,
     from: &'static str,
     to: &'static str,
     at: &'static str,
 ) -> Fixture {
-    Fixture { path, edit: Edit::Replace(from, to), at }
+    Fixture { path, edit: FixtureEdit::Replace(from, to), at, legal: false }
 }
 
-pub const fn edit(path: &'static str, edit: Edit, at: &'static str) -> Fixture {
-    Fixture { path, edit, at }
+pub(crate) const fn edit(path: &'static str, edit: FixtureEdit, at: &'static str) -> Fixture {
+    Fixture { path, edit, at, legal: false }
 }
 
-/// What one rule finds.
-pub struct Findings {
+/// A variant of the clean tree that must give no finding.
+pub(crate) const fn legal(path: &'static str, from: &'static str, to: &'static str) -> Fixture {
+    Fixture { path, edit: FixtureEdit::Replace(from, to), at: "", legal: true }
+}
+
+/// Collects the findings of one rule.
+pub(crate) struct Findings {
     rule: &'static str,
     severity: Severity,
     pub(crate) list: Vec<Finding>,
-    /// What could not be looked at, and why that is no finding.
     pub(crate) notes: Vec<String>,
+    /// The reason why the rule could not run.
+    pub(crate) skipped: Option<String>,
 }
 
 impl Findings {
     pub(crate) fn of(rule: &'static Rule) -> Findings {
-        let Described { name, .. } = rule.described;
-        Findings { rule: name, severity: rule.severity, list: Vec::new(), notes: Vec::new() }
+        Findings {
+            rule: rule.name(),
+            severity: rule.severity,
+            list: Vec::new(),
+            notes: Vec::new(),
+            skipped: None,
+        }
     }
 
-    pub fn add(
+    pub(crate) fn add(
         &mut self,
-        place: Place,
+        location: Location,
         what: impl Into<String>,
         expected: impl Into<String>,
         fix: impl Into<String>,
@@ -79,14 +102,20 @@ impl Findings {
         self.list.push(Finding {
             rule: self.rule,
             severity: self.severity,
-            place,
+            location,
             what: what.into(),
             expected: expected.into(),
             fix: fix.into(),
         });
     }
 
-    pub fn note(&mut self, text: impl Into<String>) {
+    /// Says what the rule did not look at although it ran.
+    pub(crate) fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
+    }
+
+    /// Says why the rule could not run.
+    pub(crate) fn skip(&mut self, reason: impl Into<String>) {
+        self.skipped = Some(reason.into());
     }
 }

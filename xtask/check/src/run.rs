@@ -1,88 +1,126 @@
-//! One run: every selected rule over one tree; exceptions taken out, leftovers of them added.
+//! One run: every selected rule over one tree, without what `# check: allow` comments excuse.
 
 use crate::finding::{Finding, Severity};
 use crate::model::exception::{self, Exception};
+use crate::report;
 use crate::rule::Findings;
 use crate::rules;
+use crate::selection::RuleSelection;
 use crate::tree::Tree;
+use anyhow::Result;
+use std::path::Path;
+use xtask_core::failure::Code;
 
-/// Which rules run.
-#[derive(Clone, Debug, Default)]
-pub struct Selection {
-    /// Empty: all.
-    pub only: Vec<String>,
-    pub skip: Vec<String>,
+/// The result of a run, and the files that the findings quote.
+pub struct CheckReport {
+    pub(crate) tree: Tree,
+    /// Sorted by path and line.
+    pub(crate) findings: Vec<Finding>,
+    /// Findings that a `# check: allow` comment excuses.
+    pub(crate) excused: Vec<(Finding, Exception)>,
+    /// What rules did not look at, without repetition.
+    pub(crate) notes: Vec<String>,
+    /// Rules that could not run, and why.
+    pub(crate) skipped: Vec<(&'static str, String)>,
+    /// Rules that ran.
+    pub(crate) ran: Vec<&'static str>,
 }
 
-pub struct Outcome {
-    /// By path and line.
-    pub findings: Vec<Finding>,
-    /// Findings that a comment beside the line excuses.
-    pub excused: Vec<(Finding, Exception)>,
-    /// What could not be looked at, each once.
-    pub notes: Vec<String>,
-    /// How many rules ran.
-    pub rules: usize,
-}
-
-impl Selection {
-    fn takes(&self, name: &str) -> bool {
-        let listed = |list: &[String]| list.iter().any(|n| n == name);
-        (self.only.is_empty() || listed(&self.only)) && !listed(&self.skip)
+/// Runs the selected rules over the checkout in `root`.
+///
+/// Errors ask for exit code 3: the folder cannot be read, or a rule that the selection names, or
+/// every rule, could not run.
+pub fn check(root: &Path, selection: &RuleSelection) -> Result<CheckReport> {
+    let tree = Tree::load(root).map_err(|error| Code::NotReady.wrap(error))?;
+    let report = run(tree, selection);
+    let missing: Vec<String> = report
+        .skipped
+        .iter()
+        .filter(|(rule, _)| report.ran.is_empty() || selection.asks_for(rule))
+        .map(|(rule, reason)| format!("rule `{rule}` did not run: {reason}"))
+        .collect();
+    if !missing.is_empty() && report.findings.is_empty() {
+        return Err(Code::NotReady.error(missing.join("\n")));
     }
+    Ok(report)
 }
 
-impl Outcome {
-    pub fn count(&self, severity: Severity) -> usize {
-        self.findings.iter().filter(|finding| finding.severity == severity).count()
-    }
-}
-
-pub fn run(tree: &Tree, selection: &Selection) -> Outcome {
-    let mut outcome =
-        Outcome { findings: Vec::new(), excused: Vec::new(), notes: Vec::new(), rules: 0 };
-    let mut ran = Vec::new();
-    for rule in rules::ALL {
-        if selection.takes(rule.described.name) {
-            let mut findings = Findings::of(rule);
-            (rule.check)(tree, &mut findings);
-            outcome.findings.append(&mut findings.list);
-            outcome.notes.append(&mut findings.notes);
-            ran.push(rule.described.name);
+pub(crate) fn run(tree: Tree, selection: &RuleSelection) -> CheckReport {
+    let mut report = CheckReport {
+        tree,
+        findings: Vec::new(),
+        excused: Vec::new(),
+        notes: Vec::new(),
+        skipped: Vec::new(),
+        ran: Vec::new(),
+    };
+    for rule in rules::ALL.iter().filter(|rule| selection.includes(rule.name())) {
+        let mut found = Findings::of(rule);
+        (rule.check)(&report.tree, &mut found);
+        report.findings.append(&mut found.list);
+        report.notes.append(&mut found.notes);
+        match found.skipped {
+            Some(reason) => report.skipped.push((rule.name(), reason)),
+            None => report.ran.push(rule.name()),
         }
     }
-    outcome.rules = ran.len();
-    excuse(tree, &mut outcome);
-    if selection.takes(rules::exceptions::NAME) {
-        let unused = outcome.unused(tree, &ran);
-        outcome.findings.extend(unused);
-    }
-    let key = |f: &Finding| (f.place.clone(), f.rule, f.what.clone());
-    outcome.findings.sort_by_key(key);
-    outcome.findings.dedup();
-    outcome.notes.sort();
-    outcome.notes.dedup();
-    outcome
+    report.excuse();
+    report
+        .findings
+        .sort_by(|a, b| (&a.location, a.rule, &a.what).cmp(&(&b.location, b.rule, &b.what)));
+    report.findings.dedup();
+    report.notes.sort();
+    report.notes.dedup();
+    report
 }
 
-fn excuse(tree: &Tree, outcome: &mut Outcome) {
-    let exceptions = exception::all(tree);
-    for finding in std::mem::take(&mut outcome.findings) {
-        let matching = exceptions.iter().find(|e| e.is_valid() && e.excuses(&finding));
-        match matching.filter(|_| finding.rule != rules::exceptions::NAME) {
-            Some(exception) => outcome.excused.push((finding, exception.clone())),
-            None => outcome.findings.push(finding),
+impl CheckReport {
+    /// Number of findings that are at least this severe.
+    pub fn count(&self, least: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity >= least).count()
+    }
+
+    /// The findings for a person, and a last line that counts them.
+    pub fn text(&self) -> String {
+        report::human::text(self)
+    }
+
+    /// The findings for a program: one JSON object.
+    pub fn json(&self) -> String {
+        report::json::text(self)
+    }
+
+    /// The findings as workflow commands (`::error file=…`), which Gitea shows on the run's page.
+    pub fn annotations(&self) -> String {
+        report::annotations::text(self)
+    }
+
+    /// What was not looked at, and why: one line each.
+    pub fn notes(&self) -> Vec<String> {
+        let skipped = self.skipped.iter();
+        let skipped = skipped.map(|(rule, reason)| format!("rule `{rule}` did not run: {reason}"));
+        skipped.chain(self.notes.iter().cloned()).collect()
+    }
+
+    /// Moves excused findings aside, and reports exceptions that excuse nothing.
+    fn excuse(&mut self) {
+        let exceptions = exception::all(&self.tree);
+        for finding in std::mem::take(&mut self.findings) {
+            let matching = exceptions.iter().find(|e| e.is_valid() && e.excuses(&finding));
+            match matching.filter(|_| finding.rule != rules::exceptions::NAME) {
+                Some(exception) => self.excused.push((finding, exception.clone())),
+                None => self.findings.push(finding),
+            }
         }
-    }
-}
-
-impl Outcome {
-    fn unused(&self, tree: &Tree, ran: &[&str]) -> Vec<Finding> {
-        exception::all(tree)
-            .into_iter()
-            .filter(|e| e.is_valid() && ran.contains(&e.rule.as_str()))
-            .filter(|e| !self.excused.iter().any(|(_, used)| used == e))
-            .map(|e| rules::exceptions::unused(&e))
-            .collect()
+        if !self.ran.contains(&rules::exceptions::NAME) {
+            return;
+        }
+        // an exception to a rule that did not run may still be needed
+        let unused = exceptions.iter().filter(|e| {
+            e.is_valid()
+                && self.ran.contains(&e.rule.as_str())
+                && !self.excused.iter().any(|(_, used)| used == *e)
+        });
+        self.findings.extend(unused.map(rules::exceptions::unused));
     }
 }

@@ -2,8 +2,8 @@
 //! with a file is a fact that rule `files` reports, and other rules pass such a file by.
 
 use crate::parse::dockerfile::Dockerfile;
-use crate::parse::shell::{self, Command};
-use crate::parse::yaml::{self, Node};
+use crate::parse::shell::{self, ShellCommand};
+use crate::parse::yaml::{self, YamlError, YamlNode};
 use anyhow::{Context as _, Result};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -24,55 +24,58 @@ const NO_TEXT: [&str; 5] = [".png", ".jpg", ".gif", ".webp", ".gpg"];
 const AT_THE_TOP: [&str; 4] = [".gitmodules", ".shellcheckrc", "README.md", "Cargo.toml"];
 
 /// Git's modes, as `git ls-files --stage` prints them.
-pub const GITLINK: &str = "160000";
-pub const EXECUTABLE: &str = "100755";
+pub(crate) const GITLINK: &str = "160000";
+/// Why rules about git cannot run.
+pub(crate) const NO_GIT: &str = "this folder is no git repository";
 
-pub struct Tree {
-    pub repo: Repo,
+pub(crate) const EXECUTABLE: &str = "100755";
+
+pub(crate) struct Tree {
+    pub(crate) repo: Repo,
     /// Seconds since 1970-01-01 UTC: what lies in the future?
-    pub now: u64,
+    pub(crate) now: u64,
     /// Whether git knows this folder; without it there are no index modes and no gitlinks.
-    pub in_git: bool,
-    entries: BTreeMap<String, Entry>,
+    pub(crate) in_git: bool,
+    entries: BTreeMap<String, TreeEntry>,
 }
 
-pub struct Entry {
+pub(crate) struct TreeEntry {
     /// Mode and object id in the index; `None`: not added yet.
-    pub index: Option<(String, String)>,
-    pub content: Content,
+    pub(crate) index: Option<(String, String)>,
+    pub(crate) content: FileContent,
 }
 
-pub enum Content {
+pub(crate) enum FileContent {
     /// Outside the folders that rules read.
     NotRead,
-    Text(Box<Source>),
-    Unusable(Fault),
+    Text(Box<SourceFile>),
+    Unusable(ReadError),
     /// In the index, not on disk.
     Missing,
 }
 
 /// A text file: line ends as LF, without a byte order mark.
-pub struct Source {
-    pub path: String,
-    pub text: String,
+pub(crate) struct SourceFile {
+    pub(crate) path: String,
+    pub(crate) text: String,
     /// Mode bits on disk.
-    pub executable: bool,
+    pub(crate) executable: bool,
     /// What the reader mended, to be told once: line and what.
-    pub mended: Vec<(usize, &'static str)>,
+    pub(crate) mended: Vec<(usize, &'static str)>,
     /// Many rules ask for the same: each file is parsed once.
     parsed: Parsed,
 }
 
 #[derive(Default)]
 struct Parsed {
-    yaml: OnceCell<Result<Node, yaml::Fault>>,
-    commands: OnceCell<Vec<Command>>,
+    yaml: OnceCell<Result<YamlNode, YamlError>>,
+    commands: OnceCell<Vec<ShellCommand>>,
     dockerfile: OnceCell<Dockerfile>,
 }
 
 /// Why a file cannot be read as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum ReadError {
     NotUtf8 {
         line: usize,
     },
@@ -90,41 +93,41 @@ pub enum Fault {
     },
 }
 
-impl Source {
-    pub fn new(path: &str, text: String) -> Source {
+impl SourceFile {
+    pub(crate) fn new(path: &str, text: String) -> SourceFile {
         let (path, parsed) = (path.to_owned(), Parsed::default());
-        Source { path, text, executable: false, mended: Vec::new(), parsed }
+        SourceFile { path, text, executable: false, mended: Vec::new(), parsed }
     }
 
-    pub fn yaml(&self) -> Result<&Node, &yaml::Fault> {
+    pub(crate) fn yaml(&self) -> Result<&YamlNode, &YamlError> {
         self.parsed.yaml.get_or_init(|| yaml::parse(&self.text)).as_ref()
     }
 
     /// The commands of a shell script.
-    pub fn commands(&self) -> &[Command] {
+    pub(crate) fn commands(&self) -> &[ShellCommand] {
         self.parsed.commands.get_or_init(|| shell::commands(&self.text, 1))
     }
 
-    pub fn dockerfile(&self) -> &Dockerfile {
+    pub(crate) fn dockerfile(&self) -> &Dockerfile {
         self.parsed.dockerfile.get_or_init(|| Dockerfile::parse(&self.text))
     }
 
     /// The text of a line, counted from 1.
-    pub fn line(&self, number: usize) -> &str {
+    pub(crate) fn line(&self, number: usize) -> &str {
         number.checked_sub(1).and_then(|n| self.text.lines().nth(n)).unwrap_or_default()
     }
 
     /// Shell text that is no program: it says to shellcheck which shell it is for.
-    pub fn is_sourced(&self) -> bool {
+    pub(crate) fn is_sourced(&self) -> bool {
         !self.line(1).starts_with("#!")
             && self.text.lines().take(5).any(|l| l.starts_with("# shellcheck shell="))
     }
 
-    pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.text.lines().enumerate().map(|(n, line)| (n + 1, line))
     }
 
-    pub fn is_shell_script(&self) -> bool {
+    pub(crate) fn is_shell_script(&self) -> bool {
         let first = self.line(1);
         if self.path.ends_with(".sh") {
             return !self.is_sourced();
@@ -135,7 +138,7 @@ impl Source {
 }
 
 impl Tree {
-    pub fn load(root: &Path) -> Result<Tree> {
+    pub(crate) fn load(root: &Path) -> Result<Tree> {
         let root =
             root.canonicalize().with_context(|| format!("cannot read {}", root.display()))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
@@ -198,86 +201,88 @@ impl Tree {
         let content = if read && ours && text && !gitlink {
             read_file(&self.repo.root, path)
         } else {
-            Content::NotRead
+            FileContent::NotRead
         };
-        self.entries.insert(path.to_owned(), Entry { index, content });
+        self.entries.insert(path.to_owned(), TreeEntry { index, content });
     }
 
-    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &TreeEntry)> {
         self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
     }
 
-    pub fn entry(&self, path: &str) -> Option<&Entry> {
+    pub(crate) fn entry(&self, path: &str) -> Option<&TreeEntry> {
         self.entries.get(path)
     }
 
     /// The text of a file; `None` where there is none, which rule `files` tells.
-    pub fn source(&self, path: &str) -> Option<&Source> {
+    pub(crate) fn source(&self, path: &str) -> Option<&SourceFile> {
         match &self.entries.get(path)?.content {
-            Content::Text(source) => Some(&**source),
+            FileContent::Text(source) => Some(&**source),
             _ => None,
         }
     }
 
-    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &SourceFile> {
         self.entries.values().filter_map(|entry| match &entry.content {
-            Content::Text(source) => Some(&**source),
+            FileContent::Text(source) => Some(&**source),
             _ => None,
         })
     }
 
     /// The line that a finding points at.
-    pub fn line_at(&self, path: &str, line: usize) -> &str {
+    pub(crate) fn line_at(&self, path: &str, line: usize) -> &str {
         self.source(path).map_or("", |source| source.line(line))
     }
 
     /// How a file that must be there reads, even where git has not listed it.
-    pub fn required(&self, path: &str) -> Content {
+    pub(crate) fn required(&self, path: &str) -> FileContent {
         match self.entries.get(path) {
-            Some(entry) if matches!(entry.content, Content::Text(_)) => Content::NotRead,
+            Some(entry) if matches!(entry.content, FileContent::Text(_)) => FileContent::NotRead,
             _ => read_file(&self.repo.root, path),
         }
     }
 
     /// Whether a file or folder of that path is in the checkout.
-    pub fn holds(&self, path: &str) -> bool {
+    pub(crate) fn holds(&self, path: &str) -> bool {
         let below = format!("{path}/");
         let in_folder = self.entries.range(below.clone()..).next();
-        self.entries.get(path).is_some_and(|entry| !matches!(entry.content, Content::Missing))
+        self.entries.get(path).is_some_and(|entry| !matches!(entry.content, FileContent::Missing))
             || in_folder.is_some_and(|(path, _)| path.starts_with(&below))
     }
 }
 
-fn read_file(root: &Path, path: &str) -> Content {
+fn read_file(root: &Path, path: &str) -> FileContent {
     let full = root.join(path);
-    let Ok(meta) = full.symlink_metadata() else { return Content::Missing };
+    let Ok(meta) = full.symlink_metadata() else { return FileContent::Missing };
     if meta.is_symlink() {
         let target = std::fs::read_link(&full).unwrap_or_default().display().to_string();
-        return Content::Unusable(Fault::Link { target });
+        return FileContent::Unusable(ReadError::Link { target });
     }
     if !meta.is_file() {
-        return Content::Unusable(Fault::NoFile);
+        return FileContent::Unusable(ReadError::NoFile);
     }
     if meta.len() == 0 {
-        return Content::Unusable(Fault::Empty);
+        return FileContent::Unusable(ReadError::Empty);
     }
     if meta.len() > MAX_BYTES {
-        return Content::Unusable(Fault::TooLarge { bytes: meta.len() });
+        return FileContent::Unusable(ReadError::TooLarge { bytes: meta.len() });
     }
     let bytes = match std::fs::read(&full) {
         Ok(bytes) => bytes,
-        Err(error) => return Content::Unusable(Fault::Unreadable { why: error.to_string() }),
+        Err(error) => {
+            return FileContent::Unusable(ReadError::Unreadable { why: error.to_string() });
+        }
     };
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
             let line = 1 + error.as_bytes()[..good].iter().filter(|b| **b == b'\n').count();
-            return Content::Unusable(Fault::NotUtf8 { line });
+            return FileContent::Unusable(ReadError::NotUtf8 { line });
         }
     };
     if text.trim().is_empty() {
-        return Content::Unusable(Fault::Empty);
+        return FileContent::Unusable(ReadError::Empty);
     }
     let mut mended = Vec::new();
     let mut clean = text.as_str();
@@ -290,9 +295,9 @@ fn read_file(root: &Path, path: &str) -> Content {
         mended.push((n + 1, "CRLF line ends"));
     }
     if let Some(n) = clean.split('\n').position(|line| line.contains('\0')) {
-        return Content::Unusable(Fault::NotUtf8 { line: n + 1 });
+        return FileContent::Unusable(ReadError::NotUtf8 { line: n + 1 });
     }
     let clean = if crlf.is_some() { clean.replace("\r\n", "\n") } else { clean.to_owned() };
     let executable = meta.permissions().mode() & 0o100 != 0;
-    Content::Text(Box::new(Source { executable, mended, ..Source::new(path, clean) }))
+    FileContent::Text(Box::new(SourceFile { executable, mended, ..SourceFile::new(path, clean) }))
 }

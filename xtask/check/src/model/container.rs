@@ -1,6 +1,6 @@
 //! `docker run …` and the runner's `container.options`, as the options they give.
 
-use crate::parse::shell::{Command, Word, commands};
+use crate::parse::shell::{ShellCommand, ShellWord, commands};
 
 /// The options of `docker run` that stand alone: everything else takes a value.
 const SWITCHES: [&str; 12] = [
@@ -20,7 +20,7 @@ const SWITCHES: [&str; 12] = [
 const SHORT_SWITCHES: &str = "ditqP";
 
 /// What a systemd as PID 1 needs of `docker run`, in the spelling of the one place that does it.
-pub const SYSTEMD_FLAGS: [(&str, &str); 6] = [
+pub(crate) const SYSTEMD_FLAGS: [(&str, &str); 6] = [
     ("--privileged", ""),
     ("--cgroupns", "host"),
     ("--tmpfs", "/run"),
@@ -31,39 +31,37 @@ pub const SYSTEMD_FLAGS: [(&str, &str); 6] = [
 
 /// One option; long name, whatever way it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opt {
-    pub name: String,
-    pub value: String,
-    pub line: usize,
+pub(crate) struct Opt {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) line: usize,
 }
 
 /// A container that a command starts.
 #[derive(Clone, Debug)]
-pub struct Run {
-    /// `docker` or `podman`.
-    pub program: String,
+pub(crate) struct ContainerRun {
     /// `run`, `create`, `exec`.
-    pub verb: String,
-    pub line: usize,
-    pub options: Vec<Opt>,
-    pub image: Option<String>,
+    pub(crate) verb: String,
+    pub(crate) line: usize,
+    pub(crate) options: Vec<Opt>,
+    pub(crate) image: Option<String>,
     /// By `docker compose`, whose file says the rest.
-    pub composed: bool,
+    pub(crate) composed: bool,
 }
 
 /// What a mount brings in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mount {
-    pub source: String,
-    pub target: String,
-    pub read_only: bool,
+pub(crate) struct MountOption {
+    pub(crate) source: String,
+    pub(crate) target: String,
+    pub(crate) read_only: bool,
     /// By path, not a named volume.
-    pub bind: bool,
-    pub line: usize,
+    pub(crate) bind: bool,
+    pub(crate) line: usize,
 }
 
 /// The program and its words without global options: `docker -H x container run` is `run`.
-pub fn verb(command: &Command) -> Option<(&str, String, &[Word])> {
+pub(crate) fn verb(command: &ShellCommand) -> Option<(&str, String, &[ShellWord])> {
     let program = command.program();
     // a variable that holds the program: "$docker", "${DOCKER}"
     let bare: String = program.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
@@ -116,17 +114,16 @@ pub fn verb(command: &Command) -> Option<(&str, String, &[Word])> {
     }
 }
 
-impl Run {
-    pub fn of(command: &Command) -> Option<Run> {
-        let (program, verb, words) = verb(command)?;
+impl ContainerRun {
+    pub(crate) fn of(command: &ShellCommand) -> Option<ContainerRun> {
+        let (_, verb, words) = verb(command)?;
         if !matches!(verb.as_str(), "run" | "create" | "exec") {
             return None;
         }
         let (options, rest) = options(words);
         let composed = command.words_of_program().iter().any(|word| word.text == "compose");
-        Some(Run {
+        Some(ContainerRun {
             composed,
-            program: program.to_owned(),
             verb,
             line: command.line,
             options,
@@ -134,11 +131,11 @@ impl Run {
         })
     }
 
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.options.iter().any(|option| option.name == name && option.value != "false")
     }
 
-    pub fn is_builder(&self) -> bool {
+    pub(crate) fn is_builder(&self) -> bool {
         self.image.as_deref().is_some_and(|image| {
             image.contains("silvermetal-builder") || image.to_ascii_uppercase().contains("BUILDER")
         })
@@ -146,7 +143,7 @@ impl Run {
 }
 
 /// Which of [`SYSTEMD_FLAGS`] the options lack, as a person writes them.
-pub fn missing_systemd_flags(options: &[Opt]) -> Vec<String> {
+pub(crate) fn missing_systemd_flags(options: &[Opt]) -> Vec<String> {
     let given = |(name, value): (&str, &str)| {
         options.iter().any(|option| match name {
             _ if option.name != name => false,
@@ -166,9 +163,10 @@ pub fn missing_systemd_flags(options: &[Opt]) -> Vec<String> {
 }
 
 /// Options of a text such as the runner's `container.options`, whose first line is `line`.
-pub fn options_of_text(text: &str, line: usize) -> Vec<Opt> {
+pub(crate) fn options_of_text(text: &str, line: usize) -> Vec<Opt> {
     let joined = text.replace('\n', " ");
-    let mut words: Vec<Word> = commands(&joined, line).into_iter().flat_map(|c| c.words).collect();
+    let mut words: Vec<ShellWord> =
+        commands(&joined, line).into_iter().flat_map(|c| c.words).collect();
     // the lines again, which joining has lost
     let mut from = 0;
     for word in &mut words {
@@ -189,7 +187,7 @@ pub fn options_of_text(text: &str, line: usize) -> Vec<Opt> {
 }
 
 /// The options at the front, and what follows them.
-pub fn options(words: &[Word]) -> (Vec<Opt>, &[Word]) {
+pub(crate) fn options(words: &[ShellWord]) -> (Vec<Opt>, &[ShellWord]) {
     let mut found = Vec::new();
     let mut rest = words;
     while let [first, after @ ..] = rest {
@@ -253,11 +251,11 @@ fn long(letter: char) -> &'static str {
 }
 
 /// What `-v` and `--mount` bring in.
-pub fn mounts(options: &[Opt]) -> Vec<Mount> {
+pub(crate) fn mounts(options: &[Opt]) -> Vec<MountOption> {
     options.iter().filter_map(mount).collect()
 }
 
-fn mount(option: &Opt) -> Option<Mount> {
+fn mount(option: &Opt) -> Option<MountOption> {
     let line = option.line;
     match option.name.as_str() {
         "--volume" => Some(volume(&option.value, line)),
@@ -274,7 +272,7 @@ fn mount(option: &Opt) -> Option<Mount> {
             if kind == "tmpfs" {
                 return None;
             }
-            Some(Mount {
+            Some(MountOption {
                 source: field(&["source", "src"]).unwrap_or_default(),
                 target: field(&["target", "destination", "dst"]).unwrap_or_default(),
                 read_only: field(&["readonly", "ro"]).is_some_and(|value| value != "false"),
@@ -287,7 +285,7 @@ fn mount(option: &Opt) -> Option<Mount> {
 }
 
 /// `SOURCE:TARGET[:MODE]`; a variable may hold a colon of its own: `${X:-y}`.
-pub fn volume(text: &str, line: usize) -> Mount {
+pub(crate) fn volume(text: &str, line: usize) -> MountOption {
     let mut parts = vec![String::new()];
     let mut braces = 0_usize;
     for c in text.chars() {
@@ -309,15 +307,15 @@ pub fn volume(text: &str, line: usize) -> Mount {
         if parts.len() == 1 { (String::new(), part(0)) } else { (part(0), part(1)) };
     let bind = source.starts_with(['/', '.', '~', '$', '`']) || source.contains('/');
     let read_only = part(2).split(',').any(|word| word == "ro" || word == "readonly");
-    Mount { source, target, read_only, bind, line }
+    MountOption { source, target, read_only, bind, line }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn run(text: &str) -> Run {
-        Run::of(&commands(text, 1)[0]).unwrap()
+    fn run(text: &str) -> ContainerRun {
+        ContainerRun::of(&commands(text, 1)[0]).unwrap()
     }
 
     #[test]
@@ -331,7 +329,7 @@ mod tests {
             ("/a", "/b", true)
         );
         assert!(!run("docker run --rm alpine sh -i").has("--interactive"));
-        assert!(Run::of(&commands("docker build -t x .", 1)[0]).is_none());
+        assert!(ContainerRun::of(&commands("docker build -t x .", 1)[0]).is_none());
     }
 
     #[test]

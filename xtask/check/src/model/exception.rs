@@ -1,39 +1,39 @@
 //! `# check: allow RULE reason`: a deliberate exception, beside the line it excuses or above it.
 
-use crate::finding::{Finding, Place};
-use crate::tree::{Source, Tree};
+use crate::finding::{Finding, Location};
+use crate::tree::{SourceFile, Tree};
 
 const MARK: &str = "check: allow";
 /// What begins a comment in some file of ours.
 const COMMENTS: [&str; 3] = ["#", "//", "<!--"];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exception {
-    pub place: Place,
-    pub rule: String,
-    pub reason: String,
+pub(crate) struct Exception {
+    pub(crate) location: Location,
+    pub(crate) rule: String,
+    pub(crate) reason: String,
     /// The line it excuses: its own, or the next one that is no comment.
-    pub line: usize,
+    pub(crate) line: usize,
 }
 
 impl Exception {
-    pub fn is_valid(&self) -> bool {
+    pub(crate) fn is_valid(&self) -> bool {
         crate::rules::find(&self.rule).is_some() && !self.reason.is_empty()
     }
 
-    pub fn excuses(&self, finding: &Finding) -> bool {
-        let Place { path, line, .. } = &finding.place;
+    pub(crate) fn excuses(&self, finding: &Finding) -> bool {
+        let Location { path, line, .. } = &finding.location;
         // what is said of a file as a whole is excused on its first lines
-        let here = *line == self.line || (*line == 0 && self.place.line <= 5);
-        finding.rule == self.rule && *path == self.place.path && here
+        let here = *line == self.line || (*line == 0 && self.location.line <= 5);
+        finding.rule == self.rule && *path == self.location.path && here
     }
 }
 
-pub fn all(tree: &Tree) -> Vec<Exception> {
+pub(crate) fn all(tree: &Tree) -> Vec<Exception> {
     tree.sources().flat_map(of).collect()
 }
 
-fn of(source: &Source) -> Vec<Exception> {
+fn of(source: &SourceFile) -> Vec<Exception> {
     if !source.text.contains(MARK) {
         return Vec::new();
     }
@@ -53,7 +53,7 @@ fn of(source: &Source) -> Vec<Exception> {
         };
         let target = if before.trim().is_empty() { next(n + 1) } else { n };
         found.push(Exception {
-            place: Place::at(&source.path, (n + 1, before.chars().count() + 1)),
+            location: Location::at(&source.path, (n + 1, before.chars().count() + 1)),
             rule: rule.to_owned(),
             reason: reason.trim().to_owned(),
             line: target + 1,
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     fn of_text(text: &str) -> Vec<Exception> {
-        of(&Source::new("f", text.to_owned()))
+        of(&SourceFile::new("f", text.to_owned()))
     }
 
     #[test]

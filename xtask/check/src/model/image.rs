@@ -2,25 +2,25 @@
 
 use crate::parse::dockerfile::{Dockerfile, Instruction};
 use crate::parse::pattern::{self, Star};
-use crate::tree::{Source, Tree};
+use crate::tree::{SourceFile, Tree};
 
-pub struct Image<'a> {
-    pub source: &'a Source,
-    pub file: &'a Dockerfile,
+pub(crate) struct ContainerImage<'a> {
+    pub(crate) source: &'a SourceFile,
+    pub(crate) file: &'a Dockerfile,
     /// The shell scripts that are copied into it.
-    pub scripts: Vec<&'a Source>,
+    pub(crate) scripts: Vec<&'a SourceFile>,
 }
 
 /// Shell text that an instruction runs: where it stands, and whether in a file of its own.
-pub struct Ran<'a> {
-    pub path: &'a str,
-    pub line: usize,
-    pub text: String,
+pub(crate) struct RunText<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) line: usize,
+    pub(crate) text: String,
 }
 
-pub fn all(tree: &Tree) -> Vec<Image<'_>> {
+pub(crate) fn all(tree: &Tree) -> Vec<ContainerImage<'_>> {
     let dockerfiles = tree.sources().filter(|source| is_dockerfile(&source.path));
-    dockerfiles.map(|source| Image::of(source, tree)).collect()
+    dockerfiles.map(|source| ContainerImage::of(source, tree)).collect()
 }
 
 fn is_dockerfile(path: &str) -> bool {
@@ -33,9 +33,9 @@ fn is_dockerfile(path: &str) -> bool {
         && !name.ends_with(".md")
 }
 
-impl<'a> Image<'a> {
-    fn of(source: &'a Source, tree: &'a Tree) -> Image<'a> {
-        let mut image = Image { source, file: source.dockerfile(), scripts: Vec::new() };
+impl<'a> ContainerImage<'a> {
+    fn of(source: &'a SourceFile, tree: &'a Tree) -> ContainerImage<'a> {
+        let mut image = ContainerImage { source, file: source.dockerfile(), scripts: Vec::new() };
         let copied: Vec<String> = image.copied().iter().map(|(_, path)| plain(path)).collect();
         let taken = |path: &str| {
             path.strip_prefix(image.context())
@@ -48,17 +48,17 @@ impl<'a> Image<'a> {
         image
     }
 
-    pub fn path(&self) -> &'a str {
+    pub(crate) fn path(&self) -> &'a str {
         &self.source.path
     }
 
     /// The build context is the Dockerfile's own folder; ends in a slash.
-    pub fn context(&self) -> &'a str {
+    pub(crate) fn context(&self) -> &'a str {
         self.source.path.rfind('/').map_or("", |slash| &self.source.path[..=slash])
     }
 
     /// What COPY and ADD take out of the context, with the instruction.
-    pub fn copied(&self) -> Vec<(&Instruction, String)> {
+    pub(crate) fn copied(&self) -> Vec<(&Instruction, String)> {
         let copies =
             self.file.instructions.iter().filter(|i| matches!(i.keyword.as_str(), "COPY" | "ADD"));
         let mut found = Vec::new();
@@ -74,17 +74,17 @@ impl<'a> Image<'a> {
     }
 
     /// All shell text of a RUN: its own, its here-documents, and the copied scripts it names.
-    pub fn ran(&self, run: &Instruction) -> Vec<Ran<'a>> {
-        let mut found: Vec<Ran<'a>> = run
+    pub(crate) fn ran(&self, run: &Instruction) -> Vec<RunText<'a>> {
+        let mut found: Vec<RunText<'a>> = run
             .scripts()
             .into_iter()
-            .map(|(line, text)| Ran { path: self.path(), line, text })
+            .map(|(line, text)| RunText { path: self.path(), line, text })
             .collect();
         let own: String = found.iter().map(|ran| ran.text.clone() + "\n").collect();
         for source in &self.scripts {
             let name = source.path.rsplit('/').next().unwrap_or(&source.path);
             if own.contains(name) {
-                found.push(Ran { path: &source.path, line: 1, text: source.text.clone() });
+                found.push(RunText { path: &source.path, line: 1, text: source.text.clone() });
             }
         }
         found
@@ -92,19 +92,19 @@ impl<'a> Image<'a> {
 }
 
 /// A path without what does not make it another one: `./a//b/` is `a/b`.
-pub fn plain(path: &str) -> String {
+pub(crate) fn plain(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     parts.join("/")
 }
 
 /// `a/b/c` → `a`, `a/b`, `a/b/c`.
-pub fn prefixes(path: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn prefixes(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(at, _)| &path[..at]).chain(std::iter::once(path))
 }
 
 /// Whether a source of COPY, made plain, takes that file of the context: by its name, a pattern or
 /// a folder above.
-pub fn takes(source: &str, file: &str) -> bool {
+pub(crate) fn takes(source: &str, file: &str) -> bool {
     source.is_empty()
         || prefixes(file).any(|part| pattern::matches(source, part, Star::WithinFolder))
 }

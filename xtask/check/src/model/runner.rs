@@ -1,47 +1,46 @@
 //! The runner's configuration: .gitea/runner/config.yaml.
 
-use crate::model::container::{Mount, Opt, mounts, options_of_text};
-use crate::parse::yaml::Node;
-use crate::tree::{Source, Tree};
+use crate::model::container::{MountOption, Opt, mounts, options_of_text};
+use crate::parse::yaml::YamlNode;
+use crate::tree::Tree;
 
-pub const PATH: &str = ".gitea/runner/config.yaml";
+pub(crate) const PATH: &str = ".gitea/runner/config.yaml";
 
-pub struct Runner<'a> {
-    pub source: &'a Source,
-    pub root: &'a Node,
+pub(crate) struct Runner<'a> {
+    pub(crate) root: &'a YamlNode,
 }
 
 impl<'a> Runner<'a> {
     /// `None` where it is missing or no YAML: rules `files` and `yaml` tell.
-    pub fn read(tree: &'a Tree) -> Option<Runner<'a>> {
+    pub(crate) fn read(tree: &'a Tree) -> Option<Runner<'a>> {
         let source = tree.source(PATH)?;
-        Some(Runner { source, root: source.yaml().ok()? })
+        Some(Runner { root: source.yaml().ok()? })
     }
 
-    pub fn container(&self, key: &str) -> Option<&Node> {
+    pub(crate) fn container(&self, key: &str) -> Option<&YamlNode> {
         self.root.path(&["container", key])
     }
 
-    pub fn is_on(&self, key: &str) -> bool {
-        self.container(key).is_some_and(Node::is_true)
+    pub(crate) fn is_on(&self, key: &str) -> bool {
+        self.container(key).is_some_and(YamlNode::is_true)
     }
 
-    pub fn options(&self) -> Vec<Opt> {
+    pub(crate) fn options(&self) -> Vec<Opt> {
         let node = self.container("options");
         node.and_then(|node| Some(options_of_text(node.unfolded()?, node.line))).unwrap_or_default()
     }
 
-    pub fn mounts(&self) -> Vec<Mount> {
+    pub(crate) fn mounts(&self) -> Vec<MountOption> {
         mounts(&self.options())
     }
 
-    pub fn valid_volumes(&self) -> Vec<&Node> {
-        self.container("valid_volumes").map(Node::items).unwrap_or_default()
+    pub(crate) fn valid_volumes(&self) -> Vec<&YamlNode> {
+        self.container("valid_volumes").map(YamlNode::items).unwrap_or_default()
     }
 
     /// Label names, without the scheme and image behind the colon.
-    pub fn labels(&self) -> Vec<(&Node, &str)> {
-        let labels = self.root.path(&["runner", "labels"]).map(Node::items).unwrap_or_default();
+    pub(crate) fn labels(&self) -> Vec<(&YamlNode, &str)> {
+        let labels = self.root.path(&["runner", "labels"]).map(YamlNode::items).unwrap_or_default();
         labels
             .into_iter()
             .filter_map(|node| Some((node, node.text()?.split(':').next()?)))
@@ -49,15 +48,15 @@ impl<'a> Runner<'a> {
     }
 
     /// Seconds after which the runner stops a job: 3 h unless it says otherwise.
-    pub fn timeout(&self) -> u64 {
+    pub(crate) fn timeout(&self) -> u64 {
         const DEFAULT: u64 = 3 * 3600;
-        let text = self.root.path(&["runner", "timeout"]).and_then(Node::text);
+        let text = self.root.path(&["runner", "timeout"]).and_then(YamlNode::text);
         text.and_then(duration).unwrap_or(DEFAULT)
     }
 }
 
 /// Go's notation: `3h`, `1h30m`, `90s`. In whole seconds.
-pub fn duration(text: &str) -> Option<u64> {
+pub(crate) fn duration(text: &str) -> Option<u64> {
     let mut total = 0.0;
     let mut rest = text.trim();
     if rest.is_empty() {

@@ -1,15 +1,15 @@
 //! Shell scripts of the repository, and what a command in one of them means.
 
-use crate::parse::shell::Command;
-use crate::tree::{Source, Tree};
+use crate::parse::shell::ShellCommand;
+use crate::tree::{SourceFile, Tree};
 
 /// What a command asks of xtask, be it through cargo or one of the documented scripts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Xtask {
+pub(crate) struct Xtask {
     /// `iso`, `verify`, `image push`, …
-    pub command: String,
+    pub(crate) command: String,
     /// What follows, without the options that take the place of cargo's own.
-    pub args: Vec<String>,
+    pub(crate) args: Vec<String>,
 }
 
 /// The documented entry points, each a name for one command.
@@ -24,7 +24,7 @@ const IN_A_CONTAINER: [&str; 8] =
     ["iso", "verify", "reproduce", "doctor", "test", "image build", "image push", "release build"];
 
 impl Xtask {
-    pub fn of(command: &Command) -> Option<Xtask> {
+    pub(crate) fn of(command: &ShellCommand) -> Option<Xtask> {
         let words = command.words_of_program();
         let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
         let mut rest: Vec<String> = match texts.as_slice() {
@@ -67,13 +67,13 @@ impl Xtask {
         Some(std::iter::once((*command).to_owned()).chain(rest).collect())
     }
 
-    pub fn starts_containers(&self) -> bool {
+    pub(crate) fn starts_containers(&self) -> bool {
         let engine_host = self.value("--engine") == Some("host");
         IN_A_CONTAINER.contains(&self.command.as_str()) && !engine_host && !self.builds_nothing()
     }
 
     /// Builds the product: only that needs the submodule, and hours.
-    pub fn builds_product(&self) -> bool {
+    pub(crate) fn builds_product(&self) -> bool {
         let builds =
             matches!(self.command.as_str(), "iso" | "verify" | "reproduce" | "release build");
         let recipe = self.args.first().filter(|arg| !arg.starts_with('-'));
@@ -89,7 +89,7 @@ impl Xtask {
     }
 
     /// `--name value` or `--name=value`.
-    pub fn value(&self, name: &str) -> Option<&str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let mut args = self.args.iter();
         while let Some(arg) = args.next() {
             if arg == name {
@@ -104,12 +104,12 @@ impl Xtask {
 }
 
 /// The repository's own shell scripts: what has a shell's `#!`, and what says so to shellcheck.
-pub fn scripts(tree: &Tree) -> impl Iterator<Item = &Source> {
+pub(crate) fn scripts(tree: &Tree) -> impl Iterator<Item = &SourceFile> {
     tree.sources().filter(|source| source.is_shell_script() && !source.path.ends_with(".md"))
 }
 
 /// All shell text of the repository, what is only sourced included.
-pub fn shell(tree: &Tree) -> impl Iterator<Item = &Source> {
+pub(crate) fn shell(tree: &Tree) -> impl Iterator<Item = &SourceFile> {
     tree.sources().filter(|source| source.is_shell_script() || source.is_sourced())
 }
 

@@ -3,17 +3,17 @@
 use crate::tree::Tree;
 
 /// Where they are declared.
-pub const PATH: &str = ".gitea/versions.toml";
+pub(crate) const PATH: &str = ".gitea/versions.toml";
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(pub Vec<u64>);
+pub(crate) struct Version(pub(crate) Vec<u64>);
 
 #[derive(Clone, Debug, Default)]
-pub struct Versions {
-    pub gitea: Option<Version>,
-    pub runner: Option<Version>,
+pub(crate) struct Versions {
+    pub(crate) gitea: Option<Version>,
+    pub(crate) runner: Option<Version>,
     /// What is wrong with the file: line and why.
-    pub faults: Vec<(usize, String)>,
+    pub(crate) errors: Vec<(usize, String)>,
 }
 
 impl std::str::FromStr for Version {
@@ -33,7 +33,7 @@ impl std::fmt::Display for Version {
 }
 
 impl Versions {
-    pub fn read(tree: &Tree) -> Versions {
+    pub(crate) fn read(tree: &Tree) -> Versions {
         let mut versions = Versions::default();
         let Some(source) = tree.source(PATH) else { return versions };
         let document = match toml_edit::Document::parse(source.text.as_str()) {
@@ -50,15 +50,15 @@ impl Versions {
                 ("runner", Some(version)) => versions.runner = Some(version),
                 ("gitea" | "runner", None) => {
                     versions
-                        .faults
+                        .errors
                         .push((line, format!("`{key}` is no version such as \"1.2.3\"")));
                 }
-                _ => versions.faults.push((line, format!("unknown key `{key}`"))),
+                _ => versions.errors.push((line, format!("unknown key `{key}`"))),
             }
         }
         for (key, value) in [("gitea", &versions.gitea), ("runner", &versions.runner)] {
             if value.is_none() && !document.contains_key(key) {
-                versions.faults.push((0, format!("`{key}` is missing")));
+                versions.errors.push((0, format!("`{key}` is missing")));
             }
         }
         versions

@@ -2,35 +2,35 @@
 
 use super::script::Xtask;
 use crate::parse::expression::{self, Expression};
-use crate::parse::shell::{Command, commands};
-use crate::parse::yaml::Node;
-use crate::tree::{Source, Tree};
+use crate::parse::shell::{ShellCommand, commands};
+use crate::parse::yaml::YamlNode;
+use crate::tree::{SourceFile, Tree};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub struct Workflow<'a> {
-    pub source: &'a Source,
-    pub root: &'a Node,
+pub(crate) struct Workflow<'a> {
+    pub(crate) source: &'a SourceFile,
+    pub(crate) root: &'a YamlNode,
 }
 
 #[derive(Clone, Copy)]
-pub struct Job<'w> {
-    pub id: &'w str,
-    pub key: &'w Node,
-    pub node: &'w Node,
+pub(crate) struct Job<'w> {
+    pub(crate) id: &'w str,
+    pub(crate) key: &'w YamlNode,
+    pub(crate) node: &'w YamlNode,
 }
 
 #[derive(Clone, Copy)]
-pub struct Step<'w> {
-    pub node: &'w Node,
+pub(crate) struct Step<'w> {
+    pub(crate) node: &'w YamlNode,
 }
 
-pub fn is_workflow(path: &str) -> bool {
+pub(crate) fn is_workflow(path: &str) -> bool {
     let folder = path.starts_with(".gitea/workflows/") || path.starts_with(".github/workflows/");
     folder && (path.ends_with(".yaml") || path.ends_with(".yml"))
 }
 
 /// Every workflow that is YAML; rule `yaml` tells of the others.
-pub fn all(tree: &Tree) -> Vec<Workflow<'_>> {
+pub(crate) fn all(tree: &Tree) -> Vec<Workflow<'_>> {
     tree.sources()
         .filter(|source| is_workflow(&source.path))
         .filter_map(|source| Some(Workflow { source, root: source.yaml().ok()? }))
@@ -38,21 +38,21 @@ pub fn all(tree: &Tree) -> Vec<Workflow<'_>> {
 }
 
 impl Workflow<'_> {
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.source.path
     }
 
-    pub fn jobs(&self) -> Vec<Job<'_>> {
-        let jobs = self.root.get("jobs").map(Node::entries).unwrap_or_default();
+    pub(crate) fn jobs(&self) -> Vec<Job<'_>> {
+        let jobs = self.root.get("jobs").map(YamlNode::entries).unwrap_or_default();
         jobs.iter().filter_map(|(key, node)| Some(Job { id: key.text()?, key, node })).collect()
     }
 
-    pub fn job(&self, id: &str) -> Option<Job<'_>> {
+    pub(crate) fn job(&self, id: &str) -> Option<Job<'_>> {
         self.jobs().into_iter().find(|job| job.id == id)
     }
 
     /// The jobs that must have succeeded before this one starts, over all links.
-    pub fn ancestors(&self, job: &Job<'_>) -> Vec<Job<'_>> {
+    pub(crate) fn ancestors(&self, job: &Job<'_>) -> Vec<Job<'_>> {
         let jobs = self.jobs();
         let by_id: BTreeMap<&str, Job<'_>> = jobs.iter().map(|job| (job.id, *job)).collect();
         let mut seen = BTreeSet::new();
@@ -68,7 +68,7 @@ impl Workflow<'_> {
     }
 
     /// Every expression: the keys that lead to it, its line and column, the parsed text.
-    pub fn expressions(&self) -> Vec<(Vec<String>, (usize, usize), Expression)> {
+    pub(crate) fn expressions(&self) -> Vec<(Vec<String>, (usize, usize), Expression)> {
         let mut found = Vec::new();
         self.root.walk(&mut Vec::new(), &mut |keys, node| found.extend(expressions_of(keys, node)));
         found
@@ -76,9 +76,9 @@ impl Workflow<'_> {
 }
 
 /// The expressions of one value.
-pub fn expressions_of(
+pub(crate) fn expressions_of(
     keys: &[&str],
-    node: &Node,
+    node: &YamlNode,
 ) -> Vec<(Vec<String>, (usize, usize), Expression)> {
     let Some(text) = node.unfolded() else { return Vec::new() };
     let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
@@ -96,52 +96,52 @@ pub fn expressions_of(
 }
 
 impl<'w> Job<'w> {
-    pub fn needs(&self) -> Vec<&'w Node> {
-        self.node.get("needs").map(Node::items).unwrap_or_default()
+    pub(crate) fn needs(&self) -> Vec<&'w YamlNode> {
+        self.node.get("needs").map(YamlNode::items).unwrap_or_default()
     }
 
-    pub fn steps(&self) -> Vec<Step<'w>> {
-        let steps = self.node.get("steps").map(Node::items).unwrap_or_default();
+    pub(crate) fn steps(&self) -> Vec<Step<'w>> {
+        let steps = self.node.get("steps").map(YamlNode::items).unwrap_or_default();
         steps.into_iter().map(|node| Step { node }).collect()
     }
 
-    pub fn condition(&self) -> Option<(&'w Node, Expression)> {
+    pub(crate) fn condition(&self) -> Option<(&'w YamlNode, Expression)> {
         condition(self.node)
     }
 
     /// What the job's steps ask of xtask, with the command's line.
-    pub fn xtask(&self) -> Vec<(usize, Xtask)> {
+    pub(crate) fn xtask(&self) -> Vec<(usize, Xtask)> {
         self.steps().iter().flat_map(Step::xtask).collect()
     }
 
-    pub fn has_matrix(&self) -> bool {
+    pub(crate) fn has_matrix(&self) -> bool {
         self.node.path(&["strategy", "matrix"]).is_some()
     }
 }
 
-fn condition(node: &Node) -> Option<(&Node, Expression)> {
+fn condition(node: &YamlNode) -> Option<(&YamlNode, Expression)> {
     let node = node.get("if")?;
     Some((node, expression::condition(node.text()?)))
 }
 
 impl<'w> Step<'w> {
-    pub fn at(&self) -> (usize, usize) {
+    pub(crate) fn at(&self) -> (usize, usize) {
         self.node.at()
     }
 
-    pub fn id(&self) -> Option<&'w str> {
+    pub(crate) fn id(&self) -> Option<&'w str> {
         self.node.get("id")?.text()
     }
 
     /// What a person calls the step.
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         let named = ["name", "id", "uses"].iter().find_map(|key| self.node.get(key)?.text());
         let text = named.or_else(|| self.node.get("run")?.text()?.lines().next());
         format!("`{}`", text.unwrap_or("?"))
     }
 
     /// Action, and what stands behind the `@`.
-    pub fn uses(&self) -> Option<(&'w Node, &'w str, &'w str)> {
+    pub(crate) fn uses(&self) -> Option<(&'w YamlNode, &'w str, &'w str)> {
         let node = self.node.get("uses")?;
         let text = node.text()?;
         let (action, version) = text.split_once('@').unwrap_or((text, ""));
@@ -149,36 +149,36 @@ impl<'w> Step<'w> {
     }
 
     /// Uses the action of that name, whoever serves it: `https://host/actions/checkout` too.
-    pub fn is_action(&self, name: &str) -> bool {
+    pub(crate) fn is_action(&self, name: &str) -> bool {
         self.uses()
             .is_some_and(|(_, action, _)| action == name || action.ends_with(&format!("/{name}")))
     }
 
-    pub fn with(&self, key: &str) -> Option<&'w Node> {
+    pub(crate) fn with(&self, key: &str) -> Option<&'w YamlNode> {
         self.node.path(&["with", key])
     }
 
-    pub fn condition(&self) -> Option<(&'w Node, Expression)> {
+    pub(crate) fn condition(&self) -> Option<(&'w YamlNode, Expression)> {
         condition(self.node)
     }
 
     /// Runs whatever came before.
-    pub fn runs_always(&self) -> bool {
+    pub(crate) fn runs_always(&self) -> bool {
         self.condition().is_some_and(|(_, c)| c.calls("always"))
     }
 
     /// Also runs after a step that failed.
-    pub fn runs_on_failure(&self) -> bool {
+    pub(crate) fn runs_on_failure(&self) -> bool {
         self.condition()
             .is_some_and(|(_, c)| c.calls("always") || c.calls("failure") || c.calls("cancelled"))
     }
 
-    pub fn commands(&self) -> Vec<Command> {
+    pub(crate) fn commands(&self) -> Vec<ShellCommand> {
         let run = self.node.get("run");
         run.and_then(|node| Some(commands(node.text()?, node.line))).unwrap_or_default()
     }
 
-    pub fn xtask(&self) -> Vec<(usize, Xtask)> {
+    pub(crate) fn xtask(&self) -> Vec<(usize, Xtask)> {
         self.commands().iter().filter_map(|c| Some((c.line, Xtask::of(c)?))).collect()
     }
 }

@@ -5,44 +5,44 @@
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Default)]
-pub struct Dockerfile {
+pub(crate) struct Dockerfile {
     /// `# syntax=…` and where it stands.
-    pub syntax: Option<(usize, String)>,
-    pub instructions: Vec<Instruction>,
+    pub(crate) syntax: Option<(usize, String)>,
+    pub(crate) instructions: Vec<Instruction>,
     /// What makes no sense: line and why.
-    pub faults: Vec<(usize, String)>,
+    pub(crate) errors: Vec<(usize, String)>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Instruction {
-    pub line: usize,
+pub(crate) struct Instruction {
+    pub(crate) line: usize,
     /// Upper case.
-    pub keyword: String,
+    pub(crate) keyword: String,
     /// `--from=x` and the like: name without dashes, value.
-    pub flags: Vec<(String, String)>,
+    pub(crate) flags: Vec<(String, String)>,
     /// What follows the flags; continuations are joined by a newline, so that lines stay countable.
-    pub args: String,
+    pub(crate) args: String,
     /// The line that `args` begins on.
-    pub args_line: usize,
-    pub heredocs: Vec<Heredoc>,
+    pub(crate) args_line: usize,
+    pub(crate) heredocs: Vec<Heredoc>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heredoc {
-    pub name: String,
+pub(crate) struct Heredoc {
+    pub(crate) name: String,
     /// Of its first line of text.
-    pub line: usize,
-    pub text: String,
+    pub(crate) line: usize,
+    pub(crate) text: String,
 }
 
 /// One `FROM` and what follows it.
 #[derive(Debug)]
-pub struct Stage<'a> {
-    pub from: &'a Instruction,
+pub(crate) struct BuildStage<'a> {
+    pub(crate) from: &'a Instruction,
     /// As written, with build arguments put in where they have a default.
-    pub image: String,
-    pub name: Option<String>,
-    pub instructions: Vec<&'a Instruction>,
+    pub(crate) image: String,
+    pub(crate) name: Option<String>,
+    pub(crate) instructions: Vec<&'a Instruction>,
 }
 
 const KEYWORDS: [&str; 18] = [
@@ -67,12 +67,12 @@ const KEYWORDS: [&str; 18] = [
 ];
 
 impl Instruction {
-    pub fn flag(&self, name: &str) -> Option<&str> {
+    pub(crate) fn flag(&self, name: &str) -> Option<&str> {
         self.flags.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The arguments as words: of the JSON form, or split at blanks.
-    pub fn words(&self) -> Vec<String> {
+    pub(crate) fn words(&self) -> Vec<String> {
         if let Ok(serde_json::Value::Array(items)) = serde_json::from_str(&self.args) {
             return items.iter().filter_map(|item| Some(item.as_str()?.to_owned())).collect();
         }
@@ -81,7 +81,7 @@ impl Instruction {
     }
 
     /// What a RUN gives to the shell, and the line it begins on.
-    pub fn scripts(&self) -> Vec<(usize, String)> {
+    pub(crate) fn scripts(&self) -> Vec<(usize, String)> {
         let mut scripts = Vec::new();
         if let Ok(serde_json::Value::Array(_)) = serde_json::from_str(&self.args) {
             scripts.push((self.args_line, self.words().join(" ")));
@@ -94,7 +94,7 @@ impl Instruction {
 }
 
 impl Dockerfile {
-    pub fn parse(text: &str) -> Dockerfile {
+    pub(crate) fn parse(text: &str) -> Dockerfile {
         let lines: Vec<&str> = text.lines().collect();
         let mut file = Dockerfile::default();
         let mut escape = '\\';
@@ -106,7 +106,7 @@ impl Dockerfile {
                 "escape" if matches!(value.as_str(), "\\" | "`") => {
                     escape = if value == "`" { '`' } else { '\\' };
                 }
-                "escape" => file.faults.push((at + 1, format!("escape directive `{value}`"))),
+                "escape" => file.errors.push((at + 1, format!("escape directive `{value}`"))),
                 _ => {}
             }
             at += 1;
@@ -141,7 +141,7 @@ impl Dockerfile {
                     text += more;
                     text.push('\n');
                     if at == lines.len() {
-                        self.faults.push((at, "the last line ends in a continuation".into()));
+                        self.errors.push((at, "the last line ends in a continuation".into()));
                     }
                 }
                 None => {
@@ -157,7 +157,7 @@ impl Dockerfile {
             ..Instruction::default()
         };
         if !KEYWORDS.contains(&found.keyword.as_str()) {
-            self.faults.push((start + 1, format!("`{keyword}` is no instruction")));
+            self.errors.push((start + 1, format!("`{keyword}` is no instruction")));
         }
         let mut rest = rest;
         while let Some(flag) = rest.strip_prefix("--") {
@@ -175,7 +175,7 @@ impl Dockerfile {
                 let mut body = String::new();
                 loop {
                     let Some(line) = lines.get(at) else {
-                        self.faults
+                        self.errors
                             .push((start + 1, format!("the here-document {name} has no end")));
                         break;
                     };
@@ -211,7 +211,7 @@ impl Dockerfile {
     }
 
     /// The instruction that declares a build argument before the first FROM.
-    pub fn argument(&self, name: &str) -> Option<&Instruction> {
+    pub(crate) fn argument(&self, name: &str) -> Option<&Instruction> {
         let mut before = self.instructions.iter().take_while(|i| i.keyword != "FROM");
         before.find(|i| {
             let declares = |word: &String| word.split('=').next() == Some(name);
@@ -219,14 +219,14 @@ impl Dockerfile {
         })
     }
 
-    pub fn stages(&self) -> Vec<Stage<'_>> {
+    pub(crate) fn stages(&self) -> Vec<BuildStage<'_>> {
         let defaults = self.defaults();
-        let mut stages: Vec<Stage<'_>> = Vec::new();
+        let mut stages: Vec<BuildStage<'_>> = Vec::new();
         for instruction in &self.instructions {
             if instruction.keyword == "FROM" {
                 let words: Vec<&str> = instruction.args.split_whitespace().collect();
                 let named = words.get(1).is_some_and(|word| word.eq_ignore_ascii_case("as"));
-                stages.push(Stage {
+                stages.push(BuildStage {
                     from: instruction,
                     image: expand(words.first().copied().unwrap_or_default(), &defaults),
                     name: words.get(2).filter(|_| named).map(|name| name.to_ascii_lowercase()),
@@ -245,7 +245,7 @@ const LONGEST: usize = 4096;
 
 /// `$NAME`, `${NAME}`, `${NAME:-default}`; what has no value, or unfolds without end, stays as it is
 /// written.
-pub fn expand(text: &str, values: &BTreeMap<String, String>) -> String {
+pub(crate) fn expand(text: &str, values: &BTreeMap<String, String>) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(dollar) = rest.find('$') {
@@ -321,7 +321,7 @@ mod tests {
     fn continuations_comments_and_heredocs() {
         let text = "# syntax=docker/dockerfile:1\n# escape=`\nARG B=x:1\nFROM --platform=linux/amd64 ${B} AS one\nRUN a `\n# no\n\n  && b\nRUN <<EOF bash\ndocker \\\nEOF\nCOPY <<-'X' /y\n\tz\n\tX\nFROM one\n";
         let file = Dockerfile::parse(text);
-        assert_eq!(file.faults, []);
+        assert_eq!(file.errors, []);
         assert_eq!(file.syntax, Some((1, "docker/dockerfile:1".into())));
         let stages = file.stages();
         assert_eq!((stages[0].image.as_str(), stages[0].name.as_deref()), ("x:1", Some("one")));
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_named() {
         let lines =
-            |text: &str| Dockerfile::parse(text).faults.iter().map(|f| f.0).collect::<Vec<_>>();
+            |text: &str| Dockerfile::parse(text).errors.iter().map(|f| f.0).collect::<Vec<_>>();
         assert_eq!(lines("FORM x\n"), [1]);
         assert_eq!(lines("RUN <<EOF\nx\n"), [1]);
         assert_eq!(lines("FROM x\nRUN a \\\n"), [2]);

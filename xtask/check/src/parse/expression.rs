@@ -1,23 +1,23 @@
 //! The expressions of a workflow: which contexts and functions they name.
 
 /// `needs.build.outputs.image` as its words; an index in brackets that is a string is a word too.
-pub type Reference = Vec<String>;
+pub(crate) type Reference = Vec<String>;
 
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Expression {
-    pub references: Vec<Reference>,
+pub(crate) struct Expression {
+    pub(crate) references: Vec<Reference>,
     /// Lower case: they are called in any case.
-    pub functions: Vec<String>,
+    pub(crate) functions: Vec<String>,
 }
 
 impl Expression {
-    pub fn calls(&self, function: &str) -> bool {
+    pub(crate) fn calls(&self, function: &str) -> bool {
         self.functions.iter().any(|name| name == function)
     }
 }
 
 /// The texts between `${{` and `}}`, with the line each begins on (the first being 0).
-pub fn embedded(text: &str) -> Vec<(usize, &str)> {
+pub(crate) fn embedded(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(start) = text[at..].find("${{").map(|i| at + i + 3) {
@@ -29,7 +29,7 @@ pub fn embedded(text: &str) -> Vec<(usize, &str)> {
 }
 
 /// What an `if:` says: an expression, with or without `${{ }}` around it.
-pub fn condition(text: &str) -> Expression {
+pub(crate) fn condition(text: &str) -> Expression {
     let embedded = embedded(text);
     if embedded.is_empty() {
         return parse(text);
@@ -43,7 +43,7 @@ pub fn condition(text: &str) -> Expression {
     all
 }
 
-pub fn parse(text: &str) -> Expression {
+pub(crate) fn parse(text: &str) -> Expression {
     let chars: Vec<char> = text.chars().collect();
     let mut found = Expression::default();
     let mut at = 0;

@@ -1,8 +1,8 @@
 //! Parsers: text in, a tree with line numbers out; none of them knows a rule.
 
-pub mod dockerfile;
-pub mod expression;
-pub mod pattern;
-pub mod rust;
-pub mod shell;
-pub mod yaml;
+pub(crate) mod dockerfile;
+pub(crate) mod expression;
+pub(crate) mod pattern;
+pub(crate) mod rust;
+pub(crate) mod shell;
+pub(crate) mod yaml;

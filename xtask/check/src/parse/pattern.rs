@@ -2,7 +2,7 @@
 
 /// Whether a star crosses `/`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Star {
+pub(crate) enum Star {
     /// As in gobwas/glob without separators, which the runner uses: `*` takes everything.
     AcrossSlashes,
     /// As in file names; `**` crosses.
@@ -10,7 +10,7 @@ pub enum Star {
 }
 
 /// Whether all of `text` matches.
-pub fn matches(pattern: &str, text: &str, star: Star) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str, star: Star) -> bool {
     if !pattern.contains(['*', '?', '[', '{', '\\']) {
         return pattern == text;
     }
@@ -23,7 +23,7 @@ pub fn matches(pattern: &str, text: &str, star: Star) -> bool {
 
 /// Whether a filter of a workflow (`on.push.tags`) takes a name. There `?` and `+` say how often the
 /// character before them comes: GitHub's "Filter pattern cheat sheet", which Gitea follows.
-pub fn selects(filter: &str, name: &str) -> bool {
+pub(crate) fn selects(filter: &str, name: &str) -> bool {
     let letters: Vec<char> = filter.chars().collect();
     let filter = &letters[..];
     let mut ends = vec![true];

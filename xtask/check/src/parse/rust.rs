@@ -1,7 +1,7 @@
 //! The string literals of a Rust file, in order: what argv it spells.
 
 /// Line (from 1) and value of each ordinary string literal outside comments.
-pub fn strings(text: &str) -> Vec<(usize, String)> {
+pub(crate) fn strings(text: &str) -> Vec<(usize, String)> {
     let chars: Vec<char> = text.chars().collect();
     let mut found = Vec::new();
     let (mut at, mut line) = (0, 1);

@@ -6,18 +6,18 @@
 
 /// A word, its quotes removed; expansions stand as they are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word {
-    pub text: String,
-    pub line: usize,
+pub(crate) struct ShellWord {
+    pub(crate) text: String,
+    pub(crate) line: usize,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Command {
-    pub line: usize,
-    pub words: Vec<Word>,
+pub(crate) struct ShellCommand {
+    pub(crate) line: usize,
+    pub(crate) words: Vec<ShellWord>,
     /// Operator (`>`, `>>`, `<`, …) and target.
-    pub redirects: Vec<(String, Word)>,
-    pub heredocs: Vec<String>,
+    pub(crate) redirects: Vec<(String, ShellWord)>,
+    pub(crate) heredocs: Vec<String>,
 }
 
 /// Words that stand before the program: it is the next word that runs.
@@ -26,9 +26,9 @@ const WRAPPERS: [&str; 20] = [
     "sudo", "env", "nice", "nohup", "setsid", "timeout", "xargs", "eval",
 ];
 
-impl Command {
+impl ShellCommand {
     /// Program and arguments, without what merely wraps them (`sudo -n env A=b PROGRAM …`).
-    pub fn words_of_program(&self) -> &[Word] {
+    pub(crate) fn words_of_program(&self) -> &[ShellWord] {
         let mut rest = &self.words[..];
         let mut wrapped = false;
         while let Some(first) = rest.first() {
@@ -48,17 +48,17 @@ impl Command {
     }
 
     /// The program's file name: `docker` for `/usr/bin/docker`.
-    pub fn program(&self) -> &str {
+    pub(crate) fn program(&self) -> &str {
         let word = self.words_of_program().first().map_or("", |word| word.text.as_str());
         word.rsplit('/').next().unwrap_or(word)
     }
 
-    pub fn args(&self) -> Vec<&str> {
+    pub(crate) fn args(&self) -> Vec<&str> {
         self.words_of_program().iter().skip(1).map(|word| word.text.as_str()).collect()
     }
 
     /// All words in one string, for messages.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let words: Vec<&str> = self.words.iter().map(|word| word.text.as_str()).collect();
         let text = words.join(" ");
         match text.char_indices().nth(100) {
@@ -83,7 +83,7 @@ fn is_duration(word: &str) -> bool {
 
 /// The commands of `text`, the first line being `first_line`; those of command substitutions come
 /// after the command that holds them.
-pub fn commands(text: &str, first_line: usize) -> Vec<Command> {
+pub(crate) fn commands(text: &str, first_line: usize) -> Vec<ShellCommand> {
     let mut lexer =
         Lexer { chars: text.chars().collect(), at: 0, line: first_line, ..Lexer::default() };
     lexer.run(0);
@@ -95,15 +95,15 @@ struct Lexer {
     chars: Vec<char>,
     at: usize,
     line: usize,
-    current: Command,
+    current: ShellCommand,
     /// An operator that waits for its target.
     redirect: Option<String>,
     /// Delimiter, and whether leading tabs go.
     waiting: Vec<(String, bool)>,
-    commands: Vec<Command>,
+    commands: Vec<ShellCommand>,
 }
 
-/// Command substitutions in each other; deeper ones are left as text.
+/// ShellCommand substitutions in each other; deeper ones are left as text.
 const MAX_DEPTH: usize = 20;
 
 impl Lexer {
@@ -242,7 +242,7 @@ impl Lexer {
         if self.current.words.is_empty() && self.current.redirects.is_empty() {
             self.current.line = line;
         }
-        let word = Word { text, line };
+        let word = ShellWord { text, line };
         match self.redirect.take() {
             Some(operator) if matches!(operator.as_str(), "<<" | "<<-") => {
                 self.waiting.push((word.text, operator == "<<-"));

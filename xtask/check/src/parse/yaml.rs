@@ -12,42 +12,42 @@ const MAX_DEPTH: usize = 60;
 
 /// A value and where it begins; line and column count from 1.
 #[derive(Clone, Debug)]
-pub struct Node {
-    pub line: usize,
-    pub column: usize,
-    pub value: Value,
+pub(crate) struct YamlNode {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    pub(crate) value: Value,
 }
 
 #[derive(Clone, Debug)]
-pub enum Value {
+pub(crate) enum Value {
     Scalar(Scalar),
-    List(Vec<Node>),
-    Map(Vec<(Node, Node)>),
+    List(Vec<YamlNode>),
+    Map(Vec<(YamlNode, YamlNode)>),
 }
 
 #[derive(Clone, Debug)]
-pub struct Scalar {
-    pub text: String,
+pub(crate) struct Scalar {
+    pub(crate) text: String,
     /// Of a folded text (`>`): its lines as they stand in the file.
-    pub unfolded: Option<String>,
+    pub(crate) unfolded: Option<String>,
     /// Written without quotes, so that `true`, `3` and `null` are what they look like.
-    pub plain: bool,
+    pub(crate) plain: bool,
 }
 
 /// Why a file is no YAML that we take, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    pub line: usize,
-    pub column: usize,
-    pub what: String,
+pub(crate) struct YamlError {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    pub(crate) what: String,
 }
 
-impl Node {
-    pub fn at(&self) -> (usize, usize) {
+impl YamlNode {
+    pub(crate) fn at(&self) -> (usize, usize) {
         (self.line, self.column)
     }
 
-    pub fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Scalar(scalar) => Some(&scalar.text),
             _ => None,
@@ -55,36 +55,36 @@ impl Node {
     }
 
     /// Nothing after the colon, or an explicit null.
-    pub fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar(s) if s.plain && matches!(s.text.as_str(), "" | "~" | "null"))
     }
 
-    pub fn is_true(&self) -> bool {
+    pub(crate) fn is_true(&self) -> bool {
         matches!(&self.value, Value::Scalar(s) if s.plain && s.text.eq_ignore_ascii_case("true"))
     }
 
-    pub fn entries(&self) -> &[(Node, Node)] {
+    pub(crate) fn entries(&self) -> &[(YamlNode, YamlNode)] {
         match &self.value {
             Value::Map(entries) => entries,
             _ => &[],
         }
     }
 
-    pub fn get(&self, key: &str) -> Option<&Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&YamlNode> {
         self.entry(key).map(|(_, value)| value)
     }
 
     /// Key and value, for a finding that points at the key.
-    pub fn entry(&self, key: &str) -> Option<&(Node, Node)> {
+    pub(crate) fn entry(&self, key: &str) -> Option<&(YamlNode, YamlNode)> {
         self.entries().iter().find(|(k, _)| k.text() == Some(key))
     }
 
-    pub fn path(&self, keys: &[&str]) -> Option<&Node> {
+    pub(crate) fn path(&self, keys: &[&str]) -> Option<&YamlNode> {
         keys.iter().try_fold(self, |node, key| node.get(key))
     }
 
     /// A list's items; of a single value, that one: `needs: a` is `needs: [a]`.
-    pub fn items(&self) -> Vec<&Node> {
+    pub(crate) fn items(&self) -> Vec<&YamlNode> {
         match &self.value {
             Value::List(items) => items.iter().collect(),
             Value::Scalar(_) if !self.is_null() => vec![self],
@@ -94,7 +94,7 @@ impl Node {
 
     /// The text with the file's own line breaks, also where YAML folds them away; its first line is
     /// the node's.
-    pub fn unfolded(&self) -> Option<&str> {
+    pub(crate) fn unfolded(&self) -> Option<&str> {
         match &self.value {
             Value::Scalar(scalar) => Some(scalar.unfolded.as_deref().unwrap_or(&scalar.text)),
             _ => None,
@@ -102,10 +102,10 @@ impl Node {
     }
 
     /// Every node below and including this one, with the keys that lead to it.
-    pub fn walk<'a>(
+    pub(crate) fn walk<'a>(
         &'a self,
         keys: &mut Vec<&'a str>,
-        visit: &mut dyn FnMut(&[&'a str], &'a Node),
+        visit: &mut dyn FnMut(&[&'a str], &'a YamlNode),
     ) {
         visit(keys, self);
         match &self.value {
@@ -122,29 +122,33 @@ impl Node {
     }
 }
 
-/// Reads one document. Duplicate keys are a fault; so are two documents in one file.
-pub fn parse(text: &str) -> Result<Node, Fault> {
+/// Reads one document. Duplicate keys are a error; so are two documents in one file.
+pub(crate) fn parse(text: &str) -> Result<YamlNode, YamlError> {
     let mut builder = Builder { lines: text.lines().collect(), ..Builder::default() };
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| Fault {
+        let (event, span) = event.map_err(|error| YamlError {
             line: error.marker().line(),
             column: error.marker().col() + 1,
             what: error.info().to_owned(),
         })?;
         let (line, column) = (span.start.line(), span.start.col() + 1);
-        builder.take(event, line, column).map_err(|what| Fault { line, column, what })?;
+        builder.take(event, line, column).map_err(|what| YamlError { line, column, what })?;
     }
-    builder.root.ok_or_else(|| Fault { line: 1, column: 1, what: "the file holds no value".into() })
+    builder.root.ok_or_else(|| YamlError {
+        line: 1,
+        column: 1,
+        what: "the file holds no value".into(),
+    })
 }
 
 #[derive(Default)]
 struct Builder<'t> {
     lines: Vec<&'t str>,
     /// Collections that are still open: their anchor, and a key that waits for its value.
-    open: Vec<(usize, Node, Option<Node>)>,
-    anchors: HashMap<usize, (Node, usize)>,
+    open: Vec<(usize, YamlNode, Option<YamlNode>)>,
+    anchors: HashMap<usize, (YamlNode, usize)>,
     nodes: usize,
-    root: Option<Node>,
+    root: Option<YamlNode>,
 }
 
 impl Builder<'_> {
@@ -157,7 +161,7 @@ impl Builder<'_> {
     }
 
     fn take(&mut self, event: Event<'_>, line: usize, column: usize) -> Result<(), String> {
-        let node = |value| Node { line, column, value };
+        let node = |value| YamlNode { line, column, value };
         match event {
             Event::Scalar(text, style, anchor, _) => {
                 // a block begins where its first word stands: blank lines before it are text, too
@@ -171,7 +175,7 @@ impl Builder<'_> {
                     plain: style == ScalarStyle::Plain,
                 };
                 let line = line - blank.min(line - 1);
-                self.finish(anchor, Node { line, column, value: Value::Scalar(scalar) }, 1)
+                self.finish(anchor, YamlNode { line, column, value: Value::Scalar(scalar) }, 1)
             }
             Event::SequenceStart(anchor, _) => self.begin(anchor, node(Value::List(Vec::new()))),
             Event::MappingStart(anchor, _) => self.begin(anchor, node(Value::Map(Vec::new()))),
@@ -183,13 +187,13 @@ impl Builder<'_> {
                 let Some((target, size)) = self.anchors.get(&anchor).cloned() else {
                     return Err("an alias to what contains it".into());
                 };
-                self.finish(0, Node { line, column, ..target }, size)
+                self.finish(0, YamlNode { line, column, ..target }, size)
             }
             _ => Ok(()),
         }
     }
 
-    fn begin(&mut self, anchor: usize, node: Node) -> Result<(), String> {
+    fn begin(&mut self, anchor: usize, node: YamlNode) -> Result<(), String> {
         if self.open.len() >= MAX_DEPTH {
             return Err(format!("nested more than {MAX_DEPTH} deep"));
         }
@@ -197,7 +201,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn finish(&mut self, anchor: usize, node: Node, size: usize) -> Result<(), String> {
+    fn finish(&mut self, anchor: usize, node: YamlNode, size: usize) -> Result<(), String> {
         self.nodes += size;
         if self.nodes > MAX_NODES {
             return Err(format!("unfolds to more than {MAX_NODES} values: an alias of an alias?"));
@@ -232,7 +236,7 @@ impl Builder<'_> {
     }
 }
 
-fn count(node: &Node) -> usize {
+fn count(node: &YamlNode) -> usize {
     match &node.value {
         Value::Scalar(_) => 1,
         Value::List(items) => 1 + items.iter().map(count).sum::<usize>(),
@@ -260,8 +264,8 @@ mod tests {
 
     #[test]
     fn a_broken_file_says_where() {
-        let fault = parse("a: [1, 2\nb: 3\n").unwrap_err();
-        assert_eq!(fault.line, 2, "{fault:?}");
+        let error = parse("a: [1, 2\nb: 3\n").unwrap_err();
+        assert_eq!(error.line, 2, "{error:?}");
         let twice = parse("a: 1\nb: 2\na: 3\n").unwrap_err();
         assert_eq!(twice.line, 3);
         assert!(twice.what.contains("second time"), "{twice:?}");

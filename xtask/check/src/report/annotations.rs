@@ -1,23 +1,25 @@
-//! Workflow commands that Gitea's and GitHub's run pages show beside the file.
+//! Workflow commands, which Gitea and GitHub show on the run's page.
 //!
-//! Format: "Workflow commands", GitHub Actions' reference.
+//! Format: "Workflow commands" in GitHub Actions' reference.
 
 use crate::finding::Finding;
-use crate::run::Outcome;
+use crate::report::catalog;
+use crate::run::CheckReport;
 
-pub fn text(outcome: &Outcome) -> String {
-    outcome.findings.iter().map(one).collect()
+pub(crate) fn text(report: &CheckReport) -> String {
+    report.findings.iter().map(one).collect()
 }
 
 fn one(finding: &Finding) -> String {
-    let Finding { rule, severity, place, what, expected, fix } = finding;
-    let mut properties = vec![format!("file={}", property(&place.path))];
-    if place.line > 0 {
-        properties.push(format!("line={}", place.line));
-        properties.push(format!("col={}", place.column.max(1)));
+    let Finding { rule, severity, location, what, expected, fix } = finding;
+    let mut properties = vec![format!("file={}", property(&location.path))];
+    if location.line > 0 {
+        properties.push(format!("line={}", location.line));
+        properties.push(format!("col={}", location.column.max(1)));
     }
     properties.push(format!("title={}", property(rule)));
-    let message = data(&format!("{what}\nexpected: {expected}\nfix: {fix}"));
+    let link = catalog::link(rule);
+    let message = data(&format!("{what}\nexpected: {expected}\nfix: {fix}\nsee: {link}"));
     format!("::{} {}::{message}\n", severity.word(), properties.join(","))
 }
 
@@ -32,21 +34,22 @@ fn property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{Place, Severity};
+    use crate::finding::{Location, Severity};
 
     #[test]
-    fn nothing_in_a_finding_ends_the_command() {
+    fn special_characters_are_escaped() {
         let finding = Finding {
             rule: "files",
             severity: Severity::Error,
-            place: Place::at("a,b:c", (3, 0)),
+            location: Location::at("a,b:c", (3, 0)),
             what: "50 %\nx".into(),
             expected: "e".into(),
             fix: "f".into(),
         };
         assert_eq!(
             one(&finding),
-            "::error file=a%2Cb%3Ac,line=3,col=1,title=files::50 %25%0Ax%0Aexpected: e%0Afix: f\n"
+            "::error file=a%2Cb%3Ac,line=3,col=1,title=files::50 %25%0Ax%0Aexpected: e%0Afix: f\
+             %0Asee: docs/rules.md#check-files\n"
         );
     }
 }

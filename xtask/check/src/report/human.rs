@@ -1,51 +1,50 @@
-//! Findings as a person reads them: place, line, what was expected, why, what mends it.
+//! Findings for a person: location, expected value, reason, fix.
 
 use crate::finding::{Finding, Severity};
+use crate::report::catalog;
 use crate::rules;
-use crate::run::Outcome;
+use crate::run::CheckReport;
 use crate::tree::Tree;
-use std::fmt::Write as _;
 
-/// A line longer than this is cut around the column.
+/// A longer line is cut around the column.
 const WIDTH: usize = 110;
 
-pub fn text(outcome: &Outcome, tree: &Tree) -> String {
-    let mut out = String::new();
-    for finding in &outcome.findings {
-        if one(&mut out, finding, tree).is_err() {
-            break; // writing to a String does not fail
-        }
-    }
-    out
+pub(crate) fn text(report: &CheckReport) -> String {
+    let findings: String =
+        report.findings.iter().map(|finding| one(finding, &report.tree)).collect();
+    findings + &summary(report)
 }
 
-fn one(out: &mut String, finding: &Finding, tree: &Tree) -> std::fmt::Result {
-    let Finding { rule, severity, place, what, expected, fix } = finding;
-    writeln!(out, "{}[{rule}]: {what}", severity.word())?;
-    let position = match (place.line, place.column) {
+fn one(finding: &Finding, tree: &Tree) -> String {
+    let Finding { rule, severity, location, what, expected, fix } = finding;
+    let position = match (location.line, location.column) {
         (0, _) => String::new(),
         (line, 0 | 1) => format!(":{line}"),
         (line, column) => format!(":{line}:{column}"),
     };
-    writeln!(out, "  --> {}{position}", place.path)?;
-    let line = tree.line_at(&place.path, place.line);
+    let mut lines = vec![
+        format!("{}[{rule}]: {what}", severity.word()),
+        format!("  --> {}{position}", location.path),
+    ];
+    let line = tree.line_at(&location.path, location.line);
     if !line.trim().is_empty() {
-        let (shown, column) = window(line, place.column.max(1));
-        let number = place.line.to_string();
-        writeln!(out, "   {number} | {shown}")?;
-        if place.column > 1 {
-            let blanks = " ".repeat(number.len() + 5 + column);
-            writeln!(out, " {blanks}^")?;
+        let (shown, column) = window(line, location.column.max(1));
+        let number = location.line.to_string();
+        lines.push(format!("   {number} | {shown}"));
+        if location.column > 1 {
+            lines.push(format!(" {}^", " ".repeat(number.len() + 5 + column)));
         }
     }
-    writeln!(out, "  expected: {expected}")?;
+    lines.push(format!("  expected: {expected}"));
     if let Some(rule) = rules::find(rule) {
-        writeln!(out, "  why: {} ({})", rule.described.why, rule.described.source)?;
+        lines.push(format!("  why: {}", rule.described.why));
     }
-    writeln!(out, "  fix: {fix}\n")
+    lines.push(format!("  fix: {fix}"));
+    lines.push(format!("  see: {}", catalog::link(rule)));
+    lines.join("\n") + "\n\n"
 }
 
-/// The line without control characters, cut to a sane width, and where the column is now (from 0).
+/// The line without control characters, cut to [`WIDTH`], and the column in it, from 0.
 fn window(line: &str, column: usize) -> (String, usize) {
     let chars: Vec<char> = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let at = (column - 1).min(chars.len());
@@ -58,20 +57,19 @@ fn window(line: &str, column: usize) -> (String, usize) {
     (format!("{dots}{shown}…"), at - from + dots.chars().count())
 }
 
-/// The last line: how many of what.
-pub fn summary(outcome: &Outcome) -> String {
+/// The last line: counts of rules and findings.
+fn summary(report: &CheckReport) -> String {
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-    let excused = match outcome.excused.len() {
+    let excused = match report.excused.len() {
         0 => String::new(),
         n => format!("; {n} excused by comments"),
     };
-    let rules = count(outcome.rules, "rule");
-    if outcome.findings.is_empty() {
+    let (ran, all) = (report.ran.len(), rules::ALL.len());
+    let rules = if ran == all { count(ran, "rule") } else { format!("{ran} of {all} rules") };
+    if report.findings.is_empty() {
         return format!("check: {rules}, no finding{excused}");
     }
-    let errors = count(outcome.count(Severity::Error), "error");
-    let warnings = count(outcome.count(Severity::Warning), "warning");
-    format!(
-        "check: {rules}, {errors}, {warnings}{excused}; `cargo xtask check --explain RULE` says more"
-    )
+    let errors = report.count(Severity::Error);
+    let warnings = count(report.findings.len() - errors, "warning");
+    format!("check: {rules}, {}, {warnings}{excused}", count(errors, "error"))
 }

@@ -1,50 +1,54 @@
-//! Findings for a program: one JSON object on stdout.
+//! Findings for a program: one JSON object.
 
 use crate::finding::{Finding, Severity};
+use crate::report::catalog;
 use crate::rules;
-use crate::run::Outcome;
+use crate::run::CheckReport;
 use crate::tree::Tree;
 use serde_json::{Value, json};
 
-/// Characters of a line; some have a megabyte.
-const MOST: usize = 500;
+/// Characters that are quoted from a line. Some lines have a megabyte.
+const QUOTED: usize = 500;
 
-pub fn text(outcome: &Outcome, tree: &Tree) -> String {
-    let excused: Vec<Value> = outcome
-        .excused
-        .iter()
-        .map(|(finding, exception)| {
-            let mut value = one(finding, tree);
-            value["reason"] = json!(exception.reason);
-            value
-        })
-        .collect();
+pub(crate) fn text(report: &CheckReport) -> String {
+    let one = |finding: &Finding| one(finding, &report.tree);
+    let findings: Vec<Value> = report.findings.iter().map(one).collect();
+    let excused = report.excused.iter().map(|(finding, exception)| {
+        let mut value = one(finding);
+        value["reason"] = json!(exception.reason);
+        value
+    });
+    let skipped = report.skipped.iter();
+    let skipped = skipped.map(|(rule, reason)| json!({ "rule": rule, "reason": reason }));
+    let errors = report.count(Severity::Error);
     let all = json!({
-        "rules": outcome.rules,
-        "errors": outcome.count(Severity::Error),
-        "warnings": outcome.count(Severity::Warning),
-        "findings": outcome.findings.iter().map(|finding| one(finding, tree)).collect::<Vec<_>>(),
-        "excused": excused,
-        "notes": outcome.notes,
+        "rules": report.ran.len(),
+        "errors": errors,
+        "warnings": findings.len() - errors,
+        "findings": findings,
+        "excused": excused.collect::<Vec<_>>(),
+        "skipped": skipped.collect::<Vec<_>>(),
+        "notes": report.notes,
     });
     format!("{all:#}")
 }
 
 fn one(finding: &Finding, tree: &Tree) -> Value {
-    let Finding { rule, severity, place, what, expected, fix } = finding;
+    let Finding { rule, severity, location, what, expected, fix } = finding;
     let described = rules::find(rule).map(|rule| rule.described);
     json!({
         "rule": rule,
         "severity": severity.word(),
-        "path": place.path,
-        // null: the file as a whole
-        "line": (place.line > 0).then_some(place.line),
-        "column": (place.line > 0).then_some(place.column.max(1)),
-        "text": tree.line_at(&place.path, place.line).chars().take(MOST).collect::<String>(),
+        "path": location.path,
+        // null means the file as a whole
+        "line": (location.line > 0).then_some(location.line),
+        "column": (location.line > 0).then_some(location.column.max(1)),
+        "text": tree.line_at(&location.path, location.line).chars().take(QUOTED).collect::<String>(),
         "what": what,
         "expected": expected,
         "why": described.map(|d| d.why),
         "source": described.map(|d| d.source),
         "fix": fix,
+        "see": catalog::link(rule),
     })
 }

@@ -1,6 +1,6 @@
-//! How findings are shown: to a person, to a program, to CI, and the rules themselves.
+//! Output of findings and of the rules themselves.
 
-pub mod annotations;
-pub mod human;
-pub mod json;
-pub mod rules;
+pub(crate) mod annotations;
+pub(crate) mod catalog;
+pub(crate) mod human;
+pub(crate) mod json;

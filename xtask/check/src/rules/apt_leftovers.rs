@@ -1,16 +1,16 @@
 //! A layer holds nothing of apt's logs and caches.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::image;
 use crate::parse::pattern::{self, Star};
-use crate::parse::shell::{Command, commands};
+use crate::parse::shell::{ShellCommand, commands};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
 const SCRIPT: &str = "linux/build/docker/install-packages.sh";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "apt-leftovers",
         what: "a RUN that installs packages removes apt's lists and logs, dpkg's log and ldconfig's aux-cache itself",
@@ -54,12 +54,12 @@ fn check(tree: &Tree, found: &mut Findings) {
     for image in image::all(tree) {
         for run in image.file.instructions.iter().filter(|i| i.keyword == "RUN") {
             let ran = image.ran(run);
-            let all: Vec<(&str, Command)> = ran
+            let all: Vec<(&str, ShellCommand)> = ran
                 .iter()
                 .flat_map(|ran| commands(&ran.text, ran.line).into_iter().map(|c| (ran.path, c)))
                 .collect();
             // a mounted cache leaves nothing in the layer; logs it does
-            let installs = |c: &Command| {
+            let installs = |c: &ShellCommand| {
                 let verbs = ["install", "upgrade", "dist-upgrade", "full-upgrade"];
                 match c.program() {
                     "apt-get" | "apt" | "aptitude" => {
@@ -78,7 +78,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 .collect();
             if !left.is_empty() {
                 found.add(
-                    Place::line(path, install.line),
+                    Location::line(path, install.line),
                     format!("installs packages, and leaves {}", left.join(", ")),
                     "all of them removed in the same RUN",
                     format!("rm -rf {}", left.join(" ")),
@@ -89,7 +89,7 @@ fn check(tree: &Tree, found: &mut Findings) {
 }
 
 /// Whether the command removes that file, by its name, a pattern or a folder above.
-fn covers(command: &Command, file: &str) -> bool {
+fn covers(command: &ShellCommand, file: &str) -> bool {
     let args = command.args();
     let removes = match command.program() {
         "rm" | "truncate" => true,

@@ -1,6 +1,6 @@
 //! The artifact actions work with the declared runner.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::versions::{PATH, Version, Versions};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
@@ -12,7 +12,7 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 /// Since this one the runner mends the stock actions, which otherwise refuse any host but GitHub.
 const MENDED_SINCE: [u64; 2] = [3, 0];
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "artifact-action",
         what: "upload-artifact and download-artifact carry their version in a comment, are of one major version, and v4 or newer only with runner 3.0 or newer",
@@ -31,7 +31,7 @@ pub const RULE: Rule = Rule {
 fn check(tree: &Tree, found: &mut Findings) {
     let runner = Versions::read(tree).runner;
     for workflow in workflow::all(tree) {
-        let mut all: Vec<(u64, Place)> = Vec::new();
+        let mut all: Vec<(u64, Location)> = Vec::new();
         for job in workflow.jobs() {
             for step in job.steps() {
                 if !step.is_action("actions/upload-artifact")
@@ -40,7 +40,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                     continue;
                 }
                 let Some((node, action, version)) = step.uses() else { continue };
-                let place = Place::at(workflow.path(), node.at());
+                let place = Location::at(workflow.path(), node.at());
                 let comment =
                     workflow.source.line(node.line).split_once(" #").map_or("", |(_, c)| c.trim());
                 let tag = if comment.is_empty() { version } else { comment };
@@ -71,7 +71,7 @@ fn check(tree: &Tree, found: &mut Findings) {
 }
 
 /// What was uploaded by v3 cannot be downloaded by v4, and the other way round.
-fn mixed(all: &[(u64, Place)], found: &mut Findings) {
+fn mixed(all: &[(u64, Location)], found: &mut Findings) {
     let (old, new): (Vec<_>, Vec<_>) = all.iter().partition(|(major, _)| *major < 4);
     let (few, many) = if old.len() < new.len() { (old, new) } else { (new, old) };
     let Some((other, place)) = many.first() else { return };

@@ -1,6 +1,6 @@
 //! build.sh pins the builder image, once, by digest.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use xtask_core::pins::build_sh;
@@ -8,7 +8,7 @@ use xtask_core::rules::Described;
 
 const PATH: &str = "linux/build/scripts/build.sh";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "builder-image",
         what: "build.sh has one BUILDER_IMAGE default, `registry/name@sha256:<64 hex digits>`, or `unpublished` as long as no image was pushed",
@@ -56,11 +56,11 @@ fn check(tree: &Tree, found: &mut Findings) {
             let near = source.lines().find(|(_, line)| {
                 !line.trim_start().starts_with('#') && line.contains("BUILDER_IMAGE=")
             });
-            let place = near.map_or(Place::file(PATH), |(line, _)| Place::line(PATH, line));
+            let place = near.map_or(Location::file(PATH), |(line, _)| Location::line(PATH, line));
             found.add(place, why, expected, "write the line so, alone and unindented");
         }
         Err((line, why)) => {
-            found.add(Place::at(PATH, (line, usize::from(line > 0))), why, expected, fix)
+            found.add(Location::at(PATH, (line, usize::from(line > 0))), why, expected, fix)
         }
         Ok(None) => {}
         Ok(Some((line, image))) => {
@@ -68,12 +68,12 @@ fn check(tree: &Tree, found: &mut Findings) {
             let is_host = host.contains(['.', ':']) || host == "localhost";
             if !is_host {
                 let what = format!("`{}` names no registry", image.repository);
-                found.add(Place::line(PATH, line), what, expected, fix);
+                found.add(Location::line(PATH, line), what, expected, fix);
             } else if let Some(tag) = &image.tag {
                 let what = format!(
                     "the tag `{tag}` beside the digest says nothing, and looks as if it did"
                 );
-                found.add(Place::line(PATH, line), what, expected, fix);
+                found.add(Location::line(PATH, line), what, expected, fix);
             }
         }
     }
@@ -84,7 +84,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     });
     for (line, _) in more {
         found.add(
-            Place::line(PATH, line),
+            Location::line(PATH, line),
             "a second assignment overrides the pin",
             expected,
             "remove the line",

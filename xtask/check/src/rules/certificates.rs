@@ -1,7 +1,7 @@
 //! An https package source needs the certificates first.
 
-use crate::finding::{Place, Severity};
-use crate::model::image::{self, Ran};
+use crate::finding::{Location, Severity};
+use crate::model::image::{self, RunText};
 use crate::parse::shell::commands;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
@@ -11,7 +11,7 @@ use xtask_core::rules::Described;
 const SCRIPT: &str = "linux/build/docker/install-packages.sh";
 const PIN: &str = "linux/build/config/snapshot-pin.env";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "certificates",
         what: "where packages come over https, ca-certificates is installed over plain http from the same snapshot before",
@@ -58,11 +58,11 @@ fn check(tree: &Tree, found: &mut Findings) {
                 (Some(source), true) => {
                     let line = source.lines().find(|(_, line)| line.starts_with("SNAPSHOT_URL="));
                     (
-                        Place::line(PIN, line.map_or(1, |(n, _)| n)),
+                        Location::line(PIN, line.map_or(1, |(n, _)| n)),
                         "the snapshot is fetched over https",
                     )
                 }
-                _ => (Place::line(image.path(), argument.line), "APT_SNAPSHOT_URL may be https"),
+                _ => (Location::line(image.path(), argument.line), "APT_SNAPSHOT_URL may be https"),
             };
             let what = format!("{what}, and nothing installs ca-certificates before");
             found.add(
@@ -76,7 +76,7 @@ fn check(tree: &Tree, found: &mut Findings) {
 }
 
 /// Follows one script: https sources that apt uses before the certificates are there.
-fn step(ran: &Ran<'_>, have: &mut bool, found: &mut Findings) {
+fn step(ran: &RunText<'_>, have: &mut bool, found: &mut Findings) {
     let mut https: Option<usize> = None;
     for command in commands(&ran.text, ran.line) {
         let args = command.args();
@@ -100,7 +100,7 @@ fn step(ran: &Ran<'_>, have: &mut bool, found: &mut Findings) {
             && let Some(line) = https.take()
         {
             found.add(
-                Place::line(ran.path, line),
+                Location::line(ran.path, line),
                 "an https package source before ca-certificates is installed",
                 "http for the first phase, from the same snapshot: apt verifies signatures itself",
                 "install ca-certificates over http first",

@@ -1,6 +1,6 @@
 //! Jobs that build the product check its source out.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::workflow::{self, Job};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
@@ -8,7 +8,7 @@ use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "checkout-submodules",
         what: "a job that builds the product checks out with `submodules: recursive`",
@@ -56,7 +56,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                     Some(_) => format!("`submodules: {text}`"),
                 };
                 found.add(
-                    Place::at(workflow.path(), place),
+                    Location::at(workflow.path(), place),
                     format!("{what}, and job `{}` builds the product", job.id),
                     "`submodules: recursive` below `with:`",
                     "add it",

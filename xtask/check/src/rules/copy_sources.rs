@@ -1,15 +1,15 @@
 //! What an image copies is there.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::image;
 use crate::parse::pattern::{self, Star};
-use crate::rule::{Edit, Findings, Rule, edit, replace};
-use crate::tree::{Content, Tree};
+use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
+use crate::tree::{FileContent, Tree};
 use xtask_core::rules::Described;
 
 const FILE: &str = "linux/build/docker/Dockerfile.builder";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "copy-sources",
         what: "every source of COPY and ADD lies below the build context and no .dockerignore leaves it out",
@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
         replace(FILE, "COPY packages.list", "COPY ../packages.list", "COPY ../packages.list"),
         edit(
             "linux/build/docker/.dockerignore",
-            Edit::Write(b"# all but\n*\n!install-packages.sh\n!systemd-entrypoint\n"),
+            FixtureEdit::Write(b"# all but\n*\n!install-packages.sh\n!systemd-entrypoint\n"),
             "COPY packages.list",
         ),
     ],
@@ -39,7 +39,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             ignore.map(|s| s.text.lines().map(str::trim).collect()).unwrap_or_default();
         let files: Vec<&str> = tree
             .entries()
-            .filter(|(_, entry)| !matches!(entry.content, Content::Missing))
+            .filter(|(_, entry)| !matches!(entry.content, FileContent::Missing))
             .filter_map(|(path, _)| path.strip_prefix(context))
             .collect();
         for (copy, source) in image.copied() {
@@ -48,7 +48,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 continue;
             }
             let mut told = |what: String, expected: &str, fix: &str| {
-                found.add(Place::line(image.path(), copy.line), what, expected, fix);
+                found.add(Location::line(image.path(), copy.line), what, expected, fix);
             };
             if path.split('/').any(|part| part == "..") {
                 told(

@@ -1,7 +1,7 @@
 //! The registry's login is mounted as one file, read-only.
 
-use crate::finding::{Place, Severity};
-use crate::model::container::{Mount, Run, mounts, options_of_text, volume};
+use crate::finding::{Location, Severity};
+use crate::model::container::{ContainerRun, MountOption, mounts, options_of_text, volume};
 use crate::model::runner::{PATH, Runner};
 use crate::model::{script, workflow};
 use crate::parse::pattern::{self, Star};
@@ -12,7 +12,7 @@ use xtask_core::rules::Described;
 const FOLDER: &str = "/root/.docker";
 const FILE: &str = "/root/.docker/config.json";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "docker-config",
         what: "/root/.docker/config.json is mounted into jobs, read-only; /root/.docker as a folder never is, and valid_volumes does not let it",
@@ -72,7 +72,7 @@ fn check(tree: &Tree, found: &mut Findings) {
         }) {
             let entry =
                 runner.root.get("container").and_then(|container| container.entry("options"));
-            let place = entry.map_or(Place::file(PATH), |(key, _)| Place::at(PATH, key.at()));
+            let place = entry.map_or(Location::file(PATH), |(key, _)| Location::at(PATH, key.at()));
             let what = format!("{FILE} is not mounted: jobs cannot log in to the registry");
             found.add(place, what, FIX, "add it to `container: options:`");
         }
@@ -81,7 +81,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             let lets = pattern::matches(text, FOLDER, Star::AcrossSlashes) || is_folder(text);
             if lets && text != FILE {
                 let what = format!("`{text}` lets a job mount {FOLDER} as a folder");
-                found.add(Place::at(PATH, node.at()), what, FILE, "list the file alone");
+                found.add(Location::at(PATH, node.at()), what, FILE, "list the file alone");
             }
         }
     }
@@ -99,7 +99,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                     .for_each(|mount| one(workflow.path(), &mount, found));
             }
             for command in job.steps().iter().flat_map(|step| step.commands()) {
-                let run = Run::of(&command);
+                let run = ContainerRun::of(&command);
                 run.iter()
                     .flat_map(|run| mounts(&run.options))
                     .for_each(|mount| one(workflow.path(), &mount, found));
@@ -107,7 +107,7 @@ fn check(tree: &Tree, found: &mut Findings) {
         }
     }
     for source in script::scripts(tree) {
-        for run in source.commands().iter().filter_map(Run::of) {
+        for run in source.commands().iter().filter_map(ContainerRun::of) {
             mounts(&run.options).iter().for_each(|mount| one(&source.path, mount, found));
         }
     }
@@ -119,8 +119,8 @@ fn is_folder(path: &str) -> bool {
     path == FOLDER || path == "/root" || path.ends_with("/.docker") || path == "~"
 }
 
-fn one(path: &str, mount: &Mount, found: &mut Findings) {
-    let place = Place::line(path, mount.line);
+fn one(path: &str, mount: &MountOption, found: &mut Findings) {
+    let place = Location::line(path, mount.line);
     if is_folder(&mount.source) || is_folder(&mount.target) {
         let what = format!(
             "`{}` is mounted at `{}`: a folder that docker writes into",

@@ -1,14 +1,14 @@
 //! Dockerfiles can be read.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::image;
-use crate::rule::{Edit, Findings, Rule, edit, replace};
+use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
 const FILE: &str = "linux/build/docker/Dockerfile.builder";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "dockerfile",
         what: "a Dockerfile has instructions that exist, here-documents and continuations that end, and a FROM before what is built",
@@ -19,29 +19,29 @@ pub const RULE: Rule = Rule {
     check,
     fixtures: &[
         replace(FILE, "STOPSIGNAL SIGRTMIN+3\n", "STOPSIGNAL SIGRTMIN+3\nRUNN true\n", "RUNN"),
-        edit(FILE, Edit::Append("RUN <<EOF\ntrue\n"), "RUN <<EOF"),
-        edit(FILE, Edit::Append("RUN true \\\n"), "RUN true"),
+        edit(FILE, FixtureEdit::Append("RUN <<EOF\ntrue\n"), "RUN <<EOF"),
+        edit(FILE, FixtureEdit::Append("RUN true \\\n"), "RUN true"),
     ],
 };
 
 fn check(tree: &Tree, found: &mut Findings) {
     for image in image::all(tree) {
-        for (line, what) in &image.file.faults {
+        for (line, what) in &image.file.errors {
             found.add(
-                Place::line(image.path(), *line),
+                Location::line(image.path(), *line),
                 what,
                 "a Dockerfile's syntax",
                 "mend the line",
             );
         }
         if image.file.stages().is_empty() {
-            found.add(Place::file(image.path()), "no FROM", "FROM IMAGE", "restore the file");
+            found.add(Location::file(image.path()), "no FROM", "FROM IMAGE", "restore the file");
         }
         let before = image.file.instructions.iter().take_while(|i| i.keyword != "FROM");
         for instruction in before.filter(|i| i.keyword != "ARG") {
             let what = format!("{} before the first FROM", instruction.keyword);
             found.add(
-                Place::line(image.path(), instruction.line),
+                Location::line(image.path(), instruction.line),
                 what,
                 "only ARG there",
                 "move it below FROM",

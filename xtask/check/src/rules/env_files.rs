@@ -1,7 +1,7 @@
 //! The .env files hold what is read out of them, and nothing else.
 
-use crate::finding::{Place, Severity};
-use crate::rule::{Edit, Findings, Rule, edit, replace};
+use crate::finding::{Location, Severity};
+use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
 use crate::tree::Tree;
 use xtask_core::pins::env_file;
 use xtask_core::rules::Described;
@@ -16,7 +16,7 @@ const KNOWN: [(&str, &[&str], bool); 2] = [
     ("source-date-epoch.env", &["SOURCE_DATE_EPOCH"], false),
 ];
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "env-files",
         what: "the .env files are `KEY=value` lines and # comments: known keys, each once, no quotes, no trailing blanks",
@@ -28,15 +28,15 @@ pub const RULE: Rule = Rule {
     fixtures: &[
         edit(
             PIN,
-            Edit::Append("SNAPSHOT_STAMP=20260508T000000Z\n"),
+            FixtureEdit::Append("SNAPSHOT_STAMP=20260508T000000Z\n"),
             "SNAPSHOT_STAMP=20260508T000000Z",
         ),
-        edit(PIN, Edit::Append("SNAPSHOT_STAMPS=1\n"), "STAMPS"),
-        edit(EPOCH, Edit::Append("export SOURCE_DATE_EPOCH=1778198400\n"), "export"),
-        edit(EPOCH, Edit::Append("SOURCE_DATE_EPOCH=1778198400 \n"), "1778198400 "),
-        edit(EPOCH, Edit::Append("nonsense\n"), "nonsense"),
+        edit(PIN, FixtureEdit::Append("SNAPSHOT_STAMPS=1\n"), "STAMPS"),
+        edit(EPOCH, FixtureEdit::Append("export SOURCE_DATE_EPOCH=1778198400\n"), "export"),
+        edit(EPOCH, FixtureEdit::Append("SOURCE_DATE_EPOCH=1778198400 \n"), "1778198400 "),
+        edit(EPOCH, FixtureEdit::Append("nonsense\n"), "nonsense"),
         replace(PIN, "SNAPSHOT_URL=", "#SNAPSHOT_URL=", ""),
-        edit("linux/build/config/other.env", Edit::Write(b"A=1\n"), ""),
+        edit("linux/build/config/other.env", FixtureEdit::Write(b"A=1\n"), ""),
     ],
 };
 
@@ -47,17 +47,17 @@ fn check(tree: &Tree, found: &mut Findings) {
         let Some((_, keys, needed)) = KNOWN.iter().find(|(known, ..)| *known == name) else {
             let known: Vec<&str> = KNOWN.iter().map(|(name, ..)| *name).collect();
             found.add(
-                Place::file(&source.path),
+                Location::file(&source.path),
                 "nothing reads this file",
                 known.join(" or "),
                 "remove it, or correct its name",
             );
             continue;
         };
-        if let Err(faults) = env_file::parse(&source.text, keys) {
-            for (line, what) in faults {
+        if let Err(errors) = env_file::parse(&source.text, keys) {
+            for (line, what) in errors {
                 found.add(
-                    Place::line(&source.path, line),
+                    Location::line(&source.path, line),
                     what,
                     format!("KEY=value, the key one of {}", keys.join(", ")),
                     "mend the line",
@@ -70,7 +70,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             });
             if !there {
                 found.add(
-                    Place::file(&source.path),
+                    Location::file(&source.path),
                     format!("{key} is missing"),
                     format!("{key}=…"),
                     "cargo xtask bump-snapshot",

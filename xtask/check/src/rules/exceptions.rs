@@ -1,14 +1,14 @@
 //! Exceptions name a rule, give a reason, and still excuse something.
 
-use crate::finding::{Finding, Place, Severity};
+use crate::finding::{Finding, Severity};
 use crate::model::exception::{self, Exception};
-use crate::rule::{Edit, Findings, Rule, edit};
+use crate::rule::{Findings, FixtureEdit, Rule, edit};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
-pub const NAME: &str = "exceptions";
+pub(crate) const NAME: &str = "exceptions";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: NAME,
         what: "a `# check: allow RULE reason` comment names a rule that exists, gives its reason, and excuses something",
@@ -20,17 +20,17 @@ pub const RULE: Rule = Rule {
     fixtures: &[
         edit(
             "linux/build/config/silvermetal-base.conf",
-            Edit::Append("# check: allow terminal\n"),
+            FixtureEdit::Append("# check: allow terminal\n"),
             "allow terminal",
         ),
         edit(
             "linux/build/config/silvermetal-base.conf",
-            Edit::Append("# check: allow termina no reason\n"),
+            FixtureEdit::Append("# check: allow termina no reason\n"),
             "allow termina",
         ),
         edit(
             "linux/build/docker/Dockerfile.builder",
-            Edit::Append("# check: allow terminal not needed any more\n"),
+            FixtureEdit::Append("# check: allow terminal not needed any more\n"),
             "any more",
         ),
     ],
@@ -40,22 +40,22 @@ const FIX: &str = "write `# check: allow RULE reason` with a rule of `cargo xtas
 
 fn check(tree: &Tree, found: &mut Findings) {
     for exception in exception::all(tree) {
-        let Exception { place, rule, reason, .. } = exception;
+        let Exception { location, rule, reason, .. } = exception;
         if crate::rules::find(&rule).is_none() {
-            found.add(place, format!("no rule is named `{rule}`"), "the name of a rule", FIX);
+            found.add(location, format!("no rule is named `{rule}`"), "the name of a rule", FIX);
         } else if reason.is_empty() {
             let what = format!("an exception to `{rule}` without a reason; it excuses nothing");
-            found.add(place, what, "a reason behind the rule's name", FIX);
+            found.add(location, what, "a reason behind the rule's name", FIX);
         }
     }
 }
 
 /// Which exceptions nothing needed is known only when all rules have run.
-pub fn unused(exception: &Exception) -> Finding {
+pub(crate) fn unused(exception: &Exception) -> Finding {
     Finding {
         rule: NAME,
         severity: Severity::Warning,
-        place: Place { ..exception.place.clone() },
+        location: exception.location.clone(),
         what: format!("this exception to `{}` excuses nothing", exception.rule),
         expected: "a finding of that rule on the line it stands beside".into(),
         fix: "remove the comment".into(),

@@ -1,9 +1,9 @@
 //! Every file that a rule or the build reads is there and is plain text.
 
-use crate::finding::Place;
+use crate::finding::Location;
 use crate::finding::Severity;
-use crate::rule::{Edit, Findings, Rule, edit};
-use crate::tree::{Content, Fault, Tree};
+use crate::rule::{Findings, FixtureEdit, Rule, edit};
+use crate::tree::{FileContent, ReadError, Tree};
 use xtask_core::rules::Described;
 
 /// Without these there is nothing to check, or nothing to build.
@@ -21,7 +21,7 @@ const REQUIRED: [&str; 11] = [
     "xtask/src/engine/container.rs",
 ];
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "files",
         what: "the files that a build and these rules read are there: text in UTF-8 with LF line ends, not empty, below 256 KiB, no links",
@@ -31,38 +31,38 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        edit("linux/build/config/snapshot-pin.env", Edit::Crlf, ""),
-        edit("linux/build/scripts/build.sh", Edit::Remove, ""),
-        edit(".gitea/workflows/build-iso-linux.yaml", Edit::Write(b"name: \xff\n"), ""),
-        edit("linux/build/docker/Dockerfile.builder", Edit::Write(b""), ""),
-        edit("linux/build/docker/Dockerfile.builder", Edit::Size(50 << 20), ""),
-        edit("linux/build/config/snapshot-pin.env", Edit::Link("/etc/hostname"), ""),
-        edit("linux/build/docker/packages.list", Edit::Folder, ""),
-        edit(".gitea/runner/config.yaml", Edit::Remove, ""),
+        edit("linux/build/config/snapshot-pin.env", FixtureEdit::Crlf, ""),
+        edit("linux/build/scripts/build.sh", FixtureEdit::Remove, ""),
+        edit(".gitea/workflows/build-iso-linux.yaml", FixtureEdit::Write(b"name: \xff\n"), ""),
+        edit("linux/build/docker/Dockerfile.builder", FixtureEdit::Write(b""), ""),
+        edit("linux/build/docker/Dockerfile.builder", FixtureEdit::Size(50 << 20), ""),
+        edit("linux/build/config/snapshot-pin.env", FixtureEdit::Link("/etc/hostname"), ""),
+        edit("linux/build/docker/packages.list", FixtureEdit::Folder, ""),
+        edit(".gitea/runner/config.yaml", FixtureEdit::Remove, ""),
     ],
 };
 
 fn check(tree: &Tree, found: &mut Findings) {
     for path in REQUIRED {
         if tree.entry(path).is_none() {
-            fault(&tree.required(path), path, found);
+            report(&tree.required(path), path, found);
         }
     }
     for (path, entry) in tree.entries() {
-        fault(&entry.content, path, found);
+        report(&entry.content, path, found);
     }
 }
 
-fn fault(content: &Content, path: &str, found: &mut Findings) {
-    let whole = Place::file(path);
+fn report(content: &FileContent, path: &str, found: &mut Findings) {
+    let whole = Location::file(path);
     let restore = format!("git checkout -- {path}");
     match content {
-        Content::NotRead => {}
-        Content::Missing => found.add(whole, "the file is missing", "a text file", restore),
-        Content::Text(source) => {
+        FileContent::NotRead => {}
+        FileContent::Missing => found.add(whole, "the file is missing", "a text file", restore),
+        FileContent::Text(source) => {
             for (line, what) in &source.mended {
                 let fix = format!("sed -i -e '1s/^\\xef\\xbb\\xbf//' -e 's/\\r$//' {path}");
-                let place = Place::line(path, *line);
+                let place = Location::line(path, *line);
                 found.add(
                     place,
                     format!("{what} from here on"),
@@ -71,18 +71,18 @@ fn fault(content: &Content, path: &str, found: &mut Findings) {
                 );
             }
         }
-        Content::Unusable(why) => {
+        FileContent::Unusable(why) => {
             let (place, what) = match why {
-                Fault::NotUtf8 { line } => {
-                    (Place::line(path, *line), "not UTF-8 text from this line on".to_owned())
+                ReadError::NotUtf8 { line } => {
+                    (Location::line(path, *line), "not UTF-8 text from this line on".to_owned())
                 }
-                Fault::Empty => (whole, "the file is empty".to_owned()),
-                Fault::TooLarge { bytes } => (whole, format!("{bytes} bytes; not read")),
-                Fault::Link { target } => {
+                ReadError::Empty => (whole, "the file is empty".to_owned()),
+                ReadError::TooLarge { bytes } => (whole, format!("{bytes} bytes; not read")),
+                ReadError::Link { target } => {
                     (whole, format!("a symbolic link to {target}; not followed"))
                 }
-                Fault::NoFile => (whole, "no regular file".to_owned()),
-                Fault::Unreadable { why } => (whole, format!("cannot be read: {why}")),
+                ReadError::NoFile => (whole, "no regular file".to_owned()),
+                ReadError::Unreadable { why } => (whole, format!("cannot be read: {why}")),
             };
             found.add(place, what, "a regular text file in UTF-8, below 256 KiB", restore);
         }

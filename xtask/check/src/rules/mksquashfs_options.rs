@@ -1,6 +1,6 @@
 //! MKSQUASHFS_OPTIONS holds nothing that fails an hour later.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use xtask_core::pins::conf;
@@ -8,7 +8,7 @@ use xtask_core::rules::Described;
 
 const PATH: &str = "linux/build/config/silvermetal-base.conf";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "mksquashfs-options",
         what: "silvermetal-base.conf sets MKSQUASHFS_OPTIONS once, plainly, without -comp and without an option that sets a time",
@@ -35,7 +35,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     let Some(source) = tree.source(PATH) else { return };
     if let Err((line, why)) = conf::parse(&source.text) {
         found.add(
-            Place::at(PATH, (line, usize::from(line > 0))),
+            Location::at(PATH, (line, usize::from(line > 0))),
             why,
             "one line MKSQUASHFS_OPTIONS=\"…\" without -comp and -*-time",
             "see the comment above the line",
@@ -46,7 +46,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     });
     for (line, _) in more {
         found.add(
-            Place::line(PATH, line),
+            Location::line(PATH, line),
             "options are added to the one line that is read",
             "all of them in that line",
             "move them there",

@@ -5,54 +5,54 @@
 
 use crate::rule::Rule;
 
-pub mod apt_leftovers;
-pub mod artifact_action;
-pub mod builder_image;
-pub mod certificates;
-pub mod checkout_submodules;
-pub mod copy_sources;
-pub mod docker_config;
-pub mod dockerfile;
-pub mod env_files;
-pub mod exceptions;
-pub mod files;
-pub mod mksquashfs_options;
-pub mod pinned_actions;
-pub mod pinned_images;
-pub mod registry_login;
-pub mod release_job;
-pub mod report_upload;
-pub mod reviewed_upstream;
-pub mod runner_docker_host;
-pub mod runner_keys;
-pub mod runner_label;
-pub mod runner_privileged;
-pub mod runner_volumes;
-pub mod script_docker;
-pub mod script_head;
-pub mod script_mode;
-pub mod separate_builds;
-pub mod shellcheck;
-pub mod snapshot_sources;
-pub mod snapshot_stamp;
-pub mod source_date_epoch;
-pub mod stale_pin;
-pub mod step_containers;
-pub mod stop_signal;
-pub mod submodule;
-pub mod systemd_flags;
-pub mod terminal;
-pub mod timeouts;
-pub mod toml;
-pub mod workflow_contexts;
-pub mod workflow_keys;
-pub mod workflow_needs;
-pub mod workflow_outputs;
-pub mod workspace_binds;
-pub mod yaml;
+pub(crate) mod apt_leftovers;
+pub(crate) mod artifact_action;
+pub(crate) mod builder_image;
+pub(crate) mod certificates;
+pub(crate) mod checkout_submodules;
+pub(crate) mod copy_sources;
+pub(crate) mod docker_config;
+pub(crate) mod dockerfile;
+pub(crate) mod env_files;
+pub(crate) mod exceptions;
+pub(crate) mod files;
+pub(crate) mod mksquashfs_options;
+pub(crate) mod pinned_actions;
+pub(crate) mod pinned_images;
+pub(crate) mod registry_login;
+pub(crate) mod release_job;
+pub(crate) mod report_upload;
+pub(crate) mod reviewed_upstream;
+pub(crate) mod runner_docker_host;
+pub(crate) mod runner_keys;
+pub(crate) mod runner_label;
+pub(crate) mod runner_privileged;
+pub(crate) mod runner_volumes;
+pub(crate) mod script_docker;
+pub(crate) mod script_head;
+pub(crate) mod script_mode;
+pub(crate) mod separate_builds;
+pub(crate) mod shellcheck;
+pub(crate) mod snapshot_sources;
+pub(crate) mod snapshot_stamp;
+pub(crate) mod source_date_epoch;
+pub(crate) mod stale_pin;
+pub(crate) mod step_containers;
+pub(crate) mod stop_signal;
+pub(crate) mod submodule;
+pub(crate) mod systemd_flags;
+pub(crate) mod terminal;
+pub(crate) mod timeouts;
+pub(crate) mod toml;
+pub(crate) mod workflow_contexts;
+pub(crate) mod workflow_keys;
+pub(crate) mod workflow_needs;
+pub(crate) mod workflow_outputs;
+pub(crate) mod workspace_binds;
+pub(crate) mod yaml;
 
 /// In the order of the table in docs/rules.md.
-pub const ALL: &[&Rule] = &[
+pub(crate) const ALL: &[&Rule] = &[
     &files::RULE,
     &yaml::RULE,
     &toml::RULE,
@@ -100,6 +100,6 @@ pub const ALL: &[&Rule] = &[
     &mksquashfs_options::RULE,
 ];
 
-pub fn find(name: &str) -> Option<&'static Rule> {
+pub(crate) fn find(name: &str) -> Option<&'static Rule> {
     ALL.iter().copied().find(|rule| rule.described.name == name)
 }

@@ -1,6 +1,6 @@
 //! Actions are pinned by commit.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
@@ -9,7 +9,7 @@ use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "pinned-actions",
         what: "every `uses:` names a full commit (40 hex digits), an image by digest, or a folder of this repository",
@@ -51,7 +51,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 if text.starts_with("./") {
                     continue;
                 }
-                let place = Place::at(workflow.path(), node.at());
+                let place = Location::at(workflow.path(), node.at());
                 if let Some(image) = text.strip_prefix("docker://") {
                     if image.parse::<ImageRef>().is_ok_and(|image| image.digest.is_some()) {
                         continue;

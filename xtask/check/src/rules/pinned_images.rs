@@ -1,7 +1,7 @@
 //! Everything that an image is built from is pinned by digest.
 
-use crate::finding::{Place, Severity};
-use crate::model::image::{self, Image};
+use crate::finding::{Location, Severity};
+use crate::model::image::{self, ContainerImage};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use xtask_core::pins::ImageRef;
@@ -10,7 +10,7 @@ use xtask_core::rules::Described;
 const FILE: &str = "linux/build/docker/Dockerfile.builder";
 const RECORD: &str = "linux/build/docker/builder-image.toml";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "pinned-images",
         what: "every FROM, `# syntax=`, COPY --from and RUN --mount=from names a digest, or an argument whose default does; builder-image.toml records the same base",
@@ -62,7 +62,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             && !pinned(syntax)
         {
             found.add(
-                Place::line(image.path(), *line),
+                Location::line(image.path(), *line),
                 format!("the syntax image `{syntax}` has no digest"),
                 "IMAGE@sha256:…",
                 "remove the line: nothing here needs BuildKit",
@@ -79,7 +79,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                     format!("`{}` has no digest", stage.image)
                 };
                 found.add(
-                    Place::line(image.path(), stage.from.line),
+                    Location::line(image.path(), stage.from.line),
                     what,
                     "NAME:TAG@sha256:<64 hex digits>",
                     FIX,
@@ -99,7 +99,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                         let what =
                             format!("`--from={from}` is no stage further up and has no digest");
                         found.add(
-                            Place::line(image.path(), instruction.line),
+                            Location::line(image.path(), instruction.line),
                             what,
                             "a stage, or NAME@sha256:…",
                             FIX,
@@ -111,7 +111,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                     instruction.keyword == "ADD" && instruction.flag("checksum").is_none()
                 }) {
                     found.add(
-                        Place::line(image.path(), instruction.line),
+                        Location::line(image.path(), instruction.line),
                         format!("ADD {url} without a checksum"),
                         "--checksum=sha256:…",
                         "add it",
@@ -129,7 +129,7 @@ fn pinned(reference: &str) -> bool {
 }
 
 /// builder-image.toml says where the base comes from; both must name the same.
-fn same_base(tree: &Tree, image: &Image<'_>, found: &mut Findings) {
+fn same_base(tree: &Tree, image: &ContainerImage<'_>, found: &mut Findings) {
     let Some(source) = tree.source(RECORD).filter(|_| image.path() == FILE) else { return };
     let Ok(record) = toml_edit::Document::parse(source.text.as_str()) else { return };
     let recorded =
@@ -142,7 +142,7 @@ fn same_base(tree: &Tree, image: &Image<'_>, found: &mut Findings) {
     if recorded != default {
         let line = source.lines().find(|(_, line)| line.trim_start().starts_with("reference"));
         found.add(
-            Place::line(RECORD, line.map_or(1, |(n, _)| n)),
+            Location::line(RECORD, line.map_or(1, |(n, _)| n)),
             format!("records the base `{recorded}`, and {FILE}:{} has `{default}`", argument.line),
             "the same reference in both",
             "write the one that was reviewed into both files",

@@ -1,17 +1,17 @@
 //! The registry's password is a secret of its own.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::workflow::{Job, Step};
 use crate::model::{container, workflow};
 use crate::parse::expression::{self, Reference};
-use crate::parse::shell::Command;
+use crate::parse::shell::ShellCommand;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "registry-login",
         what: "logging in to a registry uses a secret made for it, neither the job's own token nor a password in the file",
@@ -55,7 +55,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                                 told = true;
                                 let at = if line == 0 { node.at() } else { (node.line + line, 1) };
                                 found.add(
-                                    Place::at(workflow.path(), at),
+                                    Location::at(workflow.path(), at),
                                     format!("`{}`, the job's own token, for a registry", reference.join(".")),
                                     "a secret that holds a personal access token, e.g. `secrets.REGISTRY_TOKEN`",
                                     "make one in Gitea (Settings, Applications) and add it to the repository's secrets",
@@ -67,7 +67,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 for command in step.commands().iter().filter(|c| is_login(c)) {
                     if let Some(password) = password_of(command).filter(|text| !text.contains('$'))
                     {
-                        let place = Place::line(workflow.path(), command.line);
+                        let place = Location::line(workflow.path(), command.line);
                         let hidden = format!(
                             "a password of {} characters in the file",
                             password.chars().count()
@@ -86,7 +86,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 if let Some(node) = password
                     .filter(|node| node.text().is_some_and(|t| !t.is_empty() && !t.contains("${{")))
                 {
-                    let place = Place::at(workflow.path(), node.at());
+                    let place = Location::at(workflow.path(), node.at());
                     found.add(
                         place,
                         "a password in the file",
@@ -99,7 +99,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-fn is_login(command: &Command) -> bool {
+fn is_login(command: &ShellCommand) -> bool {
     let by_engine = container::verb(command).is_some_and(|(_, verb, _)| verb == "login");
     by_engine
         || matches!(command.program(), "skopeo" | "crane" | "oras" | "regctl")
@@ -107,7 +107,7 @@ fn is_login(command: &Command) -> bool {
 }
 
 /// What follows `-p`, `--password` or `--password=`.
-fn password_of(command: &Command) -> Option<&str> {
+fn password_of(command: &ShellCommand) -> Option<&str> {
     let mut args = command.args().into_iter();
     while let Some(arg) = args.next() {
         if matches!(arg, "-p" | "--password") {
@@ -130,7 +130,7 @@ fn logs_in(step: &Step<'_>) -> bool {
 }
 
 /// Values of the job's variables that the step's text uses.
-fn names_used<'w>(step: &Step<'w>, job: &Job<'w>) -> Vec<&'w crate::parse::yaml::Node> {
+fn names_used<'w>(step: &Step<'w>, job: &Job<'w>) -> Vec<&'w crate::parse::yaml::YamlNode> {
     let script = step.node.get("run").and_then(|run| run.text()).unwrap_or_default();
     let variables = job.node.get("env").map(|env| env.entries()).unwrap_or_default();
     let used =

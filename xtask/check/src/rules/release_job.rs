@@ -1,16 +1,16 @@
 //! The release runs on the tags that start the workflow, after the verification.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::workflow::{self, Job, Workflow};
 use crate::parse::pattern;
-use crate::parse::yaml::Node;
+use crate::parse::yaml::YamlNode;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "release-job",
         what: "the job that releases runs only on tags, on those that `on.push.tags` names, needs a job that verifies the product, and does not run when that failed",
@@ -47,8 +47,8 @@ pub const RULE: Rule = Rule {
 
 fn check(tree: &Tree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
-        let tags: Vec<&Node> =
-            workflow.root.path(&["on", "push", "tags"]).map(Node::items).unwrap_or_default();
+        let tags: Vec<&YamlNode> =
+            workflow.root.path(&["on", "push", "tags"]).map(YamlNode::items).unwrap_or_default();
         let tags: Vec<&str> = tags.iter().filter_map(|tag| tag.text()).collect();
         for job in workflow.jobs().iter().filter(|job| releases(job)) {
             one(&workflow, job, &tags, found);
@@ -62,7 +62,7 @@ fn releases(job: &Job<'_>) -> bool {
         .iter()
         .any(|(_, x)| x.command == "release" || x.command.starts_with("release "));
     let by_api = job.steps().iter().any(|step| {
-        let run = step.node.get("run").and_then(Node::text).unwrap_or_default();
+        let run = step.node.get("run").and_then(YamlNode::text).unwrap_or_default();
         let action = step.uses().is_some_and(|(_, action, _)| action.contains("release"));
         action
             || (run.contains("/api/v1/") && run.contains("/releases"))
@@ -72,7 +72,7 @@ fn releases(job: &Job<'_>) -> bool {
 }
 
 fn one(workflow: &Workflow<'_>, job: &Job<'_>, tags: &[&str], found: &mut Findings) {
-    let at = |node: &Node| Place::at(workflow.path(), node.at());
+    let at = |node: &YamlNode| Location::at(workflow.path(), node.at());
     let condition = job.condition();
     let place = condition.as_ref().map_or(at(job.key), |(node, _)| at(node));
     let text = condition.as_ref().and_then(|(node, _)| node.text()).unwrap_or_default();

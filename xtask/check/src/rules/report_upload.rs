@@ -1,6 +1,6 @@
 //! A failed verification leaves its report.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
@@ -8,7 +8,7 @@ use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "report-upload",
         what: "a job that verifies has, further down, a step that uploads the report and runs when the verification failed (`if: failure()`)",
@@ -58,7 +58,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 )
             };
             found.add(
-                Place::line(workflow.path(), line),
+                Location::line(workflow.path(), line),
                 what,
                 "a later step with upload-artifact and `if: failure()` (or always())",
                 "add `if: failure()` to the step that uploads the report",

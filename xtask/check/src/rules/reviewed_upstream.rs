@@ -1,7 +1,7 @@
 //! Our entry point was reviewed against the upstream revision that is pinned.
 
-use crate::finding::{Place, Severity};
-use crate::rule::{Edit, Findings, Rule, edit, replace};
+use crate::finding::{Location, Severity};
+use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
 use crate::tree::Tree;
 use xtask_core::facts::git::git;
 use xtask_core::rules::Described;
@@ -10,7 +10,7 @@ const RECORD: &str = "linux/build/docker/builder-image.toml";
 const README: &str = "linux/build/docker/systemd-entrypoint/README.md";
 const SUBMODULE: &str = "linux/build/derivative-maker";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "reviewed-upstream",
         what: "[reviewed] in builder-image.toml names the commit that the gitlink pins, systemd-entrypoint/README.md says the same, and the recorded files are upstream's at that commit",
@@ -20,7 +20,11 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        edit(SUBMODULE, Edit::Gitlink("4444444444444444444444444444444444444444"), "commit ="),
+        edit(
+            SUBMODULE,
+            FixtureEdit::Gitlink("4444444444444444444444444444444444444444"),
+            "commit =",
+        ),
         replace(
             README,
             "| docker/entrypoint.sh | a2081954",
@@ -41,7 +45,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     };
     let Some(commit) = record.get("reviewed").and_then(|table| table.get("commit")) else {
         found.add(
-            Place::file(RECORD),
+            Location::file(RECORD),
             "no [reviewed] commit",
             "the revision of derivative-maker that was reviewed",
             FIX,
@@ -55,7 +59,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     if let Some(pinned) = pinned.filter(|pinned| *pinned != reviewed) {
         let what =
             format!("reviewed against {}, and the gitlink pins {}", short(reviewed), short(pinned));
-        found.add(Place::line(RECORD, line_of(commit)), what, "the pinned revision", FIX);
+        found.add(Location::line(RECORD, line_of(commit)), what, "the pinned revision", FIX);
     }
     let blobs: Vec<(&str, &str, usize)> = record
         .get("reviewed")
@@ -80,7 +84,7 @@ fn readme(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mut 
     if !readme.text.contains(commit) {
         let what = format!("does not name the reviewed commit {}", short(commit));
         found.add(
-            Place::file(README),
+            Location::file(README),
             what,
             format!("{commit}, as builder-image.toml has it"),
             FIX,
@@ -98,7 +102,7 @@ fn readme(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mut 
     for (path, blob, line) in blobs {
         match rows.iter().find(|(_, row, _)| row == path) {
             None => found.add(
-                Place::line(RECORD, *line),
+                Location::line(RECORD, *line),
                 format!("{README} does not list `{path}`"),
                 "the same files in both",
                 FIX,
@@ -109,7 +113,7 @@ fn readme(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mut 
                     short(other),
                     short(blob)
                 );
-                found.add(Place::line(README, *n), what, "the same in both", FIX);
+                found.add(Location::line(README, *n), what, "the same in both", FIX);
             }
             Some(_) => {}
         }
@@ -155,7 +159,7 @@ fn upstream(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mu
                 short(commit)
             );
             found.add(
-                Place::line(RECORD, *line),
+                Location::line(RECORD, *line),
                 what,
                 "upstream's file at the pinned commit",
                 FIX,

@@ -1,12 +1,12 @@
 //! Jobs get the engine's socket.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::runner::{PATH, Runner};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "runner-docker-host",
         what: "`container.docker_host` is not \"-\"",
@@ -23,7 +23,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     let Some(node) = runner.container("docker_host") else { return };
     if node.text().is_some_and(|text| text.trim() == "-") {
         found.add(
-            Place::at(PATH, node.at()),
+            Location::at(PATH, node.at()),
             "docker_host is \"-\": jobs get no socket",
             "no docker_host, or unix:///var/run/docker.sock",
             "remove the line",

@@ -1,14 +1,14 @@
 //! The runner's configuration has no key that the runner does not know.
 
-use super::workflow_keys::nearest;
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::runner::{PATH, Runner};
-use crate::parse::yaml::Node;
+use crate::names::nearest;
+use crate::parse::yaml::YamlNode;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "runner-keys",
         what: "every key of the runner's configuration is one that the runner knows",
@@ -129,21 +129,33 @@ fn check(tree: &Tree, found: &mut Findings) {
     for (key, section) in runner.root.entries() {
         let name = key.text().unwrap_or_default();
         match SECTIONS.iter().find(|(known, _)| *known == name && !known.contains('.')) {
-            None => unknown(key, name, "the configuration", nearest(name, top.clone()), found),
+            None => unknown(
+                key,
+                name,
+                "the configuration",
+                nearest(name, top.clone()).join(", "),
+                found,
+            ),
             Some((_, keys)) => below(section, name, keys, found),
         }
     }
 }
 
-fn below(section: &Node, name: &str, known: &[&str], found: &mut Findings) {
+fn below(section: &YamlNode, name: &str, known: &[&str], found: &mut Findings) {
     for (key, value) in section.entries() {
         let text = key.text().unwrap_or_default();
         if !known.contains(&text) {
-            unknown(key, text, &format!("`{name}`"), nearest(text, known.iter().copied()), found);
+            unknown(
+                key,
+                text,
+                &format!("`{name}`"),
+                nearest(text, known.iter().copied()).join(", "),
+                found,
+            );
             continue;
         }
         let scalar = value.text().unwrap_or_default();
-        let place = || Place::at(PATH, value.at());
+        let place = || Location::at(PATH, value.at());
         if NUMBERS.contains(&text) && scalar.parse::<u64>().is_err() {
             found.add(
                 place(),
@@ -167,9 +179,9 @@ fn below(section: &Node, name: &str, known: &[&str], found: &mut Findings) {
     }
 }
 
-fn unknown(key: &Node, name: &str, whose: &str, known: String, found: &mut Findings) {
+fn unknown(key: &YamlNode, name: &str, whose: &str, known: String, found: &mut Findings) {
     found.add(
-        Place::at(PATH, key.at()),
+        Location::at(PATH, key.at()),
         format!("{whose} has no key `{name}`: it is ignored"),
         format!("one of {known}"),
         "correct the name, or remove it",

@@ -1,6 +1,6 @@
 //! `runs-on` is one label, and the runner has it.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::runner::{PATH, Runner};
 use crate::model::workflow;
 use crate::parse::yaml::Value;
@@ -11,7 +11,7 @@ use xtask_core::rules::Described;
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 const DOCS: &str = "docs/ci-runner.md";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "runner-label",
         what: "`runs-on` is a single label, which the runner's configuration and docs/ci-runner.md name",
@@ -50,7 +50,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 continue;
             }
             let Some(node) = job.node.get("runs-on") else {
-                let place = Place::at(workflow.path(), job.key.at());
+                let place = Location::at(workflow.path(), job.key.at());
                 found.add(
                     place,
                     format!("job `{}` has no runs-on", job.id),
@@ -60,7 +60,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 continue;
             };
             let items = node.items();
-            let place = Place::at(workflow.path(), node.at());
+            let place = Location::at(workflow.path(), node.at());
             let single = items.len() == 1 && !matches!(node.value, Value::Map(_));
             let Some(label) = items.first().and_then(|item| item.text()).filter(|_| single) else {
                 found.add(
@@ -90,7 +90,7 @@ fn check(tree: &Tree, found: &mut Findings) {
         }
     }
     for (node, label) in labels {
-        let place = Place::at(PATH, node.at());
+        let place = Location::at(PATH, node.at());
         if !used.is_empty() && !used.iter().any(|name| name == label) {
             found.add(
                 place,
@@ -103,7 +103,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             && !docs.text.contains(&format!("{label}:docker:"))
         {
             found.add(
-                Place::file(DOCS),
+                Location::file(DOCS),
                 format!("does not name the label `{label}`"),
                 format!("`{label}` in backquotes"),
                 "say there which label the runner registers with",

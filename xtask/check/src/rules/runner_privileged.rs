@@ -1,6 +1,6 @@
 //! What `container.options` asks for, `privileged` allows.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::container::options_of_text;
 use crate::model::runner::{PATH, Runner};
 use crate::model::workflow;
@@ -8,7 +8,7 @@ use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "runner-privileged",
         what: "`container.options` holds no option that the runner strips as long as `privileged` is false",
@@ -66,7 +66,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     for (path, name, line) in all {
         if STRIPPED.contains(&name.as_str()) {
             found.add(
-                Place::line(&path, line),
+                Location::line(&path, line),
                 format!("the runner strips {name}: `privileged` is false"),
                 "no such option, or `privileged: true`",
                 format!("remove {name}: the job needs only the engine's socket"),

@@ -1,7 +1,7 @@
 //! Everything that is mounted into a job may be.
 
-use crate::finding::{Place, Severity};
-use crate::model::container::{Mount, mounts, options_of_text, volume};
+use crate::finding::{Location, Severity};
+use crate::model::container::{MountOption, mounts, options_of_text, volume};
 use crate::model::runner::{PATH, Runner};
 use crate::model::workflow;
 use crate::parse::pattern::{self, Star};
@@ -13,7 +13,7 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 /// The runner mounts and allows it by itself.
 const SOCKET: &str = "/var/run/docker.sock";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "runner-volumes",
         what: "every mount of `container.options` and of a job's `container:` matches a pattern of `valid_volumes`",
@@ -48,7 +48,7 @@ pub const RULE: Rule = Rule {
 fn check(tree: &Tree, found: &mut Findings) {
     let Some(runner) = Runner::read(tree) else { return };
     let valid: Vec<&str> = runner.valid_volumes().iter().filter_map(|node| node.text()).collect();
-    let mut all: Vec<(String, Mount)> =
+    let mut all: Vec<(String, MountOption)> =
         runner.mounts().into_iter().map(|m| (PATH.to_owned(), m)).collect();
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
@@ -73,7 +73,7 @@ fn check(tree: &Tree, found: &mut Findings) {
         }
         let list = if valid.is_empty() { "it is empty".to_owned() } else { valid.join(", ") };
         found.add(
-            Place::line(&path, mount.line),
+            Location::line(&path, mount.line),
             format!(
                 "`{}` matches no pattern of valid_volumes: the mount is dropped, silently",
                 mount.source
@@ -84,7 +84,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-fn allows(valid: &[&str], mount: &Mount) -> bool {
+fn allows(valid: &[&str], mount: &MountOption) -> bool {
     valid.iter().any(|pattern| {
         // a pattern with a slash is for paths, one without for named volumes
         let for_paths = pattern.contains('/') || pattern.starts_with('.');

@@ -1,12 +1,12 @@
 //! One place builds and runs containers.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::{container, script};
-use crate::rule::{Edit, Findings, Rule, edit};
+use crate::rule::{Findings, FixtureEdit, Rule, edit};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "script-docker",
         what: "no script says `docker run` or `docker build`: cargo xtask does, with the flags, names, labels and pins",
@@ -18,12 +18,12 @@ pub const RULE: Rule = Rule {
     fixtures: &[
         edit(
             "linux/build/scripts/build.sh",
-            Edit::Replace("exec cargo", "docker build -t x linux/build/docker\nexec cargo"),
+            FixtureEdit::Replace("exec cargo", "docker build -t x linux/build/docker\nexec cargo"),
             "docker build",
         ),
         edit(
             "linux/build/scripts/build.sh",
-            Edit::Replace(
+            FixtureEdit::Replace(
                 "exec cargo",
                 "printf '%s\\n' \"$(sudo podman container run --rm --name a --label b=c debian:trixie id)\"\nexec cargo",
             ),
@@ -38,7 +38,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             let Some((program, verb, _)) = container::verb(command) else { continue };
             if matches!(verb.as_str(), "run" | "create" | "build" | "compose" | "bake") {
                 found.add(
-                    Place::line(&source.path, command.line),
+                    Location::line(&source.path, command.line),
                     format!("`{program} {verb}` in a script"),
                     "`cargo xtask iso`, `cargo xtask image build`",
                     "call cargo xtask instead",

@@ -1,13 +1,13 @@
 //! Scripts stop at the first error.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::script;
-use crate::parse::shell::Command;
-use crate::rule::{Edit, Findings, Rule, edit, replace};
+use crate::parse::shell::ShellCommand;
+use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "script-head",
         what: "every shell script begins with `#!` and has `set -euo pipefail` before its first commands; what is only sourced says so (`# shellcheck shell=bash`)",
@@ -29,14 +29,14 @@ pub const RULE: Rule = Rule {
         replace("linux/build/recipes/canary/build", "set -euo pipefail", "# set -euo pipefail", ""),
         edit(
             "linux/build/recipes/canary/more.sh",
-            Edit::Write(b"set -euo pipefail\ntrue\n"),
+            FixtureEdit::Write(b"set -euo pipefail\ntrue\n"),
             "set -euo",
         ),
     ],
 };
 
 /// Sets variables, options, the folder; or says where the script lies, in `$(…)`.
-fn is_harmless(command: &Command) -> bool {
+fn is_harmless(command: &ShellCommand) -> bool {
     let program = command.program();
     let known = [
         "", "set", "shopt", "export", "readonly", "declare", "unset", "umask", "cd", "trap", "[",
@@ -51,7 +51,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             let what = "a .sh file without `#!`: whoever calls it decides which shell reads it";
             let expected =
                 "#!/usr/bin/env bash, or `# shellcheck shell=bash` if it is only sourced";
-            found.add(Place::line(&source.path, 1), what, expected, "add the line");
+            found.add(Location::line(&source.path, 1), what, expected, "add the line");
         }
         let commands = source.commands();
         let (mut e, mut u, mut pipefail) = (false, false, false);
@@ -85,7 +85,7 @@ fn check(tree: &Tree, found: &mut Findings) {
         let expected = if plain_sh { "set -eu" } else { "set -euo pipefail" };
         let what = "goes on after an error, an unset variable or a failed pipe";
         found.add(
-            Place::line(&source.path, at),
+            Location::line(&source.path, at),
             what,
             expected,
             format!("add `{expected}` below the first comment"),

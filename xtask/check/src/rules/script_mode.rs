@@ -1,11 +1,11 @@
 //! Scripts are executable, in git too.
 
-use crate::finding::{Place, Severity};
-use crate::rule::{Edit, Findings, Rule, edit};
-use crate::tree::{EXECUTABLE, Tree};
+use crate::finding::{Location, Severity};
+use crate::rule::{Findings, FixtureEdit, Rule, edit};
+use crate::tree::{EXECUTABLE, NO_GIT, Tree};
 use xtask_core::rules::Described;
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "script-mode",
         what: "a script with `#!` has mode 100755 in git, and what has that mode is a script",
@@ -15,12 +15,12 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        edit("linux/build/scripts/build.sh", Edit::Executable(false), "#!"),
-        edit("linux/build/recipes/canary/build", Edit::Executable(false), "#!"),
-        edit("linux/build/config/silvermetal-base.conf", Edit::Executable(true), ""),
+        edit("linux/build/scripts/build.sh", FixtureEdit::Executable(false), "#!"),
+        edit("linux/build/recipes/canary/build", FixtureEdit::Executable(false), "#!"),
+        edit("linux/build/config/silvermetal-base.conf", FixtureEdit::Executable(true), ""),
         edit(
             "linux/build/recipes/canary/more.py",
-            Edit::Write(b"#!/usr/bin/env python3\nprint()\n"),
+            FixtureEdit::Write(b"#!/usr/bin/env python3\nprint()\n"),
             "#!",
         ),
     ],
@@ -28,7 +28,7 @@ pub const RULE: Rule = Rule {
 
 fn check(tree: &Tree, found: &mut Findings) {
     if !tree.in_git {
-        found.note("no git repository: modes are those on disk, and gitlinks are not looked at");
+        return found.skip(NO_GIT);
     }
     for source in tree.sources().filter(|source| source.text.starts_with("#!")) {
         let index = tree.entry(&source.path).and_then(|entry| entry.index.as_ref());
@@ -44,7 +44,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             } else {
                 format!("chmod +x {path}")
             };
-            found.add(Place::line(path, 1), what, "100755", fix);
+            found.add(Location::line(path, 1), what, "100755", fix);
         }
     }
     for source in tree.sources().filter(|source| !source.text.starts_with("#!")) {
@@ -52,7 +52,7 @@ fn check(tree: &Tree, found: &mut Findings) {
         if index.is_some_and(|(mode, _)| mode == EXECUTABLE) {
             let path = &source.path;
             let fix = format!("chmod -x {path} && git update-index --chmod=-x {path}");
-            found.add(Place::file(path), "executable in git, and no script", "100644", fix);
+            found.add(Location::file(path), "executable in git, and no script", "100644", fix);
         }
     }
 }

@@ -1,16 +1,16 @@
 //! Two builds that are compared share no folder and no artifact.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::image::plain;
 use crate::model::script::{self, Xtask};
 use crate::model::workflow::{self, Job, Workflow};
-use crate::rule::{Edit, Findings, Rule, edit, replace};
+use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "separate-builds",
         what: "builds that are compared have output folders and artifact names of their own; what is compared are two different folders",
@@ -46,7 +46,7 @@ pub const RULE: Rule = Rule {
         ),
         edit(
             "linux/build/scripts/verify-reproducibility.sh",
-            Edit::Replace(
+            FixtureEdit::Replace(
                 "exec cargo",
                 "cargo xtask iso --output out/a\ncargo xtask iso --output out/a/\nexec cargo",
             ),
@@ -87,7 +87,7 @@ fn outputs(path: &str, xtask: &[(usize, Xtask)], found: &mut Findings) {
             {
                 let what = format!("`{a}` is compared with itself");
                 found.add(
-                    Place::line(path, *line),
+                    Location::line(path, *line),
                     what,
                     "two folders",
                     "name the other build's folder",
@@ -103,7 +103,7 @@ fn outputs(path: &str, xtask: &[(usize, Xtask)], found: &mut Findings) {
             seen.iter().find(|(other, _)| inside(other, &output) || inside(&output, other))
         {
             let what = format!("builds into `{output}`, and line {first} into `{other}`");
-            found.add(Place::line(path, *line), what, "folders apart from each other", FIX);
+            found.add(Location::line(path, *line), what, "folders apart from each other", FIX);
         }
         seen.push((output, *line));
     }
@@ -132,7 +132,7 @@ fn matrix(workflow: &Workflow<'_>, job: &Job<'_>, xtask: &[(usize, Xtask)], foun
         if let Some(output) = x.value("--output").filter(|output| !varies(output)) {
             let what = format!("every job of the matrix builds into `{output}`");
             found.add(
-                Place::line(workflow.path(), *line),
+                Location::line(workflow.path(), *line),
                 what,
                 "a folder with the matrix's value in its name",
                 FIX,
@@ -144,7 +144,7 @@ fn matrix(workflow: &Workflow<'_>, job: &Job<'_>, xtask: &[(usize, Xtask)], foun
             step.with("name").filter(|name| !varies(name.text().unwrap_or_default()))
         {
             found.add(
-                Place::at(workflow.path(), name.at()),
+                Location::at(workflow.path(), name.at()),
                 format!(
                     "every job of the matrix uploads `{}`: one of them is kept, or it fails",
                     name.text().unwrap_or_default()
@@ -176,7 +176,7 @@ fn across(workflow: &Workflow<'_>, found: &mut Findings) {
                     job.id
                 );
                 found.add(
-                    Place::at(workflow.path(), node.at()),
+                    Location::at(workflow.path(), node.at()),
                     what,
                     "artifacts of different names",
                     FIX,
@@ -204,7 +204,7 @@ fn artifacts(workflow: &Workflow<'_>, job: &Job<'_>, found: &mut Findings) {
                 } else {
                     "one folder for each artifact"
                 };
-                found.add(Place::at(workflow.path(), node.at()), what, expected, FIX);
+                found.add(Location::at(workflow.path(), node.at()), what, expected, FIX);
             }
             seen.push((text, node.line));
         }

@@ -1,9 +1,9 @@
 //! shellcheck finds nothing in the scripts.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::script;
-use crate::rule::{Edit, Findings, Rule, edit};
-use crate::tree::{Source, Tree};
+use crate::rule::{Findings, FixtureEdit, Rule, edit};
+use crate::tree::{SourceFile, Tree};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use xtask_core::exec::{Cmd, Exit, which};
 use xtask_core::hash;
 use xtask_core::rules::Described;
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "shellcheck",
         what: "shellcheck, where it is installed, finds nothing in the scripts",
@@ -24,12 +24,12 @@ pub const RULE: Rule = Rule {
     fixtures: &[
         edit(
             "linux/build/scripts/build.sh",
-            Edit::Replace("exec cargo", "rm $root/x\nexec cargo"),
+            FixtureEdit::Replace("exec cargo", "rm $root/x\nexec cargo"),
             "rm $root/x",
         ),
         edit(
             "linux/build/scripts/build.sh",
-            Edit::Replace("exec cargo", "if true\nexec cargo"),
+            FixtureEdit::Replace("exec cargo", "if true\nexec cargo"),
             "if true",
         ),
     ],
@@ -49,7 +49,7 @@ struct Asked<'t> {
 
 fn check(tree: &Tree, found: &mut Findings) {
     let Some(program) = which("shellcheck") else {
-        found.note("shellcheck is not installed: scripts were not looked at by it (apt-get install shellcheck)");
+        found.skip("shellcheck is not installed (apt-get install shellcheck)");
         return;
     };
     let scripts = script::scripts(tree)
@@ -126,7 +126,7 @@ fn tell(asked: &Asked<'_>, found: &mut Findings) {
         Err(why) => {
             let fix = format!("shellcheck {path}");
             return found.add(
-                Place::file(path),
+                Location::file(path),
                 format!("shellcheck cannot read it: {why}"),
                 expected,
                 fix,
@@ -138,7 +138,7 @@ fn tell(asked: &Asked<'_>, found: &mut Findings) {
         let number = |key: &str| comment[key].as_u64().unwrap_or_default() as usize;
         let (line, code) = (number("line"), number("code"));
         found.add(
-            Place::at(text("file"), (line, number("column"))),
+            Location::at(text("file"), (line, number("column"))),
             format!("{} (SC{code})", text("message")),
             expected,
             format!("https://www.shellcheck.net/wiki/SC{code}"),
@@ -148,7 +148,7 @@ fn tell(asked: &Asked<'_>, found: &mut Findings) {
 
 /// The hash of all that the answer depends on: the program, its settings, the script, and what that
 /// may source.
-fn key(program: &Path, tree: &Tree, script: &Source) -> String {
+fn key(program: &Path, tree: &Tree, script: &SourceFile) -> String {
     let meta = program.metadata().ok();
     let made = meta.and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
     let mut all = format!("{} {made:?}\n", program.display());
@@ -161,17 +161,17 @@ fn key(program: &Path, tree: &Tree, script: &Source) -> String {
         at += 1;
         all += &format!("{}\n{}\n", source.path, source.text);
         let names = sourced(source);
-        let named = |other: &&Source| names.contains(&file_name(&other.path));
+        let named = |other: &&SourceFile| names.contains(&file_name(&other.path));
         let more =
             script::shell(tree).filter(named).filter(|s| !read.iter().any(|r| r.path == s.path));
-        let more: Vec<&Source> = more.collect();
+        let more: Vec<&SourceFile> = more.collect();
         read.extend(more);
     }
     hash::text(&all).hex()[..24].to_owned()
 }
 
 /// Names of the files that a script takes in: wherever their paths begin, they end in these.
-fn sourced(script: &Source) -> Vec<&str> {
+fn sourced(script: &SourceFile) -> Vec<&str> {
     let by_command = script.commands().iter().filter(|c| matches!(c.program(), "." | "source"));
     let by_command =
         by_command.filter_map(|c| Some(file_name(c.words_of_program().get(1)?.text.as_str())));

@@ -1,15 +1,15 @@
 //! Packages come from the snapshot archive and from nowhere else.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::image;
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::{Source, Tree};
+use crate::tree::{SourceFile, Tree};
 use xtask_core::pins::env_file;
 use xtask_core::rules::Described;
 
 const PIN: &str = "linux/build/config/snapshot-pin.env";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "snapshot-sources",
         what: "Dockerfiles, what they run, recipes and configuration name no package archive but the snapshot's",
@@ -80,7 +80,7 @@ fn check(tree: &Tree, found: &mut Findings) {
         {
             let what = format!("`{value}` is no root of a snapshot archive");
             found.add(
-                Place::line(PIN, line),
+                Location::line(PIN, line),
                 what,
                 "http://snapshot.debian.org/archive, or a mirror of it",
                 "correct the URL",
@@ -89,7 +89,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-fn file(source: &Source, found: &mut Findings) {
+fn file(source: &SourceFile, found: &mut Findings) {
     for (line, text) in source.lines() {
         let text = without_comment(text);
         for (at, _) in text.match_indices("://") {
@@ -102,7 +102,7 @@ fn file(source: &Source, found: &mut Findings) {
             let url = &text[start..end];
             if let Some(why) = live(url) {
                 found.add(
-                    Place::at(&source.path, (line, text[..start].chars().count() + 1)),
+                    Location::at(&source.path, (line, text[..start].chars().count() + 1)),
                     format!("`{url}` is {why}"),
                     "the snapshot: SNAPSHOT_URL and SNAPSHOT_STAMP of snapshot-pin.env",
                     "take the archive from the environment that the build gives (APT_SNAPSHOT_URL, SILVERMETAL_APT_DEBIAN)",

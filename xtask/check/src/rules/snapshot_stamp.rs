@@ -1,6 +1,6 @@
 //! One snapshot stamp, everywhere, and a moment that has been.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use xtask_core::pins::{SnapshotStamp, env_file};
@@ -10,7 +10,7 @@ const PIN: &str = "linux/build/config/snapshot-pin.env";
 /// Records what an older image was built from; rule `stale-pin` looks at it.
 const RECORD: &str = "linux/build/docker/builder-image.toml";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "snapshot-stamp",
         what: "SNAPSHOT_STAMP is a moment YYYYMMDDTHHMMSSZ that has been, and every other stamp in image, recipes, workflows and docs is the same",
@@ -42,13 +42,13 @@ fn check(tree: &Tree, found: &mut Findings) {
     let stamp: SnapshotStamp = match value.parse() {
         Ok(stamp) => stamp,
         Err(error) => {
-            found.add(Place::line(PIN, line), format!("{error:#}"), "YYYYMMDDTHHMMSSZ", FIX);
+            found.add(Location::line(PIN, line), format!("{error:#}"), "YYYYMMDDTHHMMSSZ", FIX);
             return;
         }
     };
     if stamp.unix_time() > tree.now {
         found.add(
-            Place::line(PIN, line),
+            Location::line(PIN, line),
             format!("{stamp} lies in the future"),
             "a moment that the archive has",
             FIX,
@@ -66,7 +66,7 @@ fn check(tree: &Tree, found: &mut Findings) {
         for (n, text) in source.lines() {
             for (column, other) in stamps(text).filter(|(_, other)| *other != value) {
                 let what = format!("the stamp {other}, and {PIN}:{line} has {value}");
-                found.add(Place::at(&source.path, (n, column)), what, value, FIX);
+                found.add(Location::at(&source.path, (n, column)), what, value, FIX);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The override of the build's time stamp makes sense.
 
-use crate::finding::{Place, Severity};
-use crate::rule::{Edit, Findings, Rule, edit};
+use crate::finding::{Location, Severity};
+use crate::rule::{Findings, FixtureEdit, Rule, edit};
 use crate::tree::Tree;
 use xtask_core::pins::{SnapshotStamp, env_file};
 use xtask_core::rules::Described;
@@ -9,7 +9,7 @@ use xtask_core::rules::Described;
 const PATH: &str = "linux/build/config/source-date-epoch.env";
 const PIN: &str = "linux/build/config/snapshot-pin.env";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "source-date-epoch",
         what: "SOURCE_DATE_EPOCH, where it is set, is a number of seconds, not in the future and not before the snapshot",
@@ -19,10 +19,10 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        edit(PATH, Edit::Append("SOURCE_DATE_EPOCH=yesterday\n"), "=yesterday"),
-        edit(PATH, Edit::Append("SOURCE_DATE_EPOCH=32503680000\n"), "32503680000"),
-        edit(PATH, Edit::Append("SOURCE_DATE_EPOCH=1700000000\n"), "1700000000"),
-        edit(PATH, Edit::Append("SOURCE_DATE_EPOCH=-1\n"), "=-1"),
+        edit(PATH, FixtureEdit::Append("SOURCE_DATE_EPOCH=yesterday\n"), "=yesterday"),
+        edit(PATH, FixtureEdit::Append("SOURCE_DATE_EPOCH=32503680000\n"), "32503680000"),
+        edit(PATH, FixtureEdit::Append("SOURCE_DATE_EPOCH=1700000000\n"), "1700000000"),
+        edit(PATH, FixtureEdit::Append("SOURCE_DATE_EPOCH=-1\n"), "=-1"),
     ],
 };
 
@@ -30,7 +30,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     let Some(source) = tree.source(PATH) else { return };
     let set = env_file::lines(&source.text).find(|(_, key, _)| *key == "SOURCE_DATE_EPOCH");
     let Some((line, _, value)) = set else { return };
-    let place = Place::line(PATH, line);
+    let place = Location::line(PATH, line);
     let digits = value.bytes().all(|b| b.is_ascii_digit());
     let Some(epoch) = value.parse::<u64>().ok().filter(|_| digits) else {
         found.add(

@@ -1,7 +1,7 @@
 //! The pinned builder image was built from today's docker/ folder.
 
-use crate::finding::{Place, Severity};
-use crate::rule::{Edit, Findings, Rule, edit, replace};
+use crate::finding::{Location, Severity};
+use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
 use crate::tree::Tree;
 use toml_edit::{Item, Table};
 use xtask_core::facts::builder_inputs::Inputs;
@@ -11,7 +11,7 @@ use xtask_core::rules::Described;
 const RECORD: &str = "linux/build/docker/builder-image.toml";
 const BUILD_SH: &str = "linux/build/scripts/build.sh";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "stale-pin",
         what: "the image that build.sh pins was built from today's docker/ folder and snapshot: its [[pin]] in builder-image.toml says from which",
@@ -21,7 +21,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     check,
     fixtures: &[
-        edit("linux/build/docker/packages.list", Edit::Append("vim\n"), "inputs ="),
+        edit("linux/build/docker/packages.list", FixtureEdit::Append("vim\n"), "inputs ="),
         replace(RECORD, "digest = \"sha256:1111", "digest = \"sha256:2222", "digest ="),
         replace(RECORD, "[[pin]]", "[[pinned]]", ""),
     ],
@@ -39,7 +39,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     else {
         return;
     };
-    let at = |line: usize| Place::at(RECORD, (line, usize::from(line > 0)));
+    let at = |line: usize| Location::at(RECORD, (line, usize::from(line > 0)));
     let entries: Vec<&Table> = match record.get("pin").and_then(Item::as_array_of_tables) {
         Some(entries) => entries.iter().collect(),
         None => {

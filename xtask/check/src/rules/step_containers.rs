@@ -1,7 +1,7 @@
 //! What steps start is named, labelled, and swept.
 
-use crate::finding::{Place, Severity};
-use crate::model::container::{Run, verb};
+use crate::finding::{Location, Severity};
+use crate::model::container::{ContainerRun, verb};
 use crate::model::workflow::{self, Job, Step};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
@@ -9,7 +9,7 @@ use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "step-containers",
         what: "containers that a step starts have a name and a label, and the job's last word is an `if: always()` step that sweeps them (`cargo xtask clean`)",
@@ -49,8 +49,8 @@ fn check(tree: &Tree, found: &mut Findings) {
                     last_start = Some(n);
                 }
                 for command in step.commands() {
-                    let Some(run) =
-                        Run::of(&command).filter(|run| run.verb != "exec" && !run.composed)
+                    let Some(run) = ContainerRun::of(&command)
+                        .filter(|run| run.verb != "exec" && !run.composed)
                     else {
                         continue;
                     };
@@ -61,7 +61,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                         .collect();
                     if !lacks.is_empty() {
                         found.add(
-                            Place::line(workflow.path(), run.line),
+                            Location::line(workflow.path(), run.line),
                             format!("`{}` has no {}", command.shown(), lacks.join(" and no ")),
                             "--name and --label, so that it can be found and removed",
                             "add them, or start it through cargo xtask, which does",
@@ -73,7 +73,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 && !sweeps(&job, last)
             {
                 found.add(
-                    Place::at(workflow.path(), job.key.at()),
+                    Location::at(workflow.path(), job.key.at()),
                     format!(
                         "job `{}` starts containers, and nothing removes them when it is cancelled",
                         job.id
@@ -92,7 +92,7 @@ fn sweeps(job: &Job<'_>, after: usize) -> bool {
 
 fn cleans(step: &Step<'_>) -> bool {
     let by_xtask = step.xtask().iter().any(|(_, x)| x.command == "clean");
-    let by_engine = |command: &crate::parse::shell::Command| {
+    let by_engine = |command: &crate::parse::shell::ShellCommand| {
         verb(command).is_some_and(|(_, verb, _)| matches!(verb.as_str(), "rm" | "stop" | "kill"))
             || (command.program() == "docker" && command.shown().contains("rm"))
     };

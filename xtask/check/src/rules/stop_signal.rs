@@ -1,6 +1,6 @@
 //! An image with systemd as PID 1 stops by systemd's signal.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::image;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
@@ -8,7 +8,7 @@ use xtask_core::rules::Described;
 
 const FILE: &str = "linux/build/docker/Dockerfile.builder";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "stop-signal",
         what: "an image whose entry point is systemd has `STOPSIGNAL SIGRTMIN+3`",
@@ -49,7 +49,7 @@ fn check(tree: &Tree, found: &mut Findings) {
         let fix = "STOPSIGNAL SIGRTMIN+3";
         match last("STOPSIGNAL") {
             None => found.add(
-                Place::line(image.path(), entry.line),
+                Location::line(image.path(), entry.line),
                 "systemd is PID 1, and there is no STOPSIGNAL",
                 fix,
                 format!("add `{fix}`"),
@@ -60,7 +60,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                     stop.args.trim()
                 );
                 found.add(
-                    Place::line(image.path(), stop.line),
+                    Location::line(image.path(), stop.line),
                     what,
                     fix,
                     format!("write `{fix}`"),

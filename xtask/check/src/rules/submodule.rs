@@ -1,15 +1,15 @@
 //! The submodule is where .gitmodules says, at the recorded commit, and clean.
 
-use crate::finding::{Place, Severity};
-use crate::rule::{Edit, Findings, Rule, edit, replace};
-use crate::tree::{GITLINK, Tree};
+use crate::finding::{Location, Severity};
+use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
+use crate::tree::{GITLINK, NO_GIT, Tree};
 use std::path::Path;
 use xtask_core::facts::git::git;
 use xtask_core::rules::Described;
 
 const FILE: &str = ".gitmodules";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "submodule",
         what: "each submodule has a gitlink and an https or relative URL; where it is checked out, it stands at the recorded commit, unchanged, with its own submodules",
@@ -28,7 +28,11 @@ pub const RULE: Rule = Rule {
             "path = linux/build/derivative-makr",
             "path =",
         ),
-        edit("linux/build/derivative-maker/README.md", Edit::Write(b"not a submodule\n"), "path ="),
+        edit(
+            "linux/build/derivative-maker/README.md",
+            FixtureEdit::Write(b"not a submodule\n"),
+            "path =",
+        ),
     ],
 };
 
@@ -42,6 +46,9 @@ struct Section {
 }
 
 fn check(tree: &Tree, found: &mut Findings) {
+    if !tree.in_git {
+        return found.skip(NO_GIT);
+    }
     let Some(source) = tree.source(FILE) else { return };
     let mut sections: Vec<Section> = Vec::new();
     for (line, text) in source.lines() {
@@ -64,7 +71,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             }
         } else {
             found.add(
-                Place::line(FILE, line),
+                Location::line(FILE, line),
                 format!("`{text}` is no line of a git configuration"),
                 "[submodule \"…\"], path = …, url = …",
                 "mend the line",
@@ -74,12 +81,12 @@ fn check(tree: &Tree, found: &mut Findings) {
     for section in &sections {
         one(tree, section, found);
     }
-    for (path, entry) in tree.entries().filter(|_| tree.in_git) {
+    for (path, entry) in tree.entries() {
         let is_link = entry.index.as_ref().is_some_and(|(mode, _)| mode == GITLINK);
         let listed = sections.iter().any(|s| s.path.as_ref().is_some_and(|(_, p)| p == path));
         if is_link && !listed && !sections.iter().any(|s| s.name == path) {
             found.add(
-                Place::line(FILE, 1),
+                Location::line(FILE, 1),
                 format!("the gitlink {path} has no section"),
                 format!("[submodule \"{path}\"]"),
                 "git submodule add URL PATH",
@@ -91,14 +98,14 @@ fn check(tree: &Tree, found: &mut Findings) {
 fn one(tree: &Tree, section: &Section, found: &mut Findings) {
     let (Some((path_line, path)), Some((url_line, url))) = (&section.path, &section.url) else {
         let what = format!("submodule `{}` has no path or no url", section.name);
-        found.add(Place::line(FILE, section.line), what, "path = … and url = …", "add it");
+        found.add(Location::line(FILE, section.line), what, "path = … and url = …", "add it");
         return;
     };
     let relative = url.starts_with("./") || url.starts_with("../");
     if !url.starts_with("https://") && !relative {
         let what = format!("the URL is `{url}`");
         found.add(
-            Place::line(FILE, *url_line),
+            Location::line(FILE, *url_line),
             what,
             "https://…, or ../NAME.git",
             "git submodule set-url PATH https://…",
@@ -108,18 +115,15 @@ fn one(tree: &Tree, section: &Section, found: &mut Findings) {
         .is_some_and(|(_, rest)| rest.split('/').next().is_some_and(|host| host.contains('@')))
     {
         found.add(
-            Place::line(FILE, *url_line),
+            Location::line(FILE, *url_line),
             "a user name or a password in the URL",
             "https://HOST/…",
             "take it out, and revoke the password",
         );
     }
-    if !tree.in_git {
-        return;
-    }
     let entry = tree.entry(path);
     let link = entry.and_then(|entry| entry.index.as_ref()).filter(|(mode, _)| mode == GITLINK);
-    let place = || Place::line(FILE, *path_line);
+    let place = || Location::line(FILE, *path_line);
     let Some((_, commit)) = link else {
         let what = if entry.is_some() || tree.holds(path) { "ordinary files" } else { "nothing" };
         found.add(
@@ -148,7 +152,7 @@ fn one(tree: &Tree, section: &Section, found: &mut Findings) {
     checked_out(&dir, path, commit, &place(), found);
 }
 
-fn checked_out(dir: &Path, path: &str, commit: &str, place: &Place, found: &mut Findings) {
+fn checked_out(dir: &Path, path: &str, commit: &str, place: &Location, found: &mut Findings) {
     let update = format!("{UPDATE} {path}");
     match git(dir).args(["rev-parse", "HEAD"]).read() {
         Err(error) => found.add(

@@ -1,10 +1,10 @@
 //! The run flags that systemd as PID 1 needs are all there.
 
-use crate::finding::{Place, Severity};
-use crate::model::container::{Run, missing_systemd_flags, options};
+use crate::finding::{Location, Severity};
+use crate::model::container::{ContainerRun, missing_systemd_flags, options};
 use crate::model::{script, workflow};
 use crate::parse::rust;
-use crate::parse::shell::{Command, Word, commands};
+use crate::parse::shell::{ShellCommand, ShellWord, commands};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
@@ -13,7 +13,7 @@ use xtask_core::rules::Described;
 const CODE: &str = "xtask/src/engine/container.rs";
 const CONTRACT: &str = "linux/build/docker/systemd-entrypoint/README.md";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "systemd-flags",
         what: "whatever starts the builder passes --privileged --cgroupns=host --tmpfs /run --tmpfs /run/lock -v /sys/fs/cgroup:/sys/fs/cgroup:rw -t: the code, the contract's text, and any script",
@@ -55,11 +55,11 @@ fn check(tree: &Tree, found: &mut Findings) {
 fn code(tree: &Tree, found: &mut Findings) {
     let Some(source) = tree.source(CODE) else { return };
     let strings = rust::strings(&source.text);
-    let words: Vec<Word> =
-        strings.iter().map(|(line, text)| Word { text: text.clone(), line: *line }).collect();
+    let words: Vec<ShellWord> =
+        strings.iter().map(|(line, text)| ShellWord { text: text.clone(), line: *line }).collect();
     let start = words.iter().position(|word| word.text == "run");
     let Some(start) = start else {
-        let place = Place::file(CODE);
+        let place = Location::file(CODE);
         found.add(
             place,
             "no `docker run` is spelt here any more",
@@ -68,7 +68,7 @@ fn code(tree: &Tree, found: &mut Findings) {
         );
         return;
     };
-    let rest: Vec<Word> = words[start + 1..]
+    let rest: Vec<ShellWord> = words[start + 1..]
         .iter()
         .filter(|word| word.text.starts_with(['-', '/', '1', 'S']))
         .cloned()
@@ -77,11 +77,12 @@ fn code(tree: &Tree, found: &mut Findings) {
     let mut given = Vec::new();
     for (n, word) in rest.iter().enumerate().filter(|(_, word)| word.text.starts_with('-')) {
         let takes_next = rest.get(n + 1).filter(|next| !next.text.starts_with('-'));
-        let pair: Vec<Word> = std::iter::once(word.clone()).chain(takes_next.cloned()).collect();
+        let pair: Vec<ShellWord> =
+            std::iter::once(word.clone()).chain(takes_next.cloned()).collect();
         given.extend(options(&pair).0);
     }
     tell(
-        Place::line(CODE, words[start].line),
+        Location::line(CODE, words[start].line),
         &missing_systemd_flags(&given),
         "the `docker run` of a build",
         found,
@@ -97,29 +98,35 @@ fn contract(tree: &Tree, found: &mut Findings) {
     });
     let Some((line, text)) = span else {
         let what = "the contract does not say which flags the container needs";
-        found.add(Place::file(CONTRACT), what, "Run with `--privileged …`", "restore the sentence");
+        found.add(
+            Location::file(CONTRACT),
+            what,
+            "Run with `--privileged …`",
+            "restore the sentence",
+        );
         return;
     };
-    let words: Vec<Word> = commands(&text, line).into_iter().flat_map(|c| c.words).collect();
+    let words: Vec<ShellWord> = commands(&text, line).into_iter().flat_map(|c| c.words).collect();
     tell(
-        Place::line(CONTRACT, line),
+        Location::line(CONTRACT, line),
         &missing_systemd_flags(&options(&words).0),
         "the contract",
         found,
     );
 }
 
-fn one(path: &str, command: &Command, found: &mut Findings) {
-    let Some(run) = Run::of(command).filter(|run| run.verb != "exec" && run.is_builder()) else {
+fn one(path: &str, command: &ShellCommand, found: &mut Findings) {
+    let Some(run) = ContainerRun::of(command).filter(|run| run.verb != "exec" && run.is_builder())
+    else {
         return;
     };
     // -t is rule `terminal`'s
     let missing: Vec<String> =
         missing_systemd_flags(&run.options).into_iter().filter(|flag| flag != "-t").collect();
-    tell(Place::line(path, run.line), &missing, "this start of the builder", found);
+    tell(Location::line(path, run.line), &missing, "this start of the builder", found);
 }
 
-fn tell(place: Place, missing: &[String], whose: &str, found: &mut Findings) {
+fn tell(place: Location, missing: &[String], whose: &str, found: &mut Findings) {
     if !missing.is_empty() {
         let what = format!("{whose} lacks {}", missing.join(" and "));
         found.add(place, what, "all flags of the contract", format!("add {}", missing.join(" ")));

@@ -1,16 +1,16 @@
 //! No step asks for an interactive container; the builder gets a terminal.
 
-use crate::finding::{Place, Severity};
-use crate::model::container::Run;
+use crate::finding::{Location, Severity};
+use crate::model::container::ContainerRun;
 use crate::model::{script, workflow};
-use crate::parse::shell::Command;
+use crate::parse::shell::ShellCommand;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "terminal",
         what: "no step or script starts a container with -i, and the builder is started with -t",
@@ -54,9 +54,9 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-fn one(path: &str, command: &Command, found: &mut Findings) {
-    let Some(run) = Run::of(command) else { return };
-    let place = || Place::line(path, run.line);
+fn one(path: &str, command: &ShellCommand, found: &mut Findings) {
+    let Some(run) = ContainerRun::of(command) else { return };
+    let place = || Location::line(path, run.line);
     if run.has("--interactive") {
         let what = format!("`{}` wants an interactive terminal (-i)", command.shown());
         found.add(place(), what, "no -i; the builder gets -t alone", "remove -i");

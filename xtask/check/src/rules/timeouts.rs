@@ -1,6 +1,6 @@
 //! A job's time limit covers what it builds, and ends before the runner's.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::runner::{self, PATH, Runner, duration};
 use crate::model::workflow::{self, Job};
 use crate::rule::{Findings, Rule, replace};
@@ -12,7 +12,7 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 /// A build of the product takes 60 to 90 minutes: docs/ci-runner.md.
 const BUILD_MINUTES: u64 = 90;
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "timeouts",
         what: "a job that builds the product has a `timeout-minutes` of at least 90 for each build, and every job's is below the runner's `timeout` (3h by default)",
@@ -36,7 +36,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     let written = runner.as_ref().and_then(|runner| runner.root.path(&["runner", "timeout"]));
     if let Some(node) = written.filter(|node| node.text().and_then(duration).is_none()) {
         let what = format!("`{}` is no duration", node.text().unwrap_or_default());
-        found.add(Place::at(runner::PATH, node.at()), what, "e.g. 6h or 330m", "correct it");
+        found.add(Location::at(runner::PATH, node.at()), what, "e.g. 6h or 330m", "correct it");
         return;
     }
     for workflow in workflow::all(tree) {
@@ -45,7 +45,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             let Some(node) = job.node.get("timeout-minutes") else {
                 if needed > 0 {
                     found.add(
-                        Place::at(workflow.path(), job.key.at()),
+                        Location::at(workflow.path(), job.key.at()),
                         format!(
                             "job `{}` builds the product {}, and has no time limit of its own",
                             job.id,
@@ -57,7 +57,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 }
                 continue;
             };
-            let place = Place::at(workflow.path(), node.at());
+            let place = Location::at(workflow.path(), node.at());
             let Some(minutes) = node.text().and_then(|text| text.trim().parse::<u64>().ok()) else {
                 let dynamic = node.text().is_some_and(|text| text.contains("${{"));
                 if !dynamic {

@@ -1,12 +1,12 @@
 //! The TOML files are TOML.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::versions::{self, Versions};
-use crate::rule::{Edit, Findings, Rule, edit, replace};
+use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "toml",
         what: "recipes, builder-image.toml and .gitea/versions.toml are TOML; the last declares `gitea` and `runner`",
@@ -16,8 +16,8 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        edit("linux/build/recipes/canary/recipe.toml", Edit::Append("x = = 1\n"), "x = = 1"),
-        edit("linux/build/docker/builder-image.toml", Edit::Append("[pin\n"), "[pin"),
+        edit("linux/build/recipes/canary/recipe.toml", FixtureEdit::Append("x = = 1\n"), "x = = 1"),
+        edit("linux/build/docker/builder-image.toml", FixtureEdit::Append("[pin\n"), "[pin"),
         replace(versions::PATH, "runner = \"", "runner = \"v", "runner ="),
     ],
 };
@@ -30,7 +30,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             let line = 1 + before.matches('\n').count();
             let column = 1 + before.rsplit('\n').next().map_or(0, |text| text.chars().count());
             found.add(
-                Place::at(&source.path, (line, column)),
+                Location::at(&source.path, (line, column)),
                 format!("no TOML: {}", error.message().replace('\n', ", ")),
                 "`key = value` lines and `[table]` headers",
                 "mend the line",
@@ -40,14 +40,14 @@ fn check(tree: &Tree, found: &mut Findings) {
     let workflows = tree.sources().any(|s| crate::model::workflow::is_workflow(&s.path));
     if workflows && tree.entry(versions::PATH).is_none() {
         found.add(
-            Place::file(versions::PATH),
+            Location::file(versions::PATH),
             "the file is missing",
             "the versions that the workflow is written for",
             format!("printf 'gitea = \"1.26.0\"\\nrunner = \"3.0.0\"\\n' >{}", versions::PATH),
         );
     }
-    for (line, what) in Versions::read(tree).faults {
-        let place = Place::at(versions::PATH, (line, usize::from(line > 0)));
+    for (line, what) in Versions::read(tree).errors {
+        let place = Location::at(versions::PATH, (line, usize::from(line > 0)));
         found.add(
             place,
             what,

@@ -1,6 +1,6 @@
 //! Expressions use `github.*` and the contexts that exist.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
@@ -14,7 +14,7 @@ const CONTEXTS: [&str; 12] = [
     "strategy", "vars",
 ];
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "workflow-contexts",
         what: "expressions name contexts that exist, `github.*` and not `gitea.*`, and functions that exist",
@@ -53,7 +53,7 @@ const FUNCTIONS: [&str; 12] = [
 fn check(tree: &Tree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for (_, at, expression) in workflow.expressions() {
-            let place = || Place::at(workflow.path(), at);
+            let place = || Location::at(workflow.path(), at);
             for reference in &expression.references {
                 let context = reference[0].as_str();
                 if context == "gitea" {

@@ -1,16 +1,17 @@
 //! Every key of a workflow takes effect on the declared Gitea and runner.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::versions::{PATH, Version, Versions};
 use crate::model::workflow::{self, Workflow};
-use crate::parse::yaml::Node;
+use crate::names::nearest;
+use crate::parse::yaml::YamlNode;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "workflow-keys",
         what: "every key of a workflow exists, and the Gitea and runner versions declared in .gitea/versions.toml heed it",
@@ -234,15 +235,15 @@ fn check(tree: &Tree, found: &mut Findings) {
 
 fn events(workflow: &Workflow<'_>, found: &mut Findings) {
     let Some(on) = workflow.root.get("on") else { return };
-    let named: Vec<&Node> = match on.entries() {
+    let named: Vec<&YamlNode> = match on.entries() {
         [] => on.items(),
         entries => entries.iter().map(|(key, _)| key).collect(),
     };
     for event in named {
         let name = event.text().unwrap_or_default();
         if !EVENTS.contains(&name) {
-            let place = Place::at(workflow.path(), event.at());
-            let expected = format!("one of {}", nearest(name, EVENTS.iter().copied()));
+            let place = Location::at(workflow.path(), event.at());
+            let expected = format!("one of {}", nearest(name, EVENTS.iter().copied()).join(", "));
             found.add(
                 place,
                 format!("no event is named `{name}`: nothing starts by it"),
@@ -254,19 +255,25 @@ fn events(workflow: &Workflow<'_>, found: &mut Findings) {
 }
 
 /// The nodes that a path of keys leads to.
-fn at<'a>(node: &'a Node, path: &[&str]) -> Vec<&'a Node> {
+fn at<'a>(node: &'a YamlNode, path: &[&str]) -> Vec<&'a YamlNode> {
     let Some((first, rest)) = path.split_first() else { return vec![node] };
     let wanted =
         node.entries().iter().filter(|(key, _)| *first == "*" || key.text() == Some(first));
     wanted.flat_map(|(_, value)| at(value, rest)).collect()
 }
 
-fn names(workflow: &Workflow<'_>, node: &Node, known: &[&str], whose: &str, found: &mut Findings) {
+fn names(
+    workflow: &Workflow<'_>,
+    node: &YamlNode,
+    known: &[&str],
+    whose: &str,
+    found: &mut Findings,
+) {
     for (key, _) in node.entries() {
         let name = key.text().unwrap_or_default();
         if !known.contains(&name) && name != "<<" {
-            let place = Place::at(workflow.path(), key.at());
-            let expected = format!("one of {}", nearest(name, known.iter().copied()));
+            let place = Location::at(workflow.path(), key.at());
+            let expected = format!("one of {}", nearest(name, known.iter().copied()).join(", "));
             found.add(
                 place,
                 format!("{whose} has no key `{name}`: it is ignored"),
@@ -279,7 +286,7 @@ fn names(workflow: &Workflow<'_>, node: &Node, known: &[&str], whose: &str, foun
 
 fn keys(
     workflow: &Workflow<'_>,
-    node: &Node,
+    node: &YamlNode,
     known: &[(&str, Since)],
     whose: &str,
     versions: &Versions,
@@ -287,13 +294,13 @@ fn keys(
 ) {
     for (key, _) in node.entries() {
         let name = key.text().unwrap_or_default();
-        let place = Place::at(workflow.path(), key.at());
+        let place = Location::at(workflow.path(), key.at());
         let Some((_, since)) = known.iter().find(|(known, _)| *known == name) else {
             let names = known.iter().filter(|(_, since)| since.is_some()).map(|(name, _)| *name);
             found.add(
                 place,
                 format!("{whose} has no key `{name}`: it is ignored"),
-                format!("one of {}", nearest(name, names)),
+                format!("one of {}", nearest(name, names).join(", ")),
                 "correct the name, or remove it",
             );
             continue;
@@ -317,39 +324,5 @@ fn keys(
                 format!("upgrade {program} and its line in {PATH}, or remove the key"),
             );
         }
-    }
-}
-
-/// The names, those that look like `name` first.
-pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let letters = |text: &str| {
-        let mut letters: Vec<char> =
-            text.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
-        letters.sort_unstable();
-        letters
-    };
-    let wanted = letters(name);
-    let distance = |other: &str| {
-        let mut rest = letters(other);
-        let before = rest.len();
-        let shared = wanted
-            .iter()
-            .filter(|c| rest.iter().position(|r| r == *c).map(|at| rest.remove(at)).is_some());
-        let shared = shared.count();
-        before + wanted.len() - 2 * shared
-    };
-    let mut names: Vec<&str> = names.collect();
-    names.sort_by_key(|other| distance(other));
-    names.join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_likely_name_comes_first() {
-        let names = JOB.iter().map(|(name, _)| *name);
-        assert!(nearest("timeout_minute", names).starts_with("timeout-minutes, "));
     }
 }

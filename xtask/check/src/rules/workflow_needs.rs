@@ -1,6 +1,6 @@
 //! `needs:` names jobs that exist, without a cycle.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
@@ -8,7 +8,7 @@ use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "workflow-needs",
         what: "every `needs:` names another job of the workflow, and no job waits for itself",
@@ -38,7 +38,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 let name = need.text().unwrap_or_default();
                 if !ids.iter().any(|id| id == name) {
                     found.add(
-                        Place::at(workflow.path(), need.at()),
+                        Location::at(workflow.path(), need.at()),
                         format!("job `{}` needs `{name}`, which is no job", job.id),
                         format!("one of {}", ids.join(", ")),
                         "correct the name",
@@ -59,7 +59,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                     format!("itself, through {}", others.join(", "))
                 };
                 found.add(
-                    Place::at(workflow.path(), at),
+                    Location::at(workflow.path(), at),
                     format!("job `{}` waits for {over}", job.id),
                     "no circle of needs",
                     "remove one of the needs",

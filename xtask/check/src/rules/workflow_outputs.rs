@@ -1,9 +1,9 @@
 //! Outputs that are read are declared, and written by the step that declares them.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::script::Xtask;
 use crate::model::workflow::{self, Job, Step, Workflow};
-use crate::parse::shell::{Command, commands};
+use crate::parse::shell::{ShellCommand, commands};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
@@ -13,7 +13,7 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 /// What `cargo xtask image push --github-output` writes.
 const XTASK_OUTPUTS: [&str; 2] = ["digest", "image"];
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "workflow-outputs",
         what: "every `needs.JOB.outputs.X` and `steps.ID.outputs.X` that is read is declared by a needed job, and written to $GITHUB_OUTPUT by that step, which comes earlier",
@@ -63,7 +63,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 if let Some(id) = step.id() {
                     if ids.contains(&id) {
                         found.add(
-                            Place::at(workflow.path(), step.at()),
+                            Location::at(workflow.path(), step.at()),
                             format!("a second step with the id `{id}` in job `{}`", job.id),
                             "ids that are different",
                             "give it another id",
@@ -81,7 +81,7 @@ fn references(
     workflow: &Workflow<'_>,
     job: &Job<'_>,
     key: &str,
-    node: &crate::parse::yaml::Node,
+    node: &crate::parse::yaml::YamlNode,
     step: Option<usize>,
     tree: &Tree,
     found: &mut Findings,
@@ -100,7 +100,7 @@ fn references(
             };
             if let Some((what, expected)) = told {
                 found.add(
-                    Place::at(workflow.path(), at),
+                    Location::at(workflow.path(), at),
                     what,
                     expected,
                     "correct the name, or write the output",
@@ -223,7 +223,7 @@ fn written(step: &Step<'_>, tree: &Tree) -> Option<Vec<String>> {
 
 /// Something is written to the file that cannot be told from the text: another program's output, a
 /// name out of a variable, a path that is passed on.
-fn is_opaque(commands: &[Command]) -> bool {
+fn is_opaque(commands: &[ShellCommand]) -> bool {
     let says = |text: &str| text.contains("GITHUB_OUTPUT") || text.contains("GITEA_OUTPUT");
     commands.iter().any(|command| {
         let tee = command.program() == "tee";
@@ -243,7 +243,7 @@ fn is_opaque(commands: &[Command]) -> bool {
     })
 }
 
-fn is_output_file(command: &Command) -> bool {
+fn is_output_file(command: &ShellCommand) -> bool {
     let redirected = command
         .redirects
         .iter()
@@ -255,7 +255,7 @@ fn is_variable(word: &str) -> bool {
     matches!(word.trim_matches(['$', '{', '}']), "GITHUB_OUTPUT" | "GITEA_OUTPUT")
 }
 
-fn names_in(commands: &[Command]) -> Vec<String> {
+fn names_in(commands: &[ShellCommand]) -> Vec<String> {
     // a group or a pipe into the file: then what has no target of its own goes there, too
     let grouped = commands.iter().any(|c| {
         is_output_file(c)
@@ -264,7 +264,7 @@ fn names_in(commands: &[Command]) -> Vec<String> {
                 "}" | "" | "done" | "fi" | "tee"
             )
     });
-    let to_output = |c: &&Command| is_output_file(c) || (grouped && c.redirects.is_empty());
+    let to_output = |c: &&ShellCommand| is_output_file(c) || (grouped && c.redirects.is_empty());
     let mut names = Vec::new();
     for command in commands.iter().filter(to_output) {
         let texts = command.words.iter().map(|word| word.text.as_str());

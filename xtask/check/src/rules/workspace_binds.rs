@@ -1,7 +1,7 @@
 //! A container started by a step gets no path of the job's own container.
 
-use crate::finding::{Place, Severity};
-use crate::model::container::{Run, mounts};
+use crate::finding::{Location, Severity};
+use crate::model::container::{ContainerRun, mounts};
 use crate::model::runner::Runner;
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
@@ -10,7 +10,7 @@ use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "workspace-binds",
         what: "no step binds the workspace into a container it starts, unless the runner has `bind_workdir: true` and lists the work folder in valid_volumes",
@@ -38,12 +38,12 @@ fn check(tree: &Tree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
             for command in job.steps().iter().flat_map(|step| step.commands()) {
-                let Some(run) = Run::of(&command) else { continue };
+                let Some(run) = ContainerRun::of(&command) else { continue };
                 for mount in mounts(&run.options).into_iter().filter(|mount| mount.bind) {
                     let relative = mount.source.starts_with('.');
                     if relative || NAMES.iter().any(|name| mount.source.contains(name)) {
                         found.add(
-                            Place::line(workflow.path(), mount.line),
+                            Location::line(workflow.path(), mount.line),
                             format!("`{}` is a path of the job's container; the engine does not see it", mount.source),
                             "`cargo xtask …`, which translates paths, or a runner that binds its work folder",
                             "start the container through cargo xtask",

@@ -1,15 +1,15 @@
 //! Workflows and the runner's configuration are YAML, and of the right shape.
 
-use crate::finding::{Place, Severity};
+use crate::finding::{Location, Severity};
 use crate::model::{runner, workflow};
-use crate::parse::yaml::{Node, Value};
-use crate::rule::{Edit, Findings, Rule, edit, replace};
+use crate::parse::yaml::{Value, YamlNode};
+use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "yaml",
         what: "workflows and the runner's configuration are one YAML document each, without duplicate keys, and a workflow has jobs with steps",
@@ -28,7 +28,7 @@ pub const RULE: Rule = Rule {
         ),
         edit(
             WORKFLOW,
-            Edit::Append("  extra:\n    runs-on: silvermetal-builder\n    steps: later\n"),
+            FixtureEdit::Append("  extra:\n    runs-on: silvermetal-builder\n    steps: later\n"),
             "later",
         ),
         replace(
@@ -39,7 +39,7 @@ pub const RULE: Rule = Rule {
         ),
         edit(
             ".gitea/runner/config.yaml",
-            Edit::Append(
+            FixtureEdit::Append(
                 "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n",
             ),
             "e: &e",
@@ -57,16 +57,16 @@ fn check(tree: &Tree, found: &mut Findings) {
             continue;
         }
         match source.yaml() {
-            Err(fault) => found.add(
-                Place::at(path, (fault.line, fault.column)),
-                format!("no YAML: {}", fault.what),
+            Err(error) => found.add(
+                Location::at(path, (error.line, error.column)),
+                format!("no YAML: {}", error.what),
                 "one YAML document, keys once each",
                 "mend the line; indentation is blanks, never tabs",
             ),
             Ok(root) if is_workflow => shape(path, root, found),
             Ok(root) if !matches!(root.value, Value::Map(_)) => {
                 found.add(
-                    Place::at(path, root.at()),
+                    Location::at(path, root.at()),
                     "no mapping",
                     "`key: value` lines",
                     "restore the file",
@@ -77,17 +77,17 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-fn shape(path: &str, root: &Node, found: &mut Findings) {
-    let mut wrong = |node: &Node, what: String, expected: &str| {
+fn shape(path: &str, root: &YamlNode, found: &mut Findings) {
+    let mut wrong = |node: &YamlNode, what: String, expected: &str| {
         found.add(
-            Place::at(path, node.at()),
+            Location::at(path, node.at()),
             what,
             expected,
             "mend the line; the file says nothing to Gitea as it is",
         );
     };
     for key in ["on", "jobs"] {
-        if root.get(key).is_none_or(Node::is_null) {
+        if root.get(key).is_none_or(YamlNode::is_null) {
             wrong(root, format!("a workflow without `{key}`"), "`on:` and `jobs:`");
         }
     }

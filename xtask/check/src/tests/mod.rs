@@ -1,0 +1,6 @@
+//! Tests over copies of a clean checkout, which they break.
+
+mod checkout;
+mod docs;
+mod fixtures;
+mod runs;

@@ -1,0 +1,76 @@
+//! `cargo xtask check`: runs the rules of xtask-check over the repository's files.
+
+use anyhow::Result;
+use arguments::{arguments, choices};
+use std::path::PathBuf;
+use xtask_check::{CheckReport, RuleSelection, Severity};
+use xtask_core::facts::repo::Repo;
+use xtask_core::failure::Code;
+use xtask_core::ui::answer;
+
+arguments! {
+    /// Check the repository's files: no engine and no network needed.
+    ///
+    /// Exit codes: 0 no finding; 1 findings; 2 usage; 3 a rule that --only names cannot run here.
+    pub(crate) struct CheckArgs {
+        /// Run only these rules
+        only: Vec<String> = option("RULE").value_delimiter(','),
+        /// Run all rules but these
+        skip: Vec<String> = option("RULE").value_delimiter(','),
+        /// Severity from which a finding makes the exit code 1
+        fail_on: FailOn = option("SEVERITY").default_value("warning"),
+        /// Machine-readable findings on stdout
+        json: bool = flag(),
+        /// Explain a rule: what must hold, and why
+        explain: Option<String> = option("RULE").exclusive(true),
+        /// Print the tables of all rules, as in docs/rules.md
+        table: bool = flag().exclusive(true),
+        /// Checkout to look at [default: this one]
+        root: Option<PathBuf> = option("DIR"),
+    }
+}
+
+choices! {
+    pub(crate) enum FailOn {
+        "warning" => Warning,
+        "error" => Error,
+    }
+}
+
+pub(crate) fn command(repo: &Repo, args: &CheckArgs) -> Result<()> {
+    if let Some(rule) = &args.explain {
+        answer(format_args!("{}", xtask_check::explain(rule)?));
+        return Ok(());
+    }
+    if args.table {
+        answer(format_args!("{}", xtask_check::table()));
+        return Ok(());
+    }
+    let selection = RuleSelection::new(args.only.clone(), args.skip.clone())?;
+    let root = args.root.as_ref().unwrap_or(&repo.root);
+    let report = xtask_check::check(root, &selection)?;
+    show(&report, args.json);
+    let least = match args.fail_on {
+        FailOn::Warning => Severity::Warning,
+        FailOn::Error => Severity::Error,
+    };
+    match report.count(least) {
+        0 => Ok(()),
+        1 => Err(Code::No.error("check: 1 finding; `--explain RULE` says more about a rule")),
+        n => Err(Code::No.error(format!(
+            "check: {n} findings; `--explain RULE` says more about a rule"
+        ))),
+    }
+}
+
+fn show(report: &CheckReport, json: bool) {
+    for note in report.notes() {
+        eprintln!("note: {note}");
+    }
+    answer(format_args!("{}", if json { report.json() } else { report.text() }));
+    if std::env::var("CI").is_ok_and(|ci| ci == "true") {
+        let annotations = report.annotations();
+        // on stdout they would break the JSON
+        if json { eprint!("{annotations}") } else { print!("{annotations}") }
+    }
+}
