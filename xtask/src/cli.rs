@@ -23,7 +23,7 @@ subcommands! {
         /// Boot an ISO in QEMU to a login prompt; keeps a screenshot and the serial log
         "boot" => Boot(BootArgs),
         /// Find every fault that the files alone can show, in one run
-        "check" => Check(PassedOn).disable_help_flag(true),
+        "check" => Check(crate::commands::check::CheckArgs),
         /// Name the causes why two images differ, and what mends each
         "diagnose" => Diagnose(PassedOn).disable_help_flag(true),
         /// What is in an image, and does it hold the content policy

@@ -1,5 +1,5 @@
-//! Commands that are programs of their own, built when somebody first asks for them: `check`,
-//! `diagnose`, `inspect`. They know their own arguments and `--help`.
+//! Commands that are programs of their own, built when somebody first asks for them: `diagnose`
+//! and `inspect`. They know their own arguments and `--help`.
 
 use crate::cli::PassedOn;
 use anyhow::Result;
@@ -14,11 +14,6 @@ use xtask_core::ui::Ui;
 
 const DIAGNOSE: &str = "diagnose";
 const READS_IMAGES: &str = "what reads images";
-
-/// `cargo xtask check`
-pub(crate) fn check(repo: &Repo, args: &PassedOn) -> Result<()> {
-    Err(program(repo, "xtask-check", "the rules").run().args(&args.args).exec())
-}
 
 /// `cargo xtask diagnose`, `cargo xtask inspect`
 pub(crate) fn diagnose(repo: &Repo, command: &str, args: &PassedOn) -> Result<()> {

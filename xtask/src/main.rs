@@ -34,7 +34,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Iso(args) => commands::iso::command(&repo, args),
         Command::Verify(args) => commands::verify::command(&repo, args),
         Command::Boot(args) => commands::boot::command(args),
-        Command::Check(args) => external::check(&repo, args),
+        Command::Check(args) => commands::check::command(&repo, args),
         Command::Diagnose(args) => external::diagnose(&repo, "diagnose", args),
         Command::Inspect(args) => external::diagnose(&repo, "inspect", args),
         Command::Doctor(args) => commands::doctor::command(&repo, args),

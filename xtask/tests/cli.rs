@@ -49,6 +49,7 @@ fn help_of_every_command() {
     assert.eq(help(&["bump-snapshot"]), file!["snapshots/help-bump-snapshot.txt"]);
     assert.eq(help(&["bump-submodule"]), file!["snapshots/help-bump-submodule.txt"]);
     assert.eq(help(&["bump-image"]), file!["snapshots/help-bump-image.txt"]);
+    assert.eq(help(&["check"]), file!["snapshots/help-check.txt"]);
     assert.eq(help(&["clean"]), file!["snapshots/help-clean.txt"]);
     assert.eq(help(&["test"]), file!["snapshots/help-test.txt"]);
 }

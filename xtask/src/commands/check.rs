@@ -54,13 +54,13 @@ pub(crate) fn command(repo: &Repo, args: &CheckArgs) -> Result<()> {
         FailOn::Warning => Severity::Warning,
         FailOn::Error => Severity::Error,
     };
-    match report.count(least) {
-        0 => Ok(()),
-        1 => Err(Code::No.error("check: 1 finding; `--explain RULE` says more about a rule")),
-        n => Err(Code::No.error(format!(
-            "check: {n} findings; `--explain RULE` says more about a rule"
-        ))),
-    }
+    let findings = match report.count(least) {
+        0 => return Ok(()),
+        1 => "1 finding".to_owned(),
+        n => format!("{n} findings"),
+    };
+    Err(Code::No
+        .error(format!("{findings}; `cargo xtask check --explain RULE` says more about a rule")))
 }
 
 fn show(report: &CheckReport, json: bool) {

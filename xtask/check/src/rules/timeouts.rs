@@ -3,7 +3,7 @@
 use crate::finding::{Location, Severity};
 use crate::model::runner::{self, PATH, Runner, duration};
 use crate::model::workflow::{self, Job};
-use crate::rule::{Findings, Rule, replace};
+use crate::rule::{Findings, Rule, legal, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
@@ -27,6 +27,7 @@ pub(crate) const RULE: Rule = Rule {
         replace(WORKFLOW, "    timeout-minutes: 300\n", "", "build-and-verify:"),
         replace(PATH, "  timeout: 6h\n", "", "timeout-minutes: 300"),
         replace(PATH, "  timeout: 6h\n", "  timeout: 6 hours\n", "6 hours"),
+        legal(WORKFLOW, "timeout-minutes: 300", "timeout-minutes: 360"),
     ],
 };
 
