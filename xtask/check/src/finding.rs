@@ -1,6 +1,6 @@
 //! Findings: problems with a rule, a location and a fix.
 
-/// How bad a finding is.
+/// Severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Nothing breaks today, but it will do harm one day, or it is a leftover.

@@ -18,7 +18,7 @@ pub struct CheckReport {
     pub(crate) findings: Vec<Finding>,
     /// Findings that a `# check: allow` comment excuses.
     pub(crate) excused: Vec<(Finding, Exception)>,
-    /// What rules did not look at, without repetition.
+    /// Gaps that rules report, without repetition.
     pub(crate) notes: Vec<String>,
     /// Rules that could not run, and why.
     pub(crate) skipped: Vec<(&'static str, String)>,
@@ -95,7 +95,7 @@ impl CheckReport {
         report::annotations::text(self)
     }
 
-    /// What was not looked at, and why: one line each.
+    /// Everything that was not checked, and the reason: one line each.
     pub fn notes(&self) -> Vec<String> {
         let skipped = self.skipped.iter();
         let skipped = skipped.map(|(rule, reason)| format!("rule `{rule}` did not run: {reason}"));

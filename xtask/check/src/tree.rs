@@ -1,5 +1,5 @@
-//! The files of a checkout, read once. Whatever lies there, reading does not fail: what is wrong
-//! with a file is a fact that rule `files` reports, and other rules pass such a file by.
+//! The files of a checkout, each read once. An unreadable file is no error here: rule `files` reports
+//! it, and the other rules ignore it.
 
 use crate::parse::dockerfile::Dockerfile;
 use crate::parse::shell::{self, ShellCommand};
@@ -13,10 +13,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use xtask_core::facts::git::git;
 use xtask_core::facts::repo::Repo;
 
-/// Ten times the largest file here; what is larger is not read.
+/// Larger files are not read. This is ten times the largest file here.
 const MAX_BYTES: u64 = 256 << 10;
 
-/// Where the files lie that rules read.
+/// Folders that rules read.
 const FOLDERS: [&str; 6] =
     [".ci/", ".gitea/", ".github/workflows/", "docs/", "linux/build/", "xtask/src/engine/"];
 const NOT_OURS: [&str; 2] = ["linux/build/derivative-maker/", "linux/build/output/"];
@@ -25,22 +25,22 @@ const AT_THE_TOP: [&str; 4] = [".gitmodules", ".shellcheckrc", "README.md", "Car
 
 /// Git's modes, as `git ls-files --stage` prints them.
 pub(crate) const GITLINK: &str = "160000";
-/// Why rules about git cannot run.
+/// The reason why rules about git cannot run.
 pub(crate) const NO_GIT: &str = "this folder is no git repository";
 
 pub(crate) const EXECUTABLE: &str = "100755";
 
 pub(crate) struct Tree {
     pub(crate) repo: Repo,
-    /// Seconds since 1970-01-01 UTC: what lies in the future?
+    /// The current time in seconds since 1970-01-01 UTC.
     pub(crate) now: u64,
-    /// Whether git knows this folder; without it there are no index modes and no gitlinks.
+    /// True if this is a git repository. Otherwise there are no index modes and no gitlinks.
     pub(crate) in_git: bool,
     entries: BTreeMap<String, TreeEntry>,
 }
 
 pub(crate) struct TreeEntry {
-    /// Mode and object id in the index; `None`: not added yet.
+    /// Mode and object id in the index. `None` if the file was not added yet.
     pub(crate) index: Option<(String, String)>,
     pub(crate) content: FileContent,
 }
@@ -54,15 +54,15 @@ pub(crate) enum FileContent {
     Missing,
 }
 
-/// A text file: line ends as LF, without a byte order mark.
+/// A text file, converted to LF line ends and without a byte order mark.
 pub(crate) struct SourceFile {
     pub(crate) path: String,
     pub(crate) text: String,
     /// Mode bits on disk.
     pub(crate) executable: bool,
-    /// What the reader mended, to be told once: line and what.
+    /// Conversions by the reader: line and description. Rule `files` reports them.
     pub(crate) mended: Vec<(usize, &'static str)>,
-    /// Many rules ask for the same: each file is parsed once.
+    /// Parsed forms. Many rules use the same one.
     parsed: Parsed,
 }
 
@@ -73,7 +73,7 @@ struct Parsed {
     dockerfile: OnceCell<Dockerfile>,
 }
 
-/// Why a file cannot be read as text.
+/// The reason why a file cannot be read as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ReadError {
     NotUtf8 {
@@ -117,7 +117,7 @@ impl SourceFile {
         number.checked_sub(1).and_then(|n| self.text.lines().nth(n)).unwrap_or_default()
     }
 
-    /// Shell text that is no program: it says to shellcheck which shell it is for.
+    /// True for a file that scripts source: it names its shell to shellcheck.
     pub(crate) fn is_sourced(&self) -> bool {
         !self.line(1).starts_with("#!")
             && self.text.lines().take(5).any(|l| l.starts_with("# shellcheck shell="))
@@ -149,7 +149,7 @@ impl Tree {
 
     fn list(&mut self) {
         let root = self.repo.root.clone();
-        // -t: a letter before each; of untracked files there is no mode
+        // -t prints a letter before each file; untracked files (?) have no mode
         let listing = git(&root)
             .args(["ls-files", "-z", "-t", "--stage", "--cached", "--others", "--exclude-standard"])
             .read();
@@ -214,7 +214,7 @@ impl Tree {
         self.entries.get(path)
     }
 
-    /// The text of a file; `None` where there is none, which rule `files` tells.
+    /// A text file. `None` if it is missing or unreadable, which rule `files` reports.
     pub(crate) fn source(&self, path: &str) -> Option<&SourceFile> {
         match &self.entries.get(path)?.content {
             FileContent::Text(source) => Some(&**source),
@@ -234,7 +234,7 @@ impl Tree {
         self.source(path).map_or("", |source| source.line(line))
     }
 
-    /// How a file that must be there reads, even where git has not listed it.
+    /// Reads a file that must exist, even if git has not listed it.
     pub(crate) fn required(&self, path: &str) -> FileContent {
         match self.entries.get(path) {
             Some(entry) if matches!(entry.content, FileContent::Text(_)) => FileContent::NotRead,
@@ -242,7 +242,7 @@ impl Tree {
         }
     }
 
-    /// Whether a file or folder of that path is in the checkout.
+    /// True if the checkout has a file or folder of that path.
     pub(crate) fn holds(&self, path: &str) -> bool {
         let below = format!("{path}/");
         let in_folder = self.entries.range(below.clone()..).next();

@@ -1,8 +1,8 @@
-//! `docker run …` and the runner's `container.options`, as the options they give.
+//! Container options: those of `docker run` and of the runner's `container.options`.
 
 use crate::parse::shell::{ShellCommand, ShellWord, commands};
 
-/// The options of `docker run` that stand alone: everything else takes a value.
+/// Options of `docker run` without a value. All others take one.
 const SWITCHES: [&str; 12] = [
     "--detach",
     "--help",
@@ -19,7 +19,7 @@ const SWITCHES: [&str; 12] = [
 ];
 const SHORT_SWITCHES: &str = "ditqP";
 
-/// What a systemd as PID 1 needs of `docker run`, in the spelling of the one place that does it.
+/// Options of `docker run` that systemd as PID 1 needs.
 pub(crate) const SYSTEMD_FLAGS: [(&str, &str); 6] = [
     ("--privileged", ""),
     ("--cgroupns", "host"),
@@ -29,7 +29,7 @@ pub(crate) const SYSTEMD_FLAGS: [(&str, &str); 6] = [
     ("--tty", ""),
 ];
 
-/// One option; long name, whatever way it was written.
+/// One option under its long name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Opt {
     pub(crate) name: String,
@@ -37,7 +37,7 @@ pub(crate) struct Opt {
     pub(crate) line: usize,
 }
 
-/// A container that a command starts.
+/// A command that starts a container, or runs something in one.
 #[derive(Clone, Debug)]
 pub(crate) struct ContainerRun {
     /// `run`, `create`, `exec`.
@@ -45,25 +45,25 @@ pub(crate) struct ContainerRun {
     pub(crate) line: usize,
     pub(crate) options: Vec<Opt>,
     pub(crate) image: Option<String>,
-    /// By `docker compose`, whose file says the rest.
+    /// Started by `docker compose`, whose file has more options.
     pub(crate) composed: bool,
 }
 
-/// What a mount brings in.
+/// The value of `--volume` or `--mount`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MountOption {
     pub(crate) source: String,
     pub(crate) target: String,
     pub(crate) read_only: bool,
-    /// By path, not a named volume.
+    /// True for a path, false for a named volume.
     pub(crate) bind: bool,
     pub(crate) line: usize,
 }
 
-/// The program and its words without global options: `docker -H x container run` is `run`.
+/// Splits a call of docker into program, verb and the words after it, without global options.
 pub(crate) fn verb(command: &ShellCommand) -> Option<(&str, String, &[ShellWord])> {
     let program = command.program();
-    // a variable that holds the program: "$docker", "${DOCKER}"
+    // the program may be a variable: "$docker", "${DOCKER}"
     let bare: String = program.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
     if !matches!(bare.to_ascii_lowercase().as_str(), "docker" | "podman" | "nerdctl") {
         return None;
@@ -96,7 +96,7 @@ pub(crate) fn verb(command: &ShellCommand) -> Option<(&str, String, &[ShellWord]
     }
     let [first, rest @ ..] = words else { return None };
     match (first.text.as_str(), rest) {
-        // `docker compose -f x.yaml run` starts a container as `docker run` does
+        // `docker compose -f x.yaml run` starts a container too
         ("compose", rest) => {
             let run = rest
                 .iter()
@@ -142,13 +142,13 @@ impl ContainerRun {
     }
 }
 
-/// Which of [`SYSTEMD_FLAGS`] the options lack, as a person writes them.
+/// The missing ones of [`SYSTEMD_FLAGS`], as a person writes them.
 pub(crate) fn missing_systemd_flags(options: &[Opt]) -> Vec<String> {
     let given = |(name, value): (&str, &str)| {
         options.iter().any(|option| match name {
             _ if option.name != name => false,
             "--volume" => option.value == value || option.value == value.trim_end_matches(":rw"),
-            // size and mode may follow
+            // size and mode may follow the path
             "--tmpfs" => option.value.split(':').next() == Some(value),
             _ => value.is_empty() || option.value == value,
         })
@@ -162,12 +162,12 @@ pub(crate) fn missing_systemd_flags(options: &[Opt]) -> Vec<String> {
     SYSTEMD_FLAGS.into_iter().filter(|flag| !given(*flag)).map(spelt).collect()
 }
 
-/// Options of a text such as the runner's `container.options`, whose first line is `line`.
+/// Options in a text such as `container.options` whose first line is `line`.
 pub(crate) fn options_of_text(text: &str, line: usize) -> Vec<Opt> {
     let joined = text.replace('\n', " ");
     let mut words: Vec<ShellWord> =
         commands(&joined, line).into_iter().flat_map(|c| c.words).collect();
-    // the lines again, which joining has lost
+    // joining has lost the line numbers
     let mut from = 0;
     for word in &mut words {
         if let Some(at) = text[from..].find(word.text.as_str()) {
@@ -180,13 +180,13 @@ pub(crate) fn options_of_text(text: &str, line: usize) -> Vec<Opt> {
     while !rest.is_empty() {
         let (mut options, left) = options(rest);
         all.append(&mut options);
-        // an argument that belongs to no option: go on behind it
+        // skip an argument that belongs to no option
         rest = left.get(1..).unwrap_or_default();
     }
     all
 }
 
-/// The options at the front, and what follows them.
+/// Splits words into the leading options and the rest.
 pub(crate) fn options(words: &[ShellWord]) -> (Vec<Opt>, &[ShellWord]) {
     let mut found = Vec::new();
     let mut rest = words;
@@ -250,7 +250,7 @@ fn long(letter: char) -> &'static str {
     }
 }
 
-/// What `-v` and `--mount` bring in.
+/// The mounts among the options.
 pub(crate) fn mounts(options: &[Opt]) -> Vec<MountOption> {
     options.iter().filter_map(mount).collect()
 }
@@ -284,7 +284,7 @@ fn mount(option: &Opt) -> Option<MountOption> {
     }
 }
 
-/// `SOURCE:TARGET[:MODE]`; a variable may hold a colon of its own: `${X:-y}`.
+/// Parses `SOURCE:TARGET[:MODE]`. A colon in a variable (`${X:-y}`) does not separate.
 pub(crate) fn volume(text: &str, line: usize) -> MountOption {
     let mut parts = vec![String::new()];
     let mut braces = 0_usize;

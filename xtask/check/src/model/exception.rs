@@ -1,10 +1,10 @@
-//! `# check: allow RULE reason`: a deliberate exception, beside the line it excuses or above it.
+//! Exceptions: `# check: allow RULE reason`, on the excused line or above it.
 
 use crate::finding::{Finding, Location};
 use crate::tree::{SourceFile, Tree};
 
 const MARK: &str = "check: allow";
-/// What begins a comment in some file of ours.
+/// Comment marks of the file types here.
 const COMMENTS: [&str; 3] = ["#", "//", "<!--"];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(crate) struct Exception {
     pub(crate) location: Location,
     pub(crate) rule: String,
     pub(crate) reason: String,
-    /// The line it excuses: its own, or the next one that is no comment.
+    /// The excused line: the comment's own line, or the next one that is no comment.
     pub(crate) line: usize,
 }
 
@@ -23,7 +23,7 @@ impl Exception {
 
     pub(crate) fn excuses(&self, finding: &Finding) -> bool {
         let Location { path, line, .. } = &finding.location;
-        // what is said of a file as a whole is excused on its first lines
+        // findings about the whole file are excused on its first lines
         let here = *line == self.line || (*line == 0 && self.location.line <= 5);
         finding.rule == self.rule && *path == self.location.path && here
     }
@@ -62,7 +62,7 @@ fn of(source: &SourceFile) -> Vec<Exception> {
     found
 }
 
-/// The line before the comment that holds the mark, and the comment's text.
+/// Splits a line into the text before the marked comment and the comment's text.
 fn comment_of(line: &str) -> Option<(&str, &str)> {
     let mark = line.find(MARK)?;
     let before = line[..mark].trim_end();

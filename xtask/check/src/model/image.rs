@@ -1,4 +1,4 @@
-//! Dockerfiles of the repository, their build context, and the scripts that their RUNs start.
+//! Dockerfiles, their build contexts, and the scripts that their RUNs start.
 
 use crate::parse::dockerfile::{Dockerfile, Instruction};
 use crate::parse::pattern::{self, Star};
@@ -7,11 +7,11 @@ use crate::tree::{SourceFile, Tree};
 pub(crate) struct ContainerImage<'a> {
     pub(crate) source: &'a SourceFile,
     pub(crate) file: &'a Dockerfile,
-    /// The shell scripts that are copied into it.
+    /// Shell scripts that are copied into the image.
     pub(crate) scripts: Vec<&'a SourceFile>,
 }
 
-/// Shell text that an instruction runs: where it stands, and whether in a file of its own.
+/// Shell text that an instruction runs, and its location.
 pub(crate) struct RunText<'a> {
     pub(crate) path: &'a str,
     pub(crate) line: usize,
@@ -52,12 +52,12 @@ impl<'a> ContainerImage<'a> {
         &self.source.path
     }
 
-    /// The build context is the Dockerfile's own folder; ends in a slash.
+    /// The build context: the Dockerfile's own folder, with a slash at the end.
     pub(crate) fn context(&self) -> &'a str {
         self.source.path.rfind('/').map_or("", |slash| &self.source.path[..=slash])
     }
 
-    /// What COPY and ADD take out of the context, with the instruction.
+    /// Sources of COPY and ADD in the context, with their instruction.
     pub(crate) fn copied(&self) -> Vec<(&Instruction, String)> {
         let copies =
             self.file.instructions.iter().filter(|i| matches!(i.keyword.as_str(), "COPY" | "ADD"));
@@ -73,7 +73,7 @@ impl<'a> ContainerImage<'a> {
         found
     }
 
-    /// All shell text of a RUN: its own, its here-documents, and the copied scripts it names.
+    /// All shell text of a RUN: its own, its here-documents, and the copied scripts that it names.
     pub(crate) fn ran(&self, run: &Instruction) -> Vec<RunText<'a>> {
         let mut found: Vec<RunText<'a>> = run
             .scripts()
@@ -91,7 +91,7 @@ impl<'a> ContainerImage<'a> {
     }
 }
 
-/// A path without what does not make it another one: `./a//b/` is `a/b`.
+/// Normalizes a path: `./a//b/` becomes `a/b`.
 pub(crate) fn plain(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     parts.join("/")
@@ -102,8 +102,7 @@ pub(crate) fn prefixes(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(at, _)| &path[..at]).chain(std::iter::once(path))
 }
 
-/// Whether a source of COPY, made plain, takes that file of the context: by its name, a pattern or
-/// a folder above.
+/// True if a normalized source of COPY includes the file: by name, by pattern, or by a folder above.
 pub(crate) fn takes(source: &str, file: &str) -> bool {
     source.is_empty()
         || prefixes(file).any(|part| pattern::matches(source, part, Star::WithinFolder))

@@ -1,5 +1,4 @@
-//! What the files mean: workflows, the runner's configuration, scripts, container commands, and
-//! the exceptions written beside lines.
+//! Meaning of the files: workflows, runner configuration, scripts, container commands, exceptions.
 
 pub(crate) mod container;
 pub(crate) mod exception;

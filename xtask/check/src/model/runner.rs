@@ -11,7 +11,7 @@ pub(crate) struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    /// `None` where it is missing or no YAML: rules `files` and `yaml` tell.
+    /// `None` if the file is missing or no YAML. Rules `files` and `yaml` report that.
     pub(crate) fn read(tree: &'a Tree) -> Option<Runner<'a>> {
         let source = tree.source(PATH)?;
         Some(Runner { root: source.yaml().ok()? })
@@ -47,7 +47,7 @@ impl<'a> Runner<'a> {
             .collect()
     }
 
-    /// Seconds after which the runner stops a job: 3 h unless it says otherwise.
+    /// Seconds after which the runner stops a job. The default is 3 h.
     pub(crate) fn timeout(&self) -> u64 {
         const DEFAULT: u64 = 3 * 3600;
         let text = self.root.path(&["runner", "timeout"]).and_then(YamlNode::text);
@@ -55,7 +55,7 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// Go's notation: `3h`, `1h30m`, `90s`. In whole seconds.
+/// Parses Go's notation (`3h`, `1h30m`, `90s`) into whole seconds.
 pub(crate) fn duration(text: &str) -> Option<u64> {
     let mut total = 0.0;
     let mut rest = text.trim();

@@ -1,18 +1,18 @@
-//! Shell scripts of the repository, and what a command in one of them means.
+//! Shell scripts of the repository, and calls of xtask in them.
 
 use crate::parse::shell::ShellCommand;
 use crate::tree::{SourceFile, Tree};
 
-/// What a command asks of xtask, be it through cargo or one of the documented scripts.
+/// A call of xtask, through cargo or through one of the documented scripts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Xtask {
     /// `iso`, `verify`, `image push`, …
     pub(crate) command: String,
-    /// What follows, without the options that take the place of cargo's own.
+    /// The arguments after the command.
     pub(crate) args: Vec<String>,
 }
 
-/// The documented entry points, each a name for one command.
+/// The documented scripts and the command that each of them runs.
 const SCRIPTS: [(&str, &str); 3] = [
     ("build.sh", "iso"),
     ("verify-reproducibility.sh", "verify"),
@@ -72,7 +72,7 @@ impl Xtask {
         IN_A_CONTAINER.contains(&self.command.as_str()) && !engine_host && !self.builds_nothing()
     }
 
-    /// Builds the product: only that needs the submodule, and hours.
+    /// True if the call builds the product, which needs the submodule and takes hours.
     pub(crate) fn builds_product(&self) -> bool {
         let builds =
             matches!(self.command.as_str(), "iso" | "verify" | "reproduce" | "release build");
@@ -81,14 +81,14 @@ impl Xtask {
         builds && product && !self.builds_nothing()
     }
 
-    /// Works on results that are there already.
+    /// True if the call only works on existing results.
     fn builds_nothing(&self) -> bool {
         ["--dry-run", "--compare", "--from"].iter().any(|name| {
             self.args.iter().any(|arg| arg == name || arg.starts_with(&format!("{name}=")))
         })
     }
 
-    /// `--name value` or `--name=value`.
+    /// The value of `--name value` or `--name=value`.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let mut args = self.args.iter();
         while let Some(arg) = args.next() {
@@ -103,12 +103,12 @@ impl Xtask {
     }
 }
 
-/// The repository's own shell scripts: what has a shell's `#!`, and what says so to shellcheck.
+/// The repository's shell scripts.
 pub(crate) fn scripts(tree: &Tree) -> impl Iterator<Item = &SourceFile> {
     tree.sources().filter(|source| source.is_shell_script() && !source.path.ends_with(".md"))
 }
 
-/// All shell text of the repository, what is only sourced included.
+/// The repository's shell scripts, and files that scripts source.
 pub(crate) fn shell(tree: &Tree) -> impl Iterator<Item = &SourceFile> {
     tree.sources().filter(|source| source.is_shell_script() || source.is_sourced())
 }

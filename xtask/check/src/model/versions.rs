@@ -1,8 +1,8 @@
-//! The versions of Gitea and its runner that the files are written for.
+//! Versions of Gitea and its runner that the files are written for.
 
 use crate::tree::Tree;
 
-/// Where they are declared.
+/// The file that declares them.
 pub(crate) const PATH: &str = ".gitea/versions.toml";
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,7 +12,7 @@ pub(crate) struct Version(pub(crate) Vec<u64>);
 pub(crate) struct Versions {
     pub(crate) gitea: Option<Version>,
     pub(crate) runner: Option<Version>,
-    /// What is wrong with the file: line and why.
+    /// Errors in the file: line and reason.
     pub(crate) errors: Vec<(usize, String)>,
 }
 
@@ -38,7 +38,7 @@ impl Versions {
         let Some(source) = tree.source(PATH) else { return versions };
         let document = match toml_edit::Document::parse(source.text.as_str()) {
             Ok(document) => document,
-            // rule `toml` says what is wrong
+            // rule `toml` reports it
             Err(_) => return versions,
         };
         for (key, item) in document.as_table().iter() {

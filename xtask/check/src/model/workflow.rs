@@ -29,7 +29,7 @@ pub(crate) fn is_workflow(path: &str) -> bool {
     folder && (path.ends_with(".yaml") || path.ends_with(".yml"))
 }
 
-/// Every workflow that is YAML; rule `yaml` tells of the others.
+/// Every workflow that is valid YAML. Rule `yaml` reports the others.
 pub(crate) fn all(tree: &Tree) -> Vec<Workflow<'_>> {
     tree.sources()
         .filter(|source| is_workflow(&source.path))
@@ -51,7 +51,7 @@ impl Workflow<'_> {
         self.jobs().into_iter().find(|job| job.id == id)
     }
 
-    /// The jobs that must have succeeded before this one starts, over all links.
+    /// All jobs that this one needs, directly or through others.
     pub(crate) fn ancestors(&self, job: &Job<'_>) -> Vec<Job<'_>> {
         let jobs = self.jobs();
         let by_id: BTreeMap<&str, Job<'_>> = jobs.iter().map(|job| (job.id, *job)).collect();
@@ -67,7 +67,7 @@ impl Workflow<'_> {
         found
     }
 
-    /// Every expression: the keys that lead to it, its line and column, the parsed text.
+    /// Every expression: the keys that lead to it, its line and column, and the parsed text.
     pub(crate) fn expressions(&self) -> Vec<(Vec<String>, (usize, usize), Expression)> {
         let mut found = Vec::new();
         self.root.walk(&mut Vec::new(), &mut |keys, node| found.extend(expressions_of(keys, node)));
@@ -109,7 +109,7 @@ impl<'w> Job<'w> {
         condition(self.node)
     }
 
-    /// What the job's steps ask of xtask, with the command's line.
+    /// Calls of xtask in the job's steps, with their lines.
     pub(crate) fn xtask(&self) -> Vec<(usize, Xtask)> {
         self.steps().iter().flat_map(Step::xtask).collect()
     }
@@ -133,14 +133,14 @@ impl<'w> Step<'w> {
         self.node.get("id")?.text()
     }
 
-    /// What a person calls the step.
+    /// A name for the step in messages.
     pub(crate) fn title(&self) -> String {
         let named = ["name", "id", "uses"].iter().find_map(|key| self.node.get(key)?.text());
         let text = named.or_else(|| self.node.get("run")?.text()?.lines().next());
         format!("`{}`", text.unwrap_or("?"))
     }
 
-    /// Action, and what stands behind the `@`.
+    /// The action and its version after the `@`.
     pub(crate) fn uses(&self) -> Option<(&'w YamlNode, &'w str, &'w str)> {
         let node = self.node.get("uses")?;
         let text = node.text()?;
@@ -148,7 +148,7 @@ impl<'w> Step<'w> {
         Some((node, action, version))
     }
 
-    /// Uses the action of that name, whoever serves it: `https://host/actions/checkout` too.
+    /// True if the step uses that action, from any server (`https://host/actions/checkout`).
     pub(crate) fn is_action(&self, name: &str) -> bool {
         self.uses()
             .is_some_and(|(_, action, _)| action == name || action.ends_with(&format!("/{name}")))

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Dockerfile {
-    /// `# syntax=…` and where it stands.
+    /// The `# syntax=…` directive and its line.
     pub(crate) syntax: Option<(usize, String)>,
     pub(crate) instructions: Vec<Instruction>,
-    /// What makes no sense: line and why.
+    /// Syntax errors: line and reason.
     pub(crate) errors: Vec<(usize, String)>,
 }
 
@@ -18,9 +18,9 @@ pub(crate) struct Instruction {
     pub(crate) line: usize,
     /// Upper case.
     pub(crate) keyword: String,
-    /// `--from=x` and the like: name without dashes, value.
+    /// Flags such as `--from=x`: name without dashes, and value.
     pub(crate) flags: Vec<(String, String)>,
-    /// What follows the flags; continuations are joined by a newline, so that lines stay countable.
+    /// The text after the flags. A newline joins continuations, so that lines can be counted.
     pub(crate) args: String,
     /// The line that `args` begins on.
     pub(crate) args_line: usize,
@@ -30,7 +30,7 @@ pub(crate) struct Instruction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Heredoc {
     pub(crate) name: String,
-    /// Of its first line of text.
+    /// The first line of its text.
     pub(crate) line: usize,
     pub(crate) text: String,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Heredoc {
 #[derive(Debug)]
 pub(crate) struct BuildStage<'a> {
     pub(crate) from: &'a Instruction,
-    /// As written, with build arguments put in where they have a default.
+    /// As written, with the defaults of build arguments filled in.
     pub(crate) image: String,
     pub(crate) name: Option<String>,
     pub(crate) instructions: Vec<&'a Instruction>,
@@ -71,7 +71,7 @@ impl Instruction {
         self.flags.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The arguments as words: of the JSON form, or split at blanks.
+    /// The arguments as words, from the JSON form or split at blanks.
     pub(crate) fn words(&self) -> Vec<String> {
         if let Ok(serde_json::Value::Array(items)) = serde_json::from_str(&self.args) {
             return items.iter().filter_map(|item| Some(item.as_str()?.to_owned())).collect();
@@ -80,7 +80,7 @@ impl Instruction {
         command.into_iter().flat_map(|c| c.words).map(|word| word.text).collect()
     }
 
-    /// What a RUN gives to the shell, and the line it begins on.
+    /// The shell text of a RUN, and its first line.
     pub(crate) fn scripts(&self) -> Vec<(usize, String)> {
         let mut scripts = Vec::new();
         if let Ok(serde_json::Value::Array(_)) = serde_json::from_str(&self.args) {
@@ -99,7 +99,7 @@ impl Dockerfile {
         let mut file = Dockerfile::default();
         let mut escape = '\\';
         let mut at = 0;
-        // directives: comments `# key=value` at the very top
+        // directives are comments `# key=value` at the very top
         while let Some((key, value)) = lines.get(at).and_then(|line| directive(line)) {
             match key.as_str() {
                 "syntax" => file.syntax = Some((at + 1, value)),
@@ -129,7 +129,7 @@ impl Dockerfile {
         while at < lines.len() {
             let line = lines[at].trim_end();
             at += 1;
-            // comments and blank lines inside an instruction vanish; their line stays countable
+            // skips comments and blank lines inside an instruction, but counts their lines
             let skipped =
                 at > start + 1 && (line.trim().is_empty() || line.trim_start().starts_with('#'));
             if skipped {
@@ -240,11 +240,11 @@ impl Dockerfile {
     }
 }
 
-/// Bytes; an argument that holds another twice, which holds another twice, would fill the memory.
+/// Bytes. Arguments that contain each other twice would fill the memory without this limit.
 const LONGEST: usize = 4096;
 
-/// `$NAME`, `${NAME}`, `${NAME:-default}`; what has no value, or unfolds without end, stays as it is
-/// written.
+/// Expands `$NAME`, `${NAME}` and `${NAME:-default}`. A name without a value, or a result beyond
+/// [`LONGEST`], stays as written.
 pub(crate) fn expand(text: &str, values: &BTreeMap<String, String>) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -289,7 +289,7 @@ fn split_word(text: &str) -> (&str, &str) {
     (&text[..end], text[end..].trim_start())
 }
 
-/// `<<EOF`, `<<-EOF`, `<<"EOF"`: the delimiters a line announces.
+/// Here-document delimiters in a line: `<<EOF`, `<<-EOF`, `<<"EOF"`.
 fn heredoc_names(args: &str) -> Vec<(String, bool)> {
     let mut names = Vec::new();
     for (at, _) in args.match_indices("<<") {

@@ -1,4 +1,4 @@
-//! Parsers: text in, a tree with line numbers out; none of them knows a rule.
+//! Parsers. They turn text into trees with line numbers, and know no rule.
 
 pub(crate) mod dockerfile;
 pub(crate) mod expression;

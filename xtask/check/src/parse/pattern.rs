@@ -1,15 +1,15 @@
 //! File name patterns: `*`, `?`, `[a-z]`, `{a,b}`.
 
-/// Whether a star crosses `/`.
+/// Meaning of `*`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Star {
-    /// As in gobwas/glob without separators, which the runner uses: `*` takes everything.
+    /// `*` matches everything, as in the runner's gobwas/glob without separators.
     AcrossSlashes,
-    /// As in file names; `**` crosses.
+    /// `*` stops at `/`, and `**` does not.
     WithinFolder,
 }
 
-/// Whether all of `text` matches.
+/// True if all of `text` matches.
 pub(crate) fn matches(pattern: &str, text: &str, star: Star) -> bool {
     if !pattern.contains(['*', '?', '[', '{', '\\']) {
         return pattern == text;
@@ -21,8 +21,8 @@ pub(crate) fn matches(pattern: &str, text: &str, star: Star) -> bool {
     })
 }
 
-/// Whether a filter of a workflow (`on.push.tags`) takes a name. There `?` and `+` say how often the
-/// character before them comes: GitHub's "Filter pattern cheat sheet", which Gitea follows.
+/// True if a workflow's filter (`on.push.tags`) matches a name. In filters, `?` and `+` repeat the
+/// character before them: see GitHub's "Filter pattern cheat sheet", which Gitea follows.
 pub(crate) fn selects(filter: &str, name: &str) -> bool {
     let letters: Vec<char> = filter.chars().collect();
     let filter = &letters[..];
@@ -45,7 +45,7 @@ pub(crate) fn selects(filter: &str, name: &str) -> bool {
         at += length;
         let often = filter.get(at).copied().filter(|c| !star && matches!(c, '?' | '+'));
         at += usize::from(often.is_some());
-        // where this part may begin is known; where may it end?
+        // `ends` holds where the parts so far may end; `next`, where this part may
         let mut next =
             if star || often == Some('?') { ends.clone() } else { vec![false; ends.len()] };
         for (n, c) in name.chars().enumerate() {
@@ -57,7 +57,7 @@ pub(crate) fn selects(filter: &str, name: &str) -> bool {
     ends.last() == Some(&true)
 }
 
-/// Braces unfolded; beyond a sane number the rest stays literal.
+/// Expands braces. More than four stay literal.
 fn alternatives(pattern: &str, depth: usize) -> Vec<String> {
     let braces = pattern.find('{').and_then(|open| {
         let close = pattern[open..].find('}')? + open;
@@ -75,7 +75,7 @@ fn alternatives(pattern: &str, depth: usize) -> Vec<String> {
     }
 }
 
-/// Reachable positions of the pattern after each character: linear in both, whatever the stars.
+/// Matches without backtracking: tracks all reachable positions, so many stars stay cheap.
 fn one(pattern: &[char], text: &[char], star: Star) -> bool {
     let mut states = vec![false; pattern.len() + 1];
     states[0] = true;
@@ -115,7 +115,7 @@ fn skip_stars(pattern: &[char], states: &mut [bool]) {
     }
 }
 
-/// Length of the class at the pattern's start, and whether it holds `c`.
+/// Length of the class at the pattern's start, and true if it contains `c`.
 fn class(pattern: &[char], c: char) -> Option<(usize, bool)> {
     let end = pattern.iter().skip(2).position(|&p| p == ']')? + 2;
     let negated = matches!(pattern[1], '!' | '^');

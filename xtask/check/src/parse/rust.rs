@@ -1,4 +1,4 @@
-//! The string literals of a Rust file, in order: what argv it spells.
+//! String literals of a Rust file, in order.
 
 /// Line (from 1) and value of each ordinary string literal outside comments.
 pub(crate) fn strings(text: &str) -> Vec<(usize, String)> {
@@ -12,7 +12,7 @@ pub(crate) fn strings(text: &str) -> Vec<(usize, String)> {
                     at += 1;
                 }
             }
-            // a character literal that holds a quote
+            // a character literal with a quote in it
             ('\'', Some('"')) if chars.get(at + 2) == Some(&'\'') => at += 3,
             ('\'', Some('\\')) => at += 3,
             ('"', _) => {

@@ -1,10 +1,9 @@
-//! Shell text as the simple commands it consists of, with their lines.
+//! Simple commands of a shell script, with their lines.
 //!
-//! Enough to see which programs a script starts with which words: quotes, comments,
-//! continuations, here-documents, command substitutions. What is right shell is shellcheck's
-//! business.
+//! Reads quotes, comments, continuations, here-documents and command substitutions: enough to see
+//! which programs a script starts with which words. Syntax is left to shellcheck.
 
-/// A word, its quotes removed; expansions stand as they are written.
+/// A word without its quotes. Expansions stay as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ShellWord {
     pub(crate) text: String,
@@ -20,14 +19,14 @@ pub(crate) struct ShellCommand {
     pub(crate) heredocs: Vec<String>,
 }
 
-/// Words that stand before the program: it is the next word that runs.
+/// Words before the program: keywords, and programs that run another one.
 const WRAPPERS: [&str; 20] = [
     "!", "{", "if", "then", "else", "elif", "do", "while", "until", "time", "exec", "command",
     "sudo", "env", "nice", "nohup", "setsid", "timeout", "xargs", "eval",
 ];
 
 impl ShellCommand {
-    /// Program and arguments, without what merely wraps them (`sudo -n env A=b PROGRAM …`).
+    /// Program and arguments, without wrappers (`sudo -n env A=b PROGRAM …`).
     pub(crate) fn words_of_program(&self) -> &[ShellWord] {
         let mut rest = &self.words[..];
         let mut wrapped = false;
@@ -81,8 +80,8 @@ fn is_duration(word: &str) -> bool {
     !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.')
 }
 
-/// The commands of `text`, the first line being `first_line`; those of command substitutions come
-/// after the command that holds them.
+/// The commands of `text`, whose first line is `first_line`. Commands in a substitution come before
+/// the command that contains it.
 pub(crate) fn commands(text: &str, first_line: usize) -> Vec<ShellCommand> {
     let mut lexer =
         Lexer { chars: text.chars().collect(), at: 0, line: first_line, ..Lexer::default() };
@@ -96,14 +95,14 @@ struct Lexer {
     at: usize,
     line: usize,
     current: ShellCommand,
-    /// An operator that waits for its target.
+    /// A redirection operator whose target comes next.
     redirect: Option<String>,
-    /// Delimiter, and whether leading tabs go.
+    /// Pending here-documents: delimiter, and true if leading tabs are removed.
     waiting: Vec<(String, bool)>,
     commands: Vec<ShellCommand>,
 }
 
-/// ShellCommand substitutions in each other; deeper ones are left as text.
+/// Depth of nested command substitutions. Deeper ones stay text.
 const MAX_DEPTH: usize = 20;
 
 impl Lexer {
@@ -134,7 +133,7 @@ impl Lexer {
                     }
                 }
                 '\n' => {
-                    // the bodies belong to the command that asked for them
+                    // the bodies belong to the command on this line
                     self.next();
                     self.read_heredocs();
                     self.end();
@@ -234,7 +233,7 @@ impl Lexer {
                 }
             }
         }
-        // `2>` and the like: the number belongs to the operator
+        // the number in `2>` belongs to the operator
         let numbered = matches!(self.peek(0), Some('>' | '<')) && !text.is_empty();
         if numbered && text.chars().all(|c| c.is_ascii_digit()) {
             return;
@@ -284,7 +283,7 @@ impl Lexer {
         }
     }
 
-    /// `$x`, `${…}`, `${{ … }}`, `$(…)`, `` `…` ``: kept as text; what it runs goes to `nested`.
+    /// Reads `$x`, `${…}`, `${{ … }}`, `$(…)` or `` `…` `` as text. Commands in it go to `nested`.
     fn expansion(&mut self, text: &mut String, nested: &mut Vec<(String, usize)>) {
         let line = self.line;
         let start = self.at;

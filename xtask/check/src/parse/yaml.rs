@@ -1,16 +1,16 @@
 //! YAML 1.2 with positions, on top of saphyr's event parser.
 //!
-//! A file that unfolds (aliases) or nests beyond any sane size is refused instead of filling the
-//! memory: the parser gives events, and the limits are kept while the tree is put together.
+//! The tree is built from the parser's events under limits, so that nested aliases ("billion laughs")
+//! or deep nesting cannot fill the memory.
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use std::collections::HashMap;
 
-/// Nodes of one file, aliases unfolded. The largest file of the repository has some hundred.
+/// Nodes in one file, with aliases expanded. The largest file here has a few hundred.
 const MAX_NODES: usize = 10_000;
 const MAX_DEPTH: usize = 60;
 
-/// A value and where it begins; line and column count from 1.
+/// A value and its start. Line and column count from 1.
 #[derive(Clone, Debug)]
 pub(crate) struct YamlNode {
     pub(crate) line: usize,
@@ -28,13 +28,13 @@ pub(crate) enum Value {
 #[derive(Clone, Debug)]
 pub(crate) struct Scalar {
     pub(crate) text: String,
-    /// Of a folded text (`>`): its lines as they stand in the file.
+    /// The lines of a folded text (`>`) as they stand in the file.
     pub(crate) unfolded: Option<String>,
-    /// Written without quotes, so that `true`, `3` and `null` are what they look like.
+    /// True without quotes: then `true`, `3` and `null` are no strings.
     pub(crate) plain: bool,
 }
 
-/// Why a file is no YAML that we take, and where.
+/// An error in a YAML file, and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct YamlError {
     pub(crate) line: usize,
@@ -54,7 +54,7 @@ impl YamlNode {
         }
     }
 
-    /// Nothing after the colon, or an explicit null.
+    /// True for an empty value or an explicit null.
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar(s) if s.plain && matches!(s.text.as_str(), "" | "~" | "null"))
     }
@@ -74,7 +74,7 @@ impl YamlNode {
         self.entry(key).map(|(_, value)| value)
     }
 
-    /// Key and value, for a finding that points at the key.
+    /// Key and value. A finding may point at the key.
     pub(crate) fn entry(&self, key: &str) -> Option<&(YamlNode, YamlNode)> {
         self.entries().iter().find(|(k, _)| k.text() == Some(key))
     }
@@ -83,7 +83,7 @@ impl YamlNode {
         keys.iter().try_fold(self, |node, key| node.get(key))
     }
 
-    /// A list's items; of a single value, that one: `needs: a` is `needs: [a]`.
+    /// The items of a list, or a single value as one item: `needs: a` is `needs: [a]`.
     pub(crate) fn items(&self) -> Vec<&YamlNode> {
         match &self.value {
             Value::List(items) => items.iter().collect(),
@@ -92,8 +92,7 @@ impl YamlNode {
         }
     }
 
-    /// The text with the file's own line breaks, also where YAML folds them away; its first line is
-    /// the node's.
+    /// The text with the file's own line breaks, even in a folded scalar.
     pub(crate) fn unfolded(&self) -> Option<&str> {
         match &self.value {
             Value::Scalar(scalar) => Some(scalar.unfolded.as_deref().unwrap_or(&scalar.text)),
@@ -101,7 +100,7 @@ impl YamlNode {
         }
     }
 
-    /// Every node below and including this one, with the keys that lead to it.
+    /// Visits this node and every node below it, with the keys that lead there.
     pub(crate) fn walk<'a>(
         &'a self,
         keys: &mut Vec<&'a str>,
@@ -122,7 +121,7 @@ impl YamlNode {
     }
 }
 
-/// Reads one document. Duplicate keys are a error; so are two documents in one file.
+/// Reads one document. Duplicate keys and a second document are errors.
 pub(crate) fn parse(text: &str) -> Result<YamlNode, YamlError> {
     let mut builder = Builder { lines: text.lines().collect(), ..Builder::default() };
     for event in Parser::new_from_str(text) {
@@ -144,7 +143,7 @@ pub(crate) fn parse(text: &str) -> Result<YamlNode, YamlError> {
 #[derive(Default)]
 struct Builder<'t> {
     lines: Vec<&'t str>,
-    /// Collections that are still open: their anchor, and a key that waits for its value.
+    /// Open collections: anchor, node, and a key whose value comes next.
     open: Vec<(usize, YamlNode, Option<YamlNode>)>,
     anchors: HashMap<usize, (YamlNode, usize)>,
     nodes: usize,
@@ -152,7 +151,7 @@ struct Builder<'t> {
 }
 
 impl Builder<'_> {
-    /// The lines of a folded block, up to the one that is indented less.
+    /// The lines of a folded block, up to a line with less indentation.
     fn lines_from(&self, line: usize, column: usize) -> String {
         let rest = self.lines.get(line - 1..).unwrap_or_default().iter();
         let indent = |line: &str| line.len() - line.trim_start().len();
@@ -164,7 +163,7 @@ impl Builder<'_> {
         let node = |value| YamlNode { line, column, value };
         match event {
             Event::Scalar(text, style, anchor, _) => {
-                // a block begins where its first word stands: blank lines before it are text, too
+                // the parser gives the position of the first word; blank lines before it belong to the text
                 let blank = match style {
                     ScalarStyle::Literal => text.len() - text.trim_start_matches('\n').len(),
                     _ => 0,

@@ -7,12 +7,12 @@ use anyhow::Result;
 use xtask_core::failure::Code;
 use xtask_core::rules::{DOCTOR, Described};
 
-/// Where docs/rules.md explains a rule of `check`.
+/// Link to the explanation of a rule of `check`.
 pub(crate) fn link(rule: &str) -> String {
     format!("docs/rules.md#check-{rule}")
 }
 
-/// What a rule demands and why. Some names are a rule of `check` and one of `doctor`: both are shown.
+/// Explains a rule. If both `check` and `doctor` have a rule of that name, both are explained.
 pub fn explain(name: &str) -> Result<String> {
     let of_check = rules::find(name).map(|rule| {
         let command = format!("cargo xtask check; {}", rule.severity.word());

@@ -1,4 +1,4 @@
-//! A layer holds nothing of apt's logs and caches.
+//! No image layer keeps apt's logs and caches.
 
 use crate::finding::{Location, Severity};
 use crate::model::image;
@@ -13,9 +13,9 @@ const SCRIPT: &str = "linux/build/docker/install-packages.sh";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "apt-leftovers",
-        what: "a RUN that installs packages removes apt's lists and logs, dpkg's log and ldconfig's aux-cache itself",
-        why: "they hold times and inode numbers: two builds of the same image are not the same; a later RUN only hides them",
-        source: "preflight rule 31",
+        what: "a RUN that installs packages also removes apt's lists and logs, dpkg's log and ldconfig's aux-cache",
+        why: "they hold times and inode numbers, so two builds of one image differ; a later RUN only hides them",
+        source: "debuerreotype, which makes Debian's reproducible base images",
     },
     severity: Severity::Error,
     check,
@@ -42,7 +42,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-/// A file each that stays behind, and how to say so.
+/// A file of each kind that stays behind, and its name in messages.
 const LEFTOVERS: [(&str, &str); 4] = [
     ("/var/lib/apt/lists/x_InRelease", "/var/lib/apt/lists/*"),
     ("/var/log/apt/history.log", "/var/log/apt"),
@@ -58,7 +58,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 .iter()
                 .flat_map(|ran| commands(&ran.text, ran.line).into_iter().map(|c| (ran.path, c)))
                 .collect();
-            // a mounted cache leaves nothing in the layer; logs it does
+            // even with a mounted cache, logs stay in the layer
             let installs = |c: &ShellCommand| {
                 let verbs = ["install", "upgrade", "dist-upgrade", "full-upgrade"];
                 match c.program() {
@@ -88,7 +88,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-/// Whether the command removes that file, by its name, a pattern or a folder above.
+/// True if the command removes the file: by name, by pattern, or by a folder above.
 fn covers(command: &ShellCommand, file: &str) -> bool {
     let args = command.args();
     let removes = match command.program() {

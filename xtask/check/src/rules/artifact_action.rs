@@ -9,15 +9,16 @@ use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
-/// Since this one the runner mends the stock actions, which otherwise refuse any host but GitHub.
+/// Since this version the runner patches the stock actions, which otherwise refuse every server but
+/// GitHub.
 const MENDED_SINCE: [u64; 2] = [3, 0];
 
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "artifact-action",
-        what: "upload-artifact and download-artifact carry their version in a comment, are of one major version, and v4 or newer only with runner 3.0 or newer",
-        why: "the stock v4 stops with GHESNotSupportedError on older runners, after the hours that made the artifact; v3 and v4 do not see each other's artifacts",
-        source: "preflight rule 7; go-gitea/gitea#31256, #36024; runner 3.0.0's log",
+        what: "upload-artifact and download-artifact name their version in a comment and share one major version; v4 or newer needs runner 3.0",
+        why: "on older runners v4 stops with GHESNotSupportedError, after the hours that made the artifact; v3 and v4 do not see each other's artifacts",
+        source: "go-gitea/gitea#31256, #36024; release notes of runner 3.0.0",
     },
     severity: Severity::Error,
     check,
@@ -70,7 +71,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-/// What was uploaded by v3 cannot be downloaded by v4, and the other way round.
+/// Reports mixed versions: v3 and v4 cannot download each other's artifacts.
 fn mixed(all: &[(u64, Location)], found: &mut Findings) {
     let (old, new): (Vec<_>, Vec<_>) = all.iter().partition(|(major, _)| *major < 4);
     let (few, many) = if old.len() < new.len() { (old, new) } else { (new, old) };

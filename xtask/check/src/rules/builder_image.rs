@@ -1,4 +1,4 @@
-//! build.sh pins the builder image, once, by digest.
+//! build.sh pins the builder image once, by digest.
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, Rule, replace};
@@ -11,9 +11,9 @@ const PATH: &str = "linux/build/scripts/build.sh";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "builder-image",
-        what: "build.sh has one BUILDER_IMAGE default, `registry/name@sha256:<64 hex digits>`, or `unpublished` as long as no image was pushed",
-        why: "a tag is another image tomorrow; of two lines the wrong one was bumped",
-        source: "preflight rule 25",
+        what: "build.sh has one BUILDER_IMAGE default: `registry/name@sha256:<64 hex digits>`, or `unpublished` until an image was pushed",
+        why: "tomorrow a tag names another image; with two lines, somebody bumps the wrong one",
+        source: "linux/build/README.md",
     },
     severity: Severity::Error,
     check,
@@ -52,7 +52,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     let fix = "cargo xtask bump-image REF";
     match build_sh::parse(&source.text) {
         Err((0, why)) => {
-            // the line that was meant, where there is one
+            // point at the line that was meant, if there is one
             let near = source.lines().find(|(_, line)| {
                 !line.trim_start().starts_with('#') && line.contains("BUILDER_IMAGE=")
             });
@@ -77,7 +77,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             }
         }
     }
-    // assignments that the one anchored pattern does not see
+    // assignments that the parser's anchored pattern does not match
     let more = source.lines().filter(|(_, line)| {
         let line = line.trim_start().trim_start_matches("export ").trim_start();
         line.starts_with("BUILDER_IMAGE=") && !line.starts_with("BUILDER_IMAGE=\"${BUILDER_IMAGE:-")

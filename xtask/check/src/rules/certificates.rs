@@ -1,4 +1,4 @@
-//! An https package source needs the certificates first.
+//! An https package source needs certificates first.
 
 use crate::finding::{Location, Severity};
 use crate::model::image::{self, RunText};
@@ -14,9 +14,9 @@ const PIN: &str = "linux/build/config/snapshot-pin.env";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "certificates",
-        what: "where packages come over https, ca-certificates is installed over plain http from the same snapshot before",
-        why: "a slim base has no certificates: the first `apt-get update` over https fails; certificates from elsewhere are not pinned",
-        source: "preflight rule 29",
+        what: "before packages come over https, ca-certificates is installed over plain http from the same snapshot",
+        why: "a slim base has no certificates, so the first `apt-get update` over https fails; certificates from elsewhere are not pinned",
+        source: "debian:trixie-slim has no ca-certificates",
     },
     severity: Severity::Error,
     check,
@@ -38,7 +38,7 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(tree: &Tree, found: &mut Findings) {
     let pin = tree.source(PIN);
-    // the pin's URL reaches the image as APT_SNAPSHOT_URL, which may be https in any case
+    // the image gets the pin's URL as APT_SNAPSHOT_URL, and a mirror may be https too
     let pinned_https = pin.is_some_and(|source| {
         env_file::lines(&source.text)
             .any(|(_, key, value)| key == "SNAPSHOT_URL" && value.starts_with("https:"))
@@ -75,7 +75,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-/// Follows one script: https sources that apt uses before the certificates are there.
+/// Reports https sources that one script's apt uses before certificates are installed.
 fn step(ran: &RunText<'_>, have: &mut bool, found: &mut Findings) {
     let mut https: Option<usize> = None;
     for command in commands(&ran.text, ran.line) {

@@ -1,4 +1,4 @@
-//! Jobs that build the product check its source out.
+//! Jobs that build the product check out its source.
 
 use crate::finding::{Location, Severity};
 use crate::model::workflow::{self, Job};
@@ -12,8 +12,8 @@ pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "checkout-submodules",
         what: "a job that builds the product checks out with `submodules: recursive`",
-        why: "derivative-maker is a submodule with submodules of its own; an empty one fails minutes later, with \"unknown Architecture\"",
-        source: "preflight rule 9",
+        why: "derivative-maker is a submodule with submodules of its own; without them the build fails minutes later with \"unknown Architecture\"",
+        source: "actions/checkout's README",
     },
     severity: Severity::Error,
     check,
@@ -66,7 +66,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-/// Through xtask, or by hand.
+/// True if a step builds the product, through xtask or by hand.
 fn builds_product(job: &Job<'_>) -> bool {
     let by_hand = job.steps().iter().any(|step| {
         let run = step.node.get("run").and_then(|run| run.text()).unwrap_or_default();

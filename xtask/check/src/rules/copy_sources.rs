@@ -1,4 +1,4 @@
-//! What an image copies is there.
+//! The sources of COPY and ADD exist.
 
 use crate::finding::{Location, Severity};
 use crate::model::image;
@@ -12,9 +12,9 @@ const FILE: &str = "linux/build/docker/Dockerfile.builder";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "copy-sources",
-        what: "every source of COPY and ADD lies below the build context and no .dockerignore leaves it out",
-        why: "the build stops there with \"not found\", after what came before it",
-        source: "preflight rule 34",
+        what: "every source of COPY and ADD lies in the build context, and no .dockerignore excludes it",
+        why: "the image build stops there with \"not found\", after all the steps before it",
+        source: "the Dockerfile reference",
     },
     severity: Severity::Error,
     check,
@@ -76,7 +76,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-/// The last pattern that matches a file, or a folder above it, decides.
+/// True if a .dockerignore excludes the file. The last matching pattern decides.
 fn ignored(patterns: &[&str], file: &str) -> bool {
     let mut ignored = false;
     for line in patterns.iter().filter(|line| !line.is_empty() && !line.starts_with('#')) {

@@ -15,9 +15,9 @@ const FILE: &str = "/root/.docker/config.json";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "docker-config",
-        what: "/root/.docker/config.json is mounted into jobs, read-only; /root/.docker as a folder never is, and valid_volumes does not let it",
-        why: "docker writes into that folder (buildx/activity): mounted read-only, every build failed; mounted writable, a job can change the host's login",
-        source: "preflight rule 19; incident 1",
+        what: "jobs get /root/.docker/config.json read-only; nothing mounts the folder /root/.docker, and valid_volumes does not allow it",
+        why: "docker writes into that folder (buildx/activity): every build fails if it is mounted read-only, and a job can change the host's login if it is writable",
+        source: "incident 1 in docs/ci-runner.md",
     },
     severity: Severity::Error,
     check,
@@ -115,7 +115,7 @@ fn check(tree: &Tree, found: &mut Findings) {
 
 fn is_folder(path: &str) -> bool {
     let path = path.trim_end_matches(['/', '*']);
-    // /root brings it along
+    // /root contains it
     path == FOLDER || path == "/root" || path.ends_with("/.docker") || path == "~"
 }
 

@@ -1,4 +1,4 @@
-//! Dockerfiles can be read.
+//! Dockerfiles can be parsed.
 
 use crate::finding::{Location, Severity};
 use crate::model::image;
@@ -11,8 +11,8 @@ const FILE: &str = "linux/build/docker/Dockerfile.builder";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "dockerfile",
-        what: "a Dockerfile has instructions that exist, here-documents and continuations that end, and a FROM before what is built",
-        why: "the engine says so too, but only after the packages were fetched",
+        what: "a Dockerfile has only existing instructions, complete here-documents and continuations, and a FROM first",
+        why: "the engine reports it too, but only after it has fetched the packages",
         source: "the Dockerfile reference",
     },
     severity: Severity::Error,

@@ -1,4 +1,4 @@
-//! The .env files hold what is read out of them, and nothing else.
+//! The .env files hold known keys and plain values.
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
@@ -10,7 +10,7 @@ const FOLDER: &str = "linux/build/config/";
 const PIN: &str = "linux/build/config/snapshot-pin.env";
 const EPOCH: &str = "linux/build/config/source-date-epoch.env";
 
-/// Each file's keys, and whether they must be there.
+/// Each file's keys, and true if they are required.
 const KNOWN: [(&str, &[&str], bool); 2] = [
     ("snapshot-pin.env", &["SNAPSHOT_URL", "SNAPSHOT_STAMP"], true),
     ("source-date-epoch.env", &["SOURCE_DATE_EPOCH"], false),
@@ -19,9 +19,9 @@ const KNOWN: [(&str, &[&str], bool); 2] = [
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "env-files",
-        what: "the .env files are `KEY=value` lines and # comments: known keys, each once, no quotes, no trailing blanks",
-        why: "a trailing blank becomes part of a URL; of a key that is there twice, one reader takes the first and one the last",
-        source: "preflight rule 40",
+        what: "the .env files are `KEY=value` lines and # comments, with known keys, each once, without quotes and trailing blanks",
+        why: "a trailing blank becomes part of a URL; of a duplicate key, one reader takes the first and one the last",
+        source: "linux/build/README.md",
     },
     severity: Severity::Error,
     check,

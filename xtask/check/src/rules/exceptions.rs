@@ -11,9 +11,9 @@ pub(crate) const NAME: &str = "exceptions";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: NAME,
-        what: "a `# check: allow RULE reason` comment names a rule that exists, gives its reason, and excuses something",
-        why: "an exception without a reason is a fault nobody may touch any more; an unused one hides the next fault on that line",
-        source: "docs/rules.md",
+        what: "a `# check: allow RULE reason` comment names an existing rule, gives a reason, and excuses a finding",
+        why: "nobody dares to remove an exception without a reason; an unused exception hides the next problem on its line",
+        source: "the exceptions section of docs/rules.md",
     },
     severity: Severity::Warning,
     check,
@@ -50,7 +50,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-/// Which exceptions nothing needed is known only when all rules have run.
+/// The finding for an exception that excuses nothing, which is known only after all rules ran.
 pub(crate) fn unused(exception: &Exception) -> Finding {
     Finding {
         rule: NAME,

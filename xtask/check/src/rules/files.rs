@@ -1,4 +1,4 @@
-//! Every file that a rule or the build reads is there and is plain text.
+//! The files that a build and these rules read exist and are plain text.
 
 use crate::finding::Location;
 use crate::finding::Severity;
@@ -6,7 +6,7 @@ use crate::rule::{Findings, FixtureEdit, Rule, edit};
 use crate::tree::{FileContent, ReadError, Tree};
 use xtask_core::rules::Described;
 
-/// Without these there is nothing to check, or nothing to build.
+/// Files that must exist.
 const REQUIRED: [&str; 11] = [
     ".gitea/runner/config.yaml",
     ".gitea/workflows/build-iso-linux.yaml",
@@ -24,9 +24,9 @@ const REQUIRED: [&str; 11] = [
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "files",
-        what: "the files that a build and these rules read are there: text in UTF-8 with LF line ends, not empty, below 256 KiB, no links",
-        why: "a CR at the end of a value reaches the build; bash stops at `#!/bin/bash\\r` with \"not found\"; a link or a folder in a file's place is read by nobody",
-        source: "preflight rules 33, 40",
+        what: "every file that a build or these rules read exists and is UTF-8 text with LF line ends, below 256 KiB, not empty and no link",
+        why: "a CR at the end of a value reaches the build; bash fails on `#!/bin/bash\\r` with \"not found\"; no rule can read a link, a folder or an empty file",
+        source: "bash(1), git's core.autocrlf",
     },
     severity: Severity::Error,
     check,

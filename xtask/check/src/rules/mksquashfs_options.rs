@@ -1,4 +1,4 @@
-//! MKSQUASHFS_OPTIONS holds nothing that fails an hour later.
+//! MKSQUASHFS_OPTIONS has nothing that fails an hour later.
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, Rule, replace};
@@ -11,9 +11,9 @@ const PATH: &str = "linux/build/config/silvermetal-base.conf";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "mksquashfs-options",
-        what: "silvermetal-base.conf sets MKSQUASHFS_OPTIONS once, plainly, without -comp and without an option that sets a time",
-        why: "live-build puts `-comp xz` first, a second one is an error; a -*-time option is fatal beside SOURCE_DATE_EPOCH: both after the chroot was built",
-        source: "preflight rule 41; squashfs-tools issue 51",
+        what: "silvermetal-base.conf sets MKSQUASHFS_OPTIONS once, as a plain value, without -comp and without an option that sets a time",
+        why: "live-build already passes `-comp xz`, and a second -comp is an error; a -*-time option fails beside SOURCE_DATE_EPOCH: both after the chroot was built",
+        source: "plougher/squashfs-tools issue 51",
     },
     severity: Severity::Error,
     check,

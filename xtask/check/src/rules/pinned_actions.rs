@@ -13,8 +13,8 @@ pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "pinned-actions",
         what: "every `uses:` names a full commit (40 hex digits), an image by digest, or a folder of this repository",
-        why: "a tag can be moved to other code, which then runs with the registry's password",
-        source: "preflight rule 8",
+        why: "a tag can be moved to other code, and that code then sees the registry's password",
+        source: "tj-actions/changed-files, March 2025 (CVE-2025-30066)",
     },
     severity: Severity::Error,
     check,

@@ -13,9 +13,9 @@ const RECORD: &str = "linux/build/docker/builder-image.toml";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "pinned-images",
-        what: "every FROM, `# syntax=`, COPY --from and RUN --mount=from names a digest, or an argument whose default does; builder-image.toml records the same base",
-        why: "a tag names another image tomorrow: two builds of one commit start from different files",
-        source: "preflight rule 24",
+        what: "every FROM, `# syntax=`, COPY --from and RUN --mount=from names a digest, directly or through an argument's default; builder-image.toml records the same base",
+        why: "tomorrow a tag names another image: two builds of one commit start from different files",
+        source: "docs/trust-model.md",
     },
     severity: Severity::Error,
     check,
@@ -128,7 +128,7 @@ fn pinned(reference: &str) -> bool {
     reference.parse::<ImageRef>().is_ok_and(|image| image.digest.is_some())
 }
 
-/// builder-image.toml says where the base comes from; both must name the same.
+/// The Dockerfile and builder-image.toml must name the same base.
 fn same_base(tree: &Tree, image: &ContainerImage<'_>, found: &mut Findings) {
     let Some(source) = tree.source(RECORD).filter(|_| image.path() == FILE) else { return };
     let Ok(record) = toml_edit::Document::parse(source.text.as_str()) else { return };
@@ -137,7 +137,7 @@ fn same_base(tree: &Tree, image: &ContainerImage<'_>, found: &mut Findings) {
     let Some(argument) = image.file.argument("BASE_IMAGE") else { return };
     let default =
         argument.words().first().and_then(|word| Some(word.split_once('=')?.1.to_owned()));
-    // without a digest the FROM is told already
+    // a FROM without a digest is reported above
     let (Some(recorded), Some(default)) = (recorded, default.filter(|d| pinned(d))) else { return };
     if recorded != default {
         let line = source.lines().find(|(_, line)| line.trim_start().starts_with("reference"));

@@ -14,9 +14,9 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "registry-login",
-        what: "logging in to a registry uses a secret made for it, neither the job's own token nor a password in the file",
-        why: "Gitea's job token cannot push packages: the push is refused after the image was built",
-        source: "preflight rule 10; go-gitea/gitea#23642",
+        what: "a login to a registry uses a secret made for it, not the job's own token and not a password in the file",
+        why: "the job's token cannot push packages: Gitea refuses the push after the image was built",
+        source: "go-gitea/gitea#23642",
     },
     severity: Severity::Error,
     check,
@@ -44,7 +44,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             for step in job.steps().into_iter().filter(logs_in) {
                 let mut told = false;
                 let mut nodes = vec![step.node];
-                // what reaches a step's script from further out
+                // variables of the job that the step uses
                 nodes.extend(names_used(&step, &job));
                 for node in nodes {
                     node.walk(&mut Vec::new(), &mut |_, node| {
@@ -106,7 +106,7 @@ fn is_login(command: &ShellCommand) -> bool {
             && command.args().contains(&"login")
 }
 
-/// What follows `-p`, `--password` or `--password=`.
+/// The value of `-p`, `--password` or `--password=`.
 fn password_of(command: &ShellCommand) -> Option<&str> {
     let mut args = command.args().into_iter();
     while let Some(arg) = args.next() {
@@ -129,7 +129,7 @@ fn logs_in(step: &Step<'_>) -> bool {
         || step.xtask().iter().any(|(_, x)| x.command == "image push")
 }
 
-/// Values of the job's variables that the step's text uses.
+/// Values of the job's variables that the step's script uses.
 fn names_used<'w>(step: &Step<'w>, job: &Job<'w>) -> Vec<&'w crate::parse::yaml::YamlNode> {
     let script = step.node.get("run").and_then(|run| run.text()).unwrap_or_default();
     let variables = job.node.get("env").map(|env| env.entries()).unwrap_or_default();

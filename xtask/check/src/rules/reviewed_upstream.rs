@@ -1,4 +1,4 @@
-//! Our entry point was reviewed against the upstream revision that is pinned.
+//! The entry point was reviewed against the pinned upstream revision.
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
@@ -13,9 +13,9 @@ const SUBMODULE: &str = "linux/build/derivative-maker";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "reviewed-upstream",
-        what: "[reviewed] in builder-image.toml names the commit that the gitlink pins, systemd-entrypoint/README.md says the same, and the recorded files are upstream's at that commit",
-        why: "upstream's docker/ files change what a build needs of its container; our own entry point then fails in the middle of a build",
-        source: "preflight rule 37",
+        what: "[reviewed] in builder-image.toml and systemd-entrypoint/README.md name the commit that the gitlink pins, and the recorded files are upstream's at that commit",
+        why: "upstream's docker/ files change what a build needs from its container; our own entry point then fails in the middle of a build",
+        source: "linux/build/docker/systemd-entrypoint/README.md",
     },
     severity: Severity::Error,
     check,
@@ -78,7 +78,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-/// The README's text and table repeat the record, for people.
+/// The README repeats the record for people.
 fn readme(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mut Findings) {
     let Some(readme) = tree.source(README) else { return };
     if !readme.text.contains(commit) {
@@ -120,7 +120,7 @@ fn readme(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mut 
     }
 }
 
-/// With the submodule at hand: the recorded ids are upstream's.
+/// Compares the record with the submodule, if it is checked out.
 fn upstream(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mut Findings) {
     let dir = tree.repo.submodule();
     if blobs.is_empty() || !dir.join(".git").exists() {

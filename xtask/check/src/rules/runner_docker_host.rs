@@ -10,8 +10,8 @@ pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "runner-docker-host",
         what: "`container.docker_host` is not \"-\"",
-        why: "with \"-\" the runner does not mount the engine's socket: no job finds an engine",
-        source: "preflight rule 21; the runner's config.example.yaml",
+        why: "with \"-\" the runner does not mount the engine's socket, and no job finds an engine",
+        source: "the runner's config.example.yaml",
     },
     severity: Severity::Error,
     check,

@@ -1,4 +1,4 @@
-//! The runner's configuration has no key that the runner does not know.
+//! The runner knows every key of its configuration.
 
 use crate::finding::{Location, Severity};
 use crate::model::runner::{PATH, Runner};
@@ -11,9 +11,9 @@ use xtask_core::rules::Described;
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "runner-keys",
-        what: "every key of the runner's configuration is one that the runner knows",
-        why: "the runner ignores what it does not know: the setting that was meant keeps its default",
-        source: "preflight rule 22; the runner's config.go, 3.3",
+        what: "the runner knows every key of its configuration, and every value has the right type",
+        why: "the runner ignores unknown keys: the intended setting keeps its default",
+        source: "the runner's config.go, 3.3",
     },
     severity: Severity::Error,
     check,
@@ -110,7 +110,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("container.network_create_options", &["enable_ipv4", "enable_ipv6"]),
 ];
 
-/// Keys whose value the runner refuses unless it is of this kind.
+/// Keys whose values must be numbers, and keys whose values must be true or false.
 const NUMBERS: [&str; 4] = ["capacity", "port", "min_free_disk_space_mb", "log_report_batch_size"];
 const SWITCHES: [&str; 8] = [
     "privileged",

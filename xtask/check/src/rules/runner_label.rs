@@ -1,4 +1,4 @@
-//! `runs-on` is one label, and the runner has it.
+//! `runs-on` is one label that the runner has.
 
 use crate::finding::{Location, Severity};
 use crate::model::runner::{PATH, Runner};
@@ -14,9 +14,9 @@ const DOCS: &str = "docs/ci-runner.md";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "runner-label",
-        what: "`runs-on` is a single label, which the runner's configuration and docs/ci-runner.md name",
+        what: "`runs-on` is a single label that the runner's configuration and docs/ci-runner.md name",
         why: "a job whose label no runner has waits for ever, without a message",
-        source: "preflight rule 5",
+        source: "Gitea's runner labels, docs/ci-runner.md",
     },
     severity: Severity::Error,
     check,

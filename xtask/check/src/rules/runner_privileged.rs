@@ -1,4 +1,4 @@
-//! What `container.options` asks for, `privileged` allows.
+//! `container.options` asks for nothing that the runner strips.
 
 use crate::finding::{Location, Severity};
 use crate::model::container::options_of_text;
@@ -11,9 +11,9 @@ use xtask_core::rules::Described;
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "runner-privileged",
-        what: "`container.options` holds no option that the runner strips as long as `privileged` is false",
-        why: "since runner 3.0 --privileged, --cgroupns, --cap-add, --device and others are dropped with only a warning, and the job fails far away from it",
-        source: "preflight rule 20; runner 3.0.0's log (#1058)",
+        what: "while `privileged` is false, `container.options` has none of the options that the runner strips",
+        why: "since 3.0 the runner drops --privileged, --cgroupns, --cap-add, --device and others with only a warning, and the job fails much later",
+        source: "release notes of runner 3.0.0 (#1058)",
     },
     severity: Severity::Error,
     check,

@@ -1,4 +1,4 @@
-//! Everything that is mounted into a job may be.
+//! The runner allows every mount.
 
 use crate::finding::{Location, Severity};
 use crate::model::container::{MountOption, mounts, options_of_text, volume};
@@ -10,15 +10,15 @@ use crate::tree::Tree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
-/// The runner mounts and allows it by itself.
+/// The runner mounts and allows it on its own.
 const SOCKET: &str = "/var/run/docker.sock";
 
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "runner-volumes",
-        what: "every mount of `container.options` and of a job's `container:` matches a pattern of `valid_volumes`",
-        why: "a mount that does not match is dropped with only a warning in the log; a missing config.json shows up an hour later, as a 401",
-        source: "preflight rule 18; the runner's docker_run.go, 3.3",
+        what: "every mount in `container.options` and in a job's `container:` matches a pattern in `valid_volumes`",
+        why: "the runner drops other mounts with only a warning in the log; a missing config.json shows up an hour later as a 401",
+        source: "the runner's docker_run.go, 3.3",
     },
     severity: Severity::Error,
     check,
@@ -86,7 +86,7 @@ fn check(tree: &Tree, found: &mut Findings) {
 
 fn allows(valid: &[&str], mount: &MountOption) -> bool {
     valid.iter().any(|pattern| {
-        // a pattern with a slash is for paths, one without for named volumes
+        // a pattern with a slash matches paths, one without matches named volumes
         let for_paths = pattern.contains('/') || pattern.starts_with('.');
         *pattern == "**"
             || (for_paths == mount.bind

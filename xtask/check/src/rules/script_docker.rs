@@ -1,4 +1,4 @@
-//! One place builds and runs containers.
+//! Only cargo xtask builds and runs containers.
 
 use crate::finding::{Location, Severity};
 use crate::model::{container, script};
@@ -9,9 +9,9 @@ use xtask_core::rules::Described;
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "script-docker",
-        what: "no script says `docker run` or `docker build`: cargo xtask does, with the flags, names, labels and pins",
-        why: "a second place misses the next flag: that is how a digest was bumped in one place only",
-        source: "preflight rule 33",
+        what: "no script calls `docker run` or `docker build`; cargo xtask does, with the right flags, names, labels and pins",
+        why: "a second place misses the next flag or the next digest",
+        source: "linux/build/README.md",
     },
     severity: Severity::Error,
     check,

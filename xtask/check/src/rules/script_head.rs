@@ -10,9 +10,9 @@ use xtask_core::rules::Described;
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "script-head",
-        what: "every shell script begins with `#!` and has `set -euo pipefail` before its first commands; what is only sourced says so (`# shellcheck shell=bash`)",
-        why: "a step that failed in the middle leaves half a result, and the script ends with 0",
-        source: "preflight rule 33",
+        what: "every shell script begins with `#!` and sets `set -euo pipefail` before its first commands; a file that is only sourced says so (`# shellcheck shell=bash`)",
+        why: "after a failed step the script goes on with half a result, and exits with 0",
+        source: "bash(1), `set`",
     },
     severity: Severity::Error,
     check,
@@ -35,7 +35,8 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-/// Sets variables, options, the folder; or says where the script lies, in `$(…)`.
+/// True for commands that may come before `set`: they only set variables and options, or find the
+/// script's folder.
 fn is_harmless(command: &ShellCommand) -> bool {
     let program = command.program();
     let known = [
@@ -56,9 +57,9 @@ fn check(tree: &Tree, found: &mut Findings) {
         let commands = source.commands();
         let (mut e, mut u, mut pipefail) = (false, false, false);
         let mut at = 1;
-        // settings stand together; what comes before may only set variables or change the folder
+        // all settings must come before the first real command
         for command in commands.iter().take_while(|command| is_harmless(command)) {
-            // what a subshell sets ends with it
+            // settings in a subshell end with it
             if command.program() != "set" || source.line(command.line).trim_start().starts_with('(')
             {
                 continue;

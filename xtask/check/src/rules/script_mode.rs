@@ -8,9 +8,9 @@ use xtask_core::rules::Described;
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "script-mode",
-        what: "a script with `#!` has mode 100755 in git, and what has that mode is a script",
-        why: "\"permission denied\" on the first call in CI, or in the builder",
-        source: "preflight rule 33",
+        what: "a script with `#!` has mode 100755 in git, and every file of that mode is a script",
+        why: "the first call in CI or in the builder fails with \"permission denied\"",
+        source: "git-update-index(1), --chmod",
     },
     severity: Severity::Error,
     check,

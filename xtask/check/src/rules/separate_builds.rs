@@ -1,4 +1,4 @@
-//! Two builds that are compared share no folder and no artifact.
+//! Builds that are compared share no folder and no artifact.
 
 use crate::finding::{Location, Severity};
 use crate::model::image::plain;
@@ -13,9 +13,9 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "separate-builds",
-        what: "builds that are compared have output folders and artifact names of their own; what is compared are two different folders",
-        why: "two builds in one folder are one build, and always identical: the verification would mean nothing",
-        source: "preflight rule 16",
+        what: "builds that are compared have different output folders and artifact names, and a comparison names two different folders",
+        why: "two builds in one folder are one build, and always identical: the verification means nothing",
+        source: "docs/trust-model.md",
     },
     severity: Severity::Error,
     check,
@@ -109,7 +109,7 @@ fn outputs(path: &str, xtask: &[(usize, Xtask)], found: &mut Findings) {
     }
 }
 
-/// All the jobs of a matrix use the same text: it must hold something of the matrix.
+/// The jobs of a matrix share one text, so names in it must contain a matrix value.
 fn matrix(workflow: &Workflow<'_>, job: &Job<'_>, xtask: &[(usize, Xtask)], found: &mut Findings) {
     let steps = job.node.get("steps").into_iter();
     let environment = job.node.get("env").map(|env| env.entries()).unwrap_or_default();
@@ -156,7 +156,7 @@ fn matrix(workflow: &Workflow<'_>, job: &Job<'_>, xtask: &[(usize, Xtask)], foun
     }
 }
 
-/// Two jobs that build once each, to be compared: all artifacts of a run share their names.
+/// Artifacts of two jobs need different names, because all artifacts of a run share one namespace.
 fn across(workflow: &Workflow<'_>, found: &mut Findings) {
     let jobs = workflow.jobs();
     let mut seen: Vec<(&str, &str, usize)> = Vec::new();

@@ -15,9 +15,9 @@ use xtask_core::rules::Described;
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "shellcheck",
-        what: "shellcheck, where it is installed, finds nothing in the scripts",
+        what: "shellcheck finds nothing in the scripts",
         why: "an unquoted variable works until a path has a blank in it",
-        source: "preflight, \"shell through shellcheck\"; shellcheck's wiki explains each SC number",
+        source: "shellcheck's wiki, which explains each SC number",
     },
     severity: Severity::Error,
     check,
@@ -35,12 +35,12 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-/// Answers that are kept, one for each state of a script.
+/// Number of cached answers, one for each state of a script.
 const KEPT: usize = 500;
-/// Seconds. The largest script here takes a third of one; some text it never comes to an end with.
+/// Seconds. The largest script here takes a third of a second, but some text makes shellcheck hang.
 const PATIENCE: u32 = 10;
 
-/// A script and where its answer is kept.
+/// A script and the file that caches its answer.
 struct Asked<'t> {
     path: &'t str,
     kept: PathBuf,
@@ -53,9 +53,9 @@ fn check(tree: &Tree, found: &mut Findings) {
         return;
     };
     let scripts = script::scripts(tree)
-        // of CRLF line ends it would speak in every line
+        // it would report CRLF line ends on every line
         .filter(|source| source.text.starts_with("#!") && source.mended.is_empty());
-    // it takes a second for what rarely changes: its answer is kept, by the hash of what it read
+    // it takes a second, and scripts rarely change: answers are cached under the hash of their input
     let folder = tree.repo.state().join("shellcheck");
     let (known, open): (Vec<Asked<'_>>, Vec<Asked<'_>>) = scripts
         .map(|source| {
@@ -69,7 +69,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-/// All CPUs at once, one script each: one that takes too long holds no other up.
+/// Runs one shellcheck per script on all CPUs, so that a slow script delays no other.
 fn ask<'t>(program: &Path, root: &Path, open: Vec<Asked<'t>>) -> Vec<Asked<'t>> {
     let threads = thread::available_parallelism().map_or(1, usize::from).min(open.len());
     let (open, done) = (Mutex::new(open), Mutex::new(Vec::new()));
@@ -146,7 +146,7 @@ fn tell(asked: &Asked<'_>, found: &mut Findings) {
     }
 }
 
-/// The hash of all that the answer depends on: the program, its settings, the script, and what that
+/// The hash of all input of an answer: the program, its settings, the script, and the files that it
 /// may source.
 fn key(program: &Path, tree: &Tree, script: &SourceFile) -> String {
     let meta = program.metadata().ok();
@@ -170,7 +170,7 @@ fn key(program: &Path, tree: &Tree, script: &SourceFile) -> String {
     hash::text(&all).hex()[..24].to_owned()
 }
 
-/// Names of the files that a script takes in: wherever their paths begin, they end in these.
+/// File names of the files that a script sources.
 fn sourced(script: &SourceFile) -> Vec<&str> {
     let by_command = script.commands().iter().filter(|c| matches!(c.program(), "." | "source"));
     let by_command =
@@ -195,7 +195,7 @@ fn keep(path: &Path, answer: &str) -> std::io::Result<()> {
             std::fs::remove_file(entry.path())?;
         }
     }
-    // whole or not at all: another run may read it just now
+    // renamed when complete: another run may be reading it
     let half = path.with_extension(std::process::id().to_string());
     std::fs::write(&half, answer)?;
     std::fs::rename(half, path)

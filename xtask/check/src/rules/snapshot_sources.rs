@@ -1,4 +1,4 @@
-//! Packages come from the snapshot archive and from nowhere else.
+//! Packages come only from the snapshot archive.
 
 use crate::finding::{Location, Severity};
 use crate::model::image;
@@ -12,9 +12,9 @@ const PIN: &str = "linux/build/config/snapshot-pin.env";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "snapshot-sources",
-        what: "Dockerfiles, what they run, recipes and configuration name no package archive but the snapshot's",
+        what: "Dockerfiles, their scripts, recipes and configuration name no package archive but the snapshot's",
         why: "a live mirror serves other packages tomorrow: it looks reproducible until somebody builds it again",
-        source: "preflight rule 27",
+        source: "snapshot.debian.org",
     },
     severity: Severity::Error,
     check,
@@ -46,7 +46,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-/// Hosts that serve what is current, and archives that are not Debian's snapshots.
+/// Hosts of live archives.
 const LIVE: [&str; 9] = [
     "deb.debian.org",
     "security.debian.org",
@@ -112,7 +112,7 @@ fn file(source: &SourceFile, found: &mut Findings) {
     }
 }
 
-/// The line up to a `#` outside quotes that begins a word.
+/// The line without its comment: a `#` outside quotes that begins a word.
 fn without_comment(line: &str) -> &str {
     let (mut quote, mut before) = (None, ' ');
     for (at, c) in line.char_indices() {
@@ -127,7 +127,7 @@ fn without_comment(line: &str) -> &str {
     line
 }
 
-/// Why a URL is a package archive that moves; `None`: it is not.
+/// Says why a URL is a package archive that changes. `None` if it is not one.
 fn live(url: &str) -> Option<&'static str> {
     let rest = url.split_once("://")?.1;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));

@@ -1,4 +1,4 @@
-//! One snapshot stamp, everywhere, and a moment that has been.
+//! All files name the same snapshot, from the past.
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, Rule, replace};
@@ -7,15 +7,15 @@ use xtask_core::pins::{SnapshotStamp, env_file};
 use xtask_core::rules::Described;
 
 const PIN: &str = "linux/build/config/snapshot-pin.env";
-/// Records what an older image was built from; rule `stale-pin` looks at it.
+/// Records the stamp of an older image. Rule `stale-pin` checks it.
 const RECORD: &str = "linux/build/docker/builder-image.toml";
 
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "snapshot-stamp",
-        what: "SNAPSHOT_STAMP is a moment YYYYMMDDTHHMMSSZ that has been, and every other stamp in image, recipes, workflows and docs is the same",
+        what: "SNAPSHOT_STAMP is a past moment YYYYMMDDTHHMMSSZ, and every other stamp in image, recipes, workflows and docs is the same",
         why: "a stamp that was bumped in one place only builds the image and the ISO from two different days",
-        source: "preflight rules 27, 28",
+        source: "linux/build/README.md",
     },
     severity: Severity::Error,
     check,
@@ -72,7 +72,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-/// Column and text of everything in the line that is shaped like a stamp.
+/// Column and text of every stamp in the line.
 fn stamps(line: &str) -> impl Iterator<Item = (usize, &str)> {
     let bytes = line.as_bytes();
     line.match_indices('T').filter_map(move |(middle, _)| {

@@ -1,4 +1,4 @@
-//! The override of the build's time stamp makes sense.
+//! The override of SOURCE_DATE_EPOCH makes sense.
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, FixtureEdit, Rule, edit};
@@ -12,9 +12,9 @@ const PIN: &str = "linux/build/config/snapshot-pin.env";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "source-date-epoch",
-        what: "SOURCE_DATE_EPOCH, where it is set, is a number of seconds, not in the future and not before the snapshot",
-        why: "files of the packages are newer than the stamp then, and are clamped to a time before they existed; a time in the future breaks make and apt",
-        source: "preflight rule 28",
+        what: "SOURCE_DATE_EPOCH, if set, is a number of seconds, not in the future and not before the snapshot",
+        why: "files from packages newer than the stamp are clamped to a time before they existed; a time in the future breaks make and apt",
+        source: "reproducible-builds.org, SOURCE_DATE_EPOCH",
     },
     severity: Severity::Error,
     check,

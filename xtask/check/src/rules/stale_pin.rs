@@ -14,9 +14,9 @@ const BUILD_SH: &str = "linux/build/scripts/build.sh";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "stale-pin",
-        what: "the image that build.sh pins was built from today's docker/ folder and snapshot: its [[pin]] in builder-image.toml says from which",
-        why: "otherwise a change of docker/ has no effect on a local build, and nobody sees why",
-        source: "preflight rule 36",
+        what: "the image that build.sh pins was built from today's docker/ folder and snapshot, according to its [[pin]] in builder-image.toml",
+        why: "a change of docker/ has no effect on a local build, and nobody sees why",
+        source: "linux/build/README.md",
     },
     severity: Severity::Warning,
     check,
@@ -57,7 +57,7 @@ fn check(tree: &Tree, found: &mut Findings) {
         .and_then(|(_, image)| image.digest)
         .map(|digest| digest.to_string())
         .unwrap_or_default();
-    // other entries are what a killed bump-image left; the next one removes them
+    // a killed bump-image leaves other entries, which the next one removes
     let Some(entry) = entries.iter().find(|entry| value(entry, "digest").0 == pinned) else {
         let line = entries.last().map_or(0, |entry| value(entry, "digest").1);
         let pinned = if pinned.is_empty() { "no image yet" } else { pinned.as_str() };
@@ -67,7 +67,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     if pinned.is_empty() {
         return;
     }
-    // what is wrong with the inputs themselves, other rules tell
+    // other rules report unreadable inputs
     let Ok(today) = Inputs::gather(&tree.repo) else { return };
     let (inputs, line) = value(entry, "inputs");
     let recorded = inputs.trim_start_matches("sha256:");

@@ -12,8 +12,8 @@ pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "stop-signal",
         what: "an image whose entry point is systemd has `STOPSIGNAL SIGRTMIN+3`",
-        why: "systemd ignores SIGTERM: every stop takes ten seconds and ends in 137",
-        source: "preflight rule 32; facts measured on a Docker Engine",
+        why: "systemd ignores SIGTERM: every stop takes ten seconds and ends with exit code 137",
+        source: "systemd(1); measured on a Docker Engine",
     },
     severity: Severity::Error,
     check,

@@ -1,4 +1,4 @@
-//! The submodule is where .gitmodules says, at the recorded commit, and clean.
+//! Submodules match .gitmodules, stand at the recorded commit, and are clean.
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
@@ -12,9 +12,9 @@ const FILE: &str = ".gitmodules";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "submodule",
-        what: "each submodule has a gitlink and an https or relative URL; where it is checked out, it stands at the recorded commit, unchanged, with its own submodules",
-        why: "an ssh URL with a port escapes checkout's token and fails in CI; another commit or a changed file is not what the release says it is",
-        source: "preflight rule 38; go-gitea/gitea#26507",
+        what: "each submodule has a gitlink and an https or relative URL; if it is checked out, it stands at the recorded commit, unchanged, with its own submodules",
+        why: "an ssh URL with a port escapes checkout's token and fails in CI; another commit or a changed file is not what the release claims",
+        source: "go-gitea/gitea#26507",
     },
     severity: Severity::Error,
     check,

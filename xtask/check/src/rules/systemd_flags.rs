@@ -1,4 +1,4 @@
-//! The run flags that systemd as PID 1 needs are all there.
+//! Everything that starts the builder passes the flags that systemd needs.
 
 use crate::finding::{Location, Severity};
 use crate::model::container::{ContainerRun, missing_systemd_flags, options};
@@ -9,16 +9,16 @@ use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
-/// The one place that spells `docker run`.
+/// The code that builds the argv of `docker run`.
 const CODE: &str = "xtask/src/engine/container.rs";
 const CONTRACT: &str = "linux/build/docker/systemd-entrypoint/README.md";
 
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "systemd-flags",
-        what: "whatever starts the builder passes --privileged --cgroupns=host --tmpfs /run --tmpfs /run/lock -v /sys/fs/cgroup:/sys/fs/cgroup:rw -t: the code, the contract's text, and any script",
-        why: "without one of them systemd does not boot, or boots and shows nothing; approx never answers, and `apt-get update` is refused",
-        source: "preflight rule 35; incident 2",
+        what: "code, contract and scripts that start the builder pass --privileged --cgroupns=host --tmpfs /run --tmpfs /run/lock -v /sys/fs/cgroup:/sys/fs/cgroup:rw -t",
+        why: "without one of them systemd does not boot, or boots and prints nothing; approx never answers, and `apt-get update` is refused",
+        source: "incident 2 in docs/ci-runner.md",
     },
     severity: Severity::Error,
     check,
@@ -51,7 +51,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-/// The string literals from `"run"` on are the argv.
+/// Checks the argv: the string literals from `"run"` on.
 fn code(tree: &Tree, found: &mut Findings) {
     let Some(source) = tree.source(CODE) else { return };
     let strings = rust::strings(&source.text);
@@ -73,7 +73,7 @@ fn code(tree: &Tree, found: &mut Findings) {
         .filter(|word| word.text.starts_with(['-', '/', '1', 'S']))
         .cloned()
         .collect();
-    // names that the code puts in between are no literals: each option stands for itself
+    // variables between the literals are missing, so each option is parsed on its own
     let mut given = Vec::new();
     for (n, word) in rest.iter().enumerate().filter(|(_, word)| word.text.starts_with('-')) {
         let takes_next = rest.get(n + 1).filter(|next| !next.text.starts_with('-'));
@@ -89,7 +89,7 @@ fn code(tree: &Tree, found: &mut Findings) {
     );
 }
 
-/// The first `code` in the text that holds --privileged.
+/// Checks the flags in the contract: the first `code` span with --tmpfs.
 fn contract(tree: &Tree, found: &mut Findings) {
     let Some(source) = tree.source(CONTRACT) else { return };
     let span = source.lines().find_map(|(n, line)| {
@@ -120,7 +120,7 @@ fn one(path: &str, command: &ShellCommand, found: &mut Findings) {
     else {
         return;
     };
-    // -t is rule `terminal`'s
+    // rule `terminal` reports -t
     let missing: Vec<String> =
         missing_systemd_flags(&run.options).into_iter().filter(|flag| flag != "-t").collect();
     tell(Location::line(path, run.line), &missing, "this start of the builder", found);

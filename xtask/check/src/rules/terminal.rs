@@ -15,7 +15,7 @@ pub(crate) const RULE: Rule = Rule {
         name: "terminal",
         what: "no step or script starts a container with -i, and the builder is started with -t",
         why: "a CI job has no terminal: -it fails with \"the input device is not a TTY\"; without -t systemd's command has no /dev/console, prints nothing and hangs",
-        source: "preflight rule 13; incident 2",
+        source: "incident 2 in docs/ci-runner.md",
     },
     severity: Severity::Error,
     check,

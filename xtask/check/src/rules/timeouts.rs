@@ -1,4 +1,4 @@
-//! A job's time limit covers what it builds, and ends before the runner's.
+//! A job's time limit covers its builds and ends before the runner's limit.
 
 use crate::finding::{Location, Severity};
 use crate::model::runner::{self, PATH, Runner, duration};
@@ -9,15 +9,15 @@ use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
-/// A build of the product takes 60 to 90 minutes: docs/ci-runner.md.
+/// A build of the product takes 60 to 90 minutes, see docs/ci-runner.md.
 const BUILD_MINUTES: u64 = 90;
 
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "timeouts",
-        what: "a job that builds the product has a `timeout-minutes` of at least 90 for each build, and every job's is below the runner's `timeout` (3h by default)",
-        why: "runner and server each stop a job after 3 h by default: the second build dies minutes before the verdict",
-        source: "preflight rule 17",
+        what: "a job that builds the product has a `timeout-minutes` of at least 90 for each build; no job's limit exceeds the runner's `timeout` (3h by default)",
+        why: "runner and server both stop a job after 3 h by default: the second build dies minutes before the verdict",
+        source: "the runner's config.example.yaml; Gitea's ENDLESS_TASK_TIMEOUT",
     },
     severity: Severity::Error,
     check,
@@ -95,7 +95,7 @@ fn times(n: u64) -> String {
     if n == 1 { "once".into() } else { format!("{n} times") }
 }
 
-/// How often a job builds the product.
+/// Number of builds of the product in a job.
 fn builds(job: &Job<'_>) -> u64 {
     let xtask = job.xtask();
     let of = |command: &str| match command {

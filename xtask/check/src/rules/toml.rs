@@ -9,8 +9,8 @@ use xtask_core::rules::Described;
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "toml",
-        what: "recipes, builder-image.toml and .gitea/versions.toml are TOML; the last declares `gitea` and `runner`",
-        why: "a recipe that cannot be read is found only when somebody builds it; without declared versions nobody can say which keys of a workflow take effect",
+        what: "recipes, builder-image.toml and .gitea/versions.toml are TOML; .gitea/versions.toml declares `gitea` and `runner`",
+        why: "a broken recipe fails only when somebody builds it; without declared versions no rule knows which workflow keys take effect",
         source: "docs/ci-runner.md",
     },
     severity: Severity::Error,

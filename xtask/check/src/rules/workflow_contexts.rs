@@ -1,4 +1,4 @@
-//! Expressions use `github.*` and the contexts that exist.
+//! Expressions name contexts and functions that exist.
 
 use crate::finding::{Location, Severity};
 use crate::model::workflow;
@@ -17,9 +17,9 @@ const CONTEXTS: [&str; 12] = [
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "workflow-contexts",
-        what: "expressions name contexts that exist, `github.*` and not `gitea.*`, and functions that exist",
-        why: "linters reject `gitea.*`, so the workflow could be linted by nobody; an unknown context is an empty string",
-        source: "preflight rule 4",
+        what: "expressions use only contexts and functions that exist, and `github.*` instead of `gitea.*`",
+        why: "an unknown context is an empty string; linters reject `gitea.*`, so nobody could lint the workflow",
+        source: "GitHub's contexts reference",
     },
     severity: Severity::Error,
     check,

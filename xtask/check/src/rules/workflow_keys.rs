@@ -14,9 +14,9 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "workflow-keys",
-        what: "every key of a workflow exists, and the Gitea and runner versions declared in .gitea/versions.toml heed it",
-        why: "what is misspelt or not supported is ignored without a word: two runs at once in spite of `concurrency`, a job without its time limit",
-        source: "preflight rule 6; Gitea's manual, \"Compared to GitHub Actions\"; runner 2.0.0's log",
+        what: "every key of a workflow exists, and the versions of Gitea and its runner in .gitea/versions.toml support it",
+        why: "Gitea ignores unknown keys without a message: two runs at once despite `concurrency`, a job without its time limit",
+        source: "Gitea's manual, \"Compared to GitHub Actions\"; release notes of runner 2.0.0",
     },
     severity: Severity::Error,
     check,
@@ -53,7 +53,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-/// Which program heeds a key, and since when. `None`: none does.
+/// The program that supports a key, and since which version. `None` if nothing supports it.
 type Since = Option<(&'static str, &'static [u64])>;
 
 const ALWAYS: Since = Some(("gitea", &[1, 19]));
@@ -111,7 +111,7 @@ const FILTERS: &[&str] =
     &["branches", "branches-ignore", "paths", "paths-ignore", "tags", "tags-ignore", "types"];
 const CONTAINER: &[&str] = &["credentials", "env", "image", "options", "ports", "volumes"];
 
-/// What stands below other keys: the path to it, and its names; `*` is any key.
+/// Known keys below other keys, by path. `*` is any key.
 const BELOW: &[(&[&str], &[&str])] = &[
     (&["on", "push"], FILTERS),
     (&["on", "pull_request"], FILTERS),
@@ -132,7 +132,7 @@ const BELOW: &[(&[&str], &[&str])] = &[
     (&["jobs", "*", "defaults", "run"], &["shell", "working-directory"]),
 ];
 
-/// The inputs of the actions in use, v4 (their action.yml).
+/// Inputs of the actions in use, from the action.yml of v4.
 const INPUTS: &[(&str, &[&str])] = &[
     (
         "actions/checkout",
@@ -254,7 +254,7 @@ fn events(workflow: &Workflow<'_>, found: &mut Findings) {
     }
 }
 
-/// The nodes that a path of keys leads to.
+/// The nodes at a path of keys.
 fn at<'a>(node: &'a YamlNode, path: &[&str]) -> Vec<&'a YamlNode> {
     let Some((first, rest)) = path.split_first() else { return vec![node] };
     let wanted =

@@ -11,9 +11,9 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "workflow-needs",
-        what: "every `needs:` names another job of the workflow, and no job waits for itself",
-        why: "Gitea leaves such a job waiting for ever, or drops the whole workflow",
-        source: "preflight rule 2",
+        what: "every `needs:` names another job of the same workflow, and the needs form no cycle",
+        why: "Gitea lets such a job wait for ever, or drops the whole workflow",
+        source: "Gitea's workflow parser",
     },
     severity: Severity::Error,
     check,
@@ -48,7 +48,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             let circle = workflow.ancestors(&job);
             let waits_for_itself = circle.iter().any(|other| other.id == job.id);
             if waits_for_itself && !told.contains(&job.id.to_owned()) {
-                // each circle once
+                // report each cycle once
                 told.extend(circle.iter().map(|job| job.id.to_owned()));
                 let at = job.node.entry("needs").map_or(job.key.at(), |(key, _)| key.at());
                 let others: Vec<&str> =

@@ -1,4 +1,4 @@
-//! Outputs that are read are declared, and written by the step that declares them.
+//! Outputs that are read are declared and written.
 
 use crate::finding::{Location, Severity};
 use crate::model::script::Xtask;
@@ -10,15 +10,15 @@ use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
-/// What `cargo xtask image push --github-output` writes.
+/// Outputs of `cargo xtask image push --github-output`.
 const XTASK_OUTPUTS: [&str; 2] = ["digest", "image"];
 
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "workflow-outputs",
-        what: "every `needs.JOB.outputs.X` and `steps.ID.outputs.X` that is read is declared by a needed job, and written to $GITHUB_OUTPUT by that step, which comes earlier",
-        why: "a misspelt output is an empty string: the digest that was just pushed is silently not the one that is built with; no linter finds it",
-        source: "preflight rule 3",
+        what: "every output that is read (`needs.JOB.outputs.X`, `steps.ID.outputs.X`) is declared by a needed job and written to $GITHUB_OUTPUT by an earlier step",
+        why: "a misspelt output is an empty string: the build silently uses another image than the one just pushed, and no linter notices",
+        source: "GitHub's contexts reference",
     },
     severity: Severity::Error,
     check,
@@ -191,7 +191,7 @@ fn stepped(
     })
 }
 
-/// The outputs that a step writes; `None` where its action decides that.
+/// The outputs that a step writes. `None` if the text does not tell.
 fn written(step: &Step<'_>, tree: &Tree) -> Option<Vec<String>> {
     if step.uses().is_some() {
         return None;
@@ -221,8 +221,8 @@ fn written(step: &Step<'_>, tree: &Tree) -> Option<Vec<String>> {
     Some(names)
 }
 
-/// Something is written to the file that cannot be told from the text: another program's output, a
-/// name out of a variable, a path that is passed on.
+/// True if outputs are written that the text does not name: another program's output, a name from a
+/// variable, or a path that is passed to a program.
 fn is_opaque(commands: &[ShellCommand]) -> bool {
     let says = |text: &str| text.contains("GITHUB_OUTPUT") || text.contains("GITEA_OUTPUT");
     commands.iter().any(|command| {
@@ -256,7 +256,7 @@ fn is_variable(word: &str) -> bool {
 }
 
 fn names_in(commands: &[ShellCommand]) -> Vec<String> {
-    // a group or a pipe into the file: then what has no target of its own goes there, too
+    // after a group or a pipe into the file, commands without a redirection write there too
     let grouped = commands.iter().any(|c| {
         is_output_file(c)
             && matches!(

@@ -1,4 +1,4 @@
-//! A container started by a step gets no path of the job's own container.
+//! Steps bind no path of the job's own container into another container.
 
 use crate::finding::{Location, Severity};
 use crate::model::container::{ContainerRun, mounts};
@@ -13,9 +13,9 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "workspace-binds",
-        what: "no step binds the workspace into a container it starts, unless the runner has `bind_workdir: true` and lists the work folder in valid_volumes",
-        why: "the job's workspace is a volume; the engine looks for the path on its own host, finds nothing and mounts an empty folder",
-        source: "preflight rule 12; go-gitea/gitea#23672, #33824, #34955",
+        what: "no step binds the workspace into a container that it starts, unless the runner sets `bind_workdir: true` and lists the work folder in valid_volumes",
+        why: "the job's workspace is a volume; the engine looks for the path on its own host, finds nothing, and mounts an empty folder",
+        source: "go-gitea/gitea#23672, #33824, #34955",
     },
     severity: Severity::Error,
     check,
@@ -27,7 +27,7 @@ pub(crate) const RULE: Rule = Rule {
     )],
 };
 
-/// How scripts name the workspace.
+/// Names of the workspace in scripts.
 const NAMES: [&str; 6] =
     ["GITHUB_WORKSPACE", "github.workspace", "GITEA_WORKSPACE", "$PWD", "${PWD}", "$(pwd)"];
 
@@ -55,7 +55,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-/// The workspace has the same path on the runner's host, and may be mounted.
+/// True if the workspace has the same path on the runner's host and may be mounted.
 fn binds_workspace(runner: &Runner<'_>) -> bool {
     let parent =
         runner.container("workdir_parent").and_then(|node| node.text()).unwrap_or("workspace");

@@ -1,4 +1,4 @@
-//! Workflows and the runner's configuration are YAML, and of the right shape.
+//! Workflows and the runner's configuration are YAML of the right shape.
 
 use crate::finding::{Location, Severity};
 use crate::model::{runner, workflow};
@@ -12,9 +12,9 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "yaml",
-        what: "workflows and the runner's configuration are one YAML document each, without duplicate keys, and a workflow has jobs with steps",
-        why: "Gitea shows no run at all for a workflow that it cannot read; of two equal keys one wins silently",
-        source: "preflight rule 1",
+        what: "each workflow, and the runner's configuration, is one YAML document without duplicate keys; a workflow has `on`, and jobs with steps",
+        why: "Gitea shows no run for a workflow that it cannot read; of two equal keys, one silently wins",
+        source: "Gitea's workflow parser",
     },
     severity: Severity::Error,
     check,
