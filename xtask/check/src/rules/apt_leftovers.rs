@@ -79,7 +79,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             if !left.is_empty() {
                 found.add(
                     Location::line(path, install.line),
-                    format!("installs packages, and leaves {}", left.join(", ")),
+                    format!("installs packages and leaves {}", left.join(", ")),
                     "all of them removed in the same RUN",
                     format!("rm -rf {}", left.join(" ")),
                 );

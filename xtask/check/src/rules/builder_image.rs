@@ -70,9 +70,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 let what = format!("`{}` names no registry", image.repository);
                 found.add(Location::line(PATH, line), what, expected, fix);
             } else if let Some(tag) = &image.tag {
-                let what = format!(
-                    "the tag `{tag}` beside the digest says nothing, and looks as if it did"
-                );
+                let what = format!("the tag `{tag}` has no effect beside the digest");
                 found.add(Location::line(PATH, line), what, expected, fix);
             }
         }

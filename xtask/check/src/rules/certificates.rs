@@ -64,12 +64,12 @@ fn check(tree: &Tree, found: &mut Findings) {
                 }
                 _ => (Location::line(image.path(), argument.line), "APT_SNAPSHOT_URL may be https"),
             };
-            let what = format!("{what}, and nothing installs ca-certificates before");
+            let what = format!("{what}, but nothing installs ca-certificates before");
             found.add(
                 place,
                 what,
                 "`apt-get install ca-certificates` with http sources of the same snapshot, first",
-                "install it in a first phase, as install-packages.sh does",
+                "install it in a first step, as install-packages.sh does",
             );
         }
     }

@@ -67,9 +67,9 @@ fn check(tree: &Tree, found: &mut Findings) {
                 );
             } else if taken.iter().all(|file| ignored(&patterns, file)) {
                 told(
-                    format!("`{source}` is left out by a .dockerignore"),
-                    "sources that reach the engine",
-                    "mend the .dockerignore",
+                    format!("`{source}` is excluded by a .dockerignore"),
+                    "a source that the engine can see",
+                    "change the .dockerignore",
                 );
             }
         }

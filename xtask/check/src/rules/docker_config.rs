@@ -80,8 +80,8 @@ fn check(tree: &Tree, found: &mut Findings) {
             let text = node.text().unwrap_or_default();
             let lets = pattern::matches(text, FOLDER, Star::AcrossSlashes) || is_folder(text);
             if lets && text != FILE {
-                let what = format!("`{text}` lets a job mount {FOLDER} as a folder");
-                found.add(Location::at(PATH, node.at()), what, FILE, "list the file alone");
+                let what = format!("`{text}` allows jobs to mount the folder {FOLDER}");
+                found.add(Location::at(PATH, node.at()), what, FILE, "list only the file");
             }
         }
     }
@@ -123,10 +123,10 @@ fn one(path: &str, mount: &MountOption, found: &mut Findings) {
     let place = Location::line(path, mount.line);
     if is_folder(&mount.source) || is_folder(&mount.target) {
         let what = format!(
-            "`{}` is mounted at `{}`: a folder that docker writes into",
+            "`{}` is mounted at `{}`, but docker writes into this folder",
             mount.source, mount.target
         );
-        found.add(place, what, FIX, "mount config.json alone");
+        found.add(place, what, FIX, "mount only config.json");
     } else if mount.source == FILE && !mount.read_only {
         found.add(place, format!("{FILE} is mounted writable"), FIX, "add `:ro`");
     }

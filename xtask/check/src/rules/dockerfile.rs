@@ -31,11 +31,16 @@ fn check(tree: &Tree, found: &mut Findings) {
                 Location::line(image.path(), *line),
                 what,
                 "a Dockerfile's syntax",
-                "mend the line",
+                "correct the line",
             );
         }
         if image.file.stages().is_empty() {
-            found.add(Location::file(image.path()), "no FROM", "FROM IMAGE", "restore the file");
+            found.add(
+                Location::file(image.path()),
+                "no FROM instruction",
+                "FROM IMAGE",
+                "add it, or restore the file",
+            );
         }
         let before = image.file.instructions.iter().take_while(|i| i.keyword != "FROM");
         for instruction in before.filter(|i| i.keyword != "ARG") {

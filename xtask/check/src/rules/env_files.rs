@@ -48,7 +48,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             let known: Vec<&str> = KNOWN.iter().map(|(name, ..)| *name).collect();
             found.add(
                 Location::file(&source.path),
-                "nothing reads this file",
+                "no command reads this file",
                 known.join(" or "),
                 "remove it, or correct its name",
             );
@@ -60,7 +60,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                     Location::line(&source.path, line),
                     what,
                     format!("KEY=value, the key one of {}", keys.join(", ")),
-                    "mend the line",
+                    "correct the line",
                 );
             }
         }

@@ -44,8 +44,8 @@ fn check(tree: &Tree, found: &mut Findings) {
         if crate::rules::find(&rule).is_none() {
             found.add(location, format!("no rule is named `{rule}`"), "the name of a rule", FIX);
         } else if reason.is_empty() {
-            let what = format!("an exception to `{rule}` without a reason; it excuses nothing");
-            found.add(location, what, "a reason behind the rule's name", FIX);
+            let what = format!("the exception to `{rule}` has no reason, so it excuses nothing");
+            found.add(location, what, "a reason after the rule's name", FIX);
         }
     }
 }
@@ -57,7 +57,7 @@ pub(crate) fn unused(exception: &Exception) -> Finding {
         severity: Severity::Warning,
         location: exception.location.clone(),
         what: format!("this exception to `{}` excuses nothing", exception.rule),
-        expected: "a finding of that rule on the line it stands beside".into(),
+        expected: "a finding of that rule on the excused line".into(),
         fix: "remove the comment".into(),
     }
 }

@@ -77,11 +77,13 @@ fn report(content: &FileContent, path: &str, found: &mut Findings) {
                     (Location::line(path, *line), "not UTF-8 text from this line on".to_owned())
                 }
                 ReadError::Empty => (whole, "the file is empty".to_owned()),
-                ReadError::TooLarge { bytes } => (whole, format!("{bytes} bytes; not read")),
-                ReadError::Link { target } => {
-                    (whole, format!("a symbolic link to {target}; not followed"))
+                ReadError::TooLarge { bytes } => {
+                    (whole, format!("{bytes} bytes, too large to be read"))
                 }
-                ReadError::NoFile => (whole, "no regular file".to_owned()),
+                ReadError::Link { target } => {
+                    (whole, format!("a symbolic link to {target}, which is not followed"))
+                }
+                ReadError::NoFile => (whole, "not a regular file".to_owned()),
                 ReadError::Unreadable { why } => (whole, format!("cannot be read: {why}")),
             };
             found.add(place, what, "a regular text file in UTF-8, below 256 KiB", restore);

@@ -38,7 +38,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             Location::at(PATH, (line, usize::from(line > 0))),
             why,
             "one line MKSQUASHFS_OPTIONS=\"…\" without -comp and -*-time",
-            "see the comment above the line",
+            "remove the option; the comment above the line explains which are allowed",
         );
     }
     let more = source.lines().filter(|(_, line)| {
@@ -47,8 +47,8 @@ fn check(tree: &Tree, found: &mut Findings) {
     for (line, _) in more {
         found.add(
             Location::line(PATH, line),
-            "options are added to the one line that is read",
-            "all of them in that line",
+            "`+=` adds options, but only the first assignment is read",
+            "all options in one assignment",
             "move them there",
         );
     }

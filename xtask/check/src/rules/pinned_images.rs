@@ -96,8 +96,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                     let is_stage =
                         names.contains(&from.to_ascii_lowercase()) || from.parse::<usize>().is_ok();
                     if !is_stage && !pinned(from) {
-                        let what =
-                            format!("`--from={from}` is no stage further up and has no digest");
+                        let what = format!("`--from={from}` names no earlier stage and no digest");
                         found.add(
                             Location::line(image.path(), instruction.line),
                             what,

@@ -56,7 +56,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                                 let at = if line == 0 { node.at() } else { (node.line + line, 1) };
                                 found.add(
                                     Location::at(workflow.path(), at),
-                                    format!("`{}`, the job's own token, for a registry", reference.join(".")),
+                                    format!("`{}`, the job's own token, is used for a registry", reference.join(".")),
                                     "a secret that holds a personal access token, e.g. `secrets.REGISTRY_TOKEN`",
                                     "make one in Gitea (Settings, Applications) and add it to the repository's secrets",
                                 );

@@ -58,7 +58,7 @@ fn check(tree: &Tree, found: &mut Findings) {
         gitlink.filter(|(mode, _)| mode == crate::tree::GITLINK).map(|(_, commit)| commit.as_str());
     if let Some(pinned) = pinned.filter(|pinned| *pinned != reviewed) {
         let what =
-            format!("reviewed against {}, and the gitlink pins {}", short(reviewed), short(pinned));
+            format!("reviewed against {}, but the gitlink pins {}", short(reviewed), short(pinned));
         found.add(Location::line(RECORD, line_of(commit)), what, "the pinned revision", FIX);
     }
     let blobs: Vec<(&str, &str, usize)> = record
@@ -82,7 +82,7 @@ fn check(tree: &Tree, found: &mut Findings) {
 fn readme(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mut Findings) {
     let Some(readme) = tree.source(README) else { return };
     if !readme.text.contains(commit) {
-        let what = format!("does not name the reviewed commit {}", short(commit));
+        let what = format!("the README does not name the reviewed commit {}", short(commit));
         found.add(
             Location::file(README),
             what,
@@ -109,7 +109,7 @@ fn readme(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mut 
             ),
             Some((n, _, other)) if other != blob => {
                 let what = format!(
-                    "`{path}` is {}, and {} in builder-image.toml",
+                    "`{path}` is {} here, but {} in builder-image.toml",
                     short(other),
                     short(blob)
                 );
@@ -154,7 +154,7 @@ fn upstream(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mu
         if theirs != Some(*blob) {
             let now = theirs.map_or("gone".to_owned(), |blob| format!("{} now", short(blob)));
             let what = format!(
-                "`{path}` was reviewed as {}, and is {now} at {}",
+                "`{path}` was reviewed as {}, but is {now} at {}",
                 short(blob),
                 short(commit)
             );

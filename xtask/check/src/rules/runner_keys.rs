@@ -159,7 +159,7 @@ fn below(section: &YamlNode, name: &str, known: &[&str], found: &mut Findings) {
         if NUMBERS.contains(&text) && scalar.parse::<u64>().is_err() {
             found.add(
                 place(),
-                format!("`{text}: {scalar}` is no number"),
+                format!("`{text}: {scalar}` is not a number"),
                 "a whole number",
                 "correct it",
             );
@@ -182,7 +182,7 @@ fn below(section: &YamlNode, name: &str, known: &[&str], found: &mut Findings) {
 fn unknown(key: &YamlNode, name: &str, whose: &str, known: String, found: &mut Findings) {
     found.add(
         Location::at(PATH, key.at()),
-        format!("{whose} has no key `{name}`: it is ignored"),
+        format!("{whose} has no key `{name}`, so the runner ignores it"),
         format!("one of {known}"),
         "correct the name, or remove it",
     );

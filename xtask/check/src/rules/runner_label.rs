@@ -65,14 +65,14 @@ fn check(tree: &Tree, found: &mut Findings) {
             let Some(label) = items.first().and_then(|item| item.text()).filter(|_| single) else {
                 found.add(
                     place,
-                    "more or less than one label",
+                    "`runs-on` must have exactly one label",
                     "`runs-on: LABEL`",
                     "keep one label",
                 );
                 continue;
             };
             if label.contains("${{") {
-                let what = "the label is an expression: nobody can say whether a runner has it";
+                let what = "the label is an expression, so it cannot be checked against the runner's labels";
                 found.add(place, what, "`runs-on: LABEL`", "write the label");
                 continue;
             }

@@ -75,7 +75,7 @@ fn check(tree: &Tree, found: &mut Findings) {
         found.add(
             Location::line(&path, mount.line),
             format!(
-                "`{}` matches no pattern of valid_volumes: the mount is dropped, silently",
+                "`{}` matches no pattern in valid_volumes, so the runner drops the mount",
                 mount.source
             ),
             format!("a pattern in valid_volumes that matches it ({list})"),

@@ -39,7 +39,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             if matches!(verb.as_str(), "run" | "create" | "build" | "compose" | "bake") {
                 found.add(
                     Location::line(&source.path, command.line),
-                    format!("`{program} {verb}` in a script"),
+                    format!("the script calls `{program} {verb}`"),
                     "`cargo xtask iso`, `cargo xtask image build`",
                     "call cargo xtask instead",
                 );

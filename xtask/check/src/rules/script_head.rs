@@ -49,7 +49,7 @@ fn is_harmless(command: &ShellCommand) -> bool {
 fn check(tree: &Tree, found: &mut Findings) {
     for source in script::scripts(tree) {
         if !source.line(1).starts_with("#!") {
-            let what = "a .sh file without `#!`: whoever calls it decides which shell reads it";
+            let what = "the .sh file has no `#!` line, so its caller decides which shell runs it";
             let expected =
                 "#!/usr/bin/env bash, or `# shellcheck shell=bash` if it is only sourced";
             found.add(Location::line(&source.path, 1), what, expected, "add the line");
@@ -84,7 +84,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             continue;
         }
         let expected = if plain_sh { "set -eu" } else { "set -euo pipefail" };
-        let what = "goes on after an error, an unset variable or a failed pipe";
+        let what = "the script continues after an error, an unset variable or a failed pipe";
         found.add(
             Location::line(&source.path, at),
             what,

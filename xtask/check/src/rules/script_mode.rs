@@ -35,8 +35,8 @@ fn check(tree: &Tree, found: &mut Findings) {
         let in_git = index.map(|(mode, _)| mode.as_str());
         if in_git.is_some_and(|mode| mode != EXECUTABLE) || !source.executable {
             let what = match in_git {
-                Some(mode) if mode != EXECUTABLE => format!("a script of mode {mode} in git"),
-                _ => "a script that is not executable".to_owned(),
+                Some(mode) if mode != EXECUTABLE => format!("the script has mode {mode} in git"),
+                _ => "the script is not executable".to_owned(),
             };
             let path = &source.path;
             let fix = if index.is_some() {
@@ -52,7 +52,12 @@ fn check(tree: &Tree, found: &mut Findings) {
         if index.is_some_and(|(mode, _)| mode == EXECUTABLE) {
             let path = &source.path;
             let fix = format!("chmod -x {path} && git update-index --chmod=-x {path}");
-            found.add(Location::file(path), "executable in git, and no script", "100644", fix);
+            found.add(
+                Location::file(path),
+                "the file is executable in git, but is no script",
+                "100644",
+                fix,
+            );
         }
     }
 }

@@ -55,7 +55,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-const FIX: &str = "give each build a folder of its own, or let `cargo xtask verify` build both";
+const FIX: &str = "give each build its own folder, or let `cargo xtask verify` build both";
 
 fn check(tree: &Tree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
@@ -103,7 +103,7 @@ fn outputs(path: &str, xtask: &[(usize, Xtask)], found: &mut Findings) {
             seen.iter().find(|(other, _)| inside(other, &output) || inside(&output, other))
         {
             let what = format!("builds into `{output}`, and line {first} into `{other}`");
-            found.add(Location::line(path, *line), what, "folders apart from each other", FIX);
+            found.add(Location::line(path, *line), what, "separate folders", FIX);
         }
         seen.push((output, *line));
     }
@@ -146,7 +146,7 @@ fn matrix(workflow: &Workflow<'_>, job: &Job<'_>, xtask: &[(usize, Xtask)], foun
             found.add(
                 Location::at(workflow.path(), name.at()),
                 format!(
-                    "every job of the matrix uploads `{}`: one of them is kept, or it fails",
+                    "every job of the matrix uploads `{}`: the second upload fails or replaces the first",
                     name.text().unwrap_or_default()
                 ),
                 "`${{ matrix.… }}` in the name",
@@ -198,7 +198,7 @@ fn artifacts(workflow: &Workflow<'_>, job: &Job<'_>, found: &mut Findings) {
         {
             let text = node.text().unwrap_or_default();
             if let Some((_, line)) = seen.iter().find(|(other, _)| *other == text) {
-                let what = format!("`{text}` a second time: line {line} has it already");
+                let what = format!("`{text}` is already used in line {line}");
                 let expected = if key == "name" {
                     "artifacts of different names"
                 } else {

@@ -78,7 +78,7 @@ fn check(tree: &Tree, found: &mut Findings) {
             && !value.contains("/archive")
             && live(value).is_none()
         {
-            let what = format!("`{value}` is no root of a snapshot archive");
+            let what = format!("`{value}` is not the root of a snapshot archive");
             found.add(
                 Location::line(PIN, line),
                 what,
@@ -105,7 +105,7 @@ fn file(source: &SourceFile, found: &mut Findings) {
                     Location::at(&source.path, (line, text[..start].chars().count() + 1)),
                     format!("`{url}` is {why}"),
                     "the snapshot: SNAPSHOT_URL and SNAPSHOT_STAMP of snapshot-pin.env",
-                    "take the archive from the environment that the build gives (APT_SNAPSHOT_URL, SILVERMETAL_APT_DEBIAN)",
+                    "use the archive from the build's environment (APT_SNAPSHOT_URL, SILVERMETAL_APT_DEBIAN)",
                 );
             }
         }

@@ -49,8 +49,8 @@ fn check(tree: &Tree, found: &mut Findings) {
     if stamp.unix_time() > tree.now {
         found.add(
             Location::line(PIN, line),
-            format!("{stamp} lies in the future"),
-            "a moment that the archive has",
+            format!("{stamp} is in the future"),
+            "a moment that the archive covers",
             FIX,
         );
         return;
@@ -65,7 +65,7 @@ fn check(tree: &Tree, found: &mut Findings) {
         }
         for (n, text) in source.lines() {
             for (column, other) in stamps(text).filter(|(_, other)| *other != value) {
-                let what = format!("the stamp {other}, and {PIN}:{line} has {value}");
+                let what = format!("the stamp is {other}, but {PIN}:{line} has {value}");
                 found.add(Location::at(&source.path, (n, column)), what, value, FIX);
             }
         }

@@ -35,8 +35,8 @@ fn check(tree: &Tree, found: &mut Findings) {
     let Some(epoch) = value.parse::<u64>().ok().filter(|_| digits) else {
         found.add(
             place,
-            format!("`{value}` is no number of seconds since 1970"),
-            "e.g. 1778198400",
+            format!("`{value}` is not a number of seconds since 1970"),
+            "a number such as 1778198400",
             "git log -1 --format=%ct COMMIT",
         );
         return;
@@ -44,8 +44,8 @@ fn check(tree: &Tree, found: &mut Findings) {
     if epoch > tree.now {
         found.add(
             place,
-            format!("{epoch} lies in the future"),
-            "a time that has been",
+            format!("{epoch} is in the future"),
+            "a past time",
             "git log -1 --format=%ct COMMIT",
         );
         return;

@@ -43,7 +43,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     let entries: Vec<&Table> = match record.get("pin").and_then(Item::as_array_of_tables) {
         Some(entries) => entries.iter().collect(),
         None => {
-            let what = "no table [[pin]]: nothing says what the pinned image was built from";
+            let what = "there is no table [[pin]], so the inputs of the pinned image are unknown";
             return found.add(at(0), what, "[[pin]]", FIX);
         }
     };
@@ -61,7 +61,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     let Some(entry) = entries.iter().find(|entry| value(entry, "digest").0 == pinned) else {
         let line = entries.last().map_or(0, |entry| value(entry, "digest").1);
         let pinned = if pinned.is_empty() { "no image yet" } else { pinned.as_str() };
-        let what = format!("no [[pin]] has the digest of build.sh, which pins {pinned}");
+        let what = format!("no [[pin]] has the digest in build.sh: {pinned}");
         return found.add(at(line), what, "an entry for it", "cargo xtask bump-image REF");
     };
     if pinned.is_empty() {
@@ -73,11 +73,11 @@ fn check(tree: &Tree, found: &mut Findings) {
     let recorded = inputs.trim_start_matches("sha256:");
     if recorded != today.digest.hex() {
         let what = format!(
-            "the pinned image was built from the inputs {}, and today's are {}",
+            "the pinned image was built from the inputs {}, but today's are {}",
             short(recorded),
             short(today.digest.hex())
         );
-        found.add(at(line), what, "an image built from this very docker/ folder", FIX);
+        found.add(at(line), what, "an image built from today's docker/ folder", FIX);
     }
 }
 

@@ -50,13 +50,13 @@ fn check(tree: &Tree, found: &mut Findings) {
         match last("STOPSIGNAL") {
             None => found.add(
                 Location::line(image.path(), entry.line),
-                "systemd is PID 1, and there is no STOPSIGNAL",
+                "systemd is PID 1, but there is no STOPSIGNAL",
                 fix,
                 format!("add `{fix}`"),
             ),
             Some(stop) if !matches!(stop.args.trim(), "SIGRTMIN+3" | "RTMIN+3" | "37") => {
                 let what = format!(
-                    "systemd is PID 1, and `STOPSIGNAL {}` does not stop it",
+                    "systemd is PID 1, but `STOPSIGNAL {}` does not stop it",
                     stop.args.trim()
                 );
                 found.add(

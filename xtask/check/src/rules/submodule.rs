@@ -72,9 +72,9 @@ fn check(tree: &Tree, found: &mut Findings) {
         } else {
             found.add(
                 Location::line(FILE, line),
-                format!("`{text}` is no line of a git configuration"),
+                format!("`{text}` is not valid in a git configuration"),
                 "[submodule \"…\"], path = …, url = …",
-                "mend the line",
+                "correct the line",
             );
         }
     }
@@ -140,7 +140,7 @@ fn one(tree: &Tree, section: &Section, found: &mut Findings) {
         if holds_files {
             found.add(
                 place(),
-                format!("{path} holds files, and is no checkout of the submodule"),
+                format!("{path} has files, but is no checkout of the submodule"),
                 "the submodule, or an empty folder",
                 format!("move them away, then {UPDATE} {path}"),
             );
@@ -157,13 +157,13 @@ fn checked_out(dir: &Path, path: &str, commit: &str, place: &Location, found: &m
     match git(dir).args(["rev-parse", "HEAD"]).read() {
         Err(error) => found.add(
             place.clone(),
-            format!("{path} is no working git checkout: {error:#}"),
+            format!("{path} is no usable git checkout: {error:#}"),
             "the submodule",
             update.clone(),
         ),
         Ok(head) if head != commit => {
             let what = format!(
-                "{path} is at {}, and {} is recorded",
+                "{path} is at {}, but {} is recorded",
                 &head[..12.min(head.len())],
                 &commit[..12.min(commit.len())]
             );

@@ -62,9 +62,9 @@ fn code(tree: &Tree, found: &mut Findings) {
         let place = Location::file(CODE);
         found.add(
             place,
-            "no `docker run` is spelt here any more",
+            "no argv of `docker run` was found here",
             "the argv of a build",
-            "tell this rule where it is now",
+            "update CODE in xtask/check/src/rules/systemd_flags.rs",
         );
         return;
     };
@@ -97,7 +97,7 @@ fn contract(tree: &Tree, found: &mut Findings) {
         Some((n, span.to_owned()))
     });
     let Some((line, text)) = span else {
-        let what = "the contract does not say which flags the container needs";
+        let what = "the contract does not name the container's flags";
         found.add(
             Location::file(CONTRACT),
             what,
@@ -128,7 +128,7 @@ fn one(path: &str, command: &ShellCommand, found: &mut Findings) {
 
 fn tell(place: Location, missing: &[String], whose: &str, found: &mut Findings) {
     if !missing.is_empty() {
-        let what = format!("{whose} lacks {}", missing.join(" and "));
+        let what = format!("{whose} has no {}", missing.join(" and no "));
         found.add(place, what, "all flags of the contract", format!("add {}", missing.join(" ")));
     }
 }

@@ -58,8 +58,8 @@ fn one(path: &str, command: &ShellCommand, found: &mut Findings) {
     let Some(run) = ContainerRun::of(command) else { return };
     let place = || Location::line(path, run.line);
     if run.has("--interactive") {
-        let what = format!("`{}` wants an interactive terminal (-i)", command.shown());
-        found.add(place(), what, "no -i; the builder gets -t alone", "remove -i");
+        let what = format!("`{}` asks for an interactive terminal (-i)", command.shown());
+        found.add(place(), what, "no -i; for the builder, -t alone", "remove -i");
     }
     if run.verb != "exec" && run.is_builder() && !run.has("--tty") {
         let what = format!("`{}` starts the builder without a terminal", command.shown());

@@ -36,8 +36,13 @@ fn check(tree: &Tree, found: &mut Findings) {
     let limit = runner.as_ref().map(|runner| runner.timeout() / 60);
     let written = runner.as_ref().and_then(|runner| runner.root.path(&["runner", "timeout"]));
     if let Some(node) = written.filter(|node| node.text().and_then(duration).is_none()) {
-        let what = format!("`{}` is no duration", node.text().unwrap_or_default());
-        found.add(Location::at(runner::PATH, node.at()), what, "e.g. 6h or 330m", "correct it");
+        let what = format!("`{}` is not a duration", node.text().unwrap_or_default());
+        found.add(
+            Location::at(runner::PATH, node.at()),
+            what,
+            "a duration such as 6h or 330m",
+            "correct it",
+        );
         return;
     }
     for workflow in workflow::all(tree) {
@@ -48,12 +53,12 @@ fn check(tree: &Tree, found: &mut Findings) {
                     found.add(
                         Location::at(workflow.path(), job.key.at()),
                         format!(
-                            "job `{}` builds the product {}, and has no time limit of its own",
+                            "job `{}` builds the product {}, but has no `timeout-minutes`",
                             job.id,
                             times(needed / BUILD_MINUTES)
                         ),
                         format!("timeout-minutes: {needed} or more"),
-                        "add it: a job that hangs is then stopped with its logs kept",
+                        "add it, so that a job that hangs is stopped and its logs are kept",
                     );
                 }
                 continue;
@@ -62,7 +67,12 @@ fn check(tree: &Tree, found: &mut Findings) {
             let Some(minutes) = node.text().and_then(|text| text.trim().parse::<u64>().ok()) else {
                 let dynamic = node.text().is_some_and(|text| text.contains("${{"));
                 if !dynamic {
-                    found.add(place, "no number of minutes", "a whole number", "correct it");
+                    found.add(
+                        place,
+                        "`timeout-minutes` is not a whole number",
+                        "a whole number",
+                        "correct it",
+                    );
                 }
                 continue;
             };
@@ -79,7 +89,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 found.add(
                     place,
                     format!(
-                        "the runner stops every job after {limit} minutes, before these {minutes}"
+                        "the limit is {minutes} minutes, but the runner stops every job after {limit}"
                     ),
                     format!("at most runner.timeout of {PATH}"),
                     format!(

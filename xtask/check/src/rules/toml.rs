@@ -31,9 +31,9 @@ fn check(tree: &Tree, found: &mut Findings) {
             let column = 1 + before.rsplit('\n').next().map_or(0, |text| text.chars().count());
             found.add(
                 Location::at(&source.path, (line, column)),
-                format!("no TOML: {}", error.message().replace('\n', ", ")),
+                format!("not TOML: {}", error.message().replace('\n', ", ")),
                 "`key = value` lines and `[table]` headers",
-                "mend the line",
+                "correct the line",
             );
         }
     }

@@ -246,7 +246,7 @@ fn events(workflow: &Workflow<'_>, found: &mut Findings) {
             let expected = format!("one of {}", nearest(name, EVENTS.iter().copied()).join(", "));
             found.add(
                 place,
-                format!("no event is named `{name}`: nothing starts by it"),
+                format!("no event is named `{name}`, so it starts no run"),
                 expected,
                 "correct the name",
             );
@@ -276,7 +276,7 @@ fn names(
             let expected = format!("one of {}", nearest(name, known.iter().copied()).join(", "));
             found.add(
                 place,
-                format!("{whose} has no key `{name}`: it is ignored"),
+                format!("{whose} has no key `{name}`, so it is ignored"),
                 expected,
                 "correct the name, or remove it",
             );
@@ -299,7 +299,7 @@ fn keys(
             let names = known.iter().filter(|(_, since)| since.is_some()).map(|(name, _)| *name);
             found.add(
                 place,
-                format!("{whose} has no key `{name}`: it is ignored"),
+                format!("{whose} has no key `{name}`, so it is ignored"),
                 format!("one of {}", nearest(name, names).join(", ")),
                 "correct the name, or remove it",
             );

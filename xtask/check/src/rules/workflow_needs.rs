@@ -39,7 +39,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 if !ids.iter().any(|id| id == name) {
                     found.add(
                         Location::at(workflow.path(), need.at()),
-                        format!("job `{}` needs `{name}`, which is no job", job.id),
+                        format!("job `{}` needs `{name}`, but no job has that name", job.id),
                         format!("one of {}", ids.join(", ")),
                         "correct the name",
                     );
@@ -61,7 +61,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 found.add(
                     Location::at(workflow.path(), at),
                     format!("job `{}` waits for {over}", job.id),
-                    "no circle of needs",
+                    "needs without a cycle",
                     "remove one of the needs",
                 );
             }

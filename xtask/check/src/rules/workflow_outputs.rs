@@ -65,7 +65,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                         found.add(
                             Location::at(workflow.path(), step.at()),
                             format!("a second step with the id `{id}` in job `{}`", job.id),
-                            "ids that are different",
+                            "unique ids",
                             "give it another id",
                         );
                     }
@@ -169,7 +169,7 @@ fn stepped(
         ));
     };
     if before.is_some_and(|before| index >= before) {
-        return Some((format!("step `{id}` has not run yet here"), "a step further up".into()));
+        return Some((format!("step `{id}` runs only later"), "an earlier step".into()));
     }
     let name = match rest {
         ["outputs", name, ..] => *name,

@@ -44,7 +44,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                     if relative || NAMES.iter().any(|name| mount.source.contains(name)) {
                         found.add(
                             Location::line(workflow.path(), mount.line),
-                            format!("`{}` is a path of the job's container; the engine does not see it", mount.source),
+                            format!("`{}` is a path in the job's container, which the engine cannot see", mount.source),
                             "`cargo xtask …`, which translates paths, or a runner that binds its work folder",
                             "start the container through cargo xtask",
                         );

@@ -59,15 +59,15 @@ fn check(tree: &Tree, found: &mut Findings) {
         match source.yaml() {
             Err(error) => found.add(
                 Location::at(path, (error.line, error.column)),
-                format!("no YAML: {}", error.what),
-                "one YAML document, keys once each",
-                "mend the line; indentation is blanks, never tabs",
+                format!("not YAML: {}", error.what),
+                "one YAML document without duplicate keys",
+                "correct the line; indent with blanks, not tabs",
             ),
             Ok(root) if is_workflow => shape(path, root, found),
             Ok(root) if !matches!(root.value, Value::Map(_)) => {
                 found.add(
                     Location::at(path, root.at()),
-                    "no mapping",
+                    "the file is not a mapping",
                     "`key: value` lines",
                     "restore the file",
                 );
@@ -83,18 +83,18 @@ fn shape(path: &str, root: &YamlNode, found: &mut Findings) {
             Location::at(path, node.at()),
             what,
             expected,
-            "mend the line; the file says nothing to Gitea as it is",
+            "correct the line; Gitea cannot use the file as it is",
         );
     };
     for key in ["on", "jobs"] {
         if root.get(key).is_none_or(YamlNode::is_null) {
-            wrong(root, format!("a workflow without `{key}`"), "`on:` and `jobs:`");
+            wrong(root, format!("the workflow has no `{key}`"), "`on:` and `jobs:`");
         }
     }
     let jobs = match root.get("jobs") {
         Some(jobs) if matches!(jobs.value, Value::Map(_)) => jobs,
         Some(jobs) if !jobs.is_null() => {
-            return wrong(jobs, "`jobs` is no mapping".into(), "`NAME:` with a job below it");
+            return wrong(jobs, "`jobs` is not a mapping".into(), "`NAME:` with a job below it");
         }
         _ => return,
     };
@@ -107,7 +107,7 @@ fn shape(path: &str, root: &YamlNode, found: &mut Findings) {
             continue;
         };
         let Value::List(items) = &steps.value else {
-            wrong(steps, format!("`steps` of job `{id}` is no list"), "`- name: …` lines");
+            wrong(steps, format!("`steps` of job `{id}` is not a list"), "`- name: …` lines");
             continue;
         };
         for step in items {
