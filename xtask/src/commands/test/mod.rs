@@ -63,7 +63,7 @@ pub(crate) fn command(repo: &Repo, args: &TestArgs) -> Result<()> {
     }
     let tools = if args.full { Some(Tools::installed(repo, &ui)?) } else { None };
     let mut failed = Vec::new();
-    for step in plan(repo, args, tools.as_ref()) {
+    for step in plan(repo, args, tools.as_ref(), &ui) {
         ui.command(&step.cmd);
         ui.begin(step.name);
         let exit = step.cmd.stream(&StopBy::Signal("TERM"), |line| {
@@ -94,7 +94,7 @@ fn packages(repo: &Repo, host: &Host) -> Result<Vec<String>> {
     Ok(packages)
 }
 
-fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>) -> Vec<Step> {
+fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>, ui: &Ui) -> Vec<Step> {
     let cargo = |words: &[&str]| Cmd::new("cargo").args(words).current_dir(&repo.root);
     let mut lints = cargo(&["clippy", "--workspace", "--all-targets"]);
     if std::env::var("CI").is_ok_and(|ci| ci == "true") {
@@ -117,6 +117,10 @@ fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>) -> Vec<Step> {
         Some(tools) => Some(tools.cmd("shellcheck")),
         None => which("shellcheck").map(Cmd::new),
     };
+    if shellcheck.is_none() {
+        let apt = "apt-get install shellcheck";
+        ui.notice(&format!("shell scripts are not linted: shellcheck is not installed ({apt})"));
+    }
     steps.extend(shellcheck.map(|cmd| Step { name: "shell scripts", cmd: scripts(repo, cmd) }));
     steps.extend(tools.map(|tools| linters(repo, tools)).into_iter().flatten());
     steps.push(Step { name: "tests", cmd: tests });
