@@ -213,7 +213,7 @@ fn what_is_not_todays_image_or_not_there_is_named() {
         pinned(&checkout).split('@').nth(1).unwrap(),
         &other,
     );
-    check().exits(1).says("builder-image.toml does not say what sha256:");
+    check().exits(1).says("builder-image.toml records no provenance of sha256:");
     fs::write(&script, good).unwrap();
     registry.delete(&format!("{BUILDER}:latest"));
     check().exits(1).says("the registry has no").says("cargo xtask image push");
