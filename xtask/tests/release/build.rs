@@ -1,11 +1,11 @@
-//! `release build`: what it collects, and what it refuses.
+//! `release build`: the files that it collects, and the problems that it refuses.
 
 use crate::factory::{Factory, TAG};
 use crate::support::{git, run};
 use std::fs;
 
 #[test]
-fn what_was_verified_is_collected_whole() {
+fn a_verified_build_is_collected_completely() {
     let (factory, folder) = Factory::with_a_release();
     let again = run(&mut factory.xtask(&["release", "build"])).exits(0);
     assert!(!again.stderr.contains("does not pin"), "{}", again.stderr);
@@ -29,7 +29,7 @@ fn what_was_verified_is_collected_whole() {
     let json: serde_json::Value = serde_json::from_str(&list).unwrap();
     assert_eq!(json["files"].as_array().unwrap().last().unwrap()["name"], "SHA256SUMS");
     assert_eq!((&json["tag"], &json["test"]), (&TAG.into(), &false.into()));
-    // once more, with what a killed run left
+    // again, after a killed run left its folder
     fs::create_dir(folder.with_file_name(".release-v1.1.0.partial")).unwrap();
     run(factory.xtask(&["release", "build", TAG, "--from"]).arg(factory.verify_folder())).exits(0);
     assert_eq!(fs::read_to_string(folder.join("release.json")).unwrap(), list);
@@ -37,7 +37,7 @@ fn what_was_verified_is_collected_whole() {
 }
 
 #[test]
-fn everything_that_forbids_a_release_is_named_at_once() {
+fn all_problems_of_a_release_are_reported_at_once() {
     let factory = Factory::new();
     run(&mut factory.verify(&[])).exits(0);
     factory.edit_build_info("Builder-Image", "local (inputs sha256:0)");
@@ -56,7 +56,7 @@ fn everything_that_forbids_a_release_is_named_at_once() {
         .says("the verdict: expected identical, found differs")
         .says("not pinned by digest: `local (inputs sha256:0)`")
         .says("Tree: expected `clean`, found `dirty`")
-        .says("packages came from elsewhere than the pinned snapshot")
+        .says("packages did not come from the pinned snapshot")
         .says("Source-Date-Epoch-From: expected `commit`")
         .says("not ready: 7 problems");
     factory.edit_build_info("Engine", "host");
@@ -64,7 +64,7 @@ fn everything_that_forbids_a_release_is_named_at_once() {
 }
 
 #[test]
-fn an_image_that_the_commit_does_not_pin_is_told() {
+fn a_builder_image_that_the_commit_does_not_pin_is_reported() {
     let factory = Factory::new();
     let other = factory.image.replace("aaa", "bbb");
     run(&mut factory.verify(&["--image", &other])).exits(0);
@@ -74,10 +74,10 @@ fn an_image_that_the_commit_does_not_pin_is_told() {
 }
 
 #[test]
-fn another_upstream_than_the_pinned_one_is_refused() {
+fn a_build_from_another_upstream_than_the_pinned_one_is_refused() {
     let factory = Factory::new();
     run(&mut factory.verify(&[])).exits(0);
-    // as if the recipe built from it all along
+    // as if the recipe had built from the submodule
     let recipe = "linux/build/recipes/base/recipe.toml";
     factory.checkout.edit(recipe, "submodule = false", "submodule = true");
     let pin = git(&factory.checkout.root, &["rev-parse", "HEAD:linux/build/derivative-maker"]);
@@ -101,7 +101,10 @@ fn a_tag_that_is_not_head_or_not_the_version_is_refused() {
     let factory = Factory::new();
     run(&mut factory.verify(&[])).exits(0);
     git(&factory.checkout.root, &["tag", "v1.2.0"]);
-    factory.refused(&["v1.2.0"]).says("tag v1.2.0 is not the version").says("expected v1.1.0");
+    factory
+        .refused(&["v1.2.0"])
+        .says("tag v1.2.0 does not match version 1.1.0")
+        .says("expected v1.1.0");
     git(&factory.checkout.root, &["commit", "--quiet", "--allow-empty", "-m", "later"]);
     let refused = factory.refused(&["--from", &factory.verify_folder().display().to_string()]);
     refused.says("tag v1.1.0 is not HEAD").says("git checkout --detach v1.1.0");
@@ -109,11 +112,11 @@ fn a_tag_that_is_not_head_or_not_the_version_is_refused() {
 }
 
 #[test]
-fn a_report_of_something_else_is_refused() {
+fn a_verify_report_of_another_commit_or_image_is_refused() {
     let factory = Factory::new();
     factory.refused(&[]).says("no verify report").says("cargo xtask verify");
     run(&mut factory.verify(&[])).exits(0);
-    // another commit than the one that was verified
+    // HEAD is another commit than the verified one
     let old = factory.verify_folder();
     git(&factory.checkout.root, &["commit", "--quiet", "--allow-empty", "-m", "later"]);
     git(&factory.checkout.root, &["tag", "--force", TAG]);
@@ -122,7 +125,7 @@ fn a_report_of_something_else_is_refused() {
         .says("verify.json: commit: expected")
         .says("BUILD_INFO: Commit: expected");
     run(&mut factory.verify(&[])).exits(0);
-    // an image that changed since
+    // the image has changed since the verify
     let iso = factory.verify_folder().join("build-a/silvermetal-base.iso");
     fs::remove_file(&iso).unwrap();
     fs::write(&iso, "another image").unwrap();
@@ -135,16 +138,16 @@ fn a_report_of_something_else_is_refused() {
 }
 
 #[test]
-fn an_image_that_the_server_would_not_take_is_refused_early() {
+fn an_image_too_large_for_the_server_is_refused_early() {
     let factory = Factory::new();
     let sparse = "truncate -s 3M \"$out/silvermetal-base.iso\"";
     run(factory.verify(&[]).env("EXTRA", sparse)).exits(0);
-    factory.refused(&["--max-size", "2"]).says("is 3 MiB, and the server takes at most 2 MiB");
+    factory.refused(&["--max-size", "2"]).says("has 3 MiB: the server accepts at most 2 MiB");
     run(&mut factory.xtask(&["release", "build", "--max-size", "3"])).exits(0);
 }
 
 #[test]
-fn a_recipe_that_is_not_the_product_makes_a_test_release_at_most() {
+fn another_recipe_than_the_product_makes_only_a_test_release() {
     let factory = Factory::new();
     factory.checkout.edit(
         "linux/build/recipes/base/recipe.toml",
@@ -162,7 +165,7 @@ fn a_recipe_that_is_not_the_product_makes_a_test_release_at_most() {
     factory.refused(&[TAG, "--test", "--from", from]).says("begins with `test-`");
     factory.refused(&["test-1", "--from", from]).says("expected v1.1.0");
     let built = run(&mut factory.xtask(&["release", "build", "test-1", "--test", "--from", from]));
-    built.exits(0).says("a test release: not SilverMetal");
+    built.exits(0).says("this is a test release");
     let list = factory.checkout.output().join("release-test-1/release.json");
     assert!(fs::read_to_string(list).unwrap().contains("\"test\": true"));
 }

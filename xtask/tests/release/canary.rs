@@ -1,4 +1,4 @@
-//! The same with a real image: a test release of the canary, published and reproduced.
+//! A test release of a real image: the canary is built, published and reproduced.
 
 use crate::gitea::{Gitea, TOKEN};
 use crate::support::{Checkout, git, run};
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 #[test]
 #[ignore = "needs root: cargo xtask test --full"]
-fn from_two_builds_of_the_canary_to_a_stranger_s_match() {
+fn a_test_release_of_the_canary_is_published_and_reproduced() {
     let checkout = Checkout::new("a test release");
     git(&checkout.root, &["tag", "test-1"]);
     let verify = ["verify", "canary", "--engine", "host", "--output"];
@@ -30,9 +30,9 @@ fn from_two_builds_of_the_canary_to_a_stranger_s_match() {
     assert_eq!(release["prerelease"], true);
     assert!(release["name"].as_str().unwrap().contains("not SilverMetal"), "{release}");
 
-    let stranger = checkout.clone_under("077", "a stranger, elsewhere");
+    let clone = checkout.clone_under("077", "a clone, elsewhere");
     let page = release["html_url"].as_str().unwrap();
-    let ran = run(&mut stranger.xtask(["reproduce", page])).exits(0);
+    let ran = run(&mut clone.xtask(["reproduce", page])).exits(0);
     let sums = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
     assert!(ran.stdout.starts_with(&format!("match: {}", sums.trim_end())), "{}", ran.stdout);
 }

@@ -1,4 +1,4 @@
-//! `reproduce --collect`: whose statements count.
+//! `reproduce --collect`: which statements count.
 
 use crate::support::{Checkout, Ran, run};
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ impl Statements {
 }
 
 #[test]
-fn independent_rebuilders_count_each_once_and_ci_never() {
+fn each_independent_rebuilder_counts_once_and_ci_never() {
     let all = Statements::new();
     all.add("alice.json", "Alice <alice@example.org>", json!({}));
     all.add("below/alice-again.json", "A. <ALICE@example.org>", json!({}));
@@ -46,19 +46,15 @@ fn independent_rebuilders_count_each_once_and_ci_never() {
     all.add("anonymous.json", " ", json!({}));
     let ran = all.count("2").exits(1).says("1 of 2 independent rebuilders agree");
     assert!(ran.stdout.contains("not counted  made by CI"), "{}", ran.stdout);
-    assert!(ran.stdout.contains("not counted  nobody stands for it"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("not counted  it names no rebuilder"), "{}", ran.stdout);
     all.add("bob.json", "Bob", json!({}));
     let ran = all.count("2").exits(0);
-    assert!(
-        ran.stdout.contains("2 independent rebuilders agree; 2 were asked for"),
-        "{}",
-        ran.stdout
-    );
+    assert!(ran.stdout.contains("2 independent rebuilders agree; required: 2"), "{}", ran.stdout);
     all.count("3").exits(1);
 }
 
 #[test]
-fn what_is_not_a_statement_is_named_and_left_out() {
+fn an_invalid_statement_is_reported_and_not_counted() {
     let all = Statements::new();
     all.add("alice.json", "alice", json!({}));
     all.add("lies.json", "eve", json!({ "rebuilt_sha256": "b".repeat(64) }));
@@ -68,10 +64,10 @@ fn what_is_not_a_statement_is_named_and_left_out() {
     fs::write(all.dir.join("broken.json"), "{").unwrap();
     fs::write(all.dir.join("empty.json"), "").unwrap();
     fs::write(all.dir.join("bytes.json"), [0xff, 0xfe]).unwrap();
-    fs::write(all.dir.join("notes.txt"), "not even looked at").unwrap();
+    fs::write(all.dir.join("notes.txt"), "not a JSON file, so ignored").unwrap();
     let ran = all.count("1").exits(0);
     for line in [
-        "its hashes say otherwise",
+        "the result `match` contradicts its hashes",
         "carol could not build",
         "expected format silvermetal-rebuild/1, found silvermetal-rebuild/2",
         "not JSON",
@@ -84,28 +80,28 @@ fn what_is_not_a_statement_is_named_and_left_out() {
 }
 
 #[test]
-fn a_mismatch_is_shown_and_who_says_both_vouches_for_nothing() {
+fn a_rebuilder_with_both_results_does_not_agree() {
     let all = Statements::new();
     let mismatch = json!({ "result": "mismatch", "rebuilt_sha256": "b".repeat(64) });
     all.add("a.json", "alice", json!({}));
     all.add("b.json", "bob", json!({}));
     all.add("b2.json", "bob", mismatch);
     let ran = all.count("1").exits(0);
-    assert!(ran.stdout.contains("look into it: bob rebuilt something else"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("bob got another image: report it"), "{}", ran.stdout);
     all.count("2").exits(1);
 }
 
 #[test]
-fn statements_of_several_images_are_not_thrown_together() {
+fn statements_about_several_images_need_the_name_of_the_release() {
     let all = Statements::new();
     all.add("a.json", "alice", json!({}));
     let other = "d".repeat(64);
     all.add("b.json", "bob", json!({ "published_sha256": other, "rebuilt_sha256": other }));
     all.count("1")
         .exits(2)
-        .says("the statements speak of 2 images")
+        .says("the statements are about 2 images")
         .says("cargo xtask reproduce TAG");
-    // the release decides, not the statements
+    // with a release, only statements about its image count
     let release = all.checkout.root.with_file_name("release");
     fs::create_dir(&release).unwrap();
     fs::write(release.join("SHA256SUMS"), format!("{other}  silvermetal-base.iso\n")).unwrap();
@@ -121,7 +117,7 @@ fn statements_of_several_images_are_not_thrown_together() {
 }
 
 #[test]
-fn nothing_to_count_is_not_enough() {
+fn an_empty_folder_is_not_enough() {
     let all = Statements::new();
     all.count("1").exits(1).says("0 of 1");
     all.count("0").exits(2);

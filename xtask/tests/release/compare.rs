@@ -1,11 +1,11 @@
-//! `verify --compare`: two folders of two machines.
+//! `verify --compare`: compares the output folders of two machines.
 
 use crate::factory::Factory;
 use crate::support::run;
 use std::fs;
 use std::path::PathBuf;
 
-/// Two builds of one commit, each as its machine uploads it; `extra` runs in the second.
+/// Builds one commit twice. `extra` runs in the second build.
 fn two_builds(extra: &str) -> (Factory, [PathBuf; 2]) {
     let factory = Factory::new();
     let folders = ["a", "b"].map(|name| factory.checkout.output().join(name));
@@ -17,7 +17,7 @@ fn two_builds(extra: &str) -> (Factory, [PathBuf; 2]) {
 }
 
 #[test]
-fn records_alone_tell_identical_builds_and_the_report_is_a_release_s() {
+fn records_without_an_image_can_be_compared_and_released() {
     let (factory, [a, b]) = two_builds("");
     let compare = || {
         let mut command = factory.xtask(&["verify", "--compare"]);
@@ -39,7 +39,7 @@ fn records_alone_tell_identical_builds_and_the_report_is_a_release_s() {
 }
 
 #[test]
-fn builds_that_differ_differ_in_a_stage() {
+fn the_stage_in_which_two_builds_differ_is_reported() {
     let (factory, [a, b]) = two_builds("echo else >>\"$out/silvermetal-base.iso\"");
     let ran = run(factory.xtask(&["verify", "--json", "--compare"]).args([&a, &b])).exits(1);
     let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -48,7 +48,7 @@ fn builds_that_differ_differ_in_a_stage() {
 }
 
 #[test]
-fn what_is_not_two_builds_of_one_thing_is_not_called_identical() {
+fn only_two_builds_of_one_commit_are_called_identical() {
     let (factory, [a, b]) = two_builds("");
     let compare =
         |x: &PathBuf, y: &PathBuf| run(factory.xtask(&["verify", "--compare"]).args([x, y]));

@@ -1,4 +1,4 @@
-//! docs/reproduce-a-release.md: its commands run as they are written, by a stranger.
+//! docs/reproduce-a-release.md: its commands work as written, for somebody who has only the page.
 
 use crate::factory::{Factory, TAG};
 use crate::gitea::{Gitea, TOKEN};
@@ -8,13 +8,13 @@ use std::path::Path;
 
 const PAGE: &str = include_str!("../../../docs/reproduce-a-release.md");
 
-/// The page's blocks that are marked `sh`.
+/// The code blocks of the page that are marked `sh`.
 fn blocks() -> Vec<String> {
     let parts = PAGE.split("```sh\n").skip(1);
     parts.map(|part| part.split("```").next().unwrap().to_owned()).collect()
 }
 
-/// A release whose derivative-maker is a repository here.
+/// A published release, with a local repository as derivative-maker.
 fn published() -> (Factory, Gitea, std::path::PathBuf) {
     let factory = Factory::new();
     let root = &factory.checkout.root;
@@ -36,11 +36,11 @@ fn published() -> (Factory, Gitea, std::path::PathBuf) {
 }
 
 #[test]
-fn the_page_s_commands_work_as_written() {
+fn the_commands_of_the_page_work_as_written() {
     let (factory, gitea, upstream) = published();
     let home = factory.checkout.root.with_file_name("home");
     fs::create_dir(&home).unwrap();
-    // git and cargo as they are, but for where the world is
+    // the real git, with local repositories in place of the public ones
     let config = format!(
         "[url \"{}\"]\n\tinsteadOf = https://git.silverlabs.uk/SilverLABS/SilverMetal\n\
          [url \"{}\"]\n\tinsteadOf = https://github.com/Kicksecure/derivative-maker.git\n\

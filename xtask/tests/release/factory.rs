@@ -1,5 +1,5 @@
-//! A checkout whose recipe `base` takes a moment, on a stub engine: everything else about its
-//! builds is as a release's.
+//! A checkout whose recipe `base` builds in a moment, with a stub engine. Everything else is as for a
+//! real release.
 
 use crate::support::{Checkout, Ran, STUB, git, run, snapshot_peer};
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 pub const TAG: &str = "v1.1.0";
 
-/// What the container leaves; `$EXTRA` runs in between.
+/// Script that stands for the container. It runs `$EXTRA` at its end.
 const RUN: &str = r#"
     mkdir -p "$out/records"; echo "hello 1 amd64" >"$out/records/packages.txt"
     echo "$(printf '%064d' 1)  debian/dists/trixie/InRelease" >"$out/records/inrelease.txt"
@@ -19,12 +19,12 @@ const RUN: &str = r#"
 pub struct Factory {
     pub checkout: Checkout,
     snapshot: String,
-    /// The commit's pin.
+    /// The builder image that the commit pins.
     pub image: String,
 }
 
 impl Factory {
-    /// With a commit, and tag v1.1.0 at it.
+    /// A checkout with a commit, and the tag v1.1.0 on it.
     pub fn new() -> Factory {
         let checkout = Checkout::new("a release");
         let recipe = checkout.root.join("linux/build/recipes/base/recipe.toml");
@@ -44,7 +44,7 @@ impl Factory {
         Factory { checkout, snapshot: snapshot_peer(), image }
     }
 
-    /// With everything that a release needs, built and collected.
+    /// The same with a verified build, and its release folder.
     pub fn with_a_release() -> (Factory, PathBuf) {
         let factory = Factory::new();
         run(&mut factory.verify(&[])).exits(0);
@@ -57,7 +57,7 @@ impl Factory {
         self.xtask_in(&self.checkout, words)
     }
 
-    /// In another checkout, of somebody else.
+    /// Runs in another checkout.
     pub fn xtask_in(&self, checkout: &Checkout, words: &[&str]) -> Command {
         let mut command = checkout.xtask(words);
         command.env("PATH", checkout.path_with("docker", STUB)).env("RUN", RUN);
@@ -68,8 +68,8 @@ impl Factory {
         command
     }
 
-    /// `block` in bash, in `dir`, as somebody types it: `cargo xtask` is the one that is tested,
-    /// with `repository` in the place of the real one where it asks for releases.
+    /// Runs `block` in bash in the folder `dir`. `cargo xtask` starts the xtask under test, and its
+    /// commands for releases get `--repository`.
     pub fn shell(&self, block: &str, dir: &Path, repository: &str) -> Command {
         let mut sh = Command::new("bash");
         sh.args(["-euo", "pipefail", "-c", block]).current_dir(dir);
@@ -102,7 +102,7 @@ impl Factory {
         self.checkout.output().join(format!("verify-{}", self.short()))
     }
 
-    /// `release build`, which must refuse, having made no folder.
+    /// Runs `release build`, which must refuse and must create no folder.
     #[track_caller]
     pub fn refused(&self, words: &[&str]) -> Ran {
         let ran = run(&mut self.xtask(&[&["release", "build"], words].concat())).exits(3);

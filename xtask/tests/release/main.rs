@@ -1,5 +1,5 @@
-//! From a verify to a release, and from a release to a stranger's verdict: against a stub engine
-//! and a peer that answers as Gitea does.
+//! `release` and `reproduce`, from a verified build to somebody else's verdict, with a stub engine
+//! and a stand-in for Gitea.
 #![allow(clippy::disallowed_methods, reason = "tests start xtask and its peers")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(unreachable_pub, reason = "a test crate has no outside")]

@@ -1,4 +1,4 @@
-//! `release publish`: one release, whatever goes wrong on the way.
+//! `release publish` against a Gitea that fails in many ways: the result is one complete release.
 
 use crate::factory::{Factory, TAG};
 use crate::gitea::{DOWNLOAD, Gitea, How, TOKEN, UPLOAD};
@@ -30,23 +30,25 @@ impl Shop {
         run(&mut self.command(&[]))
     }
 
-    /// Exactly one release, published, with each file once and as it was built.
+    /// Fails unless there is exactly one release, published, with each built file once.
     #[track_caller]
     fn has_one_release(&self) {
         has_one_release(&self.gitea, &self.folder, TAG);
     }
 
-    /// Nothing that people can see.
+    /// Fails if the server shows a published release.
     #[track_caller]
     fn shows_nothing(&self) {
         let releases = self.gitea.releases();
         assert!(releases.iter().all(|(_, draft, _)| *draft), "{releases:?}");
     }
 
-    /// Fails with `says`, shows nothing, and a run without the fault finishes it.
+    /// Expects the run to fail with `says` and to publish nothing, and the next run to complete the
+    /// release without the fault.
     #[track_caller]
     fn fails_then_finishes(&self, code: i32, says: &str) {
-        let ran = self.publish().exits(code).says(says).says("run it again");
+        let ran =
+            self.publish().exits(code).says(says).says("to continue: cargo xtask release publish");
         assert!(!ran.stderr.contains(TOKEN), "{}", ran.stderr);
         self.shows_nothing();
         self.gitea.heals();
@@ -75,7 +77,7 @@ pub fn has_one_release(gitea: &Gitea, folder: &Path, tag: &str) {
 }
 
 #[test]
-fn published_twice_it_is_one_release_and_the_second_run_changes_nothing() {
+fn a_second_run_after_a_complete_one_changes_nothing() {
     let shop = Shop::open();
     let ran = shop.publish().exits(0);
     assert_eq!(ran.stdout, format!("{}/releases/tag/{TAG}\n", shop.gitea.url));
@@ -102,11 +104,11 @@ fn published_twice_it_is_one_release_and_the_second_run_changes_nothing() {
 }
 
 #[test]
-fn a_dry_run_asks_nobody() {
+fn a_dry_run_sends_no_request() {
     let shop = Shop::open();
     let ran = run(&mut shop.command(&["--dry-run"])).exits(0);
     assert!(
-        ran.stdout.contains("upload, unless it is there: silvermetal-base.iso"),
+        ran.stdout.contains("upload, unless the server has it: silvermetal-base.iso"),
         "{}",
         ran.stdout
     );
@@ -114,7 +116,7 @@ fn a_dry_run_asks_nobody() {
 }
 
 #[test]
-fn a_draft_is_gone_on_with_also_when_the_list_has_many_pages() {
+fn an_unfinished_draft_is_completed_even_if_the_list_has_many_pages() {
     let mut shop = Shop::open();
     for shown_by_tag in [false, true] {
         shop.gitea = Gitea::new();
@@ -126,7 +128,7 @@ fn a_draft_is_gone_on_with_also_when_the_list_has_many_pages() {
         for n in 0..5 {
             shop.gitea.has_release(&format!("v0.{n}"), false);
         }
-        // what an earlier run left: one right, one cut, one of another build, one twice
+        // left by an earlier run: a right file, a cut one, one of another build, a duplicate
         let right = fs::read(shop.folder.join("BUILD_INFO")).unwrap();
         let iso = fs::read(shop.folder.join("silvermetal-base.iso")).unwrap();
         shop.gitea.has_asset(draft, "BUILD_INFO", &right);
@@ -145,7 +147,7 @@ fn a_draft_is_gone_on_with_also_when_the_list_has_many_pages() {
 }
 
 #[test]
-fn an_answer_that_was_lost_is_not_taken_for_a_failure() {
+fn a_lost_answer_to_a_successful_request_is_no_failure() {
     let shop = Shop::open();
     shop.gitea.fails("POST", 1, How::DoneButCut);
     shop.gitea.fails(UPLOAD, 1, How::DoneButCut);
@@ -155,14 +157,14 @@ fn an_answer_that_was_lost_is_not_taken_for_a_failure() {
 }
 
 #[test]
-fn a_conflict_finds_the_release_of_whoever_was_faster() {
+fn a_conflict_with_a_release_that_the_token_cannot_see_is_reported() {
     let shop = Shop::open();
     shop.gitea.fails("POST", 1, How::Status(409));
-    shop.fails_then_finishes(3, "shows none to this token");
+    shop.fails_then_finishes(3, "does not show it to this token");
 }
 
 #[test]
-fn a_file_too_large_is_named_with_its_setting() {
+fn an_upload_that_is_too_large_is_reported_with_the_setting() {
     let shop = Shop::open();
     shop.gitea.takes_at_most(0);
     shop.publish().exits(3).says("is too large for the server").says("FILE_MAX_SIZE").says("413");
@@ -177,37 +179,38 @@ fn a_wrong_token_changes_nothing() {
     let shop = Shop::open();
     let wrong = "0123456789-wrong";
     let ran = run(shop.command(&[]).env("SILVERMETAL_RELEASE_TOKEN", wrong));
-    let ran = ran.exits(3).says("the token is not accepted").says("401").says("write:repository");
+    let ran =
+        ran.exits(3).says("the server refuses the token").says("401").says("write:repository");
     assert!(!ran.stderr.contains(wrong), "{}", ran.stderr);
     assert!(shop.gitea.releases().is_empty());
     shop.gitea.fails("POST", 1, How::Status(403));
-    shop.fails_then_finishes(3, "the token is not accepted");
+    shop.fails_then_finishes(3, "the server refuses the token");
 }
 
 #[test]
-fn no_token_and_no_release_are_said_before_anybody_is_asked() {
+fn a_missing_token_or_release_is_reported_before_any_request() {
     let shop = Shop::open();
     let none = run(shop.command(&["--max-size", "0"]).env_remove("SILVERMETAL_RELEASE_TOKEN"));
     none.exits(3)
         .says("SILVERMETAL_RELEASE_TOKEN is empty")
-        .says("silvermetal-base.iso is 1 MiB, and the server takes at most 0 MiB")
+        .says("silvermetal-base.iso has 1 MiB: the server accepts at most 0 MiB")
         .says("--token-file FILE");
     run(&mut shop.command(&["--token-file", "nowhere"])).exits(3).says("cannot read nowhere");
     run(&mut shop.command(&["elsewhere"])).exits(3).says("cargo xtask release build");
     fs::write(shop.folder.join("ledger"), "other").unwrap();
-    shop.publish().exits(3).says("the release is not what was collected").says("ledger: expected");
+    shop.publish().exits(3).says("files of the release have changed").says("ledger: expected");
     assert_eq!(shop.gitea.log(), [""; 0]);
 }
 
 #[test]
-fn a_cut_upload_is_tried_again_and_leaves_nothing_half() {
+fn a_cut_upload_is_repeated_and_leaves_no_partial_file() {
     let mut shop = Shop::open();
     for how in [How::CutAfter(3), How::StoreAndCutAfter(3)] {
         shop.gitea = Gitea::new();
         shop.gitea.fails(UPLOAD, 1, how.clone());
         shop.publish().exits(0);
         shop.has_one_release();
-        // for ever
+        // every attempt is cut
         shop.gitea = Gitea::new();
         shop.gitea.fails(UPLOAD, 99, how);
         shop.fails_then_finishes(4, "the connection was cut");
@@ -215,7 +218,7 @@ fn a_cut_upload_is_tried_again_and_leaves_nothing_half() {
 }
 
 #[test]
-fn a_server_that_fails_is_asked_again_then_given_up() {
+fn a_failing_server_is_asked_a_limited_number_of_times() {
     let mut shop = Shop::open();
     shop.gitea.fails("GET", 3, How::Status(500));
     shop.gitea.fails("POST", 1, How::Status(502));
@@ -228,14 +231,14 @@ fn a_server_that_fails_is_asked_again_then_given_up() {
 }
 
 #[test]
-fn a_server_that_lies_about_a_file_publishes_nothing() {
+fn a_file_that_the_server_changed_is_not_published() {
     let mut shop = Shop::open();
     for (when, how) in [(DOWNLOAD, How::Lie), (UPLOAD, How::Corrupt)] {
         shop.gitea = Gitea::new();
         shop.gitea.fails(when, 1, how);
-        shop.fails_then_finishes(4, "the server does not give back what it was sent");
+        shop.fails_then_finishes(4, "the server returns another file than was sent");
     }
-    // of a release that people have: it is not touched
+    // a published release is not touched
     shop.gitea = Gitea::new();
     shop.publish().exits(0);
     shop.gitea.fails(DOWNLOAD, 1, How::Lie);
@@ -245,7 +248,7 @@ fn a_server_that_lies_about_a_file_publishes_nothing() {
 }
 
 #[test]
-fn a_published_release_is_filled_but_never_changed() {
+fn a_published_release_is_completed_but_never_changed() {
     let shop = Shop::open();
     shop.gitea.has_release(TAG, false);
     shop.publish().exits(0);
@@ -261,12 +264,12 @@ fn a_published_release_is_filled_but_never_changed() {
     shop.publish()
         .exits(1)
         .says("a published release is never changed")
-        .says("SHA256SUMS.asc is there");
+        .says("SHA256SUMS.asc on the server does not belong to this release");
     assert_eq!(shop.gitea.asked("DELETE"), 0);
 }
 
 #[test]
-fn a_cut_download_is_fetched_again_and_a_slow_one_waited_for() {
+fn a_cut_download_is_repeated_and_a_slow_one_is_awaited() {
     let shop = Shop::open();
     shop.gitea.fails(DOWNLOAD, 2, How::CutAfter(1));
     shop.gitea.fails(DOWNLOAD, 2, How::Slow);
@@ -275,7 +278,7 @@ fn a_cut_download_is_fetched_again_and_a_slow_one_waited_for() {
 }
 
 #[test]
-fn a_server_that_stands_still_is_given_up() {
+fn a_stalled_server_ends_the_run() {
     let shop = Shop::open();
     shop.gitea.fails("POST", 1, How::Stall);
     run(&mut shop.command(&["--stall", "1"])).exits(4).says("it stood still for too long");
@@ -285,7 +288,7 @@ fn a_server_that_stands_still_is_given_up() {
 }
 
 #[test]
-fn an_interrupted_upload_ends_at_once_and_is_gone_on_with() {
+fn an_interrupted_upload_ends_at_once_and_the_next_run_continues() {
     let shop = Shop::open();
     shop.gitea.fails(UPLOAD, 1, How::Stall);
     let mut publishing = shop.command(&[]).spawn().unwrap();
@@ -293,9 +296,9 @@ fn an_interrupted_upload_ends_at_once_and_is_gone_on_with() {
         assert!(publishing.try_wait().unwrap().is_none(), "it ended before its first upload");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    // the shell's own: a bare machine has no other
+    // the kill that is built into the shell: a minimal machine has no other
     run(Command::new("sh").args(["-c", "kill -INT \"$0\"", &publishing.id().to_string()])).exits(0);
-    // had it waited for the server, this would take `--stall` seconds
+    // a run that waited for the server would end only after `--stall` seconds
     assert_eq!(publishing.wait().unwrap().code(), Some(130));
     shop.shows_nothing();
     shop.publish().exits(0);
@@ -303,7 +306,7 @@ fn an_interrupted_upload_ends_at_once_and_is_gone_on_with() {
 }
 
 #[test]
-fn a_server_that_is_not_there_or_not_gitea_is_named() {
+fn a_wrong_address_of_the_repository_is_reported() {
     let shop = Shop::open();
     let at = |url: &str| {
         let mut command = shop.factory.xtask(&["release", "publish", "--repository", url]);
@@ -318,10 +321,10 @@ fn a_server_that_is_not_there_or_not_gitea_is_named() {
     assert!(shop.gitea.releases().is_empty());
 }
 
-/// 2.1 GB, as an ISO may be: what a run holds in memory does not grow with it.
+/// An ISO may have 2.1 GB. The memory of the process must not grow with it.
 #[test]
 #[ignore = "needs half a minute of both CPUs: cargo xtask test --full"]
-fn a_large_file_goes_up_with_flat_memory() {
+fn a_large_file_is_uploaded_in_little_memory() {
     const SIZE: &str = "2100000000";
     let factory = Factory::new();
     let sparse = format!("truncate -s {SIZE} \"$out/silvermetal-base.iso\"");

@@ -1,4 +1,4 @@
-//! `reproduce`, as a stranger: a clone, and the address of a release.
+//! `reproduce`, by somebody who has only a clone and the URL of a release.
 
 use crate::factory::{Factory, TAG};
 use crate::gitea::{DOWNLOAD, Gitea, How, TOKEN};
@@ -10,10 +10,10 @@ use std::process::Command;
 
 struct World {
     factory: Factory,
-    /// The release's folder, at its maker's.
+    /// Folder of the release, in the checkout that built it.
     folder: PathBuf,
     gitea: Gitea,
-    stranger: Checkout,
+    clone: Checkout,
 }
 
 impl World {
@@ -23,15 +23,15 @@ impl World {
         let gitea = Gitea::new();
         let mut publish = factory.xtask(&["release", "publish", "--repository", &gitea.url]);
         run(publish.env("SILVERMETAL_RELEASE_TOKEN", TOKEN)).exits(0);
-        let stranger = factory.checkout.clone_under("022", "a stranger");
-        World { factory, folder, gitea, stranger }
+        let clone = factory.checkout.clone_under("022", "a clone");
+        World { factory, folder, gitea, clone }
     }
 
     fn reproduce(&self, words: &[&str]) -> Command {
         let all =
             [&["reproduce", "--engine", "docker", "--as", "Alice <alice@example.org>"], words]
                 .concat();
-        self.factory.xtask_in(&self.stranger, &all)
+        self.factory.xtask_in(&self.clone, &all)
     }
 
     fn of_tag(&self) -> Command {
@@ -39,16 +39,16 @@ impl World {
     }
 
     fn out(&self) -> PathBuf {
-        self.stranger.output().join(format!("reproduce-{TAG}"))
+        self.clone.output().join(format!("reproduce-{TAG}"))
     }
 
     fn statement(&self) -> Value {
         serde_json::from_str(&fs::read_to_string(self.out().join("rebuild.json")).unwrap()).unwrap()
     }
 
-    /// The published files, on their way to somebody who got other ones.
+    /// A copy of the published files, for a test to change.
     fn copy(&self) -> PathBuf {
-        let copy = self.stranger.root.with_file_name("downloaded");
+        let copy = self.clone.root.with_file_name("downloaded");
         run(Command::new("cp").arg("-r").args([&self.folder, &copy])).exits(0);
         copy
     }
@@ -63,7 +63,7 @@ fn flip(path: &Path, at: usize, to: u8) {
 }
 
 #[test]
-fn from_a_clone_and_an_address_to_a_match() {
+fn a_clone_and_an_url_are_enough_for_a_match() {
     let world = World::new();
     let page = format!("{}/releases/tag/{TAG}", world.gitea.url);
     let files = format!("{}/releases/download/{TAG}/SHA256SUMS", world.gitea.url);
@@ -92,8 +92,8 @@ fn from_a_clone_and_an_address_to_a_match() {
     }
     assert_eq!(statement["ci"], false);
     assert_eq!(statement["inputs"]["Builder-Image"], world.factory.image.as_str());
-    assert_eq!(world.gitea.asked("POST"), 1 + 6, "a stranger changes nothing");
-    // and out of a folder, where no server is asked
+    assert_eq!(world.gitea.asked("POST"), 1 + 6, "reproduce changes nothing on the server");
+    // a release in a folder needs no server
     let folder = world.folder.to_str().unwrap();
     run(&mut world.reproduce(&[folder])).exits(0);
 }
@@ -102,7 +102,7 @@ fn from_a_clone_and_an_address_to_a_match() {
 fn one_flipped_byte_in_the_published_hash_is_a_mismatch() {
     let world = World::new();
     let copy = world.copy();
-    // another digit; no digit; and in the name
+    // another digit, an invalid digit, and a letter of the name
     for (at, to) in [(0, b'x'), (63, b'z'), (70, b'X')] {
         fs::copy(world.folder.join("SHA256SUMS"), copy.join("SHA256SUMS.new")).unwrap();
         fs::rename(copy.join("SHA256SUMS.new"), copy.join("SHA256SUMS")).unwrap();
@@ -122,9 +122,9 @@ fn one_flipped_byte_in_the_published_hash_is_a_mismatch() {
 }
 
 #[test]
-fn an_image_that_is_not_built_from_the_source_is_a_mismatch_in_a_stage() {
+fn a_mismatch_names_the_first_stage_that_differs() {
     let world = World::new();
-    // what a stranger's engine makes of the same commit is something else
+    // the engine of the clone builds another image from the same commit
     let mut command = world.of_tag();
     let ran = run(command.env("EXTRA", "echo backdoor >>\"$out/silvermetal-base.iso\"")).exits(1);
     assert!(ran.stdout.contains("first stage that differs: iso"), "{}", ran.stdout);
@@ -137,7 +137,7 @@ fn an_image_that_is_not_built_from_the_source_is_a_mismatch_in_a_stage() {
 }
 
 #[test]
-fn a_build_that_fails_says_nothing_about_the_release() {
+fn a_failed_build_is_no_mismatch() {
     let world = World::new();
     let ran = run(world.of_tag().env("EXTRA", "exit 42")).exits(4);
     assert!(ran.stdout.starts_with("could not build: "), "{}", ran.stdout);
@@ -150,11 +150,11 @@ fn a_build_that_fails_says_nothing_about_the_release() {
 }
 
 #[test]
-fn another_checkout_gets_the_very_commands() {
+fn a_checkout_of_another_commit_gets_commands_that_work() {
     let world = World::new();
-    let commit = git(&world.stranger.root, &["rev-parse", "HEAD"]).trim().to_owned();
-    git(&world.stranger.root, &["commit", "--quiet", "--allow-empty", "-m", "later"]);
-    fs::write(world.stranger.root.join("new.md"), "x").unwrap();
+    let commit = git(&world.clone.root, &["rev-parse", "HEAD"]).trim().to_owned();
+    git(&world.clone.root, &["commit", "--quiet", "--allow-empty", "-m", "later"]);
+    fs::write(world.clone.root.join("new.md"), "x").unwrap();
     let ran = run(&mut world.of_tag()).exits(3).says("not ready: 2 problems");
     let fix = |ran: &Ran, what: &str| {
         let fixes = ran.stderr.lines().filter_map(|line| line.trim().strip_prefix("fix: "));
@@ -164,7 +164,7 @@ fn another_checkout_gets_the_very_commands() {
             .unwrap_or_else(|| panic!("{}", ran.stderr))
     };
     assert_eq!(fix(&ran, "checkout"), format!("git checkout --detach {commit}"));
-    // what it says works as it says it
+    // run the suggested commands as they are printed
     for line in [fix(&ran, "stash"), fix(&ran, "checkout")] {
         let mut sh = Command::new("sh");
         let identity = [
@@ -173,11 +173,11 @@ fn another_checkout_gets_the_very_commands() {
             ("GIT_COMMITTER_NAME", "t"),
             ("GIT_COMMITTER_EMAIL", "t@example.org"),
         ];
-        run(sh.args(["-ec", &line]).envs(identity).current_dir(&world.stranger.root)).exits(0);
+        run(sh.args(["-ec", &line]).envs(identity).current_dir(&world.clone.root)).exits(0);
     }
     run(&mut world.of_tag()).exits(0);
 
-    // a clone that does not have the commit fetches first
+    // a clone without the commit must fetch first
     let old = world.factory.checkout.clone_under("022", "old");
     git(&old.root, &["checkout", "--quiet", "--orphan", "other"]);
     git(&old.root, &["commit", "--quiet", "-m", "other"]);
@@ -196,7 +196,7 @@ fn another_checkout_gets_the_very_commands() {
 }
 
 #[test]
-fn other_inputs_are_named_each() {
+fn each_input_that_differs_is_reported() {
     let world = World::new();
     let copy = world.copy();
     let path = copy.join("BUILD_INFO");
@@ -218,9 +218,9 @@ fn other_inputs_are_named_each() {
     run(world.of_tag().args(["--image", &same])).exits(0);
 }
 
-/// It would run with all privileges.
+/// The image would run with all privileges.
 #[test]
-fn an_image_that_only_the_release_names_is_not_run() {
+fn a_builder_image_that_only_the_release_names_is_not_run() {
     let world = World::new();
     let copy = world.copy();
     let path = copy.join("BUILD_INFO");
@@ -235,18 +235,18 @@ fn an_image_that_only_the_release_names_is_not_run() {
         .says("if you know the other image");
     let plan = run(&mut world.reproduce(&[named, "--dry-run"])).exits(0).stdout;
     assert!(plan.contains(&world.factory.image) && !plan.contains("evil.example"), "{plan}");
-    // who says so themselves may
+    // the user may name it
     run(&mut world.reproduce(&[named, "--image", &evil])).exits(0);
 }
 
 #[test]
-fn what_is_no_release_is_said_before_anything_is_built() {
+fn an_invalid_release_is_reported_before_the_build() {
     let world = World::new();
     let at = |named: &str| run(&mut world.reproduce(&[named, "--repository", &world.gitea.url]));
     at("v9.9.9").exits(3).says("has no SHA256SUMS");
-    at("not a tag").exits(2).says("is neither a folder nor an address nor a tag");
+    at("not a tag").exits(2).says("expected a folder, a URL, or a tag");
     at("ftp://h/x").exits(2).says("is not an address");
-    at(world.stranger.root.to_str().unwrap()).exits(3).says("has no SHA256SUMS");
+    at(world.clone.root.to_str().unwrap()).exits(3).says("has no SHA256SUMS");
     run(&mut world.reproduce(&[])).exits(2).says("TAG|URL|DIR");
     let copy = world.copy();
     for bad in [
@@ -267,7 +267,7 @@ fn what_is_no_release_is_said_before_anything_is_built() {
 }
 
 #[test]
-fn packages_that_cannot_be_had_again_are_no_mismatch_where_nothing_was_pinned() {
+fn changed_packages_of_an_unpinned_mirror_are_no_mismatch() {
     let world = World::new();
     let copy = world.copy();
     let path = copy.join("BUILD_INFO");
@@ -280,5 +280,5 @@ fn packages_that_cannot_be_had_again_are_no_mismatch_where_nothing_was_pinned() 
     let ran = run(world
         .reproduce(&[copy.to_str().unwrap()])
         .env("EXTRA", "echo newer >>\"$out/silvermetal-base.iso\""));
-    assert!(ran.exits(4).stdout.contains("packages of its mirror have changed since"));
+    assert!(ran.exits(4).stdout.contains("its mirror has other packages now"));
 }

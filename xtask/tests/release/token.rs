@@ -1,4 +1,4 @@
-//! The token goes to Gitea, and nowhere else.
+//! The token is sent to Gitea, and appears nowhere else.
 
 use crate::factory::Factory;
 use crate::gitea::{DOWNLOAD, Gitea, How, TOKEN, UPLOAD};
@@ -7,21 +7,22 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Files below `dir` that hold the token, compressed or not.
+/// Files below `dir` that contain the token.
 fn holding(dir: &Path) -> String {
     let mut grep = Command::new("grep");
     grep.args(["-rlaF", "-e", TOKEN]).arg(dir).env("LC_ALL", "C");
+    assert!(dir.is_dir(), "no folder {}", dir.display());
     run(&mut grep).stdout
 }
 
-fn state() -> std::path::PathBuf {
+fn logs() -> std::path::PathBuf {
     Path::new(env!("CARGO_BIN_EXE_xtask")).ancestors().nth(2).unwrap().join("silvermetal/logs")
 }
 
 #[test]
-fn the_token_is_nowhere_but_in_what_gitea_gets() {
+fn the_token_appears_in_no_argv_environment_log_or_output() {
     let (factory, folder) = Factory::with_a_release();
-    // a curl that writes down what it is started with, and an rc file that would make it talk
+    // a curl that records its argv and environment, and a .curlrc that turns on tracing
     let home = factory.checkout.root.with_file_name("home");
     fs::create_dir_all(&home).unwrap();
     let trace = home.join("trace");
@@ -39,7 +40,7 @@ fn the_token_is_nowhere_but_in_what_gitea_gets() {
     let seen = |from_file: bool, gitea: &Gitea| -> Ran {
         let mut command = factory.xtask(&["release", "publish", "-v", "--repository", &gitea.url]);
         command.env("HOME", &home).env("PATH", &path);
-        // everybody else's variables for it are not even looked at
+        // xtask ignores the variables of other tools
         command.env("GITEA_TOKEN", "not-this-one-either");
         if from_file {
             command.arg("--token-file").arg(&file);
@@ -64,14 +65,17 @@ fn the_token_is_nowhere_but_in_what_gitea_gets() {
         }
     }
     let repeated = |ran: &Ran| ran.stderr.contains("told to fail: token ***");
-    assert!(said.iter().any(repeated), "the server repeats it, and it is not shown");
+    assert!(
+        said.iter().any(repeated),
+        "no error shows the server's message with the token redacted"
+    );
     for ran in said {
         assert!(!ran.stdout.contains(TOKEN) && !ran.stderr.contains(TOKEN), "{ran:?}");
     }
     assert!(fs::read_to_string(&notes).unwrap().contains("--disable --config -"));
     assert!(!trace.exists(), "~/.curlrc was read");
     fs::remove_file(&file).unwrap();
-    for dir in [&home, &factory.checkout.root, &folder, &state()] {
+    for dir in [&home, &factory.checkout.root, &folder, &logs()] {
         assert_eq!(holding(dir), "");
     }
 }

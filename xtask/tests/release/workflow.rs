@@ -1,4 +1,5 @@
-//! The CI workflow's way to a release: its own commands, with its artefact from job to job.
+//! The release jobs of the CI workflow: their commands run as written, with the artifact handed from
+//! job to job.
 
 use crate::factory::{Factory, TAG};
 use crate::gitea::{Gitea, TOKEN};
@@ -14,13 +15,13 @@ fn job(name: &str) -> Vec<&'static str> {
     lines.take_while(|line| line.is_empty() || line.starts_with("    ")).collect()
 }
 
-/// What its steps run.
+/// Commands of the job's steps.
 fn commands(job: &[&'static str]) -> Vec<&'static str> {
     job.iter().filter_map(|line| line.split_once("run: ")).map(|(_, command)| command).collect()
 }
 
 #[test]
-fn what_one_job_verified_another_one_releases() {
+fn the_release_job_publishes_the_artifact_of_the_verify_job() {
     let factory = Factory::new();
     let gitea = Gitea::new();
     let in_ci = |command: &str, workspace: &std::path::Path| {
@@ -33,7 +34,7 @@ fn what_one_job_verified_another_one_releases() {
     let verify = commands(&verifying).into_iter().find(|c| c.contains("verify \"$RECIPE\""));
     in_ci(verify.unwrap(), &factory.checkout.root);
 
-    // upload-artifact and download-artifact, of paths that have the workspace in common
+    // as upload-artifact and download-artifact do with paths below the workspace
     let releasing = factory.checkout.clone_under("022", "another job");
     let kept = verifying.iter().skip_while(|line| !line.contains("name: keep the ISO"));
     let kept = kept.skip_while(|line| !line.contains("path: |")).skip(1);

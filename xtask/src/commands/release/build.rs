@@ -1,4 +1,4 @@
-//! `cargo xtask release build`: collects what a verify found identical.
+//! `cargo xtask release build`: collects a build that `verify` found identical.
 
 use super::candidate::{Built, Candidate};
 use super::folder::Release;
@@ -13,7 +13,7 @@ use xtask_core::failure::{Code, OrExit as _, refuse};
 use xtask_core::pins::build_sh;
 use xtask_core::ui::{Ui, answer};
 
-/// Of build A's records, what a stranger needs to check a release; those that a recipe leaves.
+/// Records of build A that others need to check a release. A recipe may lack some of them.
 const RECORDS: [&str; 4] = ["BUILD_INFO", "ledger", "packages.txt", "SHA256SUMS"];
 
 /// `cargo xtask release build`
@@ -24,7 +24,8 @@ pub(crate) fn command(repo: &Repo, args: &ReleaseBuildArgs) -> Result<()> {
         None => Package::read(repo)?.tag(),
     };
     if !is_tag(&tag) {
-        return Err(Code::Usage.error(format!("`{tag}` is not a tag of a release, as v1.1.0 is")));
+        return Err(Code::Usage
+            .error(format!("`{tag}` is not a tag of a release: expected one like v1.1.0")));
     }
     let absolute = |dir: &Path, flag: &'static str| {
         std::path::absolute(dir).context(flag).or_exit(Code::Usage)
@@ -50,14 +51,14 @@ pub(crate) fn command(repo: &Repo, args: &ReleaseBuildArgs) -> Result<()> {
     };
     let release = release.write(&folder, &files(&build, &from))?;
     if release.test {
-        ui.notice("a test release: not SilverMetal, and marked so");
+        ui.notice("this is a test release: it is marked as such, and is not SilverMetal");
     }
     let pin = build_sh::read(&repo.build_sh())?.map(|pin| pin.to_string());
     let image = build.records.info.get("Builder-Image");
     if !release.test && pin.as_deref() != Some(image) {
         ui.notice(&format!(
-            "this commit does not pin the builder image that it was built in ({image}): whoever rebuilds it \
-             has to name it; better: cargo xtask bump-image, commit, and tag that"
+            "this commit does not pin the builder image that it was built in ({image}): everybody who rebuilds \
+            it must name the image; better: cargo xtask bump-image, commit, and tag that commit"
         ));
     }
     if args.json {

@@ -1,4 +1,4 @@
-//! What might be released, and everything that forbids it.
+//! A verified build that may become a release, and the problems that forbid it.
 
 use super::{Package, TEST_PREFIX};
 use crate::engine::EngineKind;
@@ -18,47 +18,47 @@ use xtask_core::records::published::{Published, in_sums};
 
 const MIB: u64 = 1 << 20;
 
-/// Everything that was gathered about it; nothing of it is believed yet.
+/// Facts about the build and the checkout. None of them is checked yet.
 pub(super) struct Candidate {
     pub(super) tag: String,
-    /// Any recipe, engine, image and mirror will do, and the tag says that it is a test.
+    /// A test release: any recipe, engine, image and mirror is allowed, and the tag marks it.
     pub(super) test: bool,
     pub(super) version: String,
     pub(super) source: Source,
-    /// The commit that the tag names; `None` where there is no such tag.
+    /// The commit that the tag names. `None` if there is no such tag.
     pub(super) tagged: Option<Commit>,
     /// Snapshot stamp of the checkout's pin.
     pub(super) snapshot: String,
-    /// Flavor of the product, as silvermetal-base.conf has it.
+    /// Flavor of the product in silvermetal-base.conf.
     pub(super) flavor: String,
-    /// The folder of the verify.
+    /// Result folder of the verify.
     pub(super) from: PathBuf,
-    pub(super) report: Result<Report>,
+    pub(super) report: Result<VerifyReport>,
     pub(super) build: Result<Built>,
-    /// Largest file that the server takes, in MiB.
+    /// Largest file that the server accepts, in MiB.
     pub(super) max_mib: u64,
 }
 
-/// verify.json
-pub(super) struct Report {
+/// Fields of verify.json.
+pub(super) struct VerifyReport {
     pub(super) verdict: String,
     pub(super) commit: String,
     pub(super) recipe: String,
     pub(super) sha256: String,
 }
 
-/// Build A of the verify, its image hashed.
+/// Build A of the verify.
 pub(super) struct Built {
     pub(super) records: Published,
-    /// Whether the recipe may be released; `None` where there is no such recipe.
+    /// `released` of the recipe. `None` if there is no such recipe.
     pub(super) released: Option<bool>,
     pub(super) needs_submodule: bool,
     pub(super) digest: Digest,
     /// Bytes.
     pub(super) size: u64,
-    /// What SHA256SUMS says of the image.
+    /// Hash of the image in SHA256SUMS.
     pub(super) in_sums: Option<Digest>,
-    /// Image hash of build B's record, where that is still there.
+    /// Hash of the image in build B's BUILD_INFO, if build B was kept.
     pub(super) second: Option<String>,
 }
 
@@ -83,14 +83,14 @@ impl Candidate {
             tagged,
             snapshot: SnapshotPin::read(repo)?.stamp.to_string(),
             flavor: conf::flavor(&repo.config().join("silvermetal-base.conf"))?,
-            report: Report::read(&from.join("verify.json")),
+            report: VerifyReport::read(&from.join("verify.json")),
             build: Built::read(repo, from),
             from: from.to_owned(),
             max_mib,
         })
     }
 
-    /// Every reason not to release it; of a test release, those that are left.
+    /// All reasons against the release. Fewer apply to a test release.
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut found = self.of_the_checkout();
         match (&self.report, &self.build) {
@@ -133,7 +133,7 @@ impl Candidate {
         } else if !self.test && *tag != expected {
             found.push(Problem::new(
                 format!(
-                    "tag {tag} is not the version: Cargo.toml says {}, so expected {expected}",
+                    "tag {tag} does not match version {} in Cargo.toml: expected {expected}",
                     self.version
                 ),
                 format!("set `version` in Cargo.toml, or tag {expected}"),
@@ -156,7 +156,7 @@ impl Candidate {
         found
     }
 
-    fn of_the_report(&self, report: &Report, build: &Built) -> Vec<Problem> {
+    fn of_the_report(&self, report: &VerifyReport, build: &Built) -> Vec<Problem> {
         let mut found = Vec::new();
         let path = self.from.join("verify.json");
         let mut expect = |what: &str, expected: &str, is: &str| {
@@ -199,7 +199,7 @@ impl Candidate {
         expect("Iso-Sha256", build.digest.hex());
         expect("Iso-Size", &build.size.to_string());
         if build.needs_submodule {
-            // another upstream than the pinned one, or a changed one, is spelt otherwise
+            // the field has another value for an upstream that is not the pinned one, or has changes
             let pin = self.source.submodule.as_ref().map(Commit::to_string).unwrap_or_default();
             expect("Derivative-Maker", &pin);
             expect("Flavor", &self.flavor);
@@ -220,7 +220,7 @@ impl Candidate {
         if build.size > self.max_mib * MIB {
             found.push(Problem::new(
                 format!(
-                    "{} is {} MiB, and the server takes at most {} MiB a file",
+                    "{} has {} MiB: the server accepts at most {} MiB per file",
                     info("Iso"), build.size.div_ceil(MIB), self.max_mib
                 ),
                 "raise FILE_MAX_SIZE under [repository.release] in Gitea's app.ini, and pass --max-size MIB",
@@ -229,7 +229,7 @@ impl Candidate {
         found
     }
 
-    /// What only a test release may be made of.
+    /// Problems that are allowed in a test release.
     fn unreleasable(&self, build: &Built) -> Vec<Problem> {
         let info = |field: &str| build.records.info.get(field);
         let mut found = Vec::new();
@@ -250,8 +250,10 @@ impl Candidate {
         }
         if info("Apt-Pinned") != "yes" {
             found.push(Problem::new(
-                "packages came from elsewhere than the pinned snapshot (Apt-Pinned: no)",
-                format!("verify without --mirror, where the snapshot answers; {or_test}"),
+                "packages did not come from the pinned snapshot (Apt-Pinned: no)",
+                format!(
+                    "verify without --mirror, on a machine that reaches the snapshot; {or_test}"
+                ),
             ));
         }
         if info("Engine") != EngineKind::Host.name()
@@ -266,14 +268,14 @@ impl Candidate {
     }
 }
 
-impl Report {
-    fn read(path: &Path) -> Result<Report> {
+impl VerifyReport {
+    fn read(path: &Path) -> Result<VerifyReport> {
         let whole = || format!("no verify report: cannot read {}", path.display());
         let text = fs::read_to_string(path).with_context(whole)?;
         let json: Value = serde_json::from_str(&text)
             .with_context(|| format!("{} is not a verify report", path.display()))?;
-        let field = |name: &str| json[name].as_str().unwrap_or("nothing").to_owned();
-        Ok(Report {
+        let field = |name: &str| json[name].as_str().unwrap_or("no value").to_owned();
+        Ok(VerifyReport {
             verdict: field("verdict"),
             commit: field("commit"),
             recipe: field("recipe"),

@@ -1,5 +1,5 @@
-//! The folder of one release: the files that are published, and `release.json`, which says what
-//! they are. It appears whole or not at all.
+//! The folder of a release: the files to publish, and `release.json`, which lists them. The folder
+//! appears complete or not at all.
 
 use super::is_tag;
 use anyhow::{Context as _, Result, bail};
@@ -14,7 +14,7 @@ use xtask_core::records::published::{BuildInfo, in_sums};
 
 const FORMAT: &str = "silvermetal-release/1";
 const LIST: &str = "release.json";
-/// Published last: where it stands, everything that it vouches for stands too.
+/// The file that is published last, so that all files that it lists are published before it.
 const LAST: &str = "SHA256SUMS";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) struct Release {
     pub(super) recipe: String,
     /// File name of the image.
     pub(super) iso: String,
-    /// In the order in which they are published.
+    /// Files in the order of their upload.
     pub(super) files: Vec<File>,
 }
 
@@ -39,10 +39,10 @@ pub(super) struct File {
 }
 
 impl Release {
-    /// Collects `files` into `folder`, in the place of an older one; big ones as hard links.
+    /// Collects `files` into `folder`, as hard links if possible. An older folder is replaced.
     pub(super) fn write(mut self, folder: &Path, files: &[PathBuf]) -> Result<Release> {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        // a name that does not change: what a killed run left goes with the next one
+        // always the same name, so that the next run removes what a killed run left
         let partial = folder.with_file_name(format!(".{name}.partial"));
         remove(&partial)?;
         fs::create_dir_all(&partial)
@@ -50,9 +50,9 @@ impl Release {
         for from in files {
             let name = from.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let to = partial.join(&name);
-            fs::hard_link(from, &to)
-                .or_else(|_| fs::copy(from, &to).map(drop))
-                .with_context(|| format!("cannot put {} into the release", from.display()))?;
+            fs::hard_link(from, &to).or_else(|_| fs::copy(from, &to).map(drop)).with_context(
+                || format!("cannot link or copy {} into the release", from.display()),
+            )?;
             let (digest, size) = hash::file(&to)?;
             self.files.push(File { path: folder.join(&name), name, digest, size });
         }
@@ -83,7 +83,7 @@ impl Release {
         })
     }
 
-    /// Reads a folder back; each file must still be what the list says.
+    /// Reads a folder. Each file must still have the hash that the list gives.
     pub(super) fn read(folder: &Path) -> Result<Release> {
         let folder = &std::path::absolute(folder).context("DIR").or_exit(Code::Usage)?;
         let list = folder.join(LIST);
@@ -101,7 +101,7 @@ impl Release {
         let changed: Vec<String> = release.files.iter().filter_map(File::changed).collect();
         if !changed.is_empty() {
             return Err(Code::NotReady.error(format!(
-                "the release is not what was collected:\n  {}\n  fix: cargo xtask release build {}{}",
+                "files of the release have changed:\n  {}\n  fix: cargo xtask release build {}{}",
                 changed.join("\n  "),
                 release.tag,
                 if release.test { " --test" } else { "" }
@@ -116,7 +116,7 @@ impl Release {
         found.with_context(|| format!("the list names no file {}", self.iso))
     }
 
-    /// SHA256SUMS, BUILD_INFO and image say one thing.
+    /// Fails unless SHA256SUMS, BUILD_INFO and the image agree.
     fn agrees_with_itself(&self) -> Result<()> {
         let text = |name: &str| {
             let file = self.files.iter().find(|file| file.name == name);
@@ -141,15 +141,13 @@ impl Release {
 }
 
 impl File {
-    /// How it is not what the list says, if it isn't.
+    /// Describes the change if the file no longer has the hash that the list gives.
     fn changed(&self) -> Option<String> {
         match hash::file(&self.path) {
             Err(error) => Some(format!("{error:#}")),
-            Ok((digest, _)) if digest != self.digest => Some(format!(
-                "{}: expected {}, it hashes to {digest}",
-                self.path.display(),
-                self.digest
-            )),
+            Ok((digest, _)) if digest != self.digest => {
+                Some(format!("{}: expected {}, found {digest}", self.path.display(), self.digest))
+            }
             Ok(_) => None,
         }
     }

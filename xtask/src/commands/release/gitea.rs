@@ -1,4 +1,4 @@
-//! Gitea's releases (API under /api/v1/repos/OWNER/NAME), as far as publishing needs them.
+//! A client of Gitea's API for releases (/api/v1/repos/OWNER/NAME).
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
@@ -10,14 +10,14 @@ use xtask_core::pins::{Commit, Digest};
 use xtask_core::secret::{RELEASE_TOKEN, Secret};
 use xtask_core::ui::Ui;
 
-/// A list of releases, with their notes, stays far below this; bytes.
+/// Most bytes of an answer. A page of releases with their notes has far fewer.
 const LONGEST_ANSWER: usize = 16 << 20;
-/// A server may give fewer a page than are asked for (`[api] MAX_RESPONSE_ITEMS`).
+/// Number of items to ask for per page. A server may return fewer (`[api] MAX_RESPONSE_ITEMS`).
 const PAGE: &str = "50";
-/// More pages than any repository of ours will have: a server that never ends is given up.
+/// Most pages of a list, so that a server whose list never ends does not hang us.
 const MOST_PAGES: u32 = 1000;
 
-/// One repository's releases, as the owner of the token sees them.
+/// The releases of a repository, as the owner of the token sees them.
 pub(super) struct Gitea<'a> {
     http: Http,
     api: Url,
@@ -26,15 +26,15 @@ pub(super) struct Gitea<'a> {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Published {
+pub(super) struct GiteaRelease {
     pub(super) id: u64,
     pub(super) tag: String,
     pub(super) draft: bool,
-    /// The page of the release, for people.
+    /// URL of the release's page.
     pub(super) page: String,
 }
 
-/// A stored file. Names may repeat (go-gitea/gitea#9534), and there is no hash.
+/// A file on the server. Names may repeat (go-gitea/gitea#9534), and Gitea gives no hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asset {
     pub(super) id: u64,
@@ -44,18 +44,18 @@ pub(super) struct Asset {
     url: String,
 }
 
-/// What a new release says of itself.
+/// A release to create.
 pub(super) struct Draft<'a> {
     pub(super) tag: &'a str,
     pub(super) commit: &'a Commit,
     pub(super) title: String,
     pub(super) notes: String,
-    /// Never shown as the latest release.
+    /// Gitea never shows a prerelease as the latest release.
     pub(super) prerelease: bool,
 }
 
 impl<'a> Gitea<'a> {
-    /// `repository` is its page: `https://HOST/OWNER/NAME`, where Gitea may live below a path.
+    /// `repository` is the URL of its page, `https://HOST/OWNER/NAME`. Gitea may be served under a path.
     pub(super) fn new(http: Http, repository: &Url, token: Secret, ui: &'a Ui) -> Result<Self> {
         let path = repository.path().trim_end_matches('/').trim_end_matches(".git");
         let mut parts = path.rsplitn(3, '/');
@@ -72,33 +72,33 @@ impl<'a> Gitea<'a> {
         Ok(Gitea { http, api, token, ui })
     }
 
-    /// Fails unless the token lets us read the repository.
+    /// Fails unless the token can read the repository.
     pub(super) fn read(&self) -> Result<()> {
         let answer = self.ask(&Request::get(&self.api))?;
         self.accepted(answer, &[200]).map(drop)
     }
 
-    /// The release of `tag`, published or (to whoever may write) a draft.
-    pub(super) fn find(&self, tag: &str) -> Result<Option<Published>> {
+    /// Finds the release of `tag`. Drafts are shown only to a token that may write.
+    pub(super) fn find(&self, tag: &str) -> Result<Option<GiteaRelease>> {
         let url = self.api.child("releases").child("tags").child(tag);
         let answer = self.ask(&Request::get(&url))?;
         if answer.status != 404 {
             return release(&json(self.accepted(answer, &[200])?)?).map(Some);
         }
-        // a draft may be shown in the list alone, or the whole repository not be there
+        // a draft may be shown only in the list; or the repository does not exist
         let found = self.all(&self.api.child("releases"))?;
-        let releases: Vec<Published> = found.iter().map(release).collect::<Result<_>>()?;
-        let mut of_tag: Vec<Published> = releases.into_iter().filter(|r| r.tag == tag).collect();
-        // the one that people see, else the one that was there first
+        let releases: Vec<GiteaRelease> = found.iter().map(release).collect::<Result<_>>()?;
+        let mut of_tag: Vec<GiteaRelease> = releases.into_iter().filter(|r| r.tag == tag).collect();
+        // prefer the published release, then the oldest draft
         of_tag.sort_by_key(|release| (release.draft, release.id));
         Ok(of_tag.into_iter().next())
     }
 
-    /// A new draft; `None` where the server says that the tag has a release already.
-    pub(super) fn create(&self, draft: &Draft<'_>) -> Result<Option<Published>> {
+    /// Creates a draft. Returns `None` if the server says that the tag has a release already.
+    pub(super) fn create(&self, draft: &Draft<'_>) -> Result<Option<GiteaRelease>> {
         let body = json!({
             "tag_name": draft.tag,
-            // where there is no such tag, Gitea makes one: here, not at the default branch's end
+            // a missing tag is created by Gitea: at this commit, not at the default branch
             "target_commitish": draft.commit.to_string(),
             "name": draft.title,
             "body": draft.notes,
@@ -114,18 +114,18 @@ impl<'a> Gitea<'a> {
         release(&json(self.accepted(answer, &[200, 201])?)?).map(Some)
     }
 
-    pub(super) fn assets(&self, release: &Published) -> Result<Vec<Asset>> {
+    pub(super) fn assets(&self, release: &GiteaRelease) -> Result<Vec<Asset>> {
         self.all(&self.assets_of(release))?.iter().map(asset).collect()
     }
 
-    pub(super) fn delete(&self, release: &Published, asset: &Asset) -> Result<()> {
+    pub(super) fn delete(&self, release: &GiteaRelease, asset: &Asset) -> Result<()> {
         let url = self.assets_of(release).child(&asset.id.to_string());
-        // 404: an earlier attempt did it, and its answer was lost
+        // 404: an earlier attempt deleted it, and its answer was lost
         let answer = self.ask(&Request::new(Method::Delete, &url))?;
         self.accepted(answer, &[200, 204, 404]).map(drop)
     }
 
-    pub(super) fn upload(&self, release: &Published, name: &str, file: &Path) -> Result<Asset> {
+    pub(super) fn upload(&self, release: &GiteaRelease, name: &str, file: &Path) -> Result<Asset> {
         let url = self.assets_of(release).query(&[("name", name)]);
         let request = Request::new(Method::Post, &url).form_file("attachment", file, name);
         let answer = self.ask(&request)?;
@@ -140,27 +140,26 @@ impl<'a> Gitea<'a> {
         asset(&json(self.accepted(answer, &[200, 201])?)?)
     }
 
-    /// Hash and size in bytes of what the server gives back.
+    /// Downloads a file, and returns its hash and its size in bytes.
     pub(super) fn hash(&self, asset: &Asset) -> Result<(Digest, u64)> {
-        let named =
-            self.api.join(&asset.url).with_context(|| format!("address of {}", asset.name))?;
-        // where we reach it, which may not be where it thinks that it is (ROOT_URL)
+        let named = self.api.join(&asset.url).with_context(|| format!("URL of {}", asset.name))?;
+        // the server's ROOT_URL may differ from the URL under which we reach it
         let url = self.api.join(named.path())?;
-        // a draft's files are shown to who may write
+        // the files of a draft are shown only to a token that may write
         let request = Request::get(&url).authorization("token", &self.token);
         let answer = self.http.send(&request, Sink::Hash, self.ui)?;
         let answer = self.accepted(answer, &[200])?;
         Ok((answer.digest, answer.size))
     }
 
-    pub(super) fn publish(&self, release: &Published) -> Result<Published> {
+    pub(super) fn publish(&self, release: &GiteaRelease) -> Result<GiteaRelease> {
         let url = self.api.child("releases").child(&release.id.to_string());
         let request =
             Request::new(Method::Patch, &url).json(&json!({ "draft": false }).to_string());
         self::release(&json(self.accepted(self.ask(&request)?, &[200])?)?)
     }
 
-    fn assets_of(&self, release: &Published) -> Url {
+    fn assets_of(&self, release: &GiteaRelease) -> Url {
         self.api.child("releases").child(&release.id.to_string()).child("assets")
     }
 
@@ -172,7 +171,7 @@ impl<'a> Gitea<'a> {
         self.http.send(&request, Sink::Memory(LONGEST_ANSWER), self.ui)
     }
 
-    /// Every page: until one brings nothing new. A server may page or not, and in its own size.
+    /// Reads pages until one has no new items. A server may ignore the paging, or use another size.
     fn all(&self, url: &Url) -> Result<Vec<Value>> {
         let mut seen = BTreeSet::new();
         let mut all = Vec::new();
@@ -186,20 +185,20 @@ impl<'a> Gitea<'a> {
                 return Ok(all);
             }
         }
-        bail!("{url}: the list does not end: more than {MOST_PAGES} pages")
+        bail!("{url}: the list has more than {MOST_PAGES} pages")
     }
 
-    /// Refuses any other status, with what to do about those that have one cause.
+    /// Fails on any other status. A status with one usual cause gets a fix.
     fn accepted(&self, answer: Response, statuses: &[u16]) -> Result<Response> {
         let status = answer.status;
         answer.expect(statuses).map_err(|error| match status {
             401 | 403 => Code::NotReady.error(format!(
-                "the token is not accepted: {error:#}\n  fix: make a personal access token with the \
-                 permission write:repository, and give it in {RELEASE_TOKEN} or --token-file"
+                "the server refuses the token: {error:#}\n  fix: create a personal access token with the \
+                permission write:repository, and give it in {RELEASE_TOKEN} or --token-file"
             )),
             404 => Code::NotReady.error(format!(
-                "not there, or not shown to this token: {error:#}\n  fix: check --repository, and \
-                 that the token's owner may write there"
+                "not found, or not shown to this token: {error:#}\n  fix: check --repository, and \
+                check that the token's owner may write there"
             )),
             _ => error,
         })
@@ -208,13 +207,13 @@ impl<'a> Gitea<'a> {
 
 fn json(answer: Response) -> Result<Value> {
     let text = answer.text()?;
-    serde_json::from_str(text).context("the server's answer is not JSON: is that Gitea's API?")
+    serde_json::from_str(text).context("the server's answer is not JSON: expected Gitea's API")
 }
 
-fn release(value: &Value) -> Result<Published> {
+fn release(value: &Value) -> Result<GiteaRelease> {
     let text = |name: &str| value[name].as_str().map(str::to_owned);
     let read = || {
-        Some(Published {
+        Some(GiteaRelease {
             id: value["id"].as_u64()?,
             tag: text("tag_name")?,
             draft: value["draft"].as_bool()?,

@@ -1,11 +1,12 @@
-//! `cargo xtask release`: what was verified becomes a release. `build` collects it into a folder
-//! and refuses what must not be released; `publish` brings that folder to Gitea.
+//! `cargo xtask release`: makes a release of a verified build. `build` collects it into a folder,
+//! and refuses what must not be released. `publish` uploads that folder to Gitea.
 
 pub(crate) mod build;
 mod candidate;
 mod folder;
 mod gitea;
 pub(crate) mod publish;
+mod upload;
 
 use anyhow::{Context as _, Result};
 use std::path::PathBuf;
@@ -16,17 +17,17 @@ use xtask_core::http::Http;
 use xtask_core::secret::Secret;
 use xtask_core::ui::Ui;
 
-/// What the tag of a test release begins with; that of a release is `v` and the version.
+/// Prefix of the tag of a test release. The tag of a release is `v` and the version.
 const TEST_PREFIX: &str = "test-";
 
-/// Gitea's limit for one file of a release unless its `[repository.release] FILE_MAX_SIZE` says
-/// otherwise (app.example.ini), in MiB.
+/// Gitea's default limit for one file of a release in MiB (`FILE_MAX_SIZE` under
+/// `[repository.release]` in app.example.ini).
 pub(crate) const GITEA_MAX_MIB: u64 = 2048;
 
 /// `version` and `repository` of `[workspace.package]` in Cargo.toml.
 pub(crate) struct Package {
     pub(crate) version: String,
-    /// The repository's page, which its releases belong to.
+    /// URL of the page of the repository that has the releases.
     pub(crate) repository: String,
 }
 
@@ -49,24 +50,24 @@ impl Package {
         Ok(Package { version: field("version")?, repository: field("repository")? })
     }
 
-    /// The one tag that a release of this version has.
+    /// The tag of the release of this version.
     pub(crate) fn tag(&self) -> String {
         format!("v{}", self.version)
     }
 }
 
-/// Fails unless the token lets us read the repository at that page. Asks once.
+/// Fails unless the token can read the repository at that page. Asks only once.
 pub(crate) fn may_read(repository: &str, token: &Secret, ui: &Ui) -> Result<()> {
     let http = Http { attempts: 1, stall_timeout: 20, ..Http::default() };
     gitea::Gitea::new(http, &repository.parse()?, token.clone(), ui)?.read()
 }
 
-/// Where `release build` leaves a release, and `publish` finds it.
+/// Default folder of a release.
 fn default_folder(repo: &Repo, tag: &str) -> PathBuf {
     repo.output().join(format!("release-{tag}"))
 }
 
-/// Whether git (git-check-ref-format(1)), a URL and a file name all take it as it is.
+/// Returns `true` if git (git-check-ref-format(1)), a URL and a file name all accept the tag as is.
 pub(crate) fn is_tag(tag: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let ends = tag.starts_with(|c: char| c.is_ascii_alphanumeric()) && !tag.ends_with('.');

@@ -1,6 +1,7 @@
-//! Would this checkout build what was released? If not: the very commands that make it so.
+//! Compares the checkout and its inputs with the release. Each difference comes with the command
+//! that removes it.
 
-use super::release::Release;
+use super::release::PublishedRelease;
 use crate::build::Facts;
 use crate::build::records::known_before;
 use crate::engine::EngineKind;
@@ -10,12 +11,16 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Problem;
 use xtask_core::pins::ImageRef;
 
-/// Fields that may differ without the image differing: which engine it is, where the image comes
-/// from (its digest is compared), and what a mirror is called.
+/// Fields that may differ although the images are identical: the engine, the registry of the
+/// builder image (its digest is compared), and the mirror.
 const COMPARED_OTHERWISE: [&str; 3] = ["Engine", "Builder-Image", "Apt-Pinned"];
 
-/// What git says.
-pub(super) fn problems(repo: &Repo, release: &Release, source: &Source) -> Result<Vec<Problem>> {
+/// Problems of the checkout itself.
+pub(super) fn problems(
+    repo: &Repo,
+    release: &PublishedRelease,
+    source: &Source,
+) -> Result<Vec<Problem>> {
     let mut found = Vec::new();
     let commit = &release.commit;
     if source.dirty {
@@ -45,10 +50,10 @@ pub(super) fn problems(repo: &Repo, release: &Release, source: &Source) -> Resul
         if !here.is_empty() && here != commit.to_string() {
             found.push(Problem::new(
                 format!(
-                    "tag {tag} names {here} here, the release says that it was built from {commit}"
+                    "tag {tag} names {here} in this checkout, but the release was built from {commit}"
                 ),
                 format!(
-                    "git fetch --force origin tag {tag}; if it still does, tell {}",
+                    "git fetch --force origin tag {tag}; if it still differs, report it to {}",
                     super::REPORT_TO
                 ),
             ));
@@ -60,20 +65,22 @@ pub(super) fn problems(repo: &Repo, release: &Release, source: &Source) -> Resul
                 "the release was built from uncommitted changes (Tree: {})",
                 release.info.get("Tree")
             ),
-            "nobody but its maker can rebuild it",
+            "only the person who built it can rebuild it",
         ));
     }
     Ok(found)
 }
 
-/// What else would go into the build, field by field as BUILD_INFO names it.
-pub(super) fn other_inputs(release: &Release, facts: &Facts) -> Vec<Problem> {
+/// Compares the other inputs of the build, by the fields of BUILD_INFO.
+pub(super) fn other_inputs(release: &PublishedRelease, facts: &Facts) -> Vec<Problem> {
     let mut found = Vec::new();
     for (field, now) in known_before(facts) {
         let then = release.info.get(field);
         if then != now && !COMPARED_OTHERWISE.contains(&field) {
             found.push(Problem::new(
-                format!("{field}: the release was built with `{then}`, here it would be `{now}`"),
+                format!(
+                    "{field}: the release was built with `{then}`, this build would use `{now}`"
+                ),
                 fix(field),
             ));
         }
@@ -82,14 +89,14 @@ pub(super) fn other_inputs(release: &Release, facts: &Facts) -> Vec<Problem> {
     let in_container = release.info.get("Engine") != EngineKind::Host.name();
     if in_container && facts.engine.kind == EngineKind::Host {
         found.push(Problem::new(
-            "the release was built in a container, here it would be on engine host, with this machine's tools",
+            "the release was built in a container, this build would use engine host with this machine's tools",
             "pass --engine docker, podman or private",
         ));
     }
     if release.info.get("Apt-Pinned") == "yes" && !facts.mirror.mirror.pinned() {
         found.push(Problem::new(
-            "the release was built from the pinned snapshot, here packages would come from elsewhere",
-            "leave --mirror away; APT_SNAPSHOT_URL may name another mirror of the snapshot archive",
+            "the release was built from the pinned snapshot, this build would get packages from another mirror",
+            "omit --mirror; APT_SNAPSHOT_URL may name another mirror of the snapshot archive",
         ));
     }
     found
@@ -101,13 +108,13 @@ fn fix(field: &str) -> &'static str {
             "git submodule update --init --recursive linux/build/derivative-maker"
         }
         _ => {
-            "look at linux/build/config, and at APT_SNAPSHOT_URL and BUILDER_IMAGE in the environment"
+            "compare linux/build/config, and APT_SNAPSHOT_URL and BUILDER_IMAGE in the environment"
         }
     }
 }
 
-/// Two registries may hold one image: its digest says so.
-fn image_problem(release: &Release, facts: &Facts) -> Option<Problem> {
+/// Compares the builder images. The same digest in another registry is the same image.
+fn image_problem(release: &PublishedRelease, facts: &Facts) -> Option<Problem> {
     let then = release.info.get("Builder-Image");
     if facts.engine.client.is_none() || then.is_empty() {
         return None;
@@ -116,7 +123,7 @@ fn image_problem(release: &Release, facts: &Facts) -> Option<Problem> {
     let digest = |record: &str| record.parse::<ImageRef>().ok()?.digest;
     let same = digest(then).map_or(then == now, |digest_then| digest(&now) == Some(digest_then));
     let fix = match digest(then) {
-        // not of itself: the image runs with all privileges
+        // the image runs with all privileges: only a person may decide to trust it
         Some(digest) => format!(
             "the commit's pin is in linux/build/scripts/build.sh; if you know the other image and trust \
              it on this machine: --image REGISTRY/silvermetal-builder@{digest}"
@@ -125,7 +132,7 @@ fn image_problem(release: &Release, facts: &Facts) -> Option<Problem> {
     };
     (!same).then(|| {
         Problem::new(
-            format!("builder image: the release was built in {then}, here it would be {now}"),
+            format!("builder image: the release was built in {then}, this build would use {now}"),
             fix,
         )
     })

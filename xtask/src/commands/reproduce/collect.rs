@@ -1,9 +1,9 @@
-//! `reproduce --collect DIR --threshold N`: do N independent rebuilders say `match`?
+//! `reproduce --collect DIR --threshold N`: counts the independent rebuilders whose result is `match`.
 //!
-//! Statements are not signed: who put a file into the folder has to know whom it is from.
+//! Statements are not signed. The person who collects them must know who sent each file.
 
-use super::release::Release;
-use super::statement::{Outcome, Read};
+use super::release::PublishedRelease;
+use super::statement::{RebuildResult, SentStatement};
 use crate::cli::ReproduceArgs;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -17,10 +17,10 @@ use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::pins::Digest;
 use xtask_core::ui::{Ui, answer, plain};
 
-/// A statement is a few KiB.
+/// Most bytes of a statement. It usually has a few KiB.
 const LONGEST: u64 = 1 << 20;
 
-/// The image that is spoken of.
+/// The image that a statement is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Subject {
     commit: String,
@@ -28,15 +28,15 @@ struct Subject {
     published: Digest,
 }
 
-/// What becomes of one file.
+/// How one statement is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Standing {
-    /// Rebuilt the published hash.
+enum Vote {
+    /// The rebuilder got the published hash.
     Agrees(String),
-    /// Rebuilt something else.
+    /// The rebuilder got another hash.
     Disagrees(String),
-    /// Why it is not counted.
-    Out(String),
+    /// Not counted; with the reason.
+    NotCounted(String),
 }
 
 pub(super) fn command(repo: &Repo, args: &ReproduceArgs, dir: &Path, ui: &Ui) -> Result<()> {
@@ -44,7 +44,7 @@ pub(super) fn command(repo: &Repo, args: &ReproduceArgs, dir: &Path, ui: &Ui) ->
     let files = read(dir).or_exit(Code::Usage)?;
     let subject = match &args.release {
         Some(named) => {
-            let release = Release::get(repo, args, named, ui)?;
+            let release = PublishedRelease::get(repo, args, named, ui)?;
             let published = release.published.clone();
             let published =
                 published.context("SHA256SUMS names no hash of the image").or_exit(Code::No)?;
@@ -53,16 +53,16 @@ pub(super) fn command(repo: &Repo, args: &ReproduceArgs, dir: &Path, ui: &Ui) ->
         }
         None => only_subject(&files)?,
     };
-    let standings: Vec<(PathBuf, Standing)> =
-        files.into_iter().map(|(path, read)| (path, standing(read, subject.as_ref()))).collect();
-    let count = Count::of(&standings);
+    let votes: Vec<(PathBuf, Vote)> =
+        files.into_iter().map(|(path, read)| (path, vote(read, subject.as_ref()))).collect();
+    let count = Count::of(&votes);
     let enough = count.agree.len() >= threshold as usize;
     if args.build.json {
-        answer(format_args!("{:#}", json(subject.as_ref(), &standings, &count, threshold)));
+        answer(format_args!("{:#}", json(subject.as_ref(), &votes, &count, threshold)));
     } else {
         answer(format_args!(
             "{}",
-            plain(text(subject.as_ref(), &standings, &count, threshold).trim_end())
+            plain(text(subject.as_ref(), &votes, &count, threshold).trim_end())
         ));
     }
     if enough {
@@ -72,8 +72,8 @@ pub(super) fn command(repo: &Repo, args: &ReproduceArgs, dir: &Path, ui: &Ui) ->
         .error(format!("{} of {threshold} independent rebuilders agree", count.agree.len())))
 }
 
-/// Every `*.json` below `dir`, in the order of their paths.
-fn read(dir: &Path) -> Result<Vec<(PathBuf, Result<Read>)>> {
+/// Reads all `*.json` below `dir`, in the order of their paths.
+fn read(dir: &Path) -> Result<Vec<(PathBuf, Result<SentStatement>)>> {
     fs::metadata(dir).with_context(|| format!("cannot list {}", dir.display()))?;
     let mut found = Vec::new();
     for entry in WalkDir::new(dir).sort_by_file_name() {
@@ -88,18 +88,18 @@ fn read(dir: &Path) -> Result<Vec<(PathBuf, Result<Read>)>> {
         } else {
             fs::read_to_string(path).context("cannot be read")
         };
-        found.push((path.to_owned(), text.and_then(|text| Read::parse(&text))));
+        found.push((path.to_owned(), text.and_then(|text| SentStatement::parse(&text))));
     }
     Ok(found)
 }
 
-fn subject_of(read: &Read) -> Option<Subject> {
+fn subject_of(read: &SentStatement) -> Option<Subject> {
     let published = read.published.clone()?;
     Some(Subject { commit: read.commit.clone(), iso: read.iso.clone(), published })
 }
 
-/// What all statements speak of, where that is one image.
-fn only_subject(files: &[(PathBuf, Result<Read>)]) -> Result<Option<Subject>> {
+/// The image that all statements are about. Statements about several images are an error.
+fn only_subject(files: &[(PathBuf, Result<SentStatement>)]) -> Result<Option<Subject>> {
     let reads = files.iter().filter_map(|(_, read)| read.as_ref().ok());
     let subjects: BTreeSet<Subject> = reads.filter_map(subject_of).collect();
     if subjects.len() > 1 {
@@ -108,7 +108,7 @@ fn only_subject(files: &[(PathBuf, Result<Read>)]) -> Result<Option<Subject>> {
             .map(|s| format!("{}  {} (commit {})", s.published.hex(), s.iso, s.commit))
             .collect();
         return Err(Code::Usage.error(format!(
-            "the statements speak of {} images: name the release, as in `cargo xtask reproduce TAG --collect DIR`\n  {}",
+            "the statements are about {} images: name the release, as in `cargo xtask reproduce TAG --collect DIR`\n  {}",
             list.len(),
             list.join("\n  ")
         )));
@@ -116,47 +116,47 @@ fn only_subject(files: &[(PathBuf, Result<Read>)]) -> Result<Option<Subject>> {
     Ok(subjects.into_iter().next())
 }
 
-fn standing(read: Result<Read>, subject: Option<&Subject>) -> Standing {
+fn vote(read: Result<SentStatement>, subject: Option<&Subject>) -> Vote {
     let read = match read {
         Ok(read) => read,
-        Err(error) => return Standing::Out(format!("no statement: {error:#}")),
+        Err(error) => return Vote::NotCounted(format!("not a valid statement: {error:#}")),
     };
     let who = read.who();
     if read.ci {
-        return Standing::Out("made by CI, which is not independent of the release".into());
+        return Vote::NotCounted("made by CI, which is not independent of the release".into());
     }
     if who.is_empty() {
-        return Standing::Out("nobody stands for it".into());
+        return Vote::NotCounted("it names no rebuilder".into());
     }
-    // one who saw nothing that could be read published still says something about it
+    // a rebuilder who found no readable published hash still counts
     let other = subject_of(&read).as_ref() != subject && read.published.is_some();
     match read.result {
-        Outcome::CouldNotBuild => Standing::Out(format!("{who} could not build")),
-        _ if other => Standing::Out(format!(
-            "{who} speaks of another image, or of another hash published for it"
+        RebuildResult::CouldNotBuild => Vote::NotCounted(format!("{who} could not build")),
+        _ if other => Vote::NotCounted(format!(
+            "{who} rebuilt another image, or compared with another published hash"
         )),
-        Outcome::Match => Standing::Agrees(who),
-        Outcome::Mismatch => Standing::Disagrees(who),
+        RebuildResult::Match => Vote::Agrees(who),
+        RebuildResult::Mismatch => Vote::Disagrees(who),
     }
 }
 
-/// Rebuilders, each once.
+/// The rebuilders, each counted once.
 struct Count {
     agree: BTreeSet<String>,
     disagree: BTreeSet<String>,
 }
 
 impl Count {
-    fn of(standings: &[(PathBuf, Standing)]) -> Count {
+    fn of(votes: &[(PathBuf, Vote)]) -> Count {
         let mut count = Count { agree: BTreeSet::new(), disagree: BTreeSet::new() };
-        for (_, standing) in standings {
-            match standing {
-                Standing::Agrees(who) => drop(count.agree.insert(who.clone())),
-                Standing::Disagrees(who) => drop(count.disagree.insert(who.clone())),
-                Standing::Out(_) => {}
+        for (_, vote) in votes {
+            match vote {
+                Vote::Agrees(who) => drop(count.agree.insert(who.clone())),
+                Vote::Disagrees(who) => drop(count.disagree.insert(who.clone())),
+                Vote::NotCounted(_) => {}
             }
         }
-        // who says both vouches for nothing
+        // a rebuilder with both results does not agree
         count.agree.retain(|who| !count.disagree.contains(who));
         count
     }
@@ -164,7 +164,7 @@ impl Count {
 
 fn text(
     subject: Option<&Subject>,
-    standings: &[(PathBuf, Standing)],
+    votes: &[(PathBuf, Vote)],
     count: &Count,
     threshold: u32,
 ) -> String {
@@ -173,28 +173,28 @@ fn text(
     if let Some(Subject { commit, iso, published }) = subject {
         let _ = writeln!(text, "{}  {iso} (commit {commit})", published.hex());
     }
-    for (path, standing) in standings {
-        let line = match standing {
-            Standing::Agrees(who) => format!("match        {who}"),
-            Standing::Disagrees(who) => format!("MISMATCH     {who}"),
-            Standing::Out(why) => format!("not counted  {why}"),
+    for (path, vote) in votes {
+        let line = match vote {
+            Vote::Agrees(who) => format!("match        {who}"),
+            Vote::Disagrees(who) => format!("MISMATCH     {who}"),
+            Vote::NotCounted(why) => format!("not counted  {why}"),
         };
         let _ = writeln!(text, "  {line}  ({})", path.display());
     }
     let agree = count.agree.len();
     let _ = match threshold as usize {
         enough if agree >= enough => {
-            writeln!(text, "{agree} independent rebuilders agree; {threshold} were asked for")
+            writeln!(text, "{agree} independent rebuilders agree; required: {threshold}")
         }
         _ => {
-            writeln!(text, "only {agree} independent rebuilders agree; {threshold} were asked for")
+            writeln!(text, "only {agree} independent rebuilders agree; required: {threshold}")
         }
     };
     if !count.disagree.is_empty() {
         let who: Vec<&str> = count.disagree.iter().map(String::as_str).collect();
         let _ = writeln!(
             text,
-            "look into it: {} rebuilt something else; {}",
+            "{} got another image: report it to {}",
             who.join(", "),
             super::REPORT_TO
         );
@@ -204,19 +204,19 @@ fn text(
 
 fn json(
     subject: Option<&Subject>,
-    standings: &[(PathBuf, Standing)],
+    votes: &[(PathBuf, Vote)],
     count: &Count,
     threshold: u32,
 ) -> Value {
-    let statements: Vec<Value> = standings
+    let statements: Vec<Value> = votes
         .iter()
-        .map(|(path, standing)| {
-            let (standing, words) = match standing {
-                Standing::Agrees(who) => ("match", who),
-                Standing::Disagrees(who) => ("mismatch", who),
-                Standing::Out(why) => ("not counted", why),
+        .map(|(path, vote)| {
+            let (word, words) = match vote {
+                Vote::Agrees(who) => ("match", who),
+                Vote::Disagrees(who) => ("mismatch", who),
+                Vote::NotCounted(why) => ("not counted", why),
             };
-            json!({ "file": path, "standing": standing, "who_or_why": words })
+            json!({ "file": path, "standing": word, "who_or_why": words })
         })
         .collect();
     let subject: BTreeMap<&str, &str> = subject.map_or_else(BTreeMap::new, |s| {

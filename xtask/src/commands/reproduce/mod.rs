@@ -1,4 +1,4 @@
-//! `cargo xtask reproduce`: rebuild what somebody released, and compare. For a stranger.
+//! `cargo xtask reproduce`: rebuilds a release of somebody else, and compares the images.
 
 mod checkout;
 mod collect;
@@ -12,12 +12,12 @@ use crate::cli::{IsoArgs, RecipeArgs, ReproduceArgs};
 use crate::engine::{EngineChoice, EngineKind};
 use crate::external;
 use anyhow::{Context as _, Result};
-use release::Release;
-use statement::{Outcome, Statement};
+use release::PublishedRelease;
+use statement::{RebuildResult, Statement};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use verdict::Verdict;
+use verdict::RebuildVerdict;
 use xtask_core::exec::{StopBy, quoted};
 use xtask_core::facts::git::Source;
 use xtask_core::facts::repo::Repo;
@@ -25,13 +25,13 @@ use xtask_core::failure::{Code, OrExit as _, listing, refuse};
 use xtask_core::records::published::Published;
 use xtask_core::ui::{Ui, answer, plain};
 
-/// Where a rebuild that differs is to be told.
+/// Address for reports of a rebuild that differs.
 const REPORT_TO: &str = "security@silverlabs.uk";
 
 /// Folders of one reproduction.
-struct Places {
+struct ReproduceFolders {
     out: PathBuf,
-    /// The published records, as they were when we looked.
+    /// Copies of the published records.
     published: PathBuf,
     build: PathBuf,
 }
@@ -43,58 +43,62 @@ pub(crate) fn command(repo: &Repo, args: &ReproduceArgs) -> Result<()> {
         return collect::command(repo, args, dir, &ui);
     }
     let named = args.release.as_deref().unwrap_or_default();
-    let release = Release::get(repo, args, named, &ui)?;
+    let release = PublishedRelease::get(repo, args, named, &ui)?;
     for line in &release.contradictions {
         ui.notice(&format!("the release contradicts itself: {line}"));
     }
-    let places = places(repo, args, &release)?;
-    let mut iso_args = iso_args(args, &release, &places.build);
+    let folders = folders(repo, args, &release)?;
+    let mut iso_args = iso_args(args, &release, &folders.build);
     let facts = ready(repo, &release, &iso_args, args.build.dry_run, &ui)?;
     if args.build.dry_run {
         answer(format_args!("{}", build::describe(&facts)?));
         return Ok(());
     }
-    // no other engine than the one that was found fit
+    // the engine that preflight accepted
     iso_args.what.build.engine = facts.engine.kind.into();
-    // from here on, everything is kept: it is evidence
-    release.keep(&places.published)?;
+    // from here on all files are kept as evidence
+    release.keep(&folders.published)?;
     let begun = Instant::now();
     let statement = Statement::new(&release, &facts, args.rebuilder.as_deref());
     let built = Ready::new(facts, repo, &iso_args, &ui).and_then(|ready| ready.build(begun, &ui));
     let verdict = match built {
         Ok(built) => {
-            let ours = Published::read(&places.build)?;
-            verdict::of(&release, &built.digest, &ours, &places.published)?
+            let ours = Published::read(&folders.build)?;
+            verdict::of(&release, &built.digest, &ours, &folders.published)?
         }
         Err(error) => match Code::of(&error) {
-            Code::Failed => Verdict::CouldNotBuild { why: format!("{error:#}") },
-            // interrupted, or something is missing here: no word about the release
+            Code::Failed => RebuildVerdict::CouldNotBuild { why: format!("{error:#}") },
+            // interrupted, or a problem of this machine: that says nothing about the release
             _ => return Err(error),
         },
     };
     let statement = statement.with(&verdict, begun.elapsed().as_secs_f64());
-    let path = places.out.join("rebuild.json");
+    let path = folders.out.join("rebuild.json");
     statement.write(&path)?;
-    conclude(repo, args, &release, &verdict, &statement, &places, &ui)
+    conclude(repo, args, &release, &verdict, &statement, &folders, &ui)
 }
 
-fn places(repo: &Repo, args: &ReproduceArgs, release: &Release) -> Result<Places> {
+fn folders(
+    repo: &Repo,
+    args: &ReproduceArgs,
+    release: &PublishedRelease,
+) -> Result<ReproduceFolders> {
     let out = match &args.output {
         Some(dir) => std::path::absolute(dir).context("--output").or_exit(Code::Usage)?,
         None => repo.output().join(format!("reproduce-{}", release.short_name())),
     };
-    Ok(Places { published: out.join("published"), build: out.join("build"), out })
+    Ok(ReproduceFolders { published: out.join("published"), build: out.join("build"), out })
 }
 
-/// The build as the release's BUILD_INFO describes it; the caller's flags go before.
-fn iso_args(args: &ReproduceArgs, release: &Release, output: &Path) -> IsoArgs {
+/// Arguments of the build that the release's BUILD_INFO describes. The caller's flags win.
+fn iso_args(args: &ReproduceArgs, release: &PublishedRelease, output: &Path) -> IsoArgs {
     let info = &release.info;
     let mut build = args.build.clone();
     if build.engine == EngineChoice::Auto && info.get("Engine") == EngineKind::Host.name() {
         build.engine = EngineChoice::Host;
     }
-    // Never an image because the release names it: it would run with all privileges here, and the
-    // release is what is in doubt. The commit's pin, or what the caller says.
+    // The image is the commit's pin, or the caller's. The one that the release names is never used:
+    // it would run with all privileges, and the release is not trusted yet.
     let local = info.get("Builder-Image").starts_with(builder_image::LOCAL);
     let image = args.image.clone().or_else(|| local.then(|| builder_image::LOCAL.to_owned()));
     IsoArgs {
@@ -112,9 +116,15 @@ fn iso_args(args: &ReproduceArgs, release: &Release, output: &Path) -> IsoArgs {
     }
 }
 
-/// The facts of the build, once the checkout is the release's and nothing else is in the way: all
-/// of that in one refusal.
-fn ready(repo: &Repo, release: &Release, args: &IsoArgs, dry_run: bool, ui: &Ui) -> Result<Facts> {
+/// Gathers the facts of the build. A checkout of another commit and all other problems are refused
+/// at once.
+fn ready(
+    repo: &Repo,
+    release: &PublishedRelease,
+    args: &IsoArgs,
+    dry_run: bool,
+    ui: &Ui,
+) -> Result<Facts> {
     let source = Source::gather(repo)?;
     let mut problems = checkout::problems(repo, release, &source)?;
     let at_the_commit = problems.is_empty();
@@ -131,7 +141,7 @@ fn ready(repo: &Repo, release: &Release, args: &IsoArgs, dry_run: bool, ui: &Ui)
             refuse(&problems)?;
             Ok(facts)
         }
-        // another commit may lack what this one is asked for
+        // at another commit, facts may be missing: its problem comes first
         Err(error) => {
             refuse(&problems)?;
             Err(error)
@@ -142,28 +152,30 @@ fn ready(repo: &Repo, release: &Release, args: &IsoArgs, dry_run: bool, ui: &Ui)
 fn conclude(
     repo: &Repo,
     args: &ReproduceArgs,
-    release: &Release,
-    verdict: &Verdict,
+    release: &PublishedRelease,
+    verdict: &RebuildVerdict,
     statement: &Statement,
-    places: &Places,
+    folders: &ReproduceFolders,
     ui: &Ui,
 ) -> Result<()> {
     let mut text = verdict.text(release);
-    if let Verdict::Mismatch { built, .. } = verdict {
-        let ours = places.build.join(release.info.get("Iso"));
+    if let RebuildVerdict::Mismatch { built, .. } = verdict {
+        let ours = folders.build.join(release.info.get("Iso"));
         text += &match &release.iso {
-            Some(iso) if iso.digest != *built => diagnosis(repo, &iso.path, &ours, &places.out, ui),
+            Some(iso) if iso.digest != *built => {
+                diagnosis(repo, &iso.path, &ours, &folders.out, ui)
+            }
             Some(_) => String::new(),
             None => next_step(release, &ours),
         };
     }
-    if !matches!(verdict, Verdict::CouldNotBuild { .. }) {
-        text += &format!("kept: {}\n", places.out.display());
+    if !matches!(verdict, RebuildVerdict::CouldNotBuild { .. }) {
+        text += &format!("kept: {}\n", folders.out.display());
     }
-    text += &format!("statement: {}\n", places.out.join("rebuild.json").display());
-    if let Verdict::Mismatch { .. } = verdict {
+    text += &format!("statement: {}\n", folders.out.join("rebuild.json").display());
+    if let RebuildVerdict::Mismatch { .. } = verdict {
         text += &format!(
-            "report it: write to {REPORT_TO}, with rebuild.json, published/ and the records in build/\n"
+            "report it: send rebuild.json, published/ and the records in build/ to {REPORT_TO}\n"
         );
     }
     if args.build.json {
@@ -172,13 +184,13 @@ fn conclude(
         answer(format_args!("{}", plain(text.trim_end())));
     }
     match verdict.result() {
-        Outcome::Match => Ok(()),
-        Outcome::Mismatch => Err(Code::No.error("the rebuild is not what was released")),
-        Outcome::CouldNotBuild => Err(Code::Failed.error("could not build what was released")),
+        RebuildResult::Match => Ok(()),
+        RebuildResult::Mismatch => Err(Code::No.error("the rebuild differs from the release")),
+        RebuildResult::CouldNotBuild => Err(Code::Failed.error("the release could not be rebuilt")),
     }
 }
 
-/// What `diagnose` says; it is kept in a file, and its own failure changes no verdict.
+/// Runs `diagnose`, and keeps its report in a file. Its failure does not change the verdict.
 fn diagnosis(repo: &Repo, published: &Path, ours: &Path, out: &Path, ui: &Ui) -> String {
     let cmd = external::diagnoser(repo).arg("diagnose").arg(published).arg(ours);
     ui.command(&cmd);
@@ -197,7 +209,7 @@ fn diagnosis(repo: &Repo, published: &Path, ours: &Path, out: &Path, ui: &Ui) ->
     }
 }
 
-fn next_step(release: &Release, ours: &Path) -> String {
+fn next_step(release: &PublishedRelease, ours: &Path) -> String {
     let iso = release.info.get("Iso");
     let fetch = release.url_of(iso).map(|url| format!("curl -LO {} && ", quoted(url.as_str())));
     format!(

@@ -1,5 +1,5 @@
-//! What was released: SHA256SUMS and BUILD_INFO out of a folder or from the web, held against each
-//! other. A stranger has no token.
+//! A published release: SHA256SUMS and BUILD_INFO from a folder or from the web, compared with each
+//! other. No token is needed.
 
 use crate::cli::ReproduceArgs;
 use crate::commands::release::{Package, is_tag};
@@ -16,24 +16,24 @@ use xtask_core::ui::{Ui, plain};
 
 const SUMS: &str = "SHA256SUMS";
 const INFO: &str = "BUILD_INFO";
-/// They tell in which stage, or package, a rebuild parts from the release; not all have them.
+/// Optional records. They show in which stage or package a rebuild differs from the release.
 const MORE: [&str; 2] = ["ledger", "packages.txt"];
-/// The records of a release are far smaller, in bytes.
+/// Most bytes of a record. The records of a release have far fewer.
 const LONGEST_RECORD: u64 = 32 << 20;
-/// What BUILD_INFO must say, in records::build_info's words.
+/// Value of `Format` in BUILD_INFO, the same as in records::build_info.
 const FORMAT: &str = "silvermetal-build-info/1";
 
-pub(super) struct Release {
-    /// Its tag, where it was asked for by one.
+pub(super) struct PublishedRelease {
+    /// The tag, if the user named one.
     pub(super) tag: Option<String>,
     folder: Place,
     pub(super) info: BuildInfo,
     pub(super) commit: Commit,
-    /// What SHA256SUMS says of the image; `None` where it has no line that can be read.
+    /// Hash of the image in SHA256SUMS. `None` if there is no valid line for it.
     pub(super) published: Option<Digest>,
-    /// The image, where it is at hand.
+    /// The image, if it is on this machine.
     pub(super) iso: Option<Image>,
-    /// How SHA256SUMS, BUILD_INFO and image do not fit together: no build can match all of them.
+    /// Contradictions between SHA256SUMS, BUILD_INFO and the image. No build can match all of them.
     pub(super) contradictions: Vec<String>,
     /// Names and contents of the records.
     records: Vec<(&'static str, Vec<u8>)>,
@@ -49,9 +49,14 @@ enum Place {
     Web(Url),
 }
 
-impl Release {
-    /// `named`: a folder, an address, or a tag of this repository.
-    pub(super) fn get(repo: &Repo, args: &ReproduceArgs, named: &str, ui: &Ui) -> Result<Release> {
+impl PublishedRelease {
+    /// Gets the release that `named` gives: a folder, a URL, or a tag of this repository.
+    pub(super) fn get(
+        repo: &Repo,
+        args: &ReproduceArgs,
+        named: &str,
+        ui: &Ui,
+    ) -> Result<PublishedRelease> {
         let (folder, tag) = find(repo, args, named).or_exit(Code::Usage)?;
         let whence = match &folder {
             Place::Here(dir) => dir.display().to_string(),
@@ -66,7 +71,7 @@ impl Release {
             records.push((name, found.or_exit(Code::NotReady)?));
         }
         for name in MORE {
-            // there or not: the verdict does not depend on them
+            // the verdict does not depend on these records
             if let Ok(Some(found)) = folder.record(name, &http, ui) {
                 records.push((name, found));
             }
@@ -76,7 +81,7 @@ impl Release {
         let commit =
             described(&info).with_context(|| format!("{whence}/{INFO}")).or_exit(Code::NotReady)?;
         let published = in_sums(&text(0), info.get("Iso"));
-        let mut release = Release {
+        let mut release = PublishedRelease {
             tag,
             folder,
             commit,
@@ -128,7 +133,7 @@ impl Release {
         found
     }
 
-    /// For the folder of the reproduction.
+    /// Name for the folder of the rebuild.
     pub(super) fn short_name(&self) -> String {
         let commit = self.commit.to_string();
         self.tag.clone().unwrap_or_else(|| commit[..7].to_owned())
@@ -141,7 +146,7 @@ impl Release {
         }
     }
 
-    /// Where it can be fetched again; a folder of ours is nobody's business.
+    /// URL of the release. `None` for a folder, because its path is private.
     pub(super) fn address(&self) -> Option<String> {
         match &self.folder {
             Place::Here(_) => None,
@@ -149,7 +154,7 @@ impl Release {
         }
     }
 
-    /// Writes the records down as they were found.
+    /// Writes the records as they were published.
     pub(super) fn keep(&self, dir: &Path) -> Result<()> {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
         for (name, content) in &self.records {
@@ -165,7 +170,7 @@ impl Release {
     }
 }
 
-/// What can be checked of BUILD_INFO alone; returns the commit.
+/// Checks BUILD_INFO by itself, and returns its commit.
 fn described(info: &BuildInfo) -> Result<Commit> {
     if info.get("Format") != FORMAT {
         anyhow::bail!("Format: expected {FORMAT}, found `{}`", info.get("Format"));
@@ -191,19 +196,20 @@ fn find(repo: &Repo, args: &ReproduceArgs, named: &str) -> Result<(Place, Option
         return Ok((Place::Here(folder), None));
     }
     if !is_tag(named) {
-        anyhow::bail!("`{named}` is neither a folder nor an address nor a tag, as v1.1.0 is");
+        anyhow::bail!("`{named}`: expected a folder, a URL, or a tag like v1.1.0");
     }
     let package = Package::read(repo)?;
     let page: Url = args.repository.as_deref().unwrap_or(&package.repository).parse()?;
     Ok((Place::Web(downloads(&page, named)), Some(named.to_owned())))
 }
 
-/// Gitea's folder of a release's files.
+/// URL under which Gitea serves the files of a release.
 fn downloads(page: &Url, tag: &str) -> Url {
     page.child("releases").child("download").child(tag)
 }
 
-/// The folder that an address means: of a release's page, of a file in the folder, or itself.
+/// Finds the URL of a release's files, and the tag, from the URL of the release's page, of a file,
+/// or of the folder.
 fn of_address(url: &Url) -> Result<(Url, Option<String>)> {
     let text = url.as_str().split('?').next().unwrap_or_default().trim_end_matches('/');
     if let Some((page, tag)) = text.rsplit_once("/releases/tag/") {
@@ -217,7 +223,7 @@ fn of_address(url: &Url) -> Result<(Url, Option<String>)> {
 }
 
 impl Place {
-    /// A record's content; `None` where there is none of that name.
+    /// Reads a record. Returns `None` if there is none of that name.
     fn record(&self, name: &str, http: &Http, ui: &Ui) -> Result<Option<Vec<u8>>> {
         match self {
             Place::Here(dir) => {
@@ -248,10 +254,10 @@ impl Place {
     }
 }
 
-/// The build needs no server of ours: how to go on without.
+/// Adds the fix to an error: a rebuild needs no server if the records are in a folder.
 fn unreachable(error: Error) -> Error {
     Code::NotReady.error(format!(
-        "{error:#}\n  fix: fetch {SUMS} and {INFO} in another way, and name their folder: cargo xtask reproduce DIR"
+        "{error:#}\n  fix: get {SUMS} and {INFO} in another way, and name their folder: cargo xtask reproduce DIR"
     ))
 }
 
@@ -260,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_address_of_a_release_is_its_folder_of_files() {
+    fn every_url_of_a_release_leads_to_its_files() {
         let folder = "https://h/o/r/releases/download/v1.1.0";
         for (address, tag) in [
             ("https://h/o/r/releases/tag/v1.1.0", Some("v1.1.0")),

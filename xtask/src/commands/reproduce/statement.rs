@@ -1,7 +1,8 @@
-//! `rebuild.json`: what somebody rebuilt, from what, and with which result; for others to collect.
+//! `rebuild.json`: a statement about one rebuild, with its inputs and its result. Others can collect
+//! such statements.
 
-use super::release::Release;
-use super::verdict::Verdict;
+use super::release::PublishedRelease;
+use super::verdict::RebuildVerdict;
 use crate::build::Facts;
 use crate::build::records::known_before;
 use anyhow::{Context as _, Result, bail};
@@ -11,34 +12,39 @@ use std::path::Path;
 use xtask_core::pins::Digest;
 
 const FORMAT: &str = "silvermetal-rebuild/1";
-/// Set by Gitea's, GitHub's and GitLab's runners among others.
+/// Variables that runners of Gitea, GitHub, GitLab and others set.
 const CI_VARIABLES: [&str; 3] = ["CI", "GITEA_ACTIONS", "GITHUB_ACTIONS"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum RebuildResult {
     Match,
     Mismatch,
     CouldNotBuild,
 }
 
-impl Outcome {
-    const ALL: [Outcome; 3] = [Outcome::Match, Outcome::Mismatch, Outcome::CouldNotBuild];
+impl RebuildResult {
+    const ALL: [RebuildResult; 3] =
+        [RebuildResult::Match, RebuildResult::Mismatch, RebuildResult::CouldNotBuild];
 
     pub(super) fn name(self) -> &'static str {
         match self {
-            Outcome::Match => "match",
-            Outcome::Mismatch => "mismatch",
-            Outcome::CouldNotBuild => "could-not-build",
+            RebuildResult::Match => "match",
+            RebuildResult::Mismatch => "mismatch",
+            RebuildResult::CouldNotBuild => "could-not-build",
         }
     }
 }
 
-/// A statement of our own, as it is written.
+/// The statement of this rebuild.
 pub(super) struct Statement(pub(super) Value);
 
 impl Statement {
-    /// All but the result.
-    pub(super) fn new(release: &Release, facts: &Facts, rebuilder: Option<&str>) -> Statement {
+    /// The statement without its result.
+    pub(super) fn new(
+        release: &PublishedRelease,
+        facts: &Facts,
+        rebuilder: Option<&str>,
+    ) -> Statement {
         let inputs: Map<String, Value> = known_before(facts)
             .into_iter()
             .map(|(field, value)| (field.to_owned(), Value::String(value)))
@@ -61,11 +67,11 @@ impl Statement {
         }))
     }
 
-    pub(super) fn with(mut self, verdict: &Verdict, seconds: f64) -> Statement {
+    pub(super) fn with(mut self, verdict: &RebuildVerdict, seconds: f64) -> Statement {
         self.0["result"] = verdict.result().name().into();
         self.0["rebuilt_sha256"] = verdict.built().map(Digest::hex).into();
         self.0["seconds"] = seconds.into();
-        if let Verdict::CouldNotBuild { why } = verdict {
+        if let RebuildVerdict::CouldNotBuild { why } = verdict {
             self.0["why"] = why.lines().next().unwrap_or_default().into();
         }
         self
@@ -90,23 +96,23 @@ fn in_ci() -> bool {
     CI_VARIABLES.iter().any(set)
 }
 
-/// A statement of anybody's, read and not yet believed.
+/// A statement that somebody sent. It is parsed, but not trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Read {
+pub(super) struct SentStatement {
     pub(super) release: Option<String>,
     pub(super) commit: String,
     pub(super) iso: String,
-    /// What was published, as the rebuilder saw it.
+    /// Published hash that the rebuilder found.
     pub(super) published: Option<Digest>,
     pub(super) rebuilt: Option<Digest>,
-    pub(super) result: Outcome,
+    pub(super) result: RebuildResult,
     pub(super) rebuilder: String,
     pub(super) ci: bool,
 }
 
-impl Read {
-    /// An error says why it is no statement, or contradicts itself.
-    pub(super) fn parse(text: &str) -> Result<Read> {
+impl SentStatement {
+    /// Parses a statement. One that contradicts itself is an error.
+    pub(super) fn parse(text: &str) -> Result<SentStatement> {
         let json: Value = serde_json::from_str(text).context("not JSON")?;
         let string = |name: &str| json[name].as_str().map(str::to_owned);
         let required =
@@ -122,27 +128,32 @@ impl Read {
             bail!("expected format {FORMAT}, found {format}");
         }
         let result = required("result")?;
-        let read = Read {
+        let read = SentStatement {
             release: string("release"),
             commit: required("commit")?,
             iso: required("iso")?,
             published: digest("published_sha256")?,
             rebuilt: digest("rebuilt_sha256")?,
-            result: Outcome::ALL
+            result: RebuildResult::ALL
                 .into_iter()
                 .find(|known| known.name() == result)
-                .with_context(|| format!("`{result}` is no result"))?,
+                .with_context(|| {
+                    format!(
+                        "`result`: expected match, mismatch or could-not-build, found `{result}`"
+                    )
+                })?,
             rebuilder: required("rebuilder")?,
             ci: json["ci"].as_bool().context("expected true or false `ci`")?,
         };
         let equal = read.rebuilt.is_some() && read.rebuilt == read.published;
-        if (read.result == Outcome::Match) != equal && read.result != Outcome::Mismatch {
-            bail!("it says `{result}`, and its hashes say otherwise");
+        if (read.result == RebuildResult::Match) != equal && read.result != RebuildResult::Mismatch
+        {
+            bail!("the result `{result}` contradicts its hashes");
         }
         Ok(read)
     }
 
-    /// Who stands for it: an e-mail address where one is given, else the name, in lower case.
+    /// Identity of the rebuilder in lower case: the e-mail address if there is one, else the name.
     pub(super) fn who(&self) -> String {
         let text = self.rebuilder.as_str();
         let address = text.split_once('<').and_then(|(_, rest)| rest.split_once('>'));

@@ -1,7 +1,7 @@
-//! Match, mismatch, or could not build: what the published hash and our own say together.
+//! The verdict on a release: match, mismatch, or could not build.
 
-use super::release::Release;
-use super::statement::Outcome;
+use super::release::PublishedRelease;
+use super::statement::RebuildResult;
 use anyhow::Result;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,70 +9,71 @@ use xtask_core::pins::Digest;
 use xtask_core::records::published::Published;
 use xtask_core::records::verdict::Difference;
 
-/// Differences of one kind that a person is shown; the records hold all.
+/// Most differences of one kind that are printed. The records hold all of them.
 const SHOWN: usize = 10;
 
-pub(super) enum Verdict {
+pub(super) enum RebuildVerdict {
     Match { digest: Digest },
     Mismatch { built: Digest, difference: Option<Box<Difference>> },
     CouldNotBuild { why: String },
 }
 
-/// `ours` are the records of our build, `published` the folder with the release's.
+/// Compares the build with the release. `ours` are the records of the build, and `published` is the
+/// folder with the records of the release.
 pub(super) fn of(
-    release: &Release,
+    release: &PublishedRelease,
     built: &Digest,
     ours: &Published,
     published: &Path,
-) -> Result<Verdict> {
+) -> Result<RebuildVerdict> {
     if release.contradictions.is_empty() && release.published.as_ref() == Some(built) {
-        return Ok(Verdict::Match { digest: built.clone() });
+        return Ok(RebuildVerdict::Match { digest: built.clone() });
     }
     let theirs = if release.has("ledger") { Published::read(published).ok() } else { None };
     let difference = theirs.map(|theirs| Difference::between(&theirs, ours)).transpose()?;
     let moved = |field: &str| release.info.get(field) != ours.info.get(field);
-    // only a pinned release promises that its packages can be had again
+    // only the pinned snapshot keeps all packages of the release available
     let unpinned = release.info.get("Apt-Pinned") != "yes" || ours.info.get("Apt-Pinned") != "yes";
     let consistent = release.contradictions.is_empty();
     if consistent && unpinned && (moved("InRelease") || moved("Package-List-Sha256")) {
-        return Ok(Verdict::CouldNotBuild {
-            why: "the release was not built from the pinned snapshot, and the packages of its mirror \
-                  have changed since"
+        return Ok(RebuildVerdict::CouldNotBuild {
+            why: "the release was not built from the pinned snapshot, and its mirror has \
+                  other packages now"
                 .to_owned(),
         });
     }
-    Ok(Verdict::Mismatch { built: built.clone(), difference: difference.map(Box::new) })
+    Ok(RebuildVerdict::Mismatch { built: built.clone(), difference: difference.map(Box::new) })
 }
 
-impl Verdict {
-    pub(super) fn result(&self) -> Outcome {
+impl RebuildVerdict {
+    pub(super) fn result(&self) -> RebuildResult {
         match self {
-            Verdict::Match { .. } => Outcome::Match,
-            Verdict::Mismatch { .. } => Outcome::Mismatch,
-            Verdict::CouldNotBuild { .. } => Outcome::CouldNotBuild,
+            RebuildVerdict::Match { .. } => RebuildResult::Match,
+            RebuildVerdict::Mismatch { .. } => RebuildResult::Mismatch,
+            RebuildVerdict::CouldNotBuild { .. } => RebuildResult::CouldNotBuild,
         }
     }
 
     pub(super) fn built(&self) -> Option<&Digest> {
         match self {
-            Verdict::Match { digest } => Some(digest),
-            Verdict::Mismatch { built, .. } => Some(built),
-            Verdict::CouldNotBuild { .. } => None,
+            RebuildVerdict::Match { digest } => Some(digest),
+            RebuildVerdict::Mismatch { built, .. } => Some(built),
+            RebuildVerdict::CouldNotBuild { .. } => None,
         }
     }
 
-    pub(super) fn text(&self, release: &Release) -> String {
+    pub(super) fn text(&self, release: &PublishedRelease) -> String {
         let mut text = String::new();
         // writing to a String cannot fail
         let _ = match self {
-            Verdict::Match { digest } => {
+            RebuildVerdict::Match { digest } => {
                 writeln!(text, "match: {}  {}", digest.hex(), release.info.get("Iso"))
             }
-            Verdict::Mismatch { built, difference } => {
-                let published = release.published.as_ref().map_or("nothing", Digest::hex);
+            RebuildVerdict::Mismatch { built, difference } => {
+                let published = release.published.as_ref().map_or("no hash", Digest::hex);
                 let _ = writeln!(
                     text,
-                    "mismatch: this is not what the released source builds\n  published: {published}\n  rebuilt:   {}",
+                    "mismatch: the released source builds another image\n  published: {published}\n  rebuilt:   {}",
                     built.hex()
                 );
                 for line in &release.contradictions {
@@ -80,8 +81,11 @@ impl Verdict {
                 }
                 difference.as_ref().map_or(Ok(()), |d| describe(&mut text, d))
             }
-            Verdict::CouldNotBuild { why } => {
-                writeln!(text, "could not build: this says nothing about the release\n  {why}")
+            RebuildVerdict::CouldNotBuild { why } => {
+                writeln!(
+                    text,
+                    "could not build: no statement about the release is possible\n  {why}"
+                )
             }
         };
         text
