@@ -1,7 +1,6 @@
 //! Commands that are programs of their own, built when somebody first asks for them: `diagnose`
 //! and `inspect`. They know their own arguments and `--help`.
 
-use crate::cli::PassedOn;
 use anyhow::Result;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -15,8 +14,16 @@ use xtask_core::ui::Ui;
 const DIAGNOSE: &str = "diagnose";
 const READS_IMAGES: &str = "what reads images";
 
+/// The arguments of a command that is a program of its own.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct External {
+    /// Arguments of the program; `--help` lists them
+    #[arg(value_name = "ARGUMENTS", trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
 /// `cargo xtask diagnose`, `cargo xtask inspect`
-pub(crate) fn diagnose(repo: &Repo, command: &str, args: &PassedOn) -> Result<()> {
+pub(crate) fn diagnose(repo: &Repo, command: &str, args: &External) -> Result<()> {
     Err(diagnoser(repo).arg(command).args(&args.args).exec())
 }
 

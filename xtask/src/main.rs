@@ -9,7 +9,8 @@ mod external;
 mod registry;
 
 use anyhow::{Context as _, Result};
-use cli::{Command, ImageCommand, ReleaseCommand};
+use clap::Parser as _;
+use cli::{Cli, Command};
 use std::process::ExitCode;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
@@ -17,8 +18,7 @@ use xtask_core::interrupt;
 use xtask_core::secret::redacted;
 
 fn main() -> ExitCode {
-    let command: Command = arguments::parse("cargo xtask");
-    match run(&command) {
+    match run(&Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}", redacted(&format!("error: {error:#}")));
@@ -38,17 +38,9 @@ fn run(command: &Command) -> Result<()> {
         Command::Diagnose(args) => external::diagnose(&repo, "diagnose", args),
         Command::Inspect(args) => external::diagnose(&repo, "inspect", args),
         Command::Doctor(args) => commands::doctor::command(&repo, args),
-        Command::Image(ImageCommand::Build(args)) => commands::image::build::command(&repo, args),
-        Command::Release(ReleaseCommand::Build(args)) => {
-            commands::release::build::command(&repo, args)
-        }
-        Command::Release(ReleaseCommand::Publish(args)) => {
-            commands::release::publish::command(&repo, args)
-        }
+        Command::Image(command) => commands::image::command(&repo, command),
+        Command::Release(command) => commands::release::command(&repo, command),
         Command::Reproduce(args) => commands::reproduce::command(&repo, args),
-        Command::Image(ImageCommand::Push(args)) => commands::image::push::command(&repo, args),
-        Command::Image(ImageCommand::Run(args)) => commands::image::run::command(&repo, args),
-        Command::Image(ImageCommand::Show(args)) => commands::image::show::command(&repo, args),
         Command::BumpImage(args) => commands::bump::image::command(&repo, args),
         Command::BumpSnapshot(args) => commands::bump::snapshot::command(&repo, args),
         Command::BumpSubmodule(args) => commands::bump::submodule::command(&repo, args),

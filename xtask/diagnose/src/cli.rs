@@ -1,59 +1,90 @@
-//! The command line of `cargo xtask diagnose` and `cargo xtask inspect`, as data.
+//! The command line of `cargo xtask diagnose` and `cargo xtask inspect`.
 
-use arguments::{arguments, choices, subcommands, value};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-subcommands! {
-    /// Why two images differ, and what is in one.
-    pub(crate) enum Command {
-        /// Name the causes why two images differ
-        "diagnose" => Diagnose(DiagnoseArgs),
-        /// What is in an image, and does it hold the content policy; of two: which packages changed
-        "inspect" => Inspect(InspectArgs),
-    }
+/// Why two images differ, and what an image contains
+#[derive(Debug, clap::Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
 }
 
-arguments! {
-    pub(crate) struct DiagnoseArgs {
-        /// Two ISOs, squashfs files, trees or output folders; or the one folder of a verify
-        images: Vec<PathBuf> = operand("IMAGE").required(true).num_args(1..=2),
-        /// Machine-readable result on stdout
-        json: bool = flag(),
-        /// Also write a report as one page that needs nothing else
-        html: Option<PathBuf> = option("FILE"),
-        /// Have diffoscope look at the files that nothing explains
-        diffoscope: Diffoscope = option("WHEN").default_value("auto"),
-        /// How long diffoscope may take for all of them, e.g. 90s, 10m, 1h
-        budget: Budget = option("TIME").default_value("10m"),
-    }
-
-    pub(crate) struct InspectArgs {
-        /// The image, or the output folder of a build; a second one: which packages changed
-        images: Vec<PathBuf> = operand("ISO").required(true).num_args(1..=2),
-        /// Hold it against the policy of this recipe [default: as BUILD_INFO beside it says, else base]
-        recipe: Option<String> = option("NAME"),
-        /// Search only what a build writes for traces of it (etc, var, …), not every file
-        quick: bool = flag(),
-        /// Machine-readable result on stdout
-        json: bool = flag(),
-    }
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    Diagnose(DiagnoseArgs),
+    Inspect(InspectArgs),
 }
 
-choices! {
-    /// Whether diffoscope runs; in each case only on what nothing explains.
-    pub(crate) enum Diffoscope {
-        /// Where an engine that runs has the builder image
-        "auto" => Auto,
-        /// There, else on an engine of our own, else this machine's own; none of them is an error
-        "always" => Always,
-        /// Not at all
-        "never" => Never,
-    }
+const DIAGNOSE_EXAMPLES: &str = "\
+Examples:
+  cargo xtask diagnose linux/build/output/verify-1a2b3c4    the two builds of a verify
+  cargo xtask diagnose published.iso mine.iso --html why.html
+  cargo xtask diagnose a.squashfs b.squashfs --diffoscope never";
+
+/// Name the causes of the differences between two images
+///
+/// Exit codes: 0 if the images are identical, 1 if they differ.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = DIAGNOSE_EXAMPLES)]
+pub(crate) struct DiagnoseArgs {
+    /// Two ISOs, squashfs files, trees or output folders; or the one folder of a verify
+    #[arg(value_name = "IMAGE", required = true, num_args = 1..=2)]
+    pub(crate) images: Vec<PathBuf>,
+    /// Print a machine-readable result on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Also write a report as one page that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// When to run diffoscope; it looks only at files whose difference nothing explains
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) diffoscope: Diffoscope,
+    /// Time that diffoscope may take for all files together, e.g. 90s, 10m, 1h
+    #[arg(long, value_name = "TIME", default_value = "10m")]
+    pub(crate) budget: Budget,
 }
 
-value!(Budget);
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  cargo xtask inspect linux/build/output/1a2b3c4       an ISO, against its recipe's content policy
+  cargo xtask inspect image.iso --recipe canary --json
+  cargo xtask inspect old.iso new.iso                  the packages that changed";
+
+/// Show the contents of an image, and check them against the content policy; of two images, show
+/// the packages that changed
+///
+/// Exit codes: 0 if the policy holds, 1 if it is violated.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = INSPECT_EXAMPLES)]
+pub(crate) struct InspectArgs {
+    /// The image, or the output folder of a build; with a second one: which packages changed
+    #[arg(value_name = "ISO", required = true, num_args = 1..=2)]
+    pub(crate) images: Vec<PathBuf>,
+    /// Recipe whose policy applies [default: the one that BUILD_INFO beside the image names, else
+    /// base]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) recipe: Option<String>,
+    /// Search only the files that a build writes for its traces (etc, var, …), not every file
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Print a machine-readable result on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Value of `--diffoscope`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Diffoscope {
+    /// If an engine that runs has the builder image
+    Auto,
+    /// There, else on an engine of our own, else this machine's own; without any it is an error
+    Always,
+    /// Not at all
+    Never,
+}
 
 /// A number of seconds, minutes or hours; more than none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

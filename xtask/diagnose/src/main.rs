@@ -21,13 +21,13 @@ mod report;
 mod subject;
 
 use anyhow::Result;
-use cli::Command;
+use clap::Parser as _;
+use cli::{Cli, Command};
 use std::process::ExitCode;
 use xtask_core::failure::Code;
 
 fn main() -> ExitCode {
-    let command: Command = arguments::parse("cargo xtask");
-    match run(&command) {
+    match run(&Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

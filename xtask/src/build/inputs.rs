@@ -1,8 +1,8 @@
 //! What is the case before an ISO is built: all of it, whatever is wrong with it.
 
+use super::args::BuildRequest;
 use crate::build::saved_inputs::Saved;
 use crate::builder_image::{self, BuilderImage};
-use crate::cli::IsoArgs;
 use crate::engine::container::Network;
 use crate::engine::paths::PathMap;
 use crate::engine::private::Places;
@@ -76,7 +76,11 @@ pub(crate) enum EpochFrom {
 
 impl Facts {
     /// Reads everything; `engine` overrides the flag where an earlier choice could not start.
-    pub(crate) fn gather(repo: &Repo, args: &IsoArgs, engine: Option<EngineKind>) -> Result<Facts> {
+    pub(crate) fn gather(
+        repo: &Repo,
+        args: &BuildRequest,
+        engine: Option<EngineKind>,
+    ) -> Result<Facts> {
         let recipe = Recipe::load(repo, &args.what.recipe)?;
         let host = Host::gather()?;
         let places = Places::of(repo);

@@ -1,5 +1,6 @@
 //! One build of one ISO: gather the inputs, plan, check, run, record, publish.
 
+mod args;
 mod build;
 mod inputs;
 pub(crate) mod plan;
@@ -13,6 +14,7 @@ mod saved_inputs;
 pub(crate) mod sweep;
 mod workdir;
 
+pub(crate) use args::{BuildRequest, RecipeArgs};
 pub(crate) use build::{Built, prepare};
 pub(crate) use inputs::{EpochFrom, Facts};
 pub(crate) use plan::{CACHE_VOLUME, PACKAGES_VOLUME};

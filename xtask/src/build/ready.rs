@@ -1,8 +1,8 @@
 //! From gathered facts to an engine that runs: everything before the build itself.
 
+use super::args::BuildRequest;
 use super::inputs::Facts;
 use super::{Built, build, policy_gate, preflight};
-use crate::cli::IsoArgs;
 use crate::engine::container::Network;
 use crate::engine::private::Private;
 use crate::engine::{EngineChoice, EngineKind, HOST_NOTICE};
@@ -27,7 +27,12 @@ pub(crate) struct Ready {
 
 impl Ready {
     /// Refuses with every problem, or mends what `--setup` can and starts the engine.
-    pub(crate) fn new(mut facts: Facts, repo: &Repo, args: &IsoArgs, ui: &Ui) -> Result<Ready> {
+    pub(crate) fn new(
+        mut facts: Facts,
+        repo: &Repo,
+        args: &BuildRequest,
+        ui: &Ui,
+    ) -> Result<Ready> {
         let setup = args.what.build.setup;
         refuse(&preflight::problems(&facts, setup))?;
         if !facts.missing.is_empty() {
@@ -64,7 +69,7 @@ impl Ready {
     }
 
     /// Facts gathered anew for another build on the same engine.
-    pub(crate) fn again(&self, repo: &Repo, args: &IsoArgs) -> Result<Ready> {
+    pub(crate) fn again(&self, repo: &Repo, args: &BuildRequest) -> Result<Ready> {
         let facts = Facts::gather(repo, args, Some(self.facts.engine.kind))?;
         refuse(&preflight::problems(&facts, self.setup))?;
         Ok(Ready { facts, network: self.network, setup: self.setup, engine: self.engine.clone() })
@@ -82,12 +87,12 @@ impl Ready {
 }
 
 /// With `auto`, a private engine that will not start is no reason to give up on the canary.
-fn may_go_without(facts: &Facts, args: &IsoArgs) -> bool {
+fn may_go_without(facts: &Facts, args: &BuildRequest) -> bool {
     args.what.build.engine == EngineChoice::Auto
         && facts.recipe.needs.engines.contains(&EngineKind::Host)
 }
 
-fn without_engine(repo: &Repo, args: &IsoArgs, ui: &Ui) -> Result<Facts> {
+fn without_engine(repo: &Repo, args: &BuildRequest, ui: &Ui) -> Result<Facts> {
     let mut facts = Facts::gather(repo, args, Some(EngineKind::Host))?;
     refuse(&preflight::problems(&facts, args.what.build.setup))?;
     setup::install(&facts.missing, ui)?;

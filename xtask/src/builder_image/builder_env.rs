@@ -2,10 +2,9 @@
 
 use super::Inputs;
 use super::build::Plan;
-use crate::cli::BuildArgs;
 use crate::engine::container::Network;
 use crate::engine::private::{Places, Private};
-use crate::engine::{Client, EngineKind, Selection, survey};
+use crate::engine::{BuildArgs, Client, EngineKind, Selection, survey};
 use anyhow::{Context as _, Result};
 use xtask_core::exec::Cmd;
 use xtask_core::facts::host::Host;

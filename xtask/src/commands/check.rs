@@ -1,40 +1,51 @@
 //! `cargo xtask check`: runs the rules of xtask-check over the repository's files.
 
 use anyhow::Result;
-use arguments::{arguments, choices};
 use std::path::PathBuf;
 use xtask_check::{CheckReport, RuleSelection, Severity};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
 use xtask_core::ui::answer;
 
-arguments! {
-    /// Check the repository's files: no engine and no network needed.
-    ///
-    /// Exit codes: 0 no finding; 1 findings; 2 usage; 3 a rule that --only names cannot run here.
-    pub(crate) struct CheckArgs {
-        /// Run only these rules
-        only: Vec<String> = option("RULE").value_delimiter(','),
-        /// Run all rules but these
-        skip: Vec<String> = option("RULE").value_delimiter(','),
-        /// Severity from which a finding makes the exit code 1
-        fail_on: FailOn = option("SEVERITY").default_value("warning"),
-        /// Machine-readable findings on stdout
-        json: bool = flag(),
-        /// Explain a rule: what must hold, and why
-        explain: Option<String> = option("RULE").exclusive(true),
-        /// Print the tables of all rules, as in docs/rules.md
-        table: bool = flag().exclusive(true),
-        /// Checkout to look at [default: this one]
-        root: Option<PathBuf> = option("DIR"),
-    }
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask check
+  cargo xtask check --only dockerfile,shellcheck
+  cargo xtask check --explain dockerfile    what the rule asks for, and why";
+
+/// Check the repository's files, all rules in one run; no engine and no network needed
+///
+/// Exit codes: 0 no finding; 1 findings; 2 usage; 3 a rule that --only names cannot run here.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct CheckArgs {
+    /// Run only these rules
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Run all rules but these
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    skip: Vec<String>,
+    /// Severity from which a finding makes the exit code 1
+    #[arg(long, value_name = "SEVERITY", default_value = "warning")]
+    fail_on: FailOn,
+    /// Print machine-readable findings on stdout
+    #[arg(long)]
+    json: bool,
+    /// Explain a rule: what must hold, and why
+    #[arg(long, value_name = "RULE", exclusive = true)]
+    explain: Option<String>,
+    /// Print the tables of all rules, as in docs/rules.md
+    #[arg(long, exclusive = true)]
+    table: bool,
+    /// Checkout to look at [default: this one]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
 }
 
-choices! {
-    pub(crate) enum FailOn {
-        "warning" => Warning,
-        "error" => Error,
-    }
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum FailOn {
+    Warning,
+    Error,
 }
 
 pub(crate) fn command(repo: &Repo, args: &CheckArgs) -> Result<()> {

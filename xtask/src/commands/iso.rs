@@ -1,18 +1,45 @@
 //! `cargo xtask iso`: one build of one ISO.
 
-use crate::build::{self, Facts, Ready};
-use crate::cli::IsoArgs;
+use crate::build::{self, BuildRequest, Facts, Ready, RecipeArgs};
 use anyhow::Result;
+use std::path::PathBuf;
 use std::time::Instant;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::listing;
 use xtask_core::ui::{Ui, answer};
 
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask iso canary --setup            a small bootable ISO, in a minute or two
+  cargo xtask iso --dry-run                 every command that the build of the product would run
+  cargo xtask iso --save-inputs ~/inputs    build, and keep everything that was fetched";
+
+/// Build an ISO once; print its SHA-256 and path
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct IsoArgs {
+    #[command(flatten)]
+    what: RecipeArgs,
+    /// Folder for the result [default: linux/build/output/SHORT-SHA, or canary-SHORT-SHA for the
+    /// canary]
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Keep everything that the build fetches in a new folder, so that --from-inputs can build it
+    /// again
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["from_inputs", "reuse_packages"])]
+    save_inputs: Option<PathBuf>,
+}
+
 /// `cargo xtask iso`
 pub(crate) fn command(repo: &Repo, args: &IsoArgs) -> Result<()> {
     let ui = Ui::new(args.what.build.verbose);
     let begun = Instant::now();
-    let facts = Facts::gather(repo, args, None)?;
+    let request = BuildRequest {
+        what: args.what.clone(),
+        output: args.output.clone(),
+        save_inputs: args.save_inputs.clone(),
+    };
+    let facts = Facts::gather(repo, &request, None)?;
     if args.what.build.dry_run {
         let problems = build::problems(&facts, args.what.build.setup);
         answer(format_args!("{}", build::describe(&facts)?));
@@ -21,7 +48,7 @@ pub(crate) fn command(repo: &Repo, args: &IsoArgs) -> Result<()> {
         }
         return Ok(());
     }
-    let ready = Ready::new(facts, repo, args, &ui)?;
+    let ready = Ready::new(facts, repo, &request, &ui)?;
     let built = ready.build(begun, &ui)?;
     if args.what.build.json {
         answer(format_args!("{:#}", built.json(&ready.facts)));

@@ -1,5 +1,6 @@
 //! Where a build runs: a container engine that is there, one of our own, or none.
 
+mod args;
 pub(crate) mod client;
 pub(crate) mod container;
 pub(crate) mod host;
@@ -8,6 +9,7 @@ pub(crate) mod private;
 mod select;
 pub(crate) mod variations;
 
+pub(crate) use args::BuildArgs;
 pub(crate) use client::Client;
 pub(crate) use select::{Reach, Selection, survey};
 pub(crate) use xtask_core::recipe::EngineKind;
@@ -16,20 +18,19 @@ pub(crate) use xtask_core::recipe::EngineKind;
 pub(crate) const HOST_NOTICE: &str =
     "no container engine can run here: building with engine host, whose ISO is never released";
 
-arguments::choices! {
-    /// What `--engine` takes.
-    pub(crate) enum EngineChoice {
-        /// docker, else podman, else private, else host (canary only)
-        "auto" => Auto,
-        /// A reachable Docker Engine
-        "docker" => Docker,
-        /// Podman, with docker's command line
-        "podman" => Podman,
-        /// A throwaway dockerd of our own under target/ (root)
-        "private" => Private,
-        /// No container: this Debian's own tools in private namespaces (root)
-        "host" => Host,
-    }
+/// Value of `--engine`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum EngineChoice {
+    /// docker, else podman, else private, else host (canary only)
+    Auto,
+    /// A running Docker Engine
+    Docker,
+    /// Podman, which has docker's command line
+    Podman,
+    /// A throwaway dockerd of our own under target/ (needs root)
+    Private,
+    /// No container: this Debian's own tools in private namespaces (needs root)
+    Host,
 }
 
 impl EngineChoice {

@@ -3,38 +3,70 @@
 use crate::engine::EngineKind;
 use crate::engine::container::HOSTNAME;
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
-arguments::choices! {
-    /// One condition that a build must not depend on.
-    pub(crate) enum Factor {
-        /// The builder's host name
-        "host-name" => HostName,
-        /// Where the checkout is, outside and inside the builder
-        "path" => Path,
-        /// The user that the entry runs as
-        "user" => User,
-        /// The umask that the entry starts with
-        "umask" => Umask,
-        /// The number of CPUs
-        "cpus" => Cpus,
-        /// The caller's locale
-        "locale" => Locale,
-        /// The caller's time zone
-        "time-zone" => TimeZone,
-        /// More variables in the caller's environment
-        "environment" => Environment,
-        /// The clock
-        "clock" => Clock,
-        /// The order in which directories list their entries
-        "directory-order" => DirectoryOrder,
-        /// What the host's firmware looks like from the builder: UEFI (/sys/firmware/efi) or not
-        "firmware" => Firmware,
-        /// The kernel's name and release
-        "kernel" => Kernel,
-    }
+/// One condition that a build must not depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Factor {
+    /// The builder's host name
+    HostName,
+    /// Where the checkout is, outside and inside the builder
+    Path,
+    /// The user that the entry runs as
+    User,
+    /// The umask that the entry starts with
+    Umask,
+    /// The number of CPUs
+    Cpus,
+    /// The caller's locale
+    Locale,
+    /// The caller's time zone
+    TimeZone,
+    /// More variables in the caller's environment
+    Environment,
+    /// The clock
+    Clock,
+    /// The order in which directories list their entries
+    DirectoryOrder,
+    /// What the host's firmware looks like from the builder: UEFI (/sys/firmware/efi) or not
+    Firmware,
+    /// The kernel's name and release
+    Kernel,
 }
 
 impl Factor {
+    pub(crate) const ALL: [Factor; 12] = [
+        Factor::HostName,
+        Factor::Path,
+        Factor::User,
+        Factor::Umask,
+        Factor::Cpus,
+        Factor::Locale,
+        Factor::TimeZone,
+        Factor::Environment,
+        Factor::Clock,
+        Factor::DirectoryOrder,
+        Factor::Firmware,
+        Factor::Kernel,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Factor::HostName => "host-name",
+            Factor::Path => "path",
+            Factor::User => "user",
+            Factor::Umask => "umask",
+            Factor::Cpus => "cpus",
+            Factor::Locale => "locale",
+            Factor::TimeZone => "time-zone",
+            Factor::Environment => "environment",
+            Factor::Clock => "clock",
+            Factor::DirectoryOrder => "directory-order",
+            Factor::Firmware => "firmware",
+            Factor::Kernel => "kernel",
+        }
+    }
+
     /// Why it cannot be varied there; `None` where it can.
     pub(crate) fn beyond_reach(self, there: &Reach) -> Option<&'static str> {
         match self {
@@ -58,6 +90,17 @@ impl Factor {
             ),
             _ => None,
         }
+    }
+}
+
+impl FromStr for Factor {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Factor, String> {
+        Factor::ALL.into_iter().find(|factor| factor.name() == name).ok_or_else(|| {
+            let names = Factor::ALL.map(Factor::name).join(", ");
+            format!("no `{name}`: expected all, none or a list out of {names}")
+        })
     }
 }
 
@@ -209,7 +252,7 @@ mod tests {
             submodule: false,
         };
         for factor in Factor::ALL {
-            let varied = Conditions::of([*factor]);
+            let varied = Conditions::of([factor]);
             let plain = Conditions::default();
             let changes = varied.home() != plain.home()
                 || varied.host_name() != plain.host_name()

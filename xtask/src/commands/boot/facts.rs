@@ -2,8 +2,7 @@
 
 use super::accel::Choice;
 use super::firmware::{self, Firmware};
-use super::{iso, qemu, runtime};
-use crate::cli::BootArgs;
+use super::{BootArgs, iso, qemu, runtime};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use xtask_core::exec::which;

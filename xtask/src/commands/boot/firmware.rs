@@ -1,7 +1,14 @@
 //! Firmware of the virtual machine: SeaBIOS, which comes with QEMU, or OVMF, searched on the host.
 
-use crate::cli::FirmwareChoice;
 use std::path::{Path, PathBuf};
+
+/// Value of `--firmware`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum FirmwareChoice {
+    Bios,
+    Uefi,
+    Both,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Firmware {

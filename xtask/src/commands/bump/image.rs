@@ -4,9 +4,8 @@ use super::edit::{self, Edit};
 use super::{lock, next_steps, shown};
 use crate::builder_image::provenance::Provenance;
 use crate::builder_image::{self, Inputs, labels, published};
-use crate::cli::BumpImageArgs;
 use crate::engine::private::{Places, Private};
-use crate::engine::{EngineKind, survey};
+use crate::engine::{EngineChoice, EngineKind, survey};
 use crate::registry::{Refusal, Registry};
 use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
@@ -15,6 +14,37 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::pins::{Digest, ImageRef, build_sh};
 use xtask_core::ui::{Ui, answer};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask bump-image                  the image that this checkout pushed last
+  cargo xtask bump-image registry.example.org/silvermetal-builder:latest --dry-run
+  cargo xtask bump-image --check          is the pin that of today's docker/ folder?";
+
+/// Pin a builder image by its digest: in build.sh, with its provenance in builder-image.toml
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct BumpImageArgs {
+    /// registry/name@sha256:…, registry/name:tag, sha256:…; `local` for the image built here and
+    /// pushed, `latest-pushed` for the one that the registry calls latest
+    #[arg(value_name = "REF|local|latest-pushed", default_value = LATEST_PUSHED)]
+    image: String,
+    /// Only tell whether the pin is that of today's docker/ folder and still served: exit 1 if not
+    #[arg(long, conflicts_with = "image")]
+    check: bool,
+    /// Ask no registry: trust the given digest
+    #[arg(long)]
+    offline: bool,
+    /// Show the edits, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print a machine-readable result on stdout
+    #[arg(long)]
+    json: bool,
+    /// Engine that has the image called `local`
+    #[arg(long, default_value = "auto")]
+    engine: EngineChoice,
+}
 
 /// Argument that stands for the tag `latest` of the repository that was last pushed to.
 pub(crate) const LATEST_PUSHED: &str = "latest-pushed";

@@ -3,10 +3,10 @@
 use super::archive::{Archives, merge};
 use super::edit::{self, Edit};
 use super::{lock, next_steps, shown};
-use crate::cli::BumpSnapshotArgs;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 use xtask_core::facts::git::git;
 use xtask_core::facts::mirror::{DEBIAN_SUITES, SECURITY_SUITES, SnapshotPin};
@@ -14,6 +14,29 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::pins::SnapshotStamp;
 use xtask_core::ui::{Ui, answer};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask bump-snapshot --dry-run
+  cargo xtask bump-snapshot 20260508T000000Z";
+
+/// Pin another moment of the snapshot archive; show which packages of the builder change
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct BumpSnapshotArgs {
+    /// YYYYMMDDTHHMMSSZ, or `latest` for the newest that both archives have completely
+    #[arg(value_name = "STAMP|latest", default_value = LATEST)]
+    stamp: String,
+    /// Keyring that verifies the archives, instead of Debian's own
+    #[arg(long, value_name = "FILE")]
+    keyring: Option<PathBuf>,
+    /// Show the edits, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print a machine-readable result on stdout
+    #[arg(long)]
+    json: bool,
+}
 
 /// Argument that stands for the newest complete snapshot.
 pub(crate) const LATEST: &str = "latest";

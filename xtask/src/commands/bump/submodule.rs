@@ -6,12 +6,30 @@ use super::gitlink::Gitlink;
 use super::reviewed::Reviewed;
 use super::upstream::Upstream;
 use super::{lock, next_steps, shown};
-use crate::cli::BumpSubmoduleArgs;
 use anyhow::Result;
 use serde_json::json;
 use xtask_core::facts::repo::Repo;
 use xtask_core::facts::submodule::SUBMODULE;
 use xtask_core::ui::{Ui, answer};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask bump-submodule --dry-run    to the newest tag: its log, signature and reviewed files
+  cargo xtask bump-submodule 18.2.2.0-developers-only";
+
+/// Pin another derivative-maker; show its log, its signature, and the changes to reviewed files
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct BumpSubmoduleArgs {
+    /// Tag, branch or commit of the remote [default: its newest tag]
+    rev: Option<String>,
+    /// Show the edits, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print a machine-readable result on stdout
+    #[arg(long)]
+    json: bool,
+}
 
 /// `cargo xtask bump-submodule`
 pub(crate) fn command(repo: &Repo, args: &BumpSubmoduleArgs) -> Result<()> {

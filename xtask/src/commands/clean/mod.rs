@@ -4,7 +4,6 @@ mod images;
 mod running;
 
 use crate::build::{CACHE_VOLUME, PACKAGES_VOLUME, sweep};
-use crate::cli::CleanArgs;
 use crate::engine::private::{self, Places};
 use crate::engine::{Client, EngineKind};
 use anyhow::Result;
@@ -14,6 +13,30 @@ use xtask_core::exec::which;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
 use xtask_core::ui::Ui;
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask clean
+  cargo xtask clean --running    the last step of a CI job
+  cargo xtask clean --all        give the disk back";
+
+/// Remove what killed runs left: containers, mounts, work folders, a private engine
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct CleanArgs {
+    /// First end the other xtasks of this checkout, as Ctrl-C would: for the last step of a CI job
+    #[arg(long)]
+    running: bool,
+    /// Also remove builder images that are neither today's docker/ folder's nor the pinned one
+    #[arg(long)]
+    images: bool,
+    /// Also remove the volume of the package cache
+    #[arg(long)]
+    volumes: bool,
+    /// Also remove the private engine's images and cache, and the logs
+    #[arg(long)]
+    all: bool,
+}
 
 /// `cargo xtask clean`
 pub(crate) fn command(repo: &Repo, args: &CleanArgs) -> Result<()> {

@@ -10,22 +10,42 @@ mod pins;
 mod release;
 pub(crate) mod report;
 
-use crate::build::Facts;
-use crate::cli::{DoctorArgs, IsoArgs};
+use crate::build::{BuildRequest, Facts, RecipeArgs};
 use crate::engine::EngineKind;
 use anyhow::Result;
 use report::Report;
+use std::path::PathBuf;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, Problem};
 use xtask_core::rules::DOCTOR;
 use xtask_core::ui::{Ui, answer};
 use xtask_core::{interrupt, setup};
 
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask doctor                      everything that the build of the product needs
+  cargo xtask doctor canary --setup       install what is missing, and look inside a container
+  cargo xtask doctor --engine docker --json";
+
+/// Check the machine, the engine, the registries and, inside the builder, the container contract
+///
+/// All checks run, whatever the others found. The exit code is 3 if something is not ready.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    what: RecipeArgs,
+    /// Folder that the result of a build would go to [default: as for iso]
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
 /// `cargo xtask doctor`
 pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
     let build = &args.what.build;
     let ui = Ui::new(build.verbose);
-    let iso = IsoArgs { what: args.what.clone(), output: args.output.clone(), save_inputs: None };
+    let iso =
+        BuildRequest { what: args.what.clone(), output: args.output.clone(), save_inputs: None };
     let mut report = Report::default();
     match Facts::gather(repo, &iso, None) {
         Err(error) if Code::of(&error) == Code::Usage => return Err(error),

@@ -1,10 +1,23 @@
 //! `cargo xtask image build`: the builder image of today's linux/build/docker, on an engine.
 
 use crate::builder_image::builder_env::Workshop;
-use crate::cli::ImageBuildArgs;
+use crate::engine::BuildArgs;
 use anyhow::Result;
 use xtask_core::facts::repo::Repo;
 use xtask_core::ui::{Ui, answer};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask image build --setup
+  cargo xtask image build --engine private --dry-run";
+
+/// Build the builder image from linux/build/docker; print its name
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct ImageBuildArgs {
+    #[command(flatten)]
+    build: BuildArgs,
+}
 
 /// `cargo xtask image build`
 pub(crate) fn command(repo: &Repo, args: &ImageBuildArgs) -> Result<()> {

@@ -1,6 +1,28 @@
 //! `cargo xtask image`: the builder image.
 
-pub(crate) mod build;
-pub(crate) mod push;
-pub(crate) mod run;
-pub(crate) mod show;
+mod build;
+mod push;
+mod run;
+mod show;
+
+use anyhow::Result;
+use xtask_core::facts::repo::Repo;
+
+/// Build, push or show the builder image
+#[derive(Clone, Debug, clap::Subcommand)]
+pub(crate) enum ImageCommand {
+    Build(build::ImageBuildArgs),
+    Push(push::ImagePushArgs),
+    #[command(hide = true)]
+    Run(run::ImageRunArgs),
+    Show(show::ImageShowArgs),
+}
+
+pub(crate) fn command(repo: &Repo, command: &ImageCommand) -> Result<()> {
+    match command {
+        ImageCommand::Build(args) => build::command(repo, args),
+        ImageCommand::Push(args) => push::command(repo, args),
+        ImageCommand::Run(args) => run::command(repo, args),
+        ImageCommand::Show(args) => show::command(repo, args),
+    }
+}

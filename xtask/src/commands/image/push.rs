@@ -2,7 +2,7 @@
 
 use crate::builder_image::builder_env::{Open, Workshop};
 use crate::builder_image::{Inputs, labels, published};
-use crate::cli::ImagePushArgs;
+use crate::engine::BuildArgs;
 use crate::registry::{Manifest, Refusal, Registry};
 use anyhow::{Context as _, Result, bail};
 use std::fs::File;
@@ -14,6 +14,32 @@ use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::interrupt;
 use xtask_core::pins::{Digest, ImageRef};
 use xtask_core::ui::{Ui, answer};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask image push                       to the repository of the pin
+  cargo xtask image push localhost:5000/me/builder:try
+  cargo xtask image push --if-missing          what a CI job calls";
+
+/// Push the builder image to a registry, and build it first if the engine has none; print its
+/// digest there
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct ImagePushArgs {
+    /// Where to push; the image gets this TAG besides the tag of its inputs, the tag of its digest
+    /// and `latest` [default: where the last push went, else the pin's repository, else the
+    /// project's]
+    #[arg(value_name = "REGISTRY/NAME[:TAG]")]
+    to: Option<ImageRef>,
+    /// Push only if the registry has no image of today's docker/ folder (implies --setup)
+    #[arg(long)]
+    if_missing: bool,
+    /// Write `image=` and `digest=` to the file that GITHUB_OUTPUT names
+    #[arg(long)]
+    github_output: bool,
+    #[command(flatten)]
+    build: BuildArgs,
+}
 
 /// Where the image goes.
 struct Target {

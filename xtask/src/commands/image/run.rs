@@ -1,17 +1,34 @@
 //! `cargo xtask image run`: one program of the builder image, for who has it nowhere else.
 
 use crate::builder_image::{BuilderImage, is_present, ways_on};
-use crate::cli::ImageRunArgs;
 use crate::engine::container::Tool;
 use crate::engine::paths::PathMap;
 use crate::engine::private::{Places, Private};
 use crate::engine::{Client, EngineKind};
 use anyhow::{Context as _, Result};
+use std::path::PathBuf;
 use xtask_core::exec::{Exit, StopBy, which};
 use xtask_core::facts::host::Host;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
 use xtask_core::ui::{Ui, answer};
+
+/// Run one program of the builder image, without network, rights and systemd
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ImageRunArgs {
+    /// Start an engine of our own if no engine has the image
+    #[arg(long)]
+    start: bool,
+    /// Another builder image than a build would use
+    #[arg(long, value_name = "REF")]
+    image: Option<String>,
+    /// What the program may read, as /in, which is its working folder
+    #[arg(value_name = "FOLDER")]
+    read: PathBuf,
+    /// The program and its arguments; without, only whether one could run
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
+    program: Vec<String>,
+}
 
 /// `cargo xtask image run`: its output is ours, and so is a failure.
 pub(crate) fn command(repo: &Repo, args: &ImageRunArgs) -> Result<()> {

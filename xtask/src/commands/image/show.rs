@@ -2,9 +2,8 @@
 
 use crate::builder_image::provenance::Provenance;
 use crate::builder_image::{BuilderImage, Inputs, is_present, labels, published};
-use crate::cli::ImageShowArgs;
 use crate::engine::private::Places;
-use crate::engine::{EngineKind, survey};
+use crate::engine::{EngineChoice, EngineKind, survey};
 use crate::registry::Registry;
 use anyhow::Result;
 use serde_json::json;
@@ -12,6 +11,26 @@ use xtask_core::facts::host::Host;
 use xtask_core::facts::repo::Repo;
 use xtask_core::pins::{Digest, ImageRef, build_sh};
 use xtask_core::ui::{Ui, answer};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask image show
+  cargo xtask image show --offline --json";
+
+/// Show which image a build would use, what it was made from, and whether a registry serves it
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct ImageShowArgs {
+    /// Engine whose images to look at
+    #[arg(long, default_value = "auto")]
+    engine: EngineChoice,
+    /// Ask no registry
+    #[arg(long)]
+    offline: bool,
+    /// Print a machine-readable result on stdout
+    #[arg(long)]
+    json: bool,
+}
 
 /// `cargo xtask image show`
 pub(crate) fn command(repo: &Repo, args: &ImageShowArgs) -> Result<()> {

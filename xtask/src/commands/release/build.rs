@@ -2,8 +2,7 @@
 
 use super::candidate::{Built, Candidate};
 use super::folder::Release;
-use super::{Package, default_folder, is_tag};
-use crate::cli::ReleaseBuildArgs;
+use super::{GITEA_MAX_MIB, Package, default_folder, is_tag};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use xtask_core::exec::quoted;
@@ -12,6 +11,35 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, refuse};
 use xtask_core::pins::build_sh;
 use xtask_core::ui::{Ui, answer};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask release build                    the verify of HEAD becomes release vVERSION
+  cargo xtask release build test-1 --test --from linux/build/output/verify-canary-1a2b3c4";
+
+/// Collect image, hashes, records and verify report in a folder; print its path
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct ReleaseBuildArgs {
+    /// Tag of the release, which names HEAD [default: v and the version in Cargo.toml]
+    tag: Option<String>,
+    /// Folder of the verify [default: linux/build/output/verify-SHORT-SHA]
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+    /// Folder for the release [default: linux/build/output/release-TAG]
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Make a test release, to try the pipeline: of any recipe, engine, image and mirror. Its tag
+    /// begins with `test-`, and its page says that it is not a release of SilverMetal
+    #[arg(long)]
+    test: bool,
+    /// Largest file that the server takes, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = GITEA_MAX_MIB)]
+    max_size: u64,
+    /// Print a machine-readable result on stdout
+    #[arg(long)]
+    json: bool,
+}
 
 /// Records of build A that others need to check a release. A recipe may lack some of them.
 const RECORDS: [&str; 4] = ["BUILD_INFO", "ledger", "packages.txt", "SHA256SUMS"];

@@ -1,11 +1,11 @@
 //! `cargo xtask release`: makes a release of a verified build. `build` collects it into a folder,
 //! and refuses what must not be released. `publish` uploads that folder to Gitea.
 
-pub(crate) mod build;
+mod build;
 mod candidate;
 mod folder;
 mod gitea;
-pub(crate) mod publish;
+mod publish;
 mod upload;
 
 use anyhow::{Context as _, Result};
@@ -16,6 +16,20 @@ use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::http::Http;
 use xtask_core::secret::Secret;
 use xtask_core::ui::Ui;
+
+/// Make a release of a verified build
+#[derive(Clone, Debug, clap::Subcommand)]
+pub(crate) enum ReleaseCommand {
+    Build(build::ReleaseBuildArgs),
+    Publish(publish::ReleasePublishArgs),
+}
+
+pub(crate) fn command(repo: &Repo, command: &ReleaseCommand) -> Result<()> {
+    match command {
+        ReleaseCommand::Build(args) => build::command(repo, args),
+        ReleaseCommand::Publish(args) => publish::command(repo, args),
+    }
+}
 
 /// Prefix of the tag of a test release. The tag of a release is `v` and the version.
 const TEST_PREFIX: &str = "test-";

@@ -3,13 +3,13 @@
 use super::folder::{File, Release};
 use super::gitea::Gitea;
 use super::upload::{Done, Upload};
-use super::{Package, default_folder};
-use crate::cli::ReleasePublishArgs;
+use super::{GITEA_MAX_MIB, Package, default_folder};
 use anyhow::{Context as _, Error, Result};
+use clap::value_parser;
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use xtask_core::exec::{quoted, which};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
@@ -17,6 +17,44 @@ use xtask_core::http::{self, Http, Url};
 use xtask_core::secret::{RELEASE_TOKEN, Secret};
 use xtask_core::setup;
 use xtask_core::ui::{Ui, answer};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask release publish --dry-run
+  cargo xtask release publish --token-file ~/.config/silvermetal/token";
+
+/// Publish that folder on Gitea: whole or not at all, and once; print the release's page
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct ReleasePublishArgs {
+    /// Folder that `release build` made [default: linux/build/output/release-vVERSION]
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Page of the repository on Gitea [default: `repository` in Cargo.toml]
+    #[arg(long, value_name = "URL")]
+    repository: Option<String>,
+    /// File that holds Gitea's access token [default: SILVERMETAL_RELEASE_TOKEN in the environment]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// CA certificates (PEM) to trust besides this machine's
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Largest file that the server takes, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = GITEA_MAX_MIB)]
+    max_size: u64,
+    /// Give up on a transfer that makes no progress for this long
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = value_parser!(u32).range(1..))]
+    stall: u32,
+    /// Print what would be done, and ask no server
+    #[arg(long)]
+    dry_run: bool,
+    /// Print a machine-readable result on stdout
+    #[arg(long)]
+    json: bool,
+    /// Show every request
+    #[arg(long, short)]
+    verbose: bool,
+}
 
 pub(super) const MIB: u64 = 1 << 20;
 

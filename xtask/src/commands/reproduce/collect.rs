@@ -2,9 +2,9 @@
 //!
 //! Statements are not signed. The person who collects them must know who sent each file.
 
+use super::ReproduceArgs;
 use super::release::PublishedRelease;
 use super::statement::{RebuildResult, SentStatement};
-use crate::cli::ReproduceArgs;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

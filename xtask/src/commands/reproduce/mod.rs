@@ -6,12 +6,12 @@ mod release;
 mod statement;
 mod verdict;
 
-use crate::build::{self, Facts, Ready};
+use crate::build::{self, BuildRequest, Facts, Ready, RecipeArgs};
 use crate::builder_image;
-use crate::cli::{IsoArgs, RecipeArgs, ReproduceArgs};
-use crate::engine::{EngineChoice, EngineKind};
+use crate::engine::{BuildArgs, EngineChoice, EngineKind};
 use crate::external;
 use anyhow::{Context as _, Result};
+use clap::value_parser;
 use release::PublishedRelease;
 use statement::{RebuildResult, Statement};
 use std::fs;
@@ -24,6 +24,55 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, listing, refuse};
 use xtask_core::records::published::Published;
 use xtask_core::ui::{Ui, answer, plain};
+
+const EXAMPLES: &str = "\
+Exit codes:
+  0  the rebuild matches
+  1  it does not match: an anomaly of the supply chain; the output says whom to tell
+  3  not ready; the output names the commands that mend it
+  4  could not build, which says nothing about the release
+
+Examples:
+  cargo xtask reproduce v1.1.0
+  cargo xtask reproduce v1.1.0 --as 'Alice <alice@example.org>' --iso silvermetal-base.iso
+  cargo xtask reproduce ~/downloads/v1.1.0 --dry-run
+  cargo xtask reproduce v1.1.0 --collect ~/statements    count who has reproduced it";
+
+/// Rebuild a release and compare: match, mismatch, or could not build
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct ReproduceArgs {
+    /// Tag of a release (v1.1.0), its page, its folder of files, or a local folder with SHA256SUMS
+    /// and BUILD_INFO
+    #[arg(value_name = "TAG|URL|DIR", required_unless_present = "collect")]
+    release: Option<String>,
+    #[command(flatten)]
+    build: BuildArgs,
+    /// Builder image, if the release's own registry cannot be reached: same digest, other registry
+    #[arg(long, value_name = "REF")]
+    image: Option<String>,
+    /// Rebuild without network, from the inputs that --save-inputs kept
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["mirror", "image", "setup"])]
+    from_inputs: Option<PathBuf>,
+    /// Folder for the rebuild and its statement [default: linux/build/output/reproduce-TAG]
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// The published image, if you have it: a mismatch is then diagnosed
+    #[arg(long, value_name = "FILE")]
+    iso: Option<PathBuf>,
+    /// Name that rebuild.json states, e.g. 'Alice <alice@example.org>' [default: USER@HOST]
+    #[arg(long = "as", value_name = "NAME")]
+    rebuilder: Option<String>,
+    /// Page of the repository, for a TAG [default: `repository` in Cargo.toml]
+    #[arg(long, value_name = "URL")]
+    repository: Option<String>,
+    /// Build nothing: count the rebuild.json statements below DIR, each rebuilder once, CI never
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["image", "output", "rebuilder", "iso"])]
+    collect: Option<PathBuf>,
+    /// Number of independent rebuilders that must agree
+    #[arg(long, value_name = "N", default_value = "2", requires = "collect", value_parser = value_parser!(u32).range(1..))]
+    threshold: u32,
+}
 
 /// Address for reports of a rebuild that differs.
 const REPORT_TO: &str = "security@silverlabs.uk";
@@ -48,19 +97,19 @@ pub(crate) fn command(repo: &Repo, args: &ReproduceArgs) -> Result<()> {
         ui.notice(&format!("the release contradicts itself: {line}"));
     }
     let folders = folders(repo, args, &release)?;
-    let mut iso_args = iso_args(args, &release, &folders.build);
-    let facts = ready(repo, &release, &iso_args, args.build.dry_run, &ui)?;
+    let mut request = request(args, &release, &folders.build);
+    let facts = ready(repo, &release, &request, args.build.dry_run, &ui)?;
     if args.build.dry_run {
         answer(format_args!("{}", build::describe(&facts)?));
         return Ok(());
     }
     // the engine that preflight accepted
-    iso_args.what.build.engine = facts.engine.kind.into();
+    request.what.build.engine = facts.engine.kind.into();
     // from here on all files are kept as evidence
     release.keep(&folders.published)?;
     let begun = Instant::now();
     let statement = Statement::new(&release, &facts, args.rebuilder.as_deref());
-    let built = Ready::new(facts, repo, &iso_args, &ui).and_then(|ready| ready.build(begun, &ui));
+    let built = Ready::new(facts, repo, &request, &ui).and_then(|ready| ready.build(begun, &ui));
     let verdict = match built {
         Ok(built) => {
             let ours = Published::read(&folders.build)?;
@@ -91,7 +140,7 @@ fn folders(
 }
 
 /// Arguments of the build that the release's BUILD_INFO describes. The caller's flags win.
-fn iso_args(args: &ReproduceArgs, release: &PublishedRelease, output: &Path) -> IsoArgs {
+fn request(args: &ReproduceArgs, release: &PublishedRelease, output: &Path) -> BuildRequest {
     let info = &release.info;
     let mut build = args.build.clone();
     if build.engine == EngineChoice::Auto && info.get("Engine") == EngineKind::Host.name() {
@@ -101,7 +150,7 @@ fn iso_args(args: &ReproduceArgs, release: &PublishedRelease, output: &Path) -> 
     // it would run with all privileges, and the release is not trusted yet.
     let local = info.get("Builder-Image").starts_with(builder_image::LOCAL);
     let image = args.image.clone().or_else(|| local.then(|| builder_image::LOCAL.to_owned()));
-    IsoArgs {
+    BuildRequest {
         what: RecipeArgs {
             recipe: info.get("Recipe").to_owned(),
             build,
@@ -121,7 +170,7 @@ fn iso_args(args: &ReproduceArgs, release: &PublishedRelease, output: &Path) -> 
 fn ready(
     repo: &Repo,
     release: &PublishedRelease,
-    args: &IsoArgs,
+    args: &BuildRequest,
     dry_run: bool,
     ui: &Ui,
 ) -> Result<Facts> {

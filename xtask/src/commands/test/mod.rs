@@ -2,7 +2,6 @@
 
 mod tools;
 
-use crate::cli::TestArgs;
 use crate::{builder_image, commands::boot, engine};
 use anyhow::Result;
 use tools::Tools;
@@ -13,6 +12,26 @@ use xtask_core::failure::{Code, refuse};
 use xtask_core::recipe::Recipe;
 use xtask_core::setup;
 use xtask_core::ui::{Ui, answer};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask test                    a few minutes, without root or an engine
+  cargo xtask test bump               only the tests with `bump` in their names
+  cargo xtask test --full --setup     everything, as root, on a real engine";
+
+/// Run format check, lints and tests; with --full, the tests on a real engine too
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct TestArgs {
+    /// Also run everything that needs a real engine
+    #[arg(long)]
+    full: bool,
+    /// First install missing host packages
+    #[arg(long)]
+    setup: bool,
+    /// Run only the tests whose name contains this
+    filter: Option<String>,
+}
 
 /// What the tests use beyond the engines: scripts are linted, extended attributes are set, disks
 /// are made and mounted, images pushed, archives and tags signed, tools installed (tools.rs),

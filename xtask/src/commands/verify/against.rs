@@ -1,8 +1,7 @@
 //! `verify --against`: one build, compared with something published.
 
-use super::iso_args;
+use super::{VerifyArgs, request};
 use crate::build::{self, Facts, Ready};
-use crate::cli::VerifyArgs;
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 use std::fs::{self, File};
@@ -30,7 +29,7 @@ pub(super) fn command(
     ui: &Ui,
 ) -> Result<()> {
     if let Some(dir) = &args.output {
-        facts = Facts::gather(repo, &iso_args(args, Some(dir)), None)?;
+        facts = Facts::gather(repo, &request(args, Some(dir)), None)?;
     }
     if args.what.build.dry_run {
         answer(format_args!("{}", build::describe(&facts)?));
@@ -39,7 +38,7 @@ pub(super) fn command(
     // before the build: an hour later is no time to find a typing error
     let expected = expected(published, &facts.recipe.iso, &repo.state())?;
     let output = facts.output.clone();
-    let ready = Ready::new(facts, repo, &iso_args(args, Some(&output)), ui)?;
+    let ready = Ready::new(facts, repo, &request(args, Some(&output)), ui)?;
     let built = ready.build(Instant::now(), ui)?;
     let same = built.digest == expected;
     if args.what.build.json {

@@ -1,9 +1,8 @@
 //! `--bisect`: which factor makes the difference, by halving. Build A is built once.
 
-use super::iso_args;
 use super::varying::Varied;
+use super::{VerifyArgs, request};
 use crate::build::Ready;
-use crate::cli::VerifyArgs;
 use crate::engine::variations::{Conditions, Factor};
 use anyhow::Result;
 use std::fmt;
@@ -64,7 +63,7 @@ pub(super) fn guilty(
             "bisect: {}",
             if names.is_empty() { "no factor".into() } else { names.join(", ") }
         ));
-        let mut ready = a.again(repo, &iso_args(args, Some(&dir)))?;
+        let mut ready = a.again(repo, &request(args, Some(&dir)))?;
         ready.facts.conditions = Conditions::of(factors.iter().copied());
         let built = ready.build(Instant::now(), ui)?;
         Ok(built.digest != expected)
@@ -100,7 +99,7 @@ mod tests {
     fn each_single_factor_is_found() {
         let all = Factor::ALL;
         for guilty in all {
-            let differs = |tried: &[Factor]| Ok(tried.contains(guilty));
+            let differs = |tried: &[Factor]| Ok(tried.contains(&guilty));
             let found = search(all.to_vec(), &differs).unwrap();
             assert_eq!(found.factor(), Some(guilty.name()));
         }

@@ -1,8 +1,7 @@
 //! `verify --compare A B`: two builds that were made elsewhere, each on a machine of its own,
 //! compared by their records.
 
-use super::{hold_against_its_record, next_step, report};
-use crate::cli::VerifyArgs;
+use super::{VerifyArgs, hold_against_its_record, next_step, report};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::fs;

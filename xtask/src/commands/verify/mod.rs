@@ -7,15 +7,14 @@ mod report;
 mod resume;
 mod varying;
 
-use crate::build::{self, Built, Facts, Ready};
-use crate::cli::{IsoArgs, VerifyArgs};
+use crate::build::{self, BuildRequest, Built, Facts, Ready, RecipeArgs};
 use anyhow::{Context as _, Result, anyhow};
+use clap::value_parser;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use varying::Varied;
-pub(crate) use varying::Vary;
+use varying::{Varied, Vary};
 use xtask_core::exec::quoted;
 use xtask_core::facts::host::Disk;
 use xtask_core::facts::repo::Repo;
@@ -26,6 +25,48 @@ use xtask_core::pins::Digest;
 use xtask_core::records::published::Published;
 use xtask_core::records::verdict::{Difference, Verdict};
 use xtask_core::ui::{Ui, answer};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask verify canary                       two builds of the canary
+  cargo xtask verify canary --vary all --bisect   vary build B, and find the condition that matters
+  cargo xtask verify --resume                     go on after build B failed
+  cargo xtask verify --against SHA256SUMS         one build, compared with a published hash
+  cargo xtask verify --compare ~/a/out ~/b/out    the builds of two machines, by their records";
+
+/// Build twice and compare: identical, or where the builds differ and why
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    what: RecipeArgs,
+    /// Folder for both builds and the report [default: linux/build/output/verify-SHORT-SHA, …]
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Number of builds at the same time: 1 or 2
+    #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u8).range(1..=2))]
+    jobs: u8,
+    /// Go on with build A of an interrupted verify, if its record still matches
+    #[arg(long)]
+    resume: bool,
+    /// Conditions that build B varies because they must not matter: all, none, or a list out of
+    /// host-name, path, user, umask, cpus, locale, time-zone, environment, clock, directory-order,
+    /// firmware, kernel
+    #[arg(long, value_name = "all|none|LIST", default_value = "none")]
+    vary: Vary,
+    /// If the builds differ, find the one condition of --vary that causes it, by halving the list
+    #[arg(long, requires = "vary")]
+    bisect: bool,
+    /// Build once, and compare with a published SHA256SUMS or ISO
+    #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["resume", "jobs", "vary", "bisect"])]
+    against: Option<String>,
+    /// Build nothing: compare the output folders of two builds by their records, e.g. from two
+    /// machines. The images may be missing. With --output, the report is kept there
+    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = [
+        "recipe", "against", "resume", "jobs", "vary", "bisect", "setup", "dry_run",
+    ])]
+    compare: Vec<PathBuf>,
+}
 
 const GIB: u64 = 1 << 30;
 const B_FAILED: &str = "build B failed; build A is kept: pass --resume to go on with it";
@@ -45,7 +86,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     if let [a, b] = &args.compare[..] {
         return compare_outputs::command(args, a, b);
     }
-    let facts = Facts::gather(repo, &iso_args(args, None), None)?;
+    let facts = Facts::gather(repo, &request(args, None), None)?;
     if let Some(published) = &args.against {
         return against::command(repo, args, published, facts, &ui);
     }
@@ -57,7 +98,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
         }
     };
     let places = Places { a: out.join("build-a"), b: out.join("build-b"), out };
-    let [for_a, for_b] = [&places.a, &places.b].map(|dir| iso_args(args, Some(dir)));
+    let [for_a, for_b] = [&places.a, &places.b].map(|dir| request(args, Some(dir)));
     let facts = Facts::gather(repo, &for_a, None)?;
     if args.what.build.dry_run {
         let mut second = Facts::gather(repo, &for_b, None)?;
@@ -224,8 +265,8 @@ fn jobs(wanted: u8, facts: &Facts, ui: &Ui) -> u8 {
     }
 }
 
-fn iso_args(args: &VerifyArgs, output: Option<&Path>) -> IsoArgs {
-    IsoArgs { what: args.what.clone(), output: output.map(Path::to_owned), save_inputs: None }
+fn request(args: &VerifyArgs, output: Option<&Path>) -> BuildRequest {
+    BuildRequest { what: args.what.clone(), output: output.map(Path::to_owned), save_inputs: None }
 }
 
 fn remove_if_there(path: &Path) -> Result<()> {

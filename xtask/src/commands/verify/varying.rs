@@ -10,15 +10,13 @@ use xtask_core::ui::Ui;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Vary(BTreeSet<Factor>);
 
-arguments::value!(Vary);
-
 impl FromStr for Vary {
     type Err = String;
 
     /// `all`, `none`, or a comma-separated list of factors.
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
-            "all" => Ok(Vary(Factor::ALL.iter().copied().collect())),
+            "all" => Ok(Vary(Factor::ALL.into())),
             "none" => Ok(Vary::default()),
             list => {
                 list.split(',').map(|name| name.trim().parse()).collect::<Result<_, _>>().map(Vary)

@@ -1,0 +1,42 @@
+//! What to build: the arguments that `iso`, `verify` and `doctor` share, and a build's request.
+
+use crate::engine::BuildArgs;
+use std::path::PathBuf;
+use xtask_core::recipe;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RecipeArgs {
+    /// Folder under linux/build/recipes
+    #[arg(value_name = "RECIPE", default_value = recipe::DEFAULT)]
+    pub(crate) recipe: String,
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+    /// Builder image: registry/name@sha256:…, or `local` for the one built from today's docker/ folder
+    #[arg(long, value_name = "REF")]
+    pub(crate) image: Option<String>,
+    /// Flavor to build, if the recipe has several [default: SILVERMETAL_FLAVOR in
+    /// linux/build/config/silvermetal-base.conf]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) flavor: Option<String>,
+    /// Checkout of derivative-maker to build from instead of the pinned submodule; such an ISO is
+    /// never released
+    #[arg(long, value_name = "DIR")]
+    pub(crate) upstream: Option<PathBuf>,
+    /// Build without network, from the packages and the builder image that --save-inputs kept
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["mirror", "image", "setup"])]
+    pub(crate) from_inputs: Option<PathBuf>,
+    /// Reuse derivative-maker's packages from an earlier build of the same sources, toolchain and
+    /// archive; such an ISO is never released
+    #[arg(long, conflicts_with = "from_inputs")]
+    pub(crate) reuse_packages: bool,
+}
+
+/// A request for one build of one ISO.
+#[derive(Clone, Debug)]
+pub(crate) struct BuildRequest {
+    pub(crate) what: RecipeArgs,
+    /// Folder for the result; `None` for the recipe's own.
+    pub(crate) output: Option<PathBuf>,
+    /// Folder that keeps everything the build fetches.
+    pub(crate) save_inputs: Option<PathBuf>,
+}
