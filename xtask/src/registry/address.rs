@@ -1,4 +1,4 @@
-//! Where a registry answers, and how far its connection is trusted: as docker's client decides it.
+//! The address of a registry, and the trust in its connection, by the rules of docker's client.
 
 use serde_json::Value;
 use std::net::IpAddr;
@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use xtask_core::exec::Cmd;
 use xtask_core::pins::ImageRef;
 
-/// Docker's name for its own registry in config.json.
+/// Key of Docker Hub in config.json.
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 const DOCKER_HUB: &str = "docker.io";
 
-/// A registry's host, and the repository on it.
+/// The host of a registry, and a repository on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
-    /// `HOST[:PORT]` as image references spell it; `docker.io` where they name none.
+    /// `HOST[:PORT]` as in image references; `docker.io` if a reference names no host.
     pub(crate) host: String,
-    /// The repository below it, e.g. `library/debian`.
+    /// The repository on the host, e.g. `library/debian`.
     pub(crate) name: String,
 }
 
@@ -35,24 +35,24 @@ impl Address {
         }
     }
 
-    /// The host that speaks the registry's API.
+    /// The host that serves the registry's API.
     pub(super) fn api_host(&self) -> &str {
         if self.host == DOCKER_HUB { "registry-1.docker.io" } else { &self.host }
     }
 
-    /// The key of this registry in docker's config.json.
+    /// Key of this registry in docker's config.json.
     pub(super) fn key(&self) -> &str {
         if self.host == DOCKER_HUB { DOCKER_HUB_KEY } else { &self.host }
     }
 }
 
-/// Whether docker would talk to `host` without a verified certificate, or without TLS at all:
-/// loopback always; anything else only by the engine's configuration.
+/// Returns `true` if docker would connect to `host` without a verified certificate, or without TLS:
+/// always on loopback, elsewhere only if the engine's configuration lists the host.
 pub(super) fn is_insecure(host: &str) -> bool {
     trusts(&[], host) || trusts(&engines_list(), host)
 }
 
-/// The running engine's list, else the one that it would read when it starts: hosts with their
+/// Insecure registries of the running engine, else those in its configuration file: hosts with
 /// ports, and networks in CIDR notation.
 fn engines_list() -> Vec<String> {
     let info = Cmd::new("docker").args(["info", "--format", "{{json .RegistryConfig}}"]);
@@ -82,7 +82,7 @@ fn trusts(list: &[String], host: &str) -> bool {
         })
 }
 
-/// `host` without its port.
+/// Removes the port from `host`.
 fn bare(host: &str) -> &str {
     if let Some(rest) = host.strip_prefix('[') {
         return rest.split(']').next().unwrap_or_default();
@@ -90,7 +90,7 @@ fn bare(host: &str) -> &str {
     host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
-/// Whether the network `cidr` holds `address`; `None` where either is none.
+/// Returns `true` if the network `cidr` contains `address`, and `None` if one of them is invalid.
 fn contains(cidr: &str, address: &str) -> Option<bool> {
     let (net, bits) = cidr.split_once('/')?;
     let bits: u32 = bits.parse().ok()?;
@@ -106,9 +106,8 @@ fn contains(cidr: &str, address: &str) -> Option<bool> {
     Some(net & mask == address & mask)
 }
 
-/// CA certificates that docker trusts for this registry besides the system's: `*.crt` in
-/// /etc/docker/certs.d/HOST:PORT (docker's documented place). The first in order, where there
-/// are several.
+/// CA certificate that docker trusts for this registry besides the system's: the first `*.crt` in
+/// /etc/docker/certs.d/HOST:PORT, as docker documents it.
 pub(super) fn ca_file(host: &str) -> Option<PathBuf> {
     let dir = Path::new("/etc/docker/certs.d").join(host);
     let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
@@ -126,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_told_from_a_folder() {
+    fn a_host_is_distinguished_from_a_folder() {
         let of = |s: &str| {
             let address = Address::of(&s.parse().unwrap());
             format!("{} {}", address.host, address.name)
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_and_what_the_engine_names_is_insecure() {
+    fn only_loopback_and_hosts_listed_by_the_engine_are_insecure() {
         for host in ["127.0.0.1:5000", "127.9.9.9", "localhost:1", "[::1]:5000"] {
             assert!(trusts(&[], host), "{host}");
         }

@@ -1,10 +1,10 @@
-//! What a registry asks for with a 401: the `WWW-Authenticate` header (RFC 9110, section 11).
+//! Parses the `WWW-Authenticate` header of a registry's 401 (RFC 9110, section 11).
 
-/// One way to authenticate.
+/// A way to authenticate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Challenge {
     Basic,
-    /// A token from somewhere else (distribution's token authentication specification).
+    /// A token from a token server (distribution's token authentication specification).
     Bearer {
         realm: String,
         service: Option<String>,
@@ -12,7 +12,7 @@ pub(super) enum Challenge {
     },
 }
 
-/// The first challenge of one header value that we can answer.
+/// Returns the first supported challenge in a header value.
 pub(super) fn parse(header: &str) -> Option<Challenge> {
     let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
     if scheme.eq_ignore_ascii_case("basic") {
@@ -29,7 +29,7 @@ pub(super) fn parse(header: &str) -> Option<Challenge> {
     Some(Challenge::Bearer { realm: get("realm")?, service: get("service"), scope: get("scope") })
 }
 
-/// `key="value", key=value`: a comma may stand inside quotes, as in `scope="…:pull,push"`.
+/// Parses `key="value", key=value`. A quoted value may contain commas, as in `scope="…:pull,push"`.
 fn parameters(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -48,7 +48,7 @@ fn parameters(text: &str) -> Vec<(String, String)> {
     found
 }
 
-/// A quoted string's value, from after its first quote, and what follows it.
+/// Parses a quoted string after its first quote. Returns its value, and the rest of the text.
 fn unquote(text: &str) -> (String, &str) {
     let mut value = String::new();
     let mut chars = text.char_indices();

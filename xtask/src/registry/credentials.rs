@@ -1,4 +1,4 @@
-//! What docker's config.json says of a registry, and the programs that it leaves the saying to.
+//! Credentials of a registry, from docker's config.json and from credential helpers.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -7,24 +7,24 @@ use xtask_core::exec::Cmd;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::secret::Secret;
 
-/// Who we are to a registry.
+/// Credentials for a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Credentials {
     Anonymous,
-    /// `user:password` in base64, as the header of Basic authentication wants it.
+    /// `user:password` in base64, for Basic authentication.
     Basic(Secret),
-    /// An OAuth 2 refresh token: to be exchanged at the token server.
+    /// An OAuth 2 refresh token, which the token server exchanges for an access token.
     Identity(Secret),
 }
 
-/// The folder of docker's client configuration: $DOCKER_CONFIG, else ~/.docker.
+/// Folder of docker's client configuration: $DOCKER_CONFIG, else ~/.docker.
 pub(crate) fn config_dir() -> Option<PathBuf> {
     let named = std::env::var_os("DOCKER_CONFIG").filter(|dir| !dir.is_empty());
     let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker"));
     named.map(PathBuf::from).or_else(home)
 }
 
-/// What `dir`/config.json holds; an empty object where there is none.
+/// Reads `dir`/config.json. A missing file gives an empty object.
 pub(crate) fn read_config(dir: &Path) -> Result<Value> {
     let path = dir.join("config.json");
     let text = match std::fs::read_to_string(&path) {
@@ -45,7 +45,7 @@ pub(crate) fn read_config(dir: &Path) -> Result<Value> {
 }
 
 impl Credentials {
-    /// Docker's order: the registry's own helper, the store for all, the file itself.
+    /// Searches in docker's order: the registry's own helper, the common helper, the file itself.
     pub(super) fn of(key: &str) -> Result<Credentials> {
         let Some(dir) = config_dir() else { return Ok(Credentials::Anonymous) };
         let config = read_config(&dir)?;
@@ -59,16 +59,16 @@ impl Credentials {
     }
 }
 
-/// `docker-credential-NAME get`: the registry on its stdin, JSON on its stdout.
+/// Runs `docker-credential-NAME get`, with the registry on its stdin and JSON on its stdout.
 fn ask(name: &str, key: &str) -> Result<Credentials> {
     let program = format!("docker-credential-{name}");
     let probe = Cmd::new(&program).arg("get").input(key.as_bytes()).within_seconds(30).output()?;
     if !probe.exit.ok() {
-        // the protocol's words for "none": the helper's own library prints them on stdout
+        // message for "no credentials", which the helpers' common library prints on stdout
         if probe.stdout.contains("credentials not found") {
             return Ok(Credentials::Anonymous);
         }
-        // what it printed may hold what it keeps
+        // its output is not shown, because it may contain a secret
         return Err(
             Code::NotReady.error(format!("`{program} get` failed for {key} ({})", probe.exit))
         );
@@ -78,34 +78,34 @@ fn ask(name: &str, key: &str) -> Result<Credentials> {
     known(&answer, "Username", "Secret", &program)
 }
 
-/// A user and a password; docker writes an identity token under the user `<token>`.
-fn known(entry: &Value, user: &str, secret: &str, whence: &str) -> Result<Credentials> {
+/// Makes credentials from a user and a password. The user `<token>` marks an identity token.
+fn known(entry: &Value, user: &str, secret: &str, source: &str) -> Result<Credentials> {
     let word = |name: &str| entry[name].as_str().unwrap_or_default();
     Ok(match (word(user), word(secret)) {
         (_, "") => Credentials::Anonymous,
-        ("<token>", token) => Credentials::Identity(Secret::new(token, whence)?),
+        ("<token>", token) => Credentials::Identity(Secret::new(token, source)?),
         (user, password) => {
-            // so that it is not shown by itself either
-            drop(Secret::new(password, whence)?);
-            Credentials::Basic(Secret::new(&base64(&format!("{user}:{password}")), whence)?)
+            // registers the password as a secret of its own, so that it is redacted too
+            drop(Secret::new(password, source)?);
+            Credentials::Basic(Secret::new(&base64(&format!("{user}:{password}")), source)?)
         }
     })
 }
 
 fn in_file(config: &Value, key: &str) -> Result<Credentials> {
     let Some(auths) = config["auths"].as_object() else { return Ok(Credentials::Anonymous) };
-    // older clients wrote URLs
+    // older clients wrote URLs as keys
     let entry = auths.get(key).or_else(|| {
         auths.iter().find(|(name, _)| host_of(name) == host_of(key)).map(|(_, entry)| entry)
     });
     let Some(entry) = entry else { return Ok(Credentials::Anonymous) };
-    let whence = format!("auths.{key}");
+    let source = format!("auths.{key}");
     match (entry["identitytoken"].as_str(), entry["auth"].as_str()) {
         (Some(token), _) if !token.is_empty() => {
-            Ok(Credentials::Identity(Secret::new(token, &whence)?))
+            Ok(Credentials::Identity(Secret::new(token, &source)?))
         }
-        (_, Some(pair)) if !pair.is_empty() => Ok(Credentials::Basic(Secret::new(pair, &whence)?)),
-        _ => known(entry, "username", "password", &whence),
+        (_, Some(pair)) if !pair.is_empty() => Ok(Credentials::Basic(Secret::new(pair, &source)?)),
+        _ => known(entry, "username", "password", &source),
     }
 }
 
@@ -114,7 +114,7 @@ fn host_of(key: &str) -> &str {
     rest.split('/').next().unwrap_or_default()
 }
 
-/// RFC 4648, with padding.
+/// Base64 of RFC 4648, with padding.
 fn base64(text: &str) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut encoded = String::new();
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_read_as_docker_reads_it() {
+    fn config_json_is_read_as_docker_reads_it() {
         let config = json!({"auths": {
             "r.example:5000": {"auth": "dXNlcjpwYTpzcw=="},
             "https://old.example/v1/": {"auth": "dTpw"},
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_helpers_answer_is_a_password_or_a_token() {
+    fn a_helper_returns_a_password_or_a_token() {
         let of = |user: &str, secret: &str| {
             known(&json!({"Username": user, "Secret": secret}), "Username", "Secret", "x").unwrap()
         };

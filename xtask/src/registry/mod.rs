@@ -1,7 +1,7 @@
-//! A registry's API (the OCI distribution specification): what it serves under a tag or a digest.
+//! A client of a registry's API (OCI distribution specification): reads manifests and labels.
 //!
-//! Credentials, trust and plain http are as docker's client has them, so that what is seen here is
-//! what an engine would pull.
+//! Credentials, trusted certificates and plain http follow the rules of docker's client, so that the
+//! result is that of a pull by an engine.
 
 mod address;
 mod challenge;
@@ -24,45 +24,45 @@ use xtask_core::pins::{Digest, ImageRef};
 use xtask_core::secret::Secret;
 use xtask_core::ui::Ui;
 
-/// All four kinds of manifest. Asked for fewer, a registry may convert, or answer with another
-/// manifest's digest.
+/// All four types of manifest. If a request accepts fewer, a registry may convert the manifest or
+/// return another one.
 const MANIFESTS: [&str; 4] = [
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 ];
-/// Bytes of a manifest or an image's configuration: 4 MiB is the specification's limit.
+/// Most bytes of a manifest or of an image's configuration: the specification's limit, 4 MiB.
 const LARGEST: usize = 4 << 20;
 
-/// One repository of a registry.
+/// A repository of a registry.
 pub(crate) struct Registry<'a> {
     address: Address,
-    /// `https://HOST/v2`, or plain http where docker would use it, too.
+    /// `https://HOST/v2`, or with plain http if docker would use that.
     api: Url,
     http: Http,
-    /// Once the registry has asked for it: scheme and secret.
+    /// Scheme and secret for requests, once the registry has asked for them.
     authorization: RefCell<Option<(&'static str, Secret)>>,
     ui: &'a Ui,
 }
 
-/// What a registry serves under one name.
+/// A manifest, as the registry serves it.
 #[derive(Clone, Debug)]
 pub(crate) struct Manifest {
-    /// Of its bytes as they came.
+    /// Digest of the bytes received.
     pub(crate) digest: Digest,
     media_type: String,
     text: String,
 }
 
-/// Why a registry gives no manifest.
+/// The reason why a registry returns no manifest.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// It has none of that name.
+    /// It has no manifest of that name.
     Gone(String),
-    /// It wants to know who asks, or does not like the answer.
+    /// It requires a login, or refuses the credentials.
     Login(String),
-    /// It cannot be reached, or makes no sense.
+    /// It cannot be reached, or its answer is invalid.
     Silent(anyhow::Error),
 }
 
@@ -76,7 +76,7 @@ impl From<Refusal> for anyhow::Error {
     }
 }
 
-/// How much docker would trust `host`.
+/// The trust that docker has in `host`.
 fn http_for(host: &str) -> Http {
     let insecure = address::is_insecure(host);
     Http {
@@ -88,7 +88,7 @@ fn http_for(host: &str) -> Http {
 }
 
 impl<'a> Registry<'a> {
-    /// Finds out how the registry of `image` speaks.
+    /// Connects to the registry of `image`, with TLS or without.
     pub(crate) fn open(image: &ImageRef, ui: &'a Ui) -> Result<Registry<'a>> {
         let address = Address::of(image);
         let host = address.api_host().to_owned();
@@ -96,7 +96,7 @@ impl<'a> Registry<'a> {
         let http = http_for(&host);
         let mut url = api("https")?;
         if http.any_certificate {
-            // as docker does: TLS of any kind, else none
+            // like docker: TLS without verification, else plain http
             let once = Http { attempts: 1, ..http.clone() };
             let ping =
                 |url: &Url| once.send(&Request::get(&url.child("")), Sink::Memory(LARGEST), ui);
@@ -112,7 +112,7 @@ impl<'a> Registry<'a> {
         Ok(Registry { address, api: url, http, authorization: RefCell::new(None), ui })
     }
 
-    /// For somebody who only wants to know whether it answers now.
+    /// Limits the attempts and the wait, for a caller who only asks if the registry answers.
     pub(crate) fn impatient(mut self) -> Registry<'a> {
         self.http.attempts = 1;
         self.http.connect_timeout = 10;
@@ -120,7 +120,7 @@ impl<'a> Registry<'a> {
         self
     }
 
-    /// What stands under a tag or a digest.
+    /// Gets the manifest of a tag or a digest.
     pub(crate) fn manifest(&self, reference: &str) -> Result<Manifest, Refusal> {
         let mut request = Request::get(&self.url("manifests", reference));
         request = request.header("Accept", &MANIFESTS.join(", "));
@@ -131,7 +131,7 @@ impl<'a> Registry<'a> {
             200 => self.understood(response, reference).map_err(Refusal::Silent),
             404 => Err(Refusal::Gone(format!("the registry has no {name}"))),
             401 | 403 => Err(Refusal::Login(format!(
-                "{} does not let us read {name} ({}): docker login {}",
+                "{} refuses to serve {name} ({}): docker login {}",
                 self.address.host,
                 response.complaint(),
                 self.address.host
@@ -152,13 +152,16 @@ impl<'a> Registry<'a> {
         let digest = hash::bytes(&response.body);
         for said in response.header("Docker-Content-Digest").into_iter().chain(Some(reference)) {
             if said.starts_with("sha256:") && said != digest.to_string() {
-                bail!("{}: what it serves as {said} has the digest {digest}", self.address.host);
+                bail!(
+                    "{}: expected a manifest with digest {said}, received {digest}",
+                    self.address.host
+                );
             }
         }
         Ok(Manifest { digest, media_type, text: response.text()?.to_owned() })
     }
 
-    /// Gives a manifest that is there one more tag: without one it may be collected as garbage.
+    /// Gives an existing manifest another tag. A manifest without a tag may be collected as garbage.
     pub(crate) fn tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
         let request = Request::new(Method::Put, &self.url("manifests", tag))
             .text(&manifest.media_type, &manifest.text);
@@ -167,7 +170,7 @@ impl<'a> Registry<'a> {
         let served = self.manifest(tag)?;
         if served.digest != manifest.digest {
             bail!(
-                "{}: tag {tag} was set to {}, and is {}",
+                "{}: tag {tag}: expected {} after the push, found {}",
                 self.address.host,
                 manifest.digest,
                 served.digest
@@ -176,7 +179,7 @@ impl<'a> Registry<'a> {
         Ok(())
     }
 
-    /// The labels of the image; of an index, those of its amd64 image.
+    /// Returns the labels of the image. For an index, those of its image for amd64.
     pub(crate) fn labels(&self, manifest: &Manifest) -> Result<BTreeMap<String, String>> {
         let parsed: Value =
             serde_json::from_str(&manifest.text).context("the manifest is not JSON")?;
@@ -185,17 +188,17 @@ impl<'a> Registry<'a> {
                 image["platform"]["architecture"] == "amd64" && image["platform"]["os"] == "linux"
             };
             let digest = images.iter().find(amd64).and_then(|image| image["digest"].as_str());
-            let digest = digest.context("the index holds no image for linux/amd64")?;
+            let digest = digest.context("the index has no image for linux/amd64")?;
             return self.labels(&self.manifest(digest)?);
         }
         let digest =
-            parsed["config"]["digest"].as_str().context("the manifest names no configuration")?;
+            parsed["config"]["digest"].as_str().context("the manifest has no `config.digest`")?;
         let digest: Digest = digest.parse()?;
         let request = Request::get(&self.url("blobs", &digest.to_string()));
         let response = self.send(&request, "pull")?.expect(&[200])?;
         if response.digest != digest {
             bail!(
-                "{}: what it serves as {digest} has the digest {}",
+                "{}: expected a configuration with digest {digest}, received {}",
                 self.address.host,
                 response.digest
             );
@@ -209,11 +212,11 @@ impl<'a> Registry<'a> {
     fn url(&self, what: &str, reference: &str) -> Url {
         let parts = self.address.name.split('/').chain([what]);
         let url = parts.fold(self.api.clone(), |url, part| url.child(part));
-        // a digest's colon stands for itself in a path
+        // the colon of a digest is not escaped in a path
         format!("{url}/{reference}").parse().unwrap_or(url)
     }
 
-    /// Sends; where the registry asks who we are, says so and sends again.
+    /// Sends a request. If the registry asks for credentials, sends it again with them.
     fn send(&self, request: &Request, actions: &str) -> Result<Response> {
         let with = |authorization: &Option<(&'static str, Secret)>| match authorization {
             Some((scheme, secret)) => request.clone().authorization(scheme, secret),
@@ -241,7 +244,7 @@ impl<'a> Registry<'a> {
         let credentials = Credentials::of(self.address.key())?;
         match (challenge, credentials) {
             (Challenge::Basic, Credentials::Basic(pair)) => Ok(Some(("Basic", pair))),
-            // without a name there is nothing to answer
+            // no credentials for this registry
             (Challenge::Basic, _) => Ok(None),
             (Challenge::Bearer { realm, service, scope }, credentials) => {
                 let scope =
@@ -251,7 +254,7 @@ impl<'a> Registry<'a> {
         }
     }
 
-    /// A token from the registry's token server, for us or for anybody.
+    /// Gets a token from the registry's token server, with or without credentials.
     fn token(
         &self,
         realm: &str,
@@ -277,13 +280,13 @@ impl<'a> Registry<'a> {
         let http = http_for(origin.split_once("://").map_or("", |(_, host)| host));
         let response = http.send(&request, Sink::Memory(LARGEST), self.ui)?;
         if matches!(response.status, 401 | 403) {
-            return Ok(None); // the registry's own refusal says it
+            return Ok(None); // the registry's refusal is the better error
         }
         let response = response.expect(&[200])?;
         let answer: Value = serde_json::from_slice(&response.body)
             .context("the token server's answer is not JSON")?;
         let token = answer["token"].as_str().or(answer["access_token"].as_str());
-        let token = token.context("the token server's answer holds no token")?;
+        let token = token.context("the token server's answer has no token")?;
         Ok(Some(("Bearer", Secret::new(token, "the token server's answer")?)))
     }
 }

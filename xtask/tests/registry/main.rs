@@ -1,6 +1,7 @@
-//! Pins against a real registry, Debian's docker-registry on this machine; skopeo is the witness.
+//! `bump-image` against a real registry: Debian's docker-registry on this machine. skopeo confirms the
+//! digests.
 //!
-//! Ignored by a plain `cargo test`; `cargo xtask test --full` runs them.
+//! A plain `cargo test` ignores these tests; `cargo xtask test --full` runs them.
 #![allow(clippy::disallowed_methods, reason = "tests start xtask and its peers themselves")]
 #![allow(clippy::unwrap_used, reason = "a test may panic, also in its helpers")]
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
@@ -27,7 +28,7 @@ fn today(checkout: &Checkout) -> String {
     Inputs::gather(&repo).unwrap().digest.to_string()
 }
 
-/// xtask as somebody with that docker configuration, and no engine.
+/// Runs xtask with that docker configuration, and without an engine.
 fn xtask(checkout: &Checkout, config: &Path, args: &[&str]) -> Command {
     let mut xtask = checkout.xtask(args);
     xtask.env("DOCKER_CONFIG", config);
@@ -42,7 +43,7 @@ fn pinned(checkout: &Checkout) -> String {
     line.unwrap().trim_end_matches("}\"").to_owned()
 }
 
-/// Pins what `registry` calls latest, and looks at everything that this must do.
+/// Pins the tag `latest` of `registry`, and checks all effects.
 fn is_pinned(checkout: &Checkout, registry: &Registry, config: &Path) {
     let name = format!("{}/{BUILDER}:latest", registry.host);
     let bump =
@@ -85,7 +86,7 @@ fn an_image_is_pinned_by_the_digest_that_the_registry_serves() {
 
 #[test]
 #[ignore = "needs docker-registry and skopeo: cargo xtask test --full"]
-fn a_registry_that_asks_for_a_login_gets_dockers_and_shows_it_nowhere() {
+fn dockers_login_is_used_and_appears_in_no_output() {
     let checkout = Checkout::new("login");
     let registry = Registry::start(&checkout.root, How { tls: true, login: true, public: false });
     registry.put(&Image::of_inputs(&today(&checkout)), &format!("{BUILDER}:latest"));
@@ -112,7 +113,7 @@ fn a_registry_that_asks_for_a_login_gets_dockers_and_shows_it_nowhere() {
         json!({"credsStore": "test"}),
     ] {
         let config = docker_config(&checkout.root, &config);
-        // curl's stand-in notes its argv, then is curl
+        // a wrapper around curl that records its argv
         let curl = run(Command::new("sh").args(["-c", "command -v curl"])).exits(0).stdout;
         let argv = checkout.root.with_file_name("argv");
         let spy = format!(
@@ -133,7 +134,7 @@ fn a_registry_that_asks_for_a_login_gets_dockers_and_shows_it_nowhere() {
 
 #[test]
 #[ignore = "needs docker-registry and skopeo: cargo xtask test --full"]
-fn a_token_servers_token_opens_the_registry() {
+fn a_token_of_the_token_server_is_used() {
     let checkout = Checkout::new("token");
     let registry = Registry::start(&checkout.root, How::default());
     registry.put(&Image::of_inputs(&today(&checkout)), &format!("{BUILDER}:latest"));
@@ -154,7 +155,7 @@ fn a_token_servers_token_opens_the_registry() {
 
 #[test]
 #[ignore = "needs docker-registry and skopeo: cargo xtask test --full"]
-fn another_machines_registry_needs_a_certificate_that_is_trusted() {
+fn a_registry_that_is_not_on_loopback_needs_a_trusted_certificate() {
     let checkout = Checkout::new("public");
     let nobody = nobody(&checkout);
     let image = Image::of_inputs(&today(&checkout));
@@ -167,7 +168,7 @@ fn another_machines_registry_needs_a_certificate_that_is_trusted() {
     bump(&plain).exits(3).says("no trusted TLS connection");
     let tls = Registry::start(&checkout.root, How { public: true, tls: true, login: false });
     bump(&tls).exits(3).says("no trusted TLS connection");
-    // where docker looks for it, too
+    // the folder in which docker looks for it
     let trusted = Path::new("/etc/docker/certs.d").join(&tls.host);
     fs::create_dir_all(&trusted).unwrap();
     fs::copy(tls.certificate(), trusted.join("ca.crt")).unwrap();
@@ -178,7 +179,7 @@ fn another_machines_registry_needs_a_certificate_that_is_trusted() {
 
 #[test]
 #[ignore = "needs docker-registry and skopeo: cargo xtask test --full"]
-fn what_is_not_todays_image_or_not_there_is_named() {
+fn a_missing_or_outdated_image_is_reported() {
     let checkout = Checkout::new("wrong");
     let config = nobody(&checkout);
     let registry = Registry::start(&checkout.root, How::default());

@@ -1,5 +1,5 @@
-//! A door before a registry that opens for a token only, and the server that gives tokens out
-//! (distribution's token authentication specification).
+//! A proxy in front of a registry that requires a token, and the token server (distribution's token
+//! authentication specification).
 
 use crate::registry::PAIR;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -15,7 +15,7 @@ pub struct Door {
 }
 
 impl Door {
-    /// In front of the registry at `behind`; open as long as the test process lives.
+    /// Starts the proxy in front of the registry at `behind`. It runs until the test process ends.
     pub fn before(behind: &str) -> Door {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let host = listener.local_addr().unwrap().to_string();
@@ -23,7 +23,7 @@ impl Door {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (own, behind) = (own.clone(), behind.clone());
-                // a client that hangs up is no failure of the door's
+                // a client that closes the connection is no error
                 thread::spawn(move || drop(serve(stream, &own, &behind)));
             }
         });

@@ -1,23 +1,23 @@
-//! A small file system of one's own, to fill it or to make it read-only.
+//! A small file system for one test, which it can fill or make read-only.
 
 use super::run;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Unmounted when dropped; its loop device goes with the mount.
+/// A mounted file system. Dropping it unmounts it and frees the loop device.
 pub struct Disk {
     pub dir: PathBuf,
 }
 
 impl Disk {
-    /// An ext4 of `mib` MiB, mounted on a new folder beside `beside`.
+    /// Makes an ext4 of `mib` MiB, mounted on a new folder beside `beside`.
     pub fn new(beside: &Path, mib: u64) -> Disk {
         let image = beside.with_file_name("disk.img");
         let dir = beside.with_file_name("disk");
         fs::create_dir_all(&dir).unwrap();
         fs::File::create(&image).unwrap().set_len(mib << 20).unwrap();
-        // -m 0: root may not write more than others
+        // -m 0 reserves no blocks, so that root can write no more than others
         run(Command::new("mkfs.ext4").args(["-q", "-m", "0"]).arg(&image)).exits(0);
         run(Command::new("mount").args(["-o", "loop"]).args([&image, &dir])).exits(0);
         fs::remove_dir(dir.join("lost+found")).unwrap();
@@ -40,7 +40,7 @@ impl Drop for Disk {
             let status = Command::new("umount").args(flag).arg(&self.dir).status();
             status.is_ok_and(|status| status.success())
         };
-        // a test that failed may have left somebody in it
+        // a failed test may have left a process in it
         let _ = umount(&[]) || umount(&["--lazy"]);
     }
 }

@@ -1,4 +1,4 @@
-//! A checkout of one's own for each test, and xtask run in it as a user would.
+//! A checkout for each test, and xtask as a user runs it there.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -21,14 +21,14 @@ use std::{fs, thread};
 /// Seconds since 1970: the commit time of every test checkout.
 pub const COMMIT_TIME: u64 = 1_780_000_000;
 
-/// Answers like an engine that has every image; `run` does as `$RUN` says.
+/// A stub of docker. It has every image, and `run` evaluates `$RUN`.
 pub const STUB: &str = r#"#!/bin/bash
 case "$1 $2" in
     "version --format") echo 28.0.0 ;;
     "info --format") echo 2 ;;
     "image inspect") echo sha256:stub ;;
     "ps --all") ;;
-    inspect*) exit 1 ;; # it knows no container of ours
+    inspect*) exit 1 ;; # it knows no container
     "run --rm")
         out=$(printf '%s\n' "$@" | sed -n 's#^type=bind,"*source=\(.*\)"*,target=/home/user/out$#\1#p')
         eval "$RUN" ;;
@@ -53,7 +53,7 @@ pub struct Ran {
 }
 
 impl Checkout {
-    /// In a folder `name`: give it blanks and commas where paths matter.
+    /// Makes a checkout in a folder `name`. Use blanks and commas in it to test paths.
     pub fn new(name: &str) -> Checkout {
         let n = COUNT.fetch_add(1, Ordering::SeqCst);
         let outer =
@@ -81,7 +81,7 @@ impl Checkout {
         checkout
     }
 
-    /// A git clone of this one beside it, its files made under another umask.
+    /// Clones this checkout, with files made under another umask.
     pub fn clone_under(&self, umask: &str, name: &str) -> Checkout {
         let n = COUNT.fetch_add(1, Ordering::SeqCst);
         let outer = self.outer.with_file_name(format!("{}-{n}", std::process::id()));
@@ -92,7 +92,7 @@ impl Checkout {
         Checkout { outer, root }
     }
 
-    /// Commits everything, as the same commit for the same content, wherever and whenever.
+    /// Commits everything. The same content always gives the same commit.
     pub fn commit(&self) {
         git(&self.root, &["add", "--all", "--", ".", ":!linux/build/derivative-maker"]);
         git(&self.root, &["commit", "--quiet", "--allow-empty", "-m", "test"]);
@@ -121,11 +121,11 @@ impl Checkout {
         fs::write(path, text.replace(from, to)).unwrap();
     }
 
-    /// xtask in this checkout, ready for more arguments and variables.
+    /// Returns the command `xtask` in this checkout, to which arguments and variables can be added.
     pub fn xtask<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.current_dir(&self.root).args(args);
-        // without CARGO: the programs beside xtask are used as they are, not built for each checkout
+        // without CARGO, xtask starts the programs beside it, and builds none for the checkout
         let own =
             ["CARGO", "CARGO_MANIFEST_DIR", "BUILDER_IMAGE", "APT_SNAPSHOT_URL", "DOCKER_HOST"];
         for name in own.iter().chain(&["CI"]) {
@@ -138,7 +138,7 @@ impl Checkout {
         self.root.join("linux/build/output")
     }
 
-    /// Names in the output folder, hidden ones too; empty when there is none.
+    /// Names in the output folder, including hidden ones. Empty if there is no folder.
     pub fn output_names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.output()).into_iter().flatten();
         let mut names: Vec<String> =
@@ -147,7 +147,7 @@ impl Checkout {
         names
     }
 
-    /// A PATH folder that holds `script` as `name`, before everything else on PATH.
+    /// Returns a PATH whose first folder has `script` as the program `name`.
     pub fn path_with(&self, name: &str, script: &str) -> String {
         let dir = self.outer.join("bin");
         fs::create_dir_all(&dir).unwrap();
@@ -158,7 +158,7 @@ impl Checkout {
 
 impl Drop for Checkout {
     fn drop(&mut self) {
-        // a failed test's folder is no reason to hide its message
+        // an error here must not hide the message of a failed test
         drop(fs::remove_dir_all(&self.outer));
     }
 }
@@ -205,17 +205,17 @@ impl Ran {
     }
 }
 
-/// A peer that serves an (empty) InRelease of every suite under /debian; returns its URL.
+/// Starts a mirror on loopback that serves an InRelease for every suite. Returns its URL.
 pub fn mirror_peer() -> String {
     mirror_peer_of(|| "x\n".to_owned())
 }
 
-/// A peer that stands for the pinned snapshot: a value for APT_SNAPSHOT_URL.
+/// Starts a stand-in for the snapshot archive. Returns a value for APT_SNAPSHOT_URL.
 pub fn snapshot_peer() -> String {
     mirror_peer().replace("/debian", "/archive")
 }
 
-/// The same, with today's `body` of every file.
+/// The same as [`mirror_peer`]; each request gets the current result of `body`.
 pub fn mirror_peer_of(body: impl Fn() -> String + Send + Sync + 'static) -> String {
     let body = std::sync::Arc::new(body);
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();

@@ -1,4 +1,4 @@
-//! Debian's docker-registry, run on this machine for one test, and images to put into it.
+//! Debian's docker-registry, started for one test, and images to push to it.
 
 #![allow(dead_code, reason = "each test crate uses its part of it")]
 
@@ -16,16 +16,17 @@ pub const USER: &str = "builder";
 pub const PASSWORD: &str = "hunter2-registry";
 /// `USER:PASSWORD` in base64.
 pub const PAIR: &str = "YnVpbGRlcjpodW50ZXIyLXJlZ2lzdHJ5";
-/// `htpasswd -nbB`'s line for them.
+/// The line of `htpasswd -nbB` for them.
 const HTPASSWD: &str = "builder:$2y$04$WtjFW8stz76aJ0DwjlIg/u9g0fFz/0UWM3vDS07ZiVlr1tRwh4tAa\n";
 
-/// Two blocks of zeros, as `gzip -n` packs them: skopeo would pack a bare layer, and so change it.
+/// A compressed empty layer: two blocks of zeros, packed by `gzip -n`. skopeo would compress a plain
+/// one, and so change its digest.
 const EMPTY_TAR_GZ: [u8; 29] = [
     31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 99, 96, 24, 5, 163, 96, 20, 140, 84, 0, 0, 46, 175, 181, 239,
     0, 4, 0, 0,
 ];
 
-/// A registry process and its folder; both are gone when this is dropped.
+/// A registry process and its folder. Dropping it ends the process and removes the folder.
 pub struct Registry {
     process: Child,
     dir: PathBuf,
@@ -33,19 +34,19 @@ pub struct Registry {
     pub host: String,
 }
 
-/// How it is to be reached.
+/// How clients reach the registry.
 #[derive(Clone, Copy, Default)]
 pub struct How {
     pub tls: bool,
     pub login: bool,
-    /// On this machine's own address in its network, which nobody takes for loopback.
+    /// On this machine's network address, which is not loopback.
     pub public: bool,
 }
 
 impl Registry {
     pub fn start(beside: &Path, how: How) -> Registry {
         let address = if how.public { own_address() } else { IpAddr::from([127, 0, 0, 1]) };
-        // nobody else takes it between the two: ports are given out in turn
+        // the kernel hands out ports in turn, so nobody else takes this one meanwhile
         let port = TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port();
         let dir = beside.with_file_name(format!("registry-{port}"));
         fs::create_dir_all(&dir).unwrap();
@@ -64,7 +65,7 @@ impl Registry {
             fs::write(dir.join("htpasswd"), HTPASSWD).unwrap();
             config["auth"] = json!({"htpasswd": {"realm": "test", "path": file("htpasswd")}});
         }
-        // JSON is YAML, too
+        // JSON is valid YAML
         fs::write(dir.join("config.yml"), config.to_string()).unwrap();
         let log = fs::File::create(dir.join("log")).unwrap();
         let process = Command::new("docker-registry")
@@ -86,12 +87,12 @@ impl Registry {
         registry
     }
 
-    /// The certificate that it shows: its own authority.
+    /// Its self-signed certificate.
     pub fn certificate(&self) -> PathBuf {
         self.dir.join("ca.crt")
     }
 
-    /// Puts an image there; `latest` is a tag.
+    /// Pushes an image under `name`, e.g. `silvermetal-builder:latest`.
     pub fn put(&self, image: &Image, name: &str) -> Digest {
         let layout = self.dir.join("layout");
         let digest = image.write(&layout);
@@ -104,7 +105,7 @@ impl Registry {
         digest
     }
 
-    /// What skopeo says that a name's digest is.
+    /// Digest of `name`, as skopeo reports it.
     pub fn digest(&self, name: &str) -> String {
         let mut inspect = Command::new("skopeo");
         inspect.args(["inspect", "--tls-verify=false", "--format", "{{.Digest}}"]);
@@ -129,10 +130,10 @@ impl Drop for Registry {
     }
 }
 
-/// The address that this machine would send from; nothing is sent.
+/// This machine's address in its network. Nothing is sent to find it.
 fn own_address() -> IpAddr {
     let socket = UdpSocket::bind(("0.0.0.0", 0)).unwrap();
-    socket.connect(("192.0.2.1", 9)).expect("a route, and so an address of one's own");
+    socket.connect(("192.0.2.1", 9)).expect("a default route");
     socket.local_addr().unwrap().ip()
 }
 
@@ -145,7 +146,7 @@ fn certificate(dir: &Path, address: IpAddr) {
     run(&mut openssl).exits(0);
 }
 
-/// A folder with a docker client's config.json.
+/// Makes a folder with a config.json of the docker client.
 pub fn docker_config(beside: &Path, config: &Value) -> PathBuf {
     let dir = beside.with_file_name("docker-config");
     fs::create_dir_all(&dir).unwrap();
@@ -153,7 +154,7 @@ pub fn docker_config(beside: &Path, config: &Value) -> PathBuf {
     dir
 }
 
-/// A credential helper `docker-credential-NAME` that knows one registry.
+/// Makes a credential helper `docker-credential-NAME` that knows one registry.
 pub fn helper(bin: &Path, name: &str, host: &str, user: &str, secret: &str) {
     fs::create_dir_all(bin).unwrap();
     let answer = json!({"ServerURL": host, "Username": user, "Secret": secret});
@@ -167,16 +168,16 @@ pub fn helper(bin: &Path, name: &str, host: &str, user: &str, secret: &str) {
     );
 }
 
-/// An image without files: only what it says of itself.
+/// An image with labels, but without files.
 #[derive(Clone)]
 pub struct Image {
     pub labels: Value,
-    /// As an index of two machines' images, of which only amd64's carries the labels.
+    /// Push an index of two architectures, of which only amd64 has the labels.
     pub index: bool,
 }
 
 impl Image {
-    /// Labelled as `image build` labels the image of `inputs`.
+    /// An image with the labels that `image build` sets for `inputs`.
     pub fn of_inputs(inputs: &str) -> Image {
         let labels = json!({
             "uk.silverlabs.silvermetal.inputs": inputs,
@@ -188,7 +189,7 @@ impl Image {
         Image { labels, index: false }
     }
 
-    /// An OCI image layout (the specification of that name); returns the manifest's digest.
+    /// Writes an OCI image layout. Returns the digest of the manifest.
     fn write(&self, layout: &Path) -> Digest {
         let blobs = layout.join("blobs/sha256");
         fs::create_dir_all(&blobs).unwrap();

@@ -1,4 +1,4 @@
-//! An xtask in the middle of its work: what it says so far, and signals to it.
+//! A running xtask: its output so far, and signals to it.
 
 use super::Ran;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Far more than anything here takes: only a hang gets there.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// Timeout for a hang, far above the time of any step.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Ended, kindly first, when dropped.
+/// Dropping it sends a TERM, and waits.
 pub struct Running {
     child: Child,
     stdout: ChildStdout,
@@ -37,18 +37,18 @@ impl Running {
         self.child.id()
     }
 
-    /// All of stderr up to now.
+    /// Returns stderr up to now.
     pub fn said(&self) -> String {
         self.lines.lock().unwrap().join("\n")
     }
 
-    /// Waits until stderr has a line that is `line`, blanks aside, or starts with it.
+    /// Waits until stderr has a line that starts with `line`, apart from blanks.
     #[track_caller]
     pub fn until(&mut self, line: &str) {
         self.until_a_line(line, |said| said.trim_start().starts_with(line));
     }
 
-    /// Waits until the echo of a command that runs `program`, whatever stands before it.
+    /// Waits until stderr shows a command that runs `program`, even behind a wrapper.
     #[track_caller]
     pub fn until_it_runs(&mut self, program: &str) {
         let program = format!(" {program} ");
@@ -57,35 +57,35 @@ impl Running {
 
     #[track_caller]
     fn until_a_line(&mut self, line: &str, is_it: impl Fn(&String) -> bool) {
-        let patience = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while !self.lines.lock().unwrap().iter().any(&is_it) {
             let ended = self.child.try_wait().unwrap();
             assert!(
                 ended.is_none(),
-                "it ended ({ended:?}) before it said `{line}`:\n{}",
+                "it ended ({ended:?}) before it printed `{line}`:\n{}",
                 self.said()
             );
-            assert!(Instant::now() < patience, "it did not say `{line}`:\n{}", self.said());
+            assert!(Instant::now() < deadline, "it did not print `{line}`:\n{}", self.said());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// `name` as `kill` spells it.
+    /// Sends a signal, named as for `kill`.
     pub fn signal(&self, name: &str) {
         signal(name, self.pid());
     }
 
-    /// Waits for its end.
+    /// Waits until it ends.
     pub fn ends(mut self) -> Ran {
         let mut stdout = String::new();
         self.stdout.read_to_string(&mut stdout).unwrap();
         let status = self.child.wait().unwrap();
-        // a killed one's children may hold the other end of stderr for a moment
+        // children of a killed process may keep stderr open for a moment
         self.reader.take().unwrap().join().unwrap();
         Ran { code: status.code().unwrap_or(-1), stdout, stderr: self.said() }
     }
 
-    /// SIGKILL, as if the machine's own end had come: it can clean up nothing.
+    /// Kills it with SIGKILL, so that it cannot clean up.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -95,7 +95,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
-            // the test failed: its containers go with it
+            // after a failed test, so that its containers are removed
             self.signal("TERM");
             drop(self.child.wait());
         }
