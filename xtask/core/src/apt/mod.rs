@@ -1,4 +1,6 @@
-//! `--setup`: what a machine lacks, installed through its own apt.
+//! The host's apt: installing packages (`--setup`), and reading package sources.
+
+pub mod sources;
 
 use crate::exec::{Cmd, StopBy, which};
 use crate::failure::{Code, Problem};

@@ -1,0 +1,119 @@
+//! apt's package sources (sources.list(5)), in both styles.
+
+use crate::deb822;
+
+/// An enabled source: one URI and one suite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub uri: String,
+    pub suite: String,
+    /// True if it serves binary packages (`deb`), false if it serves only sources (`deb-src`).
+    pub binary: bool,
+}
+
+impl Source {
+    /// Host of the URI, without transport (`tor+https://`), user and port; the whole URI if it names
+    /// no host (`file:/…`).
+    pub fn host(&self) -> &str {
+        let Some((_, rest)) = self.uri.split_once("://") else { return &self.uri };
+        let authority = rest.split('/').next().unwrap_or_default();
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        let port = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+        port.map_or(host, |(host, _)| host)
+    }
+}
+
+/// The enabled sources in a file, in its order. apt knows the style by the end of the file's name:
+/// `.list` or `.sources`. It ignores all other files, and so does this function.
+pub fn read(file_name: &str, text: &str) -> Vec<Source> {
+    match file_name.rsplit_once('.') {
+        Some((_, "list")) => text.lines().filter_map(one_line).collect(),
+        Some((_, "sources")) => deb822_style(text),
+        _ => Vec::new(),
+    }
+}
+
+/// `deb [options] URI SUITE COMPONENT…`
+fn one_line(line: &str) -> Option<Source> {
+    let line = line.split('#').next().unwrap_or_default().trim();
+    let (kind, rest) = line.split_once([' ', '\t'])?;
+    let binary = match kind {
+        "deb" => true,
+        "deb-src" => false,
+        _ => return None,
+    };
+    let rest = rest.trim_start();
+    let rest = match rest.strip_prefix('[') {
+        Some(options) => options.split_once(']')?.1,
+        None => rest,
+    };
+    let mut words = rest.split_whitespace();
+    Some(Source { uri: words.next()?.to_owned(), suite: words.next()?.to_owned(), binary })
+}
+
+/// Paragraphs with `Types`, `URIs`, `Suites`, `Enabled`.
+fn deb822_style(text: &str) -> Vec<Source> {
+    let mut found = Vec::new();
+    for paragraph in deb822::paragraphs(text) {
+        let enabled = paragraph.get("Enabled").unwrap_or("yes").to_ascii_lowercase();
+        if ["no", "false", "without", "off", "disable", "0"].contains(&enabled.as_str()) {
+            continue;
+        }
+        let binary = paragraph.words("Types").any(|kind| kind == "deb");
+        for uri in paragraph.words("URIs") {
+            for suite in paragraph.words("Suites") {
+                found.push(Source { uri: uri.to_owned(), suite: suite.to_owned(), binary });
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts_and_suites(file_name: &str, text: &str) -> Vec<String> {
+        let shown = |source: &Source| {
+            let kind = if source.binary { "deb" } else { "deb-src" };
+            format!("{kind} {} {}", source.host(), source.suite)
+        };
+        read(file_name, text).iter().map(shown).collect()
+    }
+
+    #[test]
+    fn one_line_style() {
+        let text = "# deb http://x/a y\ndeb [arch=amd64 trusted=yes] http://u@h:80/debian trixie main # z\n\
+                    deb-src tor+https://deb.debian.org/debian trixie main\ndeb\tcdrom:[x]/ bookworm main\n\
+                    rpm http://r/x y\ndeb http://only.a.uri/\ndebx http://x/ y\n";
+        assert_eq!(
+            hosts_and_suites("debian.list", text),
+            ["deb h trixie", "deb-src deb.debian.org trixie", "deb cdrom:[x]/ bookworm"]
+        );
+    }
+
+    #[test]
+    fn deb822_style() {
+        let text = "## a comment\nTypes: deb deb-src\n# URIs: http://commented/\n\
+                    URIs: tor+https://deb.debian.org/debian\nSuites: trixie\n trixie-updates\nEnabled: yes\n\n\
+                    Types: deb\nURIs: http://off/x\nSuites: s\nEnabled: no\n\n\
+                    types: deb-src\nuris: http://a/x http://b/x\nsuites: s\n";
+        assert_eq!(
+            hosts_and_suites("debian.sources", text),
+            [
+                "deb deb.debian.org trixie",
+                "deb deb.debian.org trixie-updates",
+                "deb-src a s",
+                "deb-src b s"
+            ]
+        );
+    }
+
+    #[test]
+    fn apt_ignores_files_of_other_names() {
+        for name in ["debian.list.save", "debian.sources~", "list", "debian"] {
+            assert_eq!(read(name, "deb http://h/debian trixie main\n"), [], "{name}");
+        }
+        assert_eq!(read("sources.list", "deb http://h/debian trixie main\n").len(), 1);
+    }
+}
