@@ -9,7 +9,6 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 use xtask_core::facts::git::git;
 use xtask_core::facts::repo::Repo;
 
@@ -141,7 +140,7 @@ impl Tree {
     pub(crate) fn load(root: &Path) -> Result<Tree> {
         let root =
             root.canonicalize().with_context(|| format!("cannot read {}", root.display()))?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        let now = xtask_core::calendar::now();
         let mut tree = Tree { repo: Repo { root }, now, in_git: true, entries: BTreeMap::new() };
         tree.list();
         Ok(tree)

@@ -16,7 +16,7 @@ pub fn matches(pattern: &str, text: &str, star: Star) -> bool {
     if !pattern.contains(['*', '?', '[', '{', '\\']) {
         return pattern == text;
     }
-    alternatives(pattern, &mut |one| whole(one, text, star))
+    alternatives(pattern, MOST_BRACES, &|one| whole(one, text, star))
 }
 
 /// Returns true if the pattern matches the path, with [`Star::WithinFolder`]. A leading `./` and
@@ -52,21 +52,20 @@ pub fn class(pattern: &str, c: char) -> Option<(usize, bool)> {
     Some((length, contains != negated))
 }
 
-/// Tries each alternative of the braces until `matches` says yes. Beyond a sane number of braces the
-/// rest is literal.
-fn alternatives(pattern: &str, matches: &mut dyn FnMut(&str) -> bool) -> bool {
-    fn unfold(pattern: &str, depth: usize, matches: &mut dyn FnMut(&str) -> bool) -> bool {
-        let braces = pattern.find('{').and_then(|open| {
-            let close = pattern[open..].find('}')? + open;
-            (depth < 4).then_some((open, close))
-        });
-        let Some((open, close)) = braces else { return matches(pattern) };
-        pattern[open + 1..close].split(',').any(|choice| {
-            let one = format!("{}{choice}{}", &pattern[..open], &pattern[close + 1..]);
-            unfold(&one, depth + 1, matches)
-        })
-    }
-    unfold(pattern, 0, matches)
+/// Braces that are unfolded; further ones are literal.
+const MOST_BRACES: usize = 4;
+
+/// Tries each alternative of the braces until `matches` returns true.
+fn alternatives(pattern: &str, most: usize, matches: &dyn Fn(&str) -> bool) -> bool {
+    let braces = pattern.find('{').and_then(|open| {
+        let close = pattern[open..].find('}')? + open;
+        (most > 0).then_some((open, close))
+    });
+    let Some((open, close)) = braces else { return matches(pattern) };
+    pattern[open + 1..close].split(',').any(|choice| {
+        let one = format!("{}{choice}{}", &pattern[..open], &pattern[close + 1..]);
+        alternatives(&one, most - 1, matches)
+    })
 }
 
 /// Where to go on after a mismatch: the pattern behind a star, and where in the text it is tried next.
@@ -233,7 +232,9 @@ mod tests {
         for _ in 0..most {
             let longest = all.len();
             for i in from..longest {
-                all.extend(signs.chars().map(|sign| format!("{}{sign}", all[i])).collect::<Vec<_>>());
+                all.extend(
+                    signs.chars().map(|sign| format!("{}{sign}", all[i])).collect::<Vec<_>>(),
+                );
             }
             from = longest;
         }

@@ -1,5 +1,7 @@
 //! Dates in the notations that builds write: where one begins in a text, and which moment it means.
 
+use xtask_core::calendar;
+
 /// A moment as some text gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
@@ -110,38 +112,6 @@ pub(crate) fn plausible(seconds: i64) -> bool {
     (1_000_000_000..3_000_000_000).contains(&seconds)
 }
 
-/// `YYYY-MM-DD HH:MM:SS` in UTC.
-pub(crate) fn show(seconds: i64) -> String {
-    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, day) = civil(days);
-    format!(
-        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}",
-        rest / 3600,
-        rest / 60 % 60,
-        rest % 60
-    )
-}
-
-/// Days since 1970-01-01 (H. Hinnant, "chrono-compatible low-level date algorithms").
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-fn civil(days: i64) -> (i64, i64, i64) {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let of_era = z.rem_euclid(146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let mp = (5 * of_year + 2) / 153;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    (year + era * 400 + i64::from(month <= 2), month, of_year - (153 * mp + 2) / 5 + 1)
-}
-
 /// A text that is being read by a notation.
 struct Reading<'a> {
     text: &'a str,
@@ -209,7 +179,7 @@ impl<'a> Reading<'a> {
         let (seconds, precision) = match (self.month, self.day) {
             (Some(month), Some(day)) => {
                 // syslog leaves the year out; any will do to hold two of them against each other
-                let days = days(self.year.unwrap_or(2000), month, day);
+                let days = calendar::days(self.year.unwrap_or(2000), month, day);
                 let precision =
                     if self.clock.is_some() { Precision::Second } else { Precision::Day };
                 (days * 86_400 + clock - offset, precision)
@@ -345,8 +315,8 @@ mod tests {
             let (length, moment) = at(text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((moment.seconds, length), (MOMENT, text.len()), "{text}");
         }
-        assert_eq!(show(MOMENT), "2026-11-22 03:25:01");
-        assert_eq!(show(951_782_400), "2000-02-29 00:00:00");
+        assert_eq!(calendar::utc(MOMENT), "2026-11-22 03:25:01");
+        assert_eq!(calendar::utc(951_782_400), "2000-02-29 00:00:00");
     }
 
     #[test]

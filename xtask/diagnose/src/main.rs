@@ -12,7 +12,6 @@ mod diagnose;
 mod difference;
 mod diffoscope;
 mod edits;
-mod glob;
 mod images;
 mod inspect;
 mod packages;

@@ -1,16 +1,16 @@
 //! Lists of installed packages, and how two of them differ.
 
 use std::collections::{BTreeMap, BTreeSet};
+use xtask_core::deb822;
 
 /// Version by name and architecture, from dpkg's database.
 pub(crate) fn versions(status: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    for paragraph in status.split("\n\n") {
-        let field = |name: &str| {
-            paragraph.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-        };
-        let installed = field("Status").is_none_or(|status| status.ends_with(" installed"));
-        if let (Some(name), Some(version), true) = (field("Package"), field("Version"), installed) {
+    for package in deb822::paragraphs(status) {
+        let installed = package.get("Status").is_none_or(|status| status.ends_with(" installed"));
+        if let (Some(name), Some(version), true) =
+            (package.get("Package"), package.get("Version"), installed)
+        {
             found.insert(name.to_owned(), version.to_owned());
         }
     }

@@ -2,11 +2,12 @@
 
 use crate::budget::Budget;
 use crate::error::{Error, Result};
-use crate::field::{Field, FieldKind, days};
+use crate::field::{Field, FieldKind};
 use crate::record::{Record, printable};
 use crate::source::{Parts, Shared, Source};
 use crate::tree::{Content, Kind, LISTING, Metadata, Named, Node, Tree, is_name};
 use std::sync::Arc;
+use xtask_core::calendar;
 
 pub(crate) const LAYER: &str = "FAT";
 
@@ -282,7 +283,8 @@ fn time(date: u16, time: u16) -> Option<i64> {
         return None;
     }
     let (date, time) = (i64::from(date), i64::from(time));
-    let days = days(1980 + (date >> 9), (date >> 5 & 15).clamp(1, 12), (date & 31).max(1));
+    let days =
+        calendar::days(1980 + (date >> 9), (date >> 5 & 15).clamp(1, 12), (date & 31).max(1));
     Some(days * 86_400 + (time >> 11) * 3600 + (time >> 5 & 63) * 60 + (time & 31) * 2)
 }
 
@@ -392,7 +394,7 @@ impl Tree for Fat {
             for (name, time) in [("creation time", entry.created), ("access time", entry.accessed)]
             {
                 if let Some(time) = time {
-                    about.more.push((name, crate::field::date(time)));
+                    about.more.push((name, calendar::utc(time)));
                 }
             }
             about.more.push(("attributes", format!("{:02x}", entry.attributes)));

@@ -25,7 +25,7 @@ pub use budget::Budget;
 pub use elf::Elf;
 pub use error::{Error, Result};
 pub use fat::Fat;
-pub use field::{Field, FieldKind, date};
+pub use field::{Field, FieldKind};
 pub use folder::Folder;
 pub use image::{Format, Image, Layer, open};
 pub use iso::{BootEntry, Iso};

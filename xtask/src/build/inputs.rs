@@ -10,7 +10,6 @@ use crate::engine::variations::Conditions;
 use crate::engine::{EngineKind, Reach, Selection, survey};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 use xtask_core::facts::git::Source;
 use xtask_core::facts::host::{Disk, Host};
 use xtask_core::facts::mirror::{self, Found, SnapshotPin, Wanted};
@@ -19,6 +18,7 @@ use xtask_core::facts::upstream::{Origin, Upstream};
 use xtask_core::failure::{Code, OrExit as _, Problem};
 use xtask_core::pins::{conf, env_file};
 use xtask_core::recipe::Recipe;
+use xtask_core::{calendar, http};
 
 pub(crate) struct Facts {
     pub(crate) repo: Repo,
@@ -101,13 +101,18 @@ impl Facts {
         };
         let pin = SnapshotPin::read(repo)?;
         let keyring = args.what.build.mirror_keyring.as_deref().map(existing).transpose()?;
-        let wanted = Wanted { url: args.what.build.mirror.clone(), keyring };
+        let ca_file = args.what.build.ca_file.as_deref().map(existing).transpose()?;
+        let wanted =
+            Wanted { url: args.what.build.mirror.clone(), keyring, ca_file: ca_file.clone() };
         // the product never comes from anything but the pin; the canary may
         let mirror = match &inputs {
             Some(saved) => saved.mirror(),
             None => mirror::find(&pin, &wanted, !recipe.released),
         };
         let mut packages = engine.packages.clone();
+        if inputs.is_none() {
+            packages.push(http::PACKAGE.to_owned());
+        }
         if engine.kind == EngineKind::Host {
             packages.extend(recipe.needs.host_packages.iter().cloned());
         } else if !image_present && matches!(image, BuilderImage::Local(_)) {
@@ -131,8 +136,8 @@ impl Facts {
             reuse_packages: reuse_packages(&recipe, args.what.reuse_packages)?,
             flavor: flavor(repo, &recipe, args.what.flavor.as_deref(), inputs.as_ref())?,
             upstream: upstream(repo, &recipe, &source, args.what.upstream.as_deref())?,
-            ca_file: args.what.build.ca_file.as_deref().map(existing).transpose()?,
-            now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+            ca_file,
+            now: calendar::now(),
             repo: repo.clone(),
             recipe,
             source,

@@ -8,12 +8,12 @@ use crate::engine::host::{self, HostRun};
 use crate::engine::{Client, EngineKind};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
+use xtask_core::apt;
 use xtask_core::exec::{Cmd, StopBy};
 use xtask_core::facts::container::own_container;
 use xtask_core::facts::upstream::Origin;
 use xtask_core::hash;
 use xtask_core::recipe::Recipe;
-use xtask_core::setup;
 
 /// Volume that keeps downloaded packages between builds.
 pub(crate) const CACHE_VOLUME: &str = "silvermetal-apt-cache";
@@ -231,7 +231,7 @@ pub(crate) fn describe(
     if !facts.missing.is_empty() {
         lines.push(format!(
             "# with --setup: install what is missing\n{}",
-            setup::line(&facts.missing)
+            apt::line(&facts.missing)
         ));
     }
     if facts.engine.kind == EngineKind::Private {

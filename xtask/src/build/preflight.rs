@@ -7,11 +7,12 @@ use crate::engine::container::Network;
 use crate::engine::{EngineKind, Reach};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use xtask_core::apt;
 use xtask_core::facts::host::Disk;
 use xtask_core::facts::mirror;
 use xtask_core::facts::upstream::Upstream;
 use xtask_core::failure::Problem;
-use xtask_core::setup;
+use xtask_core::http;
 
 const GIB: u64 = 1 << 30;
 /// Builder image (0.9) and what a build writes into its container's layer (up to 1.7), with room.
@@ -28,12 +29,14 @@ pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
     let mut found = facts.engine.problems.clone();
     let Facts { recipe, host, .. } = facts;
     if !facts.missing.is_empty() && !setup {
-        found.push(setup::problem(&facts.missing));
+        found.push(apt::problem(&facts.missing));
     }
     if let Some(problem) = image_problem(facts, setup) {
         found.push(problem);
     }
-    if let Some(why) = &facts.mirror.unreachable {
+    // without curl it was not asked; that is reported above, and it is asked again after --setup
+    let asked = !facts.missing.iter().any(|package| package == http::PACKAGE);
+    if let Some(why) = facts.mirror.unreachable.as_ref().filter(|_| asked) {
         found.push(mirror::problem(&facts.mirror.mirror, why));
     }
     if let Some(saved) = &facts.inputs {

@@ -14,7 +14,7 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::facts::upstream::Upstream;
 use xtask_core::failure::refuse;
 use xtask_core::ui::Ui;
-use xtask_core::{interrupt, setup};
+use xtask_core::{apt, interrupt};
 
 /// Facts that hold, on an engine that runs.
 pub(crate) struct Ready {
@@ -36,7 +36,7 @@ impl Ready {
         let setup = args.what.build.setup;
         refuse(&preflight::problems(&facts, setup))?;
         if !facts.missing.is_empty() {
-            setup::install(&facts.missing, ui)?;
+            apt::install(&facts.missing, ui)?;
             // the same engine, even if installing its packages started another one
             facts = Facts::gather(repo, args, Some(facts.engine.kind))?;
             refuse(&preflight::problems(&facts, setup))?;
@@ -95,7 +95,7 @@ fn may_go_without(facts: &Facts, args: &BuildRequest) -> bool {
 fn without_engine(repo: &Repo, args: &BuildRequest, ui: &Ui) -> Result<Facts> {
     let mut facts = Facts::gather(repo, args, Some(EngineKind::Host))?;
     refuse(&preflight::problems(&facts, args.what.build.setup))?;
-    setup::install(&facts.missing, ui)?;
+    apt::install(&facts.missing, ui)?;
     facts.engine.notices.push(HOST_NOTICE.to_owned());
     Ok(facts)
 }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use std::fs::{self, File, TryLockError};
 use std::path::PathBuf;
 use std::time::Duration;
+use xtask_core::apt;
 use xtask_core::exec::{Cmd, StopBy, which};
 use xtask_core::facts::git::git;
 use xtask_core::facts::mirror::{Mirror, SUITE, SnapshotPin};
@@ -14,7 +15,6 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, Problem, listing};
 use xtask_core::interrupt;
 use xtask_core::log::Log;
-use xtask_core::setup;
 use xtask_core::ui::Ui;
 
 /// Everything that making the image takes, decided.
@@ -156,7 +156,7 @@ impl Plan {
         if which("mmdebstrap").is_none() {
             return Err(Code::NotReady.error(listing(&[Problem::new(
                 "mmdebstrap is not installed",
-                setup::line(&Plan::packages()),
+                apt::line(&Plan::packages()),
             )])));
         }
         let own = client.local_name(&bootstrap::name(&self.inputs.stamp));

@@ -6,12 +6,12 @@ use crate::engine::container::Network;
 use crate::engine::private::{Places, Private};
 use crate::engine::{BuildArgs, Client, EngineKind, Selection, survey};
 use anyhow::{Context as _, Result};
+use xtask_core::apt;
 use xtask_core::exec::Cmd;
 use xtask_core::facts::host::Host;
 use xtask_core::facts::mirror::{self, Mirror, SnapshotPin, Wanted};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Problem, listing, refuse};
-use xtask_core::setup;
 use xtask_core::ui::{Ui, answer};
 
 /// What is known before anything is started or installed.
@@ -39,7 +39,11 @@ impl Workshop {
         let places = Places::of(repo);
         let engines = [EngineKind::Docker, EngineKind::Podman, EngineKind::Private];
         let pin = SnapshotPin::read(repo)?;
-        let wanted = Wanted { url: build.mirror.clone(), keyring: build.mirror_keyring.clone() };
+        let wanted = Wanted {
+            url: build.mirror.clone(),
+            keyring: build.mirror_keyring.clone(),
+            ca_file: build.ca_file.clone(),
+        };
         let found = mirror::find(&pin, &wanted, true);
         let plan = Plan::new(repo, Inputs::gather(repo)?, pin, found.mirror.clone());
         let selection = survey(build.engine, &engines, &host, &places);
@@ -53,7 +57,7 @@ impl Workshop {
             problems.push(mirror::problem(&found.mirror, why));
         }
         if !missing.is_empty() && !build.setup {
-            problems.push(setup::problem(&missing));
+            problems.push(apt::problem(&missing));
         }
         Ok(Workshop { plan, selection, client, places, mirror: found.mirror, missing, problems })
     }
@@ -61,7 +65,7 @@ impl Workshop {
     /// What a dry run prints: every command up to the image, then `more`.
     pub(crate) fn describe(&self, more: &[Cmd], ui: &Ui) -> Result<()> {
         if !self.missing.is_empty() {
-            answer(format_args!("{}", setup::line(&self.missing)));
+            answer(format_args!("{}", apt::line(&self.missing)));
         }
         if self.selection.kind == EngineKind::Private {
             answer(format_args!("{}", self.places.daemon()));
@@ -83,7 +87,7 @@ impl Workshop {
     /// Refuses with every problem, or installs what is missing and starts the engine.
     pub(crate) fn open(&self, ui: &Ui) -> Result<Open> {
         refuse(&self.problems)?;
-        setup::install(&self.missing, ui)?;
+        apt::install(&self.missing, ui)?;
         mirror::announce(&self.mirror, ui);
         let private = match self.selection.kind {
             EngineKind::Private => Some(Private::start(&self.places, ui)?),

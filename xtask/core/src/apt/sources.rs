@@ -5,6 +5,8 @@ use crate::deb822;
 /// An enabled source: one URI and one suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
+    /// File that it is in, as the caller of [`read`] named it.
+    pub file: String,
     pub uri: String,
     pub suite: String,
     /// True if it serves binary packages (`deb`), false if it serves only sources (`deb-src`).
@@ -25,16 +27,16 @@ impl Source {
 
 /// The enabled sources in a file, in its order. apt knows the style by the end of the file's name:
 /// `.list` or `.sources`. It ignores all other files, and so does this function.
-pub fn read(file_name: &str, text: &str) -> Vec<Source> {
-    match file_name.rsplit_once('.') {
-        Some((_, "list")) => text.lines().filter_map(one_line).collect(),
-        Some((_, "sources")) => deb822_style(text),
+pub fn read(file: &str, text: &str) -> Vec<Source> {
+    match file.rsplit_once('.') {
+        Some((_, "list")) => text.lines().filter_map(|line| one_line(file, line)).collect(),
+        Some((_, "sources")) => deb822_style(file, text),
         _ => Vec::new(),
     }
 }
 
 /// `deb [options] URI SUITE COMPONENT…`
-fn one_line(line: &str) -> Option<Source> {
+fn one_line(file: &str, line: &str) -> Option<Source> {
     let line = line.split('#').next().unwrap_or_default().trim();
     let (kind, rest) = line.split_once([' ', '\t'])?;
     let binary = match kind {
@@ -48,11 +50,12 @@ fn one_line(line: &str) -> Option<Source> {
         None => rest,
     };
     let mut words = rest.split_whitespace();
-    Some(Source { uri: words.next()?.to_owned(), suite: words.next()?.to_owned(), binary })
+    let (uri, suite) = (words.next()?.to_owned(), words.next()?.to_owned());
+    Some(Source { file: file.to_owned(), uri, suite, binary })
 }
 
 /// Paragraphs with `Types`, `URIs`, `Suites`, `Enabled`.
-fn deb822_style(text: &str) -> Vec<Source> {
+fn deb822_style(file: &str, text: &str) -> Vec<Source> {
     let mut found = Vec::new();
     for paragraph in deb822::paragraphs(text) {
         let enabled = paragraph.get("Enabled").unwrap_or("yes").to_ascii_lowercase();
@@ -62,7 +65,8 @@ fn deb822_style(text: &str) -> Vec<Source> {
         let binary = paragraph.words("Types").any(|kind| kind == "deb");
         for uri in paragraph.words("URIs") {
             for suite in paragraph.words("Suites") {
-                found.push(Source { uri: uri.to_owned(), suite: suite.to_owned(), binary });
+                let (uri, suite) = (uri.to_owned(), suite.to_owned());
+                found.push(Source { file: file.to_owned(), uri, suite, binary });
             }
         }
     }

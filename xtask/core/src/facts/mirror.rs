@@ -1,13 +1,14 @@
 //! Where packages come from: the pinned snapshot, a mirror named by the caller, or (canary only)
 //! the mirror that this host's own apt uses.
 
-use crate::exec::{Cmd, which};
+use crate::apt::sources::{self, Source};
 use crate::facts::repo::Repo;
 use crate::failure::{Code, Problem};
+use crate::http::{Http, Request, Sink, Url};
 use crate::pins::{SnapshotStamp, env_file};
 use crate::ui::Ui;
-use anyhow::{Context as _, Result, bail};
-use std::path::{Path, PathBuf};
+use anyhow::{Context as _, Result};
+use std::path::PathBuf;
 
 /// The release that the ISOs are made of.
 pub const SUITE: &str = "trixie";
@@ -75,11 +76,13 @@ pub struct Mirror {
     pub keyring: Option<PathBuf>,
 }
 
-/// What `--mirror` and `--mirror-keyring` said.
+/// The caller's wishes: `--mirror`, `--mirror-keyring` and `--ca-file`.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     pub url: Option<String>,
     pub keyring: Option<PathBuf>,
+    /// CA certificates (PEM) to trust beside this machine's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// The mirror to use, and why it may not do.
@@ -95,33 +98,36 @@ impl Mirror {
         matches!(self.origin, Origin::Snapshot | Origin::Inputs { pinned: true })
     }
 
-    /// Served on this machine's own loopback, which a container has not.
+    /// Returns true if this machine serves it on its loopback interface, which a container does not
+    /// share.
     pub fn on_loopback(&self) -> bool {
-        let rest = self.debian.split_once("://").map_or("", |(_, rest)| rest);
-        let host = rest.split(['/', ':']).next().unwrap_or_default();
-        host == "localhost" || host.starts_with("127.") || rest.starts_with("[::1]")
+        self.debian.parse::<Url>().is_ok_and(|url| url.on_loopback())
     }
 }
 
-/// Decides: the caller's mirror, else the snapshot, else (if `may_fall_back`) the host's own.
+/// Decides on the mirror and asks whether it answers: the caller's; else the snapshot; else, if
+/// `may_fall_back`, the one that this host's own apt uses.
 pub fn find(pin: &SnapshotPin, wanted: &Wanted, may_fall_back: bool) -> Found {
     let mut found = if let Some(url) = &wanted.url {
         let debian = url.trim_end_matches('/').to_owned();
-        let mut mirror = Mirror {
-            security: security_beside(&debian),
-            debian,
-            origin: Origin::Caller,
-            keyring: None,
+        let security = security_beside(&debian);
+        let unreachable = unreachable(&debian, SUITE, wanted);
+        let serves = |url: &String| {
+            unreachable.is_none() && self::unreachable(url, SECURITY_SUITES[0], wanted).is_none()
         };
-        let unreachable = unreachable(&mirror.debian, SUITE);
-        let serves = |url: &String| self::unreachable(url, &format!("{SUITE}-security")).is_none();
-        mirror.security = mirror.security.filter(|url| unreachable.is_none() && serves(url));
-        Found { mirror, unreachable }
+        let security = security.filter(serves);
+        Found {
+            mirror: Mirror { debian, security, origin: Origin::Caller, keyring: None },
+            unreachable,
+        }
     } else {
         let snapshot = pin.mirror();
-        match (unreachable(&snapshot.debian, SUITE), host_mirror().filter(|_| may_fall_back)) {
+        match (
+            unreachable(&snapshot.debian, SUITE, wanted),
+            host_mirror().filter(|_| may_fall_back),
+        ) {
             (Some(_), Some(mirror)) => {
-                let unreachable = unreachable(&mirror.debian, SUITE);
+                let unreachable = unreachable(&mirror.debian, SUITE, wanted);
                 Found { mirror, unreachable }
             }
             (unreachable, _) => Found { mirror: snapshot, unreachable },
@@ -176,42 +182,21 @@ fn security_beside(debian: &str) -> Option<String> {
     Some(format!("{}/debian-security", debian.strip_suffix("/debian")?))
 }
 
-/// Why `url` does not serve `suite`; `None` when it does.
-fn unreachable(url: &str, suite: &str) -> Option<String> {
-    let scratch =
-        std::env::temp_dir().join(format!("silvermetal-inrelease-{}", std::process::id()));
-    let fetched = download_within(30, &format!("{url}/dists/{suite}/InRelease"), &scratch);
-    drop(std::fs::remove_file(&scratch)); // there only where something was fetched
-    fetched.err().map(|error| format!("{error:#}"))
-}
-
-/// Fetches a file, by apt's own fetcher: it knows this host's proxies and certificates.
-pub fn download(url: &str, to: &Path) -> Result<()> {
-    download_within(3600, url, to).with_context(|| format!("cannot fetch {url}"))
-}
-
-fn download_within(seconds: u32, url: &str, to: &Path) -> Result<()> {
-    let fetch = match apt_helper() {
-        Some(helper) => Cmd::new(helper)
-            .args(["-o", "Acquire::http::Timeout=10", "-o", "Acquire::https::Timeout=10"])
-            .args(["-o", "Acquire::Retries=1", "-qq", "download-file", url])
-            .arg(to),
-        None => Cmd::new("curl")
-            .args(["-fsSL", "--connect-timeout", "10", "-o"])
-            .arg(to)
-            .args(["--", url]),
+/// The reason why `url` does not serve `suite`; `None` if it does.
+fn unreachable(url: &str, suite: &str, wanted: &Wanted) -> Option<String> {
+    // an archive that does not answer at once is no archive to build from
+    let http = Http {
+        connect_timeout: 10,
+        stall_timeout: 10,
+        attempts: 2,
+        ca_file: wanted.ca_file.clone(),
+        ..Http::default()
     };
-    let probe = fetch.within_seconds(seconds).output()?;
-    if probe.exit.ok() {
-        return Ok(());
-    }
-    let why = probe.stderr.lines().find_map(|l| l.strip_prefix("E: ").or(l.strip_prefix("curl: ")));
-    bail!("{}", why.map_or_else(|| format!("no answer ({})", probe.exit), |w| w.trim().to_owned()))
-}
-
-fn apt_helper() -> Option<PathBuf> {
-    let helper = Path::new("/usr/lib/apt/apt-helper");
-    helper.exists().then(|| helper.to_owned()).filter(|_| which("timeout").is_some())
+    let answer = || {
+        let url = format!("{url}/dists/{suite}/InRelease").parse()?;
+        http.send(&Request::get(&url), Sink::Hash, &Ui::new(false))?.expect(&[200])
+    };
+    answer().err().map(|error| format!("{error:#}"))
 }
 
 /// The Debian archive in this host's apt configuration.
@@ -220,78 +205,78 @@ fn host_mirror() -> Option<Mirror> {
     let dir = std::fs::read_dir("/etc/apt/sources.list.d").ok();
     files.extend(dir.into_iter().flatten().flatten().map(|entry| entry.path()));
     files.sort();
-    let texts: Vec<String> = files.iter().filter_map(|f| std::fs::read_to_string(f).ok()).collect();
-    from_sources(&texts)
+    let read = |file: &PathBuf| {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        sources::read(&file.to_string_lossy(), &text)
+    };
+    from_sources(&files.iter().flat_map(read).collect::<Vec<_>>())
 }
 
-/// Picks the archives by their suites: `X` beside `X-updates` is Debian's, `X-security` its security.
-fn from_sources(texts: &[String]) -> Option<Mirror> {
-    let entries: Vec<(String, String)> = texts.iter().flat_map(|text| entries(text)).collect();
-    let of = |wanted: fn(&str) -> bool| {
-        let found = entries.iter().find(|(url, suite)| url.starts_with("http") && wanted(suite));
-        found.map(|(url, _)| url.trim_end_matches('/').to_owned())
+/// Recognizes the archives by their suites: Debian's own has `X` and `X-updates`, the security
+/// archive has `X-security`.
+fn from_sources(sources: &[Source]) -> Option<Mirror> {
+    let first = |wanted: fn(&str) -> bool| {
+        let mut fetched =
+            sources.iter().filter(|source| source.binary && source.uri.starts_with("http"));
+        let found = fetched.find(|source| wanted(&source.suite));
+        found.map(|source| source.uri.trim_end_matches('/').to_owned())
     };
-    let codenames = |s: &str| {
-        let base = s.strip_suffix("-updates").unwrap_or(s);
+    let is_debian = |suite: &str| {
+        let base = suite.strip_suffix("-updates").unwrap_or(suite);
         ["bullseye", "bookworm", SUITE, "forky", "sid", "stable", "testing"].contains(&base)
     };
     Some(Mirror {
-        debian: of(codenames)?,
-        security: of(|suite| suite.ends_with("-security")),
+        debian: first(is_debian)?,
+        security: first(|suite| suite.ends_with("-security")),
         origin: Origin::HostApt,
         keyring: None,
     })
 }
 
-/// `(URI, suite)` of every `deb` entry, in one-line or deb822 style (sources.list(5)).
-fn entries(text: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let lines: Vec<&str> =
-        text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
-    for line in &lines {
-        let Some(rest) = line.trim().strip_prefix("deb ") else { continue };
-        let rest = match rest.trim_start().strip_prefix('[') {
-            Some(options) => options.split_once(']').map_or("", |(_, rest)| rest),
-            None => rest,
-        };
-        let mut words = rest.split_whitespace();
-        if let (Some(url), Some(suite)) = (words.next(), words.next()) {
-            found.push((url.to_owned(), suite.to_owned()));
-        }
-    }
-    for stanza in lines.split(|line| line.trim().is_empty()) {
-        let field = |name: &str| -> Vec<&str> {
-            let value = stanza.iter().find_map(|l| {
-                let (key, value) = l.split_once(':')?;
-                key.eq_ignore_ascii_case(name).then_some(value)
-            });
-            value.unwrap_or_default().split_whitespace().collect()
-        };
-        let off = field("Enabled").first().is_some_and(|v| v.eq_ignore_ascii_case("no"));
-        if !off && field("Types").contains(&"deb") {
-            for url in field("URIs") {
-                found.extend(field("Suites").iter().map(|s| (url.to_owned(), (*s).to_owned())));
-            }
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exec::Cmd;
+    use crate::http::peer::{Peer, answer};
 
     #[test]
-    fn both_styles_of_sources_are_read() {
-        let deb822 = "Types: deb deb-src\n# URIs: http://commented/\nURIs: http://m.example/debian/\nSuites: bookworm bookworm-updates\nComponents: main\n\n\
-                      Types: deb\nURIs: http://m.example/debian-security\nSuites: bookworm-security\n";
-        let oneline = "deb [arch=amd64 signed-by=/x] https://other.example/apt cloud-sdk main\n";
-        let mirror = from_sources(&[oneline.into(), deb822.into()]).unwrap();
-        assert_eq!(mirror.debian, "http://m.example/debian");
-        assert_eq!(mirror.security.as_deref(), Some("http://m.example/debian-security"));
-        let list = "deb http://a.example/debian trixie main\ndeb http://a.example/debian-security trixie-security main\n";
-        assert_eq!(from_sources(&[list.into()]).unwrap().debian, "http://a.example/debian");
-        assert_eq!(from_sources(&["deb cdrom:[x]/ bookworm main".into()]), None);
+    fn the_hosts_archives_are_known_by_their_suites() {
+        let mirror = |text: &str| from_sources(&sources::read("x.list", text));
+        let found = mirror(
+            "deb https://other.example/apt cloud-sdk main\ndeb-src http://src.example/debian bookworm main\n\
+             deb http://m.example/debian/ bookworm-updates main\ndeb http://m.example/debian-security bookworm-security main\n",
+        );
+        let found = found.unwrap();
+        assert_eq!(found.debian, "http://m.example/debian");
+        assert_eq!(found.security.as_deref(), Some("http://m.example/debian-security"));
+        assert_eq!(mirror("deb cdrom:[x]/ bookworm main"), None);
+    }
+
+    #[test]
+    fn the_callers_mirror_is_asked_for_both_archives() {
+        let peer = Peer::new(&[&answer("200 OK", "", "x"), &answer("404 Not Found", "", "")]);
+        let wanted = |url: String| Wanted { url: Some(url), ..Wanted::default() };
+        let pin = SnapshotPin {
+            url: "http://127.0.0.1:9".into(),
+            stamp: "20260508T000000Z".parse().unwrap(),
+        };
+        let found = find(&pin, &wanted(format!("{}/debian/", peer.url)), false);
+        assert_eq!(found.unreachable, None);
+        assert_eq!((found.mirror.security, found.mirror.origin), (None, Origin::Caller));
+        let asked: Vec<String> =
+            peer.seen().iter().map(|seen| seen.head.lines().next().unwrap().to_owned()).collect();
+        assert_eq!(
+            asked,
+            [
+                "GET /debian/dists/trixie/InRelease HTTP/1.1",
+                "GET /debian-security/dists/trixie-security/InRelease HTTP/1.1"
+            ]
+        );
+        let found = find(&pin, &wanted("http://me:hunter2@h/debian".into()), false);
+        assert!(!found.unreachable.unwrap().contains("hunter2"));
+        assert!(
+            find(&pin, &Wanted::default(), false).unreachable.unwrap().contains("no connection")
+        );
     }
 
     #[test]
@@ -301,6 +286,47 @@ mod tests {
             Some("http://h:1/x/debian-security")
         );
         assert_eq!(security_beside("http://h/repo"), None);
+    }
+
+    /// A TLS server on loopback with a certificate of its own, which no machine trusts.
+    #[test]
+    fn a_mirror_behind_tls_needs_its_ca_file() {
+        let dir = std::env::temp_dir().join(format!("xtask-mirror-tls-{}", std::process::id()));
+        let suite = dir.join("debian/dists/trixie");
+        std::fs::create_dir_all(&suite).unwrap();
+        std::fs::write(suite.join("InRelease"), "Suite: trixie\n").unwrap();
+        let openssl = |words: &str| Cmd::new("openssl").args(words.split(' ')).current_dir(&dir);
+        openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=peer -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out ca.pem")
+            .read()
+            .unwrap();
+        let log = dir.join("log");
+        let server = openssl("s_server -accept 127.0.0.1:0 -cert ca.pem -key key.pem -WWW");
+        let server = server.start(&log).unwrap();
+        let address = loop {
+            assert_eq!(server.ended().unwrap(), None, "{:?}", std::fs::read_to_string(&log));
+            let text = std::fs::read_to_string(&log).unwrap();
+            let line = text
+                .split_once('\n')
+                .and_then(|_| text.lines().find_map(|l| l.strip_prefix("ACCEPT ")));
+            if let Some(address) = line {
+                break address.to_owned();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        };
+        let mirror = |ca_file: Option<PathBuf>| Wanted {
+            url: Some(format!("https://{address}/debian")),
+            ca_file,
+            ..Wanted::default()
+        };
+        let pin = SnapshotPin {
+            url: "http://127.0.0.1:9".into(),
+            stamp: "20260508T000000Z".parse().unwrap(),
+        };
+        let refused = find(&pin, &mirror(None), false).unreachable.unwrap();
+        assert!(refused.contains("no trusted TLS connection"), "{refused}");
+        assert_eq!(find(&pin, &mirror(Some(dir.join("ca.pem"))), false).unreachable, None);
+        drop(server);
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! in an argv; a body streams through, whatever its size.
 
 mod curl;
+#[cfg(test)]
+pub(crate) mod peer;
 mod url;
 
 pub use url::Url;

@@ -1,7 +1,9 @@
 //! Pins as types: what parses is valid, and nothing else can be held.
 
+use crate::calendar;
 use anyhow::{Result, bail};
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 /// A SHA-256 digest as the registries write it: `sha256:` and 64 lower-case hex digits.
@@ -141,36 +143,29 @@ impl FromStr for SnapshotStamp {
 }
 
 impl SnapshotStamp {
-    fn number(&self, from: usize, to: usize) -> u64 {
-        self.0[from..to].bytes().fold(0, |n, b| n * 10 + u64::from(b - b'0'))
+    fn number(&self, digits: Range<usize>) -> i64 {
+        self.0[digits].bytes().fold(0, |n, b| n * 10 + i64::from(b - b'0'))
     }
 
     fn is_a_moment(&self) -> bool {
-        let (year, month, day) = (self.number(0, 4), self.number(4, 6), self.number(6, 8));
-        let leap =
-            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-        let days = match month {
-            2 if leap => 29,
-            2 => 28,
-            4 | 6 | 9 | 11 => 30,
-            1..=12 => 31,
-            _ => 0,
-        };
+        let (year, month, day) = self.date();
         // the snapshot archive starts in 2005
         year >= 2005
-            && (1..=days).contains(&day)
-            && self.number(9, 11) < 24
-            && self.number(11, 13) < 60
-            && self.number(13, 15) < 60
+            && calendar::exists(year, month, day)
+            && self.number(9..11) < 24
+            && self.number(11..13) < 60
+            && self.number(13..15) < 60
+    }
+
+    fn date(&self) -> (i64, i64, i64) {
+        (self.number(0..4), self.number(4..6), self.number(6..8))
     }
 
     /// Seconds since 1970-01-01 UTC.
     pub fn unix_time(&self) -> u64 {
-        let (year, month, day) = (self.number(0, 4), self.number(4, 6), self.number(6, 8));
-        // days from civil: years are counted from March, so that the leap day comes last
-        let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-        let days = y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719_468;
-        days * 86_400 + self.number(9, 11) * 3_600 + self.number(11, 13) * 60 + self.number(13, 15)
+        let (year, month, day) = self.date();
+        let clock = self.number(9..11) * 3_600 + self.number(11..13) * 60 + self.number(13..15);
+        (calendar::days(year, month, day) * calendar::DAY + clock).unsigned_abs()
     }
 }
 

@@ -3,6 +3,7 @@
 use super::MANIFESTS;
 use super::ledger::Ledger;
 use super::manifest::{self, Manifest};
+use crate::deb822;
 use crate::failure::{Code, OrExit as _};
 use crate::pins::Digest;
 use anyhow::{Context as _, Result};
@@ -56,23 +57,12 @@ impl Published {
 }
 
 impl BuildInfo {
-    /// Lenient: what is no field is left out.
+    /// Reads the fields. Lines that are not part of a field are left out.
     pub fn parse(text: &str) -> BuildInfo {
-        let mut fields = BTreeMap::new();
-        let mut current = String::new();
-        for line in text.lines() {
-            if let Some(more) = line.strip_prefix(' ') {
-                let value: &mut String = fields.entry(current.clone()).or_default();
-                if !value.is_empty() {
-                    value.push('\n');
-                }
-                value.push_str(more);
-            } else if let Some((name, value)) = line.split_once(':') {
-                current = name.to_owned();
-                fields.insert(current.clone(), value.trim().to_owned());
-            }
-        }
-        BuildInfo(fields)
+        let paragraphs = deb822::paragraphs(text);
+        let fields = paragraphs.iter().flat_map(|paragraph| paragraph.fields());
+        let value = |lines: &[&str]| lines.join("\n").trim_start_matches('\n').to_owned();
+        BuildInfo(fields.map(|field| (field.name.to_owned(), value(&field.lines))).collect())
     }
 
     /// A field's value; empty where there is none.

@@ -100,7 +100,8 @@ impl Consequences {
 
 fn only_says_where(fact: &Fact) -> bool {
     let path = fact.place.path();
-    matches!(fact.what, Seen::BootInfo) || WHERE.iter().any(|p| crate::glob::matches(p, path))
+    matches!(fact.what, Seen::BootInfo)
+        || WHERE.iter().any(|p| xtask_core::glob::matches_path(p, path))
 }
 
 /// Whether a header field only says where things are, or hashes them.

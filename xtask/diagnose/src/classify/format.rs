@@ -2,7 +2,6 @@
 
 use super::diagnosis::Item;
 use super::fact::{Fact, Seen};
-use crate::dates;
 use crate::difference::{MetadataField, Side};
 use crate::edits::{Edit, Edited};
 
@@ -34,7 +33,7 @@ pub(super) fn excerpt(fact: &Fact) -> Vec<String> {
     match &fact.what {
         Seen::Field { name, a, b, .. } => both(&format!("{name}: "), a, b),
         Seen::Metadata { field: MetadataField::Mtime, a, b } => {
-            let date = |text: &str| text.parse().map_or(text.to_owned(), dates::show);
+            let date = |text: &str| text.parse().map_or(text.to_owned(), xtask_core::calendar::utc);
             both("mtime ", &date(a), &date(b))
         }
         Seen::Metadata { field, a, b } => both(&format!("{} ", field.name()), a, b),

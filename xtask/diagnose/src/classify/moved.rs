@@ -64,7 +64,7 @@ impl Moved {
         let came = matches!(&fact.what, Seen::OnlyIn { entry, .. } if entry.kind == "dir");
         (came && self.folders.contains(&merged(path)))
             || self.files.contains(&merged(path))
-            || GENERATED.iter().any(|pattern| crate::glob::matches(pattern, path))
+            || GENERATED.iter().any(|pattern| xtask_core::glob::matches_path(pattern, path))
     }
 }
 

@@ -3,7 +3,6 @@
 use super::context::Context;
 use crate::difference::{FieldKind, MetadataField, Place};
 use crate::edits::Edit;
-use crate::glob;
 
 /// One known cause of a difference.
 #[derive(Debug)]
@@ -60,7 +59,7 @@ pub(crate) struct At<'a> {
 
 impl At<'_> {
     pub(crate) fn path_is(&self, patterns: &[&str]) -> bool {
-        patterns.iter().any(|pattern| glob::matches(pattern, self.path()))
+        patterns.iter().any(|pattern| xtask_core::glob::matches_path(pattern, self.path()))
     }
 
     /// The path of the file, also of one that is compressed; empty for an image itself.

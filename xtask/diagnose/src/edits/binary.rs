@@ -1,7 +1,6 @@
 //! Two contents that are no text: the strings in them, and times among the bytes.
 
 use super::{Changes, Edit, Edited, Reading, lines};
-use crate::dates;
 use crate::difference::Sample;
 
 /// Printable bytes in a row that make a string, as `strings` has it.
@@ -98,8 +97,8 @@ fn bytes(changes: &mut Changes, a: &Sample, b: &Sample, in_a: &Found<'_>, in_b: 
             Some((end, x, y)) => {
                 times.push(Edit {
                     what: Edited::RawTime(x, y),
-                    a: dates::show(x),
-                    b: dates::show(y),
+                    a: xtask_core::calendar::utc(x),
+                    b: xtask_core::calendar::utc(y),
                     before: format!("at byte {}: ", a.window_start + at as u64),
                     after: String::new(),
                 });

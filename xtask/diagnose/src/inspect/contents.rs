@@ -1,7 +1,7 @@
 //! Everything that is told of an image, read in one walk through each of its trees.
 
 use super::boot::{self, BootEntry};
-use super::sources::{self, Source};
+use super::sources;
 use super::{kernel, text};
 use crate::dates;
 use crate::packages::versions;
@@ -10,6 +10,8 @@ use diskimage::{FieldKind, Kind, Layer, Tree};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use xtask_core::apt::sources::Source;
+use xtask_core::deb822;
 
 /// Files that are named of those that are largest.
 const LARGEST: usize = 8;
@@ -244,15 +246,11 @@ fn compressor(tree: &dyn Tree) -> String {
 
 /// Packages with their Installed-Size, largest first.
 fn installed_sizes(status: &str) -> Vec<(String, u64)> {
-    let mut sizes: Vec<(String, u64)> = status
-        .split("\n\n")
-        .filter_map(|paragraph| {
-            let field = |name: &str| {
-                paragraph.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-            };
-            Some((field("Package")?.to_owned(), field("Installed-Size")?.trim().parse().ok()?))
-        })
-        .collect();
+    let size = |package: &deb822::Paragraph<'_>| {
+        Some((package.get("Package")?.to_owned(), package.get("Installed-Size")?.parse().ok()?))
+    };
+    let mut sizes: Vec<(String, u64)> =
+        deb822::paragraphs(status).iter().filter_map(size).collect();
     sizes.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
     sizes.truncate(LARGEST);
     sizes

@@ -1,9 +1,9 @@
 //! What is said of an image.
 
 use super::{Contents, Violation};
-use crate::dates;
 use crate::text::{bytes, printable};
 use serde_json::{Value, json as value};
+use xtask_core::calendar;
 
 pub(super) fn text(contents: &Contents, recipe: &str, violations: &[Violation]) -> String {
     let mut out = String::new();
@@ -18,7 +18,7 @@ pub(super) fn text(contents: &Contents, recipe: &str, violations: &[Violation]) 
         }
     }
     say!(out, "\n{}", contents.path.display());
-    let date = contents.volume_date.map(dates::show).unwrap_or_else(|| "no date".to_owned());
+    let date = contents.volume_date.map(calendar::utc).unwrap_or_else(|| "no date".to_owned());
     say!(out, "  {} `{}`, {date}", bytes(contents.size), printable(&contents.label));
     let firmware = contents.firmware.join(", ");
     say!(out, "  boots under: {}", if firmware.is_empty() { "nothing" } else { &firmware });

@@ -3,10 +3,10 @@
 use super::Violation;
 use super::contents::{Contents, Root};
 use super::traces::Traces;
-use crate::dates;
-use crate::glob;
 use anyhow::Result;
+use xtask_core::apt::sources::Source;
 use xtask_core::recipe::Policy;
+use xtask_core::{calendar, glob};
 
 /// Examples that are named of a violation.
 const NAMED: usize = 5;
@@ -80,7 +80,8 @@ const FORBIDDEN: [(&str, &str, &[&str], bool); 7] = [
 
 /// Whether the walk through the root file system has to remember a file.
 pub(super) fn is_asked_for(path: &str) -> bool {
-    let asked = |patterns: &[&str]| patterns.iter().any(|pattern| glob::matches(pattern, path));
+    let asked =
+        |patterns: &[&str]| patterns.iter().any(|pattern| glob::matches_path(pattern, path));
     FORBIDDEN.iter().any(|(_, _, patterns, _)| asked(patterns)) || path == "var/lib/dbus/machine-id"
 }
 
@@ -161,10 +162,10 @@ fn times(contents: &Contents, found: &mut Vec<Violation>) {
         contents.times.iter().filter(|(_, time)| *time > epoch).collect();
     let mut say = |count: u64, of: &str, first: &[(String, i64)]| {
         let first: Vec<String> =
-            first.iter().map(|(path, time)| format!("{path} ({})", dates::show(*time))).collect();
+            first.iter().map(|(path, time)| format!("{path} ({})", calendar::utc(*time))).collect();
         let what = format!(
             "{count} times in {of} are later than SOURCE_DATE_EPOCH ({}): {}",
-            dates::show(epoch),
+            calendar::utc(epoch),
             listed(&first, count)
         );
         found.push(Violation::new("times", what));
@@ -192,7 +193,7 @@ fn sources(root: &Root, policy: &Policy, found: &mut Vec<Violation>) {
         }
     }
     for suite in &policy.suites {
-        let enabled = |s: &&super::sources::Source| {
+        let enabled = |s: &&Source| {
             s.suite.trim_end_matches('/') == suite
                 && policy.package_hosts.iter().any(|h| h == s.host())
         };
@@ -213,7 +214,7 @@ fn files(root: &Root, found: &mut Vec<Violation>) {
             .files
             .iter()
             .filter(|(path, size)| {
-                (even_empty || *size > 0) && patterns.iter().any(|p| glob::matches(p, path))
+                (even_empty || *size > 0) && patterns.iter().any(|p| glob::matches_path(p, path))
             })
             .map(|(path, _)| path.clone())
             .collect();

@@ -1,6 +1,6 @@
 //! The two ways in which ISO 9660 and Rock Ridge write a time (ECMA-119, 8.4.26.1 and 9.1.5).
 
-use crate::field::{date, days};
+use xtask_core::calendar;
 
 /// Seconds since 1970 of seven bytes: year since 1900, month, day, hour, minute, second, and the
 /// zone in quarters of an hour.
@@ -9,7 +9,7 @@ pub(super) fn short(bytes: &[u8]) -> Option<i64> {
     if month == 0 || month > 12 || day == 0 || day > 31 {
         return None;
     }
-    let days = days(1900 + i64::from(year), i64::from(month), i64::from(day));
+    let days = calendar::days(1900 + i64::from(year), i64::from(month), i64::from(day));
     let seconds = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second);
     Some(days * 86_400 + seconds - i64::from(zone as i8) * 900)
 }
@@ -27,7 +27,7 @@ pub(super) fn long(bytes: &[u8]) -> Option<(i64, u8, i8)> {
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
-    let days = days(number(0, 4), month, day);
+    let days = calendar::days(number(0, 4), month, day);
     let seconds = number(8, 10) * 3600 + number(10, 12) * 60 + number(12, 14);
     let zone = bytes[16] as i8;
     Some((days * 86_400 + seconds - i64::from(zone) * 900, number(14, 16) as u8, zone))
@@ -39,7 +39,7 @@ pub(super) fn of_volume(bytes: &[u8]) -> String {
         let empty = bytes.iter().all(|byte| *byte == b'0' || *byte == 0 || *byte == b' ');
         return if empty { "none".into() } else { crate::record::printable(bytes) };
     };
-    let mut text = date(seconds);
+    let mut text = calendar::utc(seconds);
     if hundredths != 0 {
         text.push_str(&format!(".{hundredths:02}"));
     }

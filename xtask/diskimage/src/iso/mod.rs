@@ -160,12 +160,12 @@ impl Iso {
         if about.mtime != entry.recorded
             && let Some(recorded) = entry.recorded
         {
-            about.more.push(("record date", crate::field::date(recorded)));
+            about.more.push(("record date", xtask_core::calendar::utc(recorded)));
         }
         for (name, index) in [("creation time", 0), ("access time", 2), ("change time", 3)] {
             // usually they are the same, and would say the same thing four times
             if let Some(time) = rock.times[index].filter(|time| Some(*time) != about.mtime) {
-                about.more.push((name, crate::field::date(time)));
+                about.more.push((name, xtask_core::calendar::utc(time)));
             }
         }
         match kind {

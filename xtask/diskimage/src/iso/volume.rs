@@ -112,7 +112,8 @@ impl Volume {
         ] {
             fields.push(Field::new(VolumeDate, name, date::of_volume(r.slice(at, 17)?)));
         }
-        let root = date::short(r.slice(156 + 18, 7)?).map_or("none".into(), crate::field::date);
+        let root =
+            date::short(r.slice(156 + 18, 7)?).map_or("none".into(), xtask_core::calendar::utc);
         fields.push(Field::new(VolumeDate, "date of the root", root));
         fields.push(Field::new(Extent, "sectors", r.le32(80)?));
         let used = r.slice(883, 512)?;

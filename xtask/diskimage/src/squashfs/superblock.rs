@@ -1,7 +1,7 @@
 //! The first 96 bytes (Linux, fs/squashfs/squashfs_fs.h, struct squashfs_super_block).
 
 use crate::error::{Error, Result};
-use crate::field::{Field, FieldKind, date};
+use crate::field::{Field, FieldKind};
 use crate::record::Record;
 use crate::source::Source;
 use crate::squashfs::LAYER;
@@ -115,7 +115,11 @@ impl Superblock {
             .map(|(_, name)| *name)
             .collect();
         vec![
-            Field::new(MkfsTime, "time of creation", date(i64::from(self.mkfs_time))),
+            Field::new(
+                MkfsTime,
+                "time of creation",
+                xtask_core::calendar::utc(i64::from(self.mkfs_time)),
+            ),
             Field::new(Compressor, "compressor", self.codec.name()),
             Field::new(Compressor, "compressor options", self.options(source)),
             Field::new(Compressor, "block size", self.block_size),

@@ -1,7 +1,7 @@
 //! What the header of a compressed stream says beside its content.
 
 use super::Codec;
-use crate::field::{Field, FieldKind, date};
+use crate::field::{Field, FieldKind};
 use crate::record::{Record, printable};
 use crate::source::Source;
 
@@ -34,7 +34,7 @@ pub(super) fn fields(codec: Codec, raw: &dyn Source) -> Vec<Field> {
 fn gzip(r: Record<'_>) -> Option<Vec<Field>> {
     use FieldKind::{CompressionHeader, GzipTime};
     let (flags, mtime) = (r.u8(3).ok()?, r.le32(4).ok()?);
-    let time = if mtime == 0 { "none".into() } else { date(mtime.into()) };
+    let time = if mtime == 0 { "none".into() } else { xtask_core::calendar::utc(mtime.into()) };
     let mut at = 10;
     if flags & 0x04 != 0 {
         at += 2 + usize::from(r.le16(at).ok()?);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use xtask_core::exec::which;
 use xtask_core::facts::host::Host;
 use xtask_core::failure::{Code, OrExit as _, Problem};
-use xtask_core::{interrupt, setup};
+use xtask_core::{apt, interrupt};
 
 /// Debian packages that a boot needs: QEMU, and firmware for UEFI.
 pub(crate) const PACKAGES: [&str; 2] = ["qemu-system-x86", "ovmf"];
@@ -69,7 +69,7 @@ impl BootFacts {
     pub(crate) fn problems(&self, setup: bool) -> Vec<Problem> {
         let mut found = Vec::new();
         if !self.missing.is_empty() && !setup {
-            found.push(setup::problem(&self.missing));
+            found.push(apt::problem(&self.missing));
         }
         if let Some(version) = self.qemu.filter(|version| qemu::too_old(*version)) {
             let (major, minor) = version;

@@ -27,7 +27,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use xtask_core::failure::{Code, listing, refuse};
 use xtask_core::ui::{Ui, seconds};
-use xtask_core::{interrupt, setup};
+use xtask_core::{apt, interrupt};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -78,7 +78,7 @@ pub(crate) fn command(args: &BootArgs) -> Result<()> {
     }
     refuse(&facts.problems(args.setup))?;
     if !facts.missing.is_empty() {
-        setup::install(&facts.missing, &ui)?;
+        apt::install(&facts.missing, &ui)?;
         facts = BootFacts::gather(args)?;
         refuse(&facts.problems(false))?;
     }
@@ -207,7 +207,7 @@ fn describe(facts: &BootFacts) -> String {
     if !facts.missing.is_empty() {
         lines.push(format!(
             "# with --setup: install what is missing\n{}",
-            setup::line(&facts.missing)
+            apt::line(&facts.missing)
         ));
     }
     lines.push(format!("mkdir -m 700 {}", facts.runtime.display()));

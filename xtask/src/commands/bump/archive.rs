@@ -4,10 +4,10 @@ use anyhow::{Context as _, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use xtask_core::apt;
 use xtask_core::exec::{Cmd, which};
 use xtask_core::failure::{Code, refuse};
 use xtask_core::http::{Http, Request, Sink, Url};
-use xtask_core::setup;
 use xtask_core::ui::Ui;
 
 /// Program that verifies an InRelease. The Debian package has the same name.
@@ -46,7 +46,7 @@ impl<'a> Archives<'a> {
             missing.push(KEYRING.1.to_owned());
         }
         if !missing.is_empty() {
-            refuse(&[setup::problem(&missing)])?;
+            refuse(&[apt::problem(&missing)])?;
         }
         let scratch = state.join(format!("archive-{}", std::process::id()));
         fs::create_dir_all(&scratch)

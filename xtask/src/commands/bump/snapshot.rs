@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use xtask_core::calendar;
 use xtask_core::facts::git::git;
 use xtask_core::facts::mirror::{DEBIAN_SUITES, SECURITY_SUITES, SnapshotPin};
 use xtask_core::facts::repo::Repo;
@@ -153,7 +153,7 @@ fn unusable(stamp: &SnapshotStamp, error: &anyhow::Error) -> anyhow::Error {
 }
 
 fn refuse_future(stamp: &SnapshotStamp) -> Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let now = calendar::now();
     if stamp.unix_time() > now {
         return Err(
             Code::Usage.error(format!("{stamp} is in the future: expected a stamp of the past"))

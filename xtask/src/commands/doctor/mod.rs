@@ -19,7 +19,7 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, Problem};
 use xtask_core::rules::DOCTOR;
 use xtask_core::ui::{Ui, answer};
-use xtask_core::{interrupt, setup};
+use xtask_core::{apt, interrupt};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,7 +61,7 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
                 return contract::describe(&facts);
             }
             if build.setup && !facts.missing.is_empty() {
-                setup::install(&facts.missing, &ui)?;
+                apt::install(&facts.missing, &ui)?;
                 facts = Facts::gather(repo, &iso, Some(facts.engine.kind))?;
             }
             look(&facts, build.setup, &ui, &mut report)?;

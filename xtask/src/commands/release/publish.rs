@@ -10,12 +10,12 @@ use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use xtask_core::apt;
 use xtask_core::exec::{quoted, which};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::http::{self, Http, Url};
 use xtask_core::secret::{RELEASE_TOKEN, Secret};
-use xtask_core::setup;
 use xtask_core::ui::{Ui, answer};
 
 const EXAMPLES: &str = "\
@@ -76,7 +76,7 @@ pub(crate) fn command(repo: &Repo, args: &ReleasePublishArgs) -> Result<()> {
         ));
     }
     if which(http::PACKAGE).is_none() {
-        problems.push(setup::problem(&[http::PACKAGE.to_owned()]));
+        problems.push(apt::problem(&[http::PACKAGE.to_owned()]));
     }
     if args.dry_run {
         answer(format_args!("{}", describe(&release, &repository)));

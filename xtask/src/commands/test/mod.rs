@@ -5,12 +5,12 @@ mod tools;
 use crate::{builder_image, commands::boot, engine};
 use anyhow::Result;
 use tools::Tools;
+use xtask_core::apt;
 use xtask_core::exec::{Cmd, StopBy, which};
 use xtask_core::facts::host::Host;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, refuse};
 use xtask_core::recipe::Recipe;
-use xtask_core::setup;
 use xtask_core::ui::{Ui, answer};
 
 const EXAMPLES: &str = "\
@@ -76,9 +76,9 @@ pub(crate) fn command(repo: &Repo, args: &TestArgs) -> Result<()> {
     if args.full {
         let missing = host.missing(&packages(repo, &host)?);
         if !args.setup && !missing.is_empty() {
-            return refuse(&[setup::problem(&missing)]);
+            return refuse(&[apt::problem(&missing)]);
         }
-        setup::install(&missing, &ui)?;
+        apt::install(&missing, &ui)?;
     }
     let tools = if args.full { Some(Tools::installed(repo, &ui)?) } else { None };
     let mut failed = Vec::new();

@@ -8,10 +8,10 @@ use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::Instant;
-use xtask_core::facts::mirror;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
+use xtask_core::http::{Http, Request, Sink};
 use xtask_core::pins::Digest;
 use xtask_core::records::published::in_sums;
 use xtask_core::ui::{Ui, answer};
@@ -36,7 +36,8 @@ pub(super) fn command(
         return Ok(());
     }
     // before the build: an hour later is no time to find a typing error
-    let expected = expected(published, &facts.recipe.iso, &repo.state())?;
+    let http = Http { ca_file: facts.ca_file.clone(), ..Http::default() };
+    let expected = expected(published, &facts.recipe.iso, &repo.state(), &http, ui)?;
     let output = facts.output.clone();
     let ready = Ready::new(facts, repo, &request(args, Some(&output)), ui)?;
     let built = ready.build(Instant::now(), ui)?;
@@ -64,14 +65,16 @@ pub(super) fn command(
 }
 
 /// The published hash: out of a SHA256SUMS, or of an ISO itself.
-fn expected(published: &str, iso: &str, state: &Path) -> Result<Digest> {
+fn expected(published: &str, iso: &str, state: &Path, http: &Http, ui: &Ui) -> Result<Digest> {
     if !published.contains("://") {
         return of_file(Path::new(published), published, iso).or_exit(Code::Usage);
     }
+    let url = published.parse().or_exit(Code::Usage)?;
     let path = state.join(format!("published-{}", std::process::id()));
     fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.display()))?;
-    let fetched = mirror::download(published, &path).or_exit(Code::NotReady);
-    let digest = fetched.and_then(|()| of_file(&path, published, iso).or_exit(Code::Usage));
+    let fetched = http.send(&Request::get(&url), Sink::File(&path), ui);
+    let fetched = fetched.and_then(|response| response.expect(&[200])).or_exit(Code::NotReady);
+    let digest = fetched.and_then(|_| of_file(&path, published, iso).or_exit(Code::Usage));
     drop(fs::remove_file(&path)); // there only where something was fetched
     digest
 }
