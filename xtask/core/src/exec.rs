@@ -1,18 +1,22 @@
-//! The one place that spawns: a command is data until it is run here.
+//! Runs commands. This is the only place in the workspace that starts a process.
 #![allow(clippy::disallowed_methods, reason = "this is the one place that spawns")]
 
 use crate::failure::Code;
 use crate::interrupt;
+use crate::signal;
 use anyhow::{Context as _, Result, anyhow, bail};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
-use std::process::{ExitStatus, Output};
+use std::process::ExitStatus;
 
 pub use crate::command::{Cmd, quoted, which};
+pub use crate::signal::Signal;
 
-/// Variables that would make git look at another repository than the one we name.
+/// Variables that would make git work on another repository than the one that we name.
 const GIT_REDIRECTIONS: [&str; 6] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -22,31 +26,32 @@ const GIT_REDIRECTIONS: [&str; 6] = [
     "GIT_CEILING_DIRECTORIES",
 ];
 
-/// How a finished process ended.
+/// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     Code(i32),
     Signal(i32),
 }
 
-/// What a short command printed, whether or not it succeeded.
+/// What a short command printed, and how it ended.
 #[derive(Debug)]
-pub struct Probe {
+pub struct Output {
     pub exit: Exit,
     pub stdout: String,
     pub stderr: String,
 }
 
-/// What ends a streamed command when a signal comes.
+/// How to stop a streamed command when xtask is interrupted.
 #[derive(Clone, Debug)]
 pub enum StopBy {
-    /// A signal (as `kill` spells it) to the command's process group.
-    Signal(&'static str),
-    /// Another command, for what lives on without its client: a container.
+    /// By a signal to the command's process group.
+    Signal(Signal),
+    /// By another command: a container lives on without its client.
     Command(Cmd),
 }
 
 impl Exit {
+    /// True for exit code 0.
     pub fn ok(self) -> bool {
         self == Exit::Code(0)
     }
@@ -68,56 +73,42 @@ impl fmt::Display for Exit {
     }
 }
 
+/// A program that cannot be started is an error in every way of running, with exit code
+/// [`Code::NotReady`]; the error names the program.
 impl Cmd {
-    /// Runs a short command, with nothing but [`Cmd::input`] on stdin; returns what it printed.
-    pub fn output(&self) -> Result<Probe> {
-        let shell = xshell::Shell::new().context("cannot read the current directory")?;
-        if let Some(dir) = &self.dir {
-            shell.change_dir(dir);
-        }
-        let mut cmd = shell.cmd(&self.program).args(&self.args).quiet().ignore_status();
-        if self.bare_env {
-            cmd = cmd.env_clear();
-        } else {
-            // what is parsed must not be translated, and git must look where we point
-            cmd = cmd.env("LC_ALL", "C.UTF-8").env_remove("LANGUAGE");
-            for name in GIT_REDIRECTIONS.iter().chain(&self.unset) {
-                cmd = cmd.env_remove(name);
-            }
-        }
-        for (key, value) in &self.env {
-            cmd = cmd.env(key, value);
-        }
-        if !self.input.0.is_empty() {
-            cmd = cmd.stdin(&self.input.0);
-        }
-        let output = cmd.output().map_err(|error| self.unstartable(anyhow!(error)))?;
-        Ok(Probe {
+    /// Runs a short command and collects what it prints. It reads [`Cmd::input`] on stdin.
+    pub fn output(&self) -> Result<Output> {
+        let expression = self.expression().stdin_bytes(self.input.0.clone());
+        let output = expression.stdout_capture().stderr_capture().unchecked().run();
+        let output = output.map_err(|error| self.unstartable(anyhow!(error)))?;
+        Ok(Output {
             exit: Exit::of(output.status),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
     }
 
-    /// Whether a short command succeeds; a missing program is a no.
+    /// Runs a short command; returns true if it succeeds, and false also if it cannot be started.
     pub fn succeeds(&self) -> bool {
-        self.output().is_ok_and(|probe| probe.exit.ok())
+        self.output().is_ok_and(|output| output.exit.ok())
     }
 
-    /// Runs a short command that must succeed; returns its output without the final newline.
+    /// Runs a short command that must succeed; returns what it prints on stdout, without the final
+    /// newline. The error shows its last lines.
     pub fn read(&self) -> Result<String> {
-        let probe = self.output()?;
-        if !probe.exit.ok() {
+        let output = self.output()?;
+        if !output.exit.ok() {
             interrupt::check()?;
-            bail!("`{self}` failed ({}): {}", probe.exit, last_words(&probe.stderr, &probe.stdout));
+            let words = last_words(&output.stderr, &output.stdout);
+            bail!("`{self}` failed ({}): {words}", output.exit);
         }
-        Ok(probe.stdout.trim_end_matches(['\n', '\r']).to_owned())
+        Ok(output.stdout.trim_end_matches(['\n', '\r']).to_owned())
     }
 
-    /// Runs a long command, handing over its merged output line by line (CR stripped).
+    /// Runs a long command. `on_line` gets its merged output line by line, without the line ends.
     ///
-    /// The command gets a process group of its own, so that Ctrl-C reaches it only through
-    /// `stop`. An error from `on_line` stops it too.
+    /// The command is the leader of a process group of its own, so that Ctrl-C at the terminal
+    /// reaches it only through `stop`. An error from `on_line` stops it, too.
     pub fn stream(
         &self,
         stop: &StopBy,
@@ -135,13 +126,13 @@ impl Cmd {
         Ok(Exit::of(output.status))
     }
 
-    /// Runs a command that reads [`Cmd::input`], handing over its output piece by piece, unseen
-    /// and unkept. Returns how it ended, and what it said on stderr.
+    /// Runs a command that reads [`Cmd::input`] on stdin. `on_output` gets what it prints on stdout,
+    /// piece by piece. Returns how it ended and what it printed on stderr.
     ///
-    /// Signals, and errors of `on_output`, stop it as in [`Cmd::stream`].
+    /// Signals and errors of `on_output` stop it as in [`Cmd::stream`].
     pub fn feed(&self, mut on_output: impl FnMut(&[u8]) -> Result<()>) -> Result<(Exit, String)> {
         let apart = self.expression().stdin_bytes(self.input.0.clone()).stderr_capture();
-        let output = self.pump(apart, &StopBy::Signal("TERM"), |output| {
+        let output = self.pump(apart, &StopBy::Signal(Signal::TERM), |output| {
             let piece = output.fill_buf()?;
             let n = piece.len();
             let taken = (n > 0).then(|| on_output(piece));
@@ -151,15 +142,16 @@ impl Cmd {
         Ok((Exit::of(output.status), String::from_utf8_lossy(&output.stderr).into_owned()))
     }
 
-    /// Runs `expression` in a process group of its own and reads it to its end. `take` reads the
-    /// next piece and says what came of it; `None` at the end. After its first error the rest is
-    /// read, because the command must not hang on a full pipe, and thrown away.
+    /// Runs `expression` in a process group of its own and reads all it prints. `take` reads the next
+    /// piece and returns the caller's verdict on it, or `None` at the end. After the caller's first
+    /// error the command is stopped; the rest of its output is read, so that it does not hang on a
+    /// full pipe, and thrown away.
     fn pump(
         &self,
         expression: duct::Expression,
         stop: &StopBy,
         mut take: impl FnMut(&mut dyn BufRead) -> std::io::Result<Option<Result<()>>>,
-    ) -> Result<Output> {
+    ) -> Result<std::process::Output> {
         interrupt::check()?;
         let reader = in_its_own_group(expression)
             .unchecked()
@@ -190,7 +182,7 @@ impl Cmd {
         }
     }
 
-    /// Starts a command that lives beside us, its output going to `log`.
+    /// Starts a command that runs beside us. It writes all output to the file `log`.
     pub fn start(&self, log: &Path) -> Result<Background> {
         interrupt::check()?;
         let log = std::fs::File::create(log)
@@ -204,18 +196,11 @@ impl Cmd {
         Ok(Background { handle, name: self.program.to_string_lossy().into_owned() })
     }
 
-    /// Becomes this command: terminal, signals and exit code are its own from here on. Only guards
-    /// of the caller's are lost. Returns only when the command cannot be started.
+    /// Replaces this process by the command, which gets the terminal, the signals and the exit code.
+    /// No destructor runs. Returns only if the command cannot be started.
     pub fn exec(&self) -> anyhow::Error {
         let mut command = std::process::Command::new(&self.program);
-        command.args(&self.args);
-        if self.bare_env {
-            command.env_clear();
-        }
-        for name in &self.unset {
-            command.env_remove(name);
-        }
-        command.envs(self.env.iter().map(|(k, v)| (k, v)));
+        command.args(&self.args).env_clear().envs(self.environment());
         if let Some(dir) = &self.dir {
             command.current_dir(dir);
         }
@@ -223,32 +208,39 @@ impl Cmd {
     }
 
     fn expression(&self) -> duct::Expression {
-        let mut expression = duct::cmd(&self.program, &self.args);
-        if self.bare_env {
-            // alone: what is set around a full_env has no effect
-            expression = expression.full_env(self.env.iter().map(|(k, v)| (k, v)));
-        } else {
-            for name in &self.unset {
-                expression = expression.env_remove(name);
-            }
-            for (key, value) in &self.env {
-                expression = expression.env(key, value);
-            }
+        let expression = duct::cmd(&self.program, &self.args).full_env(self.environment());
+        match &self.dir {
+            Some(dir) => expression.dir(dir),
+            None => expression,
         }
-        if let Some(dir) = &self.dir {
-            expression = expression.dir(dir);
-        }
-        expression
     }
 
-    /// The bare "No such file or directory" of a failed spawn, with the program's name.
+    /// The whole environment of the child, the same for every way of running: the caller's without
+    /// secrets and without what redirects git, a fixed locale, and the command's own variables. After
+    /// [`Cmd::env_clear`] it is only the command's own variables.
+    fn environment(&self) -> BTreeMap<OsString, OsString> {
+        let mut variables = BTreeMap::new();
+        if !self.bare_env {
+            variables.extend(std::env::vars_os());
+            // programs must not translate what we parse
+            variables.insert("LC_ALL".into(), "C.UTF-8".into());
+            let removed = GIT_REDIRECTIONS.iter().chain(&self.unset).chain(&["LANGUAGE"]);
+            for name in removed {
+                variables.remove(std::ffi::OsStr::new(name));
+            }
+        }
+        variables.extend(self.env.iter().map(|(key, value)| (key.into(), value.clone())));
+        variables
+    }
+
+    /// The bare "No such file or directory" of a failed start, with the program's name.
     fn unstartable(&self, error: anyhow::Error) -> anyhow::Error {
         Code::NotReady
             .wrap(error.context(format!("cannot start `{}`", self.program.to_string_lossy())))
     }
 }
 
-/// So that Ctrl-C reaches the command only through us.
+/// Makes the command the leader of a new process group, so that Ctrl-C reaches it only through us.
 fn in_its_own_group(expression: duct::Expression) -> duct::Expression {
     expression.before_spawn(|command| {
         command.process_group(0);
@@ -259,28 +251,16 @@ fn in_its_own_group(expression: duct::Expression) -> duct::Expression {
 impl StopBy {
     fn action(self, pids: Vec<u32>) -> impl Fn() + Send + 'static {
         move || match &self {
-            StopBy::Signal(name) => {
-                for pid in &pids {
-                    signal(name, &format!("-{pid}"));
-                }
+            StopBy::Signal(signal) => {
+                pids.iter().for_each(|pid| signal::send_to_group(*signal, *pid))
             }
-            // its own failure shows in the stopped command not ending; nothing to add here
+            // if it fails, the stopped command does not end, and that shows
             StopBy::Command(command) => drop(command.output()),
         }
     }
 }
 
-/// Sends a signal through the shell's own `kill`: a bare machine has no other.
-fn signal(name: &str, target: &str) {
-    drop(Cmd::new("sh").args(["-c", "kill -s \"$1\" -- \"$2\"", "sh", name, target]).output());
-}
-
-/// Sends `name` (as `kill` spells it) to one process; one that is gone already is fine.
-pub fn signal_process(name: &str, pid: u32) {
-    signal(name, &pid.to_string());
-}
-
-/// A process that lives beside us (dockerd, QEMU). Dropping it kills it.
+/// A process that runs beside us (dockerd, QEMU). Dropping it kills it and its process group.
 pub struct Background {
     handle: duct::Handle,
     name: String,
@@ -291,22 +271,21 @@ impl Background {
         self.handle.pids().first().copied().unwrap_or_default()
     }
 
-    /// How it ended, if it has.
+    /// How it ended; `None` while it runs.
     pub fn ended(&self) -> Result<Option<Exit>> {
         let output =
             self.handle.try_wait().with_context(|| format!("cannot wait for {}", self.name))?;
         Ok(output.map(|output| Exit::of(output.status)))
     }
 
-    /// Lets it live on; somebody else ends it by its pid.
+    /// Lets it run on after us. Somebody else ends it by its pid.
     pub fn leave(self) {
         std::mem::forget(self);
     }
 
+    /// Kills it and its process group, and waits until it has ended.
     pub fn kill(&self) {
-        signal("KILL", &format!("-{}", self.pid()));
-        // and without a `kill` that has to be started: a machine may be out of processes
-        drop(self.handle.kill());
+        signal::send_to_group(Signal::KILL, self.pid());
         drop(self.handle.wait());
     }
 }
@@ -319,7 +298,7 @@ impl Drop for Background {
     }
 }
 
-/// The most telling end of what a failed command printed.
+/// The last lines of what a failed command printed: on stderr, or else on stdout.
 fn last_words(stderr: &str, stdout: &str) -> String {
     let text = if stderr.trim().is_empty() { stdout } else { stderr };
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|l| !l.is_empty()).collect();
@@ -330,6 +309,7 @@ fn last_words(stderr: &str, stdout: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_missing_program_is_named() {
@@ -343,7 +323,7 @@ mod tests {
         let mut seen = Vec::new();
         let exit = Cmd::new("sh")
             .args(["-c", "echo a; echo b >&2; printf 'c\\r\\nd'; exit 42"])
-            .stream(&StopBy::Signal("TERM"), |line| {
+            .stream(&StopBy::Signal(Signal::TERM), |line| {
                 seen.push(line.to_owned());
                 Ok(())
             })
@@ -355,7 +335,7 @@ mod tests {
     fn a_failing_sink_ends_the_command() {
         let error = Cmd::new("sh")
             .args(["-c", "while echo x; do sleep 0.01; done"])
-            .stream(&StopBy::Signal("TERM"), |_| bail!("disk full"))
+            .stream(&StopBy::Signal(Signal::TERM), |_| bail!("disk full"))
             .unwrap_err();
         assert_eq!(error.to_string(), "disk full");
     }
@@ -365,6 +345,61 @@ mod tests {
         let cmd = Cmd::new("cat").input("hunter2").within_seconds(60);
         assert_eq!(cmd.read().unwrap(), "hunter2");
         assert!(!format!("{cmd} {cmd:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn every_way_of_running_gives_the_same_environment() {
+        let cmd = Cmd::new("env").env("OWN", "x").env_remove("PWD");
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+        let expected = lines(&cmd.read().unwrap());
+        assert!(expected.contains("LC_ALL=C.UTF-8") && expected.contains("OWN=x"));
+        assert!(!expected.iter().any(|line| line.starts_with("PWD=")));
+
+        let mut streamed = BTreeSet::new();
+        cmd.stream(&StopBy::Signal(Signal::TERM), |line| {
+            streamed.insert(line.to_owned());
+            Ok(())
+        })
+        .unwrap();
+        let mut fed = Vec::new();
+        cmd.feed(|piece| {
+            fed.extend_from_slice(piece);
+            Ok(())
+        })
+        .unwrap();
+        let log = std::env::temp_dir().join(format!("xtask-environment-{}", std::process::id()));
+        let started = cmd.start(&log).unwrap();
+        while started.ended().unwrap().is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        assert_eq!(streamed, expected);
+        assert_eq!(lines(&String::from_utf8(fed).unwrap()), expected);
+        assert_eq!(lines(&std::fs::read_to_string(&log).unwrap()), expected);
+        std::fs::remove_file(log).unwrap();
+    }
+
+    #[test]
+    fn a_dropped_process_takes_its_group_along() {
+        let log = std::env::temp_dir().join(format!("xtask-group-{}", std::process::id()));
+        let shell = Cmd::new("sh").args(["-c", "sleep 1000 & echo $!; wait"]).start(&log).unwrap();
+        let child = loop {
+            if let Ok(pid) = std::fs::read_to_string(&log).unwrap().trim().parse::<u32>() {
+                break pid;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        };
+        let runs = || {
+            let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+            !(stat.is_empty() || stat.contains(") Z "))
+        };
+        assert!(runs());
+        drop(shell);
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while runs() {
+            assert!(std::time::Instant::now() < patience, "the shell's child lives on");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        std::fs::remove_file(log).unwrap();
     }
 
     #[test]

@@ -38,7 +38,11 @@ impl Code {
         self.wrap(anyhow::anyhow!("{message}"))
     }
 
+    /// Gives an error this exit code. An interruption keeps its own.
     pub fn wrap(self, error: anyhow::Error) -> anyhow::Error {
+        if Code::of(&error) == Code::Interrupted {
+            return error;
+        }
         anyhow::Error::new(Coded { code: self, error })
     }
 
@@ -112,6 +116,12 @@ mod tests {
             Err::<(), _>(Code::NotReady.error("no engine")).context("starting").unwrap_err();
         assert_eq!(Code::of(&error), Code::NotReady);
         assert_eq!(format!("{error:#}"), "starting: no engine");
+    }
+
+    #[test]
+    fn an_interruption_keeps_its_code() {
+        let error = Code::NotReady.wrap(Code::Interrupted.error("interrupted"));
+        assert_eq!(Code::of(&error), Code::Interrupted);
     }
 
     #[test]

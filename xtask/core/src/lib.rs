@@ -18,5 +18,7 @@ pub mod recipe;
 pub mod records;
 pub mod rules;
 pub mod secret;
+pub mod signal;
+pub mod step;
 pub mod toml_file;
 pub mod ui;

@@ -9,7 +9,7 @@ use crate::engine::{Client, EngineKind};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use xtask_core::apt;
-use xtask_core::exec::{Cmd, StopBy};
+use xtask_core::exec::{Cmd, Signal, StopBy};
 use xtask_core::facts::container::own_container;
 use xtask_core::facts::upstream::Origin;
 use xtask_core::hash;
@@ -105,7 +105,7 @@ impl Run {
         match self {
             Run::Container { client, container } => StopBy::Command(client.stop(&container.name)),
             // the first process of a pid namespace ignores what it has no handler for
-            Run::Host(_) => StopBy::Signal("KILL"),
+            Run::Host(_) => StopBy::Signal(Signal::KILL),
         }
     }
 }

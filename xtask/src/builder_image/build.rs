@@ -8,13 +8,14 @@ use std::fs::{self, File, TryLockError};
 use std::path::PathBuf;
 use std::time::Duration;
 use xtask_core::apt;
-use xtask_core::exec::{Cmd, StopBy, which};
+use xtask_core::exec::{Cmd, Signal, StopBy, which};
 use xtask_core::facts::git::git;
 use xtask_core::facts::mirror::{Mirror, SUITE, SnapshotPin};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, Problem, listing};
 use xtask_core::interrupt;
 use xtask_core::log::Log;
+use xtask_core::step;
 use xtask_core::ui::Ui;
 
 /// Everything that making the image takes, decided.
@@ -170,16 +171,9 @@ impl Plan {
     }
 
     fn step(&self, stage: &str, cmd: &Cmd, ui: &Ui, log: &mut Log) -> Result<()> {
-        ui.command(cmd);
-        ui.begin(stage);
-        let exit = cmd.stream(&StopBy::Signal("TERM"), |line| {
-            ui.line(line);
-            log.line(line)
-        });
-        let ok = exit.as_ref().is_ok_and(|exit| exit.ok());
-        ui.end((!ok).then_some("failed"));
-        let exit = exit?;
-        if !ok {
+        let stop = StopBy::Signal(Signal::TERM);
+        let exit = step::stream(stage, cmd, &stop, ui, |line| log.line(line))?;
+        if !exit.ok() {
             return Err(log.failure(&format!("image build, stage {stage}, failed ({exit})")));
         }
         Ok(())

@@ -2,8 +2,9 @@
 
 pub mod sources;
 
-use crate::exec::{Cmd, StopBy, which};
-use crate::failure::{Code, Problem};
+use crate::exec::{Cmd, Signal, StopBy, which};
+use crate::failure::{Code, OrExit as _, Problem};
+use crate::step;
 use crate::ui::Ui;
 use anyhow::Result;
 
@@ -31,23 +32,9 @@ pub fn install(packages: &[String], ui: &Ui) -> Result<()> {
             .error(format!("--setup needs apt-get; install by hand: {}", packages.join(", "))));
     }
     for cmd in [Cmd::new("apt-get").arg("update"), install_cmd(packages)] {
-        let cmd = cmd.env("DEBIAN_FRONTEND", "noninteractive").env("LC_ALL", "C.UTF-8");
-        ui.command(&cmd);
-        ui.begin("setup");
-        let mut tail = Vec::new();
+        let cmd = cmd.env("DEBIAN_FRONTEND", "noninteractive");
         // INT, not TERM: apt then ends between two packages
-        let exit = cmd.stream(&StopBy::Signal("INT"), |line| {
-            ui.line(line);
-            tail.push(line.to_owned());
-            Ok(())
-        });
-        let ok = exit.as_ref().is_ok_and(|exit| exit.ok());
-        ui.end((!ok).then_some("failed"));
-        let exit = exit?;
-        if !ok {
-            let tail = tail[tail.len().saturating_sub(10)..].join("\n  ");
-            return Err(Code::NotReady.error(format!("`{cmd}` failed ({exit}):\n  {tail}")));
-        }
+        step::run("setup", &cmd, &StopBy::Signal(Signal::INT), ui).or_exit(Code::NotReady)?;
     }
     Ok(())
 }

@@ -11,9 +11,10 @@ use std::io::Read as _;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use xtask_core::exec::{Background, Exit, signal_process};
+use xtask_core::exec::{Background, Exit};
 use xtask_core::failure::Code;
 use xtask_core::interrupt::{self, StopperGuard};
+use xtask_core::signal::{self, Signal};
 use xtask_core::ui::{Ui, seconds};
 
 const POLL: Duration = Duration::from_millis(100);
@@ -71,7 +72,7 @@ pub(crate) fn boot(machine: &Machine, deadline: Instant, ui: &Ui) -> Result<Boot
         serial: Stream::default(),
         firmware: Stream::default(),
         // a signal ends QEMU at once, even while we wait for its answer
-        _stopper: interrupt::on_interrupt(move || signal_process("KILL", pid)),
+        _stopper: interrupt::on_interrupt(move || signal::send(Signal::KILL, pid)),
         qemu,
     };
     guest.run().map_err(|error| guest.explain(error))

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use xtask_core::exec::signal_process;
 use xtask_core::facts::repo::Repo;
+use xtask_core::signal::{self, Signal};
 use xtask_core::ui::Ui;
 
 /// Longest wait: more than stopping a container takes (`Client::stop`), and less than the five
@@ -27,7 +27,7 @@ pub(super) fn end(repo: &Repo, ui: &Ui) -> Result<usize> {
         .collect();
     for pid in &others {
         ui.notice(&format!("ending process {pid}: {}", argv(*pid)));
-        signal_process("TERM", *pid);
+        signal::send(Signal::TERM, *pid);
     }
     let patience = Instant::now() + PATIENCE;
     let alive = |pid: &&u32| program_of(**pid).is_some_and(|path| path == program);

@@ -8,11 +8,11 @@ use anyhow::{Context as _, Result, bail};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
-use xtask_core::exec::{Cmd, StopBy};
+use xtask_core::exec::{Signal, StopBy};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
-use xtask_core::interrupt;
 use xtask_core::pins::{Digest, ImageRef};
+use xtask_core::step;
 use xtask_core::ui::{Ui, answer};
 
 const EXAMPLES: &str = "\
@@ -169,8 +169,7 @@ fn push(
     let local = workshop.plan.execute(&open.client, open.network, ui)?;
     let tagged = target.tagged();
     open.client.tag(&local, &tagged).read()?;
-    let mut tail = Vec::new();
-    step(&open.client.push(&tagged), &mut tail, ui)?;
+    step::run("push", &open.client.push(&tagged), &StopBy::Signal(Signal::INT), ui)?;
 
     let manifest = registry.manifest(&target.tag)?;
     let engines = digest_on(&open, &tagged, &target.repository)?;
@@ -197,23 +196,4 @@ fn digest_on(open: &Open, name: &str, repository: &str) -> Result<Digest> {
     found
         .and_then(|known| known.digest)
         .with_context(|| format!("the engine names no digest of {name} after its push"))
-}
-
-fn step(cmd: &Cmd, tail: &mut Vec<String>, ui: &Ui) -> Result<()> {
-    ui.command(cmd);
-    ui.begin("push");
-    let exit = cmd.stream(&StopBy::Signal("INT"), |line| {
-        ui.line(line);
-        tail.push(line.to_owned());
-        Ok(())
-    });
-    let ok = exit.as_ref().is_ok_and(|exit| exit.ok());
-    ui.end((!ok).then_some("failed"));
-    interrupt::check()?;
-    let exit = exit?;
-    if ok {
-        return Ok(());
-    }
-    let why = tail.last().map_or("it printed nothing", String::as_str);
-    Err(Code::Failed.error(format!("`{cmd}` failed ({exit}): {why}")))
 }

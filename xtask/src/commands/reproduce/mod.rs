@@ -18,7 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use verdict::RebuildVerdict;
-use xtask_core::exec::{StopBy, quoted};
+use xtask_core::exec::{Signal, StopBy, quoted};
 use xtask_core::facts::git::Source;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, listing, refuse};
@@ -245,7 +245,7 @@ fn diagnosis(repo: &Repo, published: &Path, ours: &Path, out: &Path, ui: &Ui) ->
     ui.command(&cmd);
     ui.begin("diagnose");
     let mut text = String::new();
-    let outcome = cmd.stream(&StopBy::Signal("TERM"), |line| {
+    let outcome = cmd.stream(&StopBy::Signal(Signal::TERM), |line| {
         ui.line(line);
         text += &format!("{line}\n");
         Ok(())

@@ -6,7 +6,7 @@ use crate::{builder_image, commands::boot, engine};
 use anyhow::Result;
 use tools::Tools;
 use xtask_core::apt;
-use xtask_core::exec::{Cmd, StopBy, which};
+use xtask_core::exec::{Cmd, Signal, StopBy, which};
 use xtask_core::facts::host::Host;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, refuse};
@@ -85,7 +85,7 @@ pub(crate) fn command(repo: &Repo, args: &TestArgs) -> Result<()> {
     for step in plan(repo, args, tools.as_ref(), &ui) {
         ui.command(&step.cmd);
         ui.begin(step.name);
-        let exit = step.cmd.stream(&StopBy::Signal("TERM"), |line| {
+        let exit = step.cmd.stream(&StopBy::Signal(Signal::TERM), |line| {
             // as the tool itself prints it: CI reads cargo's closing lines
             answer(format_args!("{line}"));
             Ok(())

@@ -3,9 +3,10 @@
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
-use xtask_core::exec::{Cmd, Exit, StopBy};
+use xtask_core::exec::{Cmd, Signal, StopBy};
 use xtask_core::facts::repo::Repo;
-use xtask_core::failure::Code;
+use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::step;
 use xtask_core::ui::Ui;
 
 const PINS: &str = include_str!("tools.txt");
@@ -31,7 +32,9 @@ impl Tools {
         let pins = repo.state().join("tools.txt");
         fs::write(&pins, PINS).with_context(|| format!("cannot write {}", pins.display()))?;
         for cmd in tools.install(&dir, &pins) {
-            run(&cmd, ui)?;
+            step::run("tools", &cmd, &StopBy::Signal(Signal::TERM), ui)
+                .context("cannot install the pinned tools of xtask/src/commands/test/tools.txt; they come from PyPI: is it reached from here?")
+                .or_exit(Code::NotReady)?;
         }
         fs::write(&stamp, PINS).with_context(|| format!("cannot write {}", stamp.display()))?;
         Ok(tools)
@@ -55,20 +58,4 @@ impl Tools {
         let path = std::env::var("PATH").unwrap_or_default();
         format!("{}:{path}", self.bin.display())
     }
-}
-
-fn run(cmd: &Cmd, ui: &Ui) -> Result<()> {
-    ui.command(cmd);
-    let mut last = String::new();
-    let exit = cmd.stream(&StopBy::Signal("TERM"), |line| {
-        line.clone_into(&mut last);
-        Ok(())
-    })?;
-    if exit == Exit::Code(0) {
-        return Ok(());
-    }
-    Err(Code::NotReady.error(format!(
-        "the pinned tools of xtask/src/selftest/tools.txt cannot be installed: `{cmd}` failed ({exit}): \
-         {last}; they come from PyPI: is it reached from here?"
-    )))
 }

@@ -15,11 +15,12 @@ use network::Bridge;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use xtask_core::exec::{Background, Cmd, signal_process, which};
+use xtask_core::exec::{Background, Cmd, which};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
 use xtask_core::hash;
 use xtask_core::interrupt;
+use xtask_core::signal::{self, Signal};
 use xtask_core::ui::Ui;
 
 /// Longest folder whose sockets (`…/containerd/containerd-debug.sock`) still fit into the 108
@@ -264,7 +265,7 @@ impl Drop for Private {
 /// Ends the daemon kindly, then whatever is left of it.
 fn stop(places: &Places) {
     if let Some(pid) = stale::daemon_pid(places) {
-        signal_process("TERM", pid);
+        signal::send(Signal::TERM, pid);
         let patience = Instant::now() + Duration::from_secs(15);
         while stale::alive(pid) && Instant::now() < patience {
             std::thread::sleep(Duration::from_millis(20));

@@ -4,7 +4,7 @@ use super::{Places, network};
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
-use xtask_core::exec::signal_process;
+use xtask_core::signal::{self, Signal};
 
 /// The daemon that our pid file names, if it is one of ours and alive.
 pub(super) fn daemon_pid(places: &Places) -> Option<u32> {
@@ -50,7 +50,7 @@ pub(super) fn sweep(places: &Places) {
             break;
         }
         for pid in doomed {
-            signal_process("KILL", pid);
+            signal::send(Signal::KILL, pid);
         }
         std::thread::sleep(Duration::from_millis(50));
     }
