@@ -1,4 +1,4 @@
-//! What a verify of the canary costs beside one build, and what the ledger costs in it.
+//! Measures a verify of the canary against one build, and the share of the ledger in a build.
 //!
 //! `cargo bench -p xtask --bench verify [-- --engine host]`: four minutes; results go to target/tmp.
 
@@ -17,7 +17,7 @@ fn main() -> Result<()> {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
-    // once for the package cache and the builder image, unmeasured
+    // an unmeasured build first, to fill the package cache and build the image
     run("iso", &[], &more, &folder.join("warm"))?;
 
     let one = run("iso", &[], &more, &folder.join("one"))?;
@@ -47,7 +47,7 @@ fn run(command: &str, flags: &[&str], more: &[String], output: &Path) -> Result<
     Ok(since.elapsed().as_secs_f64())
 }
 
-/// From build.json: hashing beside the next stage's work, and what the build waited for it.
+/// Prints from build.json the time of hashing, and how long the build waited for it.
 fn ledger(result: &Path) -> Result<()> {
     let path: PathBuf = result.join("build.json");
     let text = fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))?;

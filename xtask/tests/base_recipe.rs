@@ -1,4 +1,4 @@
-//! What recipe `base` runs beside derivative-maker, tried on small trees: the real scripts.
+//! The scripts of recipe `base`, tested on small trees.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests start the scripts")]
 
 #[allow(unused)]
@@ -14,7 +14,7 @@ fn recipe() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../linux/build/recipes/base")
 }
 
-/// A folder that is gone afterwards.
+/// A temporary folder. Dropping it removes it.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -54,7 +54,7 @@ fn pipe(command: &mut Command, input: &str) -> Ran {
     }
 }
 
-/// As upstream's `set -x` prints where a step begins.
+/// The line with which upstream's `set -x` announces a step.
 fn begins(step: &str) -> String {
     format!(
         "+ true $'\\E[36mINFO: BEGIN: dist_build_one_build_step_current: ./build-steps.d/{step}\\E[0m'\n"
@@ -63,7 +63,7 @@ fn begins(step: &str) -> String {
 
 #[test]
 #[ignore = "needs gawk: cargo xtask test --full"]
-fn the_real_error_is_found_in_a_trace_that_ends_in_traps() {
+fn the_error_is_found_in_a_trace_that_ends_in_traps() {
     let folder = Folder::new("why");
     let trap = "++ exception_handler_general ERR\nERROR detected in script!: 2100\n\
                 main (line number: 500)\nlast_failed_bash_command: genmkfile deb-pkg\n\
@@ -86,7 +86,7 @@ fn the_real_error_is_found_in_a_trace_that_ends_in_traps() {
 
 #[test]
 #[ignore = "needs gawk: cargo xtask test --full"]
-fn stages_are_told_from_the_trace_and_recorded_as_they_end() {
+fn stages_are_recognized_in_the_trace_and_recorded_when_they_end() {
     let folder = Folder::new("stages");
     let record = folder.0.join("record");
     executable(&record, "#!/bin/sh\necho \"recorded $1\"\n");
@@ -127,7 +127,7 @@ fn stages_are_told_from_the_trace_and_recorded_as_they_end() {
 }
 
 #[test]
-fn the_clean_up_removes_what_is_random_dated_or_of_the_builder() {
+fn the_clean_up_removes_random_and_dated_files_and_those_of_the_builder() {
     let folder = Folder::new("clean");
     let log = "var/lib/dkms/tirdad/0.1/6.12/x86_64/log/make.log";
     let theme = "boot/grub/themes/kicksecure";
@@ -146,7 +146,7 @@ fn the_clean_up_removes_what_is_random_dated_or_of_the_builder() {
         let linked = fs::read_link(folder.0.join(theme).join("background.png")).unwrap();
         assert_eq!(linked, Path::new("background-16x9.png"));
     }
-    // an image without any of it
+    // an image without any of these files
     let bare = Folder::new("bare");
     run(Command::new(recipe().join("hooks/clean-up")).arg(&bare.0)).exits(0);
 }

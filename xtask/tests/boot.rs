@@ -1,4 +1,4 @@
-//! QEMU, as root for the build: the canary reaches its login prompt under both firmwares.
+//! `boot` in QEMU: the canary reaches its login prompt under both firmwares.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -19,7 +19,7 @@ fn the_canary_boots_to_a_login_prompt_under_bios_and_uefi() {
         let dir = std::path::Path::new(&iso).with_file_name("boot");
         let screen = fs::read(dir.join(format!("{firmware}.png"))).unwrap();
         assert!(screen.starts_with(b"\x89PNG\r\n"), "{firmware}: not a PNG");
-        // a screen with text on it; an empty one packs into far less
+        // a screen with text; an empty one compresses to far less
         assert!(screen.len() > 2000, "{firmware}: {} bytes", screen.len());
         let serial = fs::read(dir.join(format!("{firmware}.serial.log"))).unwrap();
         let serial = String::from_utf8_lossy(&serial);
@@ -29,7 +29,7 @@ fn the_canary_boots_to_a_login_prompt_under_bios_and_uefi() {
 
 #[test]
 #[ignore = "needs QEMU: cargo xtask test --full"]
-fn an_image_that_does_not_boot_is_a_no() {
+fn an_image_that_does_not_boot_exits_1() {
     let checkout = Checkout::new("noboot");
     let iso = checkout.root.join("garbage.iso");
     let mut bytes = vec![0; 2 << 20];

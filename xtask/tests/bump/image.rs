@@ -1,4 +1,4 @@
-//! The builder image's pin, moved without asking anybody: edited exactly, whole or not at all.
+//! `bump-image --offline`: the pin of the builder image is edited exactly, all files or none.
 use crate::support::{Checkout, git, run};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -13,10 +13,10 @@ fn image(letter: &str) -> String {
     format!("registry.example:5000/silvermetal-builder@sha256:{}", letter.repeat(64))
 }
 
-/// `bump-image IMAGE --offline`, without an engine to ask either.
+/// `bump-image IMAGE --offline`, without an engine.
 fn bump(checkout: &Checkout, image: &str) -> Command {
     let mut bump = checkout.xtask(["bump-image", image, "--offline", "--engine", "docker"]);
-    // a killed run's stub may still be running, and cannot be written then
+    // the stub of a killed run may still be running, and cannot be overwritten then
     let path = checkout.root.with_file_name("bin");
     if !path.join("docker").exists() {
         checkout.path_with("docker", "#!/bin/sh\nexit 1\n");
@@ -29,7 +29,7 @@ fn text(checkout: &Checkout, file: &str) -> String {
     fs::read_to_string(checkout.root.join(file)).unwrap()
 }
 
-/// What git sees as changed or new.
+/// Changed and new files, as git reports them.
 fn changes(checkout: &Checkout) -> String {
     git(&checkout.root, &["status", "--porcelain"])
 }
@@ -56,7 +56,7 @@ fn the_digest_is_written_once_and_nothing_else_changes() {
     let files = [text(&checkout, BUILD_SH), text(&checkout, RECORD)];
     run(&mut bump(&checkout, &image("a"))).exits(0).says("already pinned");
     assert_eq!([text(&checkout, BUILD_SH), text(&checkout, RECORD)], files);
-    // a tag beside the digest is not pinned with it
+    // a tag beside the digest is dropped
     run(&mut bump(&checkout, &image("a").replace('@', ":tag@"))).exits(0).says("already pinned");
 }
 
@@ -78,7 +78,7 @@ fn a_build_sh_without_exactly_one_pin_is_refused() {
 }
 
 #[test]
-fn what_is_not_an_ordinary_file_that_may_be_written_is_refused() {
+fn read_only_files_links_and_invalid_files_are_refused() {
     let checkout = Checkout::new("files");
     let script = checkout.root.join(BUILD_SH);
     fs::set_permissions(&script, Permissions::from_mode(0o555)).unwrap();
@@ -98,7 +98,7 @@ fn what_is_not_an_ordinary_file_that_may_be_written_is_refused() {
 }
 
 #[test]
-fn what_cannot_be_a_pin_is_a_usage_error() {
+fn an_invalid_image_is_a_usage_error() {
     let checkout = Checkout::new("usage");
     run(&mut bump(&checkout, "Bad Name")).exits(2).says("not an image reference");
     run(&mut bump(&checkout, "sha256:12")).exits(2).says("is not a digest");
@@ -106,8 +106,8 @@ fn what_cannot_be_a_pin_is_a_usage_error() {
     assert_eq!(changes(&checkout), "");
 }
 
-/// Whenever it is killed, build.sh is one or the other, its pin has its provenance, and another run
-/// completes it.
+/// After a kill at any moment, build.sh has the old or the new pin, the pin has its provenance, and
+/// another run completes the edit.
 #[test]
 fn a_killed_bump_leaves_nothing_half_written() {
     let checkout = Checkout::new("killed");
@@ -126,7 +126,7 @@ fn a_killed_bump_leaves_nothing_half_written() {
         let script = text(&checkout, BUILD_SH);
         let state = states.iter().find(|[whole, _]| *whole == script);
         let [_, record] = state.unwrap_or_else(|| panic!("after {n}:\n{script}"));
-        // comments aside, every line of its entry is there, in one piece
+        // all lines of its entry are there in one piece, except comments
         let entry = |text: &str| {
             text.lines().filter(|l| !l.starts_with('#')).collect::<Vec<_>>().join("\n")
         };
@@ -148,7 +148,7 @@ fn a_killed_bump_leaves_nothing_half_written() {
 }
 
 #[test]
-fn a_pin_that_is_not_todays_is_stale() {
+fn a_pin_of_other_inputs_than_todays_is_stale() {
     let checkout = Checkout::new("stale");
     let check = || {
         let mut check = checkout.xtask(["bump-image", "--check", "--offline"]);

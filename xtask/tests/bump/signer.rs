@@ -1,4 +1,4 @@
-//! An OpenPGP key of one's own, in a home of its own.
+//! An OpenPGP key in a temporary GnuPG home.
 
 use crate::support::run;
 use std::fs::{self, Permissions};
@@ -8,14 +8,14 @@ use std::process::Command;
 
 pub const NAME: &str = "Archive <archive@example.org>";
 
-/// Its agent ends when this is dropped.
+/// A key. Dropping it ends its agent and removes the home.
 pub struct Signer {
     pub home: PathBuf,
 }
 
 impl Signer {
     pub fn new() -> Signer {
-        // an agent's socket must fit into 108 bytes
+        // a short path, because a socket's path has at most 107 bytes
         let dir = std::env::temp_dir();
         let mut make = Command::new("mktemp");
         let made = run(make.args(["-d", "-p"]).arg(&dir).arg("signer.XXXXXX")).exits(0).stdout;

@@ -1,4 +1,4 @@
-//! The snapshot pin, against a small signed archive at several moments.
+//! `bump-snapshot`, against a small signed archive with several snapshots.
 
 use crate::signer::Signer;
 use crate::support::{Checkout, Ran, git, run};
@@ -16,7 +16,7 @@ const TORN: &str = "20260602T060000Z";
 const SUITES: [(&str, &str); 3] =
     [("debian", "trixie"), ("debian", "trixie-updates"), ("debian-security", "trixie-security")];
 
-/// An archive of snapshots, served on loopback.
+/// A snapshot archive, served on loopback.
 struct Archive {
     root: PathBuf,
     url: String,
@@ -37,7 +37,8 @@ impl Archive {
         self.root.join(archive).join(stamp).join("dists").join(suite)
     }
 
-    /// Every package of the builder's list at `version` of its name.
+    /// Adds the snapshot `stamp` with every package of the builder's list. `version` gives the version of
+    /// a package in a suite.
     fn add(
         &self,
         checkout: &Checkout,
@@ -79,7 +80,7 @@ impl Archive {
     }
 }
 
-/// Files, and for a folder a list of its names, as long as the test process lives.
+/// Serves files, and lists of names for folders, until the test process ends.
 fn serve(root: &Path) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -111,7 +112,7 @@ fn serve(root: &Path) -> String {
                 "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
                 body.len()
             );
-            // a client that hangs up has its reasons
+            // a client that closes the connection is no error
             drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)));
         }
     });
@@ -124,7 +125,7 @@ fn pinned(checkout: &Checkout) -> String {
     env.lines().find_map(|line| line.strip_prefix("SNAPSHOT_STAMP=")).unwrap().to_owned()
 }
 
-/// A checkout that pins [`OLD`], and an archive that has it.
+/// Makes a checkout that pins [`OLD`], and an archive that has this snapshot.
 fn start() -> (Checkout, Archive) {
     let checkout = Checkout::new("snapshot");
     let now = pinned(&checkout);
@@ -138,7 +139,7 @@ fn start() -> (Checkout, Archive) {
 
 #[test]
 #[ignore = "needs gnupg: cargo xtask test --full"]
-fn the_pin_moves_to_a_moment_that_is_whole_everywhere_it_stands() {
+fn the_newest_complete_snapshot_is_pinned_in_all_files() {
     let (checkout, archive) = start();
     archive.add(&checkout, NEW, |suite, name| match (suite, name) {
         ("trixie", "xorriso") => Some("1.10".to_owned()),
@@ -159,7 +160,7 @@ fn the_pin_moves_to_a_moment_that_is_whole_everywhere_it_stands() {
     }
     assert_eq!(changes(), "");
 
-    // a newer one that is torn is passed over
+    // a newer snapshot that is incomplete is skipped
     archive.add(&checkout, TORN, |_, _| Some("2".to_owned()));
     let torn = archive.dists(TORN, SUITES[2]).join("main/binary-amd64/Packages.xz");
     fs::write(torn, "half").unwrap();
@@ -181,7 +182,7 @@ fn the_pin_moves_to_a_moment_that_is_whole_everywhere_it_stands() {
 
 #[test]
 #[ignore = "needs gnupg: cargo xtask test --full"]
-fn a_moment_that_is_not_whole_or_not_debians_is_refused() {
+fn an_incomplete_or_wrongly_signed_snapshot_is_refused() {
     let (checkout, archive) = start();
     let version = |suite: &str, _: &str| (suite == "trixie").then(|| "1.0".to_owned());
     let refused = |says: &str| {

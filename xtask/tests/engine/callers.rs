@@ -1,4 +1,4 @@
-//! Who calls, and from where: somebody who is not root, sudo, a job's container with the socket.
+//! Callers that are not plain root: another user, sudo, a job in a container with the engine's socket.
 
 use crate::contract::mirror;
 use crate::interrupted::{FAST, WAITS, go, ready};
@@ -10,17 +10,17 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Leaves files that its caller may neither read nor remove.
+/// A recipe that leaves files that its caller can neither read nor remove.
 const SHUT: &str = "#!/bin/bash\necho '@@stage one'\ncd /home/user/out\n\
     sudo -n install -d -m 700 shut && sudo -n touch shut/file\n\
     umask 077\necho x >\"$SILVERMETAL_ISO\"\n";
 const UID: u32 = 1001;
 
-/// A folder that everybody may enter, unlike some checkouts; removed when dropped.
+/// A folder that all users may enter. Dropping it removes it.
 struct Open(PathBuf);
 
 impl Open {
-    /// Holds the program as a cargo target folder would, and a folder for the user `UID`.
+    /// Makes the folder, with the program as in a cargo target folder, and a folder of the user `UID`.
     fn new() -> Open {
         let dir = std::env::temp_dir().join(format!("silvermetal-test-{}", std::process::id()));
         let debug = dir.join("target/debug");
@@ -39,7 +39,7 @@ impl Drop for Open {
     }
 }
 
-/// Every entry at and below `dir` that belongs to somebody else than `uid`.
+/// Lists all entries of `dir` that do not belong to `uid`.
 fn not_owned_by(uid: u32, dir: &Path) -> String {
     run(Command::new("find").arg(dir).args(["!", "-uid", &uid.to_string()])).exits(0).stdout
 }
@@ -59,7 +59,7 @@ fn results_belong_to_a_caller_who_is_not_root() {
     let root = open.0.join("a checkout");
     run(Command::new("cp").arg("-a").args([&checkout.root, &root])).exits(0);
     run(Command::new("chown").args(["-R", &format!("{UID}:{UID}")]).arg(&open.0)).exits(0);
-    // the socket is root's: in a mount namespace of one's own it is everybody's
+    // only root may use the socket: in a new mount namespace, all users may
     let enter = "mount --bind \"$1\" \"$2\" && chmod 0666 \"$2\" && shift 2 && exec \"$@\"";
     let iso = |recipe: &str| {
         let socket = open.0.join("docker.sock");
@@ -73,7 +73,11 @@ fn results_belong_to_a_caller_who_is_not_root() {
     };
     iso("fails").exits(4).says("stage one failed (exit 1)");
     let outputs = root.join("linux/build/output");
-    assert_eq!(fs::read_dir(&outputs).unwrap().count(), 0, "the folder that only root may empty");
+    assert_eq!(
+        fs::read_dir(&outputs).unwrap().count(),
+        0,
+        "the work folder, whose files only root may remove"
+    );
     iso("shut").exits(0);
     assert_eq!(fs::read_dir(&outputs).unwrap().count(), 1);
     assert_eq!(not_owned_by(UID, &open.0), "");
@@ -85,7 +89,7 @@ fn results_belong_to_a_caller_who_is_not_root() {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn results_behind_sudo_belong_to_the_one_who_typed_it() {
+fn results_under_sudo_belong_to_the_calling_user() {
     let machine = Machine::get();
     let checkout = Checkout::new("sudo");
     checkout.add_recipe("shut", &["one"], SHUT);
@@ -97,7 +101,7 @@ fn results_behind_sudo_belong_to_the_one_who_typed_it() {
     machine.has_no_traces();
 }
 
-/// A volume that is removed when this is dropped.
+/// A volume. Dropping it removes it.
 struct Volume<'a>(&'a Machine, &'a str);
 
 impl Drop for Volume<'_> {
@@ -106,7 +110,7 @@ impl Drop for Volume<'_> {
     }
 }
 
-/// Jobs as a runner starts them: in a container with the engine's socket, the workspace on a volume.
+/// CI jobs: each in a container with the engine's socket and a workspace on a volume.
 struct Jobs<'a> {
     machine: &'a Machine,
     checkout: Checkout,
@@ -131,7 +135,7 @@ impl<'a> Jobs<'a> {
         Jobs { machine, checkout, tools, volume }
     }
 
-    /// `iso RECIPE` in a fresh copy of the checkout at `workspace`, in the container `name`.
+    /// Runs `iso RECIPE` in the container `name`, in a new copy of the checkout at `workspace`.
     fn job(&self, name: &str, workspace: &str, recipe: &str) -> Command {
         let bind =
             |from: &Path, to: &str| format!("type=bind,source={},target={to}", from.display());
@@ -150,7 +154,7 @@ impl<'a> Jobs<'a> {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn a_job_in_a_container_builds_in_its_sibling() {
+fn a_job_in_a_container_builds_in_a_container_beside_it() {
     let machine = Machine::get();
     let holder = Checkout::new("holder");
     holder.add_recipe("waits", &["one"], WAITS);
@@ -169,10 +173,10 @@ fn a_job_in_a_container_builds_in_its_sibling() {
     machine.has_no_traces();
 }
 
-/// A runner that cancels a job, or dies, removes the job's container and not what that started.
+/// A runner that cancels a job, or dies, removes only the job's container, not the builder.
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn the_next_job_removes_the_container_of_one_that_is_gone_and_no_other() {
+fn the_next_job_removes_only_the_builders_of_jobs_that_are_gone() {
     let machine = Machine::get();
     let holder = Checkout::new("holder");
     holder.add_recipe("waits", &["one"], WAITS);
@@ -192,7 +196,7 @@ fn the_next_job_removes_the_container_of_one_that_is_gone_and_no_other() {
     assert_eq!(builders(), 2);
     run(machine.docker().args(["rm", "--force", "silvermetal-test-dead"])).exits(0);
     drop(dead.ends());
-    assert_eq!(builders(), 2, "the builder outlives its job");
+    assert_eq!(builders(), 2, "the builder runs longer than its job");
     run(&mut jobs.job("silvermetal-test-next", "/workspace/next/job", "fast"))
         .exits(0)
         .says("removed container silvermetal-waits-");

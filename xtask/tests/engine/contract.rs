@@ -1,4 +1,4 @@
-//! What a recipe's entry gets, and what becomes of its exit code.
+//! The environment of a recipe's entry, and how its exit code is reported.
 
 use crate::interrupted::{WAITS, go, ready};
 use crate::machine::Machine;
@@ -9,7 +9,7 @@ use std::path::Path;
 const CA: &str = include_str!("ca.pem");
 const RUBBISH: &str = "hunter2-contract";
 
-/// A recipe `name` of two stages whose entry is contract.sh, and xtask's arguments for it.
+/// Adds a recipe `name` of two stages, whose entry is contract.sh.
 fn contract(checkout: &Checkout, name: &str) {
     let epoch = checkout.root.join("linux/build/config/source-date-epoch.env");
     fs::write(epoch, format!("SOURCE_DATE_EPOCH={}\n", COMMIT_TIME + 7)).unwrap();
@@ -19,7 +19,7 @@ fn contract(checkout: &Checkout, name: &str) {
     checkout.add_recipe(name, &["one", "two"], include_str!("contract.sh"));
 }
 
-/// The mirror that a build here would take, to be named with `--mirror`.
+/// The mirror that a build on this machine would use, for `--mirror`.
 pub fn mirror(checkout: &Checkout) -> String {
     let plan =
         run(&mut checkout.xtask(["iso", "canary", "--engine", "private", "--dry-run"])).exits(0);
@@ -52,19 +52,19 @@ fn holds(engine: &str, name: &str) {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn a_container_gives_what_the_contract_says() {
+fn a_container_keeps_the_contract() {
     holds("private", "contract");
 }
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn engine_host_gives_what_the_contract_says() {
+fn engine_host_keeps_the_contract() {
     holds("host", "contract-host");
 }
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn the_image_refuses_a_start_that_would_hang() {
+fn the_image_refuses_flags_with_which_it_would_hang() {
     let machine = Machine::get();
     let holder = Checkout::new("holder");
     holder.add_recipe("waits", &["one"], WAITS);
@@ -97,7 +97,7 @@ fn failing(engine: &str, cases: &[(&str, &str, &str)]) {
     let checkout = Checkout::new("failing");
     for (n, (end, says, why)) in cases.iter().enumerate() {
         let name = format!("failing{n}");
-        // something lives on, and must not keep the container
+        // a process in the background must not keep the container running
         let script = format!(
             "#!/bin/bash\nsetsid sleep 4321 &\necho '@@stage one'\necho the reason >&2\n{end}\n"
         );
@@ -122,7 +122,7 @@ fn failing(engine: &str, cases: &[(&str, &str, &str)]) {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn a_containers_exit_code_is_told_exactly() {
+fn the_exit_code_of_a_container_is_reported() {
     failing(
         "private",
         &[
@@ -137,7 +137,7 @@ fn a_containers_exit_code_is_told_exactly() {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn engine_hosts_exit_code_is_told_exactly() {
+fn the_exit_code_on_engine_host_is_reported() {
     failing(
         "host",
         &[

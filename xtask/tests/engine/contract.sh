@@ -1,6 +1,6 @@
 #!/bin/bash
-# Entry of a test recipe: does a build get what a recipe may rely on? Prints what does not hold, and
-# exits with how many. contract.rs starts it; words that must be nowhere are in ./rubbish.
+# Entry of a test recipe. Checks the environment that a recipe may rely on, prints the faults, and exits
+# with their number. contract.rs starts it; ./rubbish lists words that must not appear anywhere.
 set -u
 
 failures=0
@@ -30,7 +30,7 @@ cannot() { # WHAT COMMAND…
 printf '@@stage %s\n' "$1"
 recipe=/home/user/recipe conf=/home/user/conf out=/home/user/out
 
-# without what each shell on the way here adds
+# without the variables that every shell adds
 names=$(tr '\0' '\n' </proc/$$/environ | cut -d= -f1 | grep -vxE 'PWD|OLDPWD|SHLVL|_' | LC_ALL=C sort | paste -sd' ')
 common="SILVERMETAL_APT_DEBIAN SILVERMETAL_APT_PINNED SILVERMETAL_APT_SECURITY SILVERMETAL_HOME"
 common="$common SILVERMETAL_ISO SILVERMETAL_JOBS SILVERMETAL_KEYRING"
@@ -66,7 +66,7 @@ contract-host.iso)
     is sudo "$(sudo -n id -u)" 0
     is cgroups "$(stat -f -c %T /sys/fs/cgroup)" cgroup2fs
     is 'failed units' "$(sudo -n systemctl --failed --no-legend --plain)" ''
-    # not through `can`, which takes it away
+    # not through `can`, which removes it
     if ! [ -t 0 ] || ! [ -t 1 ] || ! [ -t 2 ]; then is 'a terminal' none one; fi
     can 'reopening stderr' bash -c 'echo >/dev/stderr'
     is 'the own host name resolves' "$(getent hosts silvermetal-builder | head -n 1 | cut -d' ' -f1)" 127.0.0.1

@@ -1,4 +1,4 @@
-//! diffoscope out of the builder image, for what `diagnose` cannot explain.
+//! diffoscope from the builder image, for differences that `diagnose` cannot explain.
 
 use crate::machine::{Machine, state};
 use crate::support::running::Running;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
 
-/// Two trees in which `files` files differ in a way that no rule explains.
+/// Makes two trees with `files` files whose differences no rule explains.
 fn trees(checkout: &Checkout, files: usize) -> [PathBuf; 2] {
     ["a", "b"].map(|side| {
         let tree = checkout.root.with_file_name(side);
@@ -26,7 +26,7 @@ fn outcome(ran: &Ran) -> Value {
     json["diffoscope"].clone()
 }
 
-/// Nothing of the images stays behind.
+/// Fails if extracted files of the images are left.
 #[track_caller]
 fn has_no_extracts(machine: &Machine) {
     let entries = fs::read_dir(state()).unwrap().map(|entry| entry.unwrap().file_name());
@@ -38,7 +38,7 @@ fn has_no_extracts(machine: &Machine) {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn it_looks_at_what_nothing_explains_and_leaves_nothing() {
+fn diffoscope_compares_unexplained_files_and_leaves_nothing() {
     let machine = Machine::get();
     let checkout = Checkout::new("a checkout, unexplained");
     let pair = trees(&checkout, 1);
@@ -61,7 +61,7 @@ fn it_looks_at_what_nothing_explains_and_leaves_nothing() {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn what_the_budget_cuts_is_said() {
+fn files_beyond_the_time_budget_are_reported() {
     let machine = Machine::get();
     let checkout = Checkout::new("budget");
     let pair = trees(&checkout, 40);
@@ -76,7 +76,7 @@ fn what_the_budget_cuts_is_said() {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn an_interrupted_one_leaves_nothing() {
+fn an_interrupted_diffoscope_leaves_nothing() {
     let machine = Machine::get();
     let checkout = Checkout::new("interrupted");
     let pair = trees(&checkout, 40);

@@ -1,4 +1,4 @@
-//! Doctor on the real engine: all in order; then, on purpose, one thing after the other out of it.
+//! `doctor` on the real engine: first on a machine in order, then with one fault after another.
 
 use crate::contract::mirror;
 use crate::interrupted::{WAITS, go, ready};
@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use xtask_core::rules::DOCTOR;
 
-/// What there is nothing to look at for: the reason is in the report.
+/// Rules that have nothing to examine in these tests.
 const NOTHING_THERE: [&str; 5] =
     ["upstream-reachable", "registry-login", "release-tag", "release-size", "release-token"];
 
-/// A machine with a Docker Engine: to doctor, the private one of another checkout.
+/// A machine with a Docker Engine: the private engine of another checkout, which doctor finds as docker.
 struct Ward<'a> {
-    /// Ends first, while its folder is there.
+    /// Dropped first, while its folder exists.
     engine: Running,
     machine: &'a Machine,
     checkout: Checkout,
@@ -48,7 +48,7 @@ impl Ward<'_> {
         doctor
     }
 
-    /// A PATH whose docker does `edit` to its arguments (`args`) first.
+    /// Returns a PATH whose docker first runs `edit`, which changes its arguments (`args`).
     fn docker_that(&self, edit: &str) -> String {
         let docker = run(Command::new("sh").args(["-c", "command -v docker"])).exits(0).stdout;
         let script = format!(
@@ -58,7 +58,7 @@ impl Ward<'_> {
         self.checkout.path_with("docker", &script)
     }
 
-    /// An image of the builder and these lines.
+    /// Builds an image from the builder image and these Dockerfile lines.
     fn image(&self, name: &str, lines: &str) -> String {
         let dir = self.checkout.root.with_file_name(name);
         fs::create_dir_all(&dir).unwrap();
@@ -82,7 +82,7 @@ impl Ward<'_> {
     }
 }
 
-/// State of every rule; one that has several has its worst.
+/// Runs doctor, and returns the worst state of each rule.
 #[track_caller]
 fn states(doctor: &mut Command, code: i32) -> BTreeMap<String, (String, String)> {
     let ran = run(doctor).exits(code);
@@ -99,12 +99,12 @@ fn states(doctor: &mut Command, code: i32) -> BTreeMap<String, (String, String)>
         }
     }
     for rule in DOCTOR {
-        assert!(states.contains_key(rule.name), "nothing is said of {}", rule.name);
+        assert!(states.contains_key(rule.name), "no state of {}", rule.name);
     }
     states
 }
 
-/// Exit 3, and these rules are broken, in these words.
+/// Expects exit 3, and exactly these broken rules with these words.
 #[track_caller]
 fn names(doctor: &mut Command, broken: &[(&str, &str)]) {
     let states = states(doctor, 3);
@@ -122,13 +122,13 @@ fn names(doctor: &mut Command, broken: &[(&str, &str)]) {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn a_machine_in_order_is_all_green_also_on_an_engine_of_our_own() {
+fn a_machine_in_order_has_no_broken_rule_on_either_engine() {
     let machine = Machine::get();
     let ward = Ward::open(&machine);
     let green = |doctor: &mut Command| {
         for (rule, (state, found)) in states(doctor, 0) {
             let right = match rule.as_str() {
-                // no registry is reachable from everywhere, and none is pinned here
+                // some machines reach no registry, and this checkout pins no image
                 "image-served" => state == "ok" || state == "warning",
                 name if NOTHING_THERE.contains(&name) => state == "ok" || state == "skipped",
                 _ => state == "ok",
@@ -146,7 +146,7 @@ fn a_machine_in_order_is_all_green_also_on_an_engine_of_our_own() {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn each_flag_that_is_missing_is_named() {
+fn each_missing_flag_is_reported() {
     let machine = Machine::get();
     let ward = Ward::open(&machine);
     let without = |flag: &str| {
@@ -190,7 +190,7 @@ fn each_flag_that_is_missing_is_named() {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn each_fault_of_an_image_is_named() {
+fn each_fault_of_an_image_is_reported() {
     let machine = Machine::get();
     let ward = Ward::open(&machine);
     let with = |name: &str, lines: &str, broken: &[(&str, &str)]| {
@@ -224,7 +224,7 @@ fn each_fault_of_an_image_is_named() {
     machine.has_no_traces();
 }
 
-/// An overlay over `dir`; gone when this is dropped.
+/// A mounted overlay. Dropping it unmounts it.
 struct Overlay(PathBuf);
 
 impl Overlay {
@@ -250,9 +250,9 @@ impl Drop for Overlay {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn each_fault_of_the_machine_is_named() {
+fn each_fault_of_the_machine_is_reported() {
     let machine = Machine::get();
-    // mounted before the engine starts: it sees what was there then
+    // mounted before the engine starts, because later mounts are invisible to it
     let place = Checkout::new("place");
     let overlay = Overlay::over(&place.root);
     let disk = Disk::new(&place.root, 16);
@@ -286,7 +286,7 @@ fn each_fault_of_the_machine_is_named() {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn an_image_that_is_gone_and_a_registry_that_asks_for_a_login_are_named() {
+fn a_missing_image_and_a_registry_with_login_are_reported() {
     let machine = Machine::get();
     let ward = Ward::open(&machine);
     let open = Registry::start(&ward.checkout.root, How::default());

@@ -1,5 +1,4 @@
-//! Inputs that were kept build the same bytes again, somewhere else and with no network; what is
-//! wrong with them is said before.
+//! Saved inputs give the same bytes elsewhere, without a network. Damage is reported before the build.
 
 use crate::contract::mirror;
 use crate::machine::Machine;
@@ -8,7 +7,7 @@ use crate::support::{Checkout, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every file below `dir`, sorted.
+/// All files below `dir`, sorted.
 fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
@@ -21,7 +20,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn two_clones_give_the_same_bytes_on_the_private_engine_one_of_them_without_a_network() {
+fn a_clone_without_a_network_gives_the_same_bytes_on_the_private_engine() {
     let machine = Machine::get();
     let checkout = Checkout::new("inputs, kept");
     let inputs = checkout.root.with_file_name("kept, ünder");
@@ -40,7 +39,7 @@ fn two_clones_give_the_same_bytes_on_the_private_engine_one_of_them_without_a_ne
         assert!(argv.contains(flag), "{flag} is not in\n{argv}");
     }
 
-    // damage is named, all of it, before anything runs
+    // all damage is reported before the build starts
     let objects = files(&inputs.join("objects"));
     fs::write(&objects[0], "x").unwrap();
     fs::remove_file(&objects[1]).unwrap();

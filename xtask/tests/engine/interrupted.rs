@@ -1,4 +1,4 @@
-//! Signals, kills, and an engine that dies: what is left, and who removes it.
+//! Signals, kills, and an engine that dies: the files and containers left, and their removal.
 
 use crate::machine::{Machine, state};
 use crate::support::running::{Running, signal};
@@ -8,13 +8,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-/// Says `ready`, then waits until somebody puts `go` into its out/.
+/// Prints `ready`, then waits for a file `go` in its out/.
 pub const WAITS: &str = "#!/bin/bash\necho '@@stage one'\necho ready\n\
     until [ -e /home/user/out/go ]; do sleep 0.05; done\necho x >\"/home/user/out/$SILVERMETAL_ISO\"\n";
-/// Ends at once, well.
+/// Succeeds at once.
 pub const FAST: &str =
     "#!/bin/bash\necho '@@stage one'\necho x >\"/home/user/out/$SILVERMETAL_ISO\"\n";
-/// Cannot be asked to end.
+/// Ignores the signals that ask it to end.
 const STUBBORN: &str = "#!/bin/bash\ntrap '' INT TERM HUP\necho '@@stage one'\necho ready\n\
     while :; do sleep 0.1; echo x >>/home/user/out/more; done\n";
 
@@ -26,7 +26,7 @@ fn checkout() -> Checkout {
     checkout
 }
 
-/// A build of `recipe` that has come to the point where it says `ready`.
+/// Starts a build of `recipe`, and waits until it prints `ready`.
 pub fn ready(checkout: &Checkout, recipe: &str, engine: &str, more: &[&str]) -> Running {
     let mut iso = checkout.xtask(["iso", recipe, "-v", "--engine", engine]);
     let mut running = Running::start(iso.args(more));
@@ -34,7 +34,7 @@ pub fn ready(checkout: &Checkout, recipe: &str, engine: &str, more: &[&str]) -> 
     running
 }
 
-/// The one work folder under `outputs`.
+/// The only work folder in `outputs`.
 fn work_folder(outputs: &Path) -> PathBuf {
     let entries = fs::read_dir(outputs).unwrap().map(|entry| entry.unwrap().path());
     let mut folders =
@@ -42,7 +42,7 @@ fn work_folder(outputs: &Path) -> PathBuf {
     folders.next().expect("a work folder")
 }
 
-/// Lets the build of [`WAITS`] go on.
+/// Lets the build of [`WAITS`] continue.
 pub fn go(outputs: &Path) {
     fs::write(work_folder(outputs).join("out/go"), "").unwrap();
 }
@@ -125,9 +125,9 @@ fn clean_removes_what_a_killed_run_left() {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn on_an_engine_of_others_a_killed_runs_container_is_removed_and_no_other() {
+fn on_a_shared_engine_only_the_container_of_the_killed_run_is_removed() {
     let machine = Machine::get();
-    // for the others, this one's private engine is the machine's own
+    // the private engine of this checkout serves the others as the machine's engine
     let holder = checkout();
     let mut engine = ready(&holder, "waits", "private", &[]);
     let mine = checkout();
@@ -145,7 +145,7 @@ fn on_an_engine_of_others_a_killed_runs_container_is_removed_and_no_other() {
         ));
         running.until("ready");
         running.kill();
-        assert_eq!(containers().lines().count(), 2, "a container lives on without its client");
+        assert_eq!(containers().lines().count(), 2, "a container runs on without its client");
     };
     killed();
     run(&mut on_it(&mut mine.xtask(["iso", "fast", "--engine", "docker"])))
@@ -167,13 +167,13 @@ fn on_an_engine_of_others_a_killed_runs_container_is_removed_and_no_other() {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn a_signal_while_the_image_is_made_leaves_nothing() {
+fn a_signal_during_the_image_build_leaves_nothing() {
     let machine = Machine::get();
     let checkout = checkout();
     checkout.edit("linux/build/docker/packages.list", "sudo", "sudo # another image");
     let mut image = checkout.xtask(["image", "build", "--engine", "private", "--setup", "-v"]);
     let mut running = Running::start(&mut image);
-    // of the base, or of the image itself where a registry serves the base
+    // a step of the base, or of the image itself if a registry serves the base
     running.until("== ");
     let tar = state().join("base.tar");
     let patience = Instant::now() + Duration::from_secs(60);
@@ -188,14 +188,14 @@ fn a_signal_while_the_image_is_made_leaves_nothing() {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn a_killed_build_of_engine_host_dies_whole_and_is_swept() {
+fn a_killed_build_on_engine_host_ends_all_its_processes_and_is_swept() {
     let machine = Machine::get();
     let checkout = checkout();
     let running = ready(&checkout, "waits", "host", &[]);
     let traces = machine.traces().join("\n");
     assert!(traces.contains("of a build: /bin/bash /home/user/recipe/build"), "{traces}");
     running.kill();
-    // the kernel ends the namespace with xtask; only files stay
+    // the kernel ends the namespace together with xtask: only files are left
     let patience = Instant::now() + Duration::from_secs(60);
     while machine.traces().iter().any(|trace| !trace.starts_with("note "))
         && Instant::now() < patience
@@ -214,10 +214,10 @@ fn a_killed_build_of_engine_host_dies_whole_and_is_swept() {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn an_engine_that_dies_mid_build_is_said_and_the_next_run_works() {
+fn an_engine_that_dies_during_a_build_is_reported_and_the_next_run_works() {
     let machine = Machine::get();
     let checkout = checkout();
-    // it goes on writing after its engine has gone
+    // the build keeps writing after the engine has died
     let running = ready(&checkout, "stubborn", "private", &[]);
     signal("KILL", machine.daemon());
     let ran: Ran = running
@@ -235,7 +235,7 @@ fn an_engine_that_dies_mid_build_is_said_and_the_next_run_works() {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn a_container_that_somebody_else_stops_is_not_the_recipes_failure() {
+fn a_container_stopped_from_outside_is_no_failure_of_the_recipe() {
     let machine = Machine::get();
     let checkout = checkout();
     let running = ready(&checkout, "waits", "private", &[]);
@@ -251,7 +251,7 @@ fn a_container_that_somebody_else_stops_is_not_the_recipes_failure() {
 fn builds_share_the_engine_and_the_last_one_stops_it() {
     let machine = Machine::get();
     let checkouts = [checkout(), checkout()];
-    // both at once: one of them starts the engine
+    // both start at once, and one of them starts the engine
     let mut runs = checkouts
         .each_ref()
         .map(|c| Running::start(&mut c.xtask(["iso", "waits", "-v", "--engine", "private"])));
@@ -260,11 +260,11 @@ fn builds_share_the_engine_and_the_last_one_stops_it() {
     }
     let daemon = machine.daemon();
     let [first, second] = runs;
-    // a third, in the first one's own folders, takes it for no killed run
+    // a third run does not mistake the first for a killed one
     run(&mut checkouts[0].xtask(["iso", "fast", "--engine", "private"])).exits(0);
     go(&checkouts[0].output());
     first.ends().exits(0);
-    assert_eq!(machine.daemon(), daemon, "the other one still needs it");
+    assert_eq!(machine.daemon(), daemon, "the other build still needs it");
     go(&checkouts[1].output());
     second.ends().exits(0);
     machine.has_no_traces();

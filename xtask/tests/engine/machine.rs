@@ -1,4 +1,4 @@
-//! The machine that all these tests share: the builder image on it, and what runs leave behind.
+//! The machine that all these tests share: its builder image, and the traces that runs leave.
 
 use crate::support::{Checkout, run};
 use serde_json::Value;
@@ -15,14 +15,14 @@ use std::time::Duration;
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 static IMAGE: OnceLock<String> = OnceLock::new();
 
-/// The machine, for one test at a time: each looks at what others would leave.
+/// The machine, locked for one test at a time, because each test looks for traces.
 pub struct Machine {
     _alone: MutexGuard<'static, ()>,
-    /// The builder image's name.
+    /// Name of the builder image.
     pub image: String,
 }
 
-/// A process that holds on to the engine or to a test's folders.
+/// A process, with all that shows if it belongs to the engine or to a test.
 #[derive(Debug)]
 struct Process {
     pid: u32,
@@ -31,7 +31,7 @@ struct Process {
 }
 
 impl Machine {
-    /// Builds the builder image where the engine has none: the first time it takes minutes.
+    /// Locks the machine, and builds the builder image if the engine has none, which takes minutes.
     pub fn get() -> Machine {
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         assert_eq!(fs::metadata("/proc/self").unwrap().uid(), 0, "these tests need root");
@@ -43,19 +43,19 @@ impl Machine {
         });
         let machine = Machine { _alone: alone, image: image.clone() };
         if !machine.traces().is_empty() {
-            // of a test that failed: not this one's business
+            // left by a failed test: not an error of this one
             run(&mut Checkout::new("clean").xtask(["clean"]));
         }
         machine
     }
 
-    /// Everything that shows that a run was here and did not clean up; empty is right.
+    /// Traces of runs that did not clean up: processes, mounts, files. Should be empty.
     pub fn traces(&self) -> Vec<String> {
         let mut found = Vec::new();
         let tests = env!("CARGO_TARGET_TMPDIR");
         let engine = engine_dir().display().to_string();
         let run_dir = run_dir().display().to_string();
-        // folders of this test run, as the source of a bind mount names them on any file system
+        // folders of this test run, as they appear in the source of a bind mount on any file system
         let ours = format!("/tmp/{}-", std::process::id());
         for Process { pid, argv, mounts } in processes() {
             let mut sources = mounts.lines().filter_map(|line| line.split(' ').nth(3));
@@ -92,25 +92,25 @@ impl Machine {
         assert!(traces.is_empty(), "left behind:\n{}", traces.join("\n"));
     }
 
-    /// The private engine's socket, while some xtask has it running.
+    /// Socket of the private engine, while an xtask keeps it running.
     pub fn socket(&self) -> PathBuf {
         run_dir().join("docker.sock")
     }
 
-    /// Takes every name from an image, while some xtask has the engine running; with the last of
-    /// them goes what is not in use.
+    /// Removes all names of an image, while an xtask keeps the engine running. The last name removes the
+    /// image, unless it is in use.
     pub fn forget(&self, image: &str) {
         let template =
             "{{range .RepoTags}}{{println .}}{{end}}{{range .RepoDigests}}{{println .}}{{end}}";
         let mut inspect = self.docker();
         inspect.args(["image", "inspect", "--format", template, image]);
         for name in run(&mut inspect).exits(0).stdout.split_whitespace() {
-            // the last tag of a repository takes its digest along
+            // the digest of a repository goes with its last tag
             run(self.docker().args(["rmi", name]));
         }
     }
 
-    /// docker, pointed at the private engine.
+    /// Returns the command `docker` for the private engine.
     pub fn docker(&self) -> Command {
         let mut docker = Command::new("docker");
         docker.arg("--host").arg(format!("unix://{}", self.socket().display()));
@@ -124,7 +124,7 @@ impl Machine {
     }
 }
 
-/// Where xtask keeps engine, logs and notes: beside the program that is tested.
+/// Folder where xtask keeps engine, logs and notes, beside the program under test.
 pub fn state() -> PathBuf {
     let target = Path::new(env!("CARGO_BIN_EXE_xtask")).ancestors().nth(2).unwrap();
     assert!(target.join("CACHEDIR.TAG").exists(), "{} is no cargo target folder", target.display());
@@ -135,7 +135,7 @@ fn engine_dir() -> PathBuf {
     state().join("engine")
 }
 
-/// The engine's own settings, as it was last started.
+/// The engine's configuration of its last start.
 fn config() -> Value {
     serde_json::from_slice(&fs::read(engine_dir().join("daemon.json")).unwrap()).unwrap()
 }
@@ -144,7 +144,7 @@ fn run_dir() -> PathBuf {
     config()["exec-root"].as_str().unwrap().into()
 }
 
-/// `sm` and the engine's id; `none` on a machine where no bridge can be had.
+/// Name of the engine's bridge: `sm` and the engine's id, or `none` if the machine allows no bridge.
 fn bridge() -> String {
     config()["bridge"].as_str().unwrap().to_owned()
 }
@@ -154,7 +154,7 @@ fn pids() -> Vec<u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// All that run; a process that ends while we look has neither argv nor mounts.
+/// All processes. One that ends meanwhile has neither argv nor mounts.
 fn processes() -> Vec<Process> {
     pids()
         .into_iter()
@@ -171,8 +171,8 @@ fn text(pid: u32, file: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Looks, until asked, for words in every process's argv and in the environment of those in other
-/// pid namespaces: containers, engine host's builds.
+/// Searches for words, until stopped, in the argv of all processes, and in the environment of those in
+/// other pid namespaces (containers and builds on engine host).
 pub struct Watch {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Seen>,
@@ -180,9 +180,9 @@ pub struct Watch {
 
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// Where a word was.
+    /// Places where a word was found.
     pub words: BTreeSet<String>,
-    /// Processes in other pid namespaces: none would mean that nothing was watched.
+    /// Processes found in other pid namespaces. None means that no build was watched.
     pub inside: BTreeSet<u32>,
 }
 

@@ -1,6 +1,7 @@
-//! The real thing, as root: the private engine's dockerd, the builder image, engine host.
+//! Tests with real engines, as root: the dockerd of engine private, the builder image, engine host.
 //!
-//! Ignored by a plain `cargo test`; `cargo xtask test --full` runs them; `Machine::get` lets one in at a time.
+//! A plain `cargo test` ignores these tests; `cargo xtask test --full` runs them. `Machine::get` lets
+//! one run at a time.
 #![allow(clippy::disallowed_methods, reason = "tests start xtask and its peers themselves")]
 #![allow(clippy::unwrap_used, reason = "a test may panic, also in its helpers")]
 #![allow(unreachable_pub, reason = "a test crate has no outside")]

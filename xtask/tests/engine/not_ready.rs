@@ -1,4 +1,4 @@
-//! What stands in a build's way: disks, images, mirrors, the package cache.
+//! Problems that prevent or end a build: disks, images, mirrors, the package cache.
 
 use crate::machine::Machine;
 use crate::support::disk::Disk;
@@ -6,7 +6,7 @@ use crate::support::{Checkout, executable, run};
 use std::fs;
 use std::process::Command;
 
-/// `iso NAME` on the private engine, its result on `disk`.
+/// Runs `iso NAME` on the private engine, with the result on `disk`.
 fn onto(checkout: &Checkout, disk: &Disk, name: &str) -> Command {
     let mut iso = checkout.xtask(["iso", name, "--engine", "private", "--output"]);
     iso.arg(disk.dir.join("result"));
@@ -15,10 +15,10 @@ fn onto(checkout: &Checkout, disk: &Disk, name: &str) -> Command {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn a_full_disk_ends_a_build_and_nothing_half_written_stays() {
+fn a_full_disk_ends_a_build_and_leaves_no_partial_result() {
     let machine = Machine::get();
     let checkout = Checkout::new("full");
-    // in the recipe's own work; and to the last block, so that there is no room for the records
+    // the recipe itself fails; or it fills the last block, so that the records fail
     let fill = "#!/bin/bash\necho '@@stage fill'\ncd /home/user/out\nfill() { dd if=/dev/zero bs=$1 >>$SILVERMETAL_ISO; }\n";
     checkout.add_recipe("full", &["fill"], &format!("{fill}fill 1M\n"));
     checkout.add_recipe(
@@ -57,13 +57,13 @@ fn a_disk_that_cannot_be_written_is_not_ready() {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn an_image_or_a_mirror_that_is_nowhere_is_not_ready() {
+fn a_missing_image_or_mirror_is_not_ready() {
     let machine = Machine::get();
     let checkout = Checkout::new("nowhere");
     let iso = |flag: &str, value: &str| {
         run(&mut checkout.xtask(["iso", "canary", "--engine", "private", flag, value])).exits(3)
     };
-    // a port that nothing listens on
+    // a port on which nothing listens
     let digest = format!("127.0.0.1:9/silvermetal-builder@sha256:{}", "a".repeat(64));
     iso("--image", &digest)
         .says("cannot be pulled: ")
@@ -79,7 +79,7 @@ fn an_image_or_a_mirror_that_is_nowhere_is_not_ready() {
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn a_package_cache_that_does_not_answer_is_named() {
+fn a_package_cache_that_does_not_answer_is_reported() {
     let machine = Machine::get();
     let checkout = Checkout::new("no cache");
     let recipes = checkout.root.join("linux/build/recipes");

@@ -1,11 +1,11 @@
-//! Recipe `base` and an archive past its Valid-Until, as a pinned snapshot is a week after its date:
-//! the tools that others run for upstream refuse it, and accept it once the recipe has told them.
+//! Recipe `base` with an archive past its Valid-Until, as every pinned snapshot is after a week. The
+//! tools that upstream runs refuse it, unless the recipe has configured them.
 
 use crate::machine::Machine;
 use crate::support::{Checkout, run};
 use std::fs;
 
-/// An archive of one package, long out of date; what mmdebstrap and pbuilder make of it.
+/// Makes an outdated archive of one package, and tries mmdebstrap and pbuilder on it.
 const TRY: &str = r#"#!/bin/bash
 set -euo pipefail
 echo '@@stage one'
@@ -39,7 +39,7 @@ echo x >"$SILVERMETAL_HOME/out/$SILVERMETAL_ISO"
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn an_archive_past_its_valid_until_is_accepted_where_that_is_meant() {
+fn an_outdated_archive_is_accepted_only_with_the_recipes_configuration() {
     let machine = Machine::get();
     let checkout = Checkout::new("an old archive");
     checkout.add_recipe("old", &["one"], TRY);

@@ -1,5 +1,5 @@
-//! The builder image's whole way: built, pushed to a registry that asks for a login, pinned by the
-//! digest that it serves, and pulled fresh for a build.
+//! The whole life of a builder image: built, pushed to a registry with a login, pinned by the digest
+//! that the registry serves, and pulled for a build.
 
 use crate::interrupted::{FAST, WAITS, go, ready};
 use crate::machine::Machine;
@@ -12,7 +12,7 @@ const BUILDER: &str = "silvermetal-builder";
 
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
-fn an_image_is_pushed_pinned_and_pulled_fresh_for_a_build() {
+fn an_image_is_pushed_pinned_and_pulled_for_a_build() {
     let machine = Machine::get();
     let checkout = Checkout::new("published");
     checkout.add_recipe("fast", &["one"], FAST);
@@ -58,7 +58,7 @@ fn an_image_is_pushed_pinned_and_pulled_fresh_for_a_build() {
     assert!(shown.contains("current: built from today's"), "{shown}");
     checkout.commit();
 
-    // nothing of it on the engine any more, as on a machine that never saw it
+    // remove it from the engine, as on a machine that never had it
     let with_engine = |more: &[&str], work: &dyn Fn()| {
         let holder = Checkout::new("holder");
         holder.add_recipe("waits", &["one"], WAITS);
@@ -75,7 +75,7 @@ fn an_image_is_pushed_pinned_and_pulled_fresh_for_a_build() {
     assert!(info.contains(&format!("Builder-Image: {image}\n")), "{info}");
     assert_eq!(xtask(&["bump-image", "--check"]).exits(0).stdout.trim(), image);
     with_engine(&["--image", &image], &|| {
-        // as the other tests know it
+        // the name that the other tests expect
         run(machine.docker().args(["tag", &image, &machine.image])).exits(0);
     });
     machine.has_no_traces();

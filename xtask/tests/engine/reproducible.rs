@@ -1,4 +1,4 @@
-//! Two clones of one commit, on what might be two machines of two people: the same bytes.
+//! Two clones of one commit give the same bytes, under conditions as different as on two machines.
 
 use crate::machine::{Machine, Watch, state};
 use crate::support::{Checkout, Ran, executable, git, run};
@@ -7,18 +7,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Everything beside these may differ from run to run.
+/// Files that must not differ between two builds.
 const REPRODUCIBLE: [&str; 5] =
     ["silvermetal-canary.iso", "BUILD_INFO", "ledger", "SHA256SUMS", "packages.txt"];
 
-/// The canary's folder of results.
+/// Output folder of the canary.
 fn result(checkout: &Checkout) -> PathBuf {
     let short = git(&checkout.root, &["rev-parse", "--short=7", "HEAD"]);
     assert_eq!(checkout.output_names(), [format!("canary-{}", short.trim())]);
     checkout.output().join(format!("canary-{}", short.trim()))
 }
 
-/// `inner` with its environment and folder, started by `outer`.
+/// Starts `inner`, with its environment and folder, through `outer`.
 fn wrapped(outer: &[&str], inner: &Command) -> Command {
     let mut command = Command::new(outer[0]);
     command.args(&outer[1..]).arg(inner.get_program()).args(inner.get_args());
@@ -32,8 +32,8 @@ fn wrapped(outer: &[&str], inner: &Command) -> Command {
     command
 }
 
-/// Somebody else's machine: host name, umask, locale, time zone, home, and a shell full of
-/// rubbish and `secrets`.
+/// Runs `iso` as on another machine: other host name, umask, locale, time zone and home, and an
+/// environment with junk and `secrets`.
 fn somewhere_else(iso: &Command, home: &Path, secrets: &[String]) -> Command {
     let enter = "umask 077; echo intruder.example >/proc/sys/kernel/hostname; exec \"$@\"";
     let mut command = wrapped(&["unshare", "--uts", "sh", "-c", enter, "sh"], iso);
@@ -79,7 +79,7 @@ fn somewhere_else(iso: &Command, home: &Path, secrets: &[String]) -> Command {
     command
 }
 
-/// What the records beside an ISO say, whole and true.
+/// Checks that the records beside an ISO are complete and correct.
 fn records_hold(ran: &Ran, folder: &Path, engine: &str, host: &str) {
     let sums = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
     let hash = sums.strip_suffix("  silvermetal-canary.iso\n").unwrap();
@@ -116,7 +116,7 @@ fn records_hold(ran: &Ran, folder: &Path, engine: &str, host: &str) {
     assert!(fs::read_to_string(folder.join("logs/build.log")).unwrap().contains("@@stage rootfs"));
 }
 
-/// Files under `folders` that hold one of `words`, ISOs included.
+/// Lists files in `folders` that contain one of `words`, including ISOs.
 fn files_with(words: &[String], folders: &[&Path]) -> String {
     let mut grep = Command::new("grep");
     grep.args(["-rlaF", "--exclude-dir=data"]);
@@ -126,7 +126,7 @@ fn files_with(words: &[String], folders: &[&Path]) -> String {
     run(grep.args(folders).env("LC_ALL", "C")).stdout
 }
 
-/// Builds the canary here, and in a clone somewhere else, with `flags` of their own. Returns where.
+/// Builds the canary in a checkout and in a clone with other conditions, each with its own `flags`.
 pub fn two_clones(machine: &Machine, engine: &str, flags: [&[&str]; 2]) -> [Checkout; 2] {
     let here = Checkout::new("çanary, ünder test");
     let there = here.clone_under("077", "elsewhere/a b,c");
@@ -153,7 +153,7 @@ pub fn two_clones(machine: &Machine, engine: &str, flags: [&[&str]; 2]) -> [Chec
             [&here, &there].map(|c| fs::read_to_string(result(c).join("ledger")).unwrap());
         assert!(same, "{name} differs; the ledgers:\n{}\n{}", ledgers[0], ledgers[1]);
     }
-    assert!(!seen.inside.is_empty(), "the watch saw no process of the build");
+    assert!(!seen.inside.is_empty(), "the watch found no process of the build");
     assert!(seen.words.is_empty(), "{:#?}", seen.words);
     assert_eq!(files_with(&secrets, &[&result(&there), &state()]), "");
     let said = format!("{}{}", second.stdout, second.stderr);

@@ -1,5 +1,5 @@
-//! Recipe `base`'s copy of derivative-maker: from a submodule of a clone made under any umask, and
-//! from another checkout, always a git tree of real files that belongs to the user who builds.
+//! Recipe `base`'s copy of derivative-maker is always a git tree of real files that belongs to the
+//! building user, whether it comes from a submodule under any umask or from another checkout.
 
 use crate::machine::Machine;
 use crate::support::{Checkout, executable, git, run};
@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Says what is wrong with the copy; the last line is all that a good one gives.
+/// Script that reports faults of the copy. A good copy gives only the last line.
 const LOOK: &str = r#"#!/bin/bash
 set -euo pipefail
 cd -- "$(dirname -- "$0")"
@@ -28,7 +28,7 @@ echo "version $(git describe) packages $(cd "$SILVERMETAL_HOME/recipe" && ./copy
 echo x >"$out/$SILVERMETAL_ISO"
 "#;
 
-/// A derivative-maker of two packages, tagged.
+/// Makes a derivative-maker with two packages and a tag.
 fn upstream(dir: &Path) {
     for name in ["one", "two"] {
         let package = dir.join(name);
@@ -76,7 +76,7 @@ fn upstream_is_copied_with_its_git_folders() {
         ran.says("version 1.0 packages one two")
     };
 
-    // the submodule, cloned under a umask that shuts everybody else out
+    // the submodule, cloned under a umask that denies all access to others
     let path = "linux/build/derivative-maker";
     fs::remove_dir(checkout.root.join(path)).unwrap();
     let mut add = Command::new("sh");
@@ -92,7 +92,7 @@ fn upstream_is_copied_with_its_git_folders() {
     assert!(checkout.root.join(path).join(".git").is_file());
     iso(&[]);
 
-    // what is not as pinned is said before, all of it
+    // all differences from the pins are reported before the build
     let nested = checkout.root.join(path).join("packages/kicksecure/one");
     git(&nested, &["commit", "--quiet", "--allow-empty", "-m", "elsewhere"]);
     git(&checkout.root.join(path), &["submodule", "--quiet", "deinit", "packages/kicksecure/two"]);
@@ -103,7 +103,7 @@ fn upstream_is_copied_with_its_git_folders() {
         .says("1 submodules of linux/build/derivative-maker are not at their pins: packages/kicksecure/one")
         .says("want exactly one tag at the commit of linux/build/derivative-maker, and there are 0");
 
-    // another checkout, as it is
+    // another checkout, with all its differences
     let other = top.display().to_string();
     let ran = iso(&["--upstream", &other]).says("this ISO is never released");
     assert!(ran.stderr.contains("2 are at their pins, 0 elsewhere, 0 missing"), "{}", ran.stderr);

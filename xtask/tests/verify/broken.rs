@@ -1,4 +1,4 @@
-//! Builds that fail, stop or break: the right exit code, nothing lost, and `--resume`.
+//! `verify` with builds that fail or are interrupted: exit codes, kept results, and `--resume`.
 
 use crate::support::disk::Disk;
 use crate::support::running::Running;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 #[test]
 #[ignore = "needs root: cargo xtask test --full"]
-fn a_failing_build_is_named_and_resume_goes_on() {
+fn a_failed_build_is_reported_and_resume_continues() {
     let once =
         "[ -e \"$SILVERMETAL_APT_CACHE/second\" ] && exit 9\n: >\"$SILVERMETAL_APT_CACHE/second\"";
     let mark = CacheMark::new();
@@ -21,7 +21,7 @@ fn a_failing_build_is_named_and_resume_goes_on() {
         .says("exit 9");
     mark.reset();
     run(&mut verify(&checkout, &["--resume"])).exits(0).says("going on with the finished build A");
-    // a damaged A is made anew, never believed
+    // a damaged build A is built again
     let names = checkout.output_names();
     let a = checkout.output().join(&names[0]).join("build-a/tiny.iso");
     fs::write(&a, "damaged").unwrap();
@@ -32,7 +32,7 @@ fn a_failing_build_is_named_and_resume_goes_on() {
         .says("build B failed");
 }
 
-/// What tells the second build from the first: a folder beside the checkout that the first one makes.
+/// A folder that the first build creates, so that a recipe can distinguish the second build.
 struct Mark(PathBuf);
 
 impl Mark {
@@ -40,8 +40,8 @@ impl Mark {
         Mark(std::env::temp_dir().join(format!("silvermetal-{name}-{}", std::process::id())))
     }
 
-    /// Shell: `first` where the mark is not there yet, which is made then; else `second`.
-    /// Of two at once exactly one is first: mkdir is atomic.
+    /// Shell code that creates the mark and runs `first`; if the mark exists, it runs `second`. Because
+    /// mkdir is atomic, exactly one of two parallel builds is the first.
     fn tells(&self, first: &str, second: &str) -> String {
         format!("if mkdir {} 2>&-; then {first}; else {second}; fi", self.0.display())
     }
@@ -57,10 +57,10 @@ impl Drop for Mark {
     }
 }
 
-/// Says `ready`, and goes on only when it is ended.
+/// Prints `ready`, and waits until it is killed.
 const WAIT: &str = "echo ready; while :; do sleep 0.1; done";
 
-/// What stands in the one verify folder; nothing when there is none.
+/// Entries of the only verify folder. Empty if there is none.
 fn kept(checkout: &Checkout) -> Vec<String> {
     let names = checkout.output_names();
     assert!(names.iter().all(|name| name.starts_with("verify-")), "{names:?}");
@@ -80,7 +80,7 @@ fn interrupted(checkout: &Checkout, args: &[&str]) {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --full"]
-fn interrupted_in_a_leaves_nothing() {
+fn an_interrupted_build_a_leaves_nothing() {
     let mark = Mark::new("in-a");
     let checkout = checkout(&mark.tells(WAIT, "true"), "");
     interrupted(&checkout, &[]);
@@ -90,7 +90,7 @@ fn interrupted_in_a_leaves_nothing() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --full"]
-fn interrupted_in_b_keeps_a_and_resume_builds_only_b() {
+fn an_interrupted_build_b_keeps_a_and_resume_builds_only_b() {
     let mark = Mark::new("in-b");
     let checkout = checkout(&mark.tells("true", WAIT), "");
     interrupted(&checkout, &[]);
@@ -103,7 +103,7 @@ fn interrupted_in_b_keeps_a_and_resume_builds_only_b() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --full"]
-fn interrupted_with_both_at_once_leaves_nothing() {
+fn two_interrupted_parallel_builds_leave_nothing() {
     let checkout = checkout(WAIT, "");
     let mut running = Running::start(verify(&checkout, &["--jobs", "2"]).arg("-v"));
     running.until("A|   ready");
@@ -115,9 +115,9 @@ fn interrupted_with_both_at_once_leaves_nothing() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --full"]
-fn what_one_of_two_at_once_finished_is_not_built_again() {
+fn the_finished_one_of_two_parallel_builds_is_not_repeated() {
     let mark = Mark::new("one-of-two");
-    // whoever comes second fails, after the other one is through with it
+    // the second build fails, after the first has finished
     let checkout = checkout("", &mark.tells("true", "sleep 1; exit 7"));
     run(&mut verify(&checkout, &["--jobs", "2"])).exits(4).says("exit 7").says("--resume");
     assert_eq!(kept(&checkout).len(), 1);
@@ -127,7 +127,7 @@ fn what_one_of_two_at_once_finished_is_not_built_again() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --full"]
-fn both_fail_and_both_are_named() {
+fn two_failed_builds_are_both_reported() {
     let checkout = checkout("exit 9", "");
     let one = run(&mut verify(&checkout, &[])).exits(4);
     one.says("build A failed").says("exit 9");
@@ -165,7 +165,7 @@ fn a_disk_that_fills_in_b_keeps_a() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --full"]
-fn an_image_that_is_empty_or_missing_is_no_build() {
+fn a_build_without_an_image_or_with_an_empty_one_fails() {
     for late in [": >\"$iso\"", "rm \"$iso\""] {
         let checkout = checkout("", late);
         run(&mut verify(&checkout, &[])).exits(4).says("build A failed").says("left no ISO");
@@ -175,7 +175,7 @@ fn an_image_that_is_empty_or_missing_is_no_build() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --full"]
-fn a_published_image_that_is_damaged_or_unreadable() {
+fn a_damaged_or_unreadable_published_image_is_reported() {
     let checkout = checkout("", "");
     let mut iso = checkout.xtask(["iso", "tiny", "--engine", "host", "--mirror", &mirror_peer()]);
     let built = run(&mut iso).exits(0).stdout;

@@ -1,4 +1,4 @@
-//! `verify` on engine host, with recipes that take a moment: what is sabotaged is named.
+//! `verify` on engine host, with recipes that build in a moment and make chosen differences.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "../support/mod.rs"]
@@ -14,8 +14,8 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use support::{Checkout, mirror_peer, run};
 
-/// A recipe's entry: a tree, handed over as a deterministic tar, and an image around it.
-/// `sabotage` runs before the tree is packed, in it; `$iso` may be appended to by `late`.
+/// Entry of a recipe that makes a tree, packs it as a deterministic tar, and makes an image of that.
+/// `sabotage` runs in the tree before it is packed. `late` may append to `$iso`.
 fn entry(sabotage: &str, late: &str) -> String {
     format!(
         r#"#!/bin/bash
@@ -70,8 +70,8 @@ fn json(checkout: &Checkout) -> serde_json::Value {
 
 static MARK: Mutex<()> = Mutex::new(());
 
-/// The package cache is shared by builds on purpose; here it carries the mark of the first build,
-/// `$SILVERMETAL_APT_CACHE/second`. For one test at a time; taken away when this is dropped.
+/// A mark of the first build in the package cache, which builds share: `$SILVERMETAL_APT_CACHE/second`.
+/// Only one test uses it at a time. Dropping it removes the mark.
 struct CacheMark(PathBuf, #[allow(dead_code, reason = "held")] MutexGuard<'static, ()>);
 
 impl CacheMark {
@@ -98,7 +98,7 @@ impl Drop for CacheMark {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --full"]
-fn equal_builds_are_identical_under_all_conditions_that_can_be_varied() {
+fn equal_builds_are_identical_under_all_variations() {
     let checkout = checkout("", "");
     let ran = run(&mut verify(&checkout, &["--vary", "all"])).exits(0);
     assert!(ran.stdout.starts_with("identical: "), "{}", ran.stdout);
@@ -111,9 +111,9 @@ fn equal_builds_are_identical_under_all_conditions_that_can_be_varied() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --full"]
-fn one_build_against_something_published() {
+fn a_build_is_compared_with_a_published_image_or_hash() {
     let checkout = checkout("", "");
-    // the magic makes the tar an ISO for the reader of published images
+    // the magic number makes the tar look like an ISO
     let sums = checkout.root.with_file_name("SHA256SUMS");
     let built =
         run(&mut checkout.xtask(["iso", "tiny", "--engine", "host", "--mirror", &mirror_peer()]))

@@ -1,11 +1,11 @@
-//! An image that breaks its recipe's content policy is no result, and is not lost.
+//! An image that breaks its recipe's content policy is not a result, but is kept.
 
 use crate::support::{mirror_peer, run};
 use std::fs;
 
 #[test]
 #[ignore = "needs root and xorriso: cargo xtask test --full"]
-fn what_breaks_an_enforced_policy_is_kept_for_a_look_and_no_result() {
+fn an_image_that_breaks_an_enforced_policy_is_kept_but_fails_the_build() {
     let checkout =
         crate::checkout("", "xorriso -as mkisofs -quiet -o \"$iso\" \"$tree\" 2>/dev/null");
     let toml = "linux/build/recipes/tiny/recipe.toml";
@@ -30,7 +30,7 @@ fn what_breaks_an_enforced_policy_is_kept_for_a_look_and_no_result() {
     let image = checkout.output().join(&names[0]).join("tiny.iso");
     assert!(fs::metadata(&image).unwrap().len() > 0);
 
-    // told, but no failure, where the recipe does not enforce it
+    // reported, but no failure, if the recipe does not enforce it
     checkout.edit(toml, "enforced = true", "enforced = false");
     checkout.commit();
     let ran = run(&mut iso()).exits(0).says("does not boot under BIOS");

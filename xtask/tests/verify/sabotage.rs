@@ -1,10 +1,11 @@
-//! What is sabotaged is named: stage, file, what of it, and the condition that it hangs on.
+//! Deliberate differences between two builds. `verify` reports the stage, the file, the kind of
+//! difference, and the variation that causes it.
 
 use crate::support::{Checkout, Ran, mirror_peer_of, run};
 use crate::{CacheMark, checkout, json, verify};
 use std::fs;
 
-/// Differs: stage, the file and what of it are named. Returns the whole answer.
+/// Expects a difference of the kind `what` in `file` of the stage rootfs.
 #[track_caller]
 fn differs(sabotage: &str, args: &[&str], file: &str, what: &str) -> (Ran, Checkout) {
     let checkout = checkout(sabotage, "");
@@ -17,12 +18,12 @@ fn differs(sabotage: &str, args: &[&str], file: &str, what: &str) -> (Ran, Check
 
 #[test]
 #[ignore = "needs root: cargo xtask test --full"]
-fn sabotage_is_named_by_stage_and_file() {
+fn a_difference_is_reported_by_stage_and_file() {
     differs("date +%N >etc/date", &[], "etc/date", "content");
     differs("echo $RANDOM$RANDOM >etc/two", &[], "etc/two", "content");
     differs("after_touch() { touch etc/two; }", &[], "etc/two", "mtime");
     let once = |first: &str, second: &str| {
-        // a file beside the recipe's out tells the second build from the first: the package cache
+        // a file in the shared package cache marks the second build
         format!("if [ -e \"$SILVERMETAL_APT_CACHE/$PPID_MARK\" ]; then {second}; else {first}; fi")
             .replace("$PPID_MARK", "second")
     };
@@ -43,7 +44,7 @@ fn sabotage_is_named_by_stage_and_file() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --full"]
-fn the_guilty_factor_is_found() {
+fn the_guilty_variation_is_found() {
     for (sabotage, factor) in [
         ("hostname >etc/host", "host-name"),
         ("pwd >etc/path", "path"),
@@ -66,7 +67,7 @@ fn the_guilty_factor_is_found() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --full"]
-fn a_late_difference_is_the_image_stage_s() {
+fn a_difference_of_the_images_alone_is_reported() {
     let checkout = checkout("", "date +%N >>\"$iso\"");
     let ran = run(&mut verify(&checkout, &[])).exits(1);
     assert!(ran.stdout.contains("only the images differ"), "{}", ran.stdout);
@@ -74,23 +75,23 @@ fn a_late_difference_is_the_image_stage_s() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --full"]
-fn a_mirror_that_moved_is_told_from_a_bad_build() {
-    let moved = std::env::temp_dir().join(format!("silvermetal-moved-{}", std::process::id()));
-    let mark = moved.clone();
-    let peer = mirror_peer_of(move || format!("moved: {}\n", mark.exists()));
-    // the first build moves the mirror when it is done
-    let checkout = checkout("", &format!("touch {}", moved.display()));
+fn a_changed_mirror_is_distinguished_from_an_unreproducible_build() {
+    let changed = std::env::temp_dir().join(format!("silvermetal-changed-{}", std::process::id()));
+    let mark = changed.clone();
+    let peer = mirror_peer_of(move || format!("changed: {}\n", mark.exists()));
+    // the first build changes the mirror at its end
+    let checkout = checkout("", &format!("touch {}", changed.display()));
     let words = ["verify", "tiny", "--engine", "host", "--mirror", &peer];
     let ran = run(&mut checkout.xtask(words));
-    fs::remove_file(&moved).unwrap();
-    // the image is the tar, which knows nothing of InRelease: with equal images there is no quarrel
+    fs::remove_file(&changed).unwrap();
+    // the image does not depend on InRelease, and equal images are identical
     ran.exits(0);
     let checkout = self::checkout(
-        &format!("[ ! -e {0} ] || echo newer >etc/two", moved.display()),
-        &format!("touch {}", moved.display()),
+        &format!("[ ! -e {0} ] || echo newer >etc/two", changed.display()),
+        &format!("touch {}", changed.display()),
     );
     let ran = run(&mut checkout.xtask(words));
-    fs::remove_file(&moved).unwrap();
+    fs::remove_file(&changed).unwrap();
     let answer = ran.exits(1).stdout;
     assert!(answer.contains("the inputs moved between the builds"), "{answer}");
     assert!(answer.contains("input: the package mirror's InRelease"), "{answer}");

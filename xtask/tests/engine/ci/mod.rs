@@ -1,4 +1,4 @@
-//! The CI workflow itself, under act, on the private engine, with a registry, and the canary.
+//! The CI workflow under act, on the private engine, with a registry and the canary.
 
 mod runner;
 
@@ -11,10 +11,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Differs from build to build: what a hook leaves in the root file system.
+/// A hook that makes the root file system differ from build to build.
 const SABOTAGE: &str = "date +%N >\"$1/etc/when\"\n";
 
-/// A pull request's event, from a branch of `repository`.
+/// Writes the event of a pull request from a branch of `repository`.
 fn pull_request(file: &Path, repository: &str) -> PathBuf {
     let event = json!({
         "repository": { "full_name": REPOSITORY },
@@ -35,7 +35,7 @@ fn field(build: &Path, name: &str) -> String {
     line.unwrap_or_else(|| panic!("no {name} in\n{info}")).to_owned()
 }
 
-/// Names in a folder.
+/// Names of the entries of a folder.
 fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).into_iter().flatten();
     let mut names: Vec<String> =
@@ -44,7 +44,7 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// One test: the runs share a registry and what earlier ones left, as runs on a runner do.
+/// One test, because the runs share a registry and the traces of earlier runs, as on a real runner.
 #[test]
 #[ignore = "needs the real engine: cargo xtask test --full"]
 fn the_workflow_runs_end_to_end() {
@@ -54,12 +54,12 @@ fn the_workflow_runs_end_to_end() {
     let ours = pull_request(&checkout.root.with_file_name("ours.json"), REPOSITORY);
     let strangers = pull_request(&checkout.root.with_file_name("theirs.json"), "someone/else");
 
-    // a stranger's fork: the runner is not theirs
+    // a fork may not use the runner
     let mut act = runner.act(&checkout, "pull_request", &["-e", strangers.to_str().unwrap()]);
     let ran = runner.runs("fork", &mut act).exits(0);
     assert!(!ran.stderr.contains("Set up job"), "{}", ran.stderr);
 
-    // check → image built and pushed → digest handed on → verify → artefacts
+    // check → build and push the image → pass its digest on → verify → artifacts
     let mut act = runner.act(&checkout, "pull_request", &["-e", ours.to_str().unwrap()]);
     runner.runs("first", &mut act).exits(0).says(" pushed: ");
     let pushed = runner.pushed();
@@ -73,7 +73,7 @@ fn the_workflow_runs_end_to_end() {
     assert_eq!(field(&build, "Tree"), "clean");
     run(Command::new("sha256sum").args(["--check", "SHA256SUMS"]).current_dir(&build)).exits(0);
 
-    // cancelled in the middle of a build
+    // cancelled during a build
     let by_hand = ["--input", "recipe=canary", "--input", "machines=1"];
     let mut cancelled = Running::start(&mut runner.act(&checkout, "workflow_dispatch", &by_hand));
     cancelled.until("[build-iso-linux/build-and-verify]   ❓  ::group::rootfs");
@@ -82,7 +82,7 @@ fn the_workflow_runs_end_to_end() {
     runner.ended("cancelled", cancelled.ends()).exits(1).says("ending process");
     assert_eq!(names(&runner.artifacts()), [""; 0]);
 
-    // two jobs as two runners; the image is there already
+    // two jobs, as on two runners; the image exists already
     let apart = ["--input", "recipe=canary", "--input", "machines=2"];
     let mut act = runner.act(&checkout, "workflow_dispatch", &apart);
     runner.runs("apart", &mut act).exits(0).says(" already in the registry: ").says("identical: ");
@@ -91,7 +91,7 @@ fn the_workflow_runs_end_to_end() {
     let [a, b] = both.map(|build| fs::read(build.join("SHA256SUMS")).unwrap());
     assert_eq!(a, b);
 
-    // not reproducible: the run fails and says why
+    // not reproducible: the run fails and gives the reason
     let customize = checkout.root.join("linux/build/recipes/canary/hooks/customize");
     let hook = fs::read_to_string(&customize).unwrap();
     fs::write(&customize, format!("{hook}{SABOTAGE}")).unwrap();

@@ -1,5 +1,5 @@
-//! act as the runner: jobs in containers of the job image, with what .gitea/runner/config.yaml
-//! gives them (the engine's socket, the registry's login as a file).
+//! act in place of the runner: jobs run in containers of the job image, with the mounts of
+//! .gitea/runner/config.yaml (the engine's socket, the registry's login as a file).
 
 use crate::contract::mirror;
 use crate::interrupted::{WAITS, go, ready};
@@ -15,15 +15,15 @@ use std::process::Command;
 const JOB_IMAGE: &str = "silvermetal-test-job";
 const BUILDER: &str = "silvermetal-builder";
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
-/// The forge and the repository that the workflow believes to run in.
+/// Host and repository that the workflow sees.
 const FORGE: &str = "git.silverlabs.uk";
 pub const REPOSITORY: &str = "SilverLABS/SilverMetal";
 
 /// A runner with an engine and a registry.
 pub struct Runner<'m> {
     machine: &'m Machine,
-    /// The build that keeps the private engine running. First, because it must end before its
-    /// checkout goes, where the test fails.
+    /// The build that keeps the private engine running. It is the first field, so that it ends before its
+    /// checkout is removed when a test fails.
     engine: Option<Running>,
     holder: Checkout,
     registry: Registry,
@@ -38,7 +38,7 @@ impl<'m> Runner<'m> {
         let dir = holder.root.with_file_name("runner");
         fs::create_dir_all(&dir).unwrap();
         let registry = Registry::start(&dir, How { login: true, ..How::default() });
-        // what `docker login` leaves
+        // the files that `docker login` writes
         let login = json!({ "auths": { &registry.host: { "auth": PAIR } } });
         fs::write(dir.join("config.json"), login.to_string()).unwrap();
         let runner = Runner { machine, engine, holder, registry, dir };
@@ -46,8 +46,8 @@ impl<'m> Runner<'m> {
         runner
     }
 
-    /// The image of .gitea/runner/job-image but for its last stage: Rust comes from this machine,
-    /// which may not reach the place that rustup takes it from.
+    /// Builds the image of .gitea/runner/job-image without its last stage. Rust is mounted from this
+    /// machine, which may not reach the server of rustup.
     fn make_job_image(&self) {
         let base = "{{index .Config.Labels \"uk.silverlabs.silvermetal.base\"}}";
         let base = self.docker(&["inspect", "--format", base, &self.machine.image]);
@@ -71,7 +71,7 @@ impl<'m> Runner<'m> {
         build(&["--tag", JOB_IMAGE], &with_rust);
     }
 
-    /// Where the builder image is pushed to.
+    /// Repository to which the builder image is pushed.
     pub fn repository(&self) -> String {
         format!("{}/{}", self.registry.host, BUILDER)
     }
@@ -86,7 +86,7 @@ impl<'m> Runner<'m> {
         run(self.machine.docker().args(arguments)).exits(0).stdout
     }
 
-    /// The workflow in `checkout`, on `event`; all output on stderr.
+    /// Runs the workflow of `checkout` on `event`, with all output on stderr.
     pub fn act(&self, checkout: &Checkout, event: &str, more: &[&str]) -> Command {
         let act = state().join("tools/bin/act");
         assert!(act.exists(), "{} is installed by cargo xtask test --full", act.display());
@@ -118,14 +118,14 @@ impl<'m> Runner<'m> {
         act_line
     }
 
-    /// What the runner mounts into a job, beside socket and workspace.
+    /// Mounts of a job, besides socket and workspace.
     fn mounts(&self, checkout: &Checkout) -> String {
         let cargo = PathBuf::from(std::env::var_os("CARGO").expect("cargo runs the tests"));
         let toolchain = cargo.ancestors().nth(2).unwrap();
         let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).unwrap_or_else(|| {
             Path::new(&std::env::var_os("HOME").expect("a home folder")).join(".cargo")
         });
-        // what cargo builds in jobs is kept from run to run, so that it is built once
+        // the cargo target folder is kept between jobs, so that crates are compiled once
         let target = state().join("ci-target");
         fs::create_dir_all(&target).unwrap();
         let mount = |from: &Path, to: &Path, mode: &str| {
@@ -142,18 +142,18 @@ impl<'m> Runner<'m> {
         .join(" ")
     }
 
-    /// What the last run's jobs uploaded, a folder for each name.
+    /// Artifacts of the last run, in one folder per name.
     pub fn artifacts(&self) -> PathBuf {
         self.dir.join("artifacts")
     }
 
-    /// A run to its end, which leaves no container. Its log is kept, for who reads why it failed.
+    /// Runs to the end, and checks that no container is left. Keeps the log.
     pub fn runs(&self, name: &str, command: &mut Command) -> Ran {
         let ran = run(command);
         self.ended(name, ran)
     }
 
-    /// What must hold after each run.
+    /// Checks that hold after each run.
     pub fn ended(&self, name: &str, ran: Ran) -> Ran {
         let log = state().join(format!("logs/workflow-{name}.log"));
         fs::create_dir_all(log.parent().unwrap()).unwrap();
@@ -166,14 +166,14 @@ impl<'m> Runner<'m> {
         ran
     }
 
-    /// Names of all containers but the one that keeps the engine.
+    /// Names of all containers except the one that keeps the engine running.
     pub fn containers(&self) -> Vec<String> {
         let names = self.docker(&["ps", "--all", "--format", "{{.Names}}"]);
         let others = names.lines().filter(|name| !name.starts_with("silvermetal-waits-"));
         others.map(str::to_owned).collect()
     }
 
-    /// Takes it all down, engine last.
+    /// Stops everything, the engine last.
     pub fn end(mut self) {
         let format = "{{.Repository}}:{{.Tag}}";
         let pushed = self.docker(&["images", "--format", format, &self.repository()]);
@@ -186,7 +186,7 @@ impl<'m> Runner<'m> {
     }
 }
 
-/// `owner/action@sha=folder` of every action that the workflow uses.
+/// `owner/action@sha=folder` for each action that the workflow uses.
 fn stand_ins(root: &Path) -> Vec<String> {
     let workflow = fs::read_to_string(root.join(WORKFLOW)).unwrap();
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/ci/actions");
