@@ -1,10 +1,11 @@
-//! A command line as data: built and decorated anywhere, shown by a dry run. `exec` runs it.
+//! Command lines as data. [`crate::exec`] runs them.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A command line: built and decorated anywhere, shown by a dry run, run only here.
+/// A command line. Any module may build or extend one, and a dry run prints it; only
+/// [`crate::exec`] runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cmd {
     pub(crate) program: OsString,
@@ -16,7 +17,7 @@ pub struct Cmd {
     pub(crate) input: Input,
 }
 
-/// What a short command reads on stdin: where secrets go, because everybody can read an argv.
+/// Bytes for a command's stdin. Secrets go there, because every user of the machine can read an argv.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Input(pub(crate) Vec<u8>);
 
@@ -54,7 +55,7 @@ impl Cmd {
         self
     }
 
-    /// Keeps a variable of the caller's from the child.
+    /// Removes a variable from the child's environment.
     pub fn env_remove(mut self, name: &'static str) -> Cmd {
         self.unset.push(name);
         self
@@ -71,13 +72,14 @@ impl Cmd {
         self
     }
 
-    /// What [`Cmd::output`], [`Cmd::read`] and [`Cmd::feed`] give it on stdin; never shown.
+    /// Bytes that the command reads on stdin in [`Cmd::output`], [`Cmd::read`] and [`Cmd::feed`]. They
+    /// are never shown.
     pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Cmd {
         self.input = Input(bytes.into());
         self
     }
 
-    /// This command as the arguments of another: `timeout 10` + this, `nsenter …` + this.
+    /// Appends this command to the arguments of another: `timeout 10` and this, `nsenter …` and this.
     pub fn wrapped_by(self, outer: Cmd) -> Cmd {
         let mut wrapped = outer.arg(&self.program).args(&self.args);
         wrapped.env.extend(self.env);
@@ -88,7 +90,7 @@ impl Cmd {
         wrapped
     }
 
-    /// Bounds a probe of something that may not answer (an engine, a mirror).
+    /// Limits the run time, for a question to something that may not answer (an engine).
     pub fn within_seconds(self, seconds: u32) -> Cmd {
         self.wrapped_by(Cmd::new("timeout").arg(format!("{seconds}")))
     }
@@ -99,7 +101,7 @@ impl Cmd {
         self.wrapped_by(Cmd::new("setpriv").args(["--pdeathsig", "KILL", "--"]))
     }
 
-    /// Program and arguments, lossily as text: for snapshots of plans.
+    /// Program and arguments as text, for snapshots of plans. Bytes that are not UTF-8 are replaced.
     pub fn argv(&self) -> Vec<String> {
         std::iter::once(&self.program)
             .chain(&self.args)
@@ -108,10 +110,10 @@ impl Cmd {
     }
 }
 
-/// Whether `program` is on PATH.
+/// Finds an executable on PATH or in sbin.
 pub fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    // Debian keeps daemons in sbin, which an ordinary user's PATH leaves out
+    // Debian keeps daemons in sbin, which is not on an ordinary user's PATH
     let extra = ["/usr/sbin", "/sbin"].map(PathBuf::from);
     std::env::split_paths(&path)
         .chain(extra)
@@ -125,7 +127,7 @@ fn is_executable(path: &Path) -> bool {
 }
 
 impl fmt::Display for Cmd {
-    /// A line that can be pasted into a POSIX shell.
+    /// Writes a line that a person can paste into a POSIX shell.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut words = Vec::new();
         if self.bare_env {
@@ -139,7 +141,7 @@ impl fmt::Display for Cmd {
     }
 }
 
-/// One shell word, in single quotes only where it needs them.
+/// Quotes one word for a shell, if it needs quotes.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -154,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_shown_so_that_it_can_be_pasted() {
+    fn a_command_is_shown_as_a_shell_takes_it() {
         let cmd =
             Cmd::new("docker").args(["run", "a b", "it's", "--mount=x,y=z", ""]).env("K", "$V");
         assert_eq!(cmd.to_string(), r"K='$V' docker run 'a b' 'it'\''s' --mount=x,y=z ''");

@@ -33,7 +33,7 @@ pub enum Exit {
     Signal(i32),
 }
 
-/// What a short command printed, and how it ended.
+/// The output of a short command, and how it ended.
 #[derive(Debug)]
 pub struct Output {
     pub exit: Exit,
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_fed_in_comes_out_whole_beside_the_errors() {
+    fn feed_returns_all_output_and_stderr_apart() {
         let input: Vec<u8> = (0..300_000_u32).map(|n| n as u8).collect();
         let mut seen = Vec::new();
         let (exit, stderr) = Cmd::new("sh")

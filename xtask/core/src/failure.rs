@@ -2,22 +2,22 @@
 
 use std::fmt;
 
-/// What the process exits with, everywhere in xtask. `0` (yes) is `Ok(())`.
+/// Exit codes of every command. Exit code 0 (yes) is `Ok(())`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     /// 1: the answer is no (images differ, findings).
     No = 1,
-    /// 2: the command line makes no sense.
+    /// 2: the command line is wrong.
     Usage = 2,
     /// 3: the environment isn't ready; nothing was changed.
     NotReady = 3,
-    /// 4: a build or an outside step failed.
+    /// 4: a build or an external step failed.
     Failed = 4,
     /// 130: interrupted (INT, TERM or HUP), as a shell reports Ctrl-C.
     Interrupted = 130,
 }
 
-/// An error with the exit code it asks for. Errors without one exit with [`Code::Failed`].
+/// An error with an exit code. Other errors exit with [`Code::Failed`].
 #[derive(Debug)]
 struct Coded {
     code: Code,
@@ -26,7 +26,7 @@ struct Coded {
 
 impl fmt::Display for Coded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // the chain is printed here, so the wrapper adds no line of its own
+        // prints the whole chain, so that the wrapper adds no line of its own
         write!(f, "{:#}", self.error)
     }
 }
@@ -46,7 +46,7 @@ impl Code {
         anyhow::Error::new(Coded { code: self, error })
     }
 
-    /// The exit code that `error` asks for.
+    /// The exit code of an error.
     pub fn of(error: &anyhow::Error) -> Code {
         error
             .chain()
@@ -55,7 +55,7 @@ impl Code {
     }
 }
 
-/// Gives an error of any `Result` its exit code.
+/// Gives the error of a `Result` an exit code.
 pub trait OrExit<T> {
     fn or_exit(self, code: Code) -> anyhow::Result<T>;
 }
@@ -66,12 +66,13 @@ impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
     }
 }
 
-/// One thing that stands in the way of a build, and the command that mends it.
+/// A reason to refuse a command before it begins, with what mends it. docs/architecture.md tells
+/// problems, findings and faults apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub what: String,
     pub fix: String,
-    /// The rule of `doctor` that it breaks ([`crate::rules::DOCTOR`]).
+    /// Name of the rule of `doctor` that it breaks ([`crate::rules::DOCTOR`]).
     pub rule: &'static str,
 }
 
@@ -85,7 +86,7 @@ impl Problem {
     }
 }
 
-/// `Ok` when there is none, else one error that names them all.
+/// Returns one error that lists all problems; `Ok` if there are none.
 pub fn refuse(problems: &[Problem]) -> anyhow::Result<()> {
     if problems.is_empty() {
         return Ok(());
@@ -93,7 +94,7 @@ pub fn refuse(problems: &[Problem]) -> anyhow::Result<()> {
     Err(Code::NotReady.error(listing(problems)))
 }
 
-/// All problems as text, each with its fix.
+/// Lists all problems, each with its fix.
 pub fn listing(problems: &[Problem]) -> String {
     let mut text = match problems.len() {
         1 => "not ready: 1 problem".to_owned(),

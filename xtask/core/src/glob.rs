@@ -1,7 +1,7 @@
 //! Patterns of file names: `*`, `**`, `?`, `[a-z]`, `[!a-z]`, `{a,b}` and `\` before a character that
 //! stands for itself.
 
-/// What `*` and `?` match.
+/// The characters that `*` and `?` match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Star {
     /// Any characters, as in gobwas/glob without separators, which Gitea's runner uses.
@@ -68,7 +68,8 @@ fn alternatives(pattern: &str, most: usize, matches: &dyn Fn(&str) -> bool) -> b
     })
 }
 
-/// Where to go on after a mismatch: the pattern behind a star, and where in the text it is tried next.
+/// The place to continue after a mismatch: the pattern behind a star, and the place in the text where
+/// to try it next.
 #[derive(Clone, Copy)]
 struct Retry {
     pattern: usize,

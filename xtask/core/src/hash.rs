@@ -8,13 +8,16 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// Hash and size in bytes of a file, read once.
+/// Hash of a file, and its size in bytes. The file is read once.
+///
+/// # Errors
+/// A file that cannot be read; an interruption.
 pub fn file(path: &Path) -> Result<(Digest, u64)> {
     let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     reader(&mut file).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// Hash and size in bytes of what is left to read.
+/// Hash and size in bytes of everything that the reader still yields.
 pub fn reader(reader: &mut impl Read) -> Result<(Digest, u64)> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 18];
@@ -30,7 +33,7 @@ pub fn reader(reader: &mut impl Read) -> Result<(Digest, u64)> {
     }
 }
 
-/// Hash and size of two files, each read once, both at the same time.
+/// Hashes and sizes of two files, which are read at the same time.
 pub fn both(a: &Path, b: &Path) -> Result<[(Digest, u64); 2]> {
     std::thread::scope(|scope| {
         let other = scope.spawn(|| file(b));

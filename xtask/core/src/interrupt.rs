@@ -1,18 +1,19 @@
-//! INT, TERM and HUP: stop what runs, let every guard clean up, exit 130.
+//! The signals INT, TERM and HUP: they stop what runs; every guard cleans up; xtask exits with 130.
 
 use crate::failure::Code;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How often one of the three signals came.
+/// Number of signals received.
 static RECEIVED: AtomicUsize = AtomicUsize::new(0);
 static STOPPERS: Mutex<Vec<(usize, Stopper)>> = Mutex::new(Vec::new());
 static NEXT_ID: AtomicUsize = AtomicUsize::new(0);
 
 type Stopper = Box<dyn Fn() + Send>;
 
-/// Starts listening. A first signal runs the stoppers; a third gives up waiting for the clean-up.
+/// Starts to listen. Each signal runs the stoppers. The third one exits at once, without the rest of
+/// the clean-up.
 pub fn install() -> std::io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
@@ -37,12 +38,13 @@ pub fn received() -> bool {
     RECEIVED.load(Ordering::SeqCst) > 0
 }
 
-/// An error once a signal came: called between steps, and before a step's own failure is believed.
+/// Returns an error if a signal was received. Call it between steps, and before you report the failure
+/// of a step: the signal may have caused it.
 pub fn check() -> anyhow::Result<()> {
     if received() { Err(Code::Interrupted.error("interrupted")) } else { Ok(()) }
 }
 
-/// While the guard lives, a signal runs `stop` (from the signal thread, each time one comes).
+/// Makes every signal run `stop`, on the signal thread, until the guard is dropped.
 pub fn on_interrupt(stop: impl Fn() + Send + 'static) -> StopperGuard {
     let id = NEXT_ID.fetch_add(1, Ordering::SeqCst);
     stoppers().push((id, Box::new(stop)));

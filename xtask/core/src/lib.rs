@@ -1,5 +1,7 @@
-//! What every command stands on: spawning, failing, printing, hashing, the facts of this machine
-//! and checkout, the pins and the records. Knows no command; needs no clap, so that it builds beside it.
+//! The ground floor of the build automation: running commands, errors and exit codes, output, hashes,
+//! HTTP, facts about this machine and checkout, pins, recipes and records.
+//!
+//! It knows no command of xtask. It does not use clap, so that cargo compiles the two side by side.
 
 pub mod apt;
 pub mod calendar;

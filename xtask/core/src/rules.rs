@@ -1,18 +1,18 @@
-//! What the commands that look for faults promise to find: names and explanations, in one place.
+//! Descriptions of rules, and the rules of `doctor`.
 //!
-//! `cargo xtask check --explain NAME` and the table in docs/rules.md are made from this. A rule of
-//! `check` describes itself in its own file; the rules of `doctor` are described here.
+//! `cargo xtask check --explain NAME` and docs/rules.md print these descriptions. Each rule of `check`
+//! has its description in its own file.
 
-/// A rule as people see it.
+/// The description of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Described {
-    /// Kebab case; what `--explain`, `--only` and `--skip` take.
+    /// Name in kebab case, as `--explain`, `--only` and `--skip` take it.
     pub name: &'static str,
-    /// What must hold, as one sentence without a full stop.
+    /// The condition that must hold, as one sentence without a full stop.
     pub what: &'static str,
-    /// What happens otherwise: the incident, or how it fails.
+    /// The consequence if it does not hold: an incident, or how a build fails.
     pub why: &'static str,
-    /// Where that is known from: an incident, an issue number, a manual.
+    /// The source of this knowledge: an incident, an issue number, a manual.
     pub source: &'static str,
 }
 

@@ -1,28 +1,31 @@
-//! What must never be shown: a value that prints as `***`, here and wherever text leaves xtask.
+//! Secrets. A secret prints as `***`, and [`redacted`] replaces it in every text that xtask prints.
 
 use anyhow::{Result, bail};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Variables of the caller's that hold secrets: no child gets them.
+/// Environment variables that hold secrets. No child process gets them.
 pub const VARIABLES: [&str; 1] = [RELEASE_TOKEN];
 
-/// Gitea's token for `release publish`.
+/// Variable with Gitea's access token for `release publish`.
 pub const RELEASE_TOKEN: &str = "SILVERMETAL_RELEASE_TOKEN";
 
-/// Shorter ones would blot out ordinary words.
+/// Length in bytes from which secrets are redacted. Shorter ones would also match ordinary words.
 const SHORTEST_REDACTED: usize = 4;
 
-/// Every secret that was made so far: also a server's answer may hold one.
+/// All secrets made so far. The answer of a server may contain one.
 static KNOWN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// A token or password. Only [`Secret::reveal`] gives it away.
+/// A token or password. Only [`Secret::reveal`] returns its text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// `whence` names the place that it was read from, for the error.
+    /// `whence` names the source of the text, for errors.
+    ///
+    /// # Errors
+    /// An empty text, and one with control characters. The error does not show it.
     pub fn new(text: &str, whence: &str) -> Result<Secret> {
         let text = text.trim_end_matches(['\n', '\r']);
         if text.is_empty() {
@@ -34,14 +37,14 @@ impl Secret {
         if text.len() >= SHORTEST_REDACTED {
             let mut known = known();
             known.push(text.to_owned());
-            // the longer first: one may hold another
+            // the longest first, because one secret may contain another
             known.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
             known.dedup();
         }
         Ok(Secret(text.to_owned()))
     }
 
-    /// The secret itself, for the one place that sends it.
+    /// The text, for the one place that sends it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -57,7 +60,7 @@ fn known() -> MutexGuard<'static, Vec<String>> {
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// `text` with `***` in the place of every secret known so far.
+/// Replaces every secret made so far by `***`.
 pub fn redacted(text: &str) -> Cow<'_, str> {
     let mut shown = Cow::Borrowed(text);
     for secret in known().iter() {
@@ -73,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_not_shown_wherever_it_turns_up() {
+    fn secrets_are_redacted() {
         let long = Secret::new("hunter2-and-more\n", "x").unwrap();
         let short = Secret::new("hunter2", "x").unwrap();
         assert_eq!(format!("{long:?}"), "***");
@@ -84,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_token_is_refused_without_being_shown() {
+    fn a_bad_token_is_refused_and_not_shown() {
         for bad in ["", "\n", "two\nlines", "nul\0"] {
             let error = Secret::new(bad, "token.txt").unwrap_err().to_string();
             assert!(error.starts_with("token.txt") && !error.contains("lines\n"), "{error}");

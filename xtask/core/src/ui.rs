@@ -1,4 +1,4 @@
-//! What a person sees while long work goes on: everything here goes to stderr.
+//! Output for people: results on stdout, and on stderr what happens during long work.
 
 use crate::exec::Cmd;
 use crate::secret::redacted;
@@ -6,12 +6,12 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// A line of the result, on stdout. A reader that has seen enough (`| head -1`) is no error.
+/// Prints a line of the result on stdout. A reader that closes the pipe (`| head -1`) is not an error.
 pub fn answer(text: std::fmt::Arguments<'_>) {
     drop(writeln!(std::io::stdout(), "{}", redacted(&text.to_string())));
 }
 
-/// Without control characters: what others wrote must not steer a terminal.
+/// Removes control characters, so that a text from elsewhere cannot steer the terminal.
 pub fn plain(text: &str) -> String {
     text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
 }
@@ -20,7 +20,7 @@ pub fn plain(text: &str) -> String {
 pub struct Ui {
     style: Style,
     verbose: bool,
-    /// Stands before every line, where two builds run at once.
+    /// Begins every line, if two builds run at the same time.
     prefix: String,
     stage: Mutex<Option<Running>>,
 }
@@ -29,7 +29,7 @@ pub struct Ui {
 enum Style {
     Terminal,
     Plain,
-    /// Gitea and GitHub fold what stands between `::group::` and `::endgroup::`.
+    /// Gitea and GitHub fold the lines between `::group::` and `::endgroup::`.
     Ci,
 }
 
@@ -52,7 +52,8 @@ impl Ui {
         Ui { style, verbose, prefix: String::new(), stage: Mutex::new(None) }
     }
 
-    /// For one of several builds that go on at once: plain lines, each with its build's name.
+    /// A user interface for one of several builds at the same time: plain lines, each with the name of
+    /// its build.
     pub fn of_build(&self, name: &str) -> Ui {
         Ui {
             style: Style::Plain,
@@ -62,12 +63,12 @@ impl Ui {
         }
     }
 
-    /// One line that the reader should know.
+    /// Prints a note.
     pub fn notice(&self, text: &str) {
         self.print(&format!("note: {text}"));
     }
 
-    /// The echo of a command that takes long or changes something.
+    /// Prints the command line of a command that takes long or changes something.
     pub fn command(&self, cmd: &Cmd) {
         self.print(&format!("$ {cmd}"));
     }
@@ -84,7 +85,7 @@ impl Ui {
         self.line("");
     }
 
-    /// A line of the running stage's output.
+    /// Shows a line of the running stage's output.
     pub fn line(&self, text: &str) {
         if self.verbose || self.style == Style::Ci {
             if !text.is_empty() {
@@ -107,7 +108,7 @@ impl Ui {
         }
     }
 
-    /// Ends the running stage; `outcome` is said of it, e.g. `failed`.
+    /// Ends the running stage. `outcome` is printed behind its name, e.g. `failed`.
     pub fn end(&self, outcome: Option<&str>) {
         let Some(running) = self.running().take() else { return };
         if self.style == Style::Terminal {
@@ -121,7 +122,7 @@ impl Ui {
         self.print(&format!("  {:<14} {took:>7}{outcome}", running.name));
     }
 
-    /// Free-standing text.
+    /// Prints a text that belongs to no stage.
     pub fn print(&self, text: &str) {
         if self.style == Style::Terminal && self.running().is_some() {
             eprint!("\r\x1b[2K");

@@ -8,7 +8,7 @@ use crate::step;
 use crate::ui::Ui;
 use anyhow::Result;
 
-/// The line that a person can paste.
+/// The shell line that installs the packages.
 pub fn line(packages: &[String]) -> String {
     format!("apt-get update && {}", install_cmd(packages))
 }
@@ -17,12 +17,16 @@ fn install_cmd(packages: &[String]) -> Cmd {
     Cmd::new("apt-get").args(["install", "--yes", "--no-install-recommends"]).args(packages)
 }
 
+/// The problem that packages are missing.
 pub fn problem(missing: &[String]) -> Problem {
     let what = format!("not installed: {}", missing.join(", "));
     Problem::new(what, format!("{} (or pass --setup)", line(missing))).of("packages")
 }
 
-/// Installs `packages`; nothing to do for none.
+/// Installs packages; does nothing if there are none.
+///
+/// # Errors
+/// A machine without apt-get; an apt-get that fails. Both have exit code [`Code::NotReady`].
 pub fn install(packages: &[String], ui: &Ui) -> Result<()> {
     if packages.is_empty() {
         return Ok(());

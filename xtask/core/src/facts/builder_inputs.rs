@@ -1,4 +1,4 @@
-//! What goes into the builder image, and its hash: the image's identity before it is built.
+//! The inputs of the builder image and their hash, which identifies the image before it is built.
 
 use crate::facts::mirror::SnapshotPin;
 use crate::facts::repo::Repo;
@@ -9,17 +9,17 @@ use anyhow::{Context as _, Result};
 use std::os::unix::fs::PermissionsExt as _;
 use walkdir::WalkDir;
 
-/// What no byte of the image depends on: the pin's record (written after the image was built) and
-/// text for people.
+/// Returns true for files in linux/build/docker that the image does not depend on: the record of its
+/// provenance, which is written later, and documentation.
 fn is_no_input(name: &str) -> bool {
     name == "builder-image.toml" || name.ends_with(".md")
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inputs {
-    /// Over the files in linux/build/docker (name, executable bit, content) and the pins.
+    /// Hash of the files in linux/build/docker (name, executable bit, content) and of the pins.
     pub digest: Digest,
-    /// `BASE_IMAGE`'s default in Dockerfile.builder.
+    /// Base image: the default of `BASE_IMAGE` in Dockerfile.builder.
     pub base: String,
     pub stamp: String,
 }
@@ -51,7 +51,7 @@ impl Inputs {
         Ok(Inputs { digest: hash::text(&listing), base, stamp })
     }
 
-    /// Name and tag of the image that is built from these inputs here.
+    /// Name and tag of an image that is built from these inputs on this machine.
     pub fn tag(&self) -> String {
         format!("silvermetal-builder:{}", &self.digest.hex()[..12])
     }

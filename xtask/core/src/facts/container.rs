@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-/// Whether this process runs in a container of Docker or Podman.
+/// Returns true if this process runs in a container of Docker or Podman.
 pub fn in_container() -> bool {
     Path::new("/.dockerenv").exists() || Path::new("/run/.containerenv").exists()
 }

@@ -8,11 +8,11 @@ use crate::pins::Commit;
 use anyhow::{Context as _, Result};
 use std::path::Path;
 
-/// What git says of the checkout.
+/// The commit that is checked out, and the state of the checkout.
 #[derive(Clone, Debug)]
 pub struct Source {
     pub commit: Commit,
-    /// `git rev-parse --short`: names the output folder.
+    /// Abbreviated commit id: the name of the output folder.
     pub short: String,
     /// Committer time, seconds since 1970-01-01 UTC.
     pub commit_time: u64,
@@ -22,7 +22,7 @@ pub struct Source {
 }
 
 pub fn git(dir: &Path) -> Cmd {
-    // root builds in a checkout that belongs to somebody else (sudo, CI): git would refuse it
+    // git refuses a checkout of another user; root builds in such ones (sudo, CI)
     Cmd::new("git").args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C"]).arg(dir)
 }
 

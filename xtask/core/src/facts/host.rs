@@ -16,14 +16,14 @@ pub struct Owner {
 
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// Who this process runs as.
+    /// User id of this process.
     pub uid: u32,
-    /// Whose the results are: the caller, also behind sudo.
+    /// Owner of the results: the user who started xtask, also through sudo.
     pub caller: Owner,
     pub cpus: usize,
-    /// Bytes of RAM.
+    /// RAM in bytes.
     pub memory: u64,
-    /// Debian and its derivatives: apt-get and dpkg are there.
+    /// True on Debian and its derivatives, which have apt-get and dpkg.
     pub has_apt: bool,
     /// `VERSION_CODENAME` of os-release, e.g. `bookworm`.
     pub codename: String,
@@ -51,7 +51,7 @@ impl Host {
         self.uid == 0
     }
 
-    /// Which of `packages` dpkg does not have installed.
+    /// The packages that are not installed; none on a machine without apt.
     pub fn missing(&self, packages: &[String]) -> Vec<String> {
         if packages.is_empty() || !self.has_apt {
             return Vec::new();
@@ -72,7 +72,7 @@ fn not_installed(packages: &[String], listed: &str) -> Vec<String> {
     packages.iter().filter(|name| !installed.contains(name.as_str())).cloned().collect()
 }
 
-/// Behind sudo, the user who typed it; else ourselves.
+/// The user who called sudo, or the user of this process.
 fn caller(me: Owner) -> Owner {
     let id = |name: &str| std::env::var(name).ok()?.parse().ok();
     match (me.uid, id("SUDO_UID"), id("SUDO_GID")) {
@@ -98,14 +98,14 @@ fn os_release(text: &str, key: &str) -> String {
 /// A file system's free space and kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disk {
-    /// Bytes that an ordinary user may still write.
+    /// Free space for an ordinary user, in bytes.
     pub free: u64,
     /// File system type, e.g. `ext4`, `overlay`, `tmpfs`.
     pub kind: String,
 }
 
 impl Disk {
-    /// Of the file system that holds `path`, or its nearest ancestor that exists.
+    /// The file system that holds `path`. If `path` does not exist, its nearest ancestor counts.
     pub fn holding(path: &Path) -> Result<Disk> {
         let existing = path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/"));
         let out =

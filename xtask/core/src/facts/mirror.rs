@@ -1,5 +1,5 @@
-//! Where packages come from: the pinned snapshot, a mirror named by the caller, or (canary only)
-//! the mirror that this host's own apt uses.
+//! The archive that packages come from: the pinned snapshot, the caller's mirror, or (canary only) the
+//! mirror that this host's own apt uses.
 
 use crate::apt::sources::{self, Source};
 use crate::facts::repo::Repo;
@@ -10,13 +10,14 @@ use crate::ui::Ui;
 use anyhow::{Context as _, Result};
 use std::path::PathBuf;
 
-/// The release that the ISOs are made of.
+/// Debian release that the ISOs are built from.
 pub const SUITE: &str = "trixie";
-/// Its suites in the archive `debian`, and those in `debian-security`.
+/// Suites of the archive `debian` that a build uses.
 pub const DEBIAN_SUITES: [&str; 2] = ["trixie", "trixie-updates"];
+/// Suites of the archive `debian-security` that a build uses.
 pub const SECURITY_SUITES: [&str; 1] = ["trixie-security"];
 
-/// linux/build/config/snapshot-pin.env
+/// The pinned snapshot: linux/build/config/snapshot-pin.env.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotPin {
     /// Root of the archive, e.g. `http://HOST/archive`; `APT_SNAPSHOT_URL` overrides it.
@@ -53,13 +54,14 @@ impl SnapshotPin {
     }
 }
 
-/// Who decided on the mirror.
+/// Origin of the decision for a mirror.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     Snapshot,
     Caller,
     HostApt,
-    /// None: what an earlier build fetched, from `pinned` archives or others.
+    /// No mirror: the packages that an earlier build fetched. `pinned` is true if that one used the
+    /// pinned snapshot.
     Inputs {
         pinned: bool,
     },
@@ -69,7 +71,7 @@ pub enum Origin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mirror {
     pub debian: String,
-    /// `None` where the mirror does not serve it: the build then goes without.
+    /// `None` if the mirror has no security archive; the build then does without.
     pub security: Option<String>,
     pub origin: Origin,
     /// Verifies the mirror's InRelease in place of Debian's own keyring.
@@ -85,11 +87,11 @@ pub struct Wanted {
     pub ca_file: Option<PathBuf>,
 }
 
-/// The mirror to use, and why it may not do.
+/// The mirror to use, and the reason if it cannot be used.
 #[derive(Clone, Debug)]
 pub struct Found {
     pub mirror: Mirror,
-    /// Why the archive does not answer; `None` when it does.
+    /// Reason why the archive does not answer; `None` if it does.
     pub unreachable: Option<String>,
 }
 
@@ -137,7 +139,7 @@ pub fn find(pin: &SnapshotPin, wanted: &Wanted, may_fall_back: bool) -> Found {
     found
 }
 
-/// An archive that doesn't answer, and the ways on.
+/// The problem that an archive does not answer, with a fix for its origin.
 pub fn problem(mirror: &Mirror, why: &str) -> Problem {
     let what = match mirror.origin {
         Origin::Snapshot => {
@@ -161,7 +163,7 @@ pub fn problem(mirror: &Mirror, why: &str) -> Problem {
     Problem::new(what, fix).of("mirror")
 }
 
-/// Says in one line when a build doesn't come from the pin.
+/// Prints a note if a build does not use the pinned snapshot.
 pub fn announce(mirror: &Mirror, ui: &Ui) {
     let without = if mirror.security.is_none() {
         "; it serves no security archive: going without"
@@ -177,7 +179,7 @@ pub fn announce(mirror: &Mirror, ui: &Ui) {
     }
 }
 
-/// Debian's convention: `…/debian` and `…/debian-security` stand side by side.
+/// The security archive next to a Debian archive: `…/debian-security` for `…/debian`, by convention.
 fn security_beside(debian: &str) -> Option<String> {
     Some(format!("{}/debian-security", debian.strip_suffix("/debian")?))
 }

@@ -1,4 +1,4 @@
-//! What is the case, read without changing anything: also in a dry run.
+//! Facts about machine, checkout and network. Gathering them changes nothing, so a dry run does it, too.
 
 pub mod builder_inputs;
 pub mod container;

@@ -1,4 +1,4 @@
-//! Where things are in this checkout.
+//! The paths of this checkout.
 
 use super::container::own_container;
 use crate::failure::Code;
@@ -13,8 +13,11 @@ pub struct Repo {
 }
 
 impl Repo {
-    /// The checkout that cargo built this xtask from; started without cargo, the one around the
+    /// Finds the checkout that cargo built this xtask from, or without cargo the one that contains the
     /// current folder.
+    ///
+    /// # Errors
+    /// Neither is in a checkout.
     pub fn find() -> Result<Repo> {
         let by_cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
         let here = std::env::current_dir().context("cannot read the current folder")?;
@@ -71,13 +74,13 @@ impl Repo {
         self.build().join("derivative-maker")
     }
 
-    /// Where results appear, and where work goes on beside them.
+    /// Folder of the results and of the work folders beside them.
     pub fn output(&self) -> PathBuf {
         self.build().join("output")
     }
 
-    /// Folder for what xtask keeps between runs (private engine, package cache, logs): in the
-    /// cargo target folder that holds this very program.
+    /// Folder for what xtask keeps between runs (private engine, package cache, logs). It lies in the
+    /// cargo target folder that this program was started from.
     pub fn state(&self) -> PathBuf {
         let target = std::env::current_exe().ok().and_then(|exe| {
             let folders = exe.ancestors().take(4);

@@ -1,4 +1,5 @@
-//! The derivative-maker that recipe `base` builds from: the pinned submodule, or another checkout.
+//! The checkout of derivative-maker that recipe `base` builds from: the pinned submodule, or the one
+//! that `--upstream` names.
 
 use super::git::git;
 use crate::failure::{Code, OrExit as _, Problem};
@@ -7,37 +8,37 @@ use crate::pins::{Commit, Digest};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 
-/// A derivative-maker checkout, whatever is wrong with it.
+/// A checkout of derivative-maker. [`Upstream::problems`] tells what is wrong with it.
 #[derive(Clone, Debug)]
 pub struct Upstream {
     pub dir: PathBuf,
-    /// Its git folder, where that is not `dir/.git` (a submodule's is its superproject's).
+    /// Its git folder, if that is not `dir/.git`: a submodule's lies in its superproject.
     pub git_dir: Option<PathBuf>,
     pub origin: Origin,
-    /// What is checked out; `None` where nothing is.
+    /// Commit that is checked out; `None` if there is none.
     pub commit: Option<Commit>,
-    /// What the tree pins it at.
+    /// Commit that SilverMetal's tree pins.
     pub pin: Option<Commit>,
-    /// Tags at that commit: upstream's own checks want exactly one, signed.
+    /// Tags at that commit. Upstream's own checks want exactly one, and that it is signed.
     pub tags: Vec<String>,
     /// Its own submodules, at any depth.
     pub packages: Packages,
     /// `COMMIT PATH` of those that are checked out.
     pub revisions: Vec<String>,
-    /// A hash of the commit and of its submodules' commits.
+    /// Hash of the commit and of its submodules' commits.
     pub digest: Digest,
 }
 
-/// Whose decision the checkout is.
+/// Origin of the decision for a checkout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// linux/build/derivative-maker, which the tree pins.
+    /// The submodule linux/build/derivative-maker, which SilverMetal's tree pins.
     Submodule,
-    /// `--upstream`: for people who work on derivative-maker. Never released.
+    /// `--upstream`, for people who work on derivative-maker. Such an ISO is never released.
     Caller,
 }
 
-/// The submodules of a checkout, by how they stand to their pins.
+/// The submodules of a checkout: those at their pins, at other commits, and missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Packages {
     pub at_their_pin: usize,
@@ -46,7 +47,10 @@ pub struct Packages {
 }
 
 impl Upstream {
-    /// Looks at `dir`; an error only where `--upstream` names no checkout at all.
+    /// Reads the checkout in `dir`.
+    ///
+    /// # Errors
+    /// `--upstream` names no checkout; git fails. A submodule that is not initialised is no error.
     pub fn gather(dir: &Path, origin: Origin, pin: Option<Commit>) -> Result<Upstream> {
         let dir = dir
             .canonicalize()
@@ -93,7 +97,7 @@ impl Upstream {
         })
     }
 
-    /// What would fail late in a build of the pinned submodule.
+    /// Problems of the pinned submodule that would end a build late.
     pub fn problems(&self) -> Vec<Problem> {
         let path = "linux/build/derivative-maker";
         let update = format!("git submodule update --init --recursive {path}");
@@ -133,7 +137,7 @@ impl Upstream {
         found
     }
 
-    /// One line about a checkout that is not the pinned one.
+    /// A note about a checkout that is not the pinned one.
     pub fn notice(&self) -> Option<String> {
         (self.origin == Origin::Caller).then(|| {
             let Packages { at_their_pin, elsewhere, missing } = &self.packages;
@@ -149,7 +153,8 @@ impl Upstream {
 }
 
 impl Packages {
-    /// The lines of `git submodule status`: a sign, the commit, the path, perhaps a description.
+    /// Reads the output of `git submodule status`: lines of sign, commit, path and an optional
+    /// description.
     fn parse(status: &str) -> Packages {
         let mut packages = Packages::default();
         for line in status.lines().filter(|line| !line.trim().is_empty()) {
@@ -197,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_names_a_few_are_shown() {
+    fn long_lists_are_shortened() {
         let names: Vec<String> = (0..6).map(|n| n.to_string()).collect();
         assert_eq!(few(&names), "0, 1, 2, 3 and 2 more");
         assert_eq!(few(&names[..2]), "0, 1");

@@ -1,4 +1,4 @@
-//! curl's side: its configuration (curl(1), `--config`), its exit codes, its output.
+//! The interface to curl: configuration (curl(1), `--config`), exit codes, output.
 
 use super::url;
 use super::{Body, Failure, HeaderValue, Http, LONGEST_COMPLAINT, Method, Request, Response, Sink};
@@ -11,19 +11,19 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// A server that sends more headers than this, in bytes, means no good.
+/// Longest headers that are accepted, in bytes.
 const LONGEST_HEADERS: usize = 1 << 18;
 
-/// Debian's trusted certificates, by their hashes (update-ca-certificates(8)).
+/// Folder of this machine's trusted certificates (update-ca-certificates(8)).
 const SYSTEM_CAS: &str = "/etc/ssl/certs";
 
-/// The whole argv: everything else goes in through stdin. A ~/.curlrc is not read, for it could
-/// make curl write down what is sent.
+/// The command line. The rest is read on stdin. ~/.curlrc is not read, because it could make curl write
+/// the request to a file.
 pub(super) fn command() -> Cmd {
     Cmd::new(super::PACKAGE).args(["--disable", "--config", "-"])
 }
 
-/// Everything about the request, for curl's stdin.
+/// The request as a configuration for curl's stdin.
 pub(super) fn config(http: &Http, request: &Request) -> Result<Vec<u8>> {
     let mut config = Config(Vec::new());
     for flag in
@@ -42,7 +42,7 @@ pub(super) fn config(http: &Http, request: &Request) -> Result<Vec<u8>> {
     if let Some(ca) = &http.ca_file {
         config.option("cacert", ca.as_os_str().as_bytes())?;
         if Path::new(SYSTEM_CAS).is_dir() {
-            // beside it, not in its place
+            // cacert alone would replace this machine's certificates
             config.option("capath", SYSTEM_CAS.as_bytes())?;
         }
     }
@@ -50,7 +50,7 @@ pub(super) fn config(http: &Http, request: &Request) -> Result<Vec<u8>> {
         config.flag("insecure");
     }
     if request.url.on_loopback() {
-        // no proxy of this machine's network is asked for what is on this machine
+        // a proxy cannot reach this machine's loopback
         config.option("noproxy", b"*")?;
     }
     match request.method {
@@ -120,7 +120,7 @@ impl Config {
     }
 }
 
-/// A file name inside `--form`, where `,` and `;` would end it otherwise.
+/// Quotes a file name in `--form`, where `,` and `;` would end it.
 fn in_quotes(name: &[u8]) -> Vec<u8> {
     let mut quoted = vec![b'"'];
     for byte in name {
@@ -133,7 +133,7 @@ fn in_quotes(name: &[u8]) -> Vec<u8> {
     quoted
 }
 
-/// What curl's exit code (curl(1), EXIT CODES) and last words say.
+/// Explains curl's exit code (curl(1), EXIT CODES) and its last message.
 pub(super) fn failure(exit: Exit, stderr: &str) -> Failure {
     let last = stderr.lines().rev().find_map(|line| line.strip_prefix("curl: "));
     let words = last.map(|line| line.split_once(") ").map_or(line, |(_, words)| words));
@@ -160,11 +160,11 @@ pub(super) fn failure(exit: Exit, stderr: &str) -> Failure {
     }
 }
 
-/// Takes curl's output apart: blocks of headers (1xx, then the answer's own), then the body.
+/// Splits curl's output: headers of informational answers (1xx), headers of the final answer, body.
 pub(super) struct Answer<'a> {
     sink: Sink<'a>,
     head: Vec<u8>,
-    /// Once the answer's own headers are complete.
+    /// Status and headers of the final answer, once they are complete.
     found: Option<Found>,
     file: Option<File>,
     hasher: Sha256,
@@ -208,7 +208,7 @@ impl<'a> Answer<'a> {
         self.take_body(piece)
     }
 
-    /// Moves header bytes out of `piece`; where the block ends in it, how many they were.
+    /// Appends bytes of `piece` to the headers; returns their number if the headers end in it.
     fn head_ends(&mut self, piece: &[u8]) -> Result<Option<usize>> {
         for (n, byte) in piece.iter().enumerate() {
             self.head.push(*byte);
@@ -248,7 +248,7 @@ impl<'a> Answer<'a> {
         Ok(())
     }
 
-    /// The answer; `None` where no complete headers of one came.
+    /// The answer; `None` if its headers are not complete.
     pub(super) fn finish(self, request: &Request) -> Result<Option<Response>> {
         let Some(found) = self.found else { return Ok(None) };
         if let (Some(file), Sink::File(path)) = (self.file, self.sink) {

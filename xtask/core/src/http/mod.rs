@@ -1,5 +1,5 @@
-//! HTTP, by curl. A request goes in through curl's stdin (`--config -`), so that no secret is ever
-//! in an argv; a body streams through, whatever its size.
+//! HTTP requests, made by curl. curl reads the request on stdin (`--config -`), so that no secret is in
+//! an argv. A body is streamed, whatever its size.
 
 mod curl;
 #[cfg(test)]
@@ -18,31 +18,31 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Debian package, and program, that does it.
+/// Name of the program, and of its Debian package.
 pub const PACKAGE: &str = "curl";
 
 const MOST_REDIRECTS: usize = 5;
-/// Longer pauses than this are not worth a wait, whatever a server asks for.
+/// Longest pause before another attempt, even if the server asks for a longer one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// Of an answer that is an error, this much is kept, in bytes.
+/// Bytes that are kept of the body of an answer that is an error.
 const LONGEST_COMPLAINT: usize = 1 << 16;
 
-/// How requests are made: the same for all requests to one peer.
+/// Settings for the requests to one server.
 #[derive(Clone, Debug)]
 pub struct Http {
-    /// Seconds until a connection must stand.
+    /// Longest time for establishing a connection, in seconds.
     pub connect_timeout: u32,
-    /// Seconds that a transfer, or a server that is asked, may stand still.
+    /// Longest time without any data, in seconds.
     pub stall_timeout: u32,
-    /// How often a request is tried in all, where trying again does no harm.
+    /// Number of attempts, if another attempt does no harm.
     pub attempts: u32,
-    /// Before the second attempt; doubles with each. A server's Retry-After goes before.
+    /// Pause before the second attempt. It doubles with each one; a server's Retry-After replaces it.
     pub pause: Duration,
-    /// CA certificates (PEM) to trust beside this machine's.
+    /// CA certificates (PEM) that are trusted in addition to this machine's.
     pub ca_file: Option<PathBuf>,
-    /// Lets secrets go over plain http to other machines than this one.
+    /// Allows secrets over plain http to other machines.
     pub secrets_in_clear: bool,
-    /// Believes any certificate: for peers that the caller's own configuration calls insecure.
+    /// Accepts any certificate, for servers that the caller's own configuration calls insecure.
     pub any_certificate: bool,
 }
 
@@ -73,8 +73,7 @@ struct Header {
 #[derive(Clone, Debug)]
 enum HeaderValue {
     Plain(String),
-    /// What stands before the secret (`token `, `Bearer `), and the secret. It never follows a
-    /// redirect to another origin.
+    /// Scheme (`token `, `Bearer `) and secret. A redirect to another origin drops the header.
     Secret(String, Secret),
 }
 
@@ -85,7 +84,7 @@ enum Body {
         kind: String,
         text: String,
     },
-    /// An HTML form's fields, the last of them a secret.
+    /// Fields of an HTML form. The last one is a secret.
     Fields {
         plain: Vec<(String, String)>,
         secret: (String, Secret),
@@ -98,25 +97,25 @@ enum Body {
     },
 }
 
-/// Where the body of a good answer (2xx) goes. That of any other is kept in memory.
+/// Destination of the body of a successful answer (2xx). The body of any other stays in memory.
 #[derive(Clone, Copy, Debug)]
 pub enum Sink<'a> {
-    /// At most so many bytes; more is an error.
+    /// Memory, up to this number of bytes. A longer body is an error.
     Memory(usize),
-    /// A file, made anew. What a failed transfer left of it is for the caller to remove.
+    /// A new file. After a failed transfer the caller removes it.
     File(&'a Path),
-    /// Nowhere: only its hash and size are wanted.
+    /// None: only hash and size are computed.
     Hash,
 }
 
-/// A complete answer, whatever its status.
+/// A complete answer of any status.
 #[derive(Clone, Debug)]
 pub struct Response {
-    /// e.g. `GET http://h/x`, for errors.
+    /// The request, for errors: `GET http://h/x`.
     asked: String,
     pub status: u16,
     headers: Vec<(String, String)>,
-    /// Empty where it went to a file, or nowhere.
+    /// Empty if it did not go to memory.
     pub body: Vec<u8>,
     /// SHA-256 and size in bytes of the body.
     pub digest: Digest,
@@ -149,7 +148,7 @@ impl Method {
         }
     }
 
-    /// Whether doing it twice is doing it once (RFC 9110, 9.2.2; PATCH as it is used here).
+    /// True if a second request has no further effect (RFC 9110, 9.2.2). PATCH is used so here.
     fn repeatable(self) -> bool {
         self != Method::Post
     }
@@ -181,20 +180,20 @@ impl Request {
         self.text("application/json", text)
     }
 
-    /// A short body, and its media type.
+    /// A short body with its media type.
     pub fn text(mut self, kind: &str, text: &str) -> Request {
         self.body = Body::Text { kind: kind.to_owned(), text: text.to_owned() };
         self
     }
 
-    /// An HTML form's fields, the last of them a secret.
+    /// Fields of an HTML form as the body. The last one is a secret.
     pub fn fields(mut self, plain: &[(&str, &str)], (name, secret): (&str, &Secret)) -> Request {
         let plain = plain.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         self.body = Body::Fields { plain, secret: (name.to_owned(), secret.clone()) };
         self
     }
 
-    /// The file as the `field` of a multipart/form-data, under `name`; it is never held in memory.
+    /// A file as `field` of a multipart/form-data body, with `name` as its file name. It is streamed.
     pub fn form_file(mut self, field: &str, file: &Path, name: &str) -> Request {
         self.body =
             Body::Form { field: field.to_owned(), file: file.to_owned(), name: name.to_owned() };
@@ -214,9 +213,10 @@ impl fmt::Display for Request {
 }
 
 impl Http {
-    /// Asks, follows redirects (GET and HEAD), and tries again where that does no harm.
+    /// Sends a request, follows redirects of GET and HEAD, and tries again if that does no harm.
     ///
-    /// An answer of any status is `Ok`; an error says that there was none, and why.
+    /// # Errors
+    /// There was no answer. An answer of any status is `Ok`; see [`Response::expect`].
     pub fn send(&self, request: &Request, sink: Sink<'_>, ui: &Ui) -> Result<Response> {
         let mut request = request.clone();
         for _ in 0..=MOST_REDIRECTS {
@@ -235,7 +235,7 @@ impl Http {
                 if request.url.is_https() && !target.is_https() {
                     bail!("{request}: refusing the redirect from https to {target}");
                 }
-                // who gave the secret gave it to the first origin only
+                // the caller gave the secret to the first origin only
                 request.headers.retain(|h| !matches!(h.value, HeaderValue::Secret(..)));
             }
             request.url = target;
@@ -278,7 +278,7 @@ impl Http {
         let fed = curl::command().input(config).feed(|piece| answer.take(piece));
         let (exit, stderr) = fed.map_err(Failure::final_one)?;
         let failed = if exit.ok() { None } else { Some(curl::failure(exit, &stderr)) };
-        // a server that refuses an upload answers, and hangs up on what is still to come
+        // a server that refuses an upload answers, and closes the connection before the end
         match (failed, answer.finish(request).map_err(Failure::final_one)?) {
             (None, Some(response)) => Ok(response),
             (Some(_), Some(response)) if response.status >= 400 => Ok(response),
@@ -288,14 +288,14 @@ impl Http {
     }
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 struct Failure {
     why: String,
-    /// Nothing of the request was sent.
+    /// True if no part of the request was sent.
     unsent: bool,
-    /// It may be otherwise in a moment.
+    /// True if another attempt may succeed.
     transient: bool,
-    /// An error of ours (disk full, interrupted), which is passed on as it is.
+    /// An error on our side (disk full, interrupted), which is returned unchanged.
     own: Option<anyhow::Error>,
 }
 
@@ -321,12 +321,12 @@ impl Failure {
 }
 
 impl Response {
-    /// The first header of that name, in any case.
+    /// The first header of that name. Case does not count.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers(name).next()
     }
 
-    /// Every header of that name, in any case.
+    /// All headers of that name. Case does not count.
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
         let named = self.headers.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str())
@@ -337,7 +337,7 @@ impl Response {
             .with_context(|| format!("{}: the answer is not UTF-8", self.asked))
     }
 
-    /// Refuses any other status than these.
+    /// Returns the answer if it has one of these statuses, or else an error that quotes the server.
     pub fn expect(self, statuses: &[u16]) -> Result<Response> {
         if statuses.contains(&self.status) {
             return Ok(self);
@@ -347,7 +347,7 @@ impl Response {
         bail!("{}: expected {}, {complaint}", self.asked, expected.join(" or "))
     }
 
-    /// What the server said, with the beginning of its body.
+    /// Status and beginning of the body, for errors.
     pub fn complaint(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
         let text: String =
@@ -366,7 +366,7 @@ impl Response {
         self.header("Retry-After")?.trim().parse().ok().map(Duration::from_secs)
     }
 
-    /// Whether another attempt may end otherwise. 429 and 503 say that nothing was done.
+    /// True if another attempt may succeed. After 429 and 503 nothing has been done.
     fn may_change(&self, method: Method) -> bool {
         match self.status {
             429 | 503 => true,
@@ -376,7 +376,7 @@ impl Response {
     }
 }
 
-/// The reason phrases (RFC 9110) that a person may have to look up otherwise.
+/// Reason phrase of a status (RFC 9110), so that nobody has to look it up.
 fn reason(status: u16) -> Option<&'static str> {
     Some(match status {
         400 => "Bad Request",

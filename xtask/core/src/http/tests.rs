@@ -111,7 +111,7 @@ fn redirects_end() {
 }
 
 #[test]
-fn what_may_be_otherwise_in_a_moment_is_tried_again() {
+fn transient_failures_are_tried_again() {
     let busy = answer("503 Service Unavailable", "Retry-After: 0\r\n", "");
     let cut = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort";
     let peer = Peer::new(&[&busy, cut, "", &answer("200 OK", "", "good")]);
@@ -125,7 +125,7 @@ fn what_may_be_otherwise_in_a_moment_is_tried_again() {
 }
 
 #[test]
-fn what_may_have_been_done_is_not_done_twice() {
+fn a_post_is_not_sent_twice() {
     let post = |peer: &Peer| {
         http().send(&Request::new(Method::Post, &peer.url).json("{}"), Sink::Memory(10), &ui())
     };
@@ -137,7 +137,7 @@ fn what_may_have_been_done_is_not_done_twice() {
 }
 
 #[test]
-fn no_connection_is_said_and_a_flood_is_not_swallowed() {
+fn a_missing_connection_and_an_endless_answer_are_errors() {
     let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
     let error = get(&format!("http://127.0.0.1:{port}/").parse().unwrap()).unwrap_err().to_string();
     assert!(error.contains("no connection"), "{error}");
@@ -146,7 +146,7 @@ fn no_connection_is_said_and_a_flood_is_not_swallowed() {
 }
 
 #[test]
-fn a_server_that_stands_still_is_given_up() {
+fn a_server_that_sends_nothing_times_out() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
     let http = Http { stall_timeout: 1, attempts: 1, ..http() };

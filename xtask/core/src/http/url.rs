@@ -1,14 +1,14 @@
-//! The little of URLs (RFC 3986) that requests need.
+//! URLs (RFC 3986), as far as requests need them.
 
 use anyhow::{Context as _, Result, bail};
 use std::fmt;
 use std::str::FromStr;
 
-/// An absolute http or https address, without user or password in it.
+/// An absolute http or https URL without user and password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
     text: String,
-    /// Bytes of `text` up to the path: scheme, host and port.
+    /// Length in bytes of scheme, host and port in `text`.
     origin: usize,
 }
 
@@ -22,7 +22,7 @@ impl FromStr for Url {
         };
         let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
         if authority.contains('@') {
-            // not shown: it may hold a password
+            // the error does not show it, because it may contain a password
             bail!(
                 "an address with a user or password in it: expected {scheme}://HOST/…, and the secret elsewhere"
             );
@@ -66,7 +66,7 @@ impl Url {
         self.text.starts_with("https://")
     }
 
-    /// On this very machine.
+    /// True if the host is this machine's loopback interface.
     pub fn on_loopback(&self) -> bool {
         let origin = self.origin();
         let host = origin.split_once("://").map_or("", |(_, host)| host);
@@ -78,23 +78,23 @@ impl Url {
         v4 || name == "localhost" || name == "::1"
     }
 
-    /// Whether what is sent there cannot be read on the way.
+    /// True if nobody on the way can read a request to it.
     pub fn keeps_secrets(&self) -> bool {
         self.is_https() || self.on_loopback()
     }
 
-    /// `self` as a folder, and `name` (percent-encoded) in it.
+    /// The URL of `name` in the folder `self`. The name is percent-encoded.
     pub fn child(&self, name: &str) -> Url {
         let text = format!("{}/{}", self.text.trim_end_matches('/'), encoded(name));
         Url { text, origin: self.origin }
     }
 
-    /// With a query; names and values are percent-encoded.
+    /// Appends a query. Names and values are percent-encoded.
     pub fn query(&self, pairs: &[(&str, &str)]) -> Url {
         Url { text: format!("{}?{}", self.text, self::pairs(pairs)), origin: self.origin }
     }
 
-    /// What `reference` means here: an absolute address, a path from the root, or a sibling.
+    /// Resolves a reference: an absolute URL, a path from the root, or a relative path.
     pub fn join(&self, reference: &str) -> Result<Url> {
         let text = if reference.contains("://") {
             reference.to_owned()
@@ -111,14 +111,14 @@ impl Url {
     }
 }
 
-/// `name=value&…`, percent-encoded: a query, or a form.
+/// Percent-encodes pairs for a query or a form: `name=value&…`.
 pub(super) fn pairs(pairs: &[(&str, &str)]) -> String {
     let pairs: Vec<String> =
         pairs.iter().map(|(k, v)| format!("{}={}", encoded(k), encoded(v))).collect();
     pairs.join("&")
 }
 
-/// Everything but the unreserved characters of RFC 3986 as `%XX`.
+/// Percent-encodes all but the unreserved characters of RFC 3986.
 fn encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_and_a_password_not_shown() {
+    fn bad_urls_are_refused_and_passwords_not_shown() {
         for bad in ["", "h/x", "ftp://h/", "http://", "http:///x", "http://h/a b", "http://h/\n"] {
             assert!(bad.parse::<Url>().is_err(), "{bad}");
         }
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_safe_on_https_and_here() {
+    fn secrets_are_safe_with_https_and_on_loopback() {
         for safe in ["https://h/", "http://127.1.2.3:5/", "http://localhost:8/", "http://[::1]:9"] {
             assert!(url(safe).keeps_secrets(), "{safe}");
         }

@@ -1,16 +1,19 @@
-//! The builder image pin: the one `BUILDER_IMAGE` default in build.sh.
+//! The pin of the builder image: the default of `BUILDER_IMAGE` in build.sh.
 
 use super::{ImageRef, at_line};
 use crate::failure::Code;
 use anyhow::{Context as _, Result};
 use std::path::Path;
 
-/// What build.sh says while no image has been pushed anywhere.
+/// Value of the pin while no image is published.
 pub const UNPUBLISHED: &str = "unpublished";
 const START: &str = "BUILDER_IMAGE=\"${BUILDER_IMAGE:-";
 const END: &str = "}\"";
 
-/// The pin as build.sh holds it; `None` while nothing is published.
+/// Reads the pin; `None` while no image is published.
+///
+/// # Errors
+/// build.sh does not have exactly one pin, or it is not an image by digest.
 pub fn read(path: &Path) -> Result<Option<ImageRef>> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -19,15 +22,16 @@ pub fn read(path: &Path) -> Result<Option<ImageRef>> {
     Ok(pin.map(|(_, image)| image))
 }
 
-/// `text` with `image` in the place of the pin, whatever that was.
+/// Returns `text` with `image` as the pin. The old value need not be valid.
 pub fn replaced(text: &str, image: &ImageRef) -> Result<String, String> {
     let (_, value) = the_one(text)?;
-    // both are slices of the same text
+    // `value` is a slice of `text`
     let at = value.as_ptr() as usize - text.as_ptr() as usize;
     Ok(format!("{}{image}{}", &text[..at], &text[at + value.len()..]))
 }
 
-/// The pin and its line; or what is wrong, and in which line (0: the file as a whole).
+/// Line and value of the pin, `None` while no image is published; or the line of a fault (0 for the
+/// whole file) and its description.
 pub fn parse(text: &str) -> Result<Option<(usize, ImageRef)>, (usize, String)> {
     let (line, value) = only_line(text)?;
     if value == UNPUBLISHED {
@@ -66,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_pin_by_digest_or_an_honest_none() {
+    fn one_pin_by_digest_or_none() {
         let line = |v: &str| format!("#!/bin/bash\n{START}{v}{END}\n");
         assert_eq!(parse(&line("unpublished")), Ok(None));
         let pin = format!("docker-registry:5000/silvermetal-builder@sha256:{}", "b".repeat(64));

@@ -1,25 +1,25 @@
-//! Settings out of silvermetal-base.conf, which derivative-maker sources as bash.
+//! Settings in silvermetal-base.conf, which derivative-maker sources as bash.
 
 use super::at_line;
 use crate::failure::Code;
 use anyhow::{Context as _, Result};
 use std::path::Path;
 
-/// What is wrong, and in which line (0: the file as a whole).
+/// Line (0 for the whole file) and description of something that is wrong.
 type Fault = (usize, String);
 
-/// Options that mksquashfs refuses beside SOURCE_DATE_EPOCH (squashfs-tools issue 51): -mkfs-time,
-/// -fstime, -all-time, -inode-time, -root-time.
+/// Returns true for options that mksquashfs refuses together with SOURCE_DATE_EPOCH (squashfs-tools
+/// issue 51): -mkfs-time, -fstime, -all-time, -inode-time, -root-time.
 fn sets_a_time(word: &str) -> bool {
     word.starts_with('-') && word.ends_with("time")
 }
 
-/// The options of mksquashfs that every recipe uses.
+/// Reads the options of mksquashfs that every recipe uses.
 pub fn mksquashfs_options(path: &Path) -> Result<String> {
     read(path, parse)
 }
 
-/// Which of derivative-maker's images is built.
+/// Reads the flavor of derivative-maker to build.
 pub fn flavor(path: &Path) -> Result<String> {
     read(path, |text| setting(text, "SILVERMETAL_FLAVOR").map(|(_, value)| value.to_owned()))
 }
@@ -30,7 +30,7 @@ fn read(path: &Path, get: impl Fn(&str) -> Result<String, Fault>) -> Result<Stri
     get(&text).map_err(|(line, why)| Code::NotReady.error(at_line(path, line, &why)))
 }
 
-/// The options of mksquashfs.
+/// Finds the options of mksquashfs in the text of the file.
 pub fn parse(text: &str) -> Result<String, Fault> {
     let (line, value) = setting(text, "MKSQUASHFS_OPTIONS")?;
     let words: Vec<&str> = value.split_whitespace().collect();
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_options_are_read_and_what_would_fail_late_is_refused() {
+    fn options_are_read_and_bad_ones_refused() {
         assert_eq!(parse("x=1\nexport MKSQUASHFS_OPTIONS=\"-b 1M  -x\"\n"), Ok("-b 1M -x".into()));
         for (bad, line) in [
             ("MKSQUASHFS_OPTIONS=\"-all-time 0\"", (1, "-all-time")),

@@ -1,4 +1,4 @@
-//! The `.env` files of linux/build/config: `KEY=value` lines and `#` comments, nothing else.
+//! The `.env` files in linux/build/config: `KEY=value` lines and `#` comments, nothing else.
 
 use super::at_line;
 use crate::failure::Code;
@@ -6,7 +6,10 @@ use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Reads `path`, refusing keys that are not in `known`. Every fault is named, with its line.
+/// Reads a file whose keys are in `known`.
+///
+/// # Errors
+/// All faults with their lines, unknown keys among them.
 pub fn read(path: &Path, known: &[&str]) -> Result<BTreeMap<String, String>> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -16,7 +19,7 @@ pub fn read(path: &Path, known: &[&str]) -> Result<BTreeMap<String, String>> {
     })
 }
 
-/// The values; or every fault, with its line.
+/// The values, or all faults with their lines.
 pub fn parse(text: &str, known: &[&str]) -> Result<BTreeMap<String, String>, Vec<(usize, String)>> {
     let mut values = BTreeMap::new();
     let mut faults = Vec::new();
@@ -48,7 +51,7 @@ pub fn parse(text: &str, known: &[&str]) -> Result<BTreeMap<String, String>, Vec
     if faults.is_empty() { Ok(values) } else { Err(faults) }
 }
 
-/// Line, key and value of everything that looks like a setting, whatever else is wrong.
+/// Line, key and value of every line that looks like a setting, also in a file with faults.
 pub fn lines(text: &str) -> impl Iterator<Item = (usize, &str, &str)> {
     text.lines().enumerate().filter_map(|(n, line)| {
         let (key, value) = line.split_once('=').filter(|_| !line.starts_with('#'))?;

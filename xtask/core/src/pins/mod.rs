@@ -5,7 +5,7 @@ pub mod conf;
 pub mod env_file;
 mod types;
 
-/// `path:line: what`; line 0 is the file as a whole.
+/// `PATH:LINE: what`, or `PATH: what` for line 0, which means the whole file.
 fn at_line(path: &std::path::Path, line: usize, what: &str) -> String {
     match line {
         0 => format!("{}: {what}", path.display()),

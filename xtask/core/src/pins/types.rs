@@ -1,4 +1,4 @@
-//! Pins as types: what parses is valid, and nothing else can be held.
+//! The types of pins. A value is always valid: the only way to make one is to parse a valid text.
 
 use crate::calendar;
 use anyhow::{Result, bail};
@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-/// A SHA-256 digest as the registries write it: `sha256:` and 64 lower-case hex digits.
+/// A SHA-256 digest as registries write it: `sha256:` and 64 lower-case hex digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(String);
 
@@ -16,7 +16,7 @@ impl Digest {
         &self.0
     }
 
-    /// Of raw digest bytes.
+    /// Makes a digest from its 32 bytes.
     pub fn from_bytes(bytes: &[u8]) -> Digest {
         Digest(bytes.iter().map(|b| format!("{b:02x}")).collect())
     }
@@ -66,8 +66,8 @@ impl fmt::Display for Commit {
 
 /// An image reference: repository (with its registry's host and port), tag, digest.
 ///
-/// A tag is looked for only after the last `/`: `docker-registry:5000/x` has none.
-/// Grammar: the distribution project's `reference` package.
+/// Only text after the last `/` may have a tag: `docker-registry:5000/x` has none.
+/// The grammar is that of the distribution project's package `reference`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageRef {
     pub repository: String,
@@ -121,7 +121,7 @@ impl fmt::Display for ImageRef {
     }
 }
 
-/// A moment of the snapshot archive: `YYYYMMDDTHHMMSSZ`, UTC.
+/// A moment in the snapshot archive: `YYYYMMDDTHHMMSSZ`, UTC.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SnapshotStamp(String);
 
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_image_reference_is_refused() {
+    fn bad_image_references_are_refused() {
         for bad in [
             "",
             "a b",

@@ -31,12 +31,12 @@ pub struct Recipe {
     /// Flavors that the recipe can build; empty if it has only one.
     pub flavors: Vec<String>,
     pub needs: Needs,
-    /// What the recipe asks of its image; `None` if it has no content policy of its own.
+    /// The content policy for its image; `None` if the recipe has none of its own.
     pub policy: Option<Policy>,
     pub stages: Vec<Stage>,
 }
 
-/// What a build of a recipe takes: table `[needs]`.
+/// Requirements of a build: table `[needs]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// True if it builds from linux/build/derivative-maker.
@@ -53,8 +53,8 @@ pub struct Needs {
     pub host_packages: Vec<String>,
 }
 
-/// What `cargo xtask inspect` asks of an image of this recipe: table `[policy]`. The rules that hold
-/// for every image are in `inspect` itself.
+/// The content policy of a recipe: table `[policy]`. `cargo xtask inspect` compares an image with it.
+/// The rules that hold for every image are in `inspect` itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// True if a violation fails the build; otherwise the build only reports it.

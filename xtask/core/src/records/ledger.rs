@@ -1,6 +1,6 @@
-//! The ledger: a hash for everything that each stage left, in the order of the stages.
+//! The ledger: the hashes of all artefacts, in the order of the stages that left them.
 //!
-//! Two builds are told apart at the first stage where their ledgers differ.
+//! The first difference between the ledgers of two builds shows the stage that made them differ.
 
 use crate::failure::{Code, OrExit as _};
 use crate::pins::Digest;
@@ -13,9 +13,9 @@ use std::path::Path;
 pub struct Artefact {
     pub stage: String,
     pub digest: Digest,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Relative to out/.
+    /// Path in out/.
     pub path: String,
 }
 
@@ -33,7 +33,10 @@ impl Ledger {
         text
     }
 
-    /// Reads a ledger file back; a fault is named with its line.
+    /// Reads a ledger file.
+    ///
+    /// # Errors
+    /// The first line that is not `STAGE SHA-256 BYTES PATH`, with its number.
     pub fn read(path: &Path) -> Result<Ledger> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))
@@ -66,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_can_be_read() {
+    fn a_written_ledger_can_be_read() {
         let ledger = Ledger(vec![Artefact {
             stage: "rootfs".into(),
             digest: format!("sha256:{}", "a".repeat(64)).parse().unwrap(),

@@ -1,13 +1,13 @@
-//! The manifest of a tree: content and metadata of every entry, as text.
+//! The manifest of a tree: the hash and the metadata of every entry, as text.
 //!
-//! So two trees can be compared long after they are gone.
+//! With manifests, two trees can be compared long after they were deleted.
 
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// What a manifest says of an entry, apart from its path.
+/// An entry of a tree, without its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// `file`, `dir`, `symlink`, `hardlink`, `char`, `block`, `fifo`.
@@ -18,11 +18,11 @@ pub struct Entry {
     pub owner: String,
     /// Seconds since 1970-01-01 UTC, with a fraction where the tar has one.
     pub mtime: String,
-    /// Bytes; for a device `major,minor`.
+    /// Size in bytes; `major,minor` of a device.
     pub size: String,
     /// SHA-256 of a file's content, or `-`.
     pub content: String,
-    /// Where a link points, or `-`.
+    /// Target of a link, or `-`.
     pub target: String,
     /// `name=SHA-256 of the value`, sorted, joined by `;`, or `-`.
     pub xattrs: String,
@@ -31,7 +31,7 @@ pub struct Entry {
 /// Entries by path.
 pub type Manifest = BTreeMap<String, Entry>;
 
-/// One line an entry, fields separated by tabs, path last but for the link target.
+/// Writes one line an entry. Tabs separate the fields; path and link target come last.
 pub fn to_text(manifest: &Manifest) -> String {
     let mut text = String::new();
     for (path, e) in manifest {
@@ -46,7 +46,10 @@ pub fn to_text(manifest: &Manifest) -> String {
     text
 }
 
-/// Reads a manifest file back.
+/// Reads a manifest file.
+///
+/// # Errors
+/// The first line without nine fields, with its number.
 pub fn read(path: &Path) -> Result<Manifest> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -96,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_can_be_read() {
+    fn a_written_manifest_can_be_read() {
         let entry = Entry {
             kind: "symlink".into(),
             mode: "4755".into(),

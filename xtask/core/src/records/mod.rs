@@ -1,9 +1,9 @@
-//! The records beside an ISO, as they are read back, and what two builds' records say of each other.
+//! The records beside an ISO: reading them, and comparing those of two builds.
 
 pub mod ledger;
 pub mod manifest;
 pub mod published;
 pub mod verdict;
 
-/// Folder of the manifests, beside the ledger.
+/// Name of the folder of manifests, beside the ledger.
 pub const MANIFESTS: &str = "manifests";

@@ -1,4 +1,4 @@
-//! Reads the records of a published build back.
+//! The output folder of a build, read from its records.
 
 use super::MANIFESTS;
 use super::ledger::Ledger;
@@ -10,22 +10,25 @@ use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A published output folder.
+/// An output folder.
 #[derive(Clone, Debug)]
 pub struct Published {
     pub dir: PathBuf,
     pub info: BuildInfo,
     pub ledger: Ledger,
-    /// `name version arch` lines; empty where the recipe records none.
+    /// `name version arch` lines; empty if the recipe records no packages.
     pub packages: Vec<String>,
 }
 
-/// The fields of BUILD_INFO; a multi-line value keeps its lines, without the leading blank.
+/// The fields of BUILD_INFO. A value of many lines has no leading blanks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildInfo(pub BTreeMap<String, String>);
 
 impl Published {
-    /// From the folder that a build published.
+    /// Reads the records in a folder.
+    ///
+    /// # Errors
+    /// BUILD_INFO or the ledger is missing or cannot be read.
     pub fn read(dir: &Path) -> Result<Published> {
         let text = |name: &str| {
             let path = dir.join(name);
@@ -43,12 +46,12 @@ impl Published {
         })
     }
 
-    /// Where its image is.
+    /// Path of the ISO.
     pub fn iso(&self) -> PathBuf {
         self.dir.join(self.info.get("Iso"))
     }
 
-    /// The manifest of an artefact that is a tree; `None` for any other.
+    /// The manifest of an artefact; `None` if the artefact is not a tree.
     pub fn manifest(&self, artefact: &str) -> Result<Option<Manifest>> {
         let path =
             self.dir.join(MANIFESTS).join(format!("{}.manifest", artefact.replace('/', "-")));
@@ -65,18 +68,22 @@ impl BuildInfo {
         BuildInfo(fields.map(|field| (field.name.to_owned(), value(&field.lines))).collect())
     }
 
-    /// A field's value; empty where there is none.
+    /// The value of a field; empty if there is no such field.
     pub fn get(&self, field: &str) -> &str {
         self.0.get(field).map_or("", String::as_str)
     }
 
-    /// What its image was hashed to.
+    /// Hash of the ISO.
+    ///
+    /// # Errors
+    /// There is no valid `Iso-Sha256`.
     pub fn iso_digest(&self) -> Result<Digest> {
         format!("sha256:{}", self.get("Iso-Sha256")).parse()
     }
 }
 
-/// The line of `iso` in a SHA256SUMS (coreutils' format: hash, blank, blank or `*`, name).
+/// Finds the hash of `iso` in a SHA256SUMS, whose lines are in coreutils' format: hash, blank, blank or
+/// `*`, name.
 pub fn in_sums(text: &str, iso: &str) -> Option<Digest> {
     text.lines().find_map(|line| {
         let (hash, name) = line.split_once(' ')?;

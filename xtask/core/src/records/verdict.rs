@@ -1,4 +1,4 @@
-//! The verdict of two builds: a value, with its evidence.
+//! The verdict on two builds, with its evidence.
 
 use crate::pins::Digest;
 use crate::records::manifest::{Entry, Manifest};
@@ -6,7 +6,8 @@ use crate::records::published::Published;
 use anyhow::Result;
 use std::collections::BTreeSet;
 
-/// What must agree before one can ask whether the *build* is reproducible, with a word for each.
+/// Fields of BUILD_INFO that are inputs of a build, with their names for people. If one differs, the
+/// comparison does not show whether the *build* is reproducible.
 const INPUTS: [(&str, &str); 10] = [
     ("Commit", "the commit"),
     ("Tree", "uncommitted changes"),
@@ -26,14 +27,14 @@ pub enum Verdict {
     Differs(Box<Difference>),
 }
 
-/// Why two ISOs are not one.
+/// The difference between two builds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
-    /// The first stage whose artefacts differ; `None` where no stage recorded any.
+    /// The first stage whose artefacts differ; `None` if no stage recorded artefacts that differ.
     pub stage: Option<String>,
-    /// What differs in that stage: artefacts, or the entries of a tree.
+    /// Artefacts of that stage that differ. A tree is replaced by its entries that differ.
     pub files: Vec<FileDifference>,
-    /// Inputs that differ: then it is not the build that is to blame.
+    /// Inputs that differ. If there are any, the build is not to blame.
     pub inputs: Vec<InputDifference>,
 }
 
@@ -41,7 +42,7 @@ pub struct Difference {
 pub struct FileDifference {
     /// `ARTEFACT` or `ARTEFACT:PATH` inside a tree.
     pub path: String,
-    /// e.g. `content`, `mode 0644 → 0600`, `only in A`.
+    /// Each difference, e.g. `content`, `mode 0644 → 0600`, `only in A`.
     pub what: Vec<String>,
 }
 
@@ -53,7 +54,7 @@ pub struct InputDifference {
 }
 
 impl Difference {
-    /// From the records of both builds.
+    /// Compares the records of two builds.
     pub fn between(a: &Published, b: &Published) -> Result<Difference> {
         let (stage, files) = match first_stage(a, b) {
             None => (None, Vec::new()),
@@ -66,7 +67,7 @@ impl Difference {
     }
 }
 
-/// The first stage, in the order of A's ledger (then B's), whose artefacts are not the same.
+/// The first stage whose artefacts differ, in the order of A's ledger and then of B's.
 fn first_stage(a: &Published, b: &Published) -> Option<String> {
     let mut seen = BTreeSet::new();
     let order = a.ledger.0.iter().chain(&b.ledger.0).map(|artefact| &artefact.stage);
@@ -117,7 +118,7 @@ fn files_of(stage: &str, a: &Published, b: &Published) -> Result<Vec<FileDiffere
     Ok(found)
 }
 
-/// The entries of two trees that differ, in the order of their paths.
+/// The entries that differ between two trees, in the order of their paths.
 fn entries(artefact: &str, a: &Manifest, b: &Manifest) -> Vec<FileDifference> {
     let paths: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
     paths
@@ -135,7 +136,7 @@ fn entries(artefact: &str, a: &Manifest, b: &Manifest) -> Vec<FileDifference> {
 
 fn fields(a: &Entry, b: &Entry) -> Vec<String> {
     let mut what = Vec::new();
-    // a hard link has neither content nor size of its own
+    // a manifest records no content and no size for a hard link
     let same_kind = a.kind == b.kind;
     if same_kind && a.content != b.content {
         what.push("content".to_owned());
@@ -159,7 +160,7 @@ fn fields(a: &Entry, b: &Entry) -> Vec<String> {
     what
 }
 
-/// Names of the extended attributes (`NAME=SHA-256`, joined by `;`) that two entries do not share.
+/// Names of the extended attributes that differ. The lists are `NAME=SHA-256`, joined by `;`.
 fn xattrs(a: &str, b: &str) -> Vec<String> {
     let [a, b] =
         [a, b].map(|all| all.split(';').filter(|one| *one != "-").collect::<BTreeSet<_>>());
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn moved_inputs_are_told_from_a_bad_build() {
+    fn inputs_that_differ_are_named() {
         let a = build("InRelease:\n aa  x", &[]);
         let b = build("InRelease:\n bb  x", &[]);
         let difference = Difference::between(&a, &b).unwrap();
