@@ -1,6 +1,7 @@
 //! Exit codes and the errors that carry them.
 
 use std::fmt;
+use std::path::Path;
 
 /// Exit codes of every command. Exit code 0 (yes) is `Ok(())`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +105,18 @@ pub fn listing(problems: &[Problem]) -> String {
         text += &format!("\n  {}. {}\n     fix: {}", i + 1, problem.what, problem.fix);
     }
     text
+}
+
+/// Line (0 for the whole file) and description of something in an input file that cannot be read.
+pub type Fault = (usize, String);
+
+/// Returns one error that lists the faults of a file as `PATH:LINE: what`.
+pub fn unreadable(path: &Path, faults: &[Fault]) -> anyhow::Error {
+    let shown = |(line, what): &Fault| match line {
+        0 => format!("{}: {what}", path.display()),
+        line => format!("{}:{line}: {what}", path.display()),
+    };
+    Code::NotReady.error(faults.iter().map(shown).collect::<Vec<_>>().join("\n"))
 }
 
 #[cfg(test)]

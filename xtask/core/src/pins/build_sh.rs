@@ -1,7 +1,7 @@
 //! The pin of the builder image: the default of `BUILDER_IMAGE` in build.sh.
 
-use super::{ImageRef, at_line};
-use crate::failure::Code;
+use super::ImageRef;
+use crate::failure::{Fault, unreadable};
 use anyhow::{Context as _, Result};
 use std::path::Path;
 
@@ -17,8 +17,7 @@ const END: &str = "}\"";
 pub fn read(path: &Path) -> Result<Option<ImageRef>> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let pin =
-        parse(&text).map_err(|(line, why)| Code::NotReady.error(at_line(path, line, &why)))?;
+    let pin = parse(&text).map_err(|fault| unreadable(path, &[fault]))?;
     Ok(pin.map(|(_, image)| image))
 }
 
@@ -32,7 +31,7 @@ pub fn replaced(text: &str, image: &ImageRef) -> Result<String, String> {
 
 /// Line and value of the pin, `None` while no image is published; or the line of a fault (0 for the
 /// whole file) and its description.
-pub fn parse(text: &str) -> Result<Option<(usize, ImageRef)>, (usize, String)> {
+pub fn parse(text: &str) -> Result<Option<(usize, ImageRef)>, Fault> {
     let (line, value) = only_line(text)?;
     if value == UNPUBLISHED {
         return Ok(None);
@@ -50,7 +49,7 @@ pub fn the_one(text: &str) -> Result<(usize, &str), String> {
     only_line(text).map_err(|(_, why)| why)
 }
 
-fn only_line(text: &str) -> Result<(usize, &str), (usize, String)> {
+fn only_line(text: &str) -> Result<(usize, &str), Fault> {
     let found: Vec<(usize, &str)> = text
         .lines()
         .enumerate()

@@ -1,12 +1,8 @@
 //! Settings in silvermetal-base.conf, which derivative-maker sources as bash.
 
-use super::at_line;
-use crate::failure::Code;
+use crate::failure::{Fault, unreadable};
 use anyhow::{Context as _, Result};
 use std::path::Path;
-
-/// Line (0 for the whole file) and description of something that is wrong.
-type Fault = (usize, String);
 
 /// Returns true for options that mksquashfs refuses together with SOURCE_DATE_EPOCH (squashfs-tools
 /// issue 51): -mkfs-time, -fstime, -all-time, -inode-time, -root-time.
@@ -27,7 +23,7 @@ pub fn flavor(path: &Path) -> Result<String> {
 fn read(path: &Path, get: impl Fn(&str) -> Result<String, Fault>) -> Result<String> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    get(&text).map_err(|(line, why)| Code::NotReady.error(at_line(path, line, &why)))
+    get(&text).map_err(|fault| unreadable(path, &[fault]))
 }
 
 /// Finds the options of mksquashfs in the text of the file.

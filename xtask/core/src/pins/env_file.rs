@@ -1,7 +1,6 @@
 //! The `.env` files in linux/build/config: `KEY=value` lines and `#` comments, nothing else.
 
-use super::at_line;
-use crate::failure::Code;
+use crate::failure::{Fault, unreadable};
 use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,14 +12,11 @@ use std::path::Path;
 pub fn read(path: &Path, known: &[&str]) -> Result<BTreeMap<String, String>> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    parse(&text, known).map_err(|faults| {
-        let lines: Vec<String> = faults.iter().map(|(n, what)| at_line(path, *n, what)).collect();
-        Code::NotReady.error(lines.join("\n"))
-    })
+    parse(&text, known).map_err(|faults| unreadable(path, &faults))
 }
 
 /// The values, or all faults with their lines.
-pub fn parse(text: &str, known: &[&str]) -> Result<BTreeMap<String, String>, Vec<(usize, String)>> {
+pub fn parse(text: &str, known: &[&str]) -> Result<BTreeMap<String, String>, Vec<Fault>> {
     let mut values = BTreeMap::new();
     let mut faults = Vec::new();
     for (n, line) in text.split('\n').enumerate() {

@@ -8,7 +8,7 @@ mod parse;
 pub use engine_kind::EngineKind;
 
 use crate::facts::repo::Repo;
-use crate::failure::Code;
+use crate::failure::{Code, unreadable};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 
@@ -96,13 +96,7 @@ impl Recipe {
         }
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read {}", path.display()))?;
-        parse::recipe(name, &dir, &text).map_err(|faults| {
-            let lines: Vec<String> = faults
-                .iter()
-                .map(|(line, what)| format!("{}:{line}: {what}", path.display()))
-                .collect();
-            Code::NotReady.error(lines.join("\n"))
-        })
+        parse::recipe(name, &dir, &text).map_err(|faults| unreadable(&path, &faults))
     }
 
     /// The recipe.toml.

@@ -1,11 +1,9 @@
 //! The text of a recipe.toml, read into a [`Recipe`]: all faults at once, each with its line.
 
 use super::{EngineKind, Needs, Policy, Recipe, Stage};
+use crate::failure::Fault;
 use std::path::Path;
 use toml_edit::{Document, Item, TableLike};
-
-/// Line (from 1) and description of something that is wrong in the file.
-type Fault = (usize, String);
 
 /// Reads the text of a recipe.toml, or returns all its faults in the order of their lines.
 pub(super) fn recipe(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<Fault>> {
