@@ -1,7 +1,9 @@
-//! Lists what is in an image: `cargo run -p diskimage --release --example list -- IMAGE [PATH/OF/LAYER…]`.
+//! Lists the contents of an image: `cargo run -p diskimage --example list -- IMAGE [PATH/OF/LAYER…]`.
+//! The last path may also name a file or a part, e.g. `[boot code]`, whose bytes it writes.
 
-use diskimage::{Layer, PartContent, Tree, hex, printable};
+use diskimage::{Layer, PartContent, Shared, Tree, hex, printable};
 use std::error::Error;
+use std::io::Write as _;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args_os().skip(1);
@@ -10,11 +12,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut layer = image.layer;
     for path in args {
         let tree = layer.tree();
-        let node = diskimage::find(&*tree, path.as_encoded_bytes())?.ok_or("no such file")?;
-        let source = tree.open(&node)?.source();
-        layer = Layer::of(&source, &image.budget)?.ok_or("not a layer")?;
+        let source = source(&*tree, path.as_encoded_bytes())?.ok_or("no such file or part")?;
+        let Some(inner) = Layer::of(&source, &image.budget)? else {
+            return Ok(std::io::stdout().write_all(&source.up_to(0, 1 << 20)?)?);
+        };
+        layer = inner;
     }
     show(&*layer.tree())
+}
+
+fn source(tree: &dyn Tree, name: &[u8]) -> diskimage::Result<Option<Shared>> {
+    if let Some(node) = diskimage::find(tree, name)? {
+        return Ok(Some(tree.open(&node)?.source()));
+    }
+    let part = tree.parts()?.into_iter().find(|part| part.name.as_bytes() == name);
+    Ok(part.and_then(|part| match part.what {
+        PartContent::Bytes(source) => Some(source),
+        PartContent::Tree(_) => None,
+    }))
 }
 
 fn show(tree: &dyn Tree) -> Result<(), Box<dyn Error>> {

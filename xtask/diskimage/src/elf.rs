@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
 use crate::record::{Record, hex};
 use crate::source::{Shared, Source};
-use crate::tree::{Content, Kind, Metadata, Named, Node, Tree};
+use crate::tree::{Content, Named, Node, Tree};
 
 pub(crate) const MAGIC: &[u8; 4] = b"\x7fELF";
 
@@ -113,7 +113,7 @@ impl Tree for Elf {
     }
 
     fn root(&self) -> Result<Node> {
-        Ok(Node { metadata: Metadata::new(Kind::Folder), handle: 0 })
+        Ok(Node::bare_root(0))
     }
 
     fn list(&self, _folder: &Node) -> Result<Vec<Named>> {

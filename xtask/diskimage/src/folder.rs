@@ -1,30 +1,44 @@
-//! A folder of this machine, as a tree like any other.
+//! A folder of this machine, with the interface of every other tree.
 
 use crate::error::{Error, Result};
 use crate::field::Field;
-use crate::source::{Bytes, File};
+use crate::source::File;
 use crate::tree::{Content, Kind, Metadata, Named, Node, Tree};
+use std::collections::HashMap;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const LAYER: &str = "tree";
 
-/// A folder, and the paths that were named in it.
+/// An open folder.
 pub struct Folder {
-    /// By handle.
-    paths: Mutex<Vec<PathBuf>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// Paths by handle.
+    paths: Vec<PathBuf>,
+    /// A number for each file, by its device and inode: the inode alone is another file's on another
+    /// device.
+    files: HashMap<(u64, u64), u64>,
 }
 
 impl Folder {
     pub fn open(path: &Path) -> Folder {
-        Folder { paths: Mutex::new(vec![path.to_path_buf()]) }
+        let known = Known { paths: vec![path.to_path_buf()], ..Known::default() };
+        Folder { known: Mutex::new(known) }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn path(&self, node: &Node) -> Result<PathBuf> {
-        let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = usize::try_from(node.handle).ok().and_then(|handle| paths.get(handle));
+        let known = self.known();
+        let path = usize::try_from(node.handle).ok().and_then(|handle| known.paths.get(handle));
         path.cloned().ok_or_else(|| Error::new(LAYER, node.handle, "no such entry"))
     }
 
@@ -33,15 +47,16 @@ impl Folder {
             Error::new(LAYER, 0, format!("cannot read {}: {error}", path.display()))
         };
         let about = std::fs::symlink_metadata(&path).map_err(failed)?;
-        let kind = Kind::of_mode(about.mode())
-            .ok_or_else(|| Error::new(LAYER, 0, format!("{} is nothing known", path.display())))?;
+        let kind = Kind::of_mode(about.mode()).ok_or_else(|| {
+            Error::new(LAYER, 0, format!("{}: a file of no known kind", path.display()))
+        })?;
         let mut metadata = Metadata::new(kind);
         metadata.mode = Some(about.mode() & 0o7777);
         metadata.uid = Some(about.uid());
         metadata.gid = Some(about.gid());
         metadata.mtime = Some(about.mtime());
-        metadata.inode = Some(about.ino());
-        // of a folder it depends on the file system
+        metadata.xattrs = xattrs(&path).map_err(failed)?;
+        // the link count of a folder depends on the file system
         if kind != Kind::Folder {
             metadata.links = u32::try_from(about.nlink()).ok();
         }
@@ -51,7 +66,7 @@ impl Folder {
                 let target = std::fs::read_link(&path).map_err(failed)?;
                 metadata.target = Some(target.into_os_string().into_vec());
             }
-            // as glibc takes it apart: sys/sysmacros.h
+            // glibc, sys/sysmacros.h
             Kind::Char | Kind::Block => {
                 let n = about.rdev();
                 let major = (n >> 8 & 0xfff) | (n >> 32 & 0xffff_f000);
@@ -60,10 +75,29 @@ impl Folder {
             }
             Kind::Folder | Kind::Fifo | Kind::Socket => {}
         }
-        let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
-        paths.push(path);
-        Ok(Node { metadata, handle: paths.len() as u64 - 1 })
+        let mut known = self.known();
+        let next = known.files.len() as u64;
+        metadata.inode = Some(*known.files.entry((about.dev(), about.ino())).or_insert(next));
+        known.paths.push(path);
+        Ok(Node::new(metadata, known.paths.len() as u64 - 1))
     }
+}
+
+/// Extended attributes, sorted; none where the file system has none.
+fn xattrs(path: &Path) -> std::io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let names = match xattr::list(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => return Ok(Vec::new()),
+        names => names?,
+    };
+    let mut list = Vec::new();
+    for name in names {
+        // an attribute that went away meanwhile is none
+        if let Some(value) = xattr::get(path, &name)? {
+            list.push((name.into_vec(), value));
+        }
+    }
+    list.sort();
+    Ok(list)
 }
 
 impl Tree for Folder {
@@ -76,7 +110,7 @@ impl Tree for Folder {
     }
 
     fn root(&self) -> Result<Node> {
-        Ok(Node { metadata: Metadata::new(Kind::Folder), handle: 0 })
+        Ok(Node::bare_root(0))
     }
 
     fn list(&self, folder: &Node) -> Result<Vec<Named>> {
@@ -89,15 +123,12 @@ impl Tree for Folder {
             let entry = entry.map_err(failed)?;
             names.push((entry.file_name().as_bytes().to_vec(), self.node(entry.path())?));
         }
-        // the order of a folder on disk says nothing of who made it
+        // the order on this machine's disk has nothing to do with the build
         names.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(names)
     }
 
     fn open(&self, file: &Node) -> Result<Content> {
-        if file.metadata.size == 0 {
-            return Ok(Content::Plain(Arc::new(Bytes(Vec::new()))));
-        }
         let path = self.path(file)?;
         let opened = File::open(&path)
             .map_err(|e| Error::new(LAYER, 0, format!("cannot read {}: {e}", path.display())))?;

@@ -12,6 +12,7 @@ mod error;
 mod fat;
 mod field;
 mod folder;
+mod gaps;
 mod image;
 mod iso;
 mod record;

@@ -1,8 +1,9 @@
-//! Numbers and texts at fixed places of a piece of an image; what lies outside is an error, not a panic.
+//! Numbers and texts at fixed places of a piece of an image. A place outside of it is an error.
 
 use crate::error::{Error, Result};
+use sha2::{Digest as _, Sha256};
 
-/// Some bytes, and where they come from.
+/// A piece of a layer with its offset.
 #[derive(Clone, Copy)]
 pub(crate) struct Record<'a> {
     pub(crate) layer: &'static str,
@@ -52,7 +53,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Bytes as a name that can be printed: UTF-8 as it is, other bytes and control characters as `\xNN`.
+/// Text of bytes that can be printed: UTF-8 stays, other bytes and control characters become `\xNN`.
 pub fn printable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -71,6 +72,20 @@ pub fn printable(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// Characters of the bytes in [`rest_text`].
+const REST: usize = 64;
+
+/// A short text for bytes that no metadata tells: what is not zero, as a name is printed, and a hash
+/// of all. `None` if all are zero.
+pub(crate) fn rest_text(bytes: &[u8]) -> Option<String> {
+    let pieces: Vec<_> = bytes.split(|byte| *byte == 0).filter(|piece| !piece.is_empty()).collect();
+    if pieces.is_empty() {
+        return None;
+    }
+    let text: String = printable(&pieces.join(&b' ')).chars().take(REST).collect();
+    Some(format!("{text} ({})", hex(&Sha256::digest(bytes)[..8])))
 }
 
 /// Bytes in lowercase hexadecimal.

@@ -1,5 +1,6 @@
 //! Bytes that can be read at any offset: a file, a part of another source, something in memory.
 
+use crate::budget::Budget;
 use crate::error::{Error, Result};
 use sha2::{Digest as _, Sha256};
 use std::os::unix::fs::FileExt as _;
@@ -7,13 +8,14 @@ use std::sync::Arc;
 
 /// A sequence of bytes; reading does not move anything, so threads share it.
 pub trait Source: Send + Sync {
-    /// Bytes in all. May have to unpack everything.
+    /// Number of bytes. A compressed stream is unpacked to its end to know it.
     fn size(&self) -> Result<u64>;
 
-    /// Fills `into` from `offset` on; less is read only at the end, and nothing behind it.
+    /// Fills `into` from `offset` on and returns the number of bytes read, which is less than asked
+    /// for only at the end.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize>;
 
-    /// Where in the outermost file `len` bytes at `offset` are, if they are there as they are.
+    /// Offset of `len` bytes at `offset` in the outermost file, if they lie there as they are.
     fn place(&self, _offset: u64, _len: u64) -> Option<u64> {
         None
     }
@@ -22,7 +24,7 @@ pub trait Source: Send + Sync {
 pub type Shared = Arc<dyn Source>;
 
 impl dyn Source + '_ {
-    /// `len` bytes at `offset`, all of them; `len` has been checked by who asks.
+    /// All `len` bytes at `offset`. The caller must bound `len`.
     pub fn exactly(&self, layer: &'static str, offset: u64, len: usize) -> Result<Vec<u8>> {
         let mut bytes = vec![0; len];
         let n = self.read_at(offset, &mut bytes)?;
@@ -36,7 +38,7 @@ impl dyn Source + '_ {
         Ok(bytes)
     }
 
-    /// Up to `len` bytes at `offset`; fewer at the end.
+    /// Up to `len` bytes at `offset`; fewer at the end. The caller must bound `len`.
     pub fn up_to(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
         let mut bytes = vec![0; len];
         let n = self.read_at(offset, &mut bytes)?;
@@ -52,9 +54,19 @@ pub struct File {
 }
 
 impl File {
+    /// Opens a regular file. A pipe, a device, or a file of /proc has no size to rely on: to take it
+    /// for empty would make all of them equal, so it is refused.
     pub fn open(path: &std::path::Path) -> std::io::Result<File> {
+        let refused = |why: &str| std::io::Error::other(format!("{why}; copy it to a file first"));
+        // opening a pipe would wait for its other end
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(refused("not a regular file"));
+        }
         let file = std::fs::File::open(path)?;
         let size = file.metadata()?.len();
+        if size == 0 && file.read_at(&mut [0], 0)? > 0 {
+            return Err(refused("a file that claims to be empty and is not"));
+        }
         Ok(File { file, size })
     }
 }
@@ -82,7 +94,7 @@ impl Source for File {
     }
 }
 
-/// What is in memory already.
+/// Bytes in memory.
 pub struct Bytes(pub Vec<u8>);
 
 impl Source for Bytes {
@@ -106,7 +118,7 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// `len` bytes from `start` on. What the whole doesn't have is missing from the end.
+    /// `len` bytes from `start` on. If the whole is shorter, they end with it.
     pub fn new(whole: Shared, start: u64, len: u64) -> Slice {
         Slice { whole, start, len: len.min(u64::MAX - start) }
     }
@@ -128,42 +140,56 @@ impl Source for Slice {
     }
 }
 
-/// Parts of another source one after the other, as a file in several extents.
-pub struct Parts {
+/// The content of a file that lies in extents of another source. Every byte read is paid for: an
+/// image can name the same extent, or a hole, as often as it likes.
+pub struct Extents {
     whole: Shared,
-    /// Offset of the part in this source, offset in the whole (none: zeros), length.
-    parts: Vec<(u64, Option<u64>, u64)>,
+    layer: &'static str,
+    budget: Arc<Budget>,
+    /// Offset of the extent in the file, offset in the whole (`None`: a hole), length.
+    extents: Vec<(u64, Option<u64>, u64)>,
     size: u64,
 }
 
-impl Parts {
-    /// From offsets in `whole` (none: zeros) and lengths.
-    pub fn new(whole: Shared, extents: impl IntoIterator<Item = (Option<u64>, u64)>) -> Parts {
+impl Extents {
+    /// `extents`: offset in `whole` (`None`: a hole, which reads as zeros) and length in bytes.
+    pub(crate) fn new(
+        whole: Shared,
+        layer: &'static str,
+        budget: Arc<Budget>,
+        extents: impl IntoIterator<Item = (Option<u64>, u64)>,
+    ) -> Extents {
         let mut size = 0_u64;
-        let mut parts = Vec::new();
+        let mut placed = Vec::new();
         for (start, len) in extents {
             let len = len.min(u64::MAX - size);
-            parts.push((size, start, len));
+            placed.push((size, start, len));
             size += len;
         }
-        Parts { whole, parts, size }
+        Extents { whole, layer, budget, extents: placed, size }
+    }
+
+    /// Index of the extent that holds a byte of the file.
+    fn index(&self, offset: u64) -> usize {
+        self.extents.partition_point(|(at, _, len)| at + len <= offset)
     }
 }
 
-impl Source for Parts {
+impl Source for Extents {
     fn size(&self) -> Result<u64> {
         Ok(self.size)
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
         let mut done = 0;
-        let mut index = self.parts.partition_point(|(at, _, len)| at + len <= offset);
-        while let Some((at, start, len)) = self.parts.get(index)
+        let mut index = self.index(offset);
+        while let Some((at, start, len)) = self.extents.get(index)
             && done < into.len()
         {
             let skip = (offset + done as u64).saturating_sub(*at);
             let n = usize::try_from(len - skip).unwrap_or(usize::MAX).min(into.len() - done);
             let into = &mut into[done..done + n];
+            self.budget.unpack(self.layer, start.unwrap_or(0).saturating_add(skip), n as u64)?;
             match start {
                 None => into.fill(0),
                 Some(start) => {
@@ -180,8 +206,7 @@ impl Source for Parts {
     }
 
     fn place(&self, offset: u64, len: u64) -> Option<u64> {
-        let index = self.parts.partition_point(|(at, _, len)| at + len <= offset);
-        let (at, start, part) = self.parts.get(index)?;
+        let (at, start, part) = self.extents.get(self.index(offset))?;
         let skip = offset - at;
         if len > part - skip {
             return None;
@@ -205,7 +230,7 @@ pub fn sha256(source: &dyn Source) -> Result<[u8; 32]> {
     }
 }
 
-/// Bytes of a piece up to the last that is not zero; none: there is nothing but zeros.
+/// Length of a piece without the zeros at its end; `None`: it holds only zeros.
 pub(crate) fn used(source: &dyn Source, start: u64, len: u64) -> Result<Option<u64>> {
     let mut buffer = vec![0; 1 << 18];
     let (mut at, mut used) = (0, None);

@@ -1,5 +1,6 @@
-//! What every container of files looks like to who reads it, whatever its format.
+//! The interface of every container of files, whatever its format.
 
+use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::source::Shared;
@@ -7,10 +8,11 @@ use crate::squashfs;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Folders deeper than this are taken for a loop. Linux itself stops at paths of 4096 bytes.
-const DEEPEST: usize = 1024;
+/// Deepest folder that is listed. Callers walk by recursion, and layers in layers multiply it; file
+/// systems of real images are 20 to 30 folders deep.
+const DEEPEST: usize = 100;
 
-/// Bytes of names and metadata that one folder, or one archive, may have in memory.
+/// Bytes of a folder's own records.
 pub(crate) const LISTING: usize = 64 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,7 +39,7 @@ impl Kind {
         }
     }
 
-    /// From the type bits of a Unix mode (inode(7)).
+    /// Kind of the type bits of a Unix mode (inode(7)).
     pub(crate) fn of_mode(mode: u32) -> Option<Kind> {
         Some(match mode & 0o170_000 {
             0o100_000 => Kind::File,
@@ -52,7 +54,7 @@ impl Kind {
     }
 }
 
-/// What is known of an entry apart from its content; none: the format does not hold it.
+/// The facts about an entry apart from its content. `None`: the format does not hold it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
     pub kind: Kind,
@@ -60,21 +62,22 @@ pub struct Metadata {
     pub mode: Option<u32>,
     pub uid: Option<u32>,
     pub gid: Option<u32>,
-    /// Seconds since 1970-01-01 UTC; of FAT, which knows no zone, as if it were UTC.
+    /// Seconds since 1970-01-01 UTC. FAT knows no time zone; its times are taken for UTC.
     pub mtime: Option<i64>,
-    /// Bytes of a file.
+    /// Size of a file in bytes.
     pub size: u64,
     /// Major and minor number.
     pub device: Option<(u32, u32)>,
     /// Number of hard links.
     pub links: Option<u32>,
-    /// Where a symbolic link points.
+    /// Target of a symbolic link.
     pub target: Option<Vec<u8>>,
     /// Extended attributes: name with its prefix, value; sorted.
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Entries with the same number are the same file.
+    /// Proved identity: entries of one tree with the same number have the same metadata and bytes,
+    /// because they name the same place. It is never a number that an image merely claims.
     pub inode: Option<u64>,
-    /// What only this format has, e.g. the names of owner and group in a tar.
+    /// Facts that only this format has, e.g. the names of owner and group in a tar.
     pub more: Vec<(&'static str, String)>,
 }
 
@@ -95,40 +98,89 @@ impl Metadata {
             more: Vec::new(),
         }
     }
-}
 
-/// An entry of a folder or a member of an archive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
-    pub metadata: Metadata,
-    /// Where its reader finds it again.
-    pub(crate) handle: u64,
-}
-
-impl Node {
-    /// A file of which nothing is known and that cannot be opened.
-    pub fn unknown_file() -> Node {
-        Node { metadata: Metadata::new(Kind::File), handle: u64::MAX }
+    /// Bytes of memory beside the struct itself.
+    pub(crate) fn heap(&self) -> usize {
+        let xattrs: usize = self.xattrs.iter().map(|(name, v)| name.len() + v.len() + 64).sum();
+        let more: usize = self.more.iter().map(|(_, value)| value.len() + 64).sum();
+        xattrs + more + self.target.as_ref().map_or(0, Vec::len)
     }
 }
 
-/// A name, which for a member of an archive is a whole path, and what it names.
+/// An entry of a folder or a member of an archive.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub metadata: Metadata,
+    /// Number by which the reader finds the entry again.
+    pub(crate) handle: u64,
+    /// Memory of the listing that this node is from.
+    _held: Option<Arc<Held>>,
+}
+
+impl Node {
+    pub(crate) fn new(metadata: Metadata, handle: u64) -> Node {
+        Node { metadata, handle, _held: None }
+    }
+
+    /// The root of a container that has no record of its own for it.
+    pub(crate) fn bare_root(handle: u64) -> Node {
+        Node::new(Metadata::new(Kind::Folder), handle)
+    }
+
+    /// A file without any known metadata, which cannot be opened.
+    pub fn unknown_file() -> Node {
+        Node::new(Metadata::new(Kind::File), u64::MAX)
+    }
+}
+
+/// A name and the entry that it names. The name of an archive's member is a whole path.
 pub type Named = (Vec<u8>, Node);
+
+/// Collects the entries of a folder and pays for the memory that they take, until the last of them
+/// is dropped.
+pub(crate) struct Listing {
+    layer: &'static str,
+    held: Held,
+    names: Vec<Named>,
+}
+
+impl Listing {
+    pub(crate) fn new(layer: &'static str, budget: &Arc<Budget>) -> Result<Listing> {
+        Ok(Listing { layer, held: budget.hold(layer, 0, 0)?, names: Vec::new() })
+    }
+
+    /// Adds an entry, which stands at `offset` of the layer.
+    pub(crate) fn push(&mut self, offset: u64, name: Vec<u8>, node: Node) -> Result<()> {
+        let bytes = name.capacity() + size_of::<Named>() + node.metadata.heap();
+        self.held.grow(self.layer, offset, bytes as u64)?;
+        self.names.push((name, node));
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> Vec<Named> {
+        let held = Arc::new(self.held);
+        let mut names = self.names;
+        for (_, node) in &mut names {
+            node._held = Some(held.clone());
+        }
+        names
+    }
+}
 
 /// A container of files.
 pub trait Tree: Send + Sync {
     /// Name of the format.
     fn layer(&self) -> &'static str;
 
-    /// What its headers say.
+    /// The fields of its headers.
     fn fields(&self) -> Vec<Field>;
 
     fn root(&self) -> Result<Node>;
 
-    /// What is in a folder, in the order in which it is stored.
+    /// The entries of a folder, in the order in which they are stored.
     fn list(&self, folder: &Node) -> Result<Vec<Named>>;
 
-    /// Where in the container a file's bytes start, if they lie in it as they are.
+    /// Offset in the container of a file's bytes, if they lie there as they are and in one piece.
     fn place(&self, _file: &Node) -> Option<u64> {
         None
     }
@@ -136,32 +188,33 @@ pub trait Tree: Send + Sync {
     /// The content of a file.
     fn open(&self, file: &Node) -> Result<Content>;
 
-    /// SHA-256 of a file's content, where it had to be read anyway.
+    /// SHA-256 of a file's content, if the reader had to read all of it to open the container.
     fn digest(&self, _file: &Node) -> Option<[u8; 32]> {
         None
     }
 
-    /// Whether it is an archive: the root lists all members by their whole paths.
+    /// `true` for an archive: the root lists all members by their whole paths.
     fn flat(&self) -> bool {
         false
     }
 
-    /// Whether fields, files and parts are all there is; else the bytes count as well.
+    /// `true` if fields, entries and parts account for every byte of the container. Otherwise its
+    /// bytes must be compared as well.
     fn whole(&self) -> bool {
         true
     }
 
-    /// What is in the container beside the tree.
+    /// The contents of the container that no path of the tree names: boot images, gaps, trailers.
     fn parts(&self) -> Result<Vec<Part>> {
         Ok(Vec::new())
     }
 }
 
-/// Something in a container that no path of its tree names, e.g. the EFI image of an ISO.
+/// A piece of a container that no path of its tree names, e.g. the EFI image of an ISO.
 pub struct Part {
-    /// In brackets, so that no path can be taken for it: `[EFI boot image]`.
+    /// Name in brackets, so that no path can be taken for it: `[EFI boot image]`.
     pub name: String,
-    /// Where in the container it starts, if it is one piece of it.
+    /// Offset in the container, if it is one piece of it.
     pub place: Option<u64>,
     pub what: PartContent,
 }
@@ -173,7 +226,7 @@ impl Part {
 }
 
 pub enum PartContent {
-    /// Bytes, which may hold a layer in their turn.
+    /// Bytes, which may be a layer themselves.
     Bytes(Shared),
     /// A second tree over the same bytes.
     Tree(Arc<dyn Tree>),
@@ -183,7 +236,7 @@ pub enum PartContent {
 #[derive(Clone)]
 pub enum Content {
     Plain(Shared),
-    /// In compressed blocks, which can be compared without unpacking them.
+    /// Compressed blocks of a squashfs, which can be compared without unpacking them.
     Packed(squashfs::PackedFile),
 }
 
@@ -197,17 +250,17 @@ impl Content {
     }
 }
 
-/// The folders on the way and those seen before: a walk that would not end is an error.
+/// The folders that a walk has visited. A walk that would not end is an error.
 #[derive(Default)]
 pub struct Walked {
     seen: HashSet<u64>,
 }
 
 impl Walked {
-    /// Before a folder at that depth is listed.
+    /// To be called before a folder at `depth` is listed; the root has depth 0.
     pub fn enter(&mut self, tree: &dyn Tree, folder: &Node, depth: usize) -> Result<()> {
         if depth > DEEPEST {
-            let why = format!("folders nested more than {DEEPEST} deep");
+            let why = format!("folders more than {DEEPEST} deep: what is below was not read");
             return Err(Error::new(tree.layer(), folder.handle, why));
         }
         if !self.seen.insert(folder.handle) {
@@ -218,17 +271,17 @@ impl Walked {
     }
 }
 
-/// Whether a name can stand in a folder: it leads nowhere else.
+/// `true` if a name can stand in a folder and leads nowhere else.
 pub(crate) fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name != b"." && name != b".." && !name.contains(&b'/') && !name.contains(&0)
 }
 
-/// Calls `each` with every path of a tree, folders before what is in them.
+/// Calls `each` with every path of a tree; a folder comes before its entries.
 pub fn walk(tree: &dyn Tree, each: &mut dyn FnMut(&[u8], &Node) -> Result<()>) -> Result<()> {
     let mut walked = Walked::default();
     let root = tree.root()?;
     walked.enter(tree, &root, 0)?;
-    // names of a folder that are still to be visited, last first
+    // the names of each open folder that are still to be visited, last first
     let mut open = vec![(Vec::new(), pending(tree, &root)?)];
     while let Some((path, names)) = open.last_mut() {
         let Some((name, node)) = names.pop() else {
@@ -263,7 +316,7 @@ pub fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     path
 }
 
-/// What a path names; none: nothing.
+/// The entry that a path names.
 pub fn find(tree: &dyn Tree, path: &[u8]) -> Result<Option<Node>> {
     let mut node = tree.root()?;
     if tree.flat() {
@@ -281,11 +334,12 @@ pub fn find(tree: &dyn Tree, path: &[u8]) -> Result<Option<Node>> {
     Ok(Some(node))
 }
 
-/// The first `most` bytes of the file that a path names; none: no such file. Links aren't followed.
+/// The first `most` bytes of the file that a path names; `None`: no such file. Symbolic links are not
+/// followed.
 pub fn read(tree: &dyn Tree, path: &[u8], most: usize) -> Result<Option<Vec<u8>>> {
     match find(tree, path)? {
         Some(node) if node.metadata.kind == Kind::File => {
-            // what a stream unpacks to says no size
+            // the size of an unpacked stream is not known before it is unpacked
             let size = node.metadata.size;
             let len = if size == 0 { most } else { size.min(most as u64) as usize };
             Ok(Some(tree.open(&node)?.source().up_to(0, len)?))

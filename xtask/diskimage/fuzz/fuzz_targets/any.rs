@@ -6,8 +6,8 @@ use diskimage::{Layer, Shared};
 use std::sync::Arc;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let budget = layers_fuzz::budget();
+    let budget = diskimage_fuzz::budget();
     let source: Shared = Arc::new(Bytes(data.to_vec()));
     let _error = Layer::of(&source, &budget)
-        .and_then(|layer| layer.map_or(Ok(()), |layer| layers_fuzz::everything(&*layer.tree())));
+        .and_then(|layer| layer.map_or(Ok(()), |layer| diskimage_fuzz::everything(&*layer.tree())));
 });

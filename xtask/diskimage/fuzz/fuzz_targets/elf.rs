@@ -2,4 +2,4 @@
 
 use diskimage::Format;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| layers_fuzz::read_as(Format::Elf, data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| diskimage_fuzz::read_as(Format::Elf, data));

@@ -8,5 +8,5 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let codecs =
         [Codec::Gzip, Codec::Xz, Codec::Zstd, Codec::Bzip2, Codec::Lz4, Codec::Lzma, Codec::Lzo];
     let codec = codecs[usize::from(*first) % codecs.len()];
-    layers_fuzz::read_as(Format::Compressed(codec), rest);
+    diskimage_fuzz::read_as(Format::Compressed(codec), rest);
 });

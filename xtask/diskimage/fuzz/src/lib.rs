@@ -1,15 +1,15 @@
-//! Reads all of what a fuzzer made up, within bounds.
+//! Reads every field, name, byte and part of a fuzzer's input, within bounds.
 
 use diskimage::source::Bytes;
 use diskimage::{Budget, Format, Kind, Layer, PartContent, Result, Shared, Tree};
 use std::sync::Arc;
 
-/// What one input may cost: more is an error of the reader's, which is what should come out.
+/// The budget of one input. When it is spent the reader returns an error.
 pub fn budget() -> Arc<Budget> {
     Budget::new(16 << 20, 2000)
 }
 
-/// Reads an input as the format that it is to be, whatever it looks like.
+/// Reads an input as an image of `format`, whatever it looks like.
 pub fn read_as(format: Format, data: &[u8]) {
     let budget = budget();
     let source: Shared = Arc::new(Bytes(data.to_vec()));

@@ -19,7 +19,7 @@ const NAMES: usize = 16 << 20;
 pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
     let first = source.up_to(MAGIC.len() as u64, 13)?;
     let layer = if first == b"debian-binary" { "deb" } else { AR };
-    let mut index = Index::new(layer, budget);
+    let mut index = Index::new(layer, budget)?;
     let mut names = Vec::new();
     let mut at = MAGIC.len() as u64;
     loop {
@@ -43,6 +43,7 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
         let mut size = number(48, 58, 10)?;
         let end = start + size;
         at = end.next_multiple_of(2);
+        index.rest(here, &leftover(&header, source, end, at)?)?;
         let raw = header[..16].trim_ascii_end();
         let name = if raw == b"//" {
             if size > NAMES as u64 {
@@ -80,4 +81,24 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
         about.mode = u32::try_from(number(40, 48, 8)?).ok().map(|mode| mode & 0o7777);
         index.add(&name, about, source, start, size)?;
     }
+}
+
+/// The bytes of a header that no metadata tells: fields that are not written as ar and dpkg-deb
+/// write them, and a padding byte behind the member that is no newline.
+fn leftover(header: &[u8], source: &Shared, end: u64, next: u64) -> Result<Vec<u8>> {
+    let mut rest = header.to_vec();
+    // the name, the digits, the blanks behind them, the mark of the end
+    rest[..16].fill(0);
+    for field in [16..28, 28..34, 34..40, 40..48, 48..58] {
+        let text = &mut rest[field];
+        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let canonical = text[0] != b'0' || digits == 1;
+        if canonical && text[digits..].iter().all(|byte| *byte == b' ') {
+            text.fill(0);
+        }
+    }
+    rest[58..].fill(0);
+    let padding = source.up_to(end, (next - end) as usize)?;
+    rest.extend(padding.iter().filter(|byte| **byte != b'\n'));
+    Ok(rest)
 }

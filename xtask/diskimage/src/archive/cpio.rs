@@ -1,5 +1,5 @@
-//! cpio in the "new" format, and what Linux takes as an initramfs: several of them one after the
-//! other, each plain or compressed (Documentation/driver-api/early-userspace/buffer-format.rst).
+//! cpio in the "new" format, and the initramfs of Linux: several archives one after the other, each
+//! plain or compressed (Documentation/driver-api/early-userspace/buffer-format.rst).
 
 use super::{Archive, Index, NAME};
 use crate::budget::Budget;
@@ -46,7 +46,7 @@ pub(crate) fn is_initramfs(source: &Shared, budget: &Arc<Budget>) -> bool {
 
 /// Reads all archives of an initramfs.
 pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
-    let mut index = Index::new(LAYER, budget.clone());
+    let mut index = Index::new(LAYER, budget.clone())?;
     let mut numbers = Numbers::default();
     let mut parts = Vec::new();
     let mut at = 0;
@@ -79,7 +79,7 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
             }
             within = archive(&inner, within, &mut index, &mut numbers)?;
         }
-        at = unpacked.raw_end()?;
+        at = unpacked.finish()?.raw;
     }
     let fields = vec![
         Field::new(FieldKind::CompressionHeader, "parts", parts.join(", ")),
@@ -146,6 +146,7 @@ fn archive(source: &Shared, mut at: u64, index: &mut Index, numbers: &mut Number
         let start = (at + (HEADER + name_len) as u64).next_multiple_of(4);
         let size = u64::from(size);
         let end = (start + size).next_multiple_of(4);
+        leftover(source, at, &header, name_len, size, index)?;
         if name == TRAILER {
             return Ok(end);
         }
@@ -170,6 +171,46 @@ fn archive(source: &Shared, mut at: u64, index: &mut Index, numbers: &mut Number
         index.add(name, about, source, start, size)?;
         at = end;
     }
+}
+
+/// Keeps the bytes of a member that no metadata tells: the checksum, digits in lower case, padding,
+/// and the numbers of the trailer.
+fn leftover(
+    source: &Shared,
+    at: u64,
+    header: &[u8],
+    name_len: usize,
+    size: u64,
+    index: &mut Index,
+) -> Result<()> {
+    let name_start = at + HEADER as u64;
+    let name_end = name_start + name_len as u64;
+    let name = source.exactly(LAYER, name_start, name_len)?;
+    let mut rest = Vec::new();
+    if header.iter().any(u8::is_ascii_lowercase) {
+        rest.push(b'a');
+    }
+    if !header[102..].iter().all(|digit| *digit == b'0') {
+        rest.extend_from_slice(&header[102..]);
+    }
+    if name.strip_suffix(&[0]) == Some(TRAILER) {
+        // inode, mode, owner, group, links, time, size, devices: all zero but for one link, and the
+        // time, which may be that of the members
+        let last = index.members.last().and_then(|member| member.metadata.mtime);
+        let time = format!("{:08X}", last.unwrap_or(0)).into_bytes();
+        let usual = |time: &[u8]| [&[b'0'; 39][..], b"1", time, &[b'0'; 40]].concat();
+        let numbers = header[6..94].to_ascii_uppercase();
+        if numbers != usual(b"00000000") && numbers != usual(&time) {
+            rest.extend(numbers);
+        }
+    }
+    let start = name_end.next_multiple_of(4);
+    let end = start + size;
+    for (from, to) in [(name_end, start), (end, end.next_multiple_of(4))] {
+        let padding = source.up_to(from, (to - from) as usize)?;
+        rest.extend(padding.iter().filter(|byte| **byte != 0));
+    }
+    index.rest(at, &rest)
 }
 
 /// The thirteen numbers of a header, eight hexadecimal digits each.

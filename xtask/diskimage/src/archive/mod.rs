@@ -1,15 +1,16 @@
-//! Archives: files one after the other. They are read once to know what is in them, and every
-//! member is hashed on the way, so that only members that differ have to be unpacked again.
+//! Archives: files one after the other. An archive is read once from end to end, and every member is
+//! hashed on the way, so that only members that differ have to be unpacked again.
 
 pub(crate) mod ar;
 pub(crate) mod cpio;
 pub(crate) mod tar;
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
 use crate::field::Field;
-use crate::source::{Shared, Slice, Source};
-use crate::tree::{Content, Kind, LISTING, Metadata, Named, Node, Tree};
+use crate::record::{hex, rest_text};
+use crate::source::{Bytes, Shared, Slice, Source};
+use crate::tree::{Content, Kind, Listing, Metadata, Named, Node, Part, Tree};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,11 +21,16 @@ const ROOT: u64 = u64::MAX;
 /// Bytes of a name or a link in an archive.
 const NAME: usize = 65_536;
 
-/// An archive that is open.
+/// An open archive.
 pub struct Archive {
     layer: &'static str,
     fields: Vec<Field>,
     members: Vec<Member>,
+    /// The bytes that belong to no member.
+    parts: Vec<(&'static str, Shared)>,
+    budget: Arc<Budget>,
+    /// Memory of the members.
+    _held: Held,
 }
 
 struct Member {
@@ -34,74 +40,156 @@ struct Member {
     digest: [u8; 32],
 }
 
-/// Takes members down while an archive is read.
+/// Collects the members while an archive is read.
 struct Index {
     layer: &'static str,
     budget: Arc<Budget>,
     members: Vec<Member>,
+    /// How often each name has come.
     names: HashMap<Vec<u8>, usize>,
-    /// Bytes of memory up to now.
-    kept: usize,
+    /// Bytes of headers and padding before the next member that no metadata tells.
+    rest: Vec<u8>,
+    trailer: Option<Shared>,
+    held: Held,
 }
 
 impl Index {
-    fn new(layer: &'static str, budget: Arc<Budget>) -> Index {
-        Index { layer, budget, members: Vec::new(), names: HashMap::new(), kept: 0 }
+    fn new(layer: &'static str, budget: Arc<Budget>) -> Result<Index> {
+        let held = budget.hold(layer, 0, 0)?;
+        Ok(Index {
+            layer,
+            budget,
+            members: Vec::new(),
+            names: HashMap::new(),
+            rest: Vec::new(),
+            trailer: None,
+            held,
+        })
     }
 
-    /// A member whose bytes are those of `source` from `start` on.
+    /// Adds a member whose bytes are the `len` bytes of `source` at `start`.
     fn add(
         &mut self,
         name: &[u8],
-        mut metadata: Metadata,
+        metadata: Metadata,
         source: &Shared,
         start: u64,
         len: u64,
     ) -> Result<()> {
-        self.budget.entries(self.layer, start, 1)?;
-        self.kept += 2 * name.len() + 512 + metadata.target.as_ref().map_or(0, Vec::len);
-        self.kept += metadata.xattrs.iter().map(|(n, v)| n.len() + v.len() + 64).sum::<usize>();
-        if self.kept > LISTING {
-            return Err(Error::new(self.layer, start, "an archive of too many members"));
-        }
-        let digest = self.hash(&**source, start, len)?;
+        let content: Shared = Arc::new(Slice::new(source.clone(), start, len));
+        self.add_content(name, metadata, content, start, len)
+    }
+
+    /// Adds a member whose header is at `offset` and whose content must have `len` bytes.
+    fn add_content(
+        &mut self,
+        name: &[u8],
+        mut metadata: Metadata,
+        content: Shared,
+        offset: u64,
+        len: u64,
+    ) -> Result<()> {
+        self.budget.entries(self.layer, offset, 1)?;
+        let digest = self.hash(&*content, offset, len)?;
         metadata.size = if metadata.kind == Kind::File { len } else { 0 };
+        // the content of a link may be its target; that of a folder or a device is nothing usual
+        let target = metadata.target.as_ref().map_or(0, Vec::len) as u64;
+        if metadata.kind != Kind::File && len > 0 && len != target {
+            metadata.more.push(("content of no file", format!("{len} bytes {}", hex(&digest))));
+        }
+        let stored = name;
         let name = plain(name);
-        // an archive may have one name twice; both are there to be compared
+        if stored.len() > name.len() + 1 {
+            metadata.more.push(("name prefix", "./".into()));
+        }
+        // tar ends the names of folders with a slash, the others do not
+        let folder = metadata.kind == Kind::Folder;
+        if stored.ends_with(b"/") != (folder && self.layer == tar::LAYER) {
+            metadata.more.push(("slash behind the name", stored.ends_with(b"/").to_string()));
+        }
+        if let Some(text) = rest_text(&std::mem::take(&mut self.rest)) {
+            metadata.more.push(("rest of the header", text));
+        }
+        let bytes = 2 * name.len() + size_of::<Member>() + 200 + metadata.heap();
+        self.held.grow(self.layer, offset, bytes as u64)?;
+        // an archive may have one name twice; both are compared
         let count = self.names.entry(name.to_vec()).or_default();
         *count += 1;
         let mut name = name.to_vec();
         if *count > 1 {
             name.extend(format!("#{count}").bytes());
         }
-        let content: Shared = Arc::new(Slice::new(source.clone(), start, len));
         self.members.push(Member { name, metadata, content, digest });
         Ok(())
     }
 
-    fn hash(&self, source: &dyn Source, start: u64, len: u64) -> Result<[u8; 32]> {
+    fn hash(&self, source: &dyn Source, offset: u64, len: u64) -> Result<[u8; 32]> {
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; usize::try_from(len).unwrap_or(usize::MAX).min(1 << 16)];
         let mut at = 0;
         while at < len {
             let wanted = usize::try_from(len - at).unwrap_or(usize::MAX).min(buffer.len());
-            let n = source.read_at(start.saturating_add(at), &mut buffer[..wanted])?;
+            let n = source.read_at(at, &mut buffer[..wanted])?;
             if n == 0 {
                 let why = format!("a member of {len} bytes, of which {at} are there");
-                return Err(Error::new(self.layer, start, why));
+                return Err(Error::new(self.layer, offset, why));
             }
+            self.budget.unpack(self.layer, offset, n as u64)?;
             hasher.update(&buffer[..n]);
             at += n as u64;
         }
         Ok(hasher.finalize().into())
     }
 
+    /// Keeps the bytes of a header or of padding at `offset`, unless they are all zero, for the next
+    /// member.
+    fn rest(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
+        if bytes.iter().any(|byte| *byte != 0) {
+            self.held.grow(self.layer, offset, bytes.len() as u64)?;
+            self.rest.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    /// Keeps the bytes of `source` from `at` on, the end of the archive, unless they are all zero.
+    fn trailer(&mut self, source: &Shared, at: u64) -> Result<()> {
+        let mut buffer = vec![0; 1 << 16];
+        let (mut end, mut used) = (at, None);
+        loop {
+            let n = source.read_at(end, &mut buffer)?;
+            if n == 0 {
+                break;
+            }
+            self.budget.unpack(self.layer, end, n as u64)?;
+            if let Some(last) = buffer[..n].iter().rposition(|byte| *byte != 0) {
+                used = Some(end + last as u64 + 1);
+            }
+            end += n as u64;
+        }
+        if let Some(used) = used {
+            self.trailer = Some(Arc::new(Slice::new(source.clone(), at, used - at)));
+        }
+        Ok(())
+    }
+
     fn finish(self, fields: Vec<Field>) -> Archive {
-        Archive { layer: self.layer, fields, members: self.members }
+        let mut parts: Vec<(&'static str, Shared)> = Vec::new();
+        if !self.rest.is_empty() {
+            parts.push(("[rest of the headers]", Arc::new(Bytes(self.rest))));
+        }
+        parts.extend(self.trailer.map(|trailer| ("[behind the archive]", trailer)));
+        Archive {
+            layer: self.layer,
+            fields,
+            members: self.members,
+            parts,
+            budget: self.budget,
+            _held: self.held,
+        }
     }
 }
 
-/// A name as others have it: tar and cpio may write `./etc/` for `etc`.
+/// The name that other archives have for the same member: tar and cpio may write `./etc/` for `etc`.
 fn plain(name: &[u8]) -> &[u8] {
     let name = name.strip_prefix(b"./").filter(|rest| !rest.is_empty()).unwrap_or(name);
     name.strip_suffix(b"/").filter(|rest| !rest.is_empty()).unwrap_or(name)
@@ -130,15 +218,16 @@ impl Tree for Archive {
     }
 
     fn root(&self) -> Result<Node> {
-        Ok(Node { metadata: Metadata::new(Kind::Folder), handle: ROOT })
+        Ok(Node::bare_root(ROOT))
     }
 
     fn list(&self, _folder: &Node) -> Result<Vec<Named>> {
-        let nodes = self.members.iter().enumerate().map(|(index, member)| {
-            let node = Node { metadata: member.metadata.clone(), handle: index as u64 };
-            (member.name.clone(), node)
-        });
-        Ok(nodes.collect())
+        let mut names = Listing::new(self.layer, &self.budget)?;
+        for (index, member) in self.members.iter().enumerate() {
+            let node = Node::new(member.metadata.clone(), index as u64);
+            names.push(index as u64, member.name.clone(), node)?;
+        }
+        Ok(names.finish())
     }
 
     fn open(&self, file: &Node) -> Result<Content> {
@@ -147,5 +236,11 @@ impl Tree for Archive {
 
     fn digest(&self, file: &Node) -> Option<[u8; 32]> {
         self.member(file).ok().map(|member| member.digest)
+    }
+
+    fn parts(&self) -> Result<Vec<Part>> {
+        let part =
+            |(name, source): &(&'static str, Shared)| Part::bytes(*name, None, source.clone());
+        Ok(self.parts.iter().map(part).collect())
     }
 }

@@ -3,10 +3,12 @@
 use super::{Archive, Index, NAME};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
+use crate::field::Field;
+use crate::field::FieldKind::Layout;
 use crate::record::{Record, printable};
 use crate::source::Shared;
 use crate::tree::{Kind, Metadata};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(crate) const LAYER: &str = "tar";
@@ -16,7 +18,7 @@ const BLOCK: u64 = 512;
 /// Bytes of the extended header of one member.
 const EXTENDED: u64 = 1 << 20;
 
-/// Whether bytes begin with a header of ustar or GNU, whose checksum fits.
+/// `true` if bytes begin with a header of ustar or GNU, whose checksum fits.
 pub(crate) fn is_tar(start: &[u8]) -> bool {
     start.len() >= 512 && &start[257..262] == b"ustar" && checksum(start)
 }
@@ -34,14 +36,17 @@ fn checksum(header: &[u8]) -> bool {
 type Pax = BTreeMap<Vec<u8>, Vec<u8>>;
 
 pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
-    let mut index = Index::new(LAYER, budget);
+    let mut index = Index::new(LAYER, budget)?;
     let (mut global, mut pax) = (Pax::new(), Pax::new());
     let (mut long_name, mut long_link) = (None, None);
+    let mut formats = BTreeSet::new();
     let mut at = 0;
     loop {
         let header = source.up_to(at, BLOCK as usize)?;
         if header.is_empty() || header.iter().all(|byte| *byte == 0) {
-            return Ok(index.finish(Vec::new()));
+            index.trailer(source, at)?;
+            let formats: Vec<_> = formats.into_iter().collect();
+            return Ok(index.finish(vec![Field::new(Layout, "formats", formats.join(", "))]));
         }
         if header.len() < BLOCK as usize {
             return Err(Error::new(LAYER, at, "a header that is cut off"));
@@ -63,32 +68,38 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
             .checked_next_multiple_of(BLOCK)
             .and_then(|len| start.checked_add(len))
             .ok_or_else(|| r.error(124, format!("a member of {size} bytes")))?;
+        let here = at;
         at = end;
+        let padding = source.up_to(start.saturating_add(size), (end - start - size) as usize)?;
+        index.rest(here, &padding)?;
         let limited = |most: u64| -> Result<Vec<u8>> {
             if size > most {
                 return Err(r.error(124, format!("a header of {size} bytes")));
             }
             source.exactly(LAYER, start, size as usize)
         };
+        formats.insert(format(&header).unwrap_or("other"));
         let kind = r.u8(156)?;
-        match kind {
-            b'x' => {
-                pax = records(&limited(EXTENDED)?, start)?;
-                continue;
+        if matches!(kind, b'x' | b'g' | b'L' | b'K') {
+            index.rest(here, &leftover(&header, &[]))?;
+            let content =
+                limited(if matches!(kind, b'x' | b'g') { EXTENDED } else { NAME as u64 })?;
+            match kind {
+                b'x' | b'g' => {
+                    let records = records(&content, start)?;
+                    for (key, value) in records.iter().filter(|(key, _)| !is_told(key)) {
+                        index.rest(start, &[key, &b"="[..], value].concat())?;
+                    }
+                    if kind == b'x' { pax = records } else { global.extend(records) }
+                }
+                _ => {
+                    let text = until_zero(&content);
+                    index.rest(start, &content[text.len()..])?;
+                    let long = if kind == b'L' { &mut long_name } else { &mut long_link };
+                    *long = Some(text.to_vec());
+                }
             }
-            b'g' => {
-                global.extend(records(&limited(EXTENDED)?, start)?);
-                continue;
-            }
-            b'L' => {
-                long_name = Some(until_zero(&limited(NAME as u64)?).to_vec());
-                continue;
-            }
-            b'K' => {
-                long_link = Some(until_zero(&limited(NAME as u64)?).to_vec());
-                continue;
-            }
-            _ => {}
+            continue;
         }
         let text = |key: &[u8], from: usize, len: usize| -> Result<Vec<u8>> {
             match pax_value(key) {
@@ -102,6 +113,16 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
             let prefix = until_zero(r.slice(345, 155)?);
             name = crate::tree::join(prefix, &name);
         }
+        let mut told = told_texts(&header);
+        // a long name is told in place of the short one
+        told.retain(|(at, _)| match at {
+            0 | 345 => long_name.is_none() && pax_value(b"path").is_none(),
+            157 => long_link.is_none() && pax_value(b"linkpath").is_none(),
+            265 => pax_value(b"uname").is_none(),
+            297 => pax_value(b"gname").is_none(),
+            _ => true,
+        });
+        index.rest(here, &leftover(&header, &told))?;
         let name = long_name.take().unwrap_or(name);
         let link = match long_link.take() {
             Some(link) => link,
@@ -150,16 +171,98 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
             other => about.more.push(("type", printable(&[other]))),
         }
         for (key, value) in &pax {
-            for prefix in [&b"SCHILY.xattr."[..], b"LIBARCHIVE.xattr."] {
-                if let Some(name) = key.strip_prefix(prefix) {
-                    about.xattrs.push((name.to_vec(), value.clone()));
-                }
+            if let Some(name) = xattr_name(key) {
+                about.xattrs.push((name.to_vec(), value.clone()));
             }
         }
         about.xattrs.sort();
         pax = Pax::new();
         index.add(&name, about, source, start, size)?;
     }
+}
+
+/// Format of a header by its magic and version.
+fn format(header: &[u8]) -> Option<&'static str> {
+    match &header[257..265] {
+        b"ustar\x0000" => Some("POSIX"),
+        b"ustar  \0" => Some("GNU"),
+        _ => None,
+    }
+}
+
+/// Places and lengths of the texts in a member's header that metadata tells.
+fn told_texts(header: &[u8]) -> Vec<(usize, usize)> {
+    let mut texts = vec![(0, 100), (265, 32), (297, 32)];
+    if matches!(header[156], b'1' | b'2') {
+        texts.push((157, 100));
+    }
+    if header[257..263] == *b"ustar\0" {
+        texts.push((345, 155));
+    }
+    texts
+}
+
+/// `true` for the keys of extended headers that metadata tells.
+fn is_told(key: &[u8]) -> bool {
+    const KEYS: [&[u8]; 10] = [
+        b"path",
+        b"linkpath",
+        b"size",
+        b"uid",
+        b"gid",
+        b"uname",
+        b"gname",
+        b"mtime",
+        b"atime",
+        b"ctime",
+    ];
+    KEYS.contains(&key) || xattr_name(key).is_some()
+}
+
+/// The name of the extended attribute that a key stands for.
+fn xattr_name(key: &[u8]) -> Option<&[u8]> {
+    [&b"SCHILY.xattr."[..], b"LIBARCHIVE.xattr."]
+        .iter()
+        .find_map(|prefix| key.strip_prefix(*prefix))
+}
+
+/// The bytes of a header that no metadata tells: texts that are not in `told`, the bytes behind the
+/// end of a text, numbers that are not written in the digits of GNU tar, fields that this kind of
+/// member does not use. `told` is empty for the header of an extended header.
+fn leftover(header: &[u8], told: &[(usize, usize)]) -> Vec<u8> {
+    let mut rest = header.to_vec();
+    let kind = header[156];
+    for (at, len) in told {
+        let used = until_zero(&header[*at..at + len]).len();
+        rest[*at..at + used].fill(0);
+    }
+    let device = matches!(kind, b'3' | b'4');
+    let numbers = [(100, 8), (108, 8), (116, 8), (124, 12), (136, 12), (329, 8), (337, 8)];
+    for (at, len) in numbers {
+        let field = &header[at..at + len];
+        let digits = field.iter().take_while(|byte| (b'0'..=b'7').contains(*byte)).count();
+        let is_told = match at {
+            124 => true,
+            329 | 337 => device || number(field) == Some(0),
+            _ => !told.is_empty(),
+        };
+        if is_told && digits == len - 1 && field[digits] == 0 {
+            rest[at..at + len].fill(0);
+        }
+    }
+    // the checksum was checked; GNU tar writes six digits, a zero and a blank
+    if header[148..154].iter().all(u8::is_ascii_digit) && header[154..156] == *b"\0 " {
+        rest[148..156].fill(0);
+    }
+    // the kinds that metadata tells apart
+    if matches!(kind, b'0'..=b'6') {
+        rest[156] = 0;
+    }
+    // told as a field
+    if format(header).is_some() {
+        rest[257..265].fill(0);
+    }
+    rest
 }
 
 fn until_zero(bytes: &[u8]) -> &[u8] {

@@ -1,16 +1,18 @@
-//! What an image holds in no file and no table: boot code, and whatever stands between the files.
+//! The parts of an ISO that no file and no table describes: boot code, leftovers of directory
+//! records, and the bytes between and behind the files.
 
+use super::leftover::Leftover;
+use super::path_table::{Folder, sector};
 use super::{Iso, LAYER, SECTOR, SYSTEM_AREA};
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::source::{Parts, used};
-use crate::tree::{Kind, Node, Part, Tree, Walked};
+use crate::gaps::Described;
+use crate::source::Bytes;
+use crate::tree::{Node, Part, Walked};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Pieces of an image that are kept in mind; a live image has some hundred files.
-const PIECES: usize = 1 << 20;
-
-/// The system area without its tables, and what lies between the files and is not zero.
+/// All such parts. `images`: name, offset and bytes of boot images and partitions.
 pub(super) fn parts(iso: &Iso, images: &[(String, u64, u64)]) -> Result<Vec<Part>> {
     let end = iso.source.size()?;
     let backup = iso.disk.as_ref().and_then(|disk| disk.gpt.as_ref()).map_or(0, |gpt| gpt.backup);
@@ -18,89 +20,86 @@ pub(super) fn parts(iso: &Iso, images: &[(String, u64, u64)]) -> Result<Vec<Part
     if said > end {
         return Err(Error::new(LAYER, end, format!("{said} bytes said, {end} there")));
     }
-    let mut known: Vec<(u64, u64)> = images.iter().map(|(_, start, len)| (*start, *len)).collect();
+    let mut known = Described::new(LAYER);
+    for (_, start, len) in images {
+        known.add(*start, *len)?;
+    }
     if let Some(disk) = &iso.disk {
-        known.extend(disk.regions());
+        disk.regions().into_iter().try_for_each(|(start, len)| known.add(start, len))?;
     }
     let mut parts = Vec::new();
-    let code = unknown(&mut known, 0, SYSTEM_AREA.min(end));
-    parts.extend(part(iso, "[boot code]", code)?);
+    let area = SYSTEM_AREA.min(end);
+    parts.extend(known.part("[boot code]", &iso.source, &iso.budget, 0, area)?);
 
+    let mut leftover = Leftover::new(&iso.budget)?;
+    known.add(0, SYSTEM_AREA)?;
     let (first, last) = iso.volumes.sectors;
-    known.push((0, SYSTEM_AREA));
-    known.push((first * SECTOR, (last - first) * SECTOR));
+    for sector in first..last {
+        known.add(sector * SECTOR, SECTOR)?;
+        let told = iso.volumes.told(sector * SECTOR);
+        let bytes = iso.source.exactly(LAYER, sector * SECTOR, SECTOR as usize)?;
+        leftover.volume_descriptor(&bytes, told)?;
+    }
     if let Some(sector) = iso.volumes.catalogue {
-        known.push((sector * SECTOR, SECTOR));
+        known.add(sector * SECTOR, SECTOR)?;
+        leftover.catalogue(&iso.source.exactly(LAYER, sector * SECTOR, SECTOR as usize)?)?;
     }
-    for volume in std::iter::once(&iso.volumes.primary).chain(&iso.volumes.joliet) {
-        known.extend(volume.path_tables()?);
+    for tree in [Some(iso), iso.joliet().as_ref()].into_iter().flatten() {
+        let folders = walk(tree, &mut known, &mut leftover)?;
+        for table in tree.volume().path_tables()? {
+            if let Some(len) = table.described(&*iso.source, &folders)? {
+                known.add(table.start, len)?;
+            }
+        }
     }
-    tree(iso, &mut known)?;
-    if let Some(joliet) = iso.joliet() {
-        tree(&joliet, &mut known)?;
+    let rest = leftover.finish();
+    if !rest.is_empty() {
+        parts.push(Part::bytes("[rest of the directory records]", None, Arc::new(Bytes(rest))));
     }
-    let between = unknown(&mut known, 0, end);
-    parts.extend(part(iso, "[between the files]", between)?);
+    parts.extend(known.part("[between the files]", &iso.source, &iso.budget, 0, end)?);
     Ok(parts)
 }
 
-/// Adds what the folders and files of a tree take.
-fn tree(iso: &Iso, known: &mut Vec<(u64, u64)>) -> Result<()> {
+/// Adds the ranges of folders and files, and the leftovers of their records; returns the folders as
+/// path tables name them.
+fn walk(iso: &Iso, known: &mut Described, leftover: &mut Leftover) -> Result<HashSet<Folder>> {
     let mut walked = Walked::default();
-    let root = iso.root()?;
-    let mut open = vec![(root, 0)];
-    while let Some((folder, depth)) = open.pop() {
-        walked.enter(iso, &folder, depth)?;
-        known.push(iso.folder(folder.handle)?);
-        iso.records(folder.handle, &mut |entry| {
-            known.extend(&entry.rock.areas);
-            if known.len() > PIECES {
-                return Err(Error::new(LAYER, entry.offset, "too many files"));
+    let mut folders = HashSet::new();
+    let root = iso.root_entry()?;
+    folders.insert((vec![0], sector(root.extent.0), sector(root.extent.0)));
+    // a folder's handle, its depth, its own entry and its parent's
+    let root = Arc::new(root);
+    let mut open = vec![(iso.volume().root(), 0, root.clone(), root)];
+    while let Some((handle, depth, own, parent)) = open.pop() {
+        walked.enter(iso, &Node::bare_root(handle), depth)?;
+        let (start, len) = iso.folder(handle)?;
+        known.add(start, len)?;
+        let mut end = start;
+        iso.each_record(handle, &mut |index, entry| {
+            leftover.padding(&*iso.source, end, entry.offset)?;
+            end = entry.offset + entry.len;
+            for (start, len) in &entry.rock.areas {
+                known.add(*start, *len)?;
             }
-            if entry.folder || entry.rock.moved_to.is_some() {
-                let metadata = crate::tree::Metadata::new(Kind::Folder);
-                if !entry.rock.moved_here {
-                    open.push((Node { metadata, handle: entry.offset }, depth + 1));
-                }
-            } else {
-                known.push(entry.extent);
+            if index < 2 {
+                // xorriso writes the folder itself for its parent in Joliet
+                let itself = index == 0 || (iso.joliet && entry.extent == own.extent);
+                let told = if itself { &own } else { &parent };
+                return leftover.dots(&iso.records(), &entry, told);
+            }
+            let inner = entry.folder || entry.rock.moved_to.is_some();
+            if entry.folder {
+                folders.insert((entry.name.clone(), sector(entry.extent.0), sector(start)));
+            }
+            if !inner {
+                return known.add(entry.extent.0, entry.extent.1);
+            }
+            if !entry.rock.moved_here {
+                open.push((entry.offset, depth + 1, Arc::new(entry), own.clone()));
             }
             Ok(())
         })?;
+        leftover.padding(&*iso.source, end, start + len)?;
     }
-    Ok(())
-}
-
-/// What is not known from `from` up to `to`.
-fn unknown(known: &mut [(u64, u64)], from: u64, to: u64) -> Vec<(u64, u64)> {
-    known.sort_unstable();
-    let mut gaps = Vec::new();
-    let mut at = from;
-    for (start, len) in known.iter() {
-        if *start >= to {
-            break;
-        }
-        if *start > at {
-            gaps.push((at, start - at));
-        }
-        at = at.max(start.saturating_add(*len));
-    }
-    if at < to {
-        gaps.push((at, to - at));
-    }
-    gaps
-}
-
-/// The gaps that are not zero, one after the other, without their zeros at the end.
-fn part(iso: &Iso, name: &str, gaps: Vec<(u64, u64)>) -> Result<Option<Part>> {
-    let mut kept = Vec::new();
-    for (start, len) in gaps {
-        if let Some(used) = used(&*iso.source, start, len)? {
-            kept.push((Some(start), used));
-        }
-    }
-    if kept.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(Part::bytes(name, None, Arc::new(Parts::new(iso.source.clone(), kept)))))
+    Ok(folders)
 }

@@ -1,6 +1,7 @@
 //! Directory records (ECMA-119, 9.1) with what Rock Ridge adds (IEEE P1281 SUSP, P1282 RRIP).
 
 use super::{LAYER, SECTOR, date};
+use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::source::Source;
@@ -8,10 +9,13 @@ use crate::source::Source;
 /// Continuation areas of one record.
 const CONTINUATIONS: usize = 64;
 
-/// Bytes of a name or link put together from its parts.
-const NAME: usize = 65_536;
+/// Bytes of a name; Linux takes 255.
+const NAME: usize = 1024;
 
-/// A record, and what stands in its system use area.
+/// Bytes of the target of a link; Linux takes 4095.
+const TARGET: usize = 8192;
+
+/// A directory record with its system use area.
 pub(super) struct Entry {
     /// Offset of the record.
     pub(super) offset: u64,
@@ -22,13 +26,14 @@ pub(super) struct Entry {
     pub(super) folder: bool,
     /// The file goes on in the next record.
     pub(super) continues: bool,
+    /// Seconds since 1970 UTC.
     pub(super) recorded: Option<i64>,
-    /// As in the record.
+    /// The name of ISO 9660 itself.
     pub(super) name: Vec<u8>,
     pub(super) rock: Rock,
 }
 
-/// Rock Ridge's part of an entry.
+/// The Rock Ridge fields of an entry.
 #[derive(Default)]
 pub(super) struct Rock {
     pub(super) name: Option<Vec<u8>>,
@@ -40,24 +45,34 @@ pub(super) struct Rock {
     pub(super) times: [Option<i64>; 4],
     /// Sector of a folder that had to move because it was too deep.
     pub(super) moved_to: Option<u64>,
-    /// This is such a folder, at the place where it doesn't belong.
+    /// This record is such a folder, in the place that it was moved to.
     pub(super) moved_here: bool,
-    /// Bytes to skip in other system use areas, which says that there are some.
+    /// Bytes to skip in other system use areas. Only the first record of the root has this.
     pub(super) skip: Option<u8>,
-    /// Where continuation areas are.
+    /// Offsets and bytes of continuation areas.
     pub(super) areas: Vec<(u64, u64)>,
 }
 
-impl Entry {
-    /// The record at `offset`; none: nothing but padding up to the end of the sector.
-    /// `skip`: bytes before the system use area; none: no Rock Ridge here.
-    pub(super) fn read(
-        source: &dyn Source,
-        offset: u64,
-        skip: Option<u8>,
-    ) -> Result<Option<Entry>> {
+/// Reads the records of one image.
+#[derive(Clone, Copy)]
+pub(super) struct Records<'a> {
+    pub(super) source: &'a dyn Source,
+    pub(super) budget: &'a Budget,
+    /// Bytes before the system use area; `None`: no Rock Ridge.
+    pub(super) skip: Option<u8>,
+}
+
+impl Records<'_> {
+    /// The record at `offset`.
+    pub(super) fn at(&self, offset: u64) -> Result<Entry> {
+        self.read(offset)?.ok_or_else(|| Error::new(LAYER, offset, "no directory record"))
+    }
+
+    /// The record at `offset`; `None`: padding up to the end of the sector.
+    pub(super) fn read(&self, offset: u64) -> Result<Option<Entry>> {
         let room = (SECTOR - offset % SECTOR).min(255) as usize;
-        let bytes = source.up_to(offset, room)?;
+        self.budget.unpack(LAYER, offset, room as u64)?;
+        let bytes = self.source.up_to(offset, room)?;
         let r = Record::new(LAYER, offset, &bytes);
         let len = usize::from(r.u8(0)?);
         if len == 0 {
@@ -72,9 +87,9 @@ impl Entry {
         let flags = r.u8(25)?;
         let extent = (u64::from(r.le32(2)?) + u64::from(r.u8(1)?)) * SECTOR;
         let mut rock = Rock::default();
-        if let Some(skip) = skip {
-            let start = (33 + name_len).next_multiple_of(2) + usize::from(skip);
-            rock.read(source, r.bytes.get(start..).unwrap_or_default(), offset + start as u64)?;
+        if let Some(skip) = self.skip {
+            let start = system_use(name_len, skip);
+            rock.read(self, r.bytes.get(start..).unwrap_or_default(), offset + start as u64)?;
         }
         Ok(Some(Entry {
             offset,
@@ -89,9 +104,14 @@ impl Entry {
     }
 }
 
+/// Place in a record of its system use area.
+pub(super) fn system_use(name_len: usize, skip: u8) -> usize {
+    (33 + name_len).next_multiple_of(2) + usize::from(skip)
+}
+
 impl Rock {
-    /// The entries of a system use area and of those that continue it.
-    fn read(&mut self, source: &dyn Source, area: &[u8], offset: u64) -> Result<()> {
+    /// Reads the entries of a system use area and of those that continue it.
+    fn read(&mut self, records: &Records<'_>, area: &[u8], offset: u64) -> Result<()> {
         let mut area = (area.to_vec(), offset);
         let mut link = Link::default();
         for _ in 0..CONTINUATIONS {
@@ -103,12 +123,13 @@ impl Rock {
                 return Ok(());
             };
             self.areas.push((offset, len));
-            area = (source.exactly(LAYER, offset, len as usize)?, offset);
+            records.budget.unpack(LAYER, offset, len)?;
+            area = (records.source.exactly(LAYER, offset, len as usize)?, offset);
         }
         Err(Error::new(LAYER, offset, "continuation areas without an end"))
     }
 
-    /// The entries of one area; where it goes on.
+    /// Reads the entries of one area; returns offset and bytes of the area that continues it.
     fn area(&mut self, r: Record<'_>, link: &mut Link) -> Result<Option<(u64, u64)>> {
         let mut next = None;
         let mut at = 0;
@@ -140,7 +161,7 @@ impl Rock {
                     let name = self.name.get_or_insert_default();
                     name.extend(e.slice(5, len.saturating_sub(5))?);
                     if name.len() > NAME {
-                        return Err(e.error(0, "a name without an end"));
+                        return Err(e.error(0, format!("a name of more than {NAME} bytes")));
                     }
                 }
                 b"SL" => link.add(e)?,
@@ -177,8 +198,9 @@ impl Rock {
     }
 }
 
-/// Either major and minor, or all in the low word as in Linux' new_encode_dev.
-fn device(high: u32, low: u32) -> (u32, u32) {
+/// Major and minor number: one in each word, or both in the low word as Linux encodes them
+/// (include/linux/kdev_t.h, new_encode_dev).
+pub(super) fn device(high: u32, low: u32) -> (u32, u32) {
     if high == 0 && low > 0xff {
         ((low >> 8) & 0xfff, (low & 0xff) | ((low >> 12) & 0xfff00))
     } else {
@@ -186,7 +208,7 @@ fn device(high: u32, low: u32) -> (u32, u32) {
     }
 }
 
-/// The target of a link, put together from components.
+/// The target of a link, which is stored in components.
 #[derive(Default)]
 struct Link {
     target: Vec<u8>,
@@ -210,8 +232,8 @@ impl Link {
                 0x08 if self.target.is_empty() => self.target.push(b'/'),
                 _ => self.target.extend(text),
             }
-            if self.target.len() > NAME {
-                return Err(e.error(at, "a link without an end"));
+            if self.target.len() > TARGET {
+                return Err(e.error(at, format!("a link of more than {TARGET} bytes")));
             }
             self.joins = flags & 0x01 != 0;
             at += 2 + len;

@@ -1,5 +1,6 @@
-//! Volume descriptors (ECMA-119, 8): what the disc is called, when it was made, where its trees are.
+//! Volume descriptors (ECMA-119, 8): names and dates of the volume, and the places of its trees.
 
+use super::path_table::PathTable;
 use super::{LAYER, SECTOR, date};
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
@@ -13,7 +14,7 @@ const MOST: u64 = 64;
 pub(super) struct Volumes {
     pub(super) primary: Volume,
     pub(super) joliet: Option<Volume>,
-    /// Sector of El Torito's catalogue.
+    /// Sector of the boot catalogue of El Torito.
     pub(super) catalogue: Option<u64>,
     /// Sectors of the descriptors.
     pub(super) sectors: (u64, u64),
@@ -62,6 +63,13 @@ impl Volumes {
     }
 }
 
+impl Volumes {
+    /// `true` for the offset of a descriptor whose fields are told.
+    pub(super) fn told(&self, offset: u64) -> bool {
+        std::iter::once(&self.primary).chain(&self.joliet).any(|volume| volume.offset == offset)
+    }
+}
+
 impl Volume {
     fn record(&self) -> Record<'_> {
         Record::new(LAYER, self.offset, &self.bytes)
@@ -72,16 +80,22 @@ impl Volume {
         self.offset + 156
     }
 
-    /// The path tables: offset and length, where there are some.
-    pub(super) fn path_tables(&self) -> Result<Vec<(u64, u64)>> {
+    /// The path tables that the descriptor names.
+    pub(super) fn path_tables(&self) -> Result<Vec<PathTable>> {
         let r = self.record();
         let len = u64::from(r.le32(132)?);
-        let big = |at| -> Result<u64> { Ok(u64::from(r.le32(at)?.swap_bytes())) };
-        let starts = [r.le32(140)?.into(), r.le32(144)?.into(), big(148)?, big(152)?];
-        Ok(starts.iter().filter(|s| **s != 0).map(|s| (s * SECTOR, len)).collect())
+        let mut tables = Vec::new();
+        for at in [140, 144, 148, 152] {
+            let (big_endian, sector) = (at >= 148, r.le32(at)?);
+            let sector = if big_endian { sector.swap_bytes() } else { sector };
+            if sector != 0 {
+                tables.push(PathTable { start: u64::from(sector) * SECTOR, len, big_endian });
+            }
+        }
+        Ok(tables)
     }
 
-    /// Bytes of the volume, as it says.
+    /// Claimed bytes of the volume.
     pub(super) fn space(&self) -> Result<u64> {
         Ok(u64::from(self.record().le32(80)?) * SECTOR)
     }

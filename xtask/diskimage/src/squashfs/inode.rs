@@ -7,8 +7,11 @@ use crate::tree::Kind;
 /// No fragment, no xattrs.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// Blocks of one file; more is a lie or nothing that was ever built.
-const BLOCKS: u64 = 4 << 20;
+/// Blocks of one file: 16 GiB of the smallest blocks, 4 TiB of the largest.
+pub(crate) const BLOCKS: u64 = 4 << 20;
+
+/// Stored sizes that are read at a time.
+const STEP: usize = 2048;
 
 /// Bytes of the target of a link; Linux allows 4095.
 const TARGET: usize = 65_536;
@@ -21,7 +24,6 @@ pub(crate) struct Inode {
     pub(crate) uid: u16,
     pub(crate) gid: u16,
     pub(crate) mtime: u32,
-    pub(crate) number: u32,
     pub(crate) links: u32,
     pub(crate) xattrs: u32,
     pub(crate) what: What,
@@ -29,7 +31,7 @@ pub(crate) struct Inode {
 
 #[derive(Clone, Debug)]
 pub(crate) enum What {
-    /// Where the listing is, and its bytes.
+    /// The place of the listing, and its bytes.
     Folder {
         start: u32,
         offset: u16,
@@ -41,13 +43,15 @@ pub(crate) enum What {
     Nothing,
 }
 
-/// Where a file's bytes are.
+/// The places of a file's bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct FileBlocks {
+    /// Bytes of the file.
     pub(crate) size: u64,
+    /// Offset of the first block.
     pub(crate) start: u64,
-    /// Stored sizes; bit 24: not compressed; 0: a hole.
-    pub(crate) blocks: Vec<u32>,
+    /// Number of blocks; the list of their stored sizes follows the inode.
+    pub(crate) count: u64,
     /// Index of the fragment, or [`NONE`], and the place in it.
     pub(crate) fragment: u32,
     pub(crate) offset: u32,
@@ -58,7 +62,7 @@ impl Inode {
         let kind = cursor.u16()?;
         let mode = cursor.u16()?;
         let (uid, gid) = (cursor.u16()?, cursor.u16()?);
-        let (mtime, number) = (cursor.u32()?, cursor.u32()?);
+        let (mtime, _number) = (cursor.u32()?, cursor.u32()?);
         let extended = kind > 7;
         let (mut links, mut xattrs) = (1, NONE);
         let (kind, what) = match kind {
@@ -83,8 +87,8 @@ impl Inode {
                 let start = u64::from(cursor.u32()?);
                 let (fragment, offset) = (cursor.u32()?, cursor.u32()?);
                 let size = u64::from(cursor.u32()?);
-                let blocks = blocks(cursor, size, fragment, block_size)?;
-                (Kind::File, What::File(FileBlocks { size, start, blocks, fragment, offset }))
+                let count = blocks(cursor, size, fragment, block_size)?;
+                (Kind::File, What::File(FileBlocks { size, start, count, fragment, offset }))
             }
             9 => {
                 let start = cursor.u64()?;
@@ -93,8 +97,8 @@ impl Inode {
                 links = cursor.u32()?;
                 let (fragment, offset) = (cursor.u32()?, cursor.u32()?);
                 xattrs = cursor.u32()?;
-                let blocks = blocks(cursor, size, fragment, block_size)?;
-                (Kind::File, What::File(FileBlocks { size, start, blocks, fragment, offset }))
+                let count = blocks(cursor, size, fragment, block_size)?;
+                (Kind::File, What::File(FileBlocks { size, start, count, fragment, offset }))
             }
             3 | 10 => {
                 links = cursor.u32()?;
@@ -124,20 +128,35 @@ impl Inode {
             }
             other => return Err(cursor.error(format!("an inode of type {other}"))),
         };
-        Ok(Inode { kind, mode, uid, gid, mtime, number, links, xattrs, what })
+        Ok(Inode { kind, mode, uid, gid, mtime, links, xattrs, what })
     }
 }
 
-fn blocks(cursor: &mut Cursor<'_>, size: u64, fragment: u32, block_size: u32) -> Result<Vec<u32>> {
+/// Number of whole blocks; the rest of a file with a fragment is in the fragment.
+fn blocks(cursor: &Cursor<'_>, size: u64, fragment: u32, block_size: u32) -> Result<u64> {
     let block_size = u64::from(block_size);
     let count = if fragment == NONE { size.div_ceil(block_size) } else { size / block_size };
     if count > BLOCKS {
         return Err(cursor.error(format!("a file of {size} bytes")));
     }
-    // in steps, so that memory follows what is there, not what is said
-    let mut blocks = Vec::new();
-    for _ in 0..count {
-        blocks.push(cursor.u32()?);
+    Ok(count)
+}
+
+impl FileBlocks {
+    /// The stored sizes of the blocks, which `cursor` must be at: bit 24 means that the block is not
+    /// compressed, 0 is a hole.
+    pub(crate) fn sizes(&self, cursor: &mut Cursor<'_>) -> Result<Vec<u32>> {
+        let mut sizes = Vec::new();
+        let mut left = self.count as usize;
+        // in steps, so that memory follows what the image holds, not what it claims
+        let mut bytes = vec![0; STEP * 4];
+        while left > 0 {
+            let step = left.min(STEP);
+            cursor.fill(&mut bytes[..step * 4])?;
+            let words = bytes[..step * 4].chunks_exact(4);
+            sizes.extend(words.map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])));
+            left -= step;
+        }
+        Ok(sizes)
     }
-    Ok(blocks)
 }

@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Unpacked bytes of a block.
 pub(crate) const BLOCK: usize = 8192;
 
-/// Blocks that are kept unpacked, 8 MiB at most: the inodes of a folder's folders are as far apart
-/// as what is in those.
+/// Blocks that are kept unpacked, 8 MiB at most. The inodes of neighbours in a folder can be as far
+/// apart as the entries of the folders between them are many.
 const KEPT: usize = 1024;
 
-/// An unpacked block and where the next one starts.
+/// An unpacked block and the offset of the next one.
 pub(crate) struct Block {
     pub(crate) bytes: Vec<u8>,
     pub(crate) next: u64,
@@ -87,10 +87,10 @@ impl Metadata {
             return Err(Error::new(LAYER, offset, format!("a metadata block of {len} bytes")));
         }
         let stored = self.source.exactly(LAYER, offset + 2, len)?;
+        self.budget.unpack(LAYER, offset, BLOCK as u64)?;
         let bytes = if header & 0x8000 != 0 {
             stored
         } else {
-            self.budget.unpack(LAYER, offset, BLOCK as u64)?;
             block::unpack(self.codec, &stored, BLOCK)
                 .map_err(|why| Error::new(LAYER, offset, format!("metadata block: {why}")))?
         };
@@ -100,7 +100,7 @@ impl Metadata {
         Ok(Block { bytes, next: offset + 2 + len as u64 })
     }
 
-    /// Reads on from a place in an unpacked block.
+    /// A cursor at a place in an unpacked block.
     pub(crate) fn cursor(&self, offset: u64, within: usize) -> Cursor<'_> {
         Cursor { metadata: self, offset, within }
     }
@@ -109,9 +109,9 @@ impl Metadata {
 /// A place in the unpacked metadata.
 pub(crate) struct Cursor<'a> {
     metadata: &'a Metadata,
-    /// Of the block.
+    /// Offset of the block.
     pub(crate) offset: u64,
-    /// In the unpacked block.
+    /// Place in the unpacked block.
     pub(crate) within: usize,
 }
 
@@ -135,6 +135,8 @@ impl Cursor<'_> {
             }
             let n = from.len().min(into.len() - done);
             into[done..done + n].copy_from_slice(&from[..n]);
+            // the same metadata can be named any number of times
+            self.metadata.budget.unpack(LAYER, self.offset, n as u64)?;
             self.within += n;
             done += n;
         }
@@ -147,7 +149,7 @@ impl Cursor<'_> {
         Ok(array)
     }
 
-    /// That many bytes, which must not be more than `most`.
+    /// The next `len` bytes; an error if they are more than `most`.
     pub(crate) fn bytes(&mut self, len: usize, most: usize) -> Result<Vec<u8>> {
         if len > most {
             return Err(self.error(format!("{len} bytes where {most} are the most")));

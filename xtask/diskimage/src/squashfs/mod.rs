@@ -1,5 +1,7 @@
-//! squashfs 4.0, in all its compressors. No crate gives the blocks as they are stored, which is what
-//! lets two images be compared without unpacking what is equal; so this reader is our own.
+//! squashfs 4.0 with all its compressors (Linux, fs/squashfs/squashfs_fs.h).
+//!
+//! This reader is our own because no crate gives access to the stored blocks, which makes it
+//! possible to compare two images without unpacking what is equal.
 
 mod inode;
 mod metadata;
@@ -15,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::record::Record;
 use crate::source::{Shared, Slice, used};
-use crate::tree::{Content, Kind, LISTING, Metadata as About, Named, Node, Part, Tree, is_name};
+use crate::tree::{Content, Kind, Listing, Metadata as About, Named, Node, Part, Tree, is_name};
 use crate::unpack::Codec;
 use inode::{Inode, What};
 use metadata::Metadata;
@@ -70,17 +72,18 @@ impl Squashfs {
         self.superblock.codec
     }
 
-    fn inode(&self, reference: u64) -> Result<Inode> {
+    /// The inode that a reference names, and a cursor behind it.
+    fn inode(&self, reference: u64) -> Result<(Inode, metadata::Cursor<'_>)> {
         let block = self.superblock.inode_table.saturating_add(reference >> 16);
         if reference >> 48 != 0 || block >= self.superblock.directory_table {
             return Err(Error::new(LAYER, block, "an inode outside of the inode table"));
         }
         let mut cursor = self.inodes.cursor(block, (reference & 0xffff) as usize);
-        Inode::read(&mut cursor, self.superblock.block_size)
+        Ok((Inode::read(&mut cursor, self.superblock.block_size)?, cursor))
     }
 
     fn node(&self, reference: u64) -> Result<Node> {
-        let inode = self.inode(reference)?;
+        let (inode, _) = self.inode(reference)?;
         let owner = |index: u16| {
             self.owners.get(usize::from(index)).copied().ok_or_else(|| {
                 let why = format!("owner {index} of {}", self.owners.len());
@@ -93,7 +96,8 @@ impl Squashfs {
         about.gid = Some(owner(inode.gid)?);
         about.mtime = Some(i64::from(inode.mtime));
         about.links = Some(inode.links);
-        about.inode = Some(u64::from(inode.number));
+        // the place of the inode proves the identity; the number in it is only claimed
+        about.inode = Some(reference);
         if inode.xattrs != inode::NONE {
             let xattrs = self.xattrs.as_ref().ok_or_else(|| {
                 Error::new(LAYER, self.superblock.inode_table, "an inode with xattrs, no table")
@@ -112,7 +116,7 @@ impl Squashfs {
             }
             What::Folder { .. } | What::Nothing => {}
         }
-        Ok(Node { metadata: about, handle: reference })
+        Ok(Node::new(about, reference))
     }
 
     /// Where a fragment is stored.
@@ -178,7 +182,7 @@ impl Tree for Squashfs {
     }
 
     fn list(&self, folder: &Node) -> Result<Vec<Named>> {
-        let inode = self.inode(folder.handle)?;
+        let (inode, _) = self.inode(folder.handle)?;
         let What::Folder { start, offset, len } = inode.what else {
             return Err(Error::new(LAYER, folder.handle, "no folder"));
         };
@@ -186,8 +190,7 @@ impl Tree for Squashfs {
         let mut cursor = self.folders.cursor(at, usize::from(offset));
         // `.` and `..` count three bytes and are not stored
         let mut left = u64::from(len).saturating_sub(3);
-        let mut names: Vec<Named> = Vec::new();
-        let mut kept = 0;
+        let mut names = Listing::new(LAYER, &self.budget)?;
         while left > 0 {
             let count = u64::from(cursor.u32()?) + 1;
             let block = u64::from(cursor.u32()?);
@@ -206,19 +209,14 @@ impl Tree for Squashfs {
                     return Err(cursor.error("a name that leads out of its folder"));
                 }
                 left = left.saturating_sub(8 + len as u64);
-                let node = self.node(block << 16 | within)?;
-                kept += len + 256 + node.metadata.target.as_ref().map_or(0, Vec::len);
-                if kept > LISTING {
-                    return Err(cursor.error("a folder of too many names"));
-                }
-                names.push((name, node));
+                names.push(cursor.offset, name, self.node(block << 16 | within)?)?;
             }
         }
-        Ok(names)
+        Ok(names.finish())
     }
 
     fn open(&self, file: &Node) -> Result<Content> {
-        let inode = self.inode(file.handle)?;
+        let (inode, mut cursor) = self.inode(file.handle)?;
         let What::File(blocks) = inode.what else {
             return Err(Error::new(LAYER, file.handle, "no file"));
         };
@@ -226,7 +224,10 @@ impl Tree for Squashfs {
             inode::NONE => None,
             index => Some(self.fragment(index)?),
         };
-        Ok(Content::Packed(PackedFile::new(self.blocks.clone(), &blocks, fragment)?))
+        let held = self.budget.hold(LAYER, file.handle, blocks.count * 8)?;
+        let sizes = blocks.sizes(&mut cursor)?;
+        let file = PackedFile::new(self.blocks.clone(), &blocks, sizes, fragment, held)?;
+        Ok(Content::Packed(file))
     }
 
     fn parts(&self) -> Result<Vec<Part>> {

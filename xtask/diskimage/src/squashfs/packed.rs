@@ -2,7 +2,7 @@
 
 use super::LAYER;
 use super::inode::FileBlocks;
-use crate::budget::Budget;
+use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
 use crate::source::{Shared, Source};
 use crate::unpack::{Codec, block};
@@ -23,7 +23,7 @@ pub struct Stored {
     pub offset: u64,
     /// Bytes as stored.
     pub len: u32,
-    /// Whether it is compressed.
+    /// `true` if it is compressed.
     pub packed: bool,
 }
 
@@ -32,9 +32,9 @@ pub struct Stored {
 pub struct PackedBlock {
     /// Bytes of the file.
     pub len: u32,
-    /// Where it is stored; none: zeros that are not stored.
+    /// Its place in the image; `None`: zeros that are not stored.
     pub stored: Option<Stored>,
-    /// Where in the unpacked block it starts; other files have the rest.
+    /// Place in the unpacked block; the rest of it belongs to other files.
     pub skip: u32,
 }
 
@@ -43,7 +43,7 @@ fn total(sizes: &[u32]) -> u64 {
     sizes.iter().map(|size| u64::from(size & LEN)).sum()
 }
 
-/// What a size word says; a zero is a hole.
+/// The block that a size word means; `None`: a hole.
 pub(super) fn stored(offset: u64, size: u32, block_size: u32) -> Result<Option<Stored>> {
     let len = size & LEN;
     if len > block_size {
@@ -53,7 +53,7 @@ pub(super) fn stored(offset: u64, size: u32, block_size: u32) -> Result<Option<S
     Ok((len > 0).then_some(Stored { offset, len, packed }))
 }
 
-/// A kept block: the file system it is from needs no name, each has its own.
+/// A kept block. Each file system keeps its own.
 type Kept = (Stored, Arc<Vec<u8>>);
 
 /// Unpacks the blocks of one squashfs.
@@ -84,8 +84,8 @@ impl Blocks {
                 return Ok(block.1);
             }
         }
-        let bytes = self.source.exactly(LAYER, stored.offset, stored.len as usize)?;
         self.budget.unpack(LAYER, stored.offset, u64::from(self.block_size))?;
+        let bytes = self.source.exactly(LAYER, stored.offset, stored.len as usize)?;
         let bytes = if stored.packed {
             block::unpack(self.codec, &bytes, self.block_size as usize)
                 .map_err(|why| Error::new(LAYER, stored.offset, format!("block: {why}")))?
@@ -112,13 +112,18 @@ pub struct PackedFile {
     /// Stored bytes before every [`STRIDE`]th block, so that any block is found quickly.
     before: Arc<Vec<u64>>,
     fragment: Option<(Stored, u32)>,
+    /// Memory of the list of blocks.
+    _held: Arc<Held>,
 }
 
 impl PackedFile {
+    /// `sizes`: the stored sizes of the blocks.
     pub(super) fn new(
         blocks: Arc<Blocks>,
         file: &FileBlocks,
+        sizes: Vec<u32>,
         fragment: Option<Stored>,
+        held: Held,
     ) -> Result<PackedFile> {
         let block_size = blocks.block_size;
         if u64::from(file.offset) + file.size % u64::from(block_size) > u64::from(block_size)
@@ -127,7 +132,7 @@ impl PackedFile {
             return Err(Error::new(LAYER, file.start, "a tail behind the end of its fragment"));
         }
         let mut sum = 0;
-        let before = file.blocks.chunks(STRIDE).map(|sizes| {
+        let before = sizes.chunks(STRIDE).map(|sizes| {
             let before = sum;
             sum += total(sizes);
             before
@@ -136,18 +141,19 @@ impl PackedFile {
             size: file.size,
             start: file.start,
             before: Arc::new(before.collect()),
-            sizes: Arc::new(file.blocks.clone()),
+            sizes: Arc::new(sizes),
             fragment: fragment.map(|stored| (stored, file.offset)),
+            _held: Arc::new(held),
             blocks,
         })
     }
 
-    /// How the blocks are compressed.
+    /// Compressor of the blocks.
     pub fn codec(&self) -> Codec {
         self.blocks.codec
     }
 
-    /// Unpacked bytes of a block.
+    /// Bytes of a whole block, unpacked.
     pub fn block_size(&self) -> u32 {
         self.blocks.block_size
     }
@@ -166,7 +172,7 @@ impl PackedFile {
         &self.blocks.source
     }
 
-    /// The parts of the file, in the order of its bytes.
+    /// The blocks of the file, in the order of its bytes.
     pub fn blocks(&self) -> impl Iterator<Item = Result<PackedBlock>> + '_ {
         let block_size = self.blocks.block_size;
         let mut offset = self.start;
@@ -185,16 +191,18 @@ impl PackedFile {
         full.chain(tail)
     }
 
-    /// The bytes of one of the parts.
+    /// Unpacks one of the blocks.
     pub fn unpack(&self, block: &PackedBlock, into: &mut Vec<u8>) -> Result<()> {
         into.clear();
         self.part(block, 0, &mut |bytes| into.extend_from_slice(bytes))
     }
 
-    /// The bytes of a part from `from` on, given to `each`.
+    /// Gives the bytes of a block from `from` on to `each`.
     fn part(&self, block: &PackedBlock, from: usize, each: &mut dyn FnMut(&[u8])) -> Result<()> {
         let len = block.len as usize;
         let Some(stored) = block.stored else {
+            // a hole takes no room in the image, but time to read
+            self.blocks.budget.unpack(LAYER, self.start, (len - from) as u64)?;
             each(&vec![0; len - from]);
             return Ok(());
         };
@@ -211,7 +219,7 @@ impl PackedFile {
         Ok(())
     }
 
-    /// The part that holds a byte of the file.
+    /// The block with an index.
     fn at(&self, index: usize) -> Result<PackedBlock> {
         let block_size = self.blocks.block_size;
         let Some(size) = self.sizes.get(index) else {

@@ -1,16 +1,16 @@
-//! A block that was compressed by itself and whose unpacked size has a limit.
+//! Blocks that are compressed one by one and whose unpacked size is bounded.
 
-use super::{Codec, HISTORY, lzo};
+use super::{Codec, XZ_MEMORY};
 use liblzma::stream::{Action, Status, Stream};
 
-/// Unpacks a block of at most `limit` bytes; the error says what is wrong, its offset is the caller's.
+/// Unpacks a block of at most `limit` bytes. The error is a text; the caller knows the offset.
 pub fn unpack(codec: Codec, packed: &[u8], limit: usize) -> Result<Vec<u8>, String> {
     let mut out = vec![0; limit];
     let n = match codec {
         Codec::Gzip => zlib(packed, &mut out)?,
-        Codec::Xz => lzma(Stream::new_stream_decoder(HISTORY + (8 << 20), 0), packed, &mut out)?,
-        Codec::Lzma => lzma(Stream::new_lzma_decoder(HISTORY + (8 << 20)), packed, &mut out)?,
-        Codec::Lzo => lzo::unpack(packed, &mut out)?,
+        Codec::Xz => lzma(Stream::new_stream_decoder(XZ_MEMORY, 0), packed, &mut out)?,
+        Codec::Lzma => lzma(Stream::new_lzma_decoder(XZ_MEMORY), packed, &mut out)?,
+        Codec::Lzo => lzo::decompress_into(packed, &mut out).map_err(|error| error.to_string())?,
         Codec::Lz4 => {
             lz4_flex::block::decompress_into(packed, &mut out).map_err(|e| format!("lz4: {e}"))?
         }

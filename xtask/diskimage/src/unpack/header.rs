@@ -1,12 +1,13 @@
-//! What the header of a compressed stream says beside its content.
+//! The headers of compressed streams.
 
 use super::Codec;
 use crate::field::{Field, FieldKind};
-use crate::record::{Record, printable};
+use crate::record::{Record, printable, rest_text};
 use crate::source::Source;
+use xtask_core::calendar;
 
-/// Bytes of a header that are looked at; a name in it may be longer.
-const LEN: usize = 4096;
+/// Bytes of a header that are read; the extra field of gzip can have 65,535.
+const LEN: usize = 1 << 17;
 
 /// The fields of the stream at the start of `raw`.
 pub(super) fn fields(codec: Codec, raw: &dyn Source) -> Vec<Field> {
@@ -34,10 +35,14 @@ pub(super) fn fields(codec: Codec, raw: &dyn Source) -> Vec<Field> {
 fn gzip(r: Record<'_>) -> Option<Vec<Field>> {
     use FieldKind::{CompressionHeader, GzipTime};
     let (flags, mtime) = (r.u8(3).ok()?, r.le32(4).ok()?);
-    let time = if mtime == 0 { "none".into() } else { xtask_core::calendar::utc(mtime.into()) };
+    let time = if mtime == 0 { "none".into() } else { calendar::utc(mtime.into()) };
     let mut at = 10;
+    let mut extra = "none".to_string();
     if flags & 0x04 != 0 {
-        at += 2 + usize::from(r.le16(at).ok()?);
+        let len = usize::from(r.le16(at).ok()?);
+        extra =
+            format!("{len} bytes {}", rest_text(r.slice(at + 2, len).ok()?).unwrap_or_default());
+        at += 2 + len;
     }
     let mut text = |bit: u8| {
         if flags & bit == 0 {
@@ -55,6 +60,9 @@ fn gzip(r: Record<'_>) -> Option<Vec<Field>> {
         Field::new(CompressionHeader, "operating system", r.u8(9).ok()?),
         Field::new(CompressionHeader, "file name", name),
         Field::new(CompressionHeader, "comment", comment),
+        Field::new(CompressionHeader, "extra field", extra),
+        // text, header checksum, reserved; the other bits say which fields there are
+        Field::new(CompressionHeader, "flags", format!("{:02x}", flags & !0x1c)),
     ])
 }
 

@@ -1,8 +1,7 @@
-//! Compressed bytes: single blocks, as squashfs has them, and whole streams.
+//! Decompression of single blocks, as in a squashfs, and of whole streams.
 
 pub(crate) mod block;
 mod header;
-mod lzo;
 pub(crate) mod stream;
 
 pub use block::unpack as unpack_block;
@@ -11,11 +10,12 @@ pub use stream::Unpacked;
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::field::Field;
-use crate::source::Shared;
-use crate::tree::{Content, Kind, Metadata, Named, Node, Tree};
+use crate::gaps::Described;
+use crate::source::{Extents, Shared};
+use crate::tree::{Content, Kind, Metadata, Named, Node, Part, Tree};
 use std::sync::Arc;
 
-/// Whose compression it is.
+/// A compression format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Codec {
     /// DEFLATE; as a stream with gzip's header, as a block with zlib's.
@@ -41,27 +41,40 @@ impl Codec {
             Codec::Bzip2 => "bzip2",
         }
     }
+
+    /// Most bytes of memory that its decoder keeps.
+    fn memory(self) -> u64 {
+        match self {
+            Codec::Xz | Codec::Lzma => XZ_MEMORY,
+            Codec::Zstd => ZSTD_WINDOW,
+            Codec::Gzip | Codec::Lzo | Codec::Lz4 | Codec::Bzip2 => 8 << 20,
+        }
+    }
 }
 
-/// Bytes that a decoder may look back, which it has to keep in memory: `xz -9` needs 64 MiB.
-pub(crate) const HISTORY: u64 = 64 << 20;
+/// Bytes of memory of a decoder of xz and lzma; `xz -9` needs 65 MiB.
+pub(crate) const XZ_MEMORY: u64 = 72 << 20;
 
-/// Name of what a stream unpacks to.
+/// Bytes that a decoder of zstd may look back, and has to keep; `zstd -22 --ultra` needs 128 MiB.
+pub(crate) const ZSTD_WINDOW: u64 = 128 << 20;
+
+/// Name of the unpacked content of a stream.
 const MEMBER: &[u8] = b"[unpacked]";
 
 /// A compressed file: an archive of one member.
 pub struct Compressed {
     raw: Shared,
     unpacked: Arc<Unpacked>,
+    budget: Arc<Budget>,
 }
 
 impl Compressed {
     pub fn open(raw: Shared, codec: Codec, budget: Arc<Budget>) -> Compressed {
-        let unpacked = Arc::new(Unpacked::new(raw.clone(), codec, 0, budget));
-        Compressed { raw, unpacked }
+        let unpacked = Arc::new(Unpacked::new(raw.clone(), codec, 0, budget.clone()));
+        Compressed { raw, unpacked, budget }
     }
 
-    /// What it unpacks to.
+    /// The unpacked content.
     pub fn unpacked(&self) -> Shared {
         self.unpacked.clone()
     }
@@ -81,12 +94,28 @@ impl Tree for Compressed {
     }
 
     fn root(&self) -> Result<Node> {
-        Ok(Node { metadata: Metadata::new(Kind::Folder), handle: 0 })
+        Ok(Node::bare_root(0))
     }
 
     fn list(&self, _folder: &Node) -> Result<Vec<Named>> {
         // its size is left out: it is known only when everything is unpacked
-        Ok(vec![(MEMBER.to_vec(), Node { metadata: Metadata::new(Kind::File), handle: 1 })])
+        Ok(vec![(MEMBER.to_vec(), Node::new(Metadata::new(Kind::File), 1))])
+    }
+
+    fn parts(&self) -> Result<Vec<Part>> {
+        let end = self.unpacked.finish()?;
+        let mut known = Described::new(self.layer());
+        known.add(0, end.raw)?;
+        let mut parts = Vec::new();
+        let rest = self.raw.size()?.max(end.raw);
+        parts.extend(known.part("[behind the stream]", &self.raw, &self.budget, 0, rest)?);
+        if !end.skipped.is_empty() {
+            let skipped = end.skipped.iter().map(|(start, len)| (Some(*start), *len));
+            let (raw, budget) = (self.raw.clone(), self.budget.clone());
+            let bytes = Extents::new(raw, self.layer(), budget, skipped);
+            parts.push(Part::bytes("[skipped frames]", None, Arc::new(bytes)));
+        }
+        Ok(parts)
     }
 
     fn open(&self, _file: &Node) -> Result<Content> {

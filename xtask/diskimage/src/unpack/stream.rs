@@ -1,7 +1,7 @@
-//! A compressed stream as bytes that can be read at any offset; going back unpacks again.
+//! A compressed stream as bytes that can be read at any offset. Reading backwards unpacks again.
 
-use super::{Codec, HISTORY};
-use crate::budget::Budget;
+use super::{Codec, XZ_MEMORY, ZSTD_WINDOW};
+use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
 use crate::source::{Shared, Source};
 use std::io::{self, BufRead, Read};
@@ -11,20 +11,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Bytes read or unpacked at a time.
 const STEP: usize = 1 << 16;
 
-/// Unpacked bytes that are kept for who looks back a little.
+/// Unpacked bytes that are kept, so that a reader can go back a little.
 const TAIL: usize = 1 << 20;
 
-/// Zeros that are looked at between two streams of xz.
+/// Longest padding between two streams of xz that is skipped, in bytes.
 const PADDING: usize = 4096;
 
-/// How a stream of a codec begins.
+/// The bytes with which a stream of each codec begins.
 const MAGICS: [(Codec, &[u8]); 6] = [
     (Codec::Gzip, &[0x1f, 0x8b, 8]),
     (Codec::Xz, b"\xfd7zXZ\0"),
     (Codec::Zstd, &[0x28, 0xb5, 0x2f, 0xfd]),
     (Codec::Bzip2, b"BZh"),
     (Codec::Lz4, &[0x04, 0x22, 0x4d, 0x18]),
-    // the older frame, which is what Linux takes an initramfs in
+    // the older frame, the only one that Linux takes for an initramfs
     (Codec::Lz4, &[0x02, 0x21, 0x4c, 0x18]),
 ];
 
@@ -45,11 +45,11 @@ pub(crate) fn codec_of(start: &[u8]) -> Option<Codec> {
     }
 }
 
-/// What a compressed stream unpacks to; several one after the other are one.
+/// The unpacked bytes of a compressed stream, or of several streams one after the other.
 pub struct Unpacked {
     raw: Shared,
     codec: Codec,
-    /// Where in `raw` the stream begins.
+    /// Offset in `raw` of the stream.
     start: u64,
     budget: Arc<Budget>,
     state: Mutex<State>,
@@ -57,19 +57,36 @@ pub struct Unpacked {
 
 #[derive(Default)]
 struct State {
-    /// Unpacks the part that is being read; none: before the first.
+    /// The stream that is being read; `None`: before the first.
     part: Option<Part>,
-    /// Unpacked bytes up to now, and the last of them.
+    /// Number of bytes unpacked so far, and the last of them.
     position: u64,
     tail: Vec<u8>,
-    /// Unpacked bytes in all, and where in `raw` the stream ends, once known.
-    end: Option<(u64, u64)>,
+    /// The end of the stream, once known.
+    end: Option<End>,
+    /// Frames that were skipped so far.
+    skipped: Vec<(u64, u64)>,
+    /// The error that ended reading. No decoder is used after its error: bzip2's would abort.
+    broken: Option<Error>,
+}
+
+/// The end of a compressed stream.
+#[derive(Clone, Default)]
+pub(crate) struct End {
+    /// Number of unpacked bytes.
+    pub(crate) size: u64,
+    /// Offset in the compressed bytes.
+    pub(crate) raw: u64,
+    /// Offsets and bytes of frames that hold no compressed data (RFC 8878, 3.1.2).
+    pub(crate) skipped: Vec<(u64, u64)>,
 }
 
 /// One stream of possibly several.
 struct Part {
     decoder: Box<dyn Read + Send>,
-    /// Where in `raw` the decoder is.
+    /// Memory of what the decoder can look back at.
+    history: Held,
+    /// Offset in `raw` that the decoder has reached.
     at: Arc<AtomicU64>,
 }
 
@@ -82,28 +99,36 @@ impl Unpacked {
         self.codec
     }
 
-    /// Where in the compressed bytes the stream ends; unpacks everything.
-    pub(crate) fn raw_end(&self) -> Result<u64> {
-        Ok(self.finish()?.1)
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn finish(&self) -> Result<(u64, u64)> {
+    /// The end of the stream. Unpacks everything.
+    pub(crate) fn finish(&self) -> Result<End> {
         let mut state = self.state();
         loop {
-            if let Some(end) = state.end {
-                return Ok(end);
+            if let Some(end) = &state.end {
+                return Ok(end.clone());
             }
             self.step(&mut state)?;
         }
     }
 
-    /// Unpacks a little more; false: there is no more.
+    /// Unpacks a little more; `false`: the stream has ended.
     fn step(&self, state: &mut State) -> Result<bool> {
-        if state.end.is_some_and(|(size, _)| size == state.position) {
+        if let Some(error) = &state.broken {
+            return Err(error.clone());
+        }
+        let more = self.advance(state);
+        if let Err(error) = &more {
+            state.broken = Some(error.clone());
+            state.part = None;
+        }
+        more
+    }
+
+    fn advance(&self, state: &mut State) -> Result<bool> {
+        if state.end.as_ref().is_some_and(|end| end.size == state.position) {
             return Ok(false);
         }
         let part = match &mut state.part {
@@ -120,13 +145,21 @@ impl Unpacked {
             return Err(self.error(at, &error));
         }
         if n == 0 {
-            match self.another(at)? {
+            match self.another(at, &mut state.skipped)? {
                 Some(start) => state.part = Some(self.part(start)?),
-                None => state.end = Some((state.position, at)),
+                None => {
+                    let skipped = std::mem::take(&mut state.skipped);
+                    // frames behind the last stream are as well
+                    let raw = skipped.last().map_or(at, |(start, len)| at.max(start + len));
+                    state.end = Some(End { size: state.position, raw, skipped });
+                }
             }
             return Ok(state.end.is_none());
         }
         self.budget.unpack(self.codec.name(), at, n as u64)?;
+        if part.history.bytes() < self.codec.memory() {
+            part.history.grow(self.codec.name(), at, n as u64)?;
+        }
         state.position += n as u64;
         if state.tail.len() > 2 * TAIL {
             let surplus = state.tail.len() - TAIL;
@@ -139,8 +172,8 @@ impl Unpacked {
         Error::new(self.codec.name(), at.saturating_sub(self.start), error.to_string())
     }
 
-    /// Where another stream of the same codec begins behind one that ended.
-    fn another(&self, end: u64) -> Result<Option<u64>> {
+    /// Offset of the next stream of the same codec behind one that ended at `end`.
+    fn another(&self, end: u64, skipped: &mut Vec<(u64, u64)>) -> Result<Option<u64>> {
         let mut at = end;
         if self.codec == Codec::Xz {
             let padding = self.raw.up_to(at, PADDING)?;
@@ -148,6 +181,8 @@ impl Unpacked {
         }
         let mut next = self.raw.up_to(at, 16)?;
         while let (Codec::Zstd, Some(len)) = (self.codec, skippable(&next)) {
+            self.budget.entries(self.codec.name(), at, 1)?;
+            skipped.push((at, 8 + len));
             at += 8 + len;
             next = self.raw.up_to(at, 16)?;
         }
@@ -161,28 +196,27 @@ impl Unpacked {
         let lzma = |stream: std::result::Result<liblzma::stream::Stream, _>| {
             stream.map_err(|error: liblzma::stream::Error| failed(error.into()))
         };
-        let limit = HISTORY + (8 << 20);
         use liblzma::stream::Stream;
         let decoder: Box<dyn Read + Send> = match self.codec {
             Codec::Gzip => Box::new(flate2::bufread::GzDecoder::new(raw)),
             Codec::Bzip2 => Box::new(bzip2::bufread::BzDecoder::new(raw)),
             Codec::Xz => {
-                let stream = lzma(Stream::new_stream_decoder(limit, 0))?;
+                let stream = lzma(Stream::new_stream_decoder(XZ_MEMORY, 0))?;
                 Box::new(liblzma::bufread::XzDecoder::new_stream(raw, stream))
             }
             Codec::Lzma => {
-                let stream = lzma(Stream::new_lzma_decoder(limit))?;
+                let stream = lzma(Stream::new_lzma_decoder(XZ_MEMORY))?;
                 Box::new(liblzma::bufread::XzDecoder::new_stream(raw, stream))
             }
             Codec::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(raw)),
             Codec::Zstd => {
                 let decoder =
-                    ruzstd::decoding::StreamingDecoder::new_with_max_window_size(raw, HISTORY);
+                    ruzstd::decoding::StreamingDecoder::new_with_max_window_size(raw, ZSTD_WINDOW);
                 Box::new(decoder.map_err(|error| failed(io::Error::other(error.to_string())))?)
             }
             Codec::Lzo => return Err(failed(io::Error::other("lzop is not read"))),
         };
-        Ok(Part { decoder, at })
+        Ok(Part { decoder, history: self.budget.hold_decoder(), at })
     }
 }
 
@@ -196,13 +230,13 @@ fn skippable(start: &[u8]) -> Option<u64> {
 
 impl Source for Unpacked {
     fn size(&self) -> Result<u64> {
-        Ok(self.finish()?.0)
+        Ok(self.finish()?.size)
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
         let mut state = self.state();
         if offset + (state.tail.len() as u64) < state.position {
-            let end = state.end;
+            let end = state.end.take();
             *state = State { end, ..State::default() };
         }
         let mut done = 0;

@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![allow(dead_code, unreachable_pub, reason = "each test crate uses its part of it")]
 
+pub mod disc;
+pub mod squash;
+
 use diskimage::source::Bytes;
 use diskimage::{
     Budget, Content, Kind, Layer, Metadata, PartContent, Result, Shared, Source, Tree, hex,

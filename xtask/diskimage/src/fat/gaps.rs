@@ -1,0 +1,158 @@
+//! The bytes of a FAT that no file has: boot code, leftovers of the allocation tables and of deleted
+//! files, and what stands behind the file system.
+
+use super::directory_entry::{ENTRY, is_long_name};
+use super::{Fat, LAYER, ROOT, allocation};
+use crate::budget::Held;
+use crate::error::Result;
+use crate::gaps::Described;
+use crate::source::Bytes;
+use crate::tree::{Kind, LISTING, Node, Part, Tree, Walked};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+pub(super) fn parts(fat: &Fat) -> Result<Vec<Part>> {
+    let shape = &fat.shape;
+    let end = fat.source.size()?;
+    let mut parts = Vec::new();
+    let mut bytes = |name: &str, bytes: Vec<u8>| {
+        if bytes.iter().any(|byte| *byte != 0) {
+            parts.push(Part::bytes(name, None, Arc::new(Bytes(bytes))));
+        }
+    };
+
+    let reserved = shape.fat.min(LISTING as u64) as usize;
+    let mut boot = fat.source.exactly(LAYER, 0, reserved)?;
+    for (at, len) in shape.told() {
+        boot[at..at + len].fill(0);
+    }
+    bytes("[boot code]", boot);
+
+    let mut used = Used {
+        known: Described::new(LAYER),
+        clusters: HashSet::new(),
+        rest: Vec::new(),
+        held: fat.budget.hold(LAYER, 0, 0)?,
+    };
+    walk(fat, &mut used)?;
+    let table_len = shape.fat_len.min(LISTING as u64) as usize;
+    let _held = fat.budget.hold(LAYER, shape.fat, 2 * table_len as u64)?;
+    let table = fat.source.exactly(LAYER, shape.fat, table_len)?;
+    let is_used = |cluster: u32| used.clusters.contains(&cluster);
+    bytes("[rest of the allocation table]", allocation::leftover(shape, &table, &is_used));
+    let mut copies = Vec::new();
+    used.known.add(shape.fat, table_len as u64)?;
+    for copy in 1..u64::from(shape.fats) {
+        let start = shape.fat + copy * shape.fat_len;
+        used.known.add(start, table_len as u64)?;
+        fat.budget.unpack(LAYER, start, table_len as u64)?;
+        let other = fat.source.exactly(LAYER, start, table_len)?;
+        if other != table {
+            copies.extend(other);
+        }
+    }
+    bytes("[other allocation tables]", copies);
+    bytes("[rest of the directories]", used.rest);
+
+    used.known.add(0, reserved as u64)?;
+    let rest = used.known.part("[outside of the files]", &fat.source, &fat.budget, 0, end)?;
+    parts.extend(rest);
+    Ok(parts)
+}
+
+struct Used {
+    known: Described,
+    clusters: HashSet<u32>,
+    /// Bytes of directory entries that the tree does not tell.
+    rest: Vec<u8>,
+    held: Held,
+}
+
+/// Memory that a cluster takes in a set, in bytes.
+const CLUSTER: u64 = 16;
+
+/// Adds the ranges and clusters of all folders and files.
+fn walk(fat: &Fat, used: &mut Used) -> Result<()> {
+    let mut walked = Walked::default();
+    let mut open = vec![(Node::bare_root(ROOT), 0)];
+    while let Some((folder, depth)) = open.pop() {
+        walked.enter(fat, &folder, depth)?;
+        for (start, len) in fat.folder(folder.handle)? {
+            used.known.add(start, len)?;
+        }
+        let first = if folder.handle == ROOT {
+            (fat.shape.bits == 32).then_some(fat.shape.root_cluster)
+        } else {
+            Some(fat.entry(folder.handle)?.cluster)
+        };
+        if let Some(first) = first {
+            clusters(fat, first, u64::MAX, used)?;
+        }
+        leftover(fat, &folder, used)?;
+        for (_, node) in fat.list(&folder)? {
+            if node.metadata.kind == Kind::Folder {
+                open.push((node, depth + 1));
+                continue;
+            }
+            let mut left = node.metadata.size;
+            if left == 0 {
+                continue;
+            }
+            let first = fat.entry(node.handle)?.cluster;
+            clusters(fat, first, left, used)?;
+            for (start, len) in fat.extents(first, left)? {
+                used.known.add(start, len.min(left))?;
+                left -= len.min(left);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Adds the clusters of a chain, each of which costs memory.
+fn clusters(fat: &Fat, first: u32, most: u64, used: &mut Used) -> Result<()> {
+    let shape = &fat.shape;
+    allocation::chain(shape, &*fat.source, &fat.budget, first, most, &mut |cluster| {
+        used.clusters.insert(cluster);
+        used.held.grow(LAYER, shape.fat, CLUSTER)
+    })
+}
+
+/// Adds deleted entries, the bytes behind the mark of the end, and the entries of the folder for
+/// itself and its parent as far as they say something new.
+fn leftover(fat: &Fat, folder: &Node, used: &mut Used) -> Result<()> {
+    let own = fat.source.exactly(LAYER, folder.handle, ENTRY)?;
+    let mut ended = false;
+    for (start, len) in fat.folder(folder.handle)? {
+        fat.budget.unpack(LAYER, start, len)?;
+        let bytes = fat.source.exactly(LAYER, start, len as usize)?;
+        for raw in bytes.chunks_exact(ENTRY) {
+            ended |= raw[0] == 0;
+            let mut rest = raw.to_vec();
+            if !ended && raw[0] == b'.' {
+                // its cluster is where the folder is; its times usually repeat the folder's
+                if matches!(&raw[..12], b".          \x10" | b"..         \x10") {
+                    rest[..12].fill(0);
+                }
+                rest[20..22].fill(0);
+                rest[26..28].fill(0);
+                for times in [13..20, 22..26] {
+                    if rest[times.clone()] == own[times.clone()] {
+                        rest[times].fill(0);
+                    }
+                }
+            } else if !ended && raw[0] != 0xe5 {
+                rest.fill(0);
+                if is_long_name(raw[11]) {
+                    // type and cluster of a part of a long name must be zero
+                    (rest[12], rest[26], rest[27]) = (raw[12], raw[26], raw[27]);
+                }
+            }
+            if rest.iter().any(|byte| *byte != 0) {
+                used.held.grow(LAYER, start, ENTRY as u64)?;
+                used.rest.extend_from_slice(&rest);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! FAT12, FAT16 and FAT32 (Microsoft, FAT: General Overview of On-Disk Format, 1.03).
+
+mod allocation;
+mod boot_sector;
+mod directory_entry;
+mod gaps;
+
+pub(crate) use boot_sector::is_fat;
+
+use crate::budget::Budget;
+use crate::error::{Error, Result};
+use crate::field::{Field, FieldKind};
+use crate::record::{Record, printable};
+use crate::source::{Bytes, Extents, Shared, Source};
+use crate::tree::{Content, Kind, LISTING, Listing, Metadata, Named, Node, Part, Tree, is_name};
+use boot_sector::BootSector;
+use directory_entry::{DIRECTORY, ENTRY, Entry, LongName, VOLUME_ID, is_long_name};
+use std::sync::Arc;
+use xtask_core::calendar;
+
+pub(crate) const LAYER: &str = "FAT";
+
+/// Handle of the root, which no entry names.
+const ROOT: u64 = 0;
+
+/// An open FAT file system.
+pub struct Fat {
+    source: Shared,
+    shape: BootSector,
+    budget: Arc<Budget>,
+}
+
+/// Bytes of the FAT at the start of `source`; `None`: there is none.
+pub(crate) fn size(source: &dyn Source) -> Option<u64> {
+    BootSector::read(source).ok().map(|shape| shape.total)
+}
+
+impl Fat {
+    pub fn open(source: Shared, budget: Arc<Budget>) -> Result<Fat> {
+        let shape = BootSector::read(&*source)?;
+        Ok(Fat { source, shape, budget })
+    }
+
+    fn extents(&self, first: u32, most: u64) -> Result<Vec<(u64, u64)>> {
+        allocation::extents(&self.shape, &*self.source, &self.budget, first, most)
+    }
+
+    /// Offsets and bytes of a folder's entries.
+    fn folder(&self, handle: u64) -> Result<Vec<(u64, u64)>> {
+        if handle == ROOT && self.shape.bits != 32 {
+            return Ok(vec![(self.shape.root, self.shape.root_len)]);
+        }
+        let first =
+            if handle == ROOT { self.shape.root_cluster } else { self.entry(handle)?.cluster };
+        let extents = self.extents(first, LISTING as u64)?;
+        let len: u64 = extents.iter().map(|(_, len)| len).sum();
+        if len > LISTING as u64 {
+            return Err(Error::new(
+                LAYER,
+                handle,
+                format!("a folder of more than {LISTING} bytes"),
+            ));
+        }
+        Ok(extents)
+    }
+
+    /// Calls `each` with the offset and the bytes of every entry of a folder, up to the mark of the
+    /// end; `true` from `each` ends it before.
+    fn each_entry(
+        &self,
+        handle: u64,
+        each: &mut dyn FnMut(u64, &[u8]) -> Result<bool>,
+    ) -> Result<()> {
+        for (start, len) in self.folder(handle)? {
+            self.budget.unpack(LAYER, start, len)?;
+            let bytes = self.source.exactly(LAYER, start, len as usize)?;
+            for (index, raw) in bytes.chunks_exact(ENTRY).enumerate() {
+                if raw[0] == 0 || each(start + (index * ENTRY) as u64, raw)? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The entry with a handle, which is its offset in the image.
+    fn entry(&self, handle: u64) -> Result<Entry> {
+        let bytes = self.source.exactly(LAYER, handle, ENTRY)?;
+        Entry::read(&Record::new(LAYER, handle, &bytes))
+    }
+
+    /// The volume label in the root directory.
+    fn root_label(&self) -> Result<String> {
+        let mut label = String::new();
+        self.each_entry(ROOT, &mut |_, raw| {
+            let found = raw[0] != 0xe5 && !is_long_name(raw[11]) && raw[11] & VOLUME_ID != 0;
+            if found {
+                label = printable(raw[..11].trim_ascii_end());
+            }
+            Ok(found)
+        })?;
+        Ok(label)
+    }
+}
+
+impl Tree for Fat {
+    fn layer(&self) -> &'static str {
+        LAYER
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let label = self.root_label().unwrap_or_else(|error| error.why);
+        let mut fields = self.shape.fields();
+        fields.push(Field::new(FieldKind::FatLabel, "volume label in the root", label));
+        fields
+    }
+
+    fn root(&self) -> Result<Node> {
+        Ok(Node::bare_root(ROOT))
+    }
+
+    fn list(&self, folder: &Node) -> Result<Vec<Named>> {
+        let mut names = Listing::new(LAYER, &self.budget)?;
+        let mut long = LongName::default();
+        self.each_entry(folder.handle, &mut |offset, raw| {
+            if raw[0] == 0xe5 {
+                long = LongName::default();
+                return Ok(false);
+            }
+            let r = Record::new(LAYER, offset, raw);
+            self.budget.entries(LAYER, offset, 1)?;
+            if is_long_name(raw[11]) {
+                long.add(&r)?;
+                return Ok(false);
+            }
+            let entry = Entry::read(&r)?;
+            let long_name = long.take(&raw[..11]);
+            // the label of the volume, and a folder's entries for itself and its parent
+            if entry.attributes & VOLUME_ID != 0 || entry.name == b"." || entry.name == b".." {
+                return Ok(false);
+            }
+            let name = long_name.unwrap_or_else(|| entry.name.clone());
+            if !is_name(&name) {
+                return Err(r.error(0, "a name that leads out of its folder"));
+            }
+            names.push(offset, name, Node::new(metadata(&entry), offset))?;
+            Ok(false)
+        })?;
+        Ok(names.finish())
+    }
+
+    fn open(&self, file: &Node) -> Result<Content> {
+        let entry = self.entry(file.handle)?;
+        let mut left = u64::from(entry.size);
+        if left == 0 {
+            return Ok(Content::Plain(Arc::new(Bytes(Vec::new()))));
+        }
+        let mut extents = Vec::new();
+        for (start, len) in self.extents(entry.cluster, left)? {
+            let len = len.min(left);
+            extents.push((Some(start), len));
+            left -= len;
+        }
+        if left > 0 {
+            return Err(Error::new(LAYER, file.handle, format!("a file {left} bytes short")));
+        }
+        let (source, budget) = (self.source.clone(), self.budget.clone());
+        Ok(Content::Plain(Arc::new(Extents::new(source, LAYER, budget, extents))))
+    }
+
+    fn parts(&self) -> Result<Vec<Part>> {
+        gaps::parts(self)
+    }
+}
+
+fn metadata(entry: &Entry) -> Metadata {
+    let folder = entry.attributes & DIRECTORY != 0;
+    let mut about = Metadata::new(if folder { Kind::Folder } else { Kind::File });
+    about.mtime = entry.modified;
+    about.size = if folder { 0 } else { entry.size.into() };
+    for (name, time) in [("creation time", entry.created), ("access time", entry.accessed)] {
+        if let Some(time) = time {
+            about.more.push((name, calendar::utc(time)));
+        }
+    }
+    about.more.push(("attributes", format!("{:02x}", entry.attributes)));
+    about.more.push(("short name", printable(&entry.name)));
+    about
+}
