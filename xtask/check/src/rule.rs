@@ -12,6 +12,13 @@ pub(crate) struct Rule {
     pub(crate) fixtures: &'static [Fixture],
 }
 
+impl Fixture {
+    /// The same edit as a variant that must give no finding.
+    pub(crate) const fn legal(self) -> Fixture {
+        Fixture { legal: true, ..self }
+    }
+}
+
 impl Rule {
     pub(crate) fn name(&self) -> &'static str {
         self.described.name
@@ -49,7 +56,7 @@ pub(crate) enum FixtureEdit {
     Folder,
     /// Fills the file with this many bytes of text.
     Size(usize),
-    /// Points the submodule's gitlink at this commit.
+    /// Makes the path a gitlink to this commit.
     Gitlink(&'static str),
 }
 
@@ -68,7 +75,7 @@ pub(crate) const fn edit(path: &'static str, edit: FixtureEdit, at: &'static str
 
 /// A variant of the clean tree that must give no finding.
 pub(crate) const fn legal(path: &'static str, from: &'static str, to: &'static str) -> Fixture {
-    Fixture { path, edit: FixtureEdit::Replace(from, to), at: "", legal: true }
+    replace(path, from, to, "").legal()
 }
 
 /// Collects the findings of one rule.

@@ -4,6 +4,7 @@ pub(crate) mod container;
 pub(crate) mod exception;
 pub(crate) mod image;
 pub(crate) mod runner;
+pub(crate) mod scenario;
 pub(crate) mod script;
 pub(crate) mod versions;
 pub(crate) mod workflow;

@@ -1,7 +1,7 @@
 //! Workflows: jobs, steps, and the commands that the steps run.
 
 use super::script::Xtask;
-use crate::parse::expression::{self, Expression};
+use crate::parse::expression::{self, Expr};
 use crate::parse::shell::{ShellCommand, commands};
 use crate::parse::yaml::YamlNode;
 use crate::tree::{SourceFile, Tree};
@@ -24,9 +24,13 @@ pub(crate) struct Step<'w> {
     pub(crate) node: &'w YamlNode,
 }
 
+/// Folders with workflows. Gitea reads only the first one that exists.
+pub(crate) const FOLDER: &str = ".gitea/workflows/";
+pub(crate) const GITHUB_FOLDER: &str = ".github/workflows/";
+
+/// True for files that Gitea reads as workflows.
 pub(crate) fn is_workflow(path: &str) -> bool {
-    let folder = path.starts_with(".gitea/workflows/") || path.starts_with(".github/workflows/");
-    folder && (path.ends_with(".yaml") || path.ends_with(".yml"))
+    path.starts_with(FOLDER) && (path.ends_with(".yaml") || path.ends_with(".yml"))
 }
 
 /// Every workflow that is valid YAML. Rule `yaml` reports the others.
@@ -51,6 +55,20 @@ impl Workflow<'_> {
         self.jobs().into_iter().find(|job| job.id == id)
     }
 
+    /// Names of the events in `on:`.
+    pub(crate) fn events(&self) -> Vec<&str> {
+        self.event_nodes().into_iter().filter_map(YamlNode::text).collect()
+    }
+
+    /// The nodes that name the events in `on:`.
+    pub(crate) fn event_nodes(&self) -> Vec<&YamlNode> {
+        let Some(on) = self.root.get("on") else { return Vec::new() };
+        match on.entries() {
+            [] => on.items(),
+            entries => entries.iter().map(|(key, _)| key).collect(),
+        }
+    }
+
     /// All jobs that this one needs, directly or through others.
     pub(crate) fn ancestors(&self, job: &Job<'_>) -> Vec<Job<'_>> {
         let jobs = self.jobs();
@@ -68,7 +86,7 @@ impl Workflow<'_> {
     }
 
     /// Every expression: the keys that lead to it, its line and column, and the parsed text.
-    pub(crate) fn expressions(&self) -> Vec<(Vec<String>, (usize, usize), Expression)> {
+    pub(crate) fn expressions(&self) -> Vec<(Vec<String>, (usize, usize), Expr)> {
         let mut found = Vec::new();
         self.root.walk(&mut Vec::new(), &mut |keys, node| found.extend(expressions_of(keys, node)));
         found
@@ -79,19 +97,19 @@ impl Workflow<'_> {
 pub(crate) fn expressions_of(
     keys: &[&str],
     node: &YamlNode,
-) -> Vec<(Vec<String>, (usize, usize), Expression)> {
+) -> Vec<(Vec<String>, (usize, usize), Expr)> {
     let Some(text) = node.unfolded() else { return Vec::new() };
     let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
     let embedded = expression::embedded(text);
     if embedded.is_empty() && keys.last().is_some_and(|key| key == "if") {
-        return vec![(keys, node.at(), expression::parse(text))];
+        return vec![(keys, node.at(), expression::condition(text))];
     }
     let place = |line: usize| {
         if line == 0 { node.at() } else { (node.line + line, 1) }
     };
     embedded
         .into_iter()
-        .map(|(line, text)| (keys.clone(), place(line), expression::parse(text)))
+        .map(|(line, text)| (keys.clone(), place(line), expression::parse(&text)))
         .collect()
 }
 
@@ -105,7 +123,7 @@ impl<'w> Job<'w> {
         steps.into_iter().map(|node| Step { node }).collect()
     }
 
-    pub(crate) fn condition(&self) -> Option<(&'w YamlNode, Expression)> {
+    pub(crate) fn condition(&self) -> Option<(&'w YamlNode, Expr)> {
         condition(self.node)
     }
 
@@ -119,7 +137,7 @@ impl<'w> Job<'w> {
     }
 }
 
-fn condition(node: &YamlNode) -> Option<(&YamlNode, Expression)> {
+fn condition(node: &YamlNode) -> Option<(&YamlNode, Expr)> {
     let node = node.get("if")?;
     Some((node, expression::condition(node.text()?)))
 }
@@ -158,19 +176,8 @@ impl<'w> Step<'w> {
         self.node.path(&["with", key])
     }
 
-    pub(crate) fn condition(&self) -> Option<(&'w YamlNode, Expression)> {
+    pub(crate) fn condition(&self) -> Option<(&'w YamlNode, Expr)> {
         condition(self.node)
-    }
-
-    /// Runs whatever came before.
-    pub(crate) fn runs_always(&self) -> bool {
-        self.condition().is_some_and(|(_, c)| c.calls("always"))
-    }
-
-    /// Also runs after a step that failed.
-    pub(crate) fn runs_on_failure(&self) -> bool {
-        self.condition()
-            .is_some_and(|(_, c)| c.calls("always") || c.calls("failure") || c.calls("cancelled"))
     }
 
     pub(crate) fn commands(&self) -> Vec<ShellCommand> {

@@ -17,6 +17,8 @@ pub(crate) struct ShellCommand {
     /// Operator (`>`, `>>`, `<`, …) and target.
     pub(crate) redirects: Vec<(String, ShellWord)>,
     pub(crate) heredocs: Vec<String>,
+    /// The operator after the command: `|`, `||`, `&&`, `&`, or empty.
+    pub(crate) operator: &'static str,
 }
 
 /// Words before the program: keywords, and programs that run another one.
@@ -151,7 +153,17 @@ impl Lexer {
                     self.operator(length);
                 }
                 ';' | '&' | '|' | '(' | ')' => {
-                    self.next();
+                    let operator = match (c, self.peek(1)) {
+                        ('|', Some('|')) => "||",
+                        ('&', Some('&')) => "&&",
+                        ('|', _) => "|",
+                        ('&', _) => "&",
+                        _ => "",
+                    };
+                    for _ in 0..operator.len().max(1) {
+                        self.next();
+                    }
+                    self.current.operator = operator;
                     self.end();
                 }
                 _ => self.word(depth),

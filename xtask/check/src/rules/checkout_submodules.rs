@@ -2,7 +2,8 @@
 
 use crate::finding::{Location, Severity};
 use crate::model::workflow::{self, Job};
-use crate::rule::{Findings, Rule, replace};
+use crate::parse::yaml::YamlNode;
+use crate::rule::{Findings, Rule, legal, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
@@ -11,9 +12,9 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "checkout-submodules",
-        what: "a job that builds the product checks out with `submodules: recursive`",
-        why: "derivative-maker is a submodule with submodules of its own; without them the build fails minutes later with \"unknown Architecture\"",
-        source: "actions/checkout's README",
+        what: "a job that builds the product checks out with `submodules: recursive` and `fetch-depth: 0`",
+        why: "derivative-maker is a submodule with submodules of its own; without them the build fails minutes later with \"unknown Architecture\". At the default depth of 1 its tag is missing, and `iso base` refuses to start",
+        source: "actions/checkout's README; owasp-modsecurity/ModSecurity#3185",
     },
     severity: Severity::Error,
     check,
@@ -31,6 +32,18 @@ pub(crate) const RULE: Rule = Rule {
             "          submodules: true\n",
             "submodules:",
         ),
+        replace(WORKFLOW, "          fetch-depth: 0 # with tags\n", "", "actions/checkout"),
+        replace(
+            WORKFLOW,
+            "          fetch-depth: 0 # with tags\n",
+            "          fetch-depth: 50\n",
+            "fetch-depth:",
+        ),
+        legal(
+            WORKFLOW,
+            "          fetch-depth: 0 # with tags\n",
+            "          fetch-depth: '0'\n          fetch-tags: true\n",
+        ),
     ],
 };
 
@@ -43,24 +56,26 @@ fn check(tree: &Tree, found: &mut Findings) {
             if !builds_product(&job) {
                 continue;
             }
-            for step in job.steps().into_iter().filter(|step| step.is_action("actions/checkout")) {
-                let node = step.with("submodules");
-                let text = node.and_then(|node| node.text()).unwrap_or_default();
-                if text == "recursive" || (text.contains("${{") && text.contains("recursive")) {
-                    continue;
+            for step in job.steps().iter().filter(|step| step.is_action("actions/checkout")) {
+                for (input, value) in [("submodules", "recursive"), ("fetch-depth", "0")] {
+                    let node = step.with(input);
+                    let text = node.and_then(|node| node.text()).unwrap_or_default();
+                    // an expression may give the value only for some recipes
+                    if text == value || (text.contains("${{") && text.contains(value)) {
+                        continue;
+                    }
+                    let at = node.or_else(|| step.node.get("uses")).map_or(step.at(), YamlNode::at);
+                    let what = match node {
+                        None => format!("the checkout has no `{input}`"),
+                        Some(_) => format!("the checkout has `{input}: {text}`"),
+                    };
+                    found.add(
+                        Location::at(workflow.path(), at),
+                        format!("{what}, but job `{}` builds the product", job.id),
+                        format!("`{input}: {value}` below `with:`"),
+                        "add it, or correct the value",
+                    );
                 }
-                let place =
-                    node.or_else(|| step.node.get("uses")).map_or(step.at(), |node| node.at());
-                let what = match node {
-                    None => "the checkout leaves the submodules out".to_owned(),
-                    Some(_) => format!("`submodules: {text}`"),
-                };
-                found.add(
-                    Location::at(workflow.path(), place),
-                    format!("{what}, and job `{}` builds the product", job.id),
-                    "`submodules: recursive` below `with:`",
-                    "add it",
-                );
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::rule::Rule;
 
 pub(crate) mod apt_leftovers;
 pub(crate) mod artifact_action;
+pub(crate) mod artifacts;
 pub(crate) mod builder_image;
 pub(crate) mod certificates;
 pub(crate) mod checkout_submodules;
@@ -14,8 +15,11 @@ pub(crate) mod copy_sources;
 pub(crate) mod docker_config;
 pub(crate) mod dockerfile;
 pub(crate) mod env_files;
+pub(crate) mod event_text;
 pub(crate) mod exceptions;
 pub(crate) mod files;
+pub(crate) mod fork_guard;
+pub(crate) mod masked_failures;
 pub(crate) mod mksquashfs_options;
 pub(crate) mod pinned_actions;
 pub(crate) mod pinned_images;
@@ -24,10 +28,12 @@ pub(crate) mod release_job;
 pub(crate) mod report_upload;
 pub(crate) mod reviewed_upstream;
 pub(crate) mod runner_docker_host;
+pub(crate) mod runner_images;
 pub(crate) mod runner_keys;
 pub(crate) mod runner_label;
 pub(crate) mod runner_privileged;
 pub(crate) mod runner_volumes;
+pub(crate) mod schedule;
 pub(crate) mod script_docker;
 pub(crate) mod script_head;
 pub(crate) mod script_mode;
@@ -44,10 +50,14 @@ pub(crate) mod systemd_flags;
 pub(crate) mod terminal;
 pub(crate) mod timeouts;
 pub(crate) mod toml;
+pub(crate) mod workflow_conditions;
 pub(crate) mod workflow_contexts;
 pub(crate) mod workflow_keys;
+pub(crate) mod workflow_location;
+pub(crate) mod workflow_names;
 pub(crate) mod workflow_needs;
 pub(crate) mod workflow_outputs;
+pub(crate) mod workflow_settings;
 pub(crate) mod workspace_binds;
 pub(crate) mod yaml;
 
@@ -55,18 +65,27 @@ pub(crate) mod yaml;
 pub(crate) const ALL: &[&Rule] = &[
     &files::RULE,
     &yaml::RULE,
+    &workflow_location::RULE,
     &toml::RULE,
     &exceptions::RULE,
     &workflow_keys::RULE,
     &workflow_needs::RULE,
+    &schedule::RULE,
     &workflow_outputs::RULE,
     &workflow_contexts::RULE,
+    &workflow_names::RULE,
+    &workflow_settings::RULE,
+    &workflow_conditions::RULE,
+    &fork_guard::RULE,
+    &event_text::RULE,
     &runner_label::RULE,
     &pinned_actions::RULE,
     &artifact_action::RULE,
+    &artifacts::RULE,
     &checkout_submodules::RULE,
     &registry_login::RULE,
     &release_job::RULE,
+    &masked_failures::RULE,
     &workspace_binds::RULE,
     &terminal::RULE,
     &step_containers::RULE,
@@ -74,6 +93,7 @@ pub(crate) const ALL: &[&Rule] = &[
     &separate_builds::RULE,
     &timeouts::RULE,
     &runner_keys::RULE,
+    &runner_images::RULE,
     &runner_volumes::RULE,
     &docker_config::RULE,
     &runner_privileged::RULE,

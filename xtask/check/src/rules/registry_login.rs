@@ -50,7 +50,8 @@ fn check(tree: &Tree, found: &mut Findings) {
                     node.walk(&mut Vec::new(), &mut |_, node| {
                         let Some(text) = node.unfolded() else { return };
                         for (line, inner) in expression::embedded(text) {
-                            let own = expression::parse(inner).references.into_iter().find(is_job_token);
+                            let expr = expression::parse(&inner);
+                            let own = expr.references().into_iter().find(|r| is_job_token(r));
                             if let Some(reference) = own.filter(|_| !told) {
                                 told = true;
                                 let at = if line == 0 { node.at() } else { (node.line + line, 1) };

@@ -1,10 +1,12 @@
 //! The release runs on the tags that start the workflow, after the verification.
 
 use crate::finding::{Location, Severity};
+use crate::model::scenario::{Scenario, Status};
 use crate::model::workflow::{self, Job, Workflow};
+use crate::parse::expression::Expr;
 use crate::parse::pattern;
 use crate::parse::yaml::YamlNode;
-use crate::rule::{Findings, Rule, replace};
+use crate::rule::{Findings, Rule, legal, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
@@ -13,16 +15,21 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "release-job",
-        what: "the job that releases runs only on tags, on those that `on.push.tags` names, needs a job that verifies the product, and does not run when that failed",
-        why: "a tag that starts nothing is noticed when somebody looks for the release; an ISO that was not built twice must never be published",
-        source: "preflight rule 11; go-gitea/gitea#33123",
+        what: "the job that releases runs on the tags that `on.push.tags` names and on nothing else; it needs a job that verifies the product, and all jobs that it needs run on tags and must succeed",
+        why: "nobody notices a tag that starts no release until somebody looks for it; an ISO that was not built twice must never be published",
+        source: "go-gitea/gitea#33123, #27906",
     },
     severity: Severity::Error,
     check,
     fixtures: &[
         replace(WORKFLOW, "    tags: ['v*']\n", "", "refs/tags/v"),
         replace(WORKFLOW, "    tags: ['v*']\n", "    tags: ['release-*']\n", "refs/tags/v"),
-        replace(WORKFLOW, "    needs: build-and-verify\n", "    needs: check\n", "needs: check"),
+        replace(
+            WORKFLOW,
+            "cargo xtask verify --image",
+            "cargo xtask verify canary --image",
+            "needs: build-and-verify",
+        ),
         replace(
             WORKFLOW,
             "if: startsWith(github.ref, 'refs/tags/v')",
@@ -42,16 +49,42 @@ pub(crate) const RULE: Rule = Rule {
             "if: ${{ !startsWith(github.ref, 'refs/tags/v') }}",
             "!startsWith",
         ),
+        replace(
+            WORKFLOW,
+            "if: startsWith(github.ref, 'refs/tags/v')",
+            "if: ${{ !failure() && startsWith(github.ref, 'refs/tags/v') }}",
+            "!failure()",
+        ),
+        replace(
+            WORKFLOW,
+            "    needs: build-and-verify\n",
+            "    needs: [build-and-verify, compare]\n",
+            "needs: [build-and-verify, compare]",
+        ),
+        replace(
+            WORKFLOW,
+            "if: startsWith(github.ref, 'refs/tags/v')",
+            "if: github.event_name == 'schedule' && github.ref_type == 'tag'",
+            "schedule",
+        ),
+        legal(
+            WORKFLOW,
+            "if: startsWith(github.ref, 'refs/tags/v')",
+            "if: ${{ github.event_name == 'push' && github.ref_type == 'tag' }}",
+        ),
+        legal(
+            WORKFLOW,
+            "if: startsWith(github.ref, 'refs/tags/v')",
+            "if: success() && startsWith(github.ref_name, 'v') && github.ref_type == 'tag'",
+        ),
     ],
 };
 
 fn check(tree: &Tree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
-        let tags: Vec<&YamlNode> =
-            workflow.root.path(&["on", "push", "tags"]).map(YamlNode::items).unwrap_or_default();
-        let tags: Vec<&str> = tags.iter().filter_map(|tag| tag.text()).collect();
         for job in workflow.jobs().iter().filter(|job| releases(job)) {
-            one(&workflow, job, &tags, found);
+            condition(&workflow, job, found);
+            needs(&workflow, job, found);
         }
     }
 }
@@ -71,56 +104,62 @@ fn releases(job: &Job<'_>) -> bool {
     by_xtask || by_api || job.id == "release"
 }
 
-fn one(workflow: &Workflow<'_>, job: &Job<'_>, tags: &[&str], found: &mut Findings) {
-    let at = |node: &YamlNode| Location::at(workflow.path(), node.at());
+/// The job runs on a tag, and on nothing else, and not after a failure.
+fn condition(workflow: &Workflow<'_>, job: &Job<'_>, found: &mut Findings) {
     let condition = job.condition();
-    let place = condition.as_ref().map_or(at(job.key), |(node, _)| at(node));
-    let text = condition.as_ref().and_then(|(node, _)| node.text()).unwrap_or_default();
-    let by_type = text.contains("ref_type") && text.contains("tag");
-    let wanted =
-        quoted(text).into_iter().find_map(|s| s.strip_prefix("refs/tags/").map(str::to_owned));
-    let loose = text.contains("||") || text.contains("!startsWith") || text.contains("!=");
-    let on_dispatch_only = workflow.root.get("on").is_some_and(|on| {
-        on.entries().len() == 1
-            && on.path(&["push", "tags"]).is_some()
-            && on.path(&["push", "branches"]).is_none()
-    });
-    if (wanted.is_none() && !by_type || loose) && !on_dispatch_only {
+    let at = condition.as_ref().map_or(job.key.at(), |(node, _)| node.at());
+    let location = Location::at(workflow.path(), at);
+    let expr = condition.as_ref().map(|(_, expr)| expr);
+    let tag = tag(expr);
+    let tags = tags(workflow);
+    if !selected(&tags, &tag) {
+        let listed = if tags.is_empty() { "missing".into() } else { tags.join(", ") };
         found.add(
-            place.clone(),
-            format!("job `{}` also runs when no tag was pushed", job.id),
-            "`if: startsWith(github.ref, 'refs/tags/v')`",
-            "add the condition",
-        );
-    }
-    let prefix = wanted.unwrap_or_default();
-    // one name that the condition takes, e.g. v1.1.0
-    let sample = if prefix.is_empty() {
-        "v1.1.0".to_owned()
-    } else {
-        format!("{prefix}1.1.0").replacen("vv", "v", 1)
-    };
-    if tags.is_empty() || !selected(tags, &sample) {
-        found.add(
-            place.clone(),
-            format!(
-                "a tag such as {sample} starts no run: `on.push.tags` is {}",
-                if tags.is_empty() { "missing".into() } else { tags.join(", ") }
-            ),
-            "patterns there that match the tags this job waits for",
+            location.clone(),
+            format!("a tag such as {tag} starts no run: `on.push.tags` is {listed}"),
+            "patterns in `on.push.tags` that match this job's tags",
             "add the tags to `on.push.tags`",
         );
     }
-    if let Some((_, expression)) = &condition
-        && ["always", "failure", "cancelled"].iter().any(|f| expression.calls(f))
-    {
+    let on_tag = Scenario::new("push", &format!("refs/tags/{tag}"));
+    if on_tag.runs(expr) == Some(false) {
         found.add(
-            place,
-            "the job runs even if the verification failed or was stopped",
-            "a condition without always(), failure(), cancelled()",
-            "remove the call: success() is what applies without one",
+            location.clone(),
+            format!("job `{}` does not run when the tag {tag} is pushed", job.id),
+            "`if: startsWith(github.ref, 'refs/tags/v')`",
+            "correct the condition",
         );
     }
+    let others = other_runs(workflow);
+    let also: Vec<&str> = others
+        .iter()
+        .filter(|(_, scenario)| scenario.runs(expr) != Some(false))
+        .map(|(name, _)| *name)
+        .collect();
+    if !also.is_empty() {
+        found.add(
+            location.clone(),
+            format!("job `{}` also runs without a tag: {}", job.id, also.join(", ")),
+            "`if: startsWith(github.ref, 'refs/tags/v')`",
+            "make the condition false for everything but tags",
+        );
+    }
+    let unsuccessful = [Status::Failure, Status::Cancelled, Status::Skipped];
+    if unsuccessful.into_iter().any(|status| on_tag.with_status(status).runs(expr) != Some(false)) {
+        found.add(
+            location,
+            "the job runs even if the verification failed, was cancelled or was skipped",
+            "a condition without always(), failure() and cancelled()",
+            "remove the call: without one, success() applies",
+        );
+    }
+}
+
+/// The job needs a verification of the product, and nothing that a tag skips.
+fn needs(workflow: &Workflow<'_>, job: &Job<'_>, found: &mut Findings) {
+    let at = job.node.entry("needs").map_or(job.key.at(), |(key, _)| key.at());
+    let location = Location::at(workflow.path(), at);
+    let ancestors = workflow.ancestors(job);
     let verifies = |job: &Job<'_>| {
         let xtask = job.xtask();
         xtask.iter().any(|(_, x)| {
@@ -128,48 +167,84 @@ fn one(workflow: &Workflow<'_>, job: &Job<'_>, tags: &[&str], found: &mut Findin
         })
     };
     let itself = job.xtask().iter().any(|(_, x)| x.command == "verify" && x.builds_product());
-    if !itself && !workflow.ancestors(job).iter().any(verifies) {
-        let place = job.node.entry("needs").map_or(at(job.key), |(key, _)| at(key));
+    if !itself && !ancestors.iter().any(verifies) {
         found.add(
-            place,
+            location.clone(),
             format!("job `{}` needs no job that verifies the product", job.id),
             "`needs:` a job that runs `cargo xtask verify`",
             "add it to `needs:`",
         );
     }
-    for ancestor in workflow.ancestors(job).iter().filter(|job| verifies(job)) {
-        let soft = ancestor.node.get("continue-on-error").or_else(|| {
-            let step = ancestor
-                .steps()
-                .into_iter()
-                .find(|s| s.xtask().iter().any(|(_, x)| x.command == "verify"));
-            step.and_then(|step| step.node.get("continue-on-error"))
-        });
-        if let Some(node) = soft.filter(|node| node.text() != Some("false")) {
-            found.add(
-                at(node),
-                format!("job `{}` succeeds although its verification failed", ancestor.id),
-                "no `continue-on-error` there",
-                "remove it",
-            );
-        }
+    let condition = job.condition().map(|(_, expr)| expr);
+    let on_tag = Scenario::new("push", &format!("refs/tags/{}", tag(condition.as_ref())));
+    let needs = job.needs();
+    let needs = needs.iter().filter_map(|need| workflow.job(need.text()?));
+    for other in needs.filter(|other| on_tag.job_runs(workflow, other) == Some(false)) {
+        found.add(
+            location.clone(),
+            format!("job `{}` needs `{}`, which does not run on a tag", job.id, other.id),
+            "only jobs that run on tags, because a skipped job skips all jobs that need it",
+            format!("remove it from `needs:`, or let `{}` run on tags", other.id),
+        );
     }
 }
 
-/// The strings in single quotes.
-fn quoted(text: &str) -> Vec<&str> {
-    text.split('\'').skip(1).step_by(2).collect()
+fn tags<'w>(workflow: &'w Workflow<'_>) -> Vec<&'w str> {
+    let tags = workflow.root.path(&["on", "push", "tags"]).map(YamlNode::items);
+    tags.unwrap_or_default().into_iter().filter_map(YamlNode::text).collect()
 }
 
-/// Whether the patterns of `on.push.tags` take a tag: the last that matches decides.
+/// A tag that fits the condition's own texts: v1.1.0, or another prefix of refs/tags/.
+fn tag(condition: Option<&Expr>) -> String {
+    let mut prefix = None;
+    if let Some(condition) = condition {
+        condition.walk(&mut |expr| {
+            if let Expr::Text(text) = expr
+                && let Some(rest) = text.strip_prefix("refs/tags/")
+            {
+                prefix = Some(rest.to_owned());
+            }
+        });
+    }
+    let prefix = prefix.unwrap_or_default();
+    match prefix.as_str() {
+        "" | "v" => "v1.1.0".to_owned(),
+        other => format!("{other}1.1.0"),
+    }
+}
+
+/// Runs without a tag that the workflow's events can start.
+fn other_runs(workflow: &Workflow<'_>) -> Vec<(&'static str, Scenario)> {
+    let events = workflow.events();
+    let main = "refs/heads/main";
+    let mut runs = Vec::new();
+    // a push without filters, or with `branches`, is also one to a branch
+    let push = workflow.root.path(&["on", "push"]);
+    let only_tags =
+        push.is_some_and(|push| push.get("tags").is_some() && push.get("branches").is_none());
+    if events.contains(&"push") && !only_tags {
+        runs.push(("push to a branch", Scenario::new("push", main)));
+    }
+    for (event, name) in [("schedule", "schedule"), ("workflow_dispatch", "by hand on a branch")] {
+        if events.contains(&event) {
+            runs.push((name, Scenario::new(event, main)));
+        }
+    }
+    if events.contains(&"pull_request") {
+        runs.push(("pull request", Scenario::pull_request(false)));
+    }
+    runs
+}
+
+/// True if the patterns of `on.push.tags` match a tag. The last matching pattern decides.
 fn selected(patterns: &[&str], tag: &str) -> bool {
-    let mut taken = false;
+    let mut selected = false;
     for pattern in patterns {
         match pattern.strip_prefix('!') {
-            Some(pattern) if pattern::selects(pattern, tag) => taken = false,
-            None if pattern::selects(pattern, tag) => taken = true,
+            Some(pattern) if pattern::selects(pattern, tag) => selected = false,
+            None if pattern::selects(pattern, tag) => selected = true,
             _ => {}
         }
     }
-    taken
+    selected
 }

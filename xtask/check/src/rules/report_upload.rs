@@ -1,68 +1,84 @@
 //! A failed verification leaves its report.
 
 use crate::finding::{Location, Severity};
-use crate::model::workflow;
-use crate::rule::{Findings, Rule, replace};
+use crate::model::scenario::Scenario;
+use crate::model::workflow::{self, Job, Step};
+use crate::rule::{Findings, Rule, legal, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
+const IF: &str = "        if: failure() # keep the diagnosis\n";
 
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "report-upload",
-        what: "a job that verifies has, further down, a step that uploads the report and runs when the verification failed (`if: failure()`)",
-        why: "without `failure()` a step is skipped exactly when the hashes differ: hours of building, and nothing to diagnose it by",
-        source: "preflight rule 15",
+        what: "after every step that verifies, a later step uploads the report, and its condition is true when the verification failed (`if: failure()`)",
+        why: "a step without `failure()` is skipped exactly when the hashes differ: hours of building, and nothing to diagnose",
+        source: "GitHub's expressions reference, status check functions",
     },
     severity: Severity::Error,
     check,
     fixtures: &[
-        replace(WORKFLOW, "        if: failure() # keep the diagnosis\n", "", "cargo xtask verify"),
+        replace(WORKFLOW, IF, "", "cargo xtask verify"),
         replace(
             WORKFLOW,
-            "        if: failure() # keep the diagnosis\n",
+            IF,
             "        if: github.ref != 'refs/heads/main'\n",
             "cargo xtask verify",
         ),
+        replace(WORKFLOW, IF, "        if: ${{ !failure() }}\n", "cargo xtask verify"),
+        replace(WORKFLOW, IF, "        if: cancelled()\n", "cargo xtask verify"),
+        replace(
+            WORKFLOW,
+            IF,
+            "        if: failure() && steps.verify.outcome == 'success'\n",
+            "cargo xtask verify",
+        ),
+        replace(WORKFLOW, IF, "        if: failure() && vars.BUILDER_REPOSITORY\n", "cargo xtask verify"),
+        legal(WORKFLOW, IF, "        if: ${{ !success() }}\n"),
+        legal(WORKFLOW, IF, "        if: always()\n"),
+        legal(WORKFLOW, IF, "        if: failure() && steps.verify.outcome == 'failure'\n"),
+        legal(WORKFLOW, IF, "        if: ${{ failure() || cancelled() }}\n"),
     ],
 };
 
 fn check(tree: &Tree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
-            let steps = job.steps();
-            let verifies = |step: &workflow::Step<'_>| {
-                step.xtask().into_iter().find(|(_, x)| x.command == "verify").map(|(line, _)| line)
-            };
-            let last =
-                steps.iter().enumerate().rev().find_map(|(n, step)| Some((n, verifies(step)?)));
-            let Some((n, line)) = last else { continue };
-            let uploads = |step: &&workflow::Step<'_>| {
-                step.uses().is_some_and(|(_, action, _)| action.contains("upload-artifact"))
-            };
-            let later: Vec<_> = steps.iter().skip(n + 1).filter(uploads).collect();
-            if later.iter().any(|step| step.runs_on_failure()) {
-                continue;
+            for (line, skipped) in verifications_without_report(&job) {
+                let what = if skipped.is_empty() {
+                    "a failed verification leaves no report: no later step uploads one".to_owned()
+                } else {
+                    let steps = skipped.join(", ");
+                    format!("a failed verification leaves no report: after it, {steps} may not run")
+                };
+                found.add(
+                    Location::line(workflow.path(), line),
+                    what,
+                    "a later step with upload-artifact and `if: failure()` (or always())",
+                    "add `if: failure()` to the step that uploads the report",
+                );
             }
-            let skipped: Vec<String> = later
-                .iter()
-                .map(|step| format!("{} (line {})", step.title(), step.at().0))
-                .collect();
-            let what = if skipped.is_empty() {
-                "a verification that fails leaves no report: nothing uploads one".to_owned()
-            } else {
-                format!(
-                    "a verification that fails leaves no report: skipped then is {}",
-                    skipped.join(", ")
-                )
-            };
-            found.add(
-                Location::line(workflow.path(), line),
-                what,
-                "a later step with upload-artifact and `if: failure()` (or always())",
-                "add `if: failure()` to the step that uploads the report",
-            );
         }
     }
+}
+
+/// Lines of verifications without a report, and the later uploads that do not run.
+fn verifications_without_report(job: &Job<'_>) -> Vec<(usize, Vec<String>)> {
+    let steps = job.steps();
+    let mut found = Vec::new();
+    for (n, step) in steps.iter().enumerate() {
+        let Some((line, _)) = step.xtask().into_iter().find(|(_, x)| x.command == "verify") else {
+            continue;
+        };
+        let uploads = |later: &&Step<'_>| later.is_action("actions/upload-artifact");
+        let uploads: Vec<&Step<'_>> = steps[n + 1..].iter().filter(uploads).collect();
+        let runs = |later: &&Step<'_>| Scenario::step_runs_after_failure(later, step) == Some(true);
+        if !uploads.iter().any(runs) {
+            let name = |step: &&Step<'_>| format!("{} (line {})", step.title(), step.at().0);
+            found.push((line, uploads.iter().map(name).collect()));
+        }
+    }
+    found
 }

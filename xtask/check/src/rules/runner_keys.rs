@@ -1,10 +1,10 @@
 //! The runner knows every key of its configuration.
 
 use crate::finding::{Location, Severity};
-use crate::model::runner::{PATH, Runner};
+use crate::model::runner::{PATH, Runner, duration};
 use crate::names::nearest;
 use crate::parse::yaml::YamlNode;
-use crate::rule::{Findings, Rule, replace};
+use crate::rule::{Findings, Rule, legal, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
@@ -27,6 +27,9 @@ pub(crate) const RULE: Rule = Rule {
         replace(PATH, "  capacity: 1\n", "  capacitiy: 1\n", "capacitiy"),
         replace(PATH, "log:\n", "logs:\n", "logs:"),
         replace(PATH, "  capacity: 1\n", "  capacity: one\n", "one"),
+        replace(PATH, "  capacity: 1\n", "  shutdown_timeout: 6 hours\n", "6 hours"),
+        replace(PATH, "  capacity: 1\n", "  fetch_interval: 2d\n", "2d"),
+        legal(PATH, "  capacity: 1\n", "  shutdown_timeout: 1h30m\n  fetch_interval: 500ms\n"),
     ],
 };
 
@@ -123,6 +126,24 @@ const SWITCHES: [&str; 8] = [
     "patch_actions",
 ];
 
+/// Keys whose value is a duration in Go's notation. Rule `timeouts` checks `timeout`.
+const DURATIONS: [&str; 14] = [
+    "shutdown_timeout",
+    "fetch_timeout",
+    "fetch_interval",
+    "fetch_interval_max",
+    "workdir_cleanup_age",
+    "idle_cleanup_interval",
+    "log_report_interval",
+    "log_report_max_latency",
+    "state_report_interval",
+    "report_close_timeout",
+    "post_task_script_timeout",
+    "docker_timeout",
+    "service_ready_timeout",
+    "readiness_grace",
+];
+
 fn check(tree: &Tree, found: &mut Findings) {
     let Some(runner) = Runner::read(tree) else { return };
     let top = SECTIONS.iter().map(|(name, _)| *name).filter(|name| !name.contains('.'));
@@ -155,18 +176,26 @@ fn below(section: &YamlNode, name: &str, known: &[&str], found: &mut Findings) {
             continue;
         }
         let scalar = value.text().unwrap_or_default();
-        let place = || Location::at(PATH, value.at());
+        let location = || Location::at(PATH, value.at());
         if NUMBERS.contains(&text) && scalar.parse::<u64>().is_err() {
             found.add(
-                place(),
+                location(),
                 format!("`{text}: {scalar}` is not a number"),
                 "a whole number",
                 "correct it",
             );
         }
+        if DURATIONS.contains(&text) && scalar != "0" && duration(scalar).is_none() {
+            found.add(
+                location(),
+                format!("`{text}: {scalar}` is not a duration"),
+                "a duration such as 90s, 6h or 1h30m",
+                "correct it",
+            );
+        }
         if SWITCHES.contains(&text) && !matches!(scalar, "true" | "false") {
             found.add(
-                place(),
+                location(),
                 format!("`{text}: {scalar}` is neither true nor false"),
                 "true or false",
                 "correct it",

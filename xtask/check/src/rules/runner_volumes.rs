@@ -5,7 +5,8 @@ use crate::model::container::{MountOption, mounts, options_of_text, volume};
 use crate::model::runner::{PATH, Runner};
 use crate::model::workflow;
 use crate::parse::pattern::{self, Star};
-use crate::rule::{Findings, Rule, replace};
+use crate::parse::yaml::YamlNode;
+use crate::rule::{Findings, Rule, legal, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
@@ -16,7 +17,7 @@ const SOCKET: &str = "/var/run/docker.sock";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "runner-volumes",
-        what: "every mount in `container.options` and in a job's `container:` matches a pattern in `valid_volumes`",
+        what: "every mount in `container.options` and in a job's `container:` matches a pattern in `valid_volumes`; with `bind_workdir`, so do the workspaces",
         why: "the runner drops other mounts with only a warning in the log; a missing config.json shows up an hour later as a 401",
         source: "the runner's docker_run.go, 3.3",
     },
@@ -29,6 +30,18 @@ pub(crate) const RULE: Rule = Rule {
             "    - /root/.docker/config.json\n",
             "    - /root/.docker/config.jsn\n",
             "config.json:ro",
+        ),
+        replace(PATH, "container:\n", "container:\n  bind_workdir: true\n", "bind_workdir"),
+        replace(
+            PATH,
+            "  valid_volumes:\n",
+            "  bind_workdir: true\n  workdir_parent: /srv/work\n  valid_volumes:\n    - /workspace/**\n",
+            "workdir_parent",
+        ),
+        legal(
+            PATH,
+            "  valid_volumes:\n",
+            "  bind_workdir: true\n  workdir_parent: srv/work\n  valid_volumes:\n    - /srv/work/**\n",
         ),
         replace(
             PATH,
@@ -67,6 +80,9 @@ fn check(tree: &Tree, found: &mut Findings) {
             }
         }
     }
+    if runner.is_on("bind_workdir") {
+        workdir(&runner, &valid, found);
+    }
     for (path, mount) in all {
         if mount.source.is_empty() || mount.source == SOCKET || allows(&valid, &mount) {
             continue;
@@ -80,6 +96,23 @@ fn check(tree: &Tree, found: &mut Findings) {
             ),
             format!("a pattern in valid_volumes that matches it ({list})"),
             format!("add `- {}` below valid_volumes in {PATH}", mount.source),
+        );
+    }
+}
+
+/// With `bind_workdir` the workspace is a mount of the host, too.
+fn workdir(runner: &Runner<'_>, valid: &[&str], found: &mut Findings) {
+    let node = runner.container("workdir_parent");
+    let parent = node.and_then(YamlNode::text).unwrap_or("workspace");
+    let source = format!("/{}/1/owner/repository", parent.trim_matches('/'));
+    let mount = volume(&format!("{source}:{source}"), 0);
+    if !allows(valid, &mount) {
+        let at = node.or_else(|| runner.container("bind_workdir")).map_or((0, 0), YamlNode::at);
+        found.add(
+            Location::at(PATH, at),
+            format!("valid_volumes does not allow the workspaces in /{}", parent.trim_matches('/')),
+            format!("`/{}/**` in valid_volumes", parent.trim_matches('/')),
+            "add it, or correct `workdir_parent`",
         );
     }
 }

@@ -28,9 +28,9 @@ pub(crate) const RULE: Rule = Rule {
         ),
         replace(
             WORKFLOW,
-            "          name: build-${{ matrix.side }}\n",
-            "          name: build\n",
-            "name: build",
+            "          path: build\n",
+            "          path: build\n      - uses: actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2\n        with:\n          name: logs\n          path: logs\n",
+            "name: logs",
         ),
         replace(
             WORKFLOW,

@@ -1,9 +1,10 @@
-//! What steps start is named, labelled, and swept.
+//! Containers that steps start have names and labels, and are removed.
 
 use crate::finding::{Location, Severity};
 use crate::model::container::{ContainerRun, verb};
+use crate::model::scenario::Scenario;
 use crate::model::workflow::{self, Job, Step};
-use crate::rule::{Findings, Rule, replace};
+use crate::rule::{Findings, Rule, legal, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
 
@@ -12,9 +13,9 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "step-containers",
-        what: "containers that a step starts have a name and a label, and the job's last word is an `if: always()` step that sweeps them (`cargo xtask clean`)",
-        why: "a cancelled run removes only the job's own containers: a builder goes on for hours, and two later builds share its machine",
-        source: "preflight rule 14",
+        what: "every container that a step starts has a name and a label, and a later step with `if: always()` removes it (`cargo xtask clean`)",
+        why: "a cancelled run removes only the job's own container: a builder continues for hours, and later builds share the machine with it",
+        source: "go-gitea/gitea's runner, which ends only the job's own container",
     },
     severity: Severity::Error,
     check,
@@ -36,6 +37,29 @@ pub(crate) const RULE: Rule = Rule {
             "        run: cargo xtask doctor\n",
             "        run: |\n          cargo xtask doctor\n          docker run --rm --label a=b debian:trixie true\n",
             "docker run",
+        ),
+        replace(
+            WORKFLOW,
+            "        if: always()\n        run: cargo xtask clean --running # after the build\n",
+            "        if: ${{ !cancelled() }}\n        run: cargo xtask clean --running\n",
+            "build-and-verify:",
+        ),
+        replace(
+            WORKFLOW,
+            "        if: always()\n        run: cargo xtask clean --running # after the build\n",
+            "        if: ${{ !always() }}\n        run: cargo xtask clean --running\n",
+            "build-and-verify:",
+        ),
+        replace(
+            WORKFLOW,
+            "        if: always()\n        run: cargo xtask clean --running # after the build\n",
+            "        if: always() && github.ref == 'refs/heads/main'\n        run: cargo xtask clean --running\n",
+            "build-and-verify:",
+        ),
+        legal(
+            WORKFLOW,
+            "        if: always()\n        run: cargo xtask clean --running # after the build\n",
+            "        if: ${{ success() || failure() || cancelled() }}\n        run: cargo xtask clean --running\n",
         ),
     ],
 };
@@ -75,10 +99,10 @@ fn check(tree: &Tree, found: &mut Findings) {
                 found.add(
                     Location::at(workflow.path(), job.key.at()),
                     format!(
-                        "job `{}` starts containers, and nothing removes them when it is cancelled",
+                        "job `{}` starts containers, but no step removes them in every case: success, failure and cancel",
                         job.id
                     ),
-                    "a last step with `if: always()` and `run: cargo xtask clean`",
+                    "a later step with `if: always()` and `run: cargo xtask clean`",
                     "add the step at the job's end",
                 );
             }
@@ -87,7 +111,7 @@ fn check(tree: &Tree, found: &mut Findings) {
 }
 
 fn sweeps(job: &Job<'_>, after: usize) -> bool {
-    job.steps().iter().skip(after + 1).any(|step| step.runs_always() && cleans(step))
+    job.steps().iter().skip(after + 1).any(|step| Scenario::step_always_runs(step) && cleans(step))
 }
 
 fn cleans(step: &Step<'_>) -> bool {

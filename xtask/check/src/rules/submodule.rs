@@ -1,7 +1,7 @@
 //! Submodules match .gitmodules, stand at the recorded commit, and are clean.
 
 use crate::finding::{Location, Severity};
-use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
+use crate::rule::{Findings, FixtureEdit, Rule, edit, legal, replace};
 use crate::tree::{GITLINK, NO_GIT, Tree};
 use std::path::Path;
 use xtask_core::facts::git::git;
@@ -28,6 +28,14 @@ pub(crate) const RULE: Rule = Rule {
             "path = linux/build/derivative-makr",
             "path =",
         ),
+        edit("vendor/wiki", FixtureEdit::Gitlink("4444444444444444444444444444444444444444"), ""),
+        legal(FILE, "[submodule \"linux/build/derivative-maker\"]", "[submodule \"upstream\"]"),
+        legal(
+            FILE,
+            "https://github.com/Kicksecure/derivative-maker.git",
+            "\"../derivative-maker.git\" # beside",
+        ),
+        legal(FILE, "path =", "Path ="),
         edit(
             "linux/build/derivative-maker/README.md",
             FixtureEdit::Write(b"not a submodule\n"),
@@ -63,8 +71,8 @@ fn check(tree: &Tree, found: &mut Findings) {
         } else if let (Some((key, value)), Some(section)) =
             (text.split_once('='), sections.last_mut())
         {
-            let value = Some((line, value.trim().to_owned()));
-            match key.trim() {
+            let value = Some((line, plain_value(value)));
+            match key.trim().to_ascii_lowercase().as_str() {
                 "path" => section.path = value,
                 "url" => section.url = value,
                 _ => {}
@@ -84,14 +92,23 @@ fn check(tree: &Tree, found: &mut Findings) {
     for (path, entry) in tree.entries() {
         let is_link = entry.index.as_ref().is_some_and(|(mode, _)| mode == GITLINK);
         let listed = sections.iter().any(|s| s.path.as_ref().is_some_and(|(_, p)| p == path));
-        if is_link && !listed && !sections.iter().any(|s| s.name == path) {
+        if is_link && !listed {
             found.add(
                 Location::line(FILE, 1),
-                format!("the gitlink {path} has no section"),
-                format!("[submodule \"{path}\"]"),
-                "git submodule add URL PATH",
+                format!("{path} is a repository inside this one, but no section has `path = {path}`"),
+                "a section, or no repository there",
+                format!("git rm --cached {path}; if it is meant to be a submodule, then: git submodule add URL {path}"),
             );
         }
+    }
+}
+
+/// A value without its quotes and its comment.
+fn plain_value(text: &str) -> String {
+    let text = text.trim();
+    match text.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
+        Some((value, _)) => value.to_owned(),
+        None => text.split(['#', ';']).next().unwrap_or_default().trim().to_owned(),
     }
 }
 
@@ -125,13 +142,16 @@ fn one(tree: &Tree, section: &Section, found: &mut Findings) {
     let link = entry.and_then(|entry| entry.index.as_ref()).filter(|(mode, _)| mode == GITLINK);
     let place = || Location::line(FILE, *path_line);
     let Some((_, commit)) = link else {
-        let what = if entry.is_some() || tree.holds(path) { "ordinary files" } else { "nothing" };
-        found.add(
-            place(),
-            format!("{path} is {what} in git, and no gitlink"),
-            "a gitlink",
-            "git submodule add URL PATH",
-        );
+        let files = entry.is_some() || tree.holds(path);
+        let what = if files { "ordinary files" } else { "nothing" };
+        let fix = if files {
+            format!(
+                "git rm -r --cached {path}, move the folder away, then: git submodule add {url} {path}"
+            )
+        } else {
+            format!("git submodule add {url} {path}")
+        };
+        found.add(place(), format!("{path} is {what} in git, and no gitlink"), "a gitlink", fix);
         return;
     };
     let dir = tree.repo.root.join(path);

@@ -189,7 +189,7 @@ const INPUTS: &[(&str, &[&str])] = &[
     ),
 ];
 
-const EVENTS: &[&str] = &[
+pub(crate) const EVENTS: &[&str] = &[
     "create",
     "delete",
     "fork",
@@ -234,12 +234,7 @@ fn check(tree: &Tree, found: &mut Findings) {
 }
 
 fn events(workflow: &Workflow<'_>, found: &mut Findings) {
-    let Some(on) = workflow.root.get("on") else { return };
-    let named: Vec<&YamlNode> = match on.entries() {
-        [] => on.items(),
-        entries => entries.iter().map(|(key, _)| key).collect(),
-    };
-    for event in named {
+    for event in workflow.event_nodes() {
         let name = event.text().unwrap_or_default();
         if !EVENTS.contains(&name) {
             let place = Location::at(workflow.path(), event.at());

@@ -91,9 +91,10 @@ fn references(
         places.extend(workflow::expressions_of(keys, node))
     });
     for (_, at, expression) in places {
-        for reference in &expression.references {
+        for reference in expression.references() {
             let words: Vec<&str> = reference.iter().map(String::as_str).collect();
             let told = match words.as_slice() {
+                ["needs", "*", ..] => None,
                 ["needs", from, rest @ ..] => needed(workflow, job, from, rest),
                 ["steps", id, rest @ ..] => stepped(job, id, rest, step, tree),
                 _ => None,

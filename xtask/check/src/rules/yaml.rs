@@ -28,7 +28,9 @@ pub(crate) const RULE: Rule = Rule {
         ),
         edit(
             WORKFLOW,
-            FixtureEdit::Append("  extra:\n    runs-on: silvermetal-builder\n    steps: later\n"),
+            FixtureEdit::Append(
+                "  extra:\n    needs: check\n    runs-on: silvermetal-builder\n    steps: later\n",
+            ),
             "later",
         ),
         replace(

@@ -31,7 +31,7 @@ impl Checkout {
             checkout.record_inputs();
             checkout.git(&["init", "--quiet"]);
             checkout.git(&["add", "--all"]);
-            checkout.gitlink(COMMIT);
+            checkout.gitlink(SUBMODULE, COMMIT);
             checkout
         });
         let checkout = Checkout::empty();
@@ -81,10 +81,10 @@ impl Checkout {
         fs::write(self.root.join(".git"), "gitdir: nowhere\n").unwrap();
     }
 
-    fn gitlink(&self, commit: &str) {
-        let info = format!("160000,{commit},{SUBMODULE}");
+    fn gitlink(&self, path: &str, commit: &str) {
+        let info = format!("160000,{commit},{path}");
         self.git(&["update-index", "--add", "--cacheinfo", &info]);
-        fs::create_dir_all(self.root.join(SUBMODULE)).unwrap();
+        fs::create_dir_all(self.root.join(path)).unwrap();
     }
 
     pub(crate) fn break_by(&self, fixture: &Fixture) {
@@ -122,7 +122,7 @@ impl Checkout {
                 fs::create_dir(&path).unwrap();
             }
             FixtureEdit::Size(bytes) => fs::write(&path, "x\n".repeat(bytes / 2)).unwrap(),
-            FixtureEdit::Gitlink(commit) => self.gitlink(commit),
+            FixtureEdit::Gitlink(commit) => self.gitlink(fixture.path, commit),
         }
     }
 }
