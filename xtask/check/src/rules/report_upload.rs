@@ -35,7 +35,12 @@ pub(crate) const RULE: Rule = Rule {
             "        if: failure() && steps.verify.outcome == 'success'\n",
             "cargo xtask verify",
         ),
-        replace(WORKFLOW, IF, "        if: failure() && vars.BUILDER_REPOSITORY\n", "cargo xtask verify"),
+        replace(
+            WORKFLOW,
+            IF,
+            "        if: failure() && vars.BUILDER_REPOSITORY\n",
+            "cargo xtask verify",
+        ),
         legal(WORKFLOW, IF, "        if: ${{ !success() }}\n"),
         legal(WORKFLOW, IF, "        if: always()\n"),
         legal(WORKFLOW, IF, "        if: failure() && steps.verify.outcome == 'failure'\n"),
