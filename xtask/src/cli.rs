@@ -49,10 +49,8 @@ pub(crate) enum Command {
     Boot(BootArgs),
     Check(CheckArgs),
     /// Name the causes of the differences between two images, and what removes each
-    #[command(disable_help_flag = true)]
     Diagnose(External),
     /// Show the contents of an image, and check them against the content policy
-    #[command(disable_help_flag = true)]
     Inspect(External),
     Doctor(DoctorArgs),
     #[command(subcommand)]

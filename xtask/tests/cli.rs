@@ -393,3 +393,25 @@ fn the_alias_works_in_a_worktree_with_blanks_from_any_folder() {
         assert!(plan.contains("a work tree/linux/build/output/.work-canary-"), "{plan}");
     }
 }
+
+#[test]
+fn diagnose_runs_diffoscope_in_the_builder_image_of_an_engine_that_has_it() {
+    let checkout = Checkout::new("diagnose, with a comma");
+    let [a, b] = ["a", "b"].map(|side| {
+        let tree = checkout.root.with_file_name(side);
+        fs::create_dir_all(&tree).unwrap();
+        let end = if side == "a" { "on a mat" } else { "in the sun" };
+        fs::write(tree.join("poem"), format!("the cat sat\n{end}\n")).unwrap();
+        tree
+    });
+    let mut diagnose = checkout.xtask(["diagnose", "--json"]);
+    let diagnose = diagnose.args([&a, &b]).env("PATH", checkout.path_with("docker", STUB));
+    let ran = run(diagnose.env("RUN", "echo 'v diffoscope 1'; echo \"t $*\"; echo '= 1 1'"));
+    let json: Value = serde_json::from_str(&ran.exits(1).stdout).unwrap();
+    let said = &json["diffoscope"];
+    assert_eq!(said["version"], "diffoscope 1, the builder image's", "{said:#}");
+    let argv = said["files"][0]["text"].as_str().unwrap();
+    for part in ["--network none", "--cap-drop ALL", "--entrypoint bash", " -c "] {
+        assert!(argv.contains(part), "{part} is not in {argv}");
+    }
+}

@@ -196,6 +196,23 @@ impl Cmd {
         Ok(Background { handle, name: self.program.to_string_lossy().into_owned() })
     }
 
+    /// Runs a command that has the terminal to itself: its output is not read. `stop` ends it when a
+    /// signal comes.
+    pub fn status(&self, stop: &StopBy) -> Result<Exit> {
+        interrupt::check()?;
+        let handle = in_its_own_group(self.expression().stdin_null())
+            .unchecked()
+            .start()
+            .map_err(|error| self.unstartable(anyhow!(error)))?;
+        let stop_now = stop.clone().action(handle.pids());
+        let _guard = interrupt::on_interrupt(stop.clone().action(handle.pids()));
+        if interrupt::received() {
+            stop_now(); // the signal came between the check and the guard
+        }
+        let output = handle.wait().with_context(|| format!("cannot wait for `{self}`"))?;
+        Ok(Exit::of(output.status))
+    }
+
     /// Replaces this process by the command, which gets the terminal, the signals and the exit code.
     /// No destructor runs. Returns only if the command cannot be started.
     pub fn exec(&self) -> anyhow::Error {

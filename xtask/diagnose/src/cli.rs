@@ -1,5 +1,6 @@
 //! The command line of `cargo xtask diagnose` and `cargo xtask inspect`.
 
+use crate::diffoscope::BuilderShell;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -45,6 +46,9 @@ pub(crate) struct DiagnoseArgs {
     /// Time that diffoscope may take for all files together, e.g. 90s, 10m, 1h
     #[arg(long, value_name = "TIME", default_value = "10m")]
     pub(crate) budget: Budget,
+    /// How to run diffoscope in the builder image; xtask sets it if an engine has that image
+    #[arg(long, value_name = "JSON", hide = true)]
+    pub(crate) diffoscope_command: Option<BuilderShell>,
 }
 
 const INSPECT_EXAMPLES: &str = "\

@@ -23,7 +23,6 @@ pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
     let mut facts = Facts::default();
     let summary = compare::images(&pair.a, &pair.b, &mut |difference| facts.add(difference))
         .or_exit(Code::Failed)?;
-    let image = records.as_ref().and_then(records::Records::builder_image);
     let mut report = Report {
         identical: facts.is_empty(),
         diagnosis: classify(&facts, &context, &images),
@@ -45,7 +44,7 @@ pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
         &images,
         args.diffoscope,
         args.budget.0,
-        image.as_deref(),
+        args.diffoscope_command.as_ref(),
     );
     let refused = match looked {
         Ok(outcome) => {

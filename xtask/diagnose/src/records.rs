@@ -59,14 +59,6 @@ impl Records {
         Context { epochs, format: None, a: conditions(&self.a), b: conditions(&self.b) }
     }
 
-    /// The image that A was built in, as `--image` takes it; `None`: built in none.
-    pub(crate) fn builder_image(&self) -> Option<String> {
-        match self.a.info.get("Builder-Image").split_whitespace().next()? {
-            image if image == "local" || image.contains('/') => Some(image.to_owned()),
-            _ => None,
-        }
-    }
-
     /// What a report tells of them.
     pub(crate) fn report(&self, diagnosis: &Diagnosis) -> report::Records {
         let of_causes = diagnosis.causes.iter().flat_map(|cause| &cause.places);

@@ -1,56 +1,66 @@
-//! The last look at a finished ISO: does it hold its recipe's content policy?
+//! The last check of a finished ISO: does it hold its recipe's content policy?
 
 use super::Facts;
 use crate::external;
 use anyhow::Result;
 use std::path::Path;
-use xtask_core::exec::Exit;
+use xtask_core::exec::{Cmd, Exit};
 use xtask_core::interrupt;
 use xtask_core::log::Log;
 use xtask_core::ui::Ui;
 
-/// Before the build: what the gate will need.
-pub(super) fn prepare(facts: &Facts, ui: &Ui) -> Result<()> {
-    match facts.recipe.policy.as_ref().map(|policy| policy.enforced) {
-        None => Ok(()),
-        Some(true) => external::prepare_diagnoser(&facts.repo),
-        Some(false) => {
-            if let Err(error) = external::prepare_diagnoser(&facts.repo) {
-                interrupt::check()?;
-                ui.notice(&format!("the ISO will not be inspected: {error:#}"));
-            }
-            Ok(())
-        }
-    }
+/// The check that the recipe asks for. It is prepared before the build, so that nobody waits for the
+/// compiler, or sees it fail, after an hour.
+#[derive(Clone, Debug)]
+pub(super) struct PolicyGate {
+    /// `inspect`, up to the path of the ISO.
+    inspect: Cmd,
+    /// A violation fails the build; otherwise it is only told.
+    enforced: bool,
 }
 
-/// A violation fails the build where the recipe enforces its policy, and is told elsewhere.
-pub(super) fn check(facts: &Facts, iso: &Path, log: &mut Log, ui: &Ui) -> Result<()> {
-    let Some(enforced) = facts.recipe.policy.as_ref().map(|policy| policy.enforced) else {
-        return Ok(());
-    };
-    let inspect =
-        external::diagnoser(&facts.repo).args(["inspect", "--recipe", &facts.recipe.name]).arg(iso);
-    let what = match inspect.output() {
-        Ok(probe) => {
-            interrupt::check()?;
-            for line in probe.stdout.lines().chain(probe.stderr.lines()) {
-                log.line(line)?;
+impl PolicyGate {
+    /// `None` if the recipe has no policy, or if the policy is not enforced and the program that
+    /// checks it cannot be built.
+    pub(super) fn prepare(facts: &Facts, ui: &Ui) -> Result<Option<PolicyGate>> {
+        let Some(policy) = &facts.recipe.policy else { return Ok(None) };
+        let program = match external::diagnose(&facts.repo, ui) {
+            Ok(program) => program,
+            Err(error) if policy.enforced => return Err(error),
+            Err(error) => {
+                interrupt::check()?;
+                ui.notice(&format!("the ISO will not be inspected: {error:#}"));
+                return Ok(None);
             }
-            // what is said of an image without violations stands in the log alone
-            let violations: Vec<&str> =
-                probe.stdout.lines().take_while(|line| !line.is_empty()).collect();
-            match probe.exit {
-                Exit::Code(0) => return Ok(()),
-                Exit::Code(1) => violations.join("\n"),
-                exit => format!("the ISO cannot be inspected ({exit}): {}", probe.stderr.trim()),
-            }
-        }
-        Err(error) => format!("the ISO cannot be inspected: {error:#}"),
-    };
-    if !enforced {
-        ui.notice(&what);
-        return Ok(());
+        };
+        let inspect = program.args(["inspect", "--recipe", &facts.recipe.name]);
+        Ok(Some(PolicyGate { inspect, enforced: policy.enforced }))
     }
-    Err(log.failure(&format!("the ISO was made, but must not ship: {what}")))
+
+    pub(super) fn check(&self, iso: &Path, log: &mut Log, ui: &Ui) -> Result<()> {
+        let violations = match self.inspect.clone().arg(iso).output() {
+            Ok(probe) => {
+                interrupt::check()?;
+                for line in probe.stdout.lines().chain(probe.stderr.lines()) {
+                    log.line(line)?;
+                }
+                // after the blank line comes what the image contains: that is for the log alone
+                let violations: Vec<&str> =
+                    probe.stdout.lines().take_while(|line| !line.is_empty()).collect();
+                match probe.exit {
+                    Exit::Code(0) => return Ok(()),
+                    Exit::Code(1) => violations.join("\n"),
+                    exit => {
+                        format!("the ISO cannot be inspected ({exit}): {}", probe.stderr.trim())
+                    }
+                }
+            }
+            Err(error) => format!("the ISO cannot be inspected: {error:#}"),
+        };
+        if !self.enforced {
+            ui.notice(&violations);
+            return Ok(());
+        }
+        Err(log.failure(&format!("the ISO was made, but must not ship: {violations}")))
+    }
 }

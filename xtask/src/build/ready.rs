@@ -2,7 +2,8 @@
 
 use super::args::BuildRequest;
 use super::inputs::Facts;
-use super::{Built, build, policy_gate, preflight};
+use super::policy_gate::PolicyGate;
+use super::{Built, build, preflight};
 use crate::engine::container::Network;
 use crate::engine::private::Private;
 use crate::engine::{EngineChoice, EngineKind, HOST_NOTICE};
@@ -21,6 +22,7 @@ pub(crate) struct Ready {
     pub(crate) facts: Facts,
     network: Network,
     setup: bool,
+    gate: Option<PolicyGate>,
     /// Stops with the last one that uses it.
     engine: Option<Arc<Private>>,
 }
@@ -64,15 +66,21 @@ impl Ready {
         }
         mirror::announce(&facts.mirror.mirror, ui);
         let network = engine.as_ref().map_or(Network::Bridge, |engine| engine.network);
-        policy_gate::prepare(&facts, ui)?;
-        Ok(Ready { facts, network, setup, engine })
+        let gate = PolicyGate::prepare(&facts, ui)?;
+        Ok(Ready { facts, network, setup, gate, engine })
     }
 
     /// Facts gathered anew for another build on the same engine.
     pub(crate) fn again(&self, repo: &Repo, args: &BuildRequest) -> Result<Ready> {
         let facts = Facts::gather(repo, args, Some(self.facts.engine.kind))?;
         refuse(&preflight::problems(&facts, self.setup))?;
-        Ok(Ready { facts, network: self.network, setup: self.setup, engine: self.engine.clone() })
+        Ok(Ready {
+            facts,
+            network: self.network,
+            setup: self.setup,
+            gate: self.gate.clone(),
+            engine: self.engine.clone(),
+        })
     }
 
     /// Makes or fetches the builder image, where that is still to be done.
@@ -82,7 +90,7 @@ impl Ready {
 
     /// One build; `begun` is when its command started.
     pub(crate) fn build(&self, begun: Instant, ui: &Ui) -> Result<Built> {
-        build::build(&self.facts, self.network, self.setup, begun, ui)
+        build::build(&self.facts, self.gate.as_ref(), self.network, self.setup, begun, ui)
     }
 }
 

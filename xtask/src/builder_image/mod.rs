@@ -3,6 +3,7 @@
 mod bootstrap;
 pub(crate) mod build;
 pub(crate) mod builder_env;
+pub(crate) mod diffoscope;
 pub(crate) mod labels;
 pub(crate) mod provenance;
 pub(crate) mod published;

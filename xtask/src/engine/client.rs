@@ -62,17 +62,23 @@ impl Client {
     }
 
     pub(crate) fn cmd(&self) -> Cmd {
-        // the builder is an amd64 image, whatever its user runs otherwise
-        let cmd = Cmd::new(self.dialect.program).env_remove("DOCKER_DEFAULT_PLATFORM");
+        let cmd = self.in_its_environment(Cmd::new(self.dialect.program));
         match &self.socket {
-            // our own socket speaks today's API, without TLS
-            Some(socket) => cmd
-                .env_remove("DOCKER_TLS")
-                .env_remove("DOCKER_TLS_VERIFY")
-                .env_remove("DOCKER_API_VERSION")
-                .args(["--host", socket]),
+            Some(socket) => cmd.args(["--host", socket]),
             None => cmd,
         }
+    }
+
+    /// `cmd` without the caller's variables that would mislead the engine's client below it.
+    pub(crate) fn in_its_environment(&self, cmd: Cmd) -> Cmd {
+        // the builder is an amd64 image, whatever its user runs otherwise
+        let cmd = cmd.env_remove("DOCKER_DEFAULT_PLATFORM");
+        if self.socket.is_none() {
+            return cmd;
+        }
+        // our own socket speaks today's API, without TLS
+        let ours = ["DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_API_VERSION"];
+        ours.into_iter().fold(cmd, Cmd::env_remove)
     }
 
     /// The engine's version; an error when it doesn't answer within ten seconds.

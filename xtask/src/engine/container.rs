@@ -110,22 +110,22 @@ impl Container {
     }
 }
 
-/// One program of the image by itself: no systemd, no network, no rights. It carries no label of
-/// ours, because no sweep has to find it: what it runs ends by itself.
+/// A container that runs one program of the image: without systemd, network or rights. It has no
+/// label of ours, because no sweep has to find it: the program ends by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tool {
     pub(crate) name: String,
     pub(crate) image: String,
-    /// What it may read, at [`Tool::GUEST`]: a path on the engine's host.
+    /// Folder that the program may read, at [`Tool::GUEST`]: a path on the engine's host.
     pub(crate) read: PathBuf,
     pub(crate) program: String,
-    pub(crate) args: Vec<String>,
 }
 
 impl Tool {
-    /// Where the container sees what it may read.
+    /// The path of that folder in the container.
     pub(crate) const GUEST: &str = "/in";
 
+    /// The command line up to the arguments of the program.
     pub(crate) fn run(&self, client: &Client) -> Cmd {
         let (host, guest) = (self.read.clone(), Self::GUEST.to_owned());
         let mount = Mount::Bind { host, guest, mode: Mode::ReadOnly };
@@ -136,7 +136,6 @@ impl Tool {
             .args(["--env", "LC_ALL=C.UTF-8", "--workdir", Self::GUEST, "--mount"])
             .arg(mount.argument())
             .args(["--entrypoint", &self.program, &self.image])
-            .args(&self.args)
     }
 }
 

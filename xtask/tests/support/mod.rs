@@ -15,6 +15,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fs, thread};
 
@@ -36,6 +37,7 @@ case "$1 $2" in
 esac
 "#;
 
+static DIAGNOSE: Once = Once::new();
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// A git checkout with the files of this one, committed; removed when dropped.
@@ -50,6 +52,14 @@ pub struct Ran {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
+}
+
+/// Builds the program that xtask finds beside it: cargo builds only the tested package by itself.
+fn build_diagnose() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("diagnose/Cargo.toml");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--manifest-path"]).arg(manifest);
+    run(cargo.env_remove("CARGO_MANIFEST_DIR")).exits(0);
 }
 
 impl Checkout {
@@ -123,6 +133,7 @@ impl Checkout {
 
     /// Returns the command `xtask` in this checkout, to which arguments and variables can be added.
     pub fn xtask<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
+        DIAGNOSE.call_once(build_diagnose);
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.current_dir(&self.root).args(args);
         // without CARGO, xtask starts the programs beside it, and builds none for the checkout

@@ -29,10 +29,9 @@ impl Extracted {
     pub(super) fn from<'p>(
         places: impl Iterator<Item = &'p Place>,
         images: &Images,
-        beside: &Path,
+        folder: PathBuf,
     ) -> Result<Extracted> {
-        let folder = beside.join(format!("diffoscope-{}", std::process::id()));
-        fs::create_dir_all(beside)
+        fs::create_dir_all(folder.parent().unwrap_or(&folder))
             .and_then(|()| fs::create_dir(&folder))
             .with_context(|| format!("cannot make {}", folder.display()))?;
         readable(&folder, 0o755)?;

@@ -1,12 +1,14 @@
-//! diffoscope on what no rule explains, and never on the rest: only those files leave the images,
-//! for as long as it looks at them, and it has so much time and no more.
+//! Runs diffoscope on the files whose difference nothing explains, and on no others. These files are
+//! extracted from the images while diffoscope runs, and its time is limited.
 //!
-//! It is the builder image's, through `cargo xtask image run`; else this machine's own, and then the
-//! report says so.
+//! It runs in a container of the builder image, if xtask says how. Otherwise this machine's own
+//! diffoscope runs, and the report says so.
 
+mod builder;
 mod extract;
 mod report;
 
+pub(crate) use builder::BuilderShell;
 pub(crate) use report::Outcome;
 
 use crate::classify::Diagnosis;
@@ -17,19 +19,18 @@ use anyhow::{Context as _, Result};
 use extract::Extracted;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use xtask_core::exec::{Cmd, Exit, which};
+use xtask_core::exec::{Cmd, Exit, Signal, StopBy, which};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
 use xtask_core::interrupt;
 use xtask_core::ui::Ui;
 
-/// Runs in the builder, and where there is none on this machine.
+/// The script that runs diffoscope on each pair of files.
 const PAIRS: &str = include_str!("pairs.sh");
 
-/// Where diffoscope is taken from.
-enum From {
-    /// `cargo xtask image run …`, up to the folder.
-    Builder(Cmd),
+/// The diffoscope that runs.
+enum From<'a> {
+    Builder(&'a BuilderShell),
     Machine,
 }
 
@@ -40,27 +41,31 @@ pub(crate) fn look(
     images: &Images,
     wanted: Diffoscope,
     budget: Duration,
-    image: Option<&str>,
+    builder: Option<&BuilderShell>,
 ) -> Result<Option<Outcome>> {
     let contents = || diagnosis.unexplained.iter().filter(|item| item.content);
     if wanted == Diffoscope::Never || contents().next().is_none() {
         return Ok(None);
     }
     let begun = Instant::now();
-    let from = match source(wanted, image)? {
-        Ok(from) => from,
-        Err(why) if wanted == Diffoscope::Always => {
-            return Err(Code::NotReady.error(format!("no diffoscope to be had: {why}")));
-        }
-        Err(_) => {
+    let from = match builder {
+        Some(shell) => From::Builder(shell),
+        None if wanted == Diffoscope::Auto => {
             return Ok(Some(Outcome::none(
                 "no engine that runs has the builder image (--diffoscope always starts one, or takes \
-             this machine's own)",
+                 this machine's own)",
             )));
+        }
+        None if which("diffoscope").is_some() => From::Machine,
+        None => {
+            return Err(Code::NotReady.error(
+                "no diffoscope to be had: no engine at hand has the builder image, and this machine \
+                 has none of its own: cargo xtask image build",
+            ));
         }
     };
     interrupt::install().context("cannot listen for signals")?;
-    let extracted = Extracted::from(contents().map(|item| &item.place), images, &temporary())?;
+    let extracted = Extracted::from(contents().map(|item| &item.place), images, from.folder())?;
     let seconds = budget.saturating_sub(begun.elapsed()).as_secs().max(1);
     let n = counted(extracted.places.len(), "unexplained file", "unexplained files");
     Ui::new(false).notice(&format!("diffoscope looks at {n}, for at most {seconds} s"));
@@ -68,43 +73,19 @@ pub(crate) fn look(
     Ok(Some(report::read(&output, &extracted, from.whose(), budget, begun.elapsed())))
 }
 
-/// The best that is to be had, or why there is none.
-fn source(wanted: Diffoscope, image: Option<&str>) -> Result<Result<From, String>> {
-    let beside = std::env::current_exe().context("cannot find my own program")?;
-    let mut why = "no xtask beside this program".to_owned();
-    if let xtask = beside.with_file_name("xtask")
-        && xtask.exists()
-    {
-        let mut cmd = Cmd::new(xtask).args(["image", "run"]);
-        if wanted == Diffoscope::Always {
-            cmd = cmd.arg("--start");
+impl From<'_> {
+    /// The folder that files are extracted to.
+    fn folder(&self) -> PathBuf {
+        match self {
+            From::Builder(shell) => shell.folder.clone(),
+            From::Machine => {
+                // below target/ if there is one: it is on a disk
+                let above = Repo::find().map_or_else(|_| std::env::temp_dir(), |repo| repo.state());
+                above.join(format!("diffoscope-{}", std::process::id()))
+            }
         }
-        if let Some(image) = image {
-            cmd = cmd.args(["--image", image]);
-        }
-        let asked = cmd.clone().arg(".").output()?;
-        if asked.exit.ok() {
-            return Ok(Ok(From::Builder(cmd)));
-        }
-        why = last_line(&asked.stderr).to_owned();
     }
-    if wanted == Diffoscope::Always && which("diffoscope").is_some() {
-        return Ok(Ok(From::Machine));
-    }
-    Ok(Err(why))
-}
 
-fn last_line(stderr: &str) -> &str {
-    stderr.trim().lines().last().unwrap_or_default().trim_start_matches("error: ")
-}
-
-/// Where files are extracted to: in a checkout under target/, which is on a disk, and which an engine
-/// can see that runs beside a CI job's container.
-fn temporary() -> PathBuf {
-    Repo::find().map_or_else(|_| std::env::temp_dir(), |repo| repo.state())
-}
-
-impl From {
     fn whose(&self) -> &'static str {
         match self {
             From::Builder(_) => "the builder image's",
@@ -113,21 +94,23 @@ impl From {
     }
 
     fn run(&self, extracted: &Extracted, seconds: u64) -> Result<String> {
-        let shell = ["bash", "-c", PAIRS, "bash", &seconds.to_string()].map(str::to_owned);
-        let cmd = match self {
-            From::Builder(cmd) => cmd.clone().arg(&extracted.folder).args(shell),
-            From::Machine => Cmd::new(&shell[0]).args(&shell[1..]).current_dir(&extracted.folder),
+        let (shell, stop) = match self {
+            From::Builder(shell) => (shell.run.clone(), StopBy::Command(shell.stop.clone())),
+            From::Machine => {
+                (Cmd::new("bash").current_dir(&extracted.folder), StopBy::Signal(Signal::TERM))
+            }
         };
-        let mut output = Vec::new();
-        let (exit, stderr) = cmd.feed(|piece| {
-            output.extend_from_slice(piece);
+        let (mut output, mut last) = (String::new(), String::new());
+        let script = shell.args(["-c", PAIRS, "bash", &seconds.to_string()]);
+        let exit = script.stream(&stop, |line| {
+            line.clone_into(&mut last);
+            output += line;
+            output.push('\n');
             Ok(())
         })?;
-        let said = last_line(&stderr);
         match exit {
-            Exit::Code(0) => Ok(String::from_utf8_lossy(&output).into_owned()),
-            Exit::Code(3) => Err(Code::NotReady.error(said)),
-            exit => Err(Code::Failed.error(format!("diffoscope failed ({exit}): {said}"))),
+            Exit::Code(0) => Ok(output),
+            exit => Err(Code::Failed.error(format!("diffoscope failed ({exit}): {last}"))),
         }
     }
 }

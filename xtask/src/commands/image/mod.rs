@@ -2,7 +2,6 @@
 
 mod build;
 mod push;
-mod run;
 mod show;
 
 use anyhow::Result;
@@ -13,8 +12,6 @@ use xtask_core::facts::repo::Repo;
 pub(crate) enum ImageCommand {
     Build(build::ImageBuildArgs),
     Push(push::ImagePushArgs),
-    #[command(hide = true)]
-    Run(run::ImageRunArgs),
     Show(show::ImageShowArgs),
 }
 
@@ -22,7 +19,6 @@ pub(crate) fn command(repo: &Repo, command: &ImageCommand) -> Result<()> {
     match command {
         ImageCommand::Build(args) => build::command(repo, args),
         ImageCommand::Push(args) => push::command(repo, args),
-        ImageCommand::Run(args) => run::command(repo, args),
         ImageCommand::Show(args) => show::command(repo, args),
     }
 }

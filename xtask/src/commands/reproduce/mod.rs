@@ -241,7 +241,10 @@ fn conclude(
 
 /// Runs `diagnose`, and keeps its report in a file. Its failure does not change the verdict.
 fn diagnosis(repo: &Repo, published: &Path, ours: &Path, out: &Path, ui: &Ui) -> String {
-    let cmd = external::diagnoser(repo).arg("diagnose").arg(published).arg(ours);
+    let cmd = match external::diagnose(repo, ui) {
+        Ok(program) => program.arg("diagnose").arg(published).arg(ours),
+        Err(error) => return format!("no diagnosis: {error:#}\n"),
+    };
     ui.command(&cmd);
     ui.begin("diagnose");
     let mut text = String::new();
