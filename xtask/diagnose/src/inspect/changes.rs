@@ -1,9 +1,9 @@
 //! `inspect A B`: which packages changed from one image to the other.
 
-use crate::packages::{changes as package_changes, versions};
+use super::Contents;
+use crate::packages::changes as package_changes;
 use crate::text::printable;
-use anyhow::{Context as _, Result};
-use diskimage::{Kind, Layer};
+use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::Path;
 use xtask_core::failure::{Code, OrExit as _};
@@ -36,30 +36,14 @@ pub(super) fn command(a: &Path, b: &Path, json: bool) -> Result<()> {
     Err(Code::No.error("the packages are not the same"))
 }
 
-/// The packages of an image: out of the first squashfs that has a package database.
+/// The packages of the system in an image.
 fn packages(path: &Path) -> Result<BTreeMap<String, String>> {
-    let image = diskimage::open(path).with_context(|| path.display().to_string())?;
-    let outer = image.layer.tree();
-    let mut trees = vec![outer.clone()];
-    if matches!(image.layer, Layer::Iso(_)) {
-        let mut files = Vec::new();
-        diskimage::walk(&*outer, &mut |path, node| {
-            if node.metadata.kind == Kind::File
-                && (path.ends_with(b".squashfs") || path.ends_with(b".sfs"))
-            {
-                files.push(node.clone());
-            }
-            Ok(())
-        })?;
-        for node in files {
-            let source = outer.open(&node)?.source();
-            trees.extend(Layer::of(&source, &image.budget)?.map(|layer| layer.tree()));
-        }
-    }
-    for tree in trees {
-        if let Some(status) = super::text(&*tree, "var/lib/dpkg/status")? {
-            return Ok(versions(&status));
-        }
-    }
-    anyhow::bail!("{}: no package database (var/lib/dpkg/status) in it", path.display())
+    let contents = Contents::read(path, None)?;
+    let packages = contents.root().map(|root| root.packages.clone()).unwrap_or_default();
+    anyhow::ensure!(
+        !packages.is_empty(),
+        "{}: no package database (var/lib/dpkg/status) in it",
+        path.display()
+    );
+    Ok(packages)
 }

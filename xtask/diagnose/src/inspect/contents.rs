@@ -1,22 +1,20 @@
-//! Everything that is told of an image, read in one walk through each of its trees.
+//! Everything that `inspect` reads of an image.
 
-use super::boot::{self, BootEntry};
-use super::sources;
-use super::{kernel, text};
+use super::boot::{self, BootEntry, Findings};
+use super::roots::{self, Root};
+use super::volumes::Volumes;
 use crate::dates;
-use crate::packages::versions;
 use anyhow::{Context as _, Result, anyhow};
-use diskimage::{FieldKind, Kind, Layer, Tree};
-use std::collections::BTreeMap;
+use diskimage::{FieldKind, Format, Kind, Layer, Tree};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use xtask_core::apt::sources::Source;
-use xtask_core::deb822;
 
 /// Files that are named of those that are largest.
 const LARGEST: usize = 8;
-/// Bytes of a boot configuration or of machine-id that are looked at.
-const CONFIG: usize = 4 << 20;
+
+/// Roots that are read. Ubuntu's images have ten.
+const ROOTS: usize = 64;
 
 /// What is in an image.
 pub(crate) struct Contents {
@@ -28,81 +26,72 @@ pub(crate) struct Contents {
     pub(crate) volume_date: Option<i64>,
     /// SOURCE_DATE_EPOCH of its build, where it is known.
     pub(crate) epoch: Option<i64>,
-    /// `BIOS`, `UEFI`: what El Torito can start, and whether its image is there.
+    /// `BIOS`, `UEFI`: platforms of the boot images that El Torito names.
     pub(crate) firmware: Vec<String>,
-    /// Whether there is a partition table to start from a USB stick.
+    /// Partitions of a USB stick that holds the image.
     pub(crate) partitions: Vec<String>,
     pub(crate) boot: Vec<BootEntry>,
+    /// Why other boot entries than these may be possible.
+    pub(crate) boot_unclear: BTreeSet<String>,
     /// Path in the ISO and version.
     pub(crate) kernels: Vec<(String, String)>,
-    pub(crate) root: Option<Root>,
+    /// Every squashfs and initramfs.
+    pub(crate) roots: Vec<Root>,
+    /// Why there may be other roots than these.
+    pub(crate) roots_unclear: BTreeSet<String>,
     /// Path and bytes, largest first.
     pub(crate) largest: Vec<(String, u64)>,
     /// Dates of the volume and of the files in the ISO, seconds since 1970.
     pub(crate) times: Vec<(String, i64)>,
-    /// The trees, for who searches them: name and tree.
-    pub(crate) trees: Vec<(String, Arc<dyn Tree>)>,
-}
-
-/// The root file system.
-pub(crate) struct Root {
-    /// Path of the squashfs in the ISO.
-    pub(crate) path: String,
-    /// Bytes of the squashfs.
-    pub(crate) size: u64,
-    pub(crate) compressor: String,
-    pub(crate) entries: u64,
-    /// Bytes of all files, unpacked.
-    pub(crate) unpacked: u64,
-    /// Version by name.
-    pub(crate) packages: BTreeMap<String, String>,
-    /// Name and kibibytes, largest first.
-    pub(crate) largest_packages: Vec<(String, u64)>,
-    pub(crate) sources: Vec<Source>,
-    /// Content of etc/machine-id; none: no such file.
-    pub(crate) machine_id: Option<Vec<u8>>,
-    /// Paths and bytes of the files that policies ask for.
-    pub(crate) files: Vec<(String, u64)>,
-    /// Path and mtime of what has the latest times, seconds since 1970, latest first.
-    pub(crate) latest: Vec<(String, i64)>,
-    /// How many entries have each of the times that are later than `epoch`.
-    pub(crate) late: u64,
+    pub(super) volumes: Volumes,
 }
 
 impl Contents {
     pub(crate) fn read(path: &Path, epoch: Option<i64>) -> Result<Contents> {
         let shown = || path.display().to_string();
         let image = diskimage::open(path).with_context(shown)?;
-        let size = image.source.size().with_context(shown)?;
-        let tree = image.layer.tree();
         let mut contents = Contents {
             path: path.to_owned(),
-            size,
+            size: image.source.size().with_context(shown)?,
             label: String::new(),
             volume_date: None,
             epoch,
             firmware: Vec::new(),
             partitions: Vec::new(),
             boot: Vec::new(),
+            boot_unclear: BTreeSet::new(),
             kernels: Vec::new(),
-            root: None,
+            roots: Vec::new(),
+            roots_unclear: BTreeSet::new(),
             largest: Vec::new(),
             times: Vec::new(),
-            trees: Vec::new(),
+            volumes: Volumes::default(),
         };
         match &image.layer {
             Layer::Iso(iso) => {
                 contents.volume(iso);
                 contents.starts(iso);
-                contents.files(&tree, &image).with_context(shown)?;
+                contents.files(&image.layer.tree()).with_context(shown)?;
+                contents.volumes = Volumes::read(&image.layer, &image.source, &image.budget)
+                    .with_context(shown)?;
+                contents.boots();
             }
-            Layer::Squashfs(_) => contents.root_from(String::new(), size, &tree)?,
-            _ => {
-                return Err(anyhow!("{}: expected an ISO or a squashfs", path.display()));
-            }
+            Layer::Squashfs(_) => contents.volumes.images.push(super::volumes::RootImage {
+                path: String::new(),
+                size: contents.size,
+                source: image.source.clone(),
+                format: Format::Squashfs,
+            }),
+            _ => return Err(anyhow!("{}: expected an ISO or a squashfs", path.display())),
         }
-        contents.trees.insert(0, (String::new(), tree));
+        contents.roots(&image.budget).with_context(shown)?;
         Ok(contents)
+    }
+
+    /// The root that is the system: the first that has a package database, else the first.
+    pub(crate) fn root(&self) -> Option<&Root> {
+        let mut systems = self.roots.iter().filter(|root| !root.initramfs);
+        systems.clone().find(|root| !root.packages.is_empty()).or_else(|| systems.next())
     }
 
     fn volume(&mut self, iso: &diskimage::Iso) {
@@ -138,120 +127,76 @@ impl Contents {
         }
     }
 
-    /// Walks through the files of the ISO, and opens the root file system.
-    fn files(&mut self, tree: &Arc<dyn Tree>, image: &diskimage::Image) -> Result<()> {
-        let mut sizes = Vec::new();
-        let mut configs = Vec::new();
-        let mut kernels = Vec::new();
-        let mut roots = Vec::new();
+    /// Times and sizes of the files of the ISO.
+    fn files(&mut self, tree: &Arc<dyn Tree>) -> Result<()> {
         let times = &mut self.times;
+        let mut sizes = Vec::new();
         diskimage::walk(&**tree, &mut |path, node| {
             let path = String::from_utf8_lossy(path).into_owned();
             times.extend(node.metadata.mtime.map(|time| (path.clone(), time)));
-            if node.metadata.kind != Kind::File {
-                return Ok(());
-            }
-            sizes.push((path.clone(), node.metadata.size));
-            let name = path.rsplit('/').next().unwrap_or_default();
-            if boot::is_config(&path) {
-                configs.push((path, node.clone()));
-            } else if name.starts_with("vmlinuz") || name.starts_with("linux") || name == "bzImage"
-            {
-                kernels.push((path, node.clone()));
-            } else if name.ends_with(".squashfs") || name.ends_with(".sfs") {
-                roots.push((path, node.clone()));
+            if node.metadata.kind == Kind::File {
+                sizes.push((path, node.metadata.size));
             }
             Ok(())
         })?;
-        for (path, node) in configs {
-            let bytes = tree.open(&node)?.source().up_to(0, CONFIG)?;
-            self.boot.extend(boot::entries(&path, &String::from_utf8_lossy(&bytes)));
-        }
-        for (path, node) in kernels {
-            let bytes = tree.open(&node)?.source().up_to(0, kernel::ENOUGH)?;
-            self.kernels.extend(kernel::version(&bytes).map(|version| (path, version)));
-        }
-        self.kernels.sort();
-        self.kernels.dedup();
-        for (path, node) in roots {
-            let source = tree.open(&node)?.source();
-            let layer = Layer::of(&source, &image.budget).with_context(|| path.clone())?;
-            if let Some(layer @ Layer::Squashfs(_)) = layer {
-                let inner = layer.tree();
-                self.root_from(path, node.metadata.size, &inner)?;
-            }
-        }
         sizes.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
         sizes.truncate(LARGEST);
         self.largest = sizes;
         Ok(())
     }
 
-    /// Takes a squashfs for the root file system if it has a package database, or is the first.
-    fn root_from(&mut self, path: String, size: u64, tree: &Arc<dyn Tree>) -> Result<()> {
-        let status = text(&**tree, "var/lib/dpkg/status")?;
-        self.trees.push((path.clone(), tree.clone()));
-        if self.root.is_some() && status.is_none() {
-            return Ok(());
+    /// Boot entries, kernels, and the initramfs that the entries name.
+    fn boots(&mut self) {
+        let volumes = &self.volumes;
+        let Findings { entries, initrds, unclear } = boot::read(volumes);
+        self.boot = entries.into_iter().collect();
+        self.boot_unclear = unclear;
+        for (number, file) in volumes.files() {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            if name.starts_with("vmlinuz") || name.starts_with("linux") || name == "bzImage" {
+                let version = volumes.source(number).and_then(|source| boot::version_of(&*source));
+                let version = version.ok().flatten();
+                self.kernels.extend(version.map(|version| (file.path.clone(), version)));
+            }
         }
-        let status = status.unwrap_or_default();
-        let mut root = Root {
-            size,
-            compressor: compressor(&**tree),
-            entries: 0,
-            unpacked: 0,
-            packages: versions(&status),
-            largest_packages: installed_sizes(&status),
-            sources: sources::of(&**tree)?,
-            machine_id: diskimage::read(&**tree, b"etc/machine-id", CONFIG)?,
-            files: Vec::new(),
-            latest: Vec::new(),
-            late: 0,
-            path,
-        };
-        let epoch = self.epoch.unwrap_or(i64::MAX);
-        diskimage::walk(&**tree, &mut |path, node| {
-            root.entries += 1;
-            let metadata = &node.metadata;
-            let time = metadata.mtime.unwrap_or_default();
-            let path = || String::from_utf8_lossy(path).into_owned();
-            if time > epoch {
-                root.late += 1;
-                if root.latest.len() < LARGEST {
-                    root.latest.push((path(), time));
+        self.kernels.sort();
+        self.kernels.dedup();
+        self.roots_unclear = volumes.unclear.clone();
+        for number in initrds {
+            let file = volumes.outer_file(number);
+            if file.format != Some(Format::Initramfs) && !volumes.is_zero(number) {
+                let what = "an initramfs in a format that is not read";
+                self.roots_unclear.insert(format!("{}: {what}", file.path));
+            }
+        }
+        self.roots_unclear.extend(
+            volumes.exhausted().map(|volume| format!("{volume}: links that lead on and on")),
+        );
+        for (_, file) in volumes.files() {
+            // live-boot takes such a folder for a root, too
+            let folder = file.path.split('/').rev().skip(1).find(|name| name.ends_with(".dir"));
+            if let Some(folder) = folder {
+                let what = "a root file system as a folder, which is not read";
+                self.roots_unclear.insert(format!("{folder}: {what}"));
+            }
+        }
+    }
+
+    fn roots(&mut self, budget: &Arc<diskimage::Budget>) -> Result<()> {
+        if self.volumes.images.len() > ROOTS {
+            let what = format!("more than {ROOTS} images of root file systems");
+            self.roots_unclear.insert(what);
+        }
+        for image in self.volumes.images.iter().take(ROOTS) {
+            if let Err(error) = roots::read(image, self.epoch, budget, &mut self.roots) {
+                // of an image that is a root itself, nothing else could be told
+                if image.path.is_empty() {
+                    return Err(error);
                 }
+                self.roots_unclear.insert(format!("{}: {error:#}", image.path));
             }
-            if metadata.kind == Kind::File {
-                root.unpacked = root.unpacked.saturating_add(metadata.size);
-            }
-            if metadata.kind != Kind::Folder {
-                let path = path();
-                if super::rules::is_asked_for(&path) {
-                    // a link holds nothing itself: systemd's var/log/README is no log
-                    let held = if metadata.kind == Kind::File { metadata.size } else { 0 };
-                    root.files.push((path, held));
-                }
-            }
-            Ok(())
-        })?;
-        self.root = Some(root);
+        }
+        self.roots.sort_by_key(|root| root.initramfs);
         Ok(())
     }
-}
-
-fn compressor(tree: &dyn Tree) -> String {
-    let field = tree.fields().into_iter().find(|field| field.name == "compressor");
-    field.map(|field| field.value).unwrap_or_default()
-}
-
-/// Packages with their Installed-Size, largest first.
-fn installed_sizes(status: &str) -> Vec<(String, u64)> {
-    let size = |package: &deb822::Paragraph<'_>| {
-        Some((package.get("Package")?.to_owned(), package.get("Installed-Size")?.parse().ok()?))
-    };
-    let mut sizes: Vec<(String, u64)> =
-        deb822::paragraphs(status).iter().filter_map(size).collect();
-    sizes.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
-    sizes.truncate(LARGEST);
-    sizes
 }

@@ -3,14 +3,17 @@
 mod boot;
 mod changes;
 mod contents;
-mod kernel;
+mod file_tree;
+mod forbidden;
 mod report;
+mod roots;
 mod rules;
 mod sources;
 mod traces;
+mod volumes;
 
 use crate::cli::InspectArgs;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 pub(crate) use contents::Contents;
 use std::path::Path;
 use xtask_core::exec::quoted;
@@ -29,8 +32,15 @@ pub(crate) struct Violation {
 }
 
 impl Violation {
+    /// The rule of what inspect did not understand.
+    const CANNOT_TELL: &str = "cannot-tell";
+
     fn new(rule: &'static str, what: impl Into<String>) -> Violation {
         Violation { rule, what: what.into() }
+    }
+
+    fn is_unclear(&self) -> bool {
+        self.rule == Self::CANNOT_TELL
     }
 }
 
@@ -69,11 +79,10 @@ fn one(iso: &Path, args: &InspectArgs) -> Result<()> {
         return Ok(());
     }
     Err(Code::No.error(format!(
-        "{} does not hold the content policy of recipe {} ({}): {} violations",
+        "{} does not hold the content policy ({}): {}",
         quoted(&iso.to_string_lossy()),
-        recipe.name,
         recipe.path().display(),
-        violations.len()
+        report::headline(&recipe.name, &violations)
     )))
 }
 
@@ -83,12 +92,4 @@ fn records(iso: &Path) -> Option<BuildInfo> {
     let info = BuildInfo::parse(&std::fs::read_to_string(path).ok()?);
     // somebody else's record says nothing of this image
     (iso.file_name()?.to_str()? == info.get("Iso")).then_some(info)
-}
-
-/// The text of a file in a tree, where it is there and no larger than a configuration is.
-fn text(tree: &dyn diskimage::Tree, path: &str) -> Result<Option<String>> {
-    const MOST: usize = 64 << 20;
-    let bytes =
-        diskimage::read(tree, path.as_bytes(), MOST).with_context(|| format!("reading {path}"))?;
-    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }

@@ -1,7 +1,8 @@
 //! What is said of an image.
 
+use super::roots::Root;
 use super::{Contents, Violation};
-use crate::text::{bytes, printable};
+use crate::text::{bytes, counted, printable};
 use serde_json::{Value, json as value};
 use xtask_core::calendar;
 
@@ -10,9 +11,7 @@ pub(super) fn text(contents: &Contents, recipe: &str, violations: &[Violation]) 
     if violations.is_empty() {
         say!(out, "holds the content policy of recipe {}", recipe);
     } else {
-        let n = violations.len();
-        let word = if n == 1 { "violation" } else { "violations" };
-        say!(out, "{n} {word} of the content policy of recipe {}", recipe);
+        say!(out, "{}", headline(recipe, violations));
         for violation in violations {
             say!(out, "  - {} [{}]", printable(&violation.what), violation.rule);
         }
@@ -27,15 +26,16 @@ pub(super) fn text(contents: &Contents, recipe: &str, violations: &[Violation]) 
     }
     for entry in &contents.boot {
         say!(out, "  boot entry `{}` ({})", printable(&entry.title), printable(&entry.file));
-        say!(out, "    {} {}", printable(&entry.kernel), printable(&entry.parameters.join(" ")));
+        say!(out, "    {} {}", printable(&entry.kernel), printable(&entry.command_line));
     }
     for (path, version) in &contents.kernels {
         say!(out, "  kernel {version} ({})", printable(path));
     }
-    if let Some(root) = &contents.root {
+    for root in &contents.roots {
         say!(
             out,
-            "  root file system {}: {} ({}), {} entries, {} unpacked, {} packages",
+            "  {} {}: {} ({}), {} entries, {} unpacked, {} packages",
+            if root.initramfs { "initramfs" } else { "root file system" },
             printable(&root.path),
             bytes(root.size),
             root.compressor,
@@ -43,6 +43,9 @@ pub(super) fn text(contents: &Contents, recipe: &str, violations: &[Violation]) 
             bytes(root.unpacked),
             root.packages.len()
         );
+        if root.packages.is_empty() && root.sources.is_empty() {
+            continue;
+        }
         let sources: Vec<String> =
             root.sources.iter().map(|s| format!("{} {}", s.uri, s.suite)).collect();
         say!(out, "  package sources: {}", printable(&or_none(&sources.join("; "))));
@@ -61,6 +64,33 @@ pub(super) fn text(contents: &Contents, recipe: &str, violations: &[Violation]) 
     out
 }
 
+/// What is wrong, in a line.
+pub(super) fn headline(recipe: &str, violations: &[Violation]) -> String {
+    let unclear = violations.iter().filter(|violation| violation.is_unclear()).count();
+    let broken = violations.len() - unclear;
+    let mut parts = Vec::new();
+    if broken > 0 {
+        parts.push(counted(broken, "violation", "violations"));
+    }
+    if unclear > 0 {
+        parts.push(counted(
+            unclear,
+            "thing that inspect cannot tell",
+            "things that inspect cannot tell",
+        ));
+    }
+    format!("{} of the content policy of recipe {recipe}", parts.join(" and "))
+}
+
+/// `holds`, `violated`, or `cannot tell` if nothing is known to break the policy.
+fn verdict(violations: &[Violation]) -> &'static str {
+    match violations {
+        [] => "holds",
+        violations if violations.iter().all(Violation::is_unclear) => "cannot tell",
+        _ => "violated",
+    }
+}
+
 fn or_none(text: &str) -> String {
     if text.is_empty() { "none".to_owned() } else { text.to_owned() }
 }
@@ -69,9 +99,10 @@ pub(super) fn json(contents: &Contents, recipe: &str, violations: &[Violation]) 
     let sized = |list: &[(String, u64)]| {
         list.iter().map(|(name, size)| value!({ "name": name, "size": size })).collect::<Vec<_>>()
     };
-    let root = contents.root.as_ref().map(|root| {
+    let root = |root: &Root| {
         value!({
             "path": root.path,
+            "kind": if root.initramfs { "initramfs" } else { "squashfs" },
             "size": root.size,
             "compressor": root.compressor,
             "entries": root.entries,
@@ -82,10 +113,10 @@ pub(super) fn json(contents: &Contents, recipe: &str, violations: &[Violation]) 
                 .map(|s| value!({ "file": s.file, "uri": s.uri, "suite": s.suite }))
                 .collect::<Vec<_>>(),
         })
-    });
+    };
     value!({
         "format": "silvermetal-inspection/1",
-        "verdict": if violations.is_empty() { "holds" } else { "violated" },
+        "verdict": verdict(violations),
         "recipe": recipe,
         "violations": violations.iter()
             .map(|v| value!({ "rule": v.rule, "what": v.what }))
@@ -99,13 +130,16 @@ pub(super) fn json(contents: &Contents, recipe: &str, violations: &[Violation]) 
         "partitions": contents.partitions,
         "boot_entries": contents.boot.iter()
             .map(|e| value!({
-                "file": e.file, "title": e.title, "kernel": e.kernel, "parameters": e.parameters,
+                "file": e.file, "title": e.title, "kernel": e.kernel,
+                "parameters": e.parameters().words().collect::<Vec<_>>(),
+                "command_line": e.command_line,
             }))
             .collect::<Vec<_>>(),
         "kernels": contents.kernels.iter()
             .map(|(path, version)| value!({ "path": path, "version": version }))
             .collect::<Vec<_>>(),
-        "root": root,
+        "root": contents.root().map(root),
+        "roots": contents.roots.iter().map(root).collect::<Vec<_>>(),
         "largest": sized(&contents.largest),
     })
 }

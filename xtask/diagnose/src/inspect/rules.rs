@@ -1,89 +1,21 @@
 //! What has to hold: of every image, and by its recipe's policy.
 
 use super::Violation;
-use super::contents::{Contents, Root};
+use super::boot::{BootEntry, Parameters};
+use super::contents::Contents;
+use super::roots::Root;
 use super::traces::Traces;
 use anyhow::Result;
+use std::collections::BTreeSet;
 use xtask_core::apt::sources::Source;
+use xtask_core::calendar;
 use xtask_core::recipe::Policy;
-use xtask_core::{calendar, glob};
 
 /// Examples that are named of a violation.
 const NAMED: usize = 5;
 
-/// Files that must not be there, whatever is in them (`true`: even when empty).
-const FORBIDDEN: [(&str, &str, &[&str], bool); 7] = [
-    (
-        "host-keys",
-        "SSH host keys are in the image: every copy would have the same",
-        &["etc/ssh/ssh_host_*_key*", "etc/dropbear/**/*_host_key"],
-        true,
-    ),
-    (
-        "logs",
-        "logs of the build are in the image",
-        &["var/log/**", "var/lib/dkms/**/log/**"],
-        false,
-    ),
-    (
-        "apt-lists",
-        "apt's lists are in the image",
-        &[
-            "var/lib/apt/lists/*_InRelease",
-            "var/lib/apt/lists/*_Release*",
-            "var/lib/apt/lists/*_Packages*",
-            "var/lib/apt/lists/*_Sources*",
-            "var/lib/apt/lists/*_Translation-*",
-        ],
-        true,
-    ),
-    (
-        "random-seed",
-        "a seed of the random number generator is in the image",
-        &[
-            "var/lib/systemd/random-seed",
-            "var/lib/systemd/credential.secret",
-            "var/lib/urandom/random-seed",
-        ],
-        false,
-    ),
-    (
-        "nvme-hostid",
-        "a random NVMe host id is in the image: every copy would have the same",
-        &["etc/nvme/hostid", "etc/nvme/hostnqn"],
-        true,
-    ),
-    (
-        "mok",
-        "a machine owner key was made during the build",
-        &["var/lib/dkms/mok.*", "var/lib/shim-signed/mok/*", "var/lib/dkms/**/mok.*"],
-        true,
-    ),
-    (
-        "credentials",
-        "credentials are in the image",
-        &[
-            "etc/apt/auth.conf",
-            "etc/apt/auth.conf.d/*.conf",
-            "root/.netrc",
-            "home/*/.netrc",
-            "root/.docker/config.json",
-            "home/*/.docker/config.json",
-            "**/.git-credentials",
-            "root/.ssh/id_*",
-            "home/*/.ssh/id_*",
-            "**/.gnupg/private-keys-v1.d/*",
-        ],
-        false,
-    ),
-];
-
-/// Whether the walk through the root file system has to remember a file.
-pub(super) fn is_asked_for(path: &str) -> bool {
-    let asked =
-        |patterns: &[&str]| patterns.iter().any(|pattern| glob::matches_path(pattern, path));
-    FORBIDDEN.iter().any(|(_, _, patterns, _)| asked(patterns)) || path == "var/lib/dbus/machine-id"
-}
+/// Messages of one kind that are listed.
+const LISTED: usize = 20;
 
 pub(super) fn violations(
     contents: &Contents,
@@ -93,15 +25,101 @@ pub(super) fn violations(
     let mut found = Vec::new();
     boot(contents, policy, &mut found);
     times(contents, &mut found);
-    match &contents.root {
-        None => found.push(Violation::new("root", "no squashfs with a root file system was found")),
-        Some(root) => {
-            sources(root, policy, &mut found);
-            files(root, &mut found);
+    if contents.root().is_none() {
+        found.push(Violation::new("root", "no squashfs with a root file system was found"));
+    }
+    sources(contents, policy, &mut found);
+    files(contents, &mut found);
+    found.extend(traces.search(contents)?);
+    cannot_tell(contents, policy, &mut found);
+    Ok(found)
+}
+
+/// What inspect did not understand. The image may hold the policy or not.
+fn cannot_tell(contents: &Contents, policy: &Policy, found: &mut Vec<Violation>) {
+    let mut unclear: BTreeSet<String> = contents.roots_unclear.clone();
+    for root in &contents.roots {
+        unclear.extend(root.unclear.iter().map(|what| in_root(contents, root, what)));
+    }
+    for entry in &contents.boot {
+        unclear.extend(other_root(contents, entry));
+    }
+    if !policy.kernel_parameters.is_empty() {
+        unclear.extend(contents.boot_unclear.iter().cloned());
+    }
+    let more = unclear.len().saturating_sub(LISTED);
+    for what in unclear.iter().take(LISTED) {
+        found.push(Violation::new(Violation::CANNOT_TELL, format!("cannot tell: {what}")));
+    }
+    if more > 0 {
+        found.push(Violation::new(
+            Violation::CANNOT_TELL,
+            format!("cannot tell: … and {more} more"),
+        ));
+    }
+}
+
+/// Parameters that make the initramfs take its root from somewhere else (live-boot(7),
+/// dracut.cmdline(7)): name, and values that do not.
+const ELSEWHERE: [(&str, &[&str]); 14] = [
+    ("fetch", &[]),
+    ("httpfs", &[]),
+    ("ftpfs", &[]),
+    ("netboot", &[]),
+    ("nfsroot", &[]),
+    ("nfsopts", &[]),
+    ("plainroot", &[]),
+    ("fromiso", &[""]),
+    ("findiso", &[""]),
+    ("iso_scan/filename", &[""]),
+    ("live_media", &["", "removable", "removable-usb"]),
+    ("live_media_offset", &[]),
+    ("systemd.pull", &[]),
+    ("rd.systemd.pull", &[]),
+];
+
+/// Why the entry may boot a root that is not among those of the image.
+fn other_root(contents: &Contents, entry: &BootEntry) -> Vec<String> {
+    let parameters = entry.parameters();
+    let said = |what: String| format!("{}: boot entry `{}`: {what}", entry.file, entry.title);
+    let mut all = Vec::new();
+    for (name, harmless) in ELSEWHERE {
+        let value = parameters.all(name).find(|value| !harmless.contains(value));
+        all.extend(
+            value.map(|value| said(format!("{name}={value} takes the root from elsewhere"))),
+        );
+    }
+    for value in parameters.all("root") {
+        let value = value.strip_prefix("live:").unwrap_or(value);
+        if ["http:", "https:", "ftp:", "tftp:", "nfs", "nbd:", "iscsi:", "cifs:", "torrent:"]
+            .iter()
+            .any(|start| value.starts_with(start))
+        {
+            all.push(said(format!("root={value} takes the root from elsewhere")));
         }
     }
-    found.extend(traces.search(contents)?);
-    Ok(found)
+    if let Some(path) = dracut_root(&parameters)
+        && !contents.roots.iter().any(|root| root.is_at(&path))
+    {
+        all.push(said(format!("its root, {path}, is no squashfs of this image")));
+    }
+    all
+}
+
+/// The path of the squashfs that dracut mounts, where the parameters name it.
+fn dracut_root(parameters: &Parameters) -> Option<String> {
+    let image = parameters.all("rd.live.squashimg").last().filter(|image| !image.is_empty())?;
+    let folder = parameters.all("rd.live.dir").last().filter(|folder| !folder.is_empty());
+    Some(format!("{}/{image}", folder.unwrap_or("LiveOS").trim_matches('/')))
+}
+
+/// `what` with the path of its root in front, unless there is only one.
+fn in_root(contents: &Contents, root: &Root, what: &str) -> String {
+    if contents.roots.len() > 1 && !root.path.is_empty() {
+        format!("{}: {what}", root.path)
+    } else {
+        what.to_owned()
+    }
 }
 
 fn boot(contents: &Contents, policy: &Policy, found: &mut Vec<Violation>) {
@@ -128,12 +146,9 @@ fn boot(contents: &Contents, policy: &Policy, found: &mut Vec<Violation>) {
         ));
     }
     for entry in &contents.boot {
-        let missing: Vec<&str> = policy
-            .kernel_parameters
-            .iter()
-            .filter(|parameter| !has(&entry.parameters, parameter))
-            .map(String::as_str)
-            .collect();
+        let parameters = entry.parameters();
+        let missing: Vec<String> =
+            policy.kernel_parameters.iter().filter_map(|wanted| parameters.lack(wanted)).collect();
         if !missing.is_empty() {
             let what = format!(
                 "{}: boot entry `{}` lacks {} on the kernel's command line",
@@ -144,16 +159,6 @@ fn boot(contents: &Contents, policy: &Policy, found: &mut Vec<Violation>) {
             found.push(Violation::new("kernel-parameters", what));
         }
     }
-}
-
-/// Whether the parameter has its effect: of one that is given twice, the kernel takes the last.
-fn has(parameters: &[String], wanted: &str) -> bool {
-    let Some((name, _)) = wanted.split_once('=') else {
-        return parameters.iter().any(|parameter| parameter == wanted);
-    };
-    let same =
-        |parameter: &&String| parameter.split_once('=').is_some_and(|(other, _)| other == name);
-    parameters.iter().rev().find(same).is_some_and(|parameter| parameter == wanted)
 }
 
 fn times(contents: &Contents, found: &mut Vec<Violation>) {
@@ -174,63 +179,84 @@ fn times(contents: &Contents, found: &mut Vec<Violation>) {
         let first: Vec<_> = late.iter().take(NAMED).map(|late| (*late).clone()).collect();
         say(late.len() as u64, "the ISO", &first);
     }
-    if let Some(root) = contents.root.as_ref().filter(|root| root.late > 0) {
-        say(root.late, "the root file system", &root.latest[..root.latest.len().min(NAMED)]);
+    for root in contents.roots.iter().filter(|root| root.late > 0) {
+        let of = in_root(contents, root, "the root file system");
+        say(root.late, &of, &root.latest[..root.latest.len().min(NAMED)]);
     }
 }
 
-fn sources(root: &Root, policy: &Policy, found: &mut Vec<Violation>) {
-    for source in &root.sources {
-        let host = source.host();
-        if !policy.package_hosts.iter().any(|allowed| allowed == host) {
-            let allowed = if policy.package_hosts.is_empty() {
+fn sources(contents: &Contents, policy: &Policy, found: &mut Vec<Violation>) {
+    let allowed = |source: &Source| policy.package_hosts.iter().any(|host| host == source.host());
+    for root in &contents.roots {
+        for source in root.sources.iter().filter(|source| !allowed(source)) {
+            let expected = if policy.package_hosts.is_empty() {
                 "expected no package source at all".to_owned()
             } else {
                 format!("expected one of {}", policy.package_hosts.join(", "))
             };
-            let what = format!("{}: packages from {}: {allowed}", source.file, source.uri);
-            found.push(Violation::new("package-sources", what));
+            let what = format!("{}: packages from {}: {expected}", source.file, source.uri);
+            found.push(Violation::new("package-sources", in_root(contents, root, &what)));
         }
     }
-    for suite in &policy.suites {
-        let enabled = |s: &&Source| {
-            s.suite.trim_end_matches('/') == suite
-                && policy.package_hosts.iter().any(|h| h == s.host())
-        };
-        if !root.sources.iter().any(|source| enabled(&source)) {
-            let what = if root.sources.is_empty() {
-                format!("no package source is enabled: {suite} is missing, so are its updates")
-            } else {
-                format!("no enabled package source has the suite {suite}")
+    for root in systems(contents) {
+        for suite in &policy.suites {
+            let enabled = |source: &Source| {
+                source.binary && source.suite.trim_end_matches('/') == suite && allowed(source)
             };
-            found.push(Violation::new("package-sources", what));
+            if !root.sources.iter().any(enabled) {
+                let what = if root.sources.is_empty() {
+                    format!("no package source is enabled: {suite} is missing, so are its updates")
+                } else {
+                    format!("no enabled package source has the suite {suite}")
+                };
+                found.push(Violation::new("package-sources", in_root(contents, root, &what)));
+            }
         }
     }
 }
 
-fn files(root: &Root, found: &mut Vec<Violation>) {
-    for (rule, what, patterns, even_empty) in FORBIDDEN {
-        let there: Vec<String> = root
-            .files
-            .iter()
-            .filter(|(path, size)| {
-                (even_empty || *size > 0) && patterns.iter().any(|p| glob::matches_path(p, path))
-            })
-            .map(|(path, _)| path.clone())
-            .collect();
-        if !there.is_empty() {
-            let count = there.len() as u64;
-            let named = listed(&there[..there.len().min(NAMED)], count);
-            found.push(Violation::new(rule, format!("{what}: {named}")));
+/// Roots that have to be a whole system: those with a package database, those that a boot entry
+/// mounts alone, and layers that replace another root's package sources.
+fn systems(contents: &Contents) -> impl Iterator<Item = &Root> {
+    let alone: Vec<String> =
+        contents.boot.iter().filter_map(|entry| dracut_root(&entry.parameters())).collect();
+    let roots = || contents.roots.iter().filter(|root| !root.initramfs);
+    let main = contents.root().map(|root| &root.path);
+    roots().filter(move |root| {
+        let replaces = roots().filter(|other| other.path != root.path).any(|other| {
+            root.apt.hides || root.apt.files.intersection(&other.apt.files).next().is_some()
+        });
+        replaces
+            || !root.packages.is_empty()
+            || main == Some(&root.path)
+            || alone.iter().any(|path| root.is_at(path))
+    })
+}
+
+fn files(contents: &Contents, found: &mut Vec<Violation>) {
+    let mut rules: Vec<(&str, &str)> = Vec::new();
+    for forbidden in contents.roots.iter().flat_map(|root| &root.forbidden) {
+        if !rules.iter().any(|(rule, _)| *rule == forbidden.rule) {
+            rules.push((forbidden.rule, forbidden.what));
         }
     }
-    // systemd writes `uninitialized` to have first-boot units run (machine-id(5))
-    let empty = |id: &[u8]| id.is_empty() || id == b"uninitialized\n";
-    let dbus =
-        root.files.iter().any(|(path, size)| path == "var/lib/dbus/machine-id" && *size > 40);
-    if root.machine_id.as_deref().is_some_and(|id| !empty(id)) || dbus {
-        let what = "etc/machine-id is not empty: every copy of the image would have the same";
-        found.push(Violation::new("machine-id", what));
+    for (rule, what) in rules {
+        let mut count = 0;
+        let mut paths = Vec::new();
+        for root in &contents.roots {
+            for forbidden in root.forbidden.iter().filter(|forbidden| forbidden.rule == rule) {
+                count += forbidden.count;
+                paths.extend(forbidden.paths.iter().map(|path| in_root(contents, root, path)));
+            }
+        }
+        paths.truncate(NAMED);
+        found.push(Violation::new(rule, format!("{what}: {}", listed(&paths, count))));
+    }
+    for root in &contents.roots {
+        for path in &root.machine_ids {
+            let what = format!("{path} is not empty: every copy of the image would have the same");
+            found.push(Violation::new("machine-id", in_root(contents, root, &what)));
+        }
     }
 }
 
@@ -238,18 +264,4 @@ fn listed(first: &[String], count: u64) -> String {
     let more = count.saturating_sub(first.len() as u64);
     let more = if more > 0 { format!(", … and {more} more") } else { String::new() };
     format!("{}{more}", first.join(", "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_of_two_parameters_counts() {
-        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        assert!(has(&words("a init_on_alloc=1 slab_nomerge"), "init_on_alloc=1"));
-        assert!(has(&words("a init_on_alloc=1 slab_nomerge"), "slab_nomerge"));
-        assert!(!has(&words("init_on_alloc=1 b init_on_alloc=0"), "init_on_alloc=1"));
-        assert!(!has(&words("slab_nomerge=x"), "slab_nomerge"));
-    }
 }

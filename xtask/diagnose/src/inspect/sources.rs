@@ -1,28 +1,25 @@
-//! The package sources of an image.
+//! Where apt finds its package sources in an image.
 
-use anyhow::Result;
-use diskimage::Tree;
 use xtask_core::apt::sources::{self, Source};
 
-/// All enabled sources of an image, in the order in which apt reads them.
-pub(super) fn of(tree: &dyn Tree) -> Result<Vec<Source>> {
-    let mut files = vec!["etc/apt/sources.list".to_owned()];
-    if let Some(folder) = diskimage::find(tree, b"etc/apt/sources.list.d")?
-        && folder.metadata.kind == diskimage::Kind::Folder
-    {
-        let names = tree.list(&folder)?.into_iter();
-        files.extend(
-            names.map(|(name, _)| {
-                format!("etc/apt/sources.list.d/{}", String::from_utf8_lossy(&name))
-            }),
-        );
+/// Files in which apt looks for sources.
+pub(super) const FILES: [&str; 2] = ["etc/apt/sources.list", "etc/apt/sources.list.d/*"];
+
+/// Files in which apt looks for its settings.
+pub(super) const SETTINGS: [&str; 2] = ["etc/apt/apt.conf", "etc/apt/apt.conf.d/*"];
+
+/// The enabled sources in a file. apt ignores files whose names have other signs than these.
+pub(super) fn read(file: &str, text: &str) -> Vec<Source> {
+    let name = file.rsplit('/').next().unwrap_or_default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-:.".contains(c);
+    if !name.chars().all(plain) || name.starts_with('.') {
+        return Vec::new();
     }
-    files.sort();
-    let mut found = Vec::new();
-    for file in files {
-        if let Some(text) = super::text(tree, &file)? {
-            found.extend(sources::read(&file, &text));
-        }
-    }
-    Ok(found)
+    sources::read(file, text)
+}
+
+/// True if apt's settings name other places for the lists of sources (apt.conf(5), "Dir::Etc").
+pub(super) fn moves_lists(settings: &str) -> bool {
+    let text = settings.to_lowercase();
+    text.contains("sourcelist") || text.contains("sourceparts")
 }

@@ -1,9 +1,10 @@
 //! Traces of the build in contents: names, paths and addresses that only the builder knows.
 
+use super::roots::Root;
 use super::{Contents, Violation};
 use anyhow::Result;
-use diskimage::{Kind, Tree};
-use memchr::memmem::Finder;
+use diskimage::{Format, Kind, Source};
+use memchr::memmem::{self, Finder};
 use std::path::Path;
 
 /// Bytes that are searched at once.
@@ -25,9 +26,6 @@ const OF_BUILDER: [(&str, &str); 6] = [
 /// Folders whose files are text that the build writes; the rest of a system is its packages'.
 const WRITTEN: [&str; 10] =
     ["etc", "var", "root", "home", "boot", "opt", "srv", "usr/local", "lib/live", "usr/lib/live"];
-
-/// The beginning of a private key in PEM; what stands between is its kind.
-const KEY: &str = "PRIVATE KEY-----\n";
 
 /// What is searched for.
 pub(super) struct Traces {
@@ -69,27 +67,29 @@ impl Traces {
         let mut hits: Vec<Hits> = self.needles.iter().map(|_| Hits::default()).collect();
         let mut keys = Hits::default();
         let overlap = self.needles.iter().map(|(_, text)| text.len()).max().unwrap_or(0) + 40;
-        let key = Finder::new(KEY.as_bytes());
-        for (name, tree) in &contents.trees {
-            // the squashfs has its turn as a tree
-            let outer = name.is_empty() && contents.trees.len() > 1;
-            self.files(
-                &**tree,
-                outer,
-                &mut |path, window| {
-                    for (finder, hits) in finders.iter().zip(&mut hits) {
-                        if finder.find(window).is_some() {
-                            hits.add(path);
-                        }
-                    }
-                    if is_a_place_for_secrets(path)
-                        && key.find(window).is_some_and(|at| is_key(window, at))
-                    {
-                        keys.add(path);
-                    }
-                },
-                overlap,
-            )?;
+        let mut each = |path: &str, secrets: bool, window: &[u8]| {
+            for (finder, hits) in finders.iter().zip(&mut hits) {
+                if finder.find(window).is_some() {
+                    hits.add(path);
+                }
+            }
+            if secrets && has_key(window) {
+                keys.add(path);
+            }
+        };
+        for (number, file) in contents.volumes.files() {
+            // what is a root or a volume has its turn as a tree
+            let is_tree = matches!(
+                file.format,
+                Some(Format::Squashfs | Format::Initramfs | Format::Iso | Format::Fat)
+            );
+            if !is_tree && contents.volumes.size(number) > 0 {
+                let source = contents.volumes.source(number)?;
+                windows(&*source, overlap, &mut |window, elf| each(&file.path, !elf, window))?;
+            }
+        }
+        for root in &contents.roots {
+            self.root(root, contents.roots.len() > 1, overlap, &mut each)?;
         }
         let mut found = Vec::new();
         for ((rule, text), hits) in self.needles.iter().zip(hits) {
@@ -104,42 +104,59 @@ impl Traces {
         Ok(found)
     }
 
-    /// Gives every window of every file that is searched to `each`.
-    fn files(
+    /// Gives every window of every file of a root that is searched to `each`, and whether it is
+    /// searched for keys.
+    fn root(
         &self,
-        tree: &dyn Tree,
-        outer: bool,
-        each: &mut dyn FnMut(&str, &[u8]),
+        root: &Root,
+        named: bool,
         overlap: usize,
+        each: &mut dyn FnMut(&str, bool, &[u8]),
     ) -> Result<()> {
-        let mut window = vec![0; WINDOW];
+        let tree = &*root.tree;
         diskimage::walk(tree, &mut |path, node| {
             let path = String::from_utf8_lossy(path);
-            let written = outer
+            let written = root.initramfs
                 || WRITTEN.iter().any(|folder| {
                     path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
                 });
             if node.metadata.kind != Kind::File
                 || node.metadata.size == 0
                 || !(written || self.everywhere)
-                || (outer && (path.ends_with(".squashfs") || path.ends_with(".sfs")))
             {
                 return Ok(());
             }
+            let shown = if named { format!("{}: {path}", root.path) } else { path.to_string() };
             let source = tree.open(node)?.source();
-            let mut at = 0;
-            while at < node.metadata.size {
-                let n = source.read_at(at, &mut window)?;
-                each(&path, &window[..n]);
-                if n < window.len() {
-                    break;
-                }
-                at += (n - overlap) as u64;
-            }
-            Ok(())
+            windows(&*source, overlap, &mut |window, elf| {
+                // packages bring keys as examples; an initramfs has no use for any
+                let secrets = (root.initramfs && !elf) || is_a_place_for_secrets(&path);
+                each(&shown, secrets, window);
+            })
         })?;
         Ok(())
     }
+}
+
+/// Gives a file piece by piece to `each`, and whether it is a program.
+fn windows(
+    source: &dyn Source,
+    overlap: usize,
+    each: &mut dyn FnMut(&[u8], bool),
+) -> diskimage::Result<()> {
+    let size = source.size()?;
+    let mut window = vec![0; WINDOW.min(usize::try_from(size).unwrap_or(WINDOW).max(1))];
+    let elf = source.up_to(0, 4)? == b"\x7fELF";
+    let mut at = 0;
+    while at < size {
+        let n = source.read_at(at, &mut window)?;
+        each(&window[..n], elf);
+        if n < window.len() || at + n as u64 == size {
+            break;
+        }
+        at += (n - overlap) as u64;
+    }
+    Ok(())
 }
 
 impl Hits {
@@ -167,8 +184,14 @@ fn is_a_place_for_secrets(path: &str) -> bool {
         .any(|start| path.starts_with(start))
 }
 
-/// Whether it is the end of `-----BEGIN … PRIVATE KEY-----`.
-fn is_key(window: &[u8], end: usize) -> bool {
+/// True if a line `-----BEGIN … PRIVATE KEY-----` or that of an OpenPGP key is in it.
+fn has_key(window: &[u8]) -> bool {
     let begin = b"-----BEGIN ";
-    window[..end].windows(begin.len()).rev().take(24).any(|text| text == begin)
+    let ends = ["PRIVATE KEY-----", "PRIVATE KEY BLOCK-----"];
+    ends.iter().any(|end| {
+        memmem::find_iter(window, end.as_bytes()).any(|at| {
+            let line_ends = matches!(window.get(at + end.len()), Some(b'\n' | b'\r'));
+            line_ends && window[..at].windows(begin.len()).rev().take(24).any(|text| text == begin)
+        })
+    })
 }

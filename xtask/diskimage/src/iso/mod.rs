@@ -85,17 +85,31 @@ impl Iso {
     /// The tree of Joliet, which Windows reads.
     pub fn joliet(&self) -> Option<Iso> {
         self.volumes.joliet.as_ref()?;
-        Some(Iso {
+        Some(self.names_only(true))
+    }
+
+    /// The tree of plain names, which readers see that know no Rock Ridge.
+    pub fn plain(&self) -> Iso {
+        self.names_only(false)
+    }
+
+    /// Why the boot catalogue or the partition tables cannot be read.
+    pub fn broken(&self) -> Option<&Error> {
+        self.broken.as_ref()
+    }
+
+    fn names_only(&self, joliet: bool) -> Iso {
+        Iso {
             source: self.source.clone(),
             volumes: self.volumes.clone(),
-            joliet: true,
+            joliet,
             skip: None,
             boot: Vec::new(),
             boot_id: String::new(),
             disk: None,
             broken: None,
             budget: self.budget.clone(),
-        })
+        }
     }
 
     fn records(&self) -> Records<'_> {

@@ -1,0 +1,141 @@
+//! Programs of UEFI firmware (PE files): unified kernel images, a kernel that the firmware starts by
+//! itself, and GRUB with a configuration or a disk in it.
+
+use super::{BootEntry, Reader};
+use crate::inspect::volumes::Volumes;
+use diskimage::{Result, Shared, source::Slice};
+use std::sync::Arc;
+
+/// Sections of a program. PE allows 65,535; real ones have up to twenty.
+const SECTIONS: usize = 256;
+
+/// Bytes of a command line or of GRUB's configuration in a program.
+const TEXT: usize = 1 << 20;
+
+/// Parts of a program that decide what it starts.
+#[derive(Default)]
+pub(in crate::inspect) struct Program {
+    /// Contents of `.cmdline`.
+    pub(in crate::inspect) command_lines: Vec<String>,
+    /// True if it has a `.linux`.
+    pub(in crate::inspect) linux: bool,
+    /// Contents of `.initrd` and `.ucode`.
+    pub(in crate::inspect) initrds: Vec<Shared>,
+    /// Configurations of a GRUB.
+    pub(in crate::inspect) configurations: Vec<String>,
+    /// Disks in a GRUB, which hold its configuration.
+    pub(in crate::inspect) memory_disks: Vec<Shared>,
+}
+
+impl Program {
+    /// `None`: no PE file.
+    pub(in crate::inspect) fn read(source: &Shared) -> Result<Option<Program>> {
+        let start = source.up_to(0, 0x40)?;
+        if !start.starts_with(b"MZ") || start.len() < 0x40 {
+            return Ok(None);
+        }
+        let header = u64::from(le32(&start, 0x3c));
+        let pe = source.up_to(header, 24)?;
+        if !pe.starts_with(b"PE\0\0") || pe.len() < 24 {
+            return Ok(None);
+        }
+        let count = usize::from(le16(&pe, 6)).min(SECTIONS);
+        let table = header + 24 + u64::from(le16(&pe, 20));
+        let table = source.up_to(table, count * 40)?;
+        let mut program = Program::default();
+        for section in table.chunks_exact(40) {
+            let (used, stored) = (le32(section, 8), le32(section, 16));
+            let len = if used == 0 { stored } else { used.min(stored) };
+            let start = u64::from(le32(section, 20));
+            let part: Shared = Arc::new(Slice::new(source.clone(), start, len.into()));
+            let name = section[..8].split(|byte| *byte == 0).next().unwrap_or_default();
+            match name {
+                b".cmdline" => program.command_lines.push(text(&part)?),
+                b".linux" => program.linux = true,
+                b".initrd" | b".ucode" => program.initrds.push(part),
+                b"mods" | b".mods" => program.modules(&part)?,
+                _ => {}
+            }
+        }
+        Ok(Some(program))
+    }
+
+    /// GRUB's modules (include/grub/kernel.h): objects behind each other, some of which are no code.
+    pub(in crate::inspect) fn modules(&mut self, part: &Shared) -> Result<()> {
+        let head = part.up_to(0, 24)?;
+        if !head.starts_with(b"mimg") || head.len() < 24 {
+            return Ok(());
+        }
+        // with 64 bits a word of zeros follows the magic
+        let (word, mut at, end) = if le32(&head, 4) == 0 {
+            (8, u64::from(le32(&head, 8)), u64::from(le32(&head, 16)))
+        } else {
+            (4, u64::from(le32(&head, 4)), u64::from(le32(&head, 8)))
+        };
+        while at + 8 <= end {
+            let object = part.up_to(at, 8)?;
+            if object.len() < 8 || le32(&object, 4) < 8 {
+                break;
+            }
+            let len = u64::from(le32(&object, 4));
+            let content: Shared = Arc::new(Slice::new(part.clone(), at + 8, len - 8));
+            match le32(&object, 0) {
+                1 => self.memory_disks.push(content),
+                2 => self.configurations.push(text(&content)?),
+                _ => {}
+            }
+            at += len.next_multiple_of(word);
+        }
+        Ok(())
+    }
+}
+
+/// A text that ends at the first zero.
+fn text(part: &Shared) -> Result<String> {
+    let bytes = part.up_to(0, TEXT.min(usize::try_from(part.size()?).unwrap_or(TEXT)))?;
+    let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    Ok(String::from_utf8_lossy(text).trim_end().to_owned())
+}
+
+fn le16(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn le32(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+/// Takes the programs down that start Linux without a boot loader's configuration.
+pub(super) fn read(volumes: &Volumes, reader: &mut Reader) {
+    for (number, program) in &volumes.programs {
+        let name = volumes.name(*number);
+        if program.linux {
+            for line in &program.command_lines {
+                let entry = BootEntry::new(&name, "unified kernel image", &name, line);
+                reader.findings.entry(entry);
+            }
+            if program.command_lines.is_empty() {
+                reader.findings.entry(BootEntry::new(&name, "unified kernel image", &name, ""));
+            }
+        } else if !program.command_lines.is_empty() {
+            let what = "an add-on that puts parameters on the command line of other kernels";
+            reader.findings.unclear(format!("{name}: {what}"));
+        } else if is_started_by_firmware(&name)
+            && volumes.is_kernel(*number)
+            && !super::is_memory_test(volumes, "memtest", &[*number])
+        {
+            reader.findings.entry(BootEntry::new(&name, "started by the firmware", &name, ""));
+        }
+    }
+}
+
+/// True for `EFI/BOOT/BOOTX64.EFI` and its like for other machines.
+fn is_started_by_firmware(path: &str) -> bool {
+    let path = path.to_lowercase();
+    let mut parts = path.rsplit('/');
+    let name = parts.next().unwrap_or_default();
+    name.starts_with("boot")
+        && name.ends_with(".efi")
+        && parts.next() == Some("boot")
+        && parts.next() == Some("efi")
+}
