@@ -139,7 +139,7 @@ fn boot(contents: &Contents, policy: &Policy, found: &mut Vec<Violation>) {
     if policy.kernel_parameters.is_empty() {
         return;
     }
-    if contents.boot.is_empty() {
+    if contents.boot.is_empty() && contents.boot_unclear.is_empty() {
         found.push(Violation::new(
             "kernel-parameters",
             "no boot entry was found whose kernel command line could be checked",

@@ -368,6 +368,9 @@ impl Grub<'_> {
         if name == "!" {
             return self.simple(arguments, block, state, frame);
         }
+        if let Some((variable, value)) = name.split_once('=').filter(|(v, _)| is_name(v)) {
+            return self.assign(variable, value, state, frame);
+        }
         if name.contains(UNKNOWN) {
             return self.unclear(frame, "a command whose name is a variable that is not known");
         }
@@ -437,12 +440,7 @@ impl Grub<'_> {
                 }
             }
             _ => {
-                let name_of = |text: &str| {
-                    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-                };
-                if let Some((variable, value)) = name.split_once('=').filter(|(v, _)| name_of(v)) {
-                    self.assign(variable, value, state, frame);
-                } else if HARMLESS.contains(&format!(" {name} ")) {
+                if HARMLESS.contains(&format!(" {name} ")) {
                     for variable in set_by(arguments) {
                         self.assign(&variable, &UNKNOWN.to_string(), state, frame);
                     }
@@ -455,6 +453,9 @@ impl Grub<'_> {
     }
 
     fn assign(&mut self, name: &str, value: &str, state: &mut State, frame: &Frame) {
+        if let Some((variable, value)) = name.split_once('=').filter(|(v, _)| is_name(v)) {
+            return self.assign(variable, value, state, frame);
+        }
         if name.contains(UNKNOWN) {
             return self.unclear(frame, "a variable is set whose name is not known");
         }
@@ -653,6 +654,11 @@ impl Grub<'_> {
             self.linux("chainloader", &arguments, frame);
         }
     }
+}
+
+/// True for what can name a variable.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// What one variable may hold: a parameter of the function or entry, else a variable of the state.
