@@ -211,7 +211,7 @@ fn other_loaders_and_places_are_read() {
         }),
         lacks("isolinux-options-of-the-default", |t| {
             let good = good();
-            let text = format!("DEFAULT x -- quiet\nLABEL x\n KERNEL /live/vmlinuz\n APPEND -\n");
+            let text = "DEFAULT x -- quiet\nLABEL x\n KERNEL /live/vmlinuz\n APPEND -\n";
             t.write("iso/isolinux/isolinux.cfg", &format!("APPEND {good}\n{text}"));
         }),
         lacks("syslinux-in-a-floppy-image", |t| {
