@@ -8,13 +8,17 @@ pub(crate) struct Moment {
     /// Seconds since 1970-01-01 UTC, the zone taken into account where the text names one that is
     /// known; of a time without a day, seconds since midnight.
     pub(crate) seconds: i64,
-    /// Offset from UTC in minutes, where the text gives it as a number, `Z`, `UTC` or `GMT`.
+    /// Offset from UTC in minutes, if the text gives it as a number or as the name of a known zone.
     pub(crate) offset: Option<i32>,
     /// Whether a zone is written at all, known or not.
     pub(crate) zoned: bool,
     pub(crate) precision: Precision,
     /// Whether a name in it is not English.
     pub(crate) foreign: bool,
+    /// Which notation it is written in.
+    pub(crate) notation: usize,
+    /// A day without its year, as syslog writes it.
+    pub(crate) without_year: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +75,30 @@ const MONTHS: [&[&str]; 12] = [
     &["dec", "dez", "déc", "dic"],
 ];
 
+/// Names of zones and their offsets in minutes. `IST` and `CST` mean several, and stand for none.
+const ZONES: [(&str, i32); 20] = [
+    ("Z", 0),
+    ("UTC", 0),
+    ("GMT", 0),
+    ("WET", 0),
+    ("WEST", 60),
+    ("BST", 60),
+    ("CET", 60),
+    ("CEST", 120),
+    ("EET", 120),
+    ("EEST", 180),
+    ("MSK", 180),
+    ("JST", 540),
+    ("AEST", 600),
+    ("AEDT", 660),
+    ("EST", -300),
+    ("EDT", -240),
+    ("MST", -420),
+    ("MDT", -360),
+    ("PST", -480),
+    ("PDT", -420),
+];
+
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const FOREIGN_WEEKDAYS: [&str; 26] = [
     "mo", "di", "mi", "do", "fr", "sa", "so", "lun", "mar", "mer", "jeu", "ven", "sam", "dim",
@@ -83,7 +111,10 @@ pub(crate) fn at(text: &str) -> Option<(usize, Moment)> {
     if !first.is_alphanumeric() {
         return None;
     }
-    let found = NOTATIONS.iter().find_map(|notation| Reading::new(text).follow(notation));
+    let found = NOTATIONS
+        .iter()
+        .enumerate()
+        .find_map(|(which, notation)| Reading::new(text).follow(which, notation));
     found.or_else(|| since_1970(text))
 }
 
@@ -103,6 +134,8 @@ fn since_1970(text: &str) -> Option<(usize, Moment)> {
             zoned: false,
             precision: Precision::Second,
             foreign: false,
+            notation: NOTATIONS.len(),
+            without_year: false,
         },
     ))
 }
@@ -144,7 +177,7 @@ impl<'a> Reading<'a> {
         &self.text[self.at..]
     }
 
-    fn follow(mut self, notation: &str) -> Option<(usize, Moment)> {
+    fn follow(mut self, which: usize, notation: &str) -> Option<(usize, Moment)> {
         let mut signs = notation.chars();
         while let Some(sign) = signs.next() {
             match sign {
@@ -170,7 +203,7 @@ impl<'a> Reading<'a> {
         if last.is_ascii_alphanumeric() && next.is_ascii_alphanumeric() {
             return None;
         }
-        Some((self.at, self.moment()?))
+        Some((self.at, Moment { notation: which, ..self.moment()? }))
     }
 
     fn moment(&self) -> Option<Moment> {
@@ -192,6 +225,8 @@ impl<'a> Reading<'a> {
             zoned: self.zoned,
             precision,
             foreign: self.foreign,
+            notation: 0,
+            without_year: self.month.is_some() && self.year.is_none(),
         })
     }
 
@@ -266,7 +301,8 @@ impl<'a> Reading<'a> {
                 return;
             }
             self.zoned = true;
-            self.offset = matches!(&inner[..letters], "Z" | "UTC" | "GMT").then_some(0);
+            self.offset =
+                ZONES.iter().find(|(name, _)| *name == &inner[..letters]).map(|zone| zone.1);
             self.at += blanks + letters;
             return;
         }

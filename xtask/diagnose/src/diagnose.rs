@@ -17,9 +17,9 @@ use xtask_core::ui::answer;
 pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
     let begun = Instant::now();
     let pair = subject::pair(&args.images)?;
-    let (records, mut context) = records::of(&pair);
+    let (records, context) = records::of(&pair);
     let images = Images::open_both(&pair.a, &pair.b);
-    context.format = images.format();
+
     let mut facts = Facts::default();
     let summary = compare::images(&pair.a, &pair.b, &mut |difference| facts.add(difference))
         .or_exit(Code::Failed)?;

@@ -1,5 +1,6 @@
-//! What two images can differ in: what `compare` finds and `causes` explains.
+//! Differences of two images: `compare` finds them, `classify` explains them.
 
+use crate::edits::Changes;
 pub(crate) use diskimage::FieldKind;
 use std::fmt;
 
@@ -16,7 +17,7 @@ pub(crate) enum Side {
 pub(crate) struct Place(pub(crate) Vec<String>);
 
 /// One difference of one thing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Difference {
     pub(crate) place: Place,
     /// Format of the innermost container around `place` (of a [`What::Field`]: of the layer that
@@ -26,9 +27,9 @@ pub(crate) struct Difference {
     pub(crate) what: What,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum What {
-    /// An entry that the other side does not have; of a folder, what is in it follows.
+    /// An entry that the other side does not have. If it is a folder, its entries come next.
     OnlyIn { side: Side, entry: Entry },
     /// A header field of the layer that `place` names.
     Field { kind: FieldKind, name: &'static str, a: String, b: String },
@@ -36,9 +37,12 @@ pub(crate) enum What {
     Metadata { field: MetadataField, a: String, b: String },
     /// The entries of a folder or the members of an archive: the same set, in another order.
     Order { a: Vec<String>, b: Vec<String> },
-    /// Bytes that no reader opens further, or whose inner layers are equal.
-    Content { a: Sample, b: Sample },
-    /// A layer that could not be read; what holds it was compared as bytes.
+    /// Bytes that no reader opens further.
+    Content(Box<Changes>),
+    /// A layer that was opened to its end on both sides, and in which nothing differs, but whose own
+    /// bytes do.
+    Repacked { format: &'static str, sizes: [u64; 2] },
+    /// A layer that could not be read to its end. What holds it is compared as bytes.
     Unreadable { side: Side, offset: u64, why: String },
 }
 
@@ -98,31 +102,6 @@ pub(crate) struct Entry {
     pub(crate) mtime: i64,
     /// Bytes.
     pub(crate) size: u64,
-}
-
-/// Some of a file's bytes: all of them when it is small, else a window around the first difference.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Sample {
-    /// Bytes of the whole.
-    pub(crate) size: u64,
-    /// Of the whole; none: too large to be read only for that.
-    pub(crate) sha256: Option<[u8; 32]>,
-    /// Offset of the first byte that differs; the same on both sides.
-    pub(crate) first_difference: u64,
-    /// Offset of `window` in the whole; the same on both sides.
-    pub(crate) window_start: u64,
-    /// At most [`Sample::LONGEST`] bytes.
-    pub(crate) window: Vec<u8>,
-}
-
-impl Sample {
-    /// Bytes that a sample holds at most.
-    pub(crate) const LONGEST: usize = 64 << 10;
-
-    /// Whether the window is the whole file.
-    pub(crate) fn whole(&self) -> bool {
-        self.window.len() as u64 == self.size
-    }
 }
 
 impl Place {

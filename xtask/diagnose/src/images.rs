@@ -18,11 +18,6 @@ impl Images {
         Images { trees: [outermost(a), outermost(b)] }
     }
 
-    /// The format of A.
-    pub(crate) fn format(&self) -> Option<&'static str> {
-        self.trees[0].as_ref().map(|tree| tree.layer())
-    }
-
     /// The content at a place; `None` if that is no file of a tree.
     pub(crate) fn open(&self, side: Side, place: &Place) -> Option<Shared> {
         let (path, layers) = place.0.split_last()?;

@@ -52,11 +52,14 @@ impl Records {
 
     fn context(&self) -> Context {
         let epoch = |build: &Published| build.info.get("Source-Date-Epoch").parse::<i64>().ok();
-        let epochs = match [epoch(&self.a), epoch(&self.b)] {
+        let both = [epoch(&self.a), epoch(&self.b)];
+        let known = || both.iter().flatten().copied();
+        let around = known().min().zip(known().max()).map(|(first, last)| first..last + 1);
+        let epochs = match both {
             [Some(a), Some(b)] if a != b => Some([a, b]),
             _ => None,
         };
-        Context { epochs, format: None, a: conditions(&self.a), b: conditions(&self.b) }
+        Context { epochs, around, a: conditions(&self.a), b: conditions(&self.b) }
     }
 
     /// What a report tells of them.

@@ -1,12 +1,17 @@
-//! Every difference gets its cause, or is left unexplained.
+//! Names the cause of every difference, or leaves it unexplained.
 
-use super::consequences::{self, Consequences};
+use super::account::{Account, Settled};
+use super::checksums::Checksums;
+use super::consequences::Consequences;
 use super::correlate::Correlator;
 use super::fact::{Fact, Facts, Seen};
 use super::format::{excerpt, item, shown, what};
 use super::moved::Moved;
-use super::{At, Cause, Changed, Context, Diagnosis, Evidence, Item, Rule, epoch, renames, rules};
-use crate::difference::{FieldKind, MetadataField, Place, Side};
+use super::renames;
+use super::rules::{self, lookup};
+use super::{At, Cause, Context, Diagnosis, Item, Rule, epoch};
+use crate::difference::{MetadataField, Place, Side};
+use crate::edits::declared::Declared;
 use crate::edits::{Changes, Edit, Edited, lines};
 use crate::images::Images;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -16,26 +21,25 @@ const ENTRIES: usize = 1_000;
 
 /// Names the cause of everything in `facts`.
 pub(crate) fn classify(facts: &Facts, context: &Context, images: &Images) -> Diagnosis {
-    let guessed;
-    let context = if context.epochs.is_none() {
-        guessed = Context { epochs: epoch::of(facts), ..context.clone() };
-        &guessed
-    } else {
-        context
-    };
+    let mut context = context.with_times_of(facts);
+    context.epochs = context.epochs.or_else(|| epoch::of(facts));
     let mut classifier = Classifier {
-        context,
+        context: &context,
+        images,
         consequences: Consequences::of(facts),
         moved: Moved::between(facts, images),
         correlator: Correlator::default(),
+        checksums: Checksums::of(facts, images),
+        account: Account::new(facts.list.len()),
         causes: BTreeMap::new(),
-        open: HashMap::new(),
+        pending: BTreeMap::new(),
         folders: HashMap::new(),
         entries: HashMap::new(),
         files: HashSet::new(),
+        followers: Vec::new(),
         diagnosis: Diagnosis::default(),
     };
-    let names = renames::of_names(facts);
+    let names = renames::of_names(facts, images);
     for (index, fact) in facts.list.iter().enumerate() {
         classifier.fact(index, fact, &names);
     }
@@ -44,200 +48,240 @@ pub(crate) fn classify(facts: &Facts, context: &Context, images: &Images) -> Dia
 
 struct Classifier<'a> {
     context: &'a Context,
+    images: &'a Images,
     consequences: Consequences,
     moved: Option<Moved>,
     correlator: Correlator,
+    checksums: Checksums<'a>,
+    account: Account,
     causes: BTreeMap<(&'static str, String), Cause>,
-    /// Edits of a fact that nothing explains so far; `true`: and other bytes as well.
-    open: HashMap<usize, (Vec<usize>, bool)>,
+    /// Contents whose edits are not all judged.
+    pending: BTreeMap<usize, Pending>,
     /// Folders that only one side has, and the unexplained item that names them, if any does.
     folders: HashMap<(Side, Place), Option<usize>>,
-    /// How much is in them, by item.
+    /// Number of entries in them, by item.
     entries: HashMap<usize, usize>,
     /// Those items in which something else than folders is.
     files: HashSet<usize>,
+    /// Facts whose consequence is withdrawn where nothing else differs.
+    followers: Vec<usize>,
     diagnosis: Diagnosis,
 }
 
+/// A content whose causes count only together: if one edit has none, nothing of it is explained.
+#[derive(Default)]
+struct Pending {
+    found: Vec<Found>,
+    /// Edits that nothing explains so far.
+    left: Vec<usize>,
+    /// Whether some edits are proved to follow from others.
+    follows: bool,
+}
+
+/// One cause of a part of a content.
+struct Found {
+    rule: &'static Rule,
+    detail: String,
+    lines: Vec<String>,
+}
+
 impl<'a> Classifier<'a> {
+    fn at<'f>(&self, fact: &'f Fact) -> At<'f>
+    where
+        'a: 'f,
+    {
+        let content = match &fact.what {
+            Seen::Content(changes) => Some(&**changes),
+            _ => None,
+        };
+        At { place: &fact.place, layer: fact.layer, context: self.context, content }
+    }
+
     fn fact(&mut self, index: usize, fact: &Fact, names: &HashMap<usize, Changes>) {
-        let at = At { place: &fact.place, layer: fact.layer, context: self.context };
-        if let Seen::Unreadable { side, offset, why } = &fact.what {
-            let what = format!("cannot be read in {side:?}, at offset {offset:#x}: {why}");
-            self.diagnosis.unreadable.push(item(fact, what));
-            return;
-        }
-        // of contents it depends on why they differ
-        let content = matches!(fact.what, Seen::Content(_));
-        let around = matches!(fact.what, Seen::Metadata { .. } | Seen::Field { .. });
-        self.diagnosis.contents |= !content && !around;
-        if self.moved.as_ref().is_some_and(|moved| moved.explains(fact)) {
-            self.diagnosis.contents |= content;
-            self.cause(&rules::PACKAGES, String::new(), fact, Vec::new());
-            return;
+        let at = self.at(fact);
+        let around =
+            matches!(fact.what, Seen::Metadata { .. } | Seen::Field { .. } | Seen::Repacked { .. });
+        self.diagnosis.contents |= !around && !is_padding(fact);
+        if self.moved.as_ref().is_some_and(|moved| moved.explains(fact, self.images)) {
+            return self.explained(index, fact, &rules::PACKAGES, Vec::new());
         }
         if epoch::follows(fact, self.context) {
-            self.cause(&rules::EPOCH, String::new(), fact, excerpt(fact));
-            return;
+            return self.explained(index, fact, &rules::EPOCH, excerpt(fact));
         }
         match &fact.what {
-            Seen::Field { kind: FieldKind::Layout, .. }
-                if fact.layer == "squashfs" && !self.consequences.holds(&fact.place) =>
-            {
-                // tables and blocks lie elsewhere, yet nothing in them differs
-                match by_format("squashfs") {
-                    Some(rule) => self.cause(rule, String::new(), fact, excerpt(fact)),
-                    None => self.unexplained(fact),
+            Seen::Unreadable { side, offset, why } => {
+                let what = format!("cannot be read in {side:?}, at offset {offset:#x}: {why}");
+                self.not_read(index, fact, what);
+            }
+            Seen::Field { kind, name, .. } => match lookup::by_field(*kind, name) {
+                Some(rule) => self.explained(index, fact, rule, excerpt(fact)),
+                None if self.consequences.has_field(fact) => self.follows(index, fact, what(fact)),
+                None => self.by_layout(index, fact, *kind),
+            },
+            Seen::Metadata { field: MetadataField::LinkTarget, a, b } => {
+                match lookup::by_metadata(&at, &MetadataField::LinkTarget, a, b) {
+                    Some(rule) => self.explained(index, fact, rule, excerpt(fact)),
+                    None => self.edits(index, fact, &lines::compare(a, b)),
                 }
             }
-            Seen::Field { kind, .. } => self.field(fact, *kind),
-            Seen::Metadata { field: MetadataField::LinkTarget, a, b } => match by_path(&at) {
-                Some(rule) => self.cause(rule, String::new(), fact, excerpt(fact)),
-                None => match by_metadata(&at, &MetadataField::LinkTarget, a, b) {
-                    Some(rule) => self.cause(rule, String::new(), fact, excerpt(fact)),
-                    None => self.edits(index, fact, &lines::compare(a, b)),
-                },
-            },
-            Seen::Metadata { field, a, b } => match by_metadata(&at, field, a, b) {
-                Some(rule) => self.cause(rule, String::new(), fact, excerpt(fact)),
-                None => self.unexplained(fact),
+            Seen::Metadata { field, a, b } => match lookup::by_metadata(&at, field, a, b) {
+                Some(rule) => self.explained(index, fact, rule, excerpt(fact)),
+                None => self.unexplained(index, fact),
             },
             Seen::Order { a, b } => {
-                let rule = by_entry_order(fact.layer, lines::sorted_by_locale(a, b));
-                match rule {
-                    Some(rule) => self.cause(rule, String::new(), fact, excerpt(fact)),
-                    None => self.unexplained(fact),
+                match lookup::by_entry_order(fact.layer, lines::sorted_by_locale(a, b)) {
+                    Some(rule) => self.explained(index, fact, rule, excerpt(fact)),
+                    None => self.unexplained(index, fact),
                 }
             }
-            Seen::OnlyIn { .. } => match (by_path(&at), names.get(&index)) {
-                (Some(rule), _) => self.cause(rule, String::new(), fact, excerpt(fact)),
-                (None, Some(changes)) => {
+            Seen::OnlyIn { side, .. } => match names.get(&index) {
+                Some(changes) => {
                     self.edits(index, fact, changes);
-                    if let Seen::OnlyIn { side, .. } = &fact.what {
-                        self.folders.insert((*side, fact.place.clone()), None);
-                    }
+                    self.folders.insert((*side, fact.place.clone()), None);
                 }
-                (None, None) => self.only_in(fact),
+                None => self.only_in(index, fact),
+            },
+            Seen::Repacked { format, sizes } => match lookup::by_repacking(format) {
+                Some(rule) => {
+                    let [a, b] = sizes;
+                    let lines = vec![format!("- {a} bytes"), format!("+ {b} bytes")];
+                    let lines = if a == b { Vec::new() } else { lines };
+                    self.explained(index, fact, rule, lines);
+                }
+                None => self.unexplained(index, fact),
             },
             Seen::Content(changes) => self.content(index, fact, changes, &at),
-            Seen::BootInfo if self.consequences.of_layout(fact) => {
-                self.diagnosis.follows.push(item(fact, what(fact)));
-            }
-            Seen::BootInfo => self.unexplained(fact),
-            Seen::Unreadable { .. } => {}
         }
     }
 
-    fn field(&mut self, fact: &Fact, kind: FieldKind) {
-        if consequences::is_consequence(kind) {
-            self.diagnosis.follows.push(item(fact, what(fact)));
-            return;
-        }
-        let rule = rules::all()
-            .find(|rule| matches!(rule.evidence, Evidence::Field(kinds) if kinds.contains(&kind)));
-        match rule {
-            Some(rule) => self.cause(rule, String::new(), fact, excerpt(fact)),
-            None => self.unexplained(fact),
+    /// Tables and blocks of a squashfs that lie elsewhere, while nothing in it differs.
+    fn by_layout(&mut self, index: usize, fact: &Fact, kind: crate::difference::FieldKind) {
+        let layout = kind == crate::difference::FieldKind::Layout && fact.layer == "squashfs";
+        let whole = !self.consequences.is_broken(&fact.place);
+        match lookup::by_repacking("squashfs") {
+            Some(rule) if layout && whole => self.explained(index, fact, rule, excerpt(fact)),
+            _ => self.unexplained(index, fact),
         }
     }
 
     fn content(&mut self, index: usize, fact: &Fact, changes: &Changes, at: &At<'_>) {
-        if self.consequences.of_layout(fact) {
-            self.diagnosis.follows.push(item(fact, "where things lie".to_owned()));
-        } else if self.consequences.holds(&fact.place) {
-            self.diagnosis.follows.push(item(fact, "bytes of what holds the rest".to_owned()));
-        } else if let Some(rule) = by_path(at) {
-            self.diagnosis.contents = true;
-            self.cause(rule, String::new(), fact, excerpt(fact));
-        } else if let Some(rule) = by_repacking(at) {
-            let [a, b] = changes.sizes;
-            let lines = [format!("- {a} bytes"), format!("+ {b} bytes")];
-            self.cause(rule, String::new(), fact, if a == b { Vec::new() } else { lines.to_vec() });
-        } else {
-            self.diagnosis.contents = true;
-            self.edits(index, fact, changes);
+        if self.consequences.is_broken(&fact.place) {
+            // the layer that could not be read is named; these are its bytes
+            return self.account.settle(index, Settled::NotRead);
         }
+        if let Some(rule) = self.by_shape(at) {
+            return self.explained(index, fact, rule, excerpt(fact));
+        }
+        self.edits(index, fact, changes);
     }
 
-    /// An entry that no rule explains: one line for a folder and all that is in it.
-    fn only_in(&mut self, fact: &Fact) {
+    /// The rule that knows the shape of both whole contents.
+    fn by_shape(&self, at: &At<'_>) -> Option<&'static Rule> {
+        let candidates: Vec<_> = lookup::by_whole_path(at).collect();
+        if candidates.is_empty() {
+            return None;
+        }
+        let (_, layers) = at.place.0.split_last()?;
+        let read = |side| String::from_utf8(self.images.read(side, layers, at.place.path())?).ok();
+        let (a, b) = (read(Side::A)?, read(Side::B)?);
+        candidates.into_iter().find(|(_, is)| is(&a, &b)).map(|(rule, _)| rule)
+    }
+
+    /// An entry that nothing explains: one line for a folder and all that is in it.
+    fn only_in(&mut self, index: usize, fact: &Fact) {
         let Seen::OnlyIn { side, entry } = &fact.what else { return };
         let mut folder = fact.place.clone();
         let path = folder.0.pop().unwrap_or_default();
-        let index = match path.rsplit_once('/') {
+        let above = match path.rsplit_once('/') {
             Some((parent, _)) => self.folders.get(&(*side, folder.join(parent))).copied(),
             None => None,
         };
-        let index = match index {
+        let item = match above {
+            // the folder is there under another name, and what is in it was compared
             Some(None) => {
-                self.diagnosis.follows.push(item(fact, what(fact)));
+                self.follows(index, fact, what(fact));
                 None
             }
-            Some(Some(index)) => {
-                let item = &mut self.diagnosis.unexplained[index];
-                let sign = if *side == Side::A { '-' } else { '+' };
-                if item.excerpt.len() < ENTRIES {
-                    item.excerpt.push(format!("{sign} {path}"));
+            Some(Some(item)) => {
+                self.account.settle(index, Settled::Unexplained);
+                let usual = lookup::usual(&self.at(fact));
+                let named = &mut self.diagnosis.unexplained[item];
+                // the folder has the hint that all its files have
+                if entry.kind != "dir" {
+                    let first = !self.files.contains(&item);
+                    let same = named.usually.map(|rule| rule.id) == usual.map(|rule| rule.id);
+                    named.usually = if first || same { usual } else { None };
                 }
-                let n = self.entries.entry(index).or_default();
+                let sign = if *side == Side::A { '-' } else { '+' };
+                if named.excerpt.len() < ENTRIES {
+                    named.excerpt.push(format!("{sign} {path}"));
+                }
+                let n = self.entries.entry(item).or_default();
                 *n += 1;
                 let entries = if *n == 1 { "entry" } else { "entries" };
-                item.what = format!("only in {side:?} (dir, and {n} {entries} in it)");
-                Some(index)
+                named.what = format!("only in {side:?} (dir, and {n} {entries} in it)");
+                Some(item)
             }
             None => {
-                self.unexplained(fact);
+                self.unexplained(index, fact);
                 Some(self.diagnosis.unexplained.len() - 1)
             }
         };
         if entry.kind == "dir" {
-            self.folders.insert((*side, fact.place.clone()), index);
+            self.folders.insert((*side, fact.place.clone()), item);
         } else {
-            self.files.extend(index);
+            self.files.extend(item);
         }
     }
 
     /// The edits of a content, of a link's target, or of a name.
     fn edits(&mut self, index: usize, fact: &Fact, changes: &Changes) {
-        let at = At { place: &fact.place, layer: fact.layer, context: self.context };
-        if let Some(order) = &changes.reordered {
-            let by_locale = order.by_locale;
-            let rule = rules::all()
-                .find(|rule| matches!(rule.evidence, Evidence::WordOrder(x) if x == by_locale));
-            if let Some(rule) = rule {
-                let lines = vec![format!("- {}", order.a), format!("+ {}", order.b)];
-                self.cause(rule, String::new(), fact, lines);
-            }
+        let at = At {
+            place: &fact.place,
+            layer: fact.layer,
+            context: self.context,
+            content: Some(changes),
+        };
+        let mut pending = Pending::default();
+        if let Some(order) = &changes.reordered
+            && !changes.script
+            && let Some(rule) = lookup::by_word_order(order.by_locale)
+        {
+            let lines = vec![format!("- {}", order.a), format!("+ {}", order.b)];
+            pending.found.push(Found { rule, detail: String::new(), lines });
         }
-        let mut left = Vec::new();
         for (n, edit) in changes.edits.iter().enumerate() {
             if epoch::edit_follows(edit, self.context) {
-                self.cause(&rules::EPOCH, String::new(), fact, shown(edit));
+                let detail = String::new();
+                pending.found.push(Found { rule: &rules::EPOCH, detail, lines: shown(edit) });
                 continue;
             }
-            if self.consequences.explains(edit, &at) {
-                let known = self.diagnosis.follows.last().is_some_and(|i| i.place == fact.place);
-                if !known {
-                    let what = "a hash or name of what differs".to_owned();
-                    self.diagnosis.follows.push(Item { excerpt: shown(edit), ..item(fact, what) });
-                }
+            if matches!(edit.what, Edited::Declared(declared) if declared.follows())
+                || self.consequences.has_edit(edit)
+                || self.checksums.explain(edit, &at)
+            {
+                pending.follows = true;
                 continue;
             }
-            let found: Vec<&'static Rule> = by_edit(edit, &at);
-            for rule in &found {
-                self.cause(rule, String::new(), fact, shown(edit));
-            }
+            let found = lookup::by_edit(edit, &at);
             if found.is_empty() {
-                self.correlator.add(index << 8 | n, edit, &at);
-                left.push(n);
+                self.correlator.add((index, n), edit, &at);
+                pending.left.push(n);
+            }
+            for rule in found {
+                pending.found.push(Found { rule, detail: String::new(), lines: shown(edit) });
             }
         }
-        if !left.is_empty() || changes.opaque {
-            self.open.insert(index, (left, changes.opaque));
-        }
+        self.pending.insert(index, pending);
     }
 
-    fn cause(&mut self, rule: &'static Rule, detail: String, fact: &Fact, lines: Vec<String>) {
+    fn explained(&mut self, index: usize, fact: &Fact, rule: &'static Rule, lines: Vec<String>) {
+        self.account.settle(index, Settled::Cause);
+        self.cause(fact, Found { rule, detail: String::new(), lines });
+    }
+
+    fn cause(&mut self, fact: &Fact, found: Found) {
+        let Found { rule, detail, lines } = found;
         let cause = self.causes.entry((rule.id, detail.clone())).or_insert_with(|| Cause {
             rule,
             detail,
@@ -249,53 +293,59 @@ impl<'a> Classifier<'a> {
         }
     }
 
-    fn unexplained(&mut self, fact: &Fact) {
-        self.diagnosis.unexplained.push(Item { excerpt: excerpt(fact), ..item(fact, what(fact)) });
+    fn follows(&mut self, index: usize, fact: &Fact, what: String) {
+        self.account.settle(index, Settled::Consequence);
+        self.followers.push(index);
+        self.diagnosis.follows.push(Item { excerpt: excerpt(fact), ..item(fact, what) });
+    }
+
+    fn unexplained(&mut self, index: usize, fact: &Fact) {
+        self.account.settle(index, Settled::Unexplained);
+        let usually = lookup::usual(&self.at(fact));
+        self.diagnosis.unexplained.push(Item {
+            excerpt: excerpt(fact),
+            usually,
+            ..item(fact, what(fact))
+        });
+    }
+
+    fn not_read(&mut self, index: usize, fact: &Fact, what: String) {
+        self.account.settle(index, Settled::NotRead);
+        self.diagnosis.unreadable.push(item(fact, what));
     }
 
     fn conclude(mut self, facts: &Facts) -> Diagnosis {
-        let found = std::mem::take(&mut self.correlator).conclude();
-        for (key, rule, detail) in found {
-            let (index, n) = (key >> 8, key & 0xff);
-            let Some((left, _)) = self.open.get_mut(&index) else { continue };
-            left.retain(|other| *other != n);
+        for (key, rule, detail) in std::mem::take(&mut self.correlator).conclude() {
+            let (index, n) = key;
+            let Some(pending) = self.pending.get_mut(&index) else { continue };
+            pending.left.retain(|other| *other != n);
             let fact = &facts.list[index];
             let lines = match &fact.what {
                 Seen::Content(changes) => changes.edits.get(n).map(shown).unwrap_or_default(),
                 _ => excerpt(fact),
             };
-            self.cause(rule, detail, fact, lines);
+            pending.found.push(Found { rule, detail, lines });
         }
-        let mut open: Vec<(usize, (Vec<usize>, bool))> = self.open.drain().collect();
-        open.sort();
-        for (index, (left, opaque)) in open {
-            if !left.is_empty() || opaque {
-                let fact = &facts.list[index];
-                let mut item = Item { excerpt: excerpt(fact), ..item(fact, what(fact)) };
-                // what other rules explained is not shown again
-                if let (Seen::Content(changes), [first, ..]) = (&fact.what, &left[..])
-                    && let Some(edit) = changes.edits.get(*first)
-                    && edit.what != Edited::Line
-                {
-                    item.excerpt = shown(edit);
-                }
-                self.diagnosis.unexplained.push(item);
+        for (index, pending) in std::mem::take(&mut self.pending) {
+            self.settle_edits(index, &facts.list[index], pending);
+        }
+        for index in self.account.open() {
+            self.unexplained(index, &facts.list[index]);
+        }
+        self.folders_of_causes(facts);
+        let nothing = self.causes.is_empty()
+            && self.diagnosis.unexplained.is_empty()
+            && self.diagnosis.unreadable.is_empty();
+        if nothing {
+            // there is nothing that they could follow from
+            for index in std::mem::take(&mut self.followers) {
+                self.account.reconsider(index, Settled::Unexplained);
             }
+            self.diagnosis.unexplained = std::mem::take(&mut self.diagnosis.follows);
         }
         let mut diagnosis = self.diagnosis;
+        diagnosis.counts = self.account.counts();
         diagnosis.causes = self.causes.into_values().collect();
-        // a folder that is only there for what has a cause
-        let folders: HashSet<usize> = self.folders.into_values().flatten().collect();
-        let mut folders: Vec<usize> = folders.difference(&self.files).copied().collect();
-        folders.sort_unstable();
-        for index in folders.into_iter().rev() {
-            let place = &diagnosis.unexplained[index].place;
-            let mut places = diagnosis.causes.iter().flat_map(|cause| &cause.places);
-            if places.any(|other| other.is_below(place)) {
-                let item = diagnosis.unexplained.remove(index);
-                diagnosis.follows.push(item);
-            }
-        }
         if let (Some(moved), Some(cause)) = (
             &self.moved,
             diagnosis.causes.iter_mut().find(|cause| std::ptr::eq(cause.rule, &rules::PACKAGES)),
@@ -308,54 +358,95 @@ impl<'a> Classifier<'a> {
                 [&rules::PACKAGES, &rules::EPOCH].iter().any(|r| std::ptr::eq(*r, cause.rule));
             (!inputs, std::cmp::Reverse(cause.places.len()), cause.rule.id)
         });
-        if diagnosis.causes.is_empty() && diagnosis.unexplained.is_empty() {
-            // there is nothing that it could follow from
-            diagnosis.unexplained = std::mem::take(&mut diagnosis.follows);
-        }
         diagnosis
     }
-}
 
-fn by_path(at: &At<'_>) -> Option<&'static Rule> {
-    rules::all().find(|rule| matches!(rule.evidence, Evidence::Paths(paths) if at.path_is(paths)))
-}
-
-fn by_metadata(at: &At<'_>, field: &MetadataField, a: &str, b: &str) -> Option<&'static Rule> {
-    let changed = Changed { at: *at, field, a, b };
-    rules::all().find(|rule| matches!(rule.evidence, Evidence::Metadata(holds) if holds(&changed)))
-}
-
-fn by_entry_order(layer: &str, by_locale: bool) -> Option<&'static Rule> {
-    let of_words =
-        rules::all().find(|rule| by_locale && matches!(rule.evidence, Evidence::WordOrder(true)));
-    of_words.or_else(|| {
-        rules::all().find(|rule| {
-            matches!(rule.evidence,
-                Evidence::EntryOrder(layers) if layers.is_empty() || layers.contains(&layer))
-        })
-    })
-}
-
-fn by_format(format: &str) -> Option<&'static Rule> {
-    rules::all()
-        .find(|rule| matches!(rule.evidence, Evidence::Repacked(names) if names.contains(&format)))
-}
-
-fn by_repacking(at: &At<'_>) -> Option<&'static Rule> {
-    if at.place.0.is_empty() {
-        return by_format(at.context.format?);
+    /// A content is explained if every edit is, and the edits account for every byte.
+    fn settle_edits(&mut self, index: usize, fact: &Fact, pending: Pending) {
+        let at = self.at(fact);
+        let (rest, unread, opaque) = match &fact.what {
+            Seen::Content(changes) => (changes.rest.clone(), changes.unread, changes.is_opaque()),
+            _ => (None, None, false),
+        };
+        if pending.left.is_empty() && rest.is_none() {
+            if pending.found.is_empty() && pending.follows {
+                let boot = |edit: &Edit| edit.what == Edited::Declared(Declared::BootPosition);
+                let is_boot = matches!(&fact.what, Seen::Content(x) if x.edits.iter().all(boot));
+                let what =
+                    if is_boot { "where the boot image lies" } else { "checksums, recomputed" };
+                return self.follows(index, fact, what.to_owned());
+            }
+            if !pending.found.is_empty() {
+                self.account.settle(index, Settled::Cause);
+                let named = lookup::by_path(&at);
+                for mut found in pending.found {
+                    // what such a file is, says more than that there is a time in it
+                    if let Some(rule) = named
+                        && rules::is_general(found.rule)
+                    {
+                        found.rule = rule;
+                    }
+                    self.cause(fact, found);
+                }
+                return;
+            }
+        }
+        if let Some(format) = unread {
+            return self.not_read(index, fact, format!("{format}, not read: its bytes differ"));
+        }
+        self.account.settle(index, Settled::Unexplained);
+        let mut item = Item { excerpt: excerpt(fact), ..item(fact, what(fact)) };
+        item.usually = lookup::usual(&at);
+        if let Seen::Content(changes) = &fact.what
+            && let Some((a, b)) = changes.perhaps
+            && self.context.are_near(a, b)
+        {
+            item.usually =
+                item.usually.or_else(|| rules::all().find(|rule| rule.id == "build-time"));
+        }
+        if item.usually.is_none() && !opaque {
+            item.usually = pending.found.first().map(|found| found.rule);
+        }
+        if let Some(rest) = rest {
+            item.what = format!("{}: {rest}", item.what);
+        }
+        // what other rules explained is not shown again
+        if let (Seen::Content(changes), [first, ..]) = (&fact.what, &pending.left[..])
+            && let Some(edit) = changes.edits.get(*first)
+            && pending.left.len() < changes.edits.len()
+            && !matches!(edit.what, Edited::Line | Edited::Bytes)
+        {
+            item.excerpt = shown(edit);
+        }
+        self.diagnosis.unexplained.push(item);
     }
-    rules::all().find(|rule| match rule.evidence {
-        Evidence::Repacked(names) => at.path_is(names),
-        _ => false,
-    })
+
+    /// A folder that is there only for files that have a cause, has that cause.
+    fn folders_of_causes(&mut self, facts: &Facts) {
+        let folders: HashSet<usize> = self.folders.values().copied().flatten().collect();
+        let mut folders: Vec<usize> = folders.difference(&self.files).copied().collect();
+        folders.sort_unstable();
+        for item in folders.into_iter().rev() {
+            let place = self.diagnosis.unexplained[item].place.clone();
+            let mut places = self.causes.values().flat_map(|cause| &cause.places);
+            if places.any(|other| other.is_below(&place)) {
+                let of_folder = |fact: &Fact| fact.place == place || fact.place.is_below(&place);
+                for (index, fact) in facts.list.iter().enumerate() {
+                    if of_folder(fact)
+                        && matches!(fact.what, Seen::OnlyIn { .. })
+                        && self.account.settled(index) == Some(Settled::Unexplained)
+                    {
+                        self.account.reconsider(index, Settled::Consequence);
+                    }
+                }
+                let item = self.diagnosis.unexplained.remove(item);
+                self.diagnosis.follows.push(item);
+            }
+        }
+    }
 }
 
-/// The first rule that has the edit, and those beside it.
-fn by_edit(edit: &Edit, at: &At<'_>) -> Vec<&'static Rule> {
-    let first =
-        rules::all().find(|rule| matches!(rule.evidence, Evidence::Edit(holds) if holds(edit, at)));
-    let beside = rules::all()
-        .filter(|rule| matches!(rule.evidence, Evidence::AlsoEdit(holds) if holds(edit, at)));
-    first.into_iter().chain(beside).collect()
+fn is_padding(fact: &Fact) -> bool {
+    matches!(&fact.what, Seen::Content(changes)
+        if matches!(changes.edits[..], [ref edit] if edit.what == Edited::Declared(Declared::Padding)))
 }

@@ -1,117 +1,89 @@
-//! What only follows from another difference, and so is no cause of its own.
+//! Differences that follow from others, as far as that can be proved from what was compared.
 
-use super::At;
 use super::fact::{Fact, Facts, Seen};
 use crate::dates;
 use crate::difference::{FieldKind, Place};
 use crate::edits::{Edit, Edited};
 use std::collections::HashSet;
 
-/// Files that hold hashes of other files.
-const SUMS: [&str; 8] = [
-    "**/*sums",
-    "**/*SUMS",
-    "**/*sums.txt",
-    "**/md5sum.txt",
-    "**/sha*sum.txt",
-    "**/*.sha256",
-    "**/RECORD",
-    "var/lib/initramfs-tools/**",
-];
-
-/// What says where things lie in an ISO: the boot catalogue, copies of the volume descriptor, and
-/// the boot code, which knows the sector of the boot image.
-const WHERE: [&str; 4] = ["**/boot.cat", "**/boot.catalog", "[between the files]", "[boot code]"];
-
-/// Lengths of MD5, SHA-1, SHA-224, SHA-256, SHA-384 and SHA-512 in hexadecimal digits.
-const HASHES: [usize; 6] = [32, 40, 56, 64, 96, 128];
-
-/// What differs at all, seen from the outside.
+/// The differences as a whole.
 pub(super) struct Consequences {
     /// Containers in which something differs.
     holds: HashSet<Place>,
-    /// Last names of what differs.
-    names: HashSet<String>,
+    /// Containers in which something has another length, so that what comes behind it has moved.
+    moved: HashSet<Place>,
+    /// Layers that could not be read to their end.
+    broken: HashSet<Place>,
     /// The volume's dates on both sides, seconds since 1970.
     volume_dates: Vec<(i64, i64)>,
-    /// Whether anything differs that says more than where things lie.
-    elsewhere: bool,
 }
 
 impl Consequences {
     pub(super) fn of(facts: &Facts) -> Consequences {
         let mut found = Consequences {
             holds: HashSet::new(),
-            names: HashSet::new(),
+            moved: HashSet::new(),
+            broken: HashSet::new(),
             volume_dates: Vec::new(),
-            elsewhere: false,
         };
         for fact in &facts.list {
-            found.elsewhere |= !only_says_where(fact);
             let layers = &fact.place.0;
+            let moves = match &fact.what {
+                Seen::OnlyIn { .. } | Seen::Order { .. } => true,
+                Seen::Content(changes) => changes.sizes[0] != changes.sizes[1],
+                Seen::Repacked { sizes, .. } => sizes[0] != sizes[1],
+                // the length of a compressed layer follows from what is in it
+                _ => false,
+            };
             for n in 0..layers.len() {
-                found.holds.insert(Place(layers[..n].to_vec()));
+                let container = Place(layers[..n].to_vec());
+                if moves || n + 1 < layers.len() {
+                    found.moved.insert(container.clone());
+                }
+                found.holds.insert(container);
             }
-            if let Seen::Field { kind, a, b, .. } = &fact.what {
-                // a field is inside of the layer that has it
-                if !is_consequence(*kind) {
+            match &fact.what {
+                Seen::Unreadable { .. } => {
+                    found.broken.insert(fact.place.clone());
+                }
+                // with another compressor all blocks lie elsewhere
+                Seen::Field { kind: FieldKind::Compressor, .. } => {
                     found.holds.insert(fact.place.clone());
                 }
-                if let (FieldKind::VolumeDate, Some((_, a)), Some((_, b))) =
-                    (kind, dates::at(a), dates::at(b))
-                {
-                    found.volume_dates.push((a.seconds, b.seconds));
+                Seen::Field { kind: FieldKind::VolumeDate, a, b, .. } => {
+                    if let (Some((_, a)), Some((_, b))) = (dates::at(a), dates::at(b)) {
+                        found.volume_dates.push((a.seconds, b.seconds));
+                    }
                 }
-            }
-            if let Some(name) = fact.place.path().rsplit('/').next() {
-                found.names.insert(name.to_owned());
+                _ => {}
             }
         }
         found
     }
 
-    /// Whether this only says where things lie, and they lie elsewhere.
-    pub(super) fn of_layout(&self, fact: &Fact) -> bool {
-        self.elsewhere && only_says_where(fact)
+    /// Whether the layer at this place could not be read to its end.
+    pub(super) fn is_broken(&self, place: &Place) -> bool {
+        self.broken.contains(place)
     }
 
-    /// Whether something inside of this container differs, too.
-    pub(super) fn holds(&self, place: &Place) -> bool {
-        self.holds.contains(place)
-    }
-
-    /// A hash of something that differs, or the volume's date as its name.
-    pub(super) fn explains(&self, edit: &Edit, at: &At<'_>) -> bool {
-        match edit.what {
-            Edited::Dates(a, b) => self.volume_dates.contains(&(a.seconds, b.seconds)),
-            Edited::Hex | Edited::Blob => {
-                let hash = HASHES.contains(&edit.a.len()) && edit.a.len() == edit.b.len();
-                let words = edit
-                    .after
-                    .split([' ', '*', '/', '\t'])
-                    .chain(edit.before.split([' ', '(', ')', '/']));
-                hash && (at.path_is(&SUMS)
-                    || words.filter(|word| word.len() > 2).any(|word| self.names.contains(word)))
-            }
+    /// Whether a header field only says where things lie, in a layer that was read to its end and in
+    /// which things have moved.
+    pub(super) fn has_field(&self, fact: &Fact) -> bool {
+        let Seen::Field { kind, .. } = &fact.what else { return false };
+        if self.is_broken(&fact.place) {
+            return false;
+        }
+        match kind {
+            // boot images and partitions are compared as parts, wherever they lie
+            FieldKind::Extent => self.moved.contains(&fact.place),
+            FieldKind::Layout => fact.layer == "squashfs" && self.holds.contains(&fact.place),
             _ => false,
         }
     }
-}
 
-fn only_says_where(fact: &Fact) -> bool {
-    let path = fact.place.path();
-    matches!(fact.what, Seen::BootInfo)
-        || WHERE.iter().any(|p| xtask_core::glob::matches_path(p, path))
-}
-
-/// Whether a header field only says where things are, or hashes them.
-pub(super) fn is_consequence(kind: FieldKind) -> bool {
-    matches!(
-        kind,
-        FieldKind::ApplicationUse
-            | FieldKind::Extent
-            | FieldKind::Layout
-            | FieldKind::BuildId
-            | FieldKind::BootRecord
-    )
+    /// Whether an edit is the volume's date, which names the volume.
+    pub(super) fn has_edit(&self, edit: &Edit) -> bool {
+        matches!(edit.what, Edited::Dates(a, b)
+            if self.volume_dates.contains(&(a.seconds, b.seconds)) && a.notation == b.notation)
+    }
 }

@@ -1,12 +1,20 @@
-//! What is known of the two builds beside their images.
+//! Facts about the two builds beside their images.
+
+use super::fact::{Facts, Seen};
+use crate::dates;
+use crate::difference::FieldKind;
+use std::ops::Range;
+
+/// Two builds that are compared, and the files in them, are not further apart: two years.
+const APART: i64 = 2 * 366 * 86_400;
 
 /// Two builds; of images without records nearly nothing is known.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Context {
-    /// SOURCE_DATE_EPOCH of A and B, seconds since 1970, where it is not the same.
+    /// SOURCE_DATE_EPOCH of A and B in seconds since 1970, where they differ.
     pub(crate) epochs: Option<[i64; 2]>,
-    /// What the images themselves are: the name of the outermost layer.
-    pub(crate) format: Option<&'static str>,
+    /// Times at which something was built, in seconds since 1970, as far as records or images say.
+    pub(crate) around: Option<Range<i64>>,
     pub(crate) a: Build,
     pub(crate) b: Build,
 }
@@ -25,6 +33,15 @@ impl Context {
         self.epochs == Some([a, b])
     }
 
+    /// Whether two times can be those of these builds.
+    pub(crate) fn are_near(&self, a: i64, b: i64) -> bool {
+        let known = |time: i64| match &self.around {
+            Some(around) => (around.start - APART..around.end + APART).contains(&time),
+            None => dates::plausible(time),
+        };
+        (a - b).abs() < APART && known(a) && known(b)
+    }
+
     /// Whether a property of the builds was `a` in the one and `b` in the other.
     pub(crate) fn both_were(
         &self,
@@ -33,5 +50,21 @@ impl Context {
         b: &str,
     ) -> bool {
         property(&self.a).as_deref() == Some(a) && property(&self.b).as_deref() == Some(b)
+    }
+
+    /// The same, with the times that headers of the images tell.
+    pub(super) fn with_times_of(&self, facts: &Facts) -> Context {
+        let times = facts.list.iter().flat_map(|fact| match &fact.what {
+            Seen::Field { kind: FieldKind::VolumeDate | FieldKind::MkfsTime, name, a, b }
+                if !name.contains("expiration") =>
+            {
+                vec![dates::at(a), dates::at(b)]
+            }
+            _ => Vec::new(),
+        });
+        let times = times.flatten().map(|(_, moment)| moment.seconds);
+        let times: Vec<i64> = times.chain(self.epochs.iter().flatten().copied()).collect();
+        let around = times.iter().min().zip(times.iter().max()).map(|(a, b)| *a..*b + 1);
+        Context { around: self.around.clone().or(around), ..self.clone() }
     }
 }

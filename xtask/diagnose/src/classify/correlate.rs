@@ -1,4 +1,5 @@
-//! What only many files together show: one string that stands for another, again and again.
+//! Strings that stand for each other in several places: names of hosts and users, paths, and others.
+//! A pair is known once a place proves it, or two different signs agree; then it is known everywhere.
 
 use super::rules::{BUILD_PATH, HOST_NAME, REPLACED, TEMPORARY, USER};
 use super::{At, Rule};
@@ -8,65 +9,169 @@ use std::collections::{HashMap, HashSet};
 /// Folders of the image itself: a path in them is no path of the build.
 const SYSTEM: [&str; 12] =
     ["usr", "etc", "bin", "sbin", "lib", "lib64", "boot", "dev", "proc", "sys", "run", "var"];
-/// …but for these.
-const NOT_SYSTEM: [&str; 3] = ["usr/src", "usr/local/src", "var/tmp"];
+
+/// Folders that builds take place in, at the start of a path.
+const BUILDS: [&str; 9] = [
+    "/build",
+    "/tmp/",
+    "/var/tmp/",
+    "/home/",
+    "/root/",
+    "/usr/src/",
+    "/work",
+    "/github/",
+    "/nix/build",
+];
+
+/// Words that somebody decides on. One for the other is a setting, however often it stands there.
+const DECISIONS: [&str; 40] = [
+    "yes",
+    "no",
+    "true",
+    "false",
+    "on",
+    "off",
+    "none",
+    "all",
+    "any",
+    "root",
+    "nobody",
+    "user",
+    "allow",
+    "deny",
+    "accept",
+    "reject",
+    "drop",
+    "enable",
+    "enabled",
+    "disable",
+    "disabled",
+    "always",
+    "never",
+    "auto",
+    "default",
+    "permit",
+    "refuse",
+    "strict",
+    "required",
+    "optional",
+    "sufficient",
+    "public",
+    "private",
+    "local",
+    "secure",
+    "insecure",
+    "verify",
+    "trust",
+    "trusted",
+    "password",
+];
+
+/// The position of an edit: the difference, and the edit in it.
+type Key = (usize, usize);
 
 /// An edit that no rule of its own explains.
 struct Open {
-    key: usize,
+    key: Key,
     place: String,
     a: String,
     b: String,
-    rule: Option<&'static Rule>,
+    /// The line around it.
+    around: String,
+    /// Whether such a word may stand for an unknown string of the environment.
+    word: bool,
+}
+
+/// The evidence for what a pair of strings is.
+struct Evidence {
+    rule: &'static Rule,
+    /// Distinct signs; a sign that proves it by itself counts as two.
+    signs: HashSet<&'static str>,
+    proved: bool,
 }
 
 #[derive(Default)]
 pub(super) struct Correlator {
     open: Vec<Open>,
-    /// Which pairs are known for what, by direct evidence.
-    known: HashMap<(String, String), &'static Rule>,
+    evidence: HashMap<(String, String), Evidence>,
 }
 
 impl Correlator {
     /// Takes an edit up; the caller knows it again by `key`.
-    pub(super) fn add(&mut self, key: usize, edit: &Edit, at: &At<'_>) {
+    pub(super) fn add(&mut self, key: Key, edit: &Edit, at: &At<'_>) {
         let says_something = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count() >= 2;
-        if !says_something(&edit.a) || !says_something(&edit.b) {
+        let judged = matches!(
+            edit.what,
+            Edited::Name
+                | Edited::Text
+                | Edited::Hex
+                | Edited::Number
+                | Edited::Blob
+                | Edited::Path
+        );
+        if !judged || !says_something(&edit.a) || !says_something(&edit.b) {
             return;
         }
-        let (a, b, rule) = single(edit, at);
-        if let Some(rule) = rule {
-            self.known.entry((a.clone(), b.clone())).or_insert(rule);
+        let path = edit.what == Edited::Path || (edit.a.contains('/') && edit.b.contains('/'));
+        let (a, b, signs) = if path { paths(&edit.a, &edit.b) } else { single(edit, at) };
+        for (rule, sign, proof) in signs {
+            let evidence = self
+                .evidence
+                .entry((a.clone(), b.clone()))
+                .or_insert_with(|| Evidence { rule, signs: HashSet::new(), proved: false });
+            // one pair is one thing: the first sign says which
+            if std::ptr::eq(evidence.rule, rule) {
+                evidence.proved |= proof;
+                evidence.signs.insert(sign);
+            }
         }
-        self.open.push(Open { key, place: at.place.to_string(), a, b, rule });
+        let decision = |text: &str| DECISIONS.contains(&text.to_lowercase().as_str());
+        let plain = |text: &str| {
+            text.len() >= 4
+                && !decision(text)
+                && text.chars().all(|c| c.is_alphanumeric() || c == '-')
+        };
+        let word = edit.in_text
+            && !path
+            && edit.what == Edited::Name
+            && edit.key().is_none()
+            && !at.content.is_some_and(|changes| changes.script)
+            && plain(&edit.a)
+            && plain(&edit.b);
+        let around = format!("{}\u{0}{}", edit.before, edit.after);
+        self.open.push(Open { key, place: at.place.to_string(), a, b, around, word });
     }
 
     /// For every edit that is explained now: its key, the rule, and the pair of strings.
-    pub(super) fn conclude(self) -> Vec<(usize, &'static Rule, String)> {
-        let mut places: HashMap<(&str, &str), HashSet<&str>> = HashMap::new();
-        for open in &self.open {
-            places.entry((&open.a, &open.b)).or_default().insert(&open.place);
+    pub(super) fn conclude(self) -> Vec<(Key, &'static Rule, String)> {
+        // one string for another, in several files and between different words
+        let mut often: HashMap<(&str, &str), [HashSet<&str>; 2]> = HashMap::new();
+        for open in self.open.iter().filter(|open| open.word) {
+            let [places, around] = often.entry((&open.a, &open.b)).or_default();
+            places.insert(&open.place);
+            around.insert(&open.around);
         }
-        let by_pair = |open: &Open| -> Option<(&'static Rule, String)> {
-            if let Some(rule) = self.known.get(&(open.a.clone(), open.b.clone())) {
-                return Some((rule, detail(rule, &open.a, &open.b)));
+        let known = |pair: &(String, String)| {
+            let evidence = self.evidence.get(pair)?;
+            (evidence.proved || evidence.signs.len() > 1).then_some(evidence.rule)
+        };
+        let explained = self.open.iter().filter_map(|open| {
+            let pair = (open.a.clone(), open.b.clone());
+            if let Some(rule) = known(&pair) {
+                return Some((open.key, rule, detail(rule, &open.a, &open.b)));
             }
             // a known pair inside of longer strings
-            let inside = self.known.iter().find(|((a, b), _)| {
+            let inside = self.evidence.keys().find(|(a, b)| {
                 a.len() > 2
                     && open.a.contains(a.as_str())
                     && open.a.replace(a.as_str(), b) == open.b
             });
-            if let Some(((a, b), rule)) = inside {
-                return Some((rule, detail(rule, a, b)));
+            if let Some((pair, rule)) = inside.and_then(|pair| Some((pair, known(pair)?))) {
+                return Some((open.key, rule, detail(rule, &pair.0, &pair.1)));
             }
-            let often = places.get(&(open.a.as_str(), open.b.as_str())).map_or(0, HashSet::len) > 1;
-            often.then(|| (&REPLACED, detail(&REPLACED, &open.a, &open.b)))
-        };
-        let explained = self.open.iter().filter_map(|open| {
-            let direct = open.rule.map(|rule| (rule, detail(rule, &open.a, &open.b)));
-            let (rule, detail) = direct.or_else(|| by_pair(open))?;
-            Some((open.key, rule, detail))
+            let [places, around] = often.get(&(open.a.as_str(), open.b.as_str()))?;
+            (open.word && places.len() > 1 && around.len() > 1)
+                .then(|| (open.key, &REPLACED, detail(&REPLACED, &open.a, &open.b)))
         });
         explained.collect()
     }
@@ -77,32 +182,33 @@ fn detail(rule: &Rule, a: &str, b: &str) -> String {
     if std::ptr::eq(rule, &TEMPORARY) { String::new() } else { format!("`{a}` ↔ `{b}`") }
 }
 
-/// The strings that stand for each other, and what they are if this place tells.
-fn single(edit: &Edit, at: &At<'_>) -> (String, String, Option<&'static Rule>) {
+/// What a place tells of a pair: the rule, the kind of sign, and whether it proves it by itself.
+type Sign = (&'static Rule, &'static str, bool);
+
+fn single(edit: &Edit, at: &At<'_>) -> (String, String, Vec<Sign>) {
     let (a, b) = (edit.a.clone(), edit.b.clone());
-    if edit.what == Edited::Path || (a.contains('/') && b.contains('/')) {
-        return paths(&a, &b);
+    let mut signs: Vec<Sign> = Vec::new();
+    if random_names(&a, &b) && (is_temporary(&a) || edit.before.contains("/tmp/")) {
+        signs.push((&TEMPORARY, "name", true));
     }
-    if random_names(&a, &b) {
-        return (a, b, Some(&TEMPORARY));
+    if at.context.both_were(|build| build.host.clone(), &a, &b) {
+        signs.push((&HOST_NAME, "records", true));
     }
-    let is_host = |a: &str, b: &str| at.context.both_were(|build| build.host.clone(), a, b);
-    let rule: Option<&'static Rule> = if is_host(&a, &b) || in_place_of_host(edit, at) {
-        Some(&HOST_NAME)
-    } else if in_place_of_user(edit, at) {
-        Some(&USER)
-    } else {
-        None
-    };
-    let word = matches!(
-        edit.what,
-        Edited::Name | Edited::Text | Edited::Hex | Edited::Number | Edited::Blob
-    );
-    let rule = if word { rule } else { None };
-    (a, b, rule)
+    if at.path_is(&["etc/hostname"]) && edit.before.is_empty() && edit.after.is_empty() {
+        signs.push((&HOST_NAME, "hostname", true));
+    }
+    signs.extend(sign_of_host(edit, at).map(|sign| (&HOST_NAME, sign, false)));
+    signs.extend(sign_of_user(edit, at).map(|sign| (&USER, sign, false)));
+    (a, b, signs)
 }
 
-fn paths(a: &str, b: &str) -> (String, String, Option<&'static Rule>) {
+/// Whether a name's stem says that it is temporary.
+fn is_temporary(name: &str) -> bool {
+    let stem = name.rsplit_once(['.', '-', '_']).map_or("", |(stem, _)| stem).to_lowercase();
+    ["tmp", "temp"].iter().any(|word| stem.contains(word))
+}
+
+fn paths(a: &str, b: &str) -> (String, String, Vec<Sign>) {
     let (x, y): (Vec<&str>, Vec<&str>) = (a.split('/').collect(), b.split('/').collect());
     let head = x.iter().zip(&y).take_while(|(p, q)| p == q).count();
     let most = x.len().min(y.len()) - head;
@@ -110,29 +216,30 @@ fn paths(a: &str, b: &str) -> (String, String, Option<&'static Rule>) {
     let (x, y) = (&x[..x.len() - foot], &y[..y.len() - foot]);
     if x.join("").is_empty() || y.join("").is_empty() {
         // one is the end of the other
-        return (a.to_owned(), b.to_owned(), None);
+        return (a.to_owned(), b.to_owned(), Vec::new());
     }
     let (a, b) = (x.join("/"), y.join("/"));
     if let ([.., p], [.., q]) = (x, y)
         && x.len() == head + 1
         && y.len() == head + 1
     {
-        if random_names(p, q) {
-            return (a, b, Some(&TEMPORARY));
+        let within = x[..head].join("/");
+        if random_names(p, q) && (is_temporary(p) || within.ends_with("/tmp")) {
+            return (a, b, vec![(&TEMPORARY, "name", true)]);
         }
         if matches!(x[..head], ["", "home"]) {
-            return ((*p).to_owned(), (*q).to_owned(), Some(&USER));
+            return ((*p).to_owned(), (*q).to_owned(), vec![(&USER, "home", false)]);
         }
     }
+    let built = |path: &str| BUILDS.iter().any(|folder| path.starts_with(folder));
     let outside = |path: &str| {
-        let path = path.trim_start_matches('/');
-        let first = path.split('/').next().unwrap_or_default();
-        NOT_SYSTEM.iter().any(|other| path.starts_with(other)) || !SYSTEM.contains(&first)
+        let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        built(path) || !SYSTEM.contains(&first)
     };
     let absolute = a.starts_with('/') && b.starts_with('/');
-    let rule: Option<&'static Rule> =
-        if absolute && (outside(&a) || outside(&b)) { Some(&BUILD_PATH) } else { None };
-    (a, b, rule)
+    let path = absolute && outside(&a) && outside(&b) && (built(&a) || built(&b));
+    let signs: Vec<Sign> = if path { vec![(&BUILD_PATH, "path", true)] } else { Vec::new() };
+    (a, b, signs)
 }
 
 /// `tmp.aB3xYz` and `tmp.Qw9eRt`: one stem, then as many letters and numbers, in no order.
@@ -160,64 +267,49 @@ pub(super) fn random_names(a: &str, b: &str) -> bool {
         && (random(tail_a) && random(tail_b))
 }
 
-fn in_place_of_host(edit: &Edit, at: &At<'_>) -> bool {
-    if at.path_is(&["etc/hostname", "etc/hosts", "etc/mailname"]) {
-        return true;
-    }
+fn sign_of_host(edit: &Edit, at: &At<'_>) -> Option<&'static str> {
     let before =
         edit.before.trim_end_matches([' ', '"', '\'', '=', ':', '\t', '`', '(']).to_lowercase();
-    let named = [
-        "host",
-        "hostname",
-        "nodename",
-        "built on",
-        "build host",
-        "machine",
-        "uname -n",
-        "node",
-        "buildhost",
-        "build-host",
-        "build_host",
-        "on host",
-    ];
+    let verbs = ["built", "build", "compiled", "generated", "created", "made", "packed"];
     // `carol@alpha`; but `id@1234` names no host
     let behind_at = edit.before.ends_with('@')
         && edit.before.trim_end_matches('@').ends_with(char::is_alphanumeric);
-    // `Linux alpha 6.1.0-13-amd64 #1 SMP`
-    let uname = edit.before.trim_start().ends_with("Linux ")
-        && edit.after.trim_start().starts_with(|c: char| c.is_ascii_digit());
-    named.iter().any(|name| before.ends_with(name)) || behind_at || uname
-        // `on alpha`, at the end of a sentence about building
-        || (before.ends_with(" on") && ["built", "build", "compiled", "generated", "created", "made"].iter().any(|word| before.contains(word)))
+    if at.path_is(&["etc/hosts"]) && edit.before.starts_with("127.0.1.1") {
+        Some("hosts")
+    } else if behind_at {
+        Some("@")
+    } else if edit.before.trim_start().ends_with("Linux ")
+        && edit.after.trim_start().starts_with(|c: char| c.is_ascii_digit())
+    {
+        // `Linux alpha 6.1.0-13-amd64 #1 SMP`
+        Some("uname")
+    } else if ["hostname", "nodename", "buildhost", "build-host", "build_host", "build host"]
+        .iter()
+        .any(|name| before.ends_with(name))
+    {
+        Some("named")
+    } else if before.ends_with(" on") && verbs.iter().any(|verb| before.contains(verb)) {
+        Some("built on")
+    } else {
+        None
+    }
 }
 
-fn in_place_of_user(edit: &Edit, at: &At<'_>) -> bool {
-    let before =
-        edit.before.trim_end_matches([' ', '"', '\'', '=', ':', '\t', '`', '(']).to_lowercase();
-    let named = [
-        "user",
-        "username",
-        "logname",
-        "owner",
-        "author",
-        "packager",
-        "maintainer",
-        "uid",
-        "built by",
-        "builder",
-        "sudo_user",
-        " by",
-    ];
-    edit.after.starts_with('@')
-        || named.iter().any(|name| before.ends_with(name))
-        || (at.path_is(&[
-            "etc/passwd",
-            "etc/group",
-            "etc/shadow",
-            "etc/gshadow",
-            "etc/subuid",
-            "etc/subgid",
-        ]) && edit.before.is_empty())
+fn sign_of_user(edit: &Edit, at: &At<'_>) -> Option<&'static str> {
+    let before = edit.before.trim_end_matches([' ', '"', '\'', ':', '\t', '`', '(']);
+    if edit.after.starts_with('@') {
+        Some("@")
+    } else if matches!(edit.key(), Some("USER" | "LOGNAME" | "USERNAME" | "SUDO_USER")) {
+        Some("variable")
+    } else if [" by", "packager", "Packager", "builder"].iter().any(|name| before.ends_with(name)) {
+        Some("by")
+    } else if at.path_is(&["etc/passwd", "etc/group", "etc/subuid", "etc/subgid"])
+        && edit.before.is_empty()
+    {
+        Some("account")
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -235,12 +327,13 @@ mod tests {
 
     #[test]
     fn paths_are_cut_to_what_differs() {
-        let (a, b, rule) = paths("/build/one/src/x.c", "/srv/two/src/x.c");
+        let (a, b, signs) = paths("/build/one/src/x.c", "/srv/two/src/x.c");
         assert_eq!((a.as_str(), b.as_str()), ("/build/one", "/srv/two"));
-        assert!(rule.is_some_and(|rule| rule.id == "build-path"));
-        let (_, _, rule) = paths("/home/carol/x", "/home/dave/x");
-        assert!(rule.is_some_and(|rule| rule.id == "user-name"));
-        let (_, _, rule) = paths("/usr/share/a", "/usr/share/b");
-        assert!(rule.is_none());
+        assert_eq!(signs[0].0.id, "build-path");
+        let (_, _, signs) = paths("/home/carol/x", "/home/dave/x");
+        assert_eq!(signs[0].0.id, "user-name");
+        for (a, b) in [("/usr/share/a", "/usr/share/b"), ("/opt/good/run", "/opt/evil/run")] {
+            assert!(paths(a, b).2.is_empty(), "{a} {b}");
+        }
     }
 }

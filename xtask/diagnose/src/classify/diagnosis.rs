@@ -1,28 +1,31 @@
-//! The result of a diagnosis: causes, and what has none.
+//! The result of a diagnosis: causes, and whatever has none.
 
+use super::account::Counts;
 use super::rule::Rule;
 use crate::difference::Place;
 
-/// All that is said of two images.
+/// Everything that is said of two images.
 #[derive(Debug, Default)]
 pub(crate) struct Diagnosis {
     pub(crate) causes: Vec<Cause>,
-    /// What has no cause of its own.
+    /// Differences that were proved to follow from others.
     pub(crate) follows: Vec<Item>,
     pub(crate) unexplained: Vec<Item>,
+    /// Layers that were not read, or not to their end.
     pub(crate) unreadable: Vec<Item>,
-    /// Whether a content differs anywhere, and not only what stands around it.
+    /// Whether a content differs anywhere, and not only what stands around contents.
     pub(crate) contents: bool,
+    pub(crate) counts: Counts,
 }
 
-/// A cause, and everything that it made differ.
+/// A proved cause, and everything that it made differ.
 #[derive(Debug)]
 pub(crate) struct Cause {
     pub(crate) rule: &'static Rule,
     /// Which one of its kind, e.g. the two strings that stand for each other; may be empty.
     pub(crate) detail: String,
     pub(crate) places: Vec<Place>,
-    /// Lines with `-` and `+`, of the first place, unless it is another that they name.
+    /// Lines with `-` and `+` of the first place, unless they name another one.
     pub(crate) excerpt: Vec<String>,
 }
 
@@ -34,4 +37,6 @@ pub(crate) struct Item {
     /// Whether it is a content, which can be looked into further.
     pub(crate) content: bool,
     pub(crate) excerpt: Vec<String>,
+    /// The cause that a difference at such a place usually has; here it is not proved.
+    pub(crate) usually: Option<&'static Rule>,
 }

@@ -4,6 +4,7 @@ use super::Context;
 use super::fact::{Fact, Facts, Seen};
 use crate::dates;
 use crate::difference::{FieldKind, MetadataField};
+use crate::edits::declared::Declared;
 use crate::edits::{Edit, Edited};
 
 /// Two SOURCE_DATE_EPOCHs, where the volume's date and the times of files tell the same two.
@@ -67,7 +68,9 @@ pub(super) fn edit_follows(edit: &Edit, context: &Context) -> bool {
     let Some([x, y]) = context.epochs else { return false };
     match edit.what {
         Edited::Dates(a, b) => context.are_epochs(a.seconds, b.seconds),
-        Edited::RawTime(a, b) => context.are_epochs(a, b),
+        Edited::Declared(Declared::PycTime(a, b) | Declared::KeystoreTime(a, b)) => {
+            context.are_epochs(a, b)
+        }
         // nanoseconds, as systemd's .updated has them
         Edited::Number => {
             let is =

@@ -1,4 +1,4 @@
-//! How a difference is told to a person.
+//! Differences in a person's words.
 
 use super::diagnosis::Item;
 use super::fact::{Fact, Seen};
@@ -8,10 +8,10 @@ use crate::edits::{Edit, Edited};
 /// A place of its own in the report, without an excerpt.
 pub(super) fn item(fact: &Fact, what: String) -> Item {
     let content = matches!(fact.what, Seen::Content(_));
-    Item { place: fact.place.clone(), what, content, excerpt: Vec::new() }
+    Item { place: fact.place.clone(), what, content, excerpt: Vec::new(), usually: None }
 }
 
-/// What differs, in a few words.
+/// A difference in a few words.
 pub(super) fn what(fact: &Fact) -> String {
     match &fact.what {
         Seen::OnlyIn { side, entry } => format!("only in {side:?} ({})", entry.kind),
@@ -22,12 +22,12 @@ pub(super) fn what(fact: &Fact) -> String {
             format!("content ({} and {} bytes)", changes.sizes[0], changes.sizes[1])
         }
         Seen::Content(_) => "content".to_owned(),
-        Seen::BootInfo => "where the boot image lies".to_owned(),
+        Seen::Repacked { format, .. } => format!("other bytes of an equal {format}"),
         Seen::Unreadable { why, .. } => why.clone(),
     }
 }
 
-/// How it looks, as lines with `-` and `+`.
+/// A difference as lines with `-` and `+`.
 pub(super) fn excerpt(fact: &Fact) -> Vec<String> {
     let both = |name: &str, a: &str, b: &str| vec![format!("- {name}{a}"), format!("+ {name}{b}")];
     match &fact.what {
@@ -52,7 +52,7 @@ pub(super) fn excerpt(fact: &Fact) -> Vec<String> {
                 entry.kind, entry.mode, entry.uid, entry.gid, entry.size
             )]
         }
-        Seen::BootInfo | Seen::Unreadable { .. } => Vec::new(),
+        Seen::Repacked { .. } | Seen::Unreadable { .. } => Vec::new(),
     }
 }
 

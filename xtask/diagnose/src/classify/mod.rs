@@ -1,8 +1,14 @@
 //! From differences to causes: a table of rules, each with its evidence and the lever that mends it.
 //!
+//! A cause is a substitution that is proved: what it names, replaced in A, gives B's bytes to the end
+//! of the file; or both sides were opened to their end, and what is inside was judged likewise. All
+//! else is unexplained. `account` sees to it that every difference ends in exactly one place.
+//!
 //! A rule judges one difference, or one edit within a content. `correlate` judges what only several
-//! files together show, and `consequences` what follows from other differences.
+//! files together show; `consequences` and `checksums`, what follows from other differences.
 
+mod account;
+mod checksums;
 mod classifier;
 mod consequences;
 mod context;
@@ -21,4 +27,4 @@ pub(crate) use context::{Build, Context};
 pub(crate) use diagnosis::{Cause, Diagnosis, Item};
 pub(crate) use fact::Facts;
 
-use rule::{At, Changed, Evidence, Rule};
+use rule::{At, Rule};

@@ -1,88 +1,128 @@
-//! Packages that are not the same on both sides, and the files that are theirs.
+//! Packages with other versions, and the files that are provably theirs: dpkg's own list of checksums
+//! names A's bytes on the one side and B's on the other.
 
+use super::checksums;
 use super::fact::{Fact, Facts, Seen};
-use crate::difference::Side;
+use crate::difference::{Place, Side};
 use crate::images::Images;
 use crate::packages::{changes, versions};
-use std::collections::HashSet;
+use md5::Md5;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 const STATUS: &str = "var/lib/dpkg/status";
-
-/// What installing other versions changes beside the packages' own files.
-const GENERATED: [&str; 6] = [
-    "etc/ld.so.cache",
-    "usr/lib/modules/*/modules.*",
-    "var/lib/dpkg/**",
-    "var/lib/apt/extended_states",
-    "etc/alternatives/**",
-    "var/lib/initramfs-tools/**",
-];
 
 /// Packages that moved.
 pub(super) struct Moved {
     /// `bash 5.2-1 → 5.2-2`, `only in A: vim 9.1`, by name.
     pub(super) changes: Vec<String>,
-    /// Paths without a leading slash.
-    files: HashSet<String>,
-    /// Their folders, which others may have, too.
+    /// The file system that has the package database.
+    layers: Vec<String>,
+    /// MD5 of each of their files, by its path in A and in B.
+    sums: [HashMap<String, String>; 2],
+    /// Their folders, which other packages may have, too.
     folders: HashSet<String>,
+    /// Their lists in dpkg's database.
+    lists: HashSet<String>,
+    /// Whether the database differs in nothing but their paragraphs.
+    only_theirs: bool,
 }
 
 impl Moved {
-    /// `None` where the package database is the same on both sides, or there is none.
+    /// `None` if the package database is the same on both sides, or if there is none.
     pub(super) fn between(facts: &Facts, images: &Images) -> Option<Moved> {
         let fact = facts
             .list
             .iter()
             .find(|fact| fact.place.path() == STATUS && matches!(fact.what, Seen::Content(_)))?;
         let layers = &fact.place.0[..fact.place.0.len() - 1];
-        let list =
-            |side| Some(versions(&String::from_utf8_lossy(&images.read(side, layers, STATUS)?)));
-        let changed = changes(&list(Side::A)?, &list(Side::B)?);
+        let read = |side, path: &str| {
+            Some(String::from_utf8_lossy(&images.read(side, layers, path)?).into_owned())
+        };
+        let status = [read(Side::A, STATUS)?, read(Side::B, STATUS)?];
+        let [a, b] = status.each_ref().map(|text| versions(text));
+        let changed = changes(&a, &b);
         if changed.is_empty() {
             return None;
         }
-        let (mut files, mut folders) = (HashSet::new(), HashSet::new());
-        for (name, _) in &changed {
+        let mut moved = Moved {
+            changes: changed.iter().map(|(_, line)| line.clone()).collect(),
+            layers: layers.to_vec(),
+            sums: Default::default(),
+            folders: HashSet::new(),
+            lists: HashSet::new(),
+            only_theirs: false,
+        };
+        let names: HashSet<&str> = changed.iter().map(|(name, _)| name.as_str()).collect();
+        let [x, y] = status.each_ref().map(|text| others(text, &names));
+        moved.only_theirs = x == y;
+        for name in names {
             for side in [Side::A, Side::B] {
-                let lists = [
-                    format!("var/lib/dpkg/info/{name}.list"),
-                    format!("var/lib/dpkg/info/{name}:amd64.list"),
-                ];
-                let list = lists.iter().find_map(|path| images.read(side, layers, path));
-                let list = list.unwrap_or_default();
-                add_files(&mut files, &mut folders, &String::from_utf8_lossy(&list));
+                for name in [name.to_owned(), format!("{name}:amd64")] {
+                    let path = |end: &str| format!("var/lib/dpkg/info/{name}.{end}");
+                    moved.lists.extend([path("list"), path("md5sums")]);
+                    let list = read(side, &path("list")).unwrap_or_default();
+                    moved.folders.extend(folders(&list));
+                    let sums = read(side, &path("md5sums")).unwrap_or_default();
+                    let sums = sums.lines().filter_map(|line| line.split_once("  "));
+                    let sums = sums.map(|(sum, path)| (merged(path), sum.to_owned()));
+                    moved.sums[side as usize].extend(sums);
+                }
             }
         }
-        let changes = changed.into_iter().map(|(_, line)| line).collect();
-        Some(Moved { changes, files, folders })
+        Some(moved)
     }
 
-    /// Whether what differs at `place` is a file of a package that moved, or made from one.
-    pub(super) fn explains(&self, fact: &Fact) -> bool {
-        let path = fact.place.path().trim_start_matches('/');
-        let came = matches!(&fact.what, Seen::OnlyIn { entry, .. } if entry.kind == "dir");
-        (came && self.folders.contains(&merged(path)))
-            || self.files.contains(&merged(path))
-            || GENERATED.iter().any(|pattern| xtask_core::glob::matches_path(pattern, path))
+    /// Whether a difference is one of files that these packages brought.
+    pub(super) fn explains(&self, fact: &Fact, images: &Images) -> bool {
+        let Some((path, within)) = self.path(&fact.place) else { return false };
+        let content = matches!(fact.what, Seen::Content(_) | Seen::Repacked { .. }) || within;
+        match &fact.what {
+            _ if path == STATUS => content && self.only_theirs,
+            Seen::OnlyIn { side, entry } if !within => {
+                (entry.kind == "dir" && self.folders.contains(&merged(path)))
+                    || self.lists.contains(path)
+                    || (entry.kind == "file" && self.is_theirs(*side, path, images))
+            }
+            _ if content => {
+                self.lists.contains(path)
+                    || [Side::A, Side::B].iter().all(|side| self.is_theirs(*side, path, images))
+            }
+            _ => false,
+        }
+    }
+
+    /// The path of the file in that file system, and whether the difference is within the file.
+    fn path<'p>(&self, place: &'p Place) -> Option<(&'p str, bool)> {
+        let inner = place.0.strip_prefix(self.layers.as_slice())?;
+        Some((inner.first()?.trim_start_matches('/'), inner.len() > 1))
+    }
+
+    /// Whether the file has the checksum that its package says.
+    fn is_theirs(&self, side: Side, path: &str, images: &Images) -> bool {
+        let Some(sum) = self.sums[side as usize].get(&merged(path)) else { return false };
+        let mut place = Place(self.layers.clone());
+        place.0.push(path.to_owned());
+        images.open(side, &place).and_then(|source| checksums::of::<Md5>(&source)).as_ref()
+            == Some(sum)
     }
 }
 
-/// Files and folders of a package's list; a folder belongs to many.
-fn add_files(files: &mut HashSet<String>, folders: &mut HashSet<String>, list: &str) {
+/// The paragraphs of all other packages.
+fn others<'t>(status: &'t str, names: &HashSet<&str>) -> BTreeMap<&'t str, &'t str> {
+    let name = |paragraph: &'t str| {
+        paragraph.lines().find_map(|line| line.strip_prefix("Package: ")).unwrap_or_default()
+    };
+    let paragraphs = status.split("\n\n").map(|paragraph| (name(paragraph), paragraph.trim()));
+    paragraphs.filter(|(name, _)| !names.contains(name)).collect()
+}
+
+/// The folders of a package's list.
+fn folders(list: &str) -> HashSet<String> {
     let mut lines: Vec<&str> = list.lines().collect();
     lines.sort_unstable();
-    for (i, line) in lines.iter().enumerate() {
-        let folder = lines
-            .get(i + 1)
-            .is_some_and(|next| next.strip_prefix(line).is_some_and(|rest| rest.starts_with('/')));
-        let path = merged(line.trim_start_matches('/'));
-        if folder {
-            folders.insert(path)
-        } else {
-            files.insert(path)
-        };
-    }
+    let is_folder =
+        |pair: &&[&str]| pair[1].strip_prefix(pair[0]).is_some_and(|rest| rest.starts_with('/'));
+    lines.windows(2).filter(is_folder).map(|pair| merged(pair[0].trim_start_matches('/'))).collect()
 }
 
 /// A path as it is since /bin, /sbin and /lib are links into /usr.
@@ -100,15 +140,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_belongs_to_no_package() {
-        let (mut files, mut folders) = (HashSet::new(), HashSet::new());
-        add_files(
-            &mut files,
-            &mut folders,
-            "/.\n/bin\n/bin/bash\n/usr\n/usr/share\n/usr/share/doc/bash\n",
-        );
-        assert!(files.contains("usr/bin/bash") && files.contains("usr/share/doc/bash"));
-        assert!(!files.contains("usr") && !files.contains("usr/bin"));
-        assert!(folders.contains("usr/share") && !folders.contains("usr/share/doc/bash"));
+    fn folders_of_a_list_are_told_from_files() {
+        let list = "/.\n/bin\n/bin/bash\n/usr\n/usr/share\n/usr/share/doc/bash\n";
+        let folders = folders(list);
+        assert!(folders.contains("usr/share") && folders.contains("usr/bin"));
+        assert!(!folders.contains("usr/bin/bash") && !folders.contains("usr/share/doc/bash"));
+    }
+
+    #[test]
+    fn a_change_of_another_package_is_not_theirs() {
+        let names = HashSet::from(["bash"]);
+        let a = "Package: bash\nVersion: 1\n\nPackage: sudo\nVersion: 2\n";
+        let b = "Package: bash\nVersion: 3\n\nPackage: sudo\nVersion: 2\n";
+        let c = "Package: bash\nVersion: 3\n\nPackage: sudo\nVersion: 2\nConffiles: x\n";
+        assert_eq!(others(a, &names), others(b, &names));
+        assert_ne!(others(a, &names), others(c, &names));
     }
 }

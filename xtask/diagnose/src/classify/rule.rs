@@ -2,29 +2,35 @@
 
 use super::context::Context;
 use crate::difference::{FieldKind, MetadataField, Place};
-use crate::edits::Edit;
+use crate::edits::declared::Declared;
+use crate::edits::{Changes, Edit};
 
 /// One known cause of a difference.
 #[derive(Debug)]
 pub(crate) struct Rule {
     /// For programs: never changes.
     pub(crate) id: &'static str,
-    /// What differs and why, as the end of "412 entries: …".
+    /// What differs and why, as the end of "412 places: …".
     pub(crate) name: &'static str,
     /// The lever that mends it.
     pub(crate) fix: &'static str,
-    /// Where this is known from.
+    /// The source of this knowledge.
     pub(crate) source: &'static str,
     pub(crate) evidence: Evidence,
 }
 
-/// What makes a rule apply.
+/// The proof that a rule asks for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Evidence {
-    /// Content or existence of a file with one of these paths (glob patterns).
+    /// Files with one of these paths (glob patterns). A path alone proves nothing: the rule gives a
+    /// better name to times, ids and orders that are proved, and is the hint where nothing is.
     Paths(&'static [&'static str]),
+    /// The same paths, and both whole contents have this shape.
+    Whole(&'static [&'static str], fn(&str, &str) -> bool),
     /// A header field.
     Field(&'static [FieldKind]),
+    /// A header field with this name.
+    FieldNamed(&'static str),
     Metadata(fn(&Changed<'_>) -> bool),
     /// The order of entries in one of these layers; none named: in any other.
     EntryOrder(&'static [&'static str]),
@@ -34,8 +40,9 @@ pub(crate) enum Evidence {
     Edit(fn(&Edit, &At<'_>) -> bool),
     /// The same, beside the rule that has the edit.
     AlsoEdit(fn(&Edit, &At<'_>) -> bool),
-    /// Bytes of a container differ, whose contents do not: patterns of its path, or, of an image
-    /// itself, its format.
+    /// A field that a content's own format declares.
+    Declared(fn(Declared, &At<'_>) -> bool),
+    /// Layers of these formats with other bytes, opened to their end on both sides and equal.
     Repacked(&'static [&'static str]),
     /// Judged by code that sees all differences.
     Together,
@@ -49,12 +56,14 @@ pub(crate) struct Changed<'a> {
     pub(crate) b: &'a str,
 }
 
-/// Where a difference is, and what is known of the builds.
+/// The place of a difference, and what is known of it and of the builds.
 #[derive(Clone, Copy)]
 pub(crate) struct At<'a> {
     pub(crate) place: &'a Place,
     pub(crate) layer: &'a str,
     pub(crate) context: &'a Context,
+    /// The content that the difference is in.
+    pub(crate) content: Option<&'a Changes>,
 }
 
 impl At<'_> {
@@ -66,5 +75,17 @@ impl At<'_> {
     pub(crate) fn path(&self) -> &str {
         let layers = &self.place.0;
         layers.iter().rev().find(|name| *name != "[unpacked]").map_or("", String::as_str)
+    }
+
+    /// Whether this is a script, or a setting's file, in which a value is somebody's decision.
+    pub(crate) fn is_setting(&self) -> bool {
+        self.content.is_some_and(|changes| changes.script)
+            || self.path_is(&[
+                "etc/**",
+                "**/boot/**",
+                "usr/lib/systemd/**",
+                "**/*.cfg",
+                "**/*.conf",
+            ])
     }
 }

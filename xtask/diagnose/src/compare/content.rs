@@ -2,15 +2,16 @@
 
 use super::equal::{Range, differs_at, first_difference};
 use super::walk::Walk;
+use super::whole;
 use super::{Broken, Of as _, Shares, Spot};
 use crate::difference::{Difference, Side, What};
 use anyhow::Result;
 use diskimage::squashfs::{PackedBlock, PackedFile};
+use diskimage::unpack::{self, Codec};
 use diskimage::{Content, Format, Layer};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
-use xtask_core::interrupt;
 
 /// Layers in layers in layers: beyond, nothing is opened.
 const DEEPEST: usize = 16;
@@ -21,53 +22,46 @@ pub(super) fn compare(
     spot: &Spot,
     contents: &[Content; 2],
 ) -> Result<Vec<Difference>> {
-    interrupt::check()?;
-    match differ(shares, contents) {
-        Ok(None) => Ok(Vec::new()),
-        Ok(Some(first)) => inside(shares, spot, contents, first),
-        Err(broken) => Ok(vec![unreadable(spot, broken)]),
-    }
-}
-
-/// What differs in two files that differ first at `first`.
-pub(super) fn inside(
-    shares: &Arc<Shares>,
-    spot: &Spot,
-    contents: &[Content; 2],
-    first: u64,
-) -> Result<Vec<Difference>> {
     let mut differences = Vec::new();
-    let mut whole = false;
-    if spot.place.0.len() < DEEPEST {
-        match open(shares, contents) {
-            Ok(Some(layers)) => {
-                let trees = layers.each_ref().map(Layer::tree);
-                let read =
-                    Walk::new(shares.clone(), &mut differences).trees(&spot.place, &trees)?;
-                whole = trees[0].whole() && read.is_ok();
-                differences.extend(read.err().map(|broken| unreadable(spot, broken)));
-            }
-            Ok(None) => {}
-            Err(broken) => differences.push(unreadable(spot, broken)),
-        }
-    }
-    if !whole || differences.is_empty() {
-        differences.push(bytes(shares, spot, contents, first));
-    }
+    Walk::new(shares.clone(), &mut differences).content(spot, contents)?;
     Ok(differences)
 }
 
-/// The difference of two files as bytes.
+/// The difference of two files as bytes, which are read to their end on both sides.
 pub(super) fn bytes(
     shares: &Shares,
     spot: &Spot,
     contents: &[Content; 2],
     first: u64,
 ) -> Difference {
-    match shares.samples.take(contents, first) {
-        Ok([a, b]) => spot.difference(What::Content { a, b }),
+    match whole::compare(shares, spot.layer, contents, first) {
+        Ok(changes) => spot.difference(What::Content(Box::new(changes))),
         Err(broken) => unreadable(spot, broken),
     }
+}
+
+/// The lengths of two files, if one is the other one and zeros behind it.
+pub(super) fn padded(contents: &[Content; 2], first: u64) -> Result<Option<[u64; 2]>, Broken> {
+    let sources = contents.each_ref().map(Content::source);
+    let sizes = [sources[0].size().of(Side::A)?, sources[1].size().of(Side::B)?];
+    if sizes[0] == sizes[1] || first != sizes[0].min(sizes[1]) {
+        return Ok(None);
+    }
+    let side = if sizes[0] > sizes[1] { Side::A } else { Side::B };
+    let mut at = first;
+    while at < sizes[side as usize] {
+        let bytes = sources[side as usize].up_to(at, 1 << 20).of(side)?;
+        if bytes.is_empty() || bytes.iter().any(|byte| *byte != 0) {
+            return Ok(None);
+        }
+        at += bytes.len() as u64;
+    }
+    Ok(Some(sizes))
+}
+
+/// Whether a layer at this place is still opened.
+pub(super) fn is_opened(spot: &Spot) -> bool {
+    spot.place.0.len() < DEEPEST
 }
 
 pub(super) fn unreadable(spot: &Spot, broken: Broken) -> Difference {
@@ -76,25 +70,50 @@ pub(super) fn unreadable(spot: &Spot, broken: Broken) -> Difference {
     spot.difference(What::Unreadable { side, offset: error.offset, why })
 }
 
-/// The same layer on both sides, if they are one.
-pub(super) fn open(shares: &Shares, contents: &[Content; 2]) -> Result<Option<[Layer; 2]>, Broken> {
+/// The formats of two files, if they hold something that can be compared with each other.
+pub(super) fn formats(
+    shares: &Shares,
+    contents: &[Content; 2],
+) -> Result<Option<[Format; 2]>, Broken> {
     let sources = contents.each_ref().map(Content::source);
     let formats = [
         Format::of(&sources[0], &shares.budgets[0]).of(Side::A)?,
         Format::of(&sources[1], &shares.budgets[1]).of(Side::B)?,
     ];
-    let [Some(format), Some(other)] = formats else { return Ok(None) };
-    if format != other {
-        return Ok(None);
-    }
-    let [a, b] = sources;
+    Ok(match formats {
+        // the only field that is read of an ELF file is one that its bytes tell as well
+        [Some(Format::Elf), _] | [_, Some(Format::Elf)] => None,
+        [Some(a), Some(b)] if a == b => Some([a, b]),
+        // another compressor may have packed the same
+        [Some(a @ Format::Compressed(_)), Some(b @ Format::Compressed(_))] => Some([a, b]),
+        _ => None,
+    })
+}
+
+/// How two files are compressed, if both are a compressed stream.
+pub(super) fn streams(contents: &[Content; 2]) -> Result<Option<[Codec; 2]>, Broken> {
+    let codec = |side: Side| -> Result<Option<Codec>, Broken> {
+        let source = contents[side as usize].source();
+
+        Ok(unpack::codec_of(&source.up_to(0, 16).of(side)?))
+    };
+    Ok(codec(Side::A)?.zip(codec(Side::B)?).map(|(a, b)| [a, b]))
+}
+
+/// Opens the layers that two files are.
+pub(super) fn open(
+    shares: &Shares,
+    contents: &[Content; 2],
+    formats: [Format; 2],
+) -> Result<[Layer; 2], Broken> {
+    let [a, b] = contents.each_ref().map(Content::source);
     let [budget_a, budget_b] = &shares.budgets;
     // archives are read to their end here: each side by a thread of its own
     thread::scope(|scope| {
-        let b = scope.spawn(move || Layer::open(format, b, budget_b));
-        let a = Layer::open(format, a, budget_a).of(Side::A);
+        let b = scope.spawn(move || Layer::open(formats[1], b, budget_b));
+        let a = Layer::open(formats[0], a, budget_a).of(Side::A);
         let b = b.join().unwrap_or_else(|panic| resume_unwind(panic)).of(Side::B);
-        Ok(Some([a?, b?]))
+        Ok([a?, b?])
     })
 }
 

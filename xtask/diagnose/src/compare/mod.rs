@@ -8,10 +8,10 @@
 mod content;
 mod equal;
 mod pool;
-mod sample;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod whole;
 
 use crate::difference::{Difference, Place, Side, What};
 use anyhow::{Context as _, Result, bail};
@@ -77,7 +77,7 @@ struct Shares {
     /// Stored blocks whose bytes were compared.
     blocks: equal::Blocks,
     budgets: [Arc<Budget>; 2],
-    samples: sample::Allowance,
+    allowance: whole::Allowance,
     entries: Mutex<BTreeMap<&'static str, [u64; 2]>>,
 }
 
@@ -117,7 +117,7 @@ fn files(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Result<Summary
         map: Some(EqualMap::new(bytes)),
         blocks: equal::Blocks::default(),
         budgets: bytes.map(Budget::for_size),
-        samples: sample::Allowance::default(),
+        allowance: whole::Allowance::default(),
         entries: Mutex::default(),
     });
     Pool::with(sink, |pool| {
@@ -126,7 +126,7 @@ fn files(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Result<Summary
             return Ok(());
         }
         let contents = sources.map(Content::Plain);
-        Walk::new(shares.clone(), pool).outermost(&Spot::outermost("file"), &contents)
+        Walk::new(shares.clone(), pool).content(&Spot::outermost("file"), &contents)
     })?;
     Ok(summary(&shares, bytes))
 }
@@ -139,7 +139,7 @@ fn folders(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Result<Summa
         map: None,
         blocks: equal::Blocks::default(),
         budgets: [budget(), budget()],
-        samples: sample::Allowance::default(),
+        allowance: whole::Allowance::default(),
         entries: Mutex::default(),
     });
     Pool::with(sink, |pool| {

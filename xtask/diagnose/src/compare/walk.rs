@@ -4,12 +4,14 @@ use super::content::{self, unreadable};
 use super::pool::Pool;
 use super::{Broken, Of as _, Shares, Spot};
 use crate::difference::{Difference, Entry, MetadataField, Place, Side, What};
+use crate::edits::Changes;
 use anyhow::Result;
 use diskimage::{
     Content, Format, Kind, Layer, Metadata, Named, Node, PartContent, Tree, Walked, hex, printable,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use xtask_core::interrupt;
 
 /// Files from this many bytes on, if they are a layer, are walked here, so that all threads share
 /// their files; smaller ones are one thread's work.
@@ -107,17 +109,44 @@ struct Pair {
     inodes: HashSet<[u64; 2]>,
 }
 
-/// Where files lie whose content was compared; parts of an image may be the same bytes.
-type Places = HashSet<[u64; 2]>;
+/// Offsets of contents that were compared, and their lengths. Several names and parts of an image may
+/// be the same bytes.
+type Places = HashMap<[u64; 2], [u64; 2]>;
+
+/// Whether these two contents are compared for the first time. Only what lies in the image in one
+/// piece is remembered.
+fn is_new(places: &mut Places, contents: &[Content; 2]) -> bool {
+    let place = |content: &Content| {
+        let source = content.source();
+        let len = source.size().ok().filter(|len| *len > 0)?;
+        Some((source.place(0, len)?, len))
+    };
+    match contents.each_ref().map(place) {
+        [Some((a, len)), Some((b, other))] => {
+            let known = places.entry([a, b]).or_default();
+            // the beginning of what was compared is compared, too
+            if len == other && len <= known[0].min(known[1]) {
+                return false;
+            }
+            if *known == [len, other] {
+                return false;
+            }
+            *known = [len, other];
+            true
+        }
+        _ => true,
+    }
+}
 
 impl<'o> Walk<'o> {
     pub(super) fn new(shares: Arc<Shares>, out: &'o mut dyn Out) -> Walk<'o> {
         Walk { shares, out }
     }
 
-    /// Two files; if they are a layer, the threads share what is in it.
-    pub(super) fn outermost(&mut self, spot: &Spot, contents: &[Content; 2]) -> Result<()> {
-        let broken = match self.layer(spot, contents) {
+    /// Two files' bytes, and whatever is in them.
+    pub(super) fn content(&mut self, spot: &Spot, contents: &[Content; 2]) -> Result<()> {
+        interrupt::check()?;
+        let broken = match self.inside(spot, contents) {
             Ok(()) => return Ok(()),
             Err(Stop::Fatal(error)) => return Err(error),
             Err(Stop::Broken(broken)) => broken,
@@ -125,24 +154,67 @@ impl<'o> Walk<'o> {
         self.out.tell(vec![unreadable(spot, broken)])
     }
 
-    fn layer(&mut self, spot: &Spot, contents: &[Content; 2]) -> Result<(), Stop> {
+    fn inside(&mut self, spot: &Spot, contents: &[Content; 2]) -> Result<(), Stop> {
         let Some(first) = content::differ(&self.shares, contents)? else { return Ok(()) };
-        let before = self.out.told()?;
-        match content::open(&self.shares, contents) {
-            Ok(Some(layers)) => {
-                let trees = layers.each_ref().map(Layer::tree);
-                if let Err(broken) = self.trees(&spot.place, &trees)? {
-                    self.out.tell(vec![unreadable(spot, broken)])?;
-                } else if trees[0].whole() && self.out.told()? > before {
-                    return Ok(());
-                }
-            }
-            Ok(None) => {}
-            Err(broken) => self.out.tell(vec![unreadable(spot, broken)])?,
+        if let Some(sizes) = content::padded(contents, first)? {
+            let padding = What::Content(Box::new(Changes::padding(sizes)));
+            self.out.tell(vec![spot.difference(padding)])?;
+            return Ok(());
         }
-        // the rest, if any, is told as bytes
+        let mut formats = None;
+        if content::is_opened(spot) {
+            match content::formats(&self.shares, contents) {
+                Ok(found) => formats = found,
+                Err(broken) => self.out.tell(vec![unreadable(spot, broken)])?,
+            }
+        }
+        if let Some(formats) = formats
+            && self.layers(spot, contents, formats)?
+        {
+            return Ok(());
+        }
         self.out.tell(vec![content::bytes(&self.shares, spot, contents, first)])?;
         Ok(())
+    }
+
+    /// Two files that are layers. Whether that told everything, so that their bytes need not be.
+    fn layers(
+        &mut self,
+        spot: &Spot,
+        contents: &[Content; 2],
+        formats: [Format; 2],
+    ) -> Result<bool, Stop> {
+        let before = self.out.told()?;
+        let layers = match content::open(&self.shares, contents, formats) {
+            Ok(layers) => layers,
+            Err(broken) => {
+                self.out.tell(vec![unreadable(spot, broken)])?;
+                return Ok(false);
+            }
+        };
+        let trees = layers.each_ref().map(Layer::tree);
+        if let Err(broken) = self.trees(&spot.place, &trees)? {
+            self.out.tell(vec![unreadable(spot, broken)])?;
+            return Ok(false);
+        }
+        if !trees.iter().all(|tree| tree.whole()) {
+            return Ok(false);
+        }
+        if self.out.told()? > before {
+            return Ok(true);
+        }
+        match (formats, content::streams(contents)?) {
+            // members are equal, and what is said of them, too; are all bytes?
+            ([Format::Initramfs, _], Some(streams)) => {
+                return self.layers(spot, contents, streams.map(Format::Compressed));
+            }
+            ([Format::Squashfs | Format::Compressed(_), _], _) => {}
+            _ => return Ok(false),
+        }
+        let sources = contents.each_ref().map(Content::source);
+        let sizes = [sources[0].size().of(Side::A)?, sources[1].size().of(Side::B)?];
+        self.out.tell(vec![spot.difference(What::Repacked { format: trees[0].layer(), sizes })])?;
+        Ok(true)
     }
 
     /// All differences of two trees of the same format.
@@ -281,17 +353,11 @@ impl<'o> Walk<'o> {
                 if digests[0].is_some() && digests[0] == digests[1] {
                     return Ok(());
                 }
-                // empty files lie nowhere
-                if a.size > 0
-                    && b.size > 0
-                    && let (Some(a), Some(b)) =
-                        (trees[0].place(&nodes[0]), trees[1].place(&nodes[1]))
-                    && !places.insert([a, b])
-                {
-                    return Ok(());
-                }
                 let contents =
                     [trees[0].open(&nodes[0]).of(Side::A)?, trees[1].open(&nodes[1]).of(Side::B)?];
+                if !is_new(places, &contents) {
+                    return Ok(());
+                }
                 self.file(here, contents)
             }
             _ => Ok(()),
@@ -303,7 +369,7 @@ impl<'o> Walk<'o> {
             return Ok(());
         }
         if self.out.shares_out() && is_large_layer(&self.shares, &contents) {
-            return Ok(self.outermost(&spot, &contents)?);
+            return Ok(self.content(&spot, &contents)?);
         }
         Ok(self.out.files(&self.shares, spot, contents)?)
     }
@@ -316,33 +382,38 @@ impl<'o> Walk<'o> {
         places: &mut Places,
     ) -> Result<(), Stop> {
         let lists = [trees[0].parts().of(Side::A)?, trees[1].parts().of(Side::B)?];
-        let mut named: BTreeMap<String, [Option<diskimage::Part>; 2]> = BTreeMap::new();
+        // one name may stand for several parts: the first of A goes with the first of B
+        let mut named: BTreeMap<(String, usize), [Option<diskimage::Part>; 2]> = BTreeMap::new();
         for (side, list) in lists.into_iter().enumerate() {
+            let mut counts: HashMap<String, usize> = HashMap::new();
             for part in list {
-                let name = part.name.clone();
-                named.entry(name).or_default()[side] = Some(part);
+                let count = counts.entry(part.name.clone()).or_default();
+                *count += 1;
+                let key = (part.name.clone(), *count);
+                named.entry(key).or_default()[side] = Some(part);
             }
         }
-        for (name, parts) in named {
+        for ((name, count), parts) in named {
+            let name = if count > 1 { format!("{name}#{count}") } else { name };
             let here = Spot { place: place.join(&name), layer: trees[0].layer() };
-            match parts {
-                [Some(a), Some(b)] => match (a.what, b.what) {
-                    (PartContent::Bytes(bytes_a), PartContent::Bytes(bytes_b)) => {
-                        if let (Some(a), Some(b)) = (a.place, b.place)
-                            && !places.insert([a, b])
-                        {
-                            continue;
+            let [a, b] = parts.map(|part| part.map(|part| part.what));
+            match (a, b) {
+                (Some(PartContent::Bytes(a)), Some(PartContent::Bytes(b))) => {
+                    let contents = [Content::Plain(a), Content::Plain(b)];
+                    if is_new(places, &contents) {
+                        self.file(here, contents)?;
+                    }
+                }
+                (Some(PartContent::Tree(a)), Some(PartContent::Tree(b))) => {
+                    self.all_of(&here.place, &[a, b], places)?;
+                }
+                (a, b) => {
+                    for (side, part) in [(Side::A, a), (Side::B, b)] {
+                        if part.is_some() {
+                            self.only(&here, side, &a_part())?;
                         }
-                        self.file(here, [Content::Plain(bytes_a), Content::Plain(bytes_b)])?;
                     }
-                    (PartContent::Tree(a), PartContent::Tree(b)) => {
-                        self.all_of(&here.place, &[a, b], places)?;
-                    }
-                    _ => {}
-                },
-                [Some(_), None] => self.only(&here, Side::A, &a_part())?,
-                [None, Some(_)] => self.only(&here, Side::B, &a_part())?,
-                [None, None] => {}
+                }
             }
         }
         Ok(())

@@ -1,67 +1,130 @@
-//! Two contents that are no text: the strings in them, and times among the bytes.
+//! Two contents that are no text: strings among bytes that say nothing.
 
-use super::{Changes, Edit, Edited, Reading, lines};
-use crate::difference::Sample;
+use super::{Changes, Edit, Edited, align, lines};
+use crate::dates;
+use std::ops::Range;
 
 /// Printable bytes in a row that make a string, as `strings` has it.
 const SHORTEST: usize = 4;
-/// Seconds since 1970 that four bytes may mean: 2014 to 2033. One random number in seven is.
-const PLAUSIBLE: std::ops::Range<i64> = 1_400_000_000..2_000_000_000;
-/// Builds that are compared are not further apart: two years.
-const APART: i64 = 2 * 366 * 86_400;
-/// Bytes that differ and mean nothing, for each time: among more of them, times are chance.
-const NOISE: usize = 64;
-/// Edits beyond which two binaries have nothing to do with each other.
-const MOST: usize = 24;
-/// Bytes shown before and from the first difference on.
+/// Bytes of a piece without strings. A change in one piece leaves the others aligned.
+const PIECE: usize = 64;
+/// Bytes shown from the first difference on.
 const SHOWN: usize = 16;
 
-pub(crate) fn compare(a: &Sample, b: &Sample) -> Changes {
-    let mut changes = Changes::new(Reading::Binary);
-    let (strings_a, strings_b) = (strings(&a.window), strings(&b.window));
-    let (x, y): (Vec<&str>, Vec<&str>) = (texts(&strings_a), texts(&strings_b));
-    if x != y {
-        lines::into(&mut changes, &x, &y);
+/// Adds the edits that turn `a` into `b`: between strings word by word, and for all other bytes
+/// [`Edited::Bytes`].
+pub(super) fn compare(changes: &mut Changes, a: &[u8], b: &[u8]) {
+    // what is far from a difference need not be cut into tokens
+    let head = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+    let start = token_start(a, head);
+    let most = a.len().min(b.len()) - head;
+    let foot = a.iter().rev().zip(b.iter().rev()).take(most).take_while(|(x, y)| x == y).count();
+    let ends = [a, b].map(|bytes| token_end(bytes, bytes.len() - foot));
+    let back = (a.len() - ends[0]).min(b.len() - ends[1]);
+    let (x, y) = (&a[start..a.len() - back], &b[start..b.len() - back]);
+    let (in_a, in_b) = (tokens(x), tokens(y));
+    let bytes = |token: &Range<usize>, of: &[u8]| of[token.clone()].to_vec();
+    let list_a: Vec<Vec<u8>> = in_a.iter().map(|token| bytes(token, x)).collect();
+    let list_b: Vec<Vec<u8>> = in_b.iter().map(|token| bytes(token, y)).collect();
+    for (i, j) in align::stretches(&list_a, &list_b) {
+        stretch(
+            changes,
+            &list_a[i.clone()],
+            &list_b[j],
+            start + in_a.get(i.start).map_or(x.len(), |t| t.start),
+        );
     }
-    if changes.edits.len() > MOST {
-        // another program, not the same one with another string in it
-        changes = Changes::new(Reading::Binary);
-        changes.opaque = true;
-    } else if a.size == b.size && a.window.len() == b.window.len() {
-        bytes(&mut changes, a, b, &strings_a, &strings_b);
-    } else {
-        // what shifts what cannot be told; the strings have to do
-        changes.opaque = changes.edits.is_empty() && changes.reordered.is_none();
-    }
-    if changes.excerpt.is_empty() {
-        changes.excerpt = vec![hex("-", a), hex("+", b)];
-    }
-    changes
 }
 
-type Found<'a> = Vec<(usize, &'a str)>;
-
-/// The strings, each with its offset.
-fn strings(bytes: &[u8]) -> Found<'_> {
-    let mut found = Vec::new();
-    let mut start = 0;
-    for at in 0..=bytes.len() {
-        let printable = bytes.get(at).is_some_and(|b| matches!(b, b' '..=b'~' | b'\t'));
-        if !printable {
-            if at - start >= SHORTEST {
-                found.extend(std::str::from_utf8(&bytes[start..at]).map(|text| (start, text)));
+/// A stretch of tokens for another: strings for strings one by one, else bytes for bytes.
+fn stretch(changes: &mut Changes, a: &[Vec<u8>], b: &[Vec<u8>], at: usize) {
+    let mut place = at;
+    if a.len() == b.len() {
+        for (x, y) in a.iter().zip(b) {
+            match (string(x), string(y)) {
+                _ if x == y => {}
+                (Some(x), Some(y)) => lines::within_line(changes, x, y, false),
+                _ => changes.add(opaque(x, y, place)),
             }
-            start = at + 1;
+            place += x.len();
         }
+        return;
     }
+    changes.add(opaque(&a.concat(), &b.concat(), at));
+}
+
+fn opaque(a: &[u8], b: &[u8], at: usize) -> Edit {
+    let shown = |bytes: &[u8]| {
+        let more = if bytes.len() > SHOWN { " …" } else { "" };
+        format!("{at:08x}: {}{more} ({} bytes)", hex(&bytes[..bytes.len().min(SHOWN)]), bytes.len())
+    };
+    Edit {
+        what: Edited::Bytes,
+        a: shown(a),
+        b: shown(b),
+        before: String::new(),
+        after: String::new(),
+        in_text: false,
+    }
+}
+
+/// The seconds since 1970 that four aligned bytes are, if nothing else differs.
+pub(super) fn time(a: &[u8], b: &[u8]) -> Option<(i64, i64)> {
+    let first = a.iter().zip(b).position(|(x, y)| x != y)?;
+    let word = first / 4 * 4..first / 4 * 4 + 4;
+    if a.len() != b.len() || a.get(word.end..)? != &b[word.end..] {
+        return None;
+    }
+    let number = |bytes: &[u8]| bytes[word.clone()].try_into().map(u32::from_le_bytes).ok();
+    let (x, y) = (number(a)?, number(b)?);
+    let pairs =
+        [(x, y), (x.swap_bytes(), y.swap_bytes())].map(|(x, y)| (i64::from(x), i64::from(y)));
+    pairs.into_iter().find(|(x, y)| dates::plausible(*x) && dates::plausible(*y))
+}
+
+fn printable(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\t')
+}
+
+/// The start of the string, or of the piece, that `at` may be in.
+fn token_start(bytes: &[u8], at: usize) -> usize {
+    let string = bytes[..at].iter().rev().take_while(|byte| printable(**byte)).count();
+    at - string
+}
+
+fn token_end(bytes: &[u8], at: usize) -> usize {
+    at + bytes[at..].iter().take_while(|byte| printable(**byte)).count()
+}
+
+/// Strings, and pieces of the bytes between them; together they are all of `bytes`.
+fn tokens(bytes: &[u8]) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut gap = 0;
+    let mut at = 0;
+    let between = |found: &mut Vec<Range<usize>>, from: usize, to: usize| {
+        let starts = (from..to).step_by(PIECE);
+        found.extend(starts.map(|start| start..(start + PIECE).min(to)));
+    };
+    while at < bytes.len() {
+        let len = bytes[at..].iter().take_while(|byte| printable(**byte)).count();
+        if len >= SHORTEST {
+            between(&mut found, gap, at);
+            found.push(at..at + len);
+            gap = at + len;
+        }
+        at += len.max(1);
+    }
+    between(&mut found, gap, bytes.len());
     found
 }
 
-fn texts<'a>(found: &Found<'a>) -> Vec<&'a str> {
-    found.iter().map(|(_, text)| *text).filter(|text| is_language(text)).collect()
+/// The string that a token is, if it says something; machine code has `AVAUATUH` and `D$@H` in it.
+fn string(token: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(token).ok()?;
+    let whole = token.len() >= SHORTEST && token.iter().all(|byte| printable(*byte));
+    (whole && is_language(text)).then_some(text)
 }
 
-/// Whether a string says something; machine code has `AVAUATUH` and `D$@H` in it.
 fn is_language(text: &str) -> bool {
     let plain = text.chars().filter(|c| c.is_alphanumeric() || " ./_:-@=,+".contains(*c)).count();
     let run = |belongs: fn(&u8) -> bool, least: usize| {
@@ -70,166 +133,59 @@ fn is_language(text: &str) -> bool {
     plain * 5 >= text.len() * 4 && (run(u8::is_ascii_lowercase, 3) || run(u8::is_ascii_digit, 4))
 }
 
-/// Contents of one size: every byte that differs is in a string, is part of a time, or is opaque.
-fn bytes(changes: &mut Changes, a: &Sample, b: &Sample, in_a: &Found<'_>, in_b: &Found<'_>) {
-    let inside = |found: &Found<'_>, at: usize| {
-        let i = found.partition_point(|(start, _)| *start <= at);
-        i > 0 && at < found[i - 1].0 + found[i - 1].1.len()
+/// The bytes at the first difference, as lines with `-` and `+`.
+pub(super) fn excerpt(a: &[u8], b: &[u8]) -> Vec<String> {
+    let at = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+    excerpt_at(at as u64, &a[at..], &b[at..])
+}
+
+pub(crate) fn excerpt_at(at: u64, a: &[u8], b: &[u8]) -> Vec<String> {
+    let line = |sign: char, bytes: &[u8]| {
+        let shown = &bytes[..bytes.len().min(SHOWN)];
+        let sign_of = |byte: &u8| if printable(*byte) { char::from(*byte) } else { '.' };
+        let text: String = shown.iter().map(sign_of).collect();
+        format!("{sign} {at:08x}: {}  {text}", hex(shown))
     };
-    // a hash of everything else, told as a field of the ELF file
-    let id = build_id(&a.window).filter(|id| build_id(&b.window).as_ref() == Some(id));
-    let (mut at, mut noise, mut times) = (0, 0, Vec::new());
-    while at < a.window.len() {
-        if a.window[at] == b.window[at] {
-            at += 1;
-            continue;
-        }
-        if id.as_ref().is_some_and(|id| id.contains(&at)) {
-            at += 1;
-            continue;
-        }
-        // random bytes may look like a short string on one side
-        if inside(in_a, at) && inside(in_b, at) {
-            at += 1;
-            continue;
-        }
-        match time(&a.window, &b.window, at) {
-            Some((end, x, y)) => {
-                times.push(Edit {
-                    what: Edited::RawTime(x, y),
-                    a: xtask_core::calendar::utc(x),
-                    b: xtask_core::calendar::utc(y),
-                    before: format!("at byte {}: ", a.window_start + at as u64),
-                    after: String::new(),
-                });
-                at = end;
-            }
-            None => {
-                noise += 1;
-                at += 1;
-            }
-        }
-    }
-    let chance = noise > times.len() * NOISE;
-    changes.opaque |= noise > 0;
-    times.into_iter().filter(|_| !chance).for_each(|edit| changes.add(edit));
+    vec![line('-', a), line('+', b)]
 }
 
-/// Where the GNU build-id of an ELF file is: a note of type 3 by `GNU`, the length before (elf(5)).
-fn build_id(bytes: &[u8]) -> Option<std::ops::Range<usize>> {
-    let note = memchr::memmem::find(bytes, b"\x03\0\0\0GNU\0")?;
-    let len = bytes.get(note.checked_sub(4)?..note)?;
-    let len = u32::from_le_bytes(len.try_into().ok()?) as usize;
-    (bytes.starts_with(b"\x7fELF") && len <= 64).then_some(note + 8..note + 8 + len)
-}
-
-/// Seconds since 1970 in four bytes of either order, which hold the byte `at` on both sides.
-fn time(a: &[u8], b: &[u8], at: usize) -> Option<(usize, i64, i64)> {
-    let number = |bytes: &[u8], start: usize, little: bool| -> Option<i64> {
-        let four: [u8; 4] = bytes.get(start..start + 4)?.try_into().ok()?;
-        Some(i64::from(if little { u32::from_le_bytes(four) } else { u32::from_be_bytes(four) }))
-    };
-    for start in (at.saturating_sub(3)..=at).rev() {
-        for little in [true, false] {
-            if let (Some(x), Some(y)) = (number(a, start, little), number(b, start, little))
-                && PLAUSIBLE.contains(&x)
-                && PLAUSIBLE.contains(&y)
-                && (x - y).abs() < APART
-                && aligned(start)
-            {
-                return Some((start + 4, x, y));
-            }
-        }
-    }
-    None
-}
-
-/// A number of four bytes stands where formats put it; else one random pair in ten looks like a time.
-fn aligned(start: usize) -> bool {
-    start.is_multiple_of(4)
-}
-
-/// The bytes around the first difference.
-fn hex(sign: &str, sample: &Sample) -> String {
-    let at = sample.first_difference.saturating_sub(sample.window_start) as usize;
-    let shown = sample.window.get(at..).unwrap_or_default();
-    let shown = &shown[..shown.len().min(SHOWN)];
-    let digits: Vec<String> = shown.iter().map(|byte| format!("{byte:02x}")).collect();
-    let text: String =
-        shown.iter().map(|b| if matches!(b, b' '..=b'~') { char::from(*b) } else { '.' }).collect();
-    format!("{sign} {:08x}: {}  {text}", sample.first_difference, digits.join(" "))
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sample(window: &[u8]) -> Sample {
-        Sample {
-            size: window.len() as u64,
-            sha256: None,
-            first_difference: 0,
-            window_start: 0,
-            window: window.to_vec(),
-        }
-    }
-
-    #[test]
-    fn a_time_among_bytes_is_found() {
-        let with = |seconds: u32| {
-            let mut bytes = b"\x01\x02\x03\x04".to_vec();
-            bytes.extend(seconds.to_le_bytes());
-            bytes.extend([0, 1, 2, 3]);
-            bytes
-        };
-        let changes = compare(&sample(&with(1_795_317_901)), &sample(&with(1_795_311_917)));
-        assert!(!changes.opaque);
-        assert_eq!(changes.edits[0].what, Edited::RawTime(1_795_317_901, 1_795_311_917));
+    fn edits(a: &[u8], b: &[u8]) -> Vec<(Edited, String, String)> {
+        let changes = Changes::between(a, b, [None; 2]);
+        assert!(changes.rest.is_none());
+        changes.edits.into_iter().map(|e| (e.what, e.a, e.b)).collect()
     }
 
     #[test]
     fn a_string_in_a_binary_is_edited_like_a_line() {
         let with = |host: &str| format!("\0\x01built on {host}\0\0").into_bytes();
-        let changes = compare(&sample(&with("alpha")), &sample(&with("betaX")));
-        assert_eq!((changes.edits[0].a.as_str(), changes.edits[0].b.as_str()), ("alpha", "betaX"));
-        assert!(!changes.opaque);
+        let found = edits(&with("alpha"), &with("betaX"));
+        assert_eq!(found, [(Edited::Name, "alpha".into(), "betaX".into())]);
+        // also where what follows moves
+        let found = edits(&with("alpha"), &with("gamma-7"));
+        assert_eq!(found, [(Edited::Name, "alpha".into(), "gamma-7".into())]);
     }
 
     #[test]
-    fn no_times_are_seen_in_noise() {
-        let noise = |seed: u64| -> Vec<u8> {
-            let mut state = seed;
-            let mut next = || {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                (state >> 56) as u8
-            };
-            (0..8192).map(|_| next()).collect()
+    fn any_byte_that_is_no_text_is_opaque() {
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
         };
-        for seed in 0..20 {
-            let changes = compare(&sample(&noise(seed)), &sample(&noise(seed + 100)));
-            assert!(changes.opaque);
-            let time = |edit: &Edit| matches!(edit.what, Edited::RawTime(..));
-            assert!(!changes.edits.iter().any(time), "{:?}", changes.edits);
+        let a: Vec<u8> = (0..4096).map(|_| next()).collect();
+        for at in (0..4096).step_by(61) {
+            let mut b = a.clone();
+            b[at] ^= next() | 1;
+            assert!(edits(&a, &b).iter().any(|(what, ..)| *what == Edited::Bytes), "{at}");
         }
-    }
-
-    #[test]
-    fn a_build_id_that_follows_is_nothing_of_its_own() {
-        let with = |date: &str, id: u8| {
-            let mut bytes = b"\x7fELF\x02\x01\0\0\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0".to_vec();
-            bytes.extend([id.wrapping_mul(167); 20]);
-            bytes.extend(b"\0built on 2026-05-");
-            bytes.extend(date.bytes());
-            bytes
-        };
-        let changes = compare(&sample(&with("28\0", 1)), &sample(&with("29\0", 2)));
-        assert!(!changes.opaque);
-        assert_eq!(changes.edits.len(), 1, "{:?}", changes.edits);
-    }
-
-    #[test]
-    fn random_bytes_are_opaque() {
-        let changes = compare(&sample(&[0, 200, 3, 9]), &sample(&[0, 100, 4, 200]));
-        assert!(changes.opaque && changes.edits.is_empty());
+        assert_eq!(edits(&[0, 200, 3, 9], &[0, 100, 4, 200])[0].0, Edited::Bytes);
     }
 }

@@ -1,7 +1,7 @@
 //! Two texts, line by line and then word by word.
 
 use super::words::{self, Kind, Word};
-use super::{Changes, Edit, Edited, Reading, Reordered, cut};
+use super::{Changes, Edit, Edited, Reordered, cut};
 use crate::text::{shortened, tail};
 use std::collections::HashMap;
 
@@ -10,37 +10,78 @@ const SHOWN: usize = 3;
 /// Cells of an alignment's table; beyond, a line is one edit.
 const CELLS: usize = 250_000;
 
+/// The edits between two texts that are no contents, such as names or the targets of links.
 pub(crate) fn compare(a: &str, b: &str) -> Changes {
-    let mut changes = Changes::new(Reading::Text);
-    let a: Vec<&str> = a.split('\n').collect();
-    let b: Vec<&str> = b.split('\n').collect();
-    into(&mut changes, &a, &b);
+    let mut changes = Changes::new();
+    compare_whole(&mut changes, a, b);
+    changes.finish();
     changes
 }
 
-/// Adds what differs between two lists of lines (or of strings in a binary).
-pub(super) fn into(changes: &mut Changes, a: &[&str], b: &[&str]) {
-    let (a, b) = trimmed(a, b);
+/// Adds the edits that turn the lines of `a` into those of `b`, to the last one.
+pub(super) fn compare_whole(changes: &mut Changes, a: &str, b: &str) {
+    let a: Vec<&str> = a.split('\n').collect();
+    let b: Vec<&str> = b.split('\n').collect();
+    let (a, b) = trimmed(&a, &b);
     changes.excerpt = excerpt(a, b);
-    let (left_a, left_b, common) = without_common(a, b);
-    if let Some((x, y)) = &common {
-        changes.reordered = reordered(x, y);
-    }
-    for (x, y) in pairs(&left_a, &left_b) {
-        match (x, y) {
-            (Some(x), Some(y)) => within_line(changes, x, y),
-            (x, y) => {
-                let (a, b) = (x.unwrap_or_default(), y.unwrap_or_default());
-                changes.add(Edit {
-                    what: Edited::Line,
-                    a: cut(a),
-                    b: cut(b),
-                    before: String::new(),
-                    after: String::new(),
-                });
-            }
+    // A's line, and the line of B that stands for it
+    let (partner, added) = partners(a, b);
+    let turned: Vec<&str> = partner.iter().filter_map(|j| j.map(|j| b[j])).collect();
+    let mut kept: Vec<bool> = vec![true; b.len()];
+    added.iter().for_each(|j| kept[*j] = false);
+    let wanted: Vec<&str> =
+        b.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(y, _)| *y).collect();
+    changes.reordered = reordered(&turned, &wanted);
+    for (i, x) in a.iter().enumerate() {
+        match partner[i] {
+            Some(j) if *x != b[j] => within_line(changes, x, b[j], true),
+            Some(_) => {}
+            None => changes.add(line(x, "")),
         }
     }
+    for j in added {
+        changes.add(line("", b[j]));
+    }
+}
+
+fn line(a: &str, b: &str) -> Edit {
+    Edit {
+        what: Edited::Line,
+        a: a.to_owned(),
+        b: b.to_owned(),
+        before: String::new(),
+        after: String::new(),
+        in_text: true,
+    }
+}
+
+/// For each line of A the line of B that stands for it, if any, and the lines that only B has. No line
+/// of B stands for two.
+fn partners(a: &[&str], b: &[&str]) -> (Vec<Option<usize>>, Vec<usize>) {
+    let mut partner: Vec<Option<usize>> = vec![None; a.len()];
+    let mut free: Vec<bool> = vec![true; b.len()];
+    // equal lines first, in their order
+    let mut equal: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (j, y) in b.iter().enumerate().rev() {
+        equal.entry(y).or_default().push(j);
+    }
+    for (i, x) in a.iter().enumerate() {
+        partner[i] = equal.get_mut(x).and_then(Vec::pop);
+        if let Some(j) = partner[i] {
+            free[j] = false;
+        }
+    }
+    let left_a: Vec<usize> = (0..a.len()).filter(|i| partner[*i].is_none()).collect();
+    let left_b: Vec<usize> = (0..b.len()).filter(|j| free[*j]).collect();
+    let lines = |which: &[usize], list: &[&str]| -> Vec<String> {
+        which.iter().map(|i| list[*i].to_owned()).collect()
+    };
+    let (x, y) = (lines(&left_a, a), lines(&left_b, b));
+    for (p, q) in pairs(&x, &y) {
+        partner[left_a[p]] = Some(left_b[q]);
+        free[left_b[q]] = false;
+    }
+    (partner, (0..b.len()).filter(|j| free[*j]).collect())
 }
 
 /// Without the equal lines at both ends.
@@ -64,34 +105,10 @@ fn excerpt(a: &[&str], b: &[&str]) -> Vec<String> {
     lines
 }
 
-/// The lines that only one side has, and those that both have, in either's order, if that differs.
-#[allow(clippy::type_complexity, reason = "three lists of lines")]
-fn without_common<'x>(
-    a: &[&'x str],
-    b: &[&'x str],
-) -> (Vec<&'x str>, Vec<&'x str>, Option<(Vec<&'x str>, Vec<&'x str>)>) {
-    let split = |lines: &[&'x str], others: &[&'x str]| {
-        let mut stock: HashMap<&str, usize> = HashMap::new();
-        for line in others {
-            *stock.entry(line).or_default() += 1;
-        }
-        lines.iter().copied().partition::<Vec<&str>, _>(|line| match stock.get_mut(line) {
-            Some(n) if *n > 0 => {
-                *n -= 1;
-                true
-            }
-            _ => false,
-        })
-    };
-    let (common_a, left_a) = split(a, b);
-    let (common_b, left_b) = split(b, a);
-    let moved = common_a != common_b;
-    (left_a, left_b, moved.then_some((common_a, common_b)))
-}
-
-fn reordered(a: &[&str], b: &[&str]) -> Option<Reordered> {
+/// The first two elements that changed places, if any did.
+fn reordered<T: AsRef<str> + PartialEq>(a: &[T], b: &[T]) -> Option<Reordered> {
     let (x, y) = a.iter().zip(b).find(|(x, y)| x != y)?;
-    Some(Reordered { a: cut(x), b: cut(y), by_locale: sorted_by_locale(a, b) })
+    Some(Reordered { a: cut(x.as_ref()), b: cut(y.as_ref()), by_locale: sorted_by_locale(a, b) })
 }
 
 /// Whether one list is in the order of its bytes and the other in a language's, which leaves case and
@@ -106,17 +123,20 @@ pub(crate) fn sorted_by_locale<T: AsRef<str>>(a: &[T], b: &[T]) -> bool {
     (by_bytes(a) && by_language(b)) || (by_bytes(b) && by_language(a))
 }
 
-/// Which line stands for which: the same but for dates, ids and numbers; else alike and in order.
-fn pairs<'x>(a: &[&'x str], b: &[&'x str]) -> Vec<(Option<&'x str>, Option<&'x str>)> {
+/// Pairs of lines that are the same but for dates, ids and numbers; else alike and in order.
+fn pairs(a: &[String], b: &[String]) -> Vec<(usize, usize)> {
+    if a.len() == 1 && b.len() == 1 {
+        return vec![(0, 0)];
+    }
     let mut by_shape: HashMap<String, Vec<usize>> = HashMap::new();
-    for (i, line) in b.iter().enumerate().rev() {
-        by_shape.entry(shape(line)).or_default().push(i);
+    for (j, line) in b.iter().enumerate().rev() {
+        by_shape.entry(shape(line)).or_default().push(j);
     }
     let mut partner: Vec<Option<usize>> =
         a.iter().map(|line| by_shape.get_mut(&shape(line)).and_then(Vec::pop)).collect();
     let mut taken = vec![false; b.len()];
-    for i in partner.iter().flatten() {
-        taken[*i] = true;
+    for j in partner.iter().flatten() {
+        taken[*j] = true;
     }
     let mut from = 0;
     for (i, line) in a.iter().enumerate() {
@@ -124,7 +144,7 @@ fn pairs<'x>(a: &[&'x str], b: &[&'x str]) -> Vec<(Option<&'x str>, Option<&'x s
             Some(j) => from = j + 1,
             None => {
                 let near = (from..b.len()).filter(|j| !taken[*j]).take(8);
-                if let Some(j) = near.into_iter().find(|j| alike(line, b[*j])) {
+                if let Some(j) = near.into_iter().find(|j| alike(line, &b[*j])) {
                     partner[i] = Some(j);
                     taken[j] = true;
                     from = j + 1;
@@ -132,10 +152,7 @@ fn pairs<'x>(a: &[&'x str], b: &[&'x str]) -> Vec<(Option<&'x str>, Option<&'x s
             }
         }
     }
-    let mut found: Vec<_> =
-        a.iter().zip(&partner).map(|(x, j)| (Some(*x), j.map(|j| b[j]))).collect();
-    found.extend(b.iter().zip(&taken).filter(|(_, taken)| !**taken).map(|(y, _)| (None, Some(*y))));
-    found
+    partner.into_iter().enumerate().filter_map(|(i, j)| Some((i, j?))).collect()
 }
 
 /// The line with its dates, ids and numbers blotted out.
@@ -165,42 +182,66 @@ fn alike(a: &str, b: &str) -> bool {
 }
 
 /// Adds what differs within a line.
-fn within_line(changes: &mut Changes, a: &str, b: &str) {
-    let (x, y) = (words::of(a), words::of(b));
-    if let Some(order) = words_reordered(&x, &y) {
+pub(super) fn within_line(changes: &mut Changes, a: &str, b: &str, in_text: bool) {
+    if in_text && let Some(order) = items_reordered(a, b) {
         changes.reordered.get_or_insert(order);
         return;
     }
+    let (x, y) = (words::of(a), words::of(b));
     let head = x.iter().zip(&y).take_while(|(p, q)| p.text == q.text).count();
     let (mid_x, mid_y) = trimmed(&x, &y);
-    if mid_x.len() * mid_y.len() > CELLS {
-        let edit = edit(&x, &y, head..head + mid_x.len(), head..head + mid_y.len());
-        changes.add(edit);
-        return;
-    }
-    for (i, j) in aligned(mid_x, mid_y) {
+    let spans = if mid_x.len() * mid_y.len() > CELLS {
+        vec![(0..mid_x.len(), 0..mid_y.len())]
+    } else {
+        aligned(mid_x, mid_y)
+    };
+    for (i, j) in spans {
         let shift = |r: std::ops::Range<usize>| r.start + head..r.end + head;
-        changes.add(edit(&x, &y, shift(i), shift(j)));
+        changes.add(Edit { in_text, ..edit(&x, &y, shift(i), shift(j)) });
     }
 }
 
-/// The same words in another order: the keys of a hash, a list that was not sorted.
-fn words_reordered(x: &[Word<'_>], y: &[Word<'_>]) -> Option<Reordered> {
-    let telling = |words: &[Word<'_>]| -> Vec<String> {
-        let words = words.iter().filter(|w| !matches!(w.kind, Kind::Blank | Kind::Mark));
-        words.map(|w| w.text.to_owned()).collect()
-    };
-    let (x, y) = (telling(x), telling(y));
-    let sorted = |words: &[String]| {
-        let mut words = words.to_vec();
-        words.sort();
-        words
-    };
-    if x.len() < 2 || x == y || sorted(&x) != sorted(&y) {
-        return None;
+/// The same items of a list in another order: the keys of a hash, words that were not sorted. Each item
+/// is whole, `'b' => 1`: nothing moves from one to another.
+fn items_reordered(a: &str, b: &str) -> Option<Reordered> {
+    let head = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    let most = a.len().min(b.len()) - head;
+    let foot = a.bytes().rev().zip(b.bytes().rev()).take_while(|(x, y)| x == y).take(most).count();
+    let starts = a[..floor(a, head)]
+        .match_indices(['{', '[', '(', '=', ':'])
+        .map(|(i, sign)| i + sign.len());
+    let starts: Vec<usize> = std::iter::once(0).chain(starts).take(8).collect();
+    let tail = &a[ceiling(a, a.len() - foot)..];
+    let ends = tail.match_indices(['}', ']', ')', ';']).map(|(i, _)| tail.len() - i);
+    let ends: Vec<usize> = std::iter::once(0).chain(ends).take(8).collect();
+    for (start, end) in starts.iter().flat_map(|start| ends.iter().map(move |end| (*start, *end))) {
+        let list = |text: &'_ str, separator: char| -> Option<Vec<String>> {
+            let list = text.get(start..text.len() - end)?;
+            Some(list.split(separator).map(|item| item.trim().to_owned()).collect())
+        };
+        for (separator, least) in [(',', 2), (';', 2), (' ', 3)] {
+            let (Some(x), Some(y)) = (list(a, separator), list(b, separator)) else { continue };
+            // among words only an order that one side has for a reason is one
+            let sorted = |items: &[String]| items.is_sorted();
+            if x.len() < least || (separator == ' ' && !sorted(&x) && !sorted(&y)) {
+                continue;
+            }
+            let mut both = [x.clone(), y.clone()];
+            both.iter_mut().for_each(|items| items.sort());
+            if both[0] == both[1] {
+                return reordered(&x, &y);
+            }
+        }
     }
-    let (a, b) = x.iter().zip(&y).find(|(p, q)| p != q)?;
-    Some(Reordered { a: cut(a), b: cut(b), by_locale: sorted_by_locale(&x, &y) })
+    None
+}
+
+/// The last character boundary up to `i`, and the first from `i` on.
+fn floor(text: &str, i: usize) -> usize {
+    (0..=i).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0)
+}
+fn ceiling(text: &str, i: usize) -> usize {
+    (i..=text.len()).find(|i| text.is_char_boundary(*i)).unwrap_or(text.len())
 }
 
 type Span = std::ops::Range<usize>;
@@ -273,10 +314,11 @@ fn edit(x: &[Word<'_>], y: &[Word<'_>], i: Span, j: Span) -> Edit {
     };
     Edit {
         what,
-        a: cut(&text(&x[i.clone()])),
-        b: cut(&text(&y[j])),
+        a: text(&x[i.clone()]),
+        b: text(&y[j]),
         before: tail(&text(&x[..i.start]), 60),
         after: shortened(&text(&x[i.end..]), 60),
+        in_text: true,
     }
 }
 
@@ -314,6 +356,14 @@ mod tests {
     fn moved_words_are_an_order() {
         let changes = compare("{'b': 1, 'a': 2}", "{'a': 2, 'b': 1}");
         assert!(changes.edits.is_empty() && changes.reordered.is_some());
+    }
+
+    #[test]
+    fn items_keep_what_belongs_to_them() {
+        let changes = compare("allow a, deny b", "allow b, deny a");
+        assert!(changes.reordered.is_none() && !changes.edits.is_empty());
+        let changes = compare("allow a deny b", "allow b deny a");
+        assert!(changes.reordered.is_none() && !changes.edits.is_empty());
     }
 
     #[test]

@@ -1,43 +1,47 @@
-//! What was edited between two contents: which words, numbers, dates or lines stand for which.
+//! Edits between two contents: which words, numbers, dates or lines stand for which.
+//!
+//! Both contents are read whole. The edits, applied to A, give B's bytes to the end; where they do
+//! not (too large, too many), [`Changes::rest`] says so, and nobody may call the content explained.
 
+mod align;
 pub(crate) mod binary;
+pub(crate) mod declared;
 pub(crate) mod lines;
 pub(crate) mod words;
 
 use crate::dates::Moment;
-use crate::difference::Sample;
 use crate::text::shortened;
+use declared::Declared;
+use std::collections::HashSet;
 use words::Kind;
 
-/// Edits that are kept of one file; enough to judge it, few enough to keep thousands of files.
-const KEPT: usize = 64;
-/// Bytes of a line or word that are kept.
-const LONGEST: usize = 200;
-
-/// How a content was compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
-    Text,
-    /// The printable strings in it, and where sizes agree the bytes between.
-    Binary,
-}
+/// Distinct edits that are kept of one content.
+const MOST: usize = 4_096;
+/// Bytes of a word or line that are kept. A longer one is shown, and never explained.
+const LONGEST: usize = 400;
 
 /// All that is remembered of a difference in content.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Changes {
-    pub(crate) reading: Reading,
     /// Distinct ones, in the order of their places.
     pub(crate) edits: Vec<Edit>,
-    /// Equal lines stand in another order, or equal words of a line do.
+    /// Lines, or items of a line, stand in another order.
     pub(crate) reordered: Option<Reordered>,
-    /// Binary: bytes differ that no edit shows.
-    pub(crate) opaque: bool,
-    /// Only a window of the file was looked at, or more edits were found than are kept.
-    pub(crate) partial: bool,
+    /// Why the edits do not account for every byte; `None`: applied to A, they give B.
+    pub(crate) rest: Option<String>,
+    /// Whether A or B is a script, in which the order of lines is the order of acts.
+    pub(crate) script: bool,
+    /// Whether each content is one private key and nothing else.
+    pub(crate) secret: bool,
+    /// A known format that is not opened, if the contents are in one: `an lzop stream`.
+    pub(crate) unread: Option<&'static str>,
+    /// Seconds since 1970 that the only bytes that differ would be, if they were a time. A guess.
+    pub(crate) perhaps: Option<(i64, i64)>,
     /// Bytes of both files.
     pub(crate) sizes: [u64; 2],
-    /// A short look at the first difference, as lines with `-` and `+`.
+    /// The first difference, as lines with `-` and `+`.
     pub(crate) excerpt: Vec<String>,
+    known: HashSet<(String, String, String, String)>,
 }
 
 /// One thing that stands where another stands.
@@ -49,6 +53,8 @@ pub(crate) struct Edit {
     /// The line of `a` (of `b`, where only it has one) up to the edit, and behind it.
     pub(crate) before: String,
     pub(crate) after: String,
+    /// Whether both contents are text as a whole.
+    pub(crate) in_text: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,8 +70,10 @@ pub(crate) enum Edited {
     Text,
     /// A line that only one side has; the other string is empty.
     Line,
-    /// Four or eight bytes that are seconds since 1970 on both sides.
-    RawTime(i64, i64),
+    /// A field at a place that the content's own format declares.
+    Declared(Declared),
+    /// Bytes that are no text, or a text too long to be judged. Nothing explains them.
+    Bytes,
 }
 
 /// An order that differs, with the first two elements that changed places.
@@ -94,65 +102,137 @@ impl Edited {
     }
 }
 
+impl Edit {
+    /// The name that a value is given to: `timeout` of `timeout=5`, `Port` of `Port: 22`.
+    pub(crate) fn key(&self) -> Option<&str> {
+        let before = self.before.trim_end_matches(['"', '\'', '`']).trim_end();
+        let named = before.strip_suffix(['=', ':'])?.trim_end_matches(['"', '\'', ' ', '\t']);
+        let start = named.rfind(|c: char| !(c.is_alphanumeric() || "_.-".contains(c)));
+        Some(&named[start.map_or(0, |i| i + named[i..].chars().next().map_or(1, char::len_utf8))..])
+    }
+}
+
 impl Changes {
-    pub(crate) fn between(a: &Sample, b: &Sample) -> Changes {
-        let partial = !a.whole() || !b.whole();
-        let mut changes = match (text(a), text(b)) {
-            (Some(x), Some(y)) => lines::compare(x, y),
-            _ => binary::compare(a, b),
-        };
-        changes.partial |= partial;
-        changes.sizes = [a.size, b.size];
+    /// Two whole contents, which are not equal.
+    pub(crate) fn between(a: &[u8], b: &[u8], at: [Option<u64>; 2]) -> Changes {
+        let mut changes = Changes::new();
+        changes.unread = declared::unread(a).or(declared::unread(b));
+        let masked = declared::substituted(a, b, at, &mut changes);
+        let a_now = masked.as_deref().unwrap_or(a);
+        match (text(a_now), text(b)) {
+            _ if a_now == b => {}
+            (Some(x), Some(y)) => {
+                changes.script = x.starts_with("#!") || y.starts_with("#!");
+                changes.secret = is_private_key(x) && is_private_key(y);
+                lines::compare_whole(&mut changes, x, y);
+            }
+            _ => binary::compare(&mut changes, a_now, b),
+        }
+        changes.sizes = [a.len() as u64, b.len() as u64];
+        if matches!(changes.edits[..], [Edit { what: Edited::Bytes, .. }]) {
+            changes.perhaps = binary::time(a, b);
+        }
+        if changes.excerpt.is_empty() {
+            changes.excerpt = binary::excerpt(a, b);
+        }
+        changes.finish();
         changes
     }
 
-    fn new(reading: Reading) -> Changes {
+    /// Contents of which not all was read.
+    pub(crate) fn unread(sizes: [u64; 2], why: String, excerpt: Vec<String>) -> Changes {
+        Changes { sizes, rest: Some(why), excerpt, ..Changes::new() }
+    }
+
+    /// One content is the other one and zeros behind it.
+    pub(crate) fn padding(sizes: [u64; 2]) -> Changes {
+        let size = |n: u64| format!("{n} bytes");
+        let edit = Edit {
+            what: Edited::Declared(Declared::Padding),
+            a: size(sizes[0]),
+            b: size(sizes[1]),
+            before: String::new(),
+            after: String::new(),
+            in_text: false,
+        };
+        Changes { sizes, edits: vec![edit], ..Changes::new() }
+    }
+
+    fn new() -> Changes {
         Changes {
-            reading,
             edits: Vec::new(),
             reordered: None,
-            opaque: false,
-            partial: false,
+            rest: None,
+            script: false,
+            secret: false,
+            unread: None,
+            perhaps: None,
             sizes: [0, 0],
             excerpt: Vec::new(),
+            known: HashSet::new(),
         }
     }
 
-    fn add(&mut self, edit: Edit) {
-        let same = |known: &Edit| known.a == edit.a && known.b == edit.b;
-        if self.edits.len() < KEPT {
-            // the same replacement again says nothing new, unless the place could tell more
-            if self.edits.iter().filter(|known| same(known)).count() < 3 {
-                self.edits.push(edit);
-            }
-        } else if !self.edits.iter().any(same) {
-            self.partial = true;
+    /// Whether no edit and no order tells what differs.
+    pub(crate) fn is_opaque(&self) -> bool {
+        self.edits.iter().all(|edit| edit.what == Edited::Bytes) && self.reordered.is_none()
+    }
+
+    fn add(&mut self, mut edit: Edit) {
+        if edit.a.len().max(edit.b.len()) > LONGEST {
+            edit.what = Edited::Bytes;
+            edit.a = shortened(&edit.a, LONGEST);
+            edit.b = shortened(&edit.b, LONGEST);
         }
+        // of a date the line around it tells nothing more
+        let around = |text: &str| match edit.what {
+            Edited::Dates(..) | Edited::Bytes => String::new(),
+            _ => text.to_owned(),
+        };
+        let same = (edit.a.clone(), edit.b.clone(), around(&edit.before), around(&edit.after));
+        if self.known.contains(&same) {
+            return;
+        }
+        if self.edits.len() >= MOST {
+            self.rest.get_or_insert_with(|| format!("more than {MOST} edits"));
+            return;
+        }
+        self.known.insert(same);
+        self.edits.push(edit);
+    }
+
+    fn finish(&mut self) {
+        self.known = HashSet::new();
+        self.edits.shrink_to_fit();
     }
 }
 
-/// The window as text, cut to whole characters at its ends; `None` when it is something else.
-fn text(sample: &Sample) -> Option<&str> {
-    let bytes = sample.window.as_slice();
+/// The content as text; `None` if it is something else.
+fn text(bytes: &[u8]) -> Option<&str> {
     if bytes.contains(&0) {
         return None;
     }
-    // a window may begin and end within a character
-    let skip = if sample.window_start == 0 {
-        0
-    } else {
-        bytes.iter().take(3).take_while(|b| **b & 0xc0 == 0x80).count()
-    };
-    match std::str::from_utf8(&bytes[skip..]) {
-        Ok(text) => Some(text),
-        Err(error) if !sample.whole() && bytes.len() - skip - error.valid_up_to() < 4 => {
-            std::str::from_utf8(&bytes[skip..skip + error.valid_up_to()]).ok()
-        }
-        Err(_) => None,
-    }
+    std::str::from_utf8(bytes).ok()
 }
 
-/// At most [`LONGEST`] bytes, cut at a character's end.
+/// Whether a text is one private key as PEM writes it (RFC 7468), and nothing else.
+pub(crate) fn is_private_key(text: &str) -> bool {
+    let mut lines = text.lines();
+    let Some(kind) = lines
+        .next()
+        .and_then(|line| line.strip_prefix("-----BEGIN ")?.strip_suffix("PRIVATE KEY-----"))
+    else {
+        return false;
+    };
+    let end = format!("-----END {kind}PRIVATE KEY-----");
+    let base64 = |line: &str| {
+        line.len() <= 76 && line.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
+    };
+    let body = lines.by_ref().take_while(|line| *line != end);
+    body.into_iter().all(base64) && lines.next().is_none() && text.trim_end().ends_with(&end)
+}
+
+/// A text that is shown, at most [`LONGEST`] bytes.
 fn cut(text: &str) -> String {
     shortened(text, LONGEST)
 }

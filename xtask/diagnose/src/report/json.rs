@@ -17,6 +17,12 @@ pub(crate) fn json(report: &Report) -> Value {
         "follows": items(&diagnosis.follows),
         "unreadable": items(&diagnosis.unreadable),
         "contents_differ": diagnosis.contents,
+        "differences": {
+            "explained": diagnosis.counts.explained,
+            "follow": diagnosis.counts.follow,
+            "unexplained": diagnosis.counts.unexplained,
+            "not_read": diagnosis.counts.not_read,
+        },
         "stage": report.records.as_ref().and_then(|records| records.stage.clone()),
         "inputs": report.records.as_ref().map(|records| records.inputs.clone()).unwrap_or_default(),
         "diffoscope": report.diffoscope.as_ref().map(|outcome| outcome.json()),
@@ -43,6 +49,7 @@ fn item(report: &Report, item: &Item) -> Value {
     value!({
         "place": item.place.to_string(),
         "what": item.what,
+        "usually": item.usually.map(|rule| value!({ "id": rule.id, "name": rule.name, "fix": rule.fix })),
         "stage": report.stage_of(&item.place),
         "excerpt": item.excerpt,
     })

@@ -61,21 +61,23 @@ impl Report {
 
     /// The answer in one line.
     pub(crate) fn headline(&self) -> String {
-        let Diagnosis { causes, unexplained, follows, unreadable, contents } = &self.diagnosis;
+        let Diagnosis { causes, counts, contents, .. } = &self.diagnosis;
         if self.identical {
             return "identical".to_owned();
         }
-        let mut parts = vec![counted(causes.len(), "cause", "causes")];
-        if !unexplained.is_empty() {
-            parts.push(format!("{} unexplained", unexplained.len()));
+        let mut parts = vec![format!(
+            "{} by {}",
+            counted(counts.explained, "difference explained", "differences explained"),
+            counted(causes.len(), "cause", "causes")
+        )];
+        if counts.follow > 0 {
+            parts.push(format!("{} follow from them", counts.follow));
         }
-        if !follows.is_empty() {
-            parts.push(format!("{} more that follow from them", follows.len()));
+        parts.push(format!("{} unexplained", counts.unexplained));
+        if counts.not_read > 0 {
+            parts.push(format!("{} not read", counts.not_read));
         }
-        if !unreadable.is_empty() {
-            parts.push(format!("{} that cannot be read", unreadable.len()));
-        }
-        if !contents {
+        if !contents && counts.unexplained + counts.not_read == 0 {
             parts.push("contents are identical, only what stands around them differs".to_owned());
         }
         format!("differs: {}", parts.join("; "))

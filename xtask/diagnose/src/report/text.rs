@@ -32,6 +32,9 @@ pub(crate) fn text(report: &Report) -> String {
     if !diagnosis.unexplained.is_empty() {
         say!(out, "  ?  {} unexplained", counted(diagnosis.unexplained.len(), "place", "places"));
     }
+    if !diagnosis.unreadable.is_empty() {
+        say!(out, "  ?  {} not read", counted(diagnosis.unreadable.len(), "place", "places"));
+    }
     for (n, cause) in diagnosis.causes.iter().enumerate() {
         say!(out, "\n{:>3}. {}", n + 1, line(cause));
         say!(out, "     fix: {}", cause.rule.fix);
@@ -44,7 +47,7 @@ pub(crate) fn text(report: &Report) -> String {
         say!(out, "     known from: {} [{}]", cause.rule.source, cause.rule.id);
     }
     list(&mut out, report, "unexplained", &diagnosis.unexplained);
-    list(&mut out, report, "cannot be read", &diagnosis.unreadable);
+    list(&mut out, report, "not read", &diagnosis.unreadable);
     out
 }
 
@@ -85,6 +88,10 @@ fn list(out: &mut String, report: &Report, title: &str, items: &[Item]) {
         let stage =
             report.stage_of(&item.place).map(|s| format!(" (stage {s})")).unwrap_or_default();
         say!(out, "  {}: {}{stage}", printable(&item.place.to_string()), printable(&item.what));
+        if let Some(rule) = item.usually {
+            say!(out, "     not proved; usually: {} [{}]", rule.name, rule.id);
+            say!(out, "     fix for that: {}", rule.fix);
+        }
         excerpt(out, &item.excerpt);
     }
     if items.len() > ITEMS {

@@ -13,6 +13,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Ends a test that has no tools to make its images with.
+#[allow(unused_macros, reason = "each test crate uses its part of it")]
 macro_rules! needs_tools {
     () => {
         if !crate::support::has_tools() {
@@ -23,6 +24,7 @@ macro_rules! needs_tools {
 
 /// Whether the tools that make images are here. Without them a full run fails, and any other run
 /// says on stderr, past the harness's capture, that a test was skipped.
+#[allow(clippy::explicit_write, reason = "eprintln! is captured")]
 pub fn has_tools() -> bool {
     use std::io::Write as _;
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -112,6 +114,22 @@ impl Pair {
     #[track_caller]
     pub fn names(&self, expected: &[&str]) {
         self.names_in("image.iso", expected);
+    }
+
+    /// Exactly these causes; and what is unexplained usually has exactly these.
+    #[track_caller]
+    pub fn hints(&self, causes: &[&str], usually: &[&str]) {
+        let json = self.json("image.iso");
+        let ids = |list: &str, id: &dyn Fn(&serde_json::Value) -> String| {
+            let items = json[list].as_array().unwrap();
+            let ids: std::collections::BTreeSet<String> = items.iter().map(id).collect();
+            ids.into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(ids("causes", &|c| c["id"].as_str().unwrap().to_owned()), causes, "{json:#}");
+        let hint =
+            |item: &serde_json::Value| item["usually"]["id"].as_str().unwrap_or("-").to_owned();
+        assert_eq!(ids("unexplained", &hint), usually, "{json:#}");
+        assert_eq!(json["unreadable"], serde_json::json!([]), "{json:#}");
     }
 
     #[track_caller]
@@ -351,4 +369,35 @@ fn run_with(command: &mut Command, input: &[u8]) -> Vec<u8> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
     child.wait_with_output().unwrap().stdout
+}
+
+/// MD5 in hexadecimal.
+pub fn md5(content: &str) -> String {
+    let text = run_with(&mut Command::new("md5sum"), content.as_bytes());
+    String::from_utf8(text).unwrap()[..32].to_owned()
+}
+
+/// Compiled Python: a magic number, flags, the source's time and size, and the code.
+pub fn pyc(time: u32, code: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\xf3\x0d\x0d\x0a\0\0\0\0".to_vec();
+    bytes.extend(time.to_le_bytes());
+    bytes.extend(40_u32.to_le_bytes());
+    bytes.extend(b"\xe3");
+    bytes.extend(code);
+    bytes
+}
+
+/// A private key as PEM writes it.
+pub fn private_key(seed: u8) -> String {
+    let line = |n: u8| -> String {
+        (0..64_u8)
+            .map(|i| {
+                char::from(
+                    b"ABCDEFGHIJklmnopqrst0123456789+/"[usize::from(i.wrapping_mul(seed) ^ n) % 32],
+                )
+            })
+            .collect()
+    };
+    let lines: Vec<String> = (0..5).map(line).collect();
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
 }

@@ -5,7 +5,7 @@ mod header;
 pub(crate) mod stream;
 
 pub use block::unpack as unpack_block;
-pub use stream::Unpacked;
+pub use stream::{Unpacked, codec_of};
 
 use crate::budget::Budget;
 use crate::error::Result;

@@ -29,7 +29,7 @@ const MAGICS: [(Codec, &[u8]); 6] = [
 ];
 
 /// The codec of the stream that begins so.
-pub(crate) fn codec_of(start: &[u8]) -> Option<Codec> {
+pub fn codec_of(start: &[u8]) -> Option<Codec> {
     let codec = MAGICS.iter().find(|(_, magic)| start.starts_with(magic)).map(|(codec, _)| *codec);
     // bzip2's magic is three letters, of which texts have many: a level and a block follow
     match codec {

@@ -1,6 +1,7 @@
 //! What leaks from the machine and the user that built.
 
 use super::super::rule::{At, Evidence, Rule};
+use super::shapes;
 use crate::edits::{Edit, Edited};
 
 /// Found by what many files say together.
@@ -34,7 +35,7 @@ pub(crate) static TEMPORARY: Rule = Rule {
 };
 pub(crate) static REPLACED: Rule = Rule {
     id: "environment-string",
-    name: "one string stands for another in several files: something of the environment leaks",
+    name: "one word stands for another in several files: something of the environment may leak",
     fix: "find where it comes from: host, user, path, a variable; make it constant",
     source: "reproducible-builds.org, build environment",
     evidence: Evidence::Together,
@@ -68,6 +69,27 @@ pub(super) static RULES: &[Rule] = &[
         evidence: Evidence::Paths(&["etc/timezone", "etc/localtime"]),
     },
     Rule {
+        id: "resolv-conf",
+        name: "name servers of the build host",
+        fix: "write etc/resolv.conf in a chroot hook, or leave it out",
+        source: "resolv.conf(5); engines mount the host's",
+        evidence: Evidence::Whole(&["etc/resolv.conf"], shapes::resolvers),
+    },
+    Rule {
+        id: "dracut-host-only",
+        name: "dracut wrote down the modules of the machine that built",
+        fix: "dracut --no-hostonly (hostonly=no in dracut.conf.d)",
+        source: "dracut(8)",
+        evidence: Evidence::Whole(&["**/dracut/hostonly-*.txt"], shapes::host_only),
+    },
+    Rule {
+        id: "locale-archive",
+        name: "locale archive: the locales that were added, in the order in which they were",
+        fix: "add them one by one in a fixed order (localedef --add-to-archive), or ship no archive",
+        source: "localedef(1)",
+        evidence: Evidence::Paths(&["usr/lib/locale/locale-archive"]),
+    },
+    Rule {
         id: "cpus",
         name: "number of CPUs in a content",
         fix: "a fixed number of jobs, or keep it out of the result",
@@ -79,7 +101,7 @@ pub(super) static RULES: &[Rule] = &[
         name: "the builder's umask in a content",
         fix: "umask 022 at the start of the build",
         source: "umask(2)",
-        evidence: Evidence::Edit(|edit, _| said_before(edit, &["umask"])),
+        evidence: Evidence::Edit(|edit, at| said_before(edit, &["umask"]) && !at.is_setting()),
     },
     Rule {
         id: "host-kernel",
@@ -90,7 +112,7 @@ pub(super) static RULES: &[Rule] = &[
     },
     Rule {
         id: "mirror",
-        name: "address of the mirror that was built from",
+        name: "address of a package mirror: of the one that was built from, or as somebody set it",
         fix: "write the image's package sources in a chroot hook, the same everywhere",
         source: "the builder's apt sources",
         evidence: Evidence::Edit(is_mirror),
@@ -107,9 +129,11 @@ fn said_before(edit: &Edit, names: &[&str]) -> bool {
 fn is_locale(edit: &Edit, _: &At<'_>) -> bool {
     if let Edited::Dates(a, b) = edit.what {
         // the same moment in another notation is one language's against another's
-        return a.foreign != b.foreign || (a.seconds == b.seconds && a.offset == b.offset);
+        let notation = a.notation != b.notation && a.seconds == b.seconds && a.offset == b.offset;
+        return a.foreign != b.foreign || notation;
     }
-    let by_name = said_before(edit, &["lang=", "lc_all=", "lc_", "language=", "locale"]);
+    let key = edit.key().unwrap_or_default();
+    let by_name = matches!(key, "LANG" | "LANGUAGE" | "locale") || key.starts_with("LC_");
     let named = |text: &str| {
         let bare = text.split(['.', '@']).next().unwrap_or_default();
         let bytes = bare.as_bytes();
@@ -119,9 +143,7 @@ fn is_locale(edit: &Edit, _: &At<'_>) -> bool {
             && bytes[3..].iter().all(u8::is_ascii_uppercase);
         region || matches!(bare, "C" | "POSIX") || (by_name && bare.len() == 2)
     };
-    matches!(edit.what, Edited::Name | Edited::Text)
-        && (named(&edit.a) || named(&edit.b))
-        && (by_name || (named(&edit.a) && named(&edit.b)))
+    matches!(edit.what, Edited::Name | Edited::Text) && named(&edit.a) && named(&edit.b) && by_name
 }
 
 fn is_cpus(edit: &Edit, at: &At<'_>) -> bool {
@@ -129,19 +151,16 @@ fn is_cpus(edit: &Edit, at: &At<'_>) -> bool {
         let digits = text.trim_start_matches('j');
         digits.parse::<u64>().ok().filter(|n| (1..=1024).contains(n))
     };
-    let (Some(a), Some(b)) = (number(&edit.a), number(&edit.b)) else { return false };
-    let names = ["cpu", "core", "job", "thread", "nproc", "parallel", "processor", "workers"];
-    let flag = edit.before.ends_with(" -j") || edit.before.ends_with("-j") || edit.before == "j";
-    let as_flag = edit.a.starts_with('j') && edit.before.ends_with('-');
-    let after = edit.after.trim_start().to_lowercase();
-    let counted = ["cpu", "core", "processor", "job", "thread", "workers"];
-    said_before(edit, &names)
-        || flag
-        || as_flag
-        || counted.iter().any(|unit| after.starts_with(unit))
-        || (a > 1
-            && at.context.both_were(|build| build.cpus.map(|n| n.to_string()), &edit.a, &edit.b)
-            && b > 1)
+    if number(&edit.a).is_none() || number(&edit.b).is_none() {
+        return false;
+    }
+    let both_were =
+        at.context.both_were(|build| build.cpus.map(|n| n.to_string()), &edit.a, &edit.b);
+    let flag = edit.before.ends_with(" -j") || edit.before.ends_with(" -");
+    let counted = matches!(edit.key(), Some("nproc" | "NPROC" | "cpus" | "parallel"));
+    (flag && !at.is_setting() && (edit.a.starts_with('j') || edit.before.ends_with("-j")))
+        || (counted && !at.is_setting())
+        || (both_were && edit.key().is_none() && edit.a.len() > 1)
 }
 
 fn is_kernel(edit: &Edit, at: &At<'_>) -> bool {
@@ -153,15 +172,22 @@ fn is_kernel(edit: &Edit, at: &At<'_>) -> bool {
         let mut number = || parts.next().is_some_and(|p| p.parse::<u16>().is_ok());
         number() && number()
     };
+    let line = format!("{}{}", edit.before, edit.after);
     matches!(edit.what, Edited::Name | Edited::Text)
         && version(&edit.a)
         && version(&edit.b)
-        && said_before(edit, &["linux", "kernel", "uname"])
+        && !at.is_setting()
+        && (line.contains("Linux version ")
+            || (line.starts_with("Linux ") && line.contains(" #1 ")))
 }
 
 fn is_mirror(edit: &Edit, at: &At<'_>) -> bool {
     let url = edit.before.ends_with("http:")
         || edit.before.ends_with("https:")
         || edit.before.ends_with("://");
-    url && (at.path_is(&["etc/apt/**"]) || said_before(edit, &["deb ", "uris", "mirror"]))
+    // the host alone: what is fetched from it, and how it is trusted, is the same
+    url && at.path_is(&["etc/apt/sources.list", "etc/apt/sources.list.d/*"])
+        && (edit.before.starts_with("deb ")
+            || edit.before.starts_with("deb-src ")
+            || edit.before.starts_with("URIs:"))
 }

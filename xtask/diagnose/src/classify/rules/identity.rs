@@ -1,6 +1,7 @@
 //! Ids, keys and seeds that are made at random, once for each build.
 
 use super::super::rule::{At, Evidence, Rule};
+use super::shapes;
 use crate::edits::{Edit, Edited};
 
 pub(super) static RULES: &[Rule] = &[
@@ -9,39 +10,68 @@ pub(super) static RULES: &[Rule] = &[
         name: "random id of the NVMe host, made when nvme-cli was installed",
         fix: "delete etc/nvme/hostid and etc/nvme/hostnqn in a chroot hook; nvme-cli makes new ones",
         source: "nvme-cli's postinst; measured on Kicksecure 18.2.1.9",
-        evidence: Evidence::Paths(&["etc/nvme/hostid", "etc/nvme/hostnqn"]),
+        evidence: Evidence::Whole(&["etc/nvme/hostid", "etc/nvme/hostnqn"], shapes::host_uuids),
     },
     Rule {
         id: "machine-id",
         name: "machine-id, made at random",
         fix: "empty etc/machine-id and delete var/lib/dbus/machine-id: systemd makes one at first boot",
         source: "machine-id(5)",
-        evidence: Evidence::Paths(&["etc/machine-id", "var/lib/dbus/machine-id"]),
+        evidence: Evidence::Whole(
+            &["etc/machine-id", "var/lib/dbus/machine-id"],
+            shapes::machine_ids,
+        ),
     },
     Rule {
         id: "ssh-host-keys",
         name: "SSH host keys, made when openssh-server was installed",
         fix: "delete etc/ssh/ssh_host_* and make them at first boot",
         source: "live-build hook 2011; COEN",
-        evidence: Evidence::Paths(&["etc/ssh/ssh_host_*", "etc/dropbear/**/*_host_key"]),
+        evidence: Evidence::Whole(
+            &["etc/ssh/ssh_host_*", "etc/dropbear/**/*_host_key"],
+            shapes::host_keys,
+        ),
     },
     Rule {
         id: "tls-keys",
         name: "key or certificate made at random",
-        fix: "delete it (ssl-cert-snakeoil, Java's keystore, …) and make it at first boot",
+        fix: "delete it (ssl-cert-snakeoil, …) and make it at first boot",
         source: "live-build hook 2011",
+        evidence: Evidence::Whole(
+            &[
+                "etc/ssl/private/**",
+                "etc/ssl/certs/ssl-cert-snakeoil.pem",
+                "etc/cups/ssl/**",
+                "etc/unbound/unbound_*",
+            ],
+            shapes::own_keys,
+        ),
+    },
+    Rule {
+        id: "keystore",
+        name: "Java keystore, which holds the time at which each certificate was added",
+        fix: "delete etc/ssl/certs/java/cacerts in a chroot hook and make it at first boot, or write fixed times into it",
+        source: "live-build hook 2011; ca-certificates-java",
+        evidence: Evidence::Paths(&["**/cacerts", "**/*.jks"]),
+    },
+    Rule {
+        id: "key-rings",
+        name: "keys that this build made, or that somebody exchanged",
+        fix: "delete them and make them at first boot (pacman-key --init, rndc-confgen, gpg)",
+        source: "archiso; the packages' postinst",
         evidence: Evidence::Paths(&[
-            "etc/ssl/private/**",
-            "etc/ssl/certs/ssl-cert-snakeoil.pem",
-            "etc/ssl/certs/java/cacerts",
-            "**/cacerts",
-            "**/*.jks",
+            "etc/pacman.d/gnupg/**",
             "etc/bind/rndc.key",
-            "etc/unbound/unbound_*",
-            "etc/cups/ssl/**",
             "var/lib/tor/keys/**",
             "**/.gnupg/**",
         ]),
+    },
+    Rule {
+        id: "password-salt",
+        name: "password that is hashed with a random salt",
+        fix: "hash it with a fixed salt (openssl passwd -6 -salt …), or lock the account",
+        source: "crypt(5)",
+        evidence: Evidence::Paths(&["etc/shadow", "etc/gshadow"]),
     },
     Rule {
         id: "random-seed",
@@ -61,68 +91,89 @@ pub(super) static RULES: &[Rule] = &[
         name: "id of this machine, made when a package was installed",
         fix: "delete it in a chroot hook, so that it is made at first boot",
         source: "the packages' postinst",
-        evidence: Evidence::Paths(&[
-            "etc/iscsi/initiatorname.iscsi",
-            "etc/popularity-contest.conf",
-            "etc/hostid",
-            "etc/openvswitch/system-id.conf",
-            "etc/mdadm/.host-id",
-        ]),
+        evidence: Evidence::Whole(
+            &[
+                "etc/iscsi/initiatorname.iscsi",
+                "etc/popularity-contest.conf",
+                "etc/hostid",
+                "etc/openvswitch/system-id.conf",
+                "etc/mdadm/.host-id",
+            ],
+            shapes::host_ids,
+        ),
+    },
+    Rule {
+        id: "nix-store",
+        name: "hash of a path in the Nix store: the inputs moved",
+        fix: "build both from the same inputs (flake.lock, nixpkgs)",
+        source: "Nix manual, store paths",
+        evidence: Evidence::Edit(is_store_path),
+    },
+    Rule {
+        id: "commit",
+        name: "another commit was built: the sources moved",
+        fix: "build both from the same commit",
+        source: "os-release(5), BUILD_ID; version control",
+        evidence: Evidence::Edit(is_commit),
     },
     Rule {
         id: "random-id",
-        name: "random id, key or hash in a content",
+        name: "random id or private key in a content",
         fix: "find what makes it; derive it from SOURCE_DATE_EPOCH, or delete it and make it at first boot",
         source: "reproducible-builds.org, randomness",
         evidence: Evidence::Edit(is_random),
     },
 ];
 
-fn is_random(edit: &Edit, _: &At<'_>) -> bool {
+/// Words that declare their value an id, as the last part of a key.
+const IDS: [&str; 12] = [
+    "id",
+    "uuid",
+    "guid",
+    "token",
+    "serial",
+    "seed",
+    "salt",
+    "nonce",
+    "cookie",
+    "hostid",
+    "machineid",
+    "boot_id",
+];
+
+fn is_random(edit: &Edit, at: &At<'_>) -> bool {
     match edit.what {
-        Edited::Uuid => true,
+        Edited::Uuid => edit.in_text,
         // ids of one kind have one length
-        Edited::Hex => edit.a.len() == edit.b.len() && edit.a.len() >= 8,
-        Edited::Blob => edit.a.len().abs_diff(edit.b.len()) <= 4,
-        // a line of a key or certificate, or two, which may look like paths
-        Edited::Line => is_base64(&edit.a) || is_base64(&edit.b),
-        Edited::Text | Edited::Path | Edited::Name => is_base64(&edit.a) && is_base64(&edit.b),
-        _ => false,
+        Edited::Hex => {
+            let key = edit.key().unwrap_or_default().to_lowercase();
+            let last = key.rsplit(['.', '-']).next().unwrap_or_default();
+            edit.in_text && edit.a.len() == edit.b.len() && edit.a.len() >= 8 && IDS.contains(&last)
+        }
+        // nothing else is in the file
+        _ => at.content.is_some_and(|changes| changes.secret),
     }
 }
 
-/// Base64 of random bytes: its letters, many of them great, not letters alone, and great, small,
-/// numbers and signs in turn, as in no path or word.
-fn is_base64(line: &str) -> bool {
-    let line = line.trim();
-    let bytes = line.trim_end_matches('=').as_bytes();
-    let kind = |byte: &u8| match byte {
-        b'A'..=b'Z' => Some(0),
-        b'a'..=b'z' => Some(1),
-        b'0'..=b'9' => Some(2),
-        b'+' | b'/' => Some(3),
-        _ => None,
+/// `/nix/store/HASH-name`, the same name on both sides.
+fn is_store_path(edit: &Edit, _: &At<'_>) -> bool {
+    let name = |path: &str| {
+        let rest = path.strip_prefix("/nix/store/")?;
+        let (hash, name) = rest.split_at_checked(32)?;
+        let base32 =
+            |b: u8| b.is_ascii_digit() || (b.is_ascii_lowercase() && !b"eotu".contains(&b));
+        hash.bytes().all(base32).then(|| name.to_owned())
     };
-    let changes = bytes.windows(2).filter(|pair| kind(&pair[0]) != kind(&pair[1])).count();
-    let great = bytes.iter().filter(|byte| byte.is_ascii_uppercase()).count();
-    let other = bytes.iter().any(|byte| !byte.is_ascii_alphabetic());
-    bytes.len() >= 16
-        && bytes.iter().all(|byte| kind(byte).is_some())
-        && changes * 10 > bytes.len() * 3
-        && great * 5 > bytes.len()
-        && other
+    edit.what == Edited::Path && name(&edit.a).is_some() && name(&edit.a) == name(&edit.b)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::is_base64;
-
-    #[test]
-    fn a_line_of_a_key_is_no_path() {
-        assert!(is_base64("MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDMpXJkyCoEZE1B"));
-        assert!(is_base64("gvYXddYwjAap5gH3qLC5Gg=="));
-        assert!(!is_base64("usr/share/icons/Adwaita16x16/places"));
-        assert!(!is_base64("ThisIsSomeNameInCamelCase"));
-        assert!(!is_base64("in the sun"));
-    }
+/// A whole commit id behind a name that says so.
+fn is_commit(edit: &Edit, _: &At<'_>) -> bool {
+    let key = edit.key().unwrap_or_default().to_lowercase();
+    let named = ["build_id", "commit", "revision", "git_commit", "git_sha", "vcs_ref"];
+    edit.in_text
+        && edit.a.len() == edit.b.len()
+        && matches!(edit.a.len(), 40 | 64)
+        && [&edit.a, &edit.b].iter().all(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))
+        && named.contains(&key.as_str())
 }

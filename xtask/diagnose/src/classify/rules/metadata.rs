@@ -1,6 +1,7 @@
-//! Contents are equal, what stands around them isn't.
+//! Properties of entries, apart from their contents.
 
 use super::super::rule::{Changed, Evidence, Rule};
+use super::shapes;
 use crate::difference::MetadataField;
 
 pub(super) static RULES: &[Rule] = &[
@@ -74,7 +75,17 @@ pub(super) static RULES: &[Rule] = &[
         name: "other number of a system user or group: they were made in another order",
         fix: "give the user a fixed number (sysusers.d, adduser --uid), or fix the order of installation",
         source: "adduser(8), sysusers.d(5)",
-        evidence: Evidence::Metadata(owner),
+        evidence: Evidence::Metadata(|c| owner(c) && is_system(c.a) && is_system(c.b)),
+    },
+    Rule {
+        id: "account-numbers",
+        name: "other numbers of system accounts: they were made in another order",
+        fix: "give the accounts fixed numbers (sysusers.d, adduser --uid), or fix the order of installation",
+        source: "adduser(8), sysusers.d(5)",
+        evidence: Evidence::Whole(
+            &["etc/passwd", "etc/group", "etc/passwd-", "etc/group-"],
+            shapes::account_numbers,
+        ),
     },
     Rule {
         id: "xattrs",
@@ -82,6 +93,15 @@ pub(super) static RULES: &[Rule] = &[
         fix: "set them explicitly, or -no-xattrs (loses file capabilities); mksquashfs newer than 4.4, whose table holds garbage",
         source: "squashfs-tools#78",
         evidence: Evidence::Metadata(|c| matches!(c.field, MetadataField::Xattr(_))),
+    },
+    Rule {
+        id: "cpio-links",
+        name: "link counts in an initramfs: the file system that it was packed on shares the file with others",
+        fix: "pack from a fresh copy (cp -r), in which nothing is linked",
+        source: "cpio(5)",
+        evidence: Evidence::Metadata(|c| {
+            *c.field == MetadataField::LinkCount && c.at.layer == "cpio"
+        }),
     },
     Rule {
         id: "hard-links",
@@ -127,6 +147,10 @@ fn owner(changed: &Changed<'_>) -> bool {
 /// Numbers of people begin at 1000 (Debian policy 9.2.2).
 fn is_person(id: &str) -> bool {
     id.parse::<u32>().is_ok_and(|id| (1000..65_534).contains(&id))
+}
+
+fn is_system(id: &str) -> bool {
+    id.parse::<u32>().is_ok_and(|id| (1..1000).contains(&id))
 }
 
 /// The modes differ in bits that a umask takes away, all from one side.

@@ -1,10 +1,12 @@
-//! The table of rules. Of edits, the first rule that fits has it: what is special stands first.
+//! The table of rules. An edit belongs to the first rule that fits: special ones stand first.
 
 mod builder;
 mod identity;
 mod leftovers;
+pub(super) mod lookup;
 mod metadata;
 mod order;
+mod shapes;
 mod times;
 mod volume;
 
@@ -17,7 +19,7 @@ pub(super) static PACKAGES: Rule = Rule {
     id: "packages",
     name: "other package versions: the inputs moved, not the build",
     fix: "build both from the same snapshot (linux/build/config/snapshot-pin.env) and the same lists",
-    source: "the package database of both images",
+    source: "dpkg's checksums of both images, which name both contents",
     evidence: super::rule::Evidence::Together,
 };
 
@@ -41,6 +43,14 @@ pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
         builder::RULES,
     ];
     tables.into_iter().flatten()
+}
+
+/// Whether a rule only says what kind of value differs: a rule that knows the file says more.
+pub(super) fn is_general(rule: &Rule) -> bool {
+    matches!(
+        rule.id,
+        "build-time" | "time-zone" | "measured-time" | "line-order" | "locale-order" | "random-id"
+    )
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::super::rule::{At, Evidence, Rule};
 use crate::dates::{Moment, Precision};
+use crate::edits::declared::Declared;
 use crate::edits::{Edit, Edited};
 
 pub(super) static RULES: &[Rule] = &[
@@ -35,29 +36,37 @@ pub(super) static RULES: &[Rule] = &[
     },
 ];
 
-/// Offsets of time zones are multiples of this.
-const QUARTER: i64 = 900;
-const WIDEST: i64 = 26 * 3600;
-
 /// Names of zones as `date` and /etc/timezone write them.
 const ZONES: [&str; 12] =
     ["UTC", "GMT", "CET", "CEST", "EST", "EDT", "PST", "PDT", "MST", "JST", "IST", "BST"];
 
+/// Field 3 of shadow(5): days since 1970.
 fn is_shadow_day(edit: &Edit, at: &At<'_>) -> bool {
-    // 10000 days: 1997; 40000 days: 2079
-    let day = |text: &str| text.parse::<u32>().is_ok_and(|day| (10_000..40_000).contains(&day));
+    let day = |text: &str| text.parse::<i64>().ok();
+    let (Some(a), Some(b)) = (day(&edit.a), day(&edit.b)) else { return false };
     at.path_is(&["etc/shadow", "**/etc/shadow"])
         && edit.what == Edited::Number
-        && day(&edit.a)
-        && day(&edit.b)
+        && edit.before.ends_with(':')
+        && edit.before.matches(':').count() == 2
+        && at.context.are_near(a * 86_400, b * 86_400)
 }
 
 fn is_zone(edit: &Edit, at: &At<'_>) -> bool {
     match edit.what {
-        Edited::Dates(a, b) => zone_differs(a, b),
+        Edited::Dates(a, b) => {
+            // two zones that are written, and are not the same
+            a.zoned && b.zoned && a.offset != b.offset && at.context.are_near(a.seconds, b.seconds)
+        }
         Edited::Name | Edited::Path | Edited::Text => {
             let named = |text: &str| ZONES.contains(&text) || is_region(text);
-            (named(&edit.a) && named(&edit.b)) || at.path_is(&["etc/timezone", "etc/localtime"])
+            // a part of `Europe/Berlin` alone
+            let word = |text: &str| text.chars().all(|c| c.is_alphabetic() || "_/".contains(c));
+            if at.path_is(&["etc/timezone"]) {
+                return word(&edit.a) && word(&edit.b);
+            }
+            named(&edit.a)
+                && named(&edit.b)
+                && (edit.key() == Some("TZ") || at.path_is(&["etc/localtime"]))
         }
         _ => false,
     }
@@ -80,48 +89,52 @@ fn is_region(text: &str) -> bool {
     text.split('/').any(|part| regions.contains(&part)) || text.contains("zoneinfo")
 }
 
-fn zone_differs(a: Moment, b: Moment) -> bool {
-    let written = a.zoned && b.zoned && a.offset != b.offset;
-    written || only_zone_differs(a, b)
-}
-
-/// The same moment, but for the zone.
-fn only_zone_differs(a: Moment, b: Moment) -> bool {
-    if a.precision == Precision::Day || b.precision == Precision::Day {
-        return false;
-    }
-    let known = a.offset.is_some() && b.offset.is_some() && a.zoned && b.zoned;
-    if known && a.offset != b.offset {
-        return a.seconds == b.seconds;
-    }
-    let apart = (a.seconds - b.seconds).abs();
-    apart > 0 && apart % QUARTER == 0 && apart <= WIDEST && a.seconds % QUARTER != 0
-}
-
-fn is_time(edit: &Edit, _: &At<'_>) -> bool {
+/// One time for another, in the same notation, and both near those of the builds.
+fn is_time(edit: &Edit, at: &At<'_>) -> bool {
     match edit.what {
-        Edited::Dates(a, b) => a.seconds != b.seconds && !only_zone_differs(a, b),
-        Edited::RawTime(..) => true,
+        Edited::Dates(a, b) => {
+            let day = |moment: Moment| moment.precision != Precision::TimeOnly;
+            // the zone alone is a matter of its own
+            let only_zone = a.zoned && b.zoned && a.offset != b.offset && a.seconds == b.seconds;
+            let alike = a.notation == b.notation || a.foreign != b.foreign;
+            alike && day(a) && day(b) && !only_zone && near(at, a, b) && !same_moment(a, b, edit)
+        }
+        Edited::Declared(Declared::PycTime(a, b) | Declared::KeystoreTime(a, b)) => {
+            at.context.are_near(a, b)
+        }
         _ => false,
     }
 }
 
-fn is_measured(edit: &Edit, _: &At<'_>) -> bool {
-    if edit.what != Edited::Number {
+/// syslog leaves the year out; only the distance can be judged.
+fn near(at: &At<'_>, a: Moment, b: Moment) -> bool {
+    if a.without_year && b.without_year {
+        return true;
+    }
+    at.context.are_near(a.seconds, b.seconds)
+}
+
+/// The same moment in another notation is one language's against another's; in the same notation its
+/// fraction of a second differs.
+fn same_moment(a: Moment, b: Moment, edit: &Edit) -> bool {
+    let digits = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    a.seconds == b.seconds && (a.notation != b.notation || digits(&edit.a) != digits(&edit.b))
+}
+
+/// A number with a unit of time or speed, in a sentence of a log: `took 12.5 seconds`, `sshd[1234]:`.
+fn is_measured(edit: &Edit, at: &At<'_>) -> bool {
+    if edit.what != Edited::Number || edit.key().is_some() || at.is_setting() {
         return false;
     }
     let before = edit.before.to_lowercase();
     let after = edit.after.to_lowercase();
-    let units = [
-        "s", "sec", "secs", "seconds", "ms", "us", "kb/s", "mb/s", "min", "minutes", "elapsed",
-        "system", "user",
-    ];
+    let units = ["s", "sec", "secs", "seconds", "ms", "us", "kb/s", "mb/s", "min", "minutes"];
     let after = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == ',');
-    let unit = after.trim_start().split([' ', ',', ')', ';', ']', '.']).next().unwrap_or_default();
-    let unit = units.contains(&unit);
-    let named = ["took", "elapsed", "seconds", "duration", "real", "time:", "pid", "pid="];
-    let said = before.trim_end_matches(|c: char| c.is_ascii_digit() || " .,:=\t".contains(c));
-    unit || named.iter().any(|name| said.ends_with(name.trim_end_matches([':', '='])))
+    let unit =
+        after.trim_start().split([' ', ',', ')', ';', ']', '.', '\n']).next().unwrap_or_default();
+    let said = before.trim_end_matches(|c: char| c.is_ascii_digit() || " .,\t(".contains(c));
+    let named = ["took", "elapsed", "duration", "real", "finished in", "done in", "fetched in"];
+    (units.contains(&unit) && named.iter().any(|name| said.ends_with(name)))
         // syslog's `sshd[1234]:`
         || (before.ends_with('[') && after.starts_with("]:"))
 }

@@ -2,6 +2,7 @@
 
 use super::super::rule::{Evidence, Rule};
 use crate::difference::FieldKind;
+use crate::edits::declared::Declared;
 
 pub(super) static RULES: &[Rule] = &[
     Rule {
@@ -23,23 +24,14 @@ pub(super) static RULES: &[Rule] = &[
         name: "other bytes of the squashfs, equal trees: level, tool version or order of blocks",
         fix: "pin the builder image, so that the same mksquashfs packs; -no-hardlinks where links are met in another order",
         source: "the superblocks agree; nixpkgs#114454",
-        evidence: Evidence::Repacked(&["squashfs", "**/*.squashfs", "**/*.sqfs", "**/*.sfs"]),
+        evidence: Evidence::Repacked(&["squashfs"]),
     },
     Rule {
         id: "recompressed",
         name: "other compressed bytes, equal contents: level, threads or version of the compressor",
         fix: "pin the builder image; one thread, or a fixed number (xz -T1, zstd without -T0, no pigz)",
-        source: "the contents agree",
-        evidence: Evidence::Repacked(&[
-            "**/*.gz",
-            "**/*.xz",
-            "**/*.zst",
-            "**/*.bz2",
-            "**/*.lz4",
-            "**/*.deb",
-            "**/*.tar",
-            "**/initrd*",
-        ]),
+        source: "both streams, unpacked to their end, are equal",
+        evidence: Evidence::Repacked(&["gzip", "xz", "zstd", "bzip2", "lz4", "lzma"]),
     },
     Rule {
         id: "volume-dates",
@@ -82,5 +74,35 @@ pub(super) static RULES: &[Rule] = &[
         fix: "gzip -n, and the same compressor with the same level",
         source: "RFC 1952; the xz and zstd formats",
         evidence: Evidence::Field(&[FieldKind::CompressionHeader]),
+    },
+    Rule {
+        id: "cpio-inodes",
+        name: "inode and device numbers in an initramfs, from the file system that it was packed on",
+        fix: "cpio --reproducible (or --renumber-inodes --ignore-devno); dracut --reproducible",
+        source: "cpio(1)",
+        evidence: Evidence::FieldNamed("inode and device numbers"),
+    },
+    Rule {
+        id: "build-id",
+        name: "ELF build id, or checksum of the debug file: a hash of what was linked, paths and debug information included",
+        fix: "-ffile-prefix-map to a constant path, or -Wl,--build-id=none",
+        source: "ld(1), --build-id; the bytes around it are judged",
+        evidence: Evidence::Declared(|declared, _| {
+            matches!(declared, Declared::BuildId | Declared::DebugLink)
+        }),
+    },
+    Rule {
+        id: "module-signature",
+        name: "signature of a kernel module, by a key made for this build",
+        fix: "give the kernel's build a fixed key (CONFIG_MODULE_SIG_KEY), or build with CONFIG_MODULE_SIG off",
+        source: "Linux, admin-guide/module-signing; the module itself is equal",
+        evidence: Evidence::Declared(|declared, _| declared == Declared::ModuleSignature),
+    },
+    Rule {
+        id: "padding",
+        name: "zeros at the end: another padding",
+        fix: "the same writer with the same options (xorriso -padding, cpio's block size, mksquashfs -nopad)",
+        source: "all other bytes are equal",
+        evidence: Evidence::Declared(|declared, _| declared == Declared::Padding),
     },
 ];

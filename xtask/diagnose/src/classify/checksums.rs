@@ -1,0 +1,123 @@
+//! Checksums and lengths of files that differ: recomputed, on both sides, before anything follows.
+
+use super::At;
+use super::fact::{Facts, Seen};
+use crate::difference::{Place, Side};
+use crate::edits::{Edit, Edited};
+use crate::images::Images;
+use diskimage::Shared;
+use md5::Md5;
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha384, Sha512};
+use std::collections::{BTreeSet, HashMap};
+
+/// Files up to this many bytes are hashed although the line with the checksum does not name them.
+const UNNAMED: u64 = 32 << 20;
+/// Such files at most.
+const FILES: usize = 500;
+
+/// Files that differ, and their checksums as far as somebody asked for them.
+pub(super) struct Checksums<'a> {
+    images: &'a Images,
+    /// Files that differ themselves, or hold something that does.
+    files: Vec<Place>,
+    known: HashMap<(usize, usize), Option<[String; 2]>>,
+}
+
+impl<'a> Checksums<'a> {
+    pub(super) fn of(facts: &Facts, images: &'a Images) -> Checksums<'a> {
+        let mut files = BTreeSet::new();
+        for fact in &facts.list {
+            let layers = &fact.place.0;
+            let own = matches!(fact.what, Seen::Content(_) | Seen::Repacked { .. });
+            let last = if own { layers.len() } else { layers.len().saturating_sub(1) };
+            for n in 1..=last {
+                if !layers[..n].iter().any(|layer| layer.starts_with('[')) {
+                    files.insert(layers[..n].to_vec());
+                }
+            }
+        }
+        let files = files.into_iter().map(Place).collect();
+        Checksums { images, files, known: HashMap::new() }
+    }
+
+    /// Whether an edit is the checksum, or the length, of one file that differs: A's in A, B's in B.
+    pub(super) fn explain(&mut self, edit: &Edit, at: &At<'_>) -> bool {
+        let hash = matches!(edit.what, Edited::Hex | Edited::Blob | Edited::Text | Edited::Number)
+            && edit.a.len() == edit.b.len()
+            && matches!(edit.a.len(), 32 | 40 | 64 | 96 | 128)
+            && [&edit.a, &edit.b].iter().all(|text| text.bytes().all(|b| b.is_ascii_hexdigit()));
+        if hash {
+            let len = edit.a.len();
+            let wanted = [edit.a.to_lowercase(), edit.b.to_lowercase()];
+            return self
+                .candidates(edit, at)
+                .into_iter()
+                .any(|file| self.hashes(file, len).is_some_and(|hashes| *hashes == wanted));
+        }
+        // ` 1234 main/binary-amd64/Packages`, `Size: 1234`
+        let length = edit.what == Edited::Number
+            && (edit.key() == Some("Size")
+                || (edit.before.ends_with(' ') && edit.after.contains('/')));
+        length
+            && self.candidates(edit, at).into_iter().any(|file| {
+                let size = |side| Some(self.open(file, side)?.size().ok()?.to_string());
+                size(Side::A).as_ref() == Some(&edit.a) && size(Side::B).as_ref() == Some(&edit.b)
+            })
+    }
+
+    fn open(&self, file: usize, side: Side) -> Option<Shared> {
+        self.images.open(side, &self.files[file])
+    }
+
+    /// Files that the line names first; then the others, if they are small and few.
+    fn candidates(&self, edit: &Edit, at: &At<'_>) -> Vec<usize> {
+        let other = |file: &usize| self.files[*file] != *at.place;
+        let named = |file: &usize| {
+            let name = self.files[*file].path().rsplit('/').next().unwrap_or_default();
+            !name.is_empty() && (edit.after.contains(name) || edit.before.contains(name))
+        };
+        let (mut first, mut rest): (Vec<usize>, Vec<usize>) =
+            (0..self.files.len()).filter(other).partition(named);
+        if rest.len() <= FILES {
+            rest.retain(|file| {
+                let size = |side| self.open(*file, side)?.size().ok();
+                [Side::A, Side::B].iter().all(|side| size(*side).is_some_and(|n| n <= UNNAMED))
+            });
+            first.append(&mut rest);
+        }
+        first
+    }
+
+    fn hashes(&mut self, file: usize, len: usize) -> Option<&[String; 2]> {
+        if !self.known.contains_key(&(file, len)) {
+            let hash = |side| {
+                let source = self.open(file, side)?;
+                match len {
+                    32 => of::<Md5>(&source),
+                    40 => of::<Sha1>(&source),
+                    64 => of::<Sha256>(&source),
+                    96 => of::<Sha384>(&source),
+                    _ => of::<Sha512>(&source),
+                }
+            };
+            let both = hash(Side::A).zip(hash(Side::B)).map(|(a, b)| [a, b]);
+            self.known.insert((file, len), both);
+        }
+        self.known.get(&(file, len))?.as_ref()
+    }
+}
+
+/// A checksum in hexadecimal.
+pub(super) fn of<D: Digest>(source: &Shared) -> Option<String> {
+    let mut digest = D::new();
+    let (mut at, mut buffer) = (0, vec![0; 1 << 20]);
+    loop {
+        let n = source.read_at(at, &mut buffer).ok()?;
+        if n == 0 {
+            return Some(diskimage::hex(&digest.finalize()));
+        }
+        digest.update(&buffer[..n]);
+        at += n as u64;
+    }
+}

@@ -1,0 +1,168 @@
+//! Shapes of whole contents: A and B are both what a rule's files usually are.
+
+/// One line of so many hexadecimal digits.
+fn is_hex_line(text: &str, len: usize) -> bool {
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    line.len() == len && line.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(i, byte)| match i {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// machine-id(5).
+pub(super) fn machine_ids(a: &str, b: &str) -> bool {
+    [a, b].iter().all(|text| is_hex_line(text, 32))
+}
+
+/// A UUID alone, or behind `nqn.2014-08.org.nvmexpress:uuid:`.
+pub(super) fn host_uuids(a: &str, b: &str) -> bool {
+    let is = |text: &str| {
+        let line = text.strip_suffix('\n').unwrap_or(text);
+        is_uuid(line.strip_prefix("nqn.2014-08.org.nvmexpress:uuid:").unwrap_or(line))
+    };
+    is(a) && is(b)
+}
+
+/// A host key of sshd: one private key, or one public key of the same kind on both sides.
+pub(super) fn host_keys(a: &str, b: &str) -> bool {
+    if crate::edits::is_private_key(a) && crate::edits::is_private_key(b) {
+        return true;
+    }
+    let public = |text: &str| {
+        let line = text.strip_suffix('\n').unwrap_or(text);
+        let mut words = line.split(' ');
+        let (kind, key) = (words.next()?.to_owned(), words.next()?);
+        let comment = words.next().unwrap_or_default();
+        // a command or an option would stand before the kind
+        let base64 = key.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
+        let known = kind.starts_with("ssh-") || kind.starts_with("ecdsa-sha2-");
+        (known
+            && base64
+            && key.starts_with("AAAA")
+            && !line.contains('\n')
+            && words.next().is_none()
+            && !comment.contains(['"', ',']))
+        .then_some(kind)
+    };
+    public(a).is_some() && public(a) == public(b)
+}
+
+/// A private key, or a certificate that was made with one on this machine.
+pub(super) fn own_keys(a: &str, b: &str) -> bool {
+    let certificate = |text: &str| {
+        let text = text.trim_end();
+        text.starts_with("-----BEGIN CERTIFICATE-----\n")
+            && text.ends_with("\n-----END CERTIFICATE-----")
+            && text.matches("-----BEGIN").count() == 1
+    };
+    let private = crate::edits::is_private_key;
+    (private(a) && private(b)) || (certificate(a) && certificate(b))
+}
+
+/// A UUID or hexadecimal digits alone, or as the last thing of one line; everything else is equal.
+pub(super) fn host_ids(a: &str, b: &str) -> bool {
+    let is_id = |text: &str| {
+        is_uuid(text)
+            || (matches!(text.len(), 8..=64) && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    let (x, y): (Vec<&str>, Vec<&str>) = (a.lines().collect(), b.lines().collect());
+    let differs = x.iter().zip(&y).filter(|(x, y)| x != y);
+    x.len() == y.len()
+        && differs.count() == 1
+        && x.iter().zip(&y).filter(|(x, y)| x != y).all(|(x, y)| {
+            let cut = |line: &str| line.rfind([':', '=', '"']).map_or(0, |i| i + 1);
+            let (x, y) = (x.trim_end_matches('"'), y.trim_end_matches('"'));
+            let (i, j) = (cut(x), cut(y));
+            x[..i] == y[..j] && x.len() == y.len() && is_id(&x[i..]) && is_id(&y[j..])
+        })
+}
+
+/// resolv.conf(5): addresses of name servers, and domains.
+pub(super) fn resolvers(a: &str, b: &str) -> bool {
+    let is = |text: &str| {
+        text.lines().all(|line| {
+            let mut words = line.split_whitespace();
+            match words.next() {
+                None => true,
+                Some(word) if word.starts_with('#') || word.starts_with(';') => true,
+                Some("nameserver") => {
+                    words.next().is_some_and(|ip| ip.parse::<std::net::IpAddr>().is_ok())
+                }
+                Some("search" | "domain" | "options") => true,
+                Some(_) => false,
+            }
+        })
+    };
+    is(a) && is(b)
+}
+
+/// dracut's lists of what the machine that built has: one name a line.
+pub(super) fn host_only(a: &str, b: &str) -> bool {
+    let is = |text: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+        !text.is_empty() && text.lines().all(|line| line.chars().all(plain))
+    };
+    is(a) && is(b)
+}
+
+/// passwd(5), group(5): the same accounts, of which only numbers between 1 and 999 differ.
+pub(super) fn account_numbers(a: &str, b: &str) -> bool {
+    type Account = (Vec<String>, Vec<u32>);
+    let accounts = |text: &str| -> Option<Vec<Account>> {
+        let account = |line: &str| -> Option<Account> {
+            let fields: Vec<&str> = line.split(':').collect();
+            // name, password, number; of a user also the group's number, and four more
+            let numbers = match fields.len() {
+                7 => 2..4,
+                4 => 2..3,
+                _ => return None,
+            };
+            let values = fields[numbers.clone()].iter().map(|n| n.parse().ok());
+            let values: Option<Vec<u32>> = values.collect();
+            let named = |(i, field): (usize, &&str)| {
+                if numbers.contains(&i) { String::new() } else { (*field).to_owned() }
+            };
+            Some((fields.iter().enumerate().map(named).collect(), values?))
+        };
+        let mut accounts: Vec<Account> = text.lines().map(account).collect::<Option<_>>()?;
+        accounts.sort();
+        Some(accounts)
+    };
+    let (Some(a), Some(b)) = (accounts(a), accounts(b)) else { return false };
+    let system = |n: &u32| (1..1000).contains(n);
+    a.len() == b.len()
+        && a.iter().zip(&b).all(|(x, y)| {
+            x.0 == y.0 && x.1.iter().zip(&y.1).all(|(p, q)| p == q || (system(p) && system(q)))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_system_numbers_may_change() {
+        let a = "root:x:0:0:root:/root:/bin/bash\nsshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n";
+        assert!(account_numbers(a, &a.replace(":101:", ":102:")));
+        assert!(!account_numbers(a, &a.replace(":101:", ":0:")));
+        assert!(!account_numbers(a, &a.replace("nologin", "bash")));
+        assert!(!account_numbers(a, &format!("{a}evil:x:105:105::/:/bin/sh\n")));
+    }
+
+    #[test]
+    fn a_shape_holds_on_both_sides() {
+        let id = "5c0e8f6c1bbd4a0ea4b8a0f7f53cf7a1\n";
+        assert!(machine_ids(id, &id.replace('5', "6")));
+        assert!(!machine_ids(id, "uninitialized\n") && !machine_ids("", id));
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHb1root root@alpha\n";
+        assert!(host_keys(key, &key.replace("IHb1", "IKc9")));
+        assert!(!host_keys(key, &format!("{key}{key}")));
+        assert!(resolvers("nameserver 10.0.0.1\n", "nameserver 192.168.1.1\nsearch x\n"));
+        assert!(!resolvers("nameserver 10.0.0.1\n", "nameserver $(id)\n"));
+    }
+}
