@@ -3,7 +3,7 @@
 use super::inputs::Facts;
 use super::policy_gate::PolicyGate;
 use super::run;
-use super::sandbox::Site;
+use super::sandbox::Sandbox;
 use super::sweep;
 use crate::build::records::{self, Iso, RunFacts};
 use crate::build::saved_inputs;
@@ -73,7 +73,7 @@ pub(super) fn build(
         }
     };
 
-    let site = Site::set_up(facts, network)?;
+    let site = Sandbox::set_up(facts, network)?;
     let built = build_at(&site, facts, gate, image_id, begun, ui);
     // some hundred thousand files, for the product
     ui.begin("clean-up");
@@ -83,14 +83,14 @@ pub(super) fn build(
 }
 
 fn build_at(
-    site: &Site,
+    site: &Sandbox,
     facts: &Facts,
     gate: Option<&PolicyGate>,
     image_id: Option<String>,
     begun: Instant,
     ui: &Ui,
 ) -> Result<Built> {
-    let Site { folders, run, work, .. } = site;
+    let Sandbox { folders, run, work, .. } = site;
     let mut log = Log::create(&folders.log)?;
 
     let stages = run::run(run, &facts.recipe, &folders.out(), ui, &mut log)?;
@@ -194,7 +194,7 @@ fn ensure_image(
     if let Some(id) = client.image_id(&name)? {
         return Ok(id);
     }
-    let ways = || builder_image::ways_on(client.kind, &facts.repo.build_sh());
+    let ways = || builder_image::fix_hint(client.kind, &facts.repo.build_sh());
     match &facts.image {
         BuilderImage::Local(inputs) if setup => {
             image_plan(facts, inputs).execute(client, network, ui)?;

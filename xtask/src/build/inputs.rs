@@ -5,9 +5,9 @@ use crate::build::saved_inputs::Saved;
 use crate::builder_image::{self, BuilderImage};
 use crate::engine::container::Network;
 use crate::engine::paths::PathMap;
-use crate::engine::private::Places;
+use crate::engine::private::EngineFolders;
 use crate::engine::variations::Conditions;
-use crate::engine::{EngineKind, Reach, Selection, survey};
+use crate::engine::{EngineKind, EngineStatus, Selection, detect};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use xtask_core::facts::git::Source;
@@ -20,12 +20,14 @@ use xtask_core::pins::{conf, env_file};
 use xtask_core::recipe::Recipe;
 use xtask_core::{calendar, http};
 
+/// Everything that a build depends on, gathered once per command. Preflight reports what is wrong.
+#[derive(Clone)]
 pub(crate) struct Facts {
     pub(crate) repo: Repo,
     pub(crate) recipe: Recipe,
     pub(crate) source: Source,
     pub(crate) host: Host,
-    pub(crate) places: Places,
+    pub(crate) places: EngineFolders,
     pub(crate) engine: Selection,
     pub(crate) image: BuilderImage,
     /// Whether the engine has the image already.
@@ -83,13 +85,13 @@ impl Facts {
     ) -> Result<Facts> {
         let recipe = Recipe::load(repo, &args.what.recipe)?;
         let host = Host::gather()?;
-        let places = Places::of(repo);
+        let places = EngineFolders::of(repo);
         let source = Source::gather(repo)?;
         let mut engine = match engine {
-            Some(kind) => survey(kind.into(), &recipe.needs.engines, &host, &places),
-            None => survey(args.what.build.engine, &recipe.needs.engines, &host, &places),
+            Some(kind) => detect(kind.into(), &recipe.needs.engines, &host, &places),
+            None => detect(args.what.build.engine, &recipe.needs.engines, &host, &places),
         };
-        let (paths, engine_disk) = on_the_engines_side(&mut engine, &places);
+        let (paths, engine_disk) = engine_side_facts(&mut engine, &places);
         let inputs = args.what.from_inputs.as_deref().map(Saved::read).transpose()?;
         let image = match &inputs {
             Some(saved) => saved.image(),
@@ -157,6 +159,17 @@ impl Facts {
         })
     }
 
+    /// The same facts for a build, beginning now, whose result goes to `output`.
+    pub(crate) fn with_output(&self, output: &Path) -> Result<Facts> {
+        let output = std::path::absolute(output).context("--output").or_exit(Code::Usage)?;
+        Ok(Facts {
+            output_disk: Disk::holding(&output)?,
+            output,
+            now: calendar::now(),
+            ..self.clone()
+        })
+    }
+
     /// Whether the package cache is this build's alone: then it holds what was fetched, no more.
     pub(crate) fn has_own_cache(&self) -> bool {
         self.inputs.is_some() || self.save_inputs.is_some()
@@ -173,12 +186,12 @@ impl Facts {
 }
 
 /// What can be asked of an engine that answers; what it cannot do becomes a problem of its own.
-fn on_the_engines_side(engine: &mut Selection, places: &Places) -> (PathMap, Option<Disk>) {
+fn engine_side_facts(engine: &mut Selection, places: &EngineFolders) -> (PathMap, Option<Disk>) {
     let Some(client) = &engine.client else { return (PathMap::Same, None) };
     if client.kind == EngineKind::Private {
         return (PathMap::Same, Disk::holding(&places.dir).ok());
     }
-    if !matches!(engine.reach, Reach::Answers(_)) {
+    if !matches!(engine.status, EngineStatus::Running(_)) {
         return (PathMap::Same, None);
     }
     if client.cgroup_version().is_ok_and(|version| version == "1") {

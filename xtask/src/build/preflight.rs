@@ -4,7 +4,7 @@ use super::inputs::Facts;
 use crate::build::records;
 use crate::builder_image::{self, BuilderImage};
 use crate::engine::container::Network;
-use crate::engine::{EngineKind, Reach};
+use crate::engine::{EngineKind, EngineStatus};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use xtask_core::apt;
@@ -160,7 +160,7 @@ fn image_problem(facts: &Facts, setup: bool) -> Option<Problem> {
     let missing = match &facts.image {
         BuilderImage::Local(inputs) => {
             // on an engine that can't be asked it may well be there: that is its own problem
-            let silent = matches!(facts.engine.reach, Reach::Silent(_));
+            let silent = matches!(facts.engine.status, EngineStatus::Unreachable(_));
             if setup || silent {
                 return None;
             }
@@ -181,7 +181,7 @@ fn image_problem(facts: &Facts, setup: bool) -> Option<Problem> {
         ),
     };
     Some(
-        Problem::new(missing, builder_image::ways_on(facts.engine.kind, &facts.repo.build_sh()))
+        Problem::new(missing, builder_image::fix_hint(facts.engine.kind, &facts.repo.build_sh()))
             .of("builder-image"),
     )
 }

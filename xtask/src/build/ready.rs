@@ -8,6 +8,7 @@ use crate::engine::container::Network;
 use crate::engine::private::Private;
 use crate::engine::{EngineChoice, EngineKind, HOST_NOTICE};
 use anyhow::Result;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use xtask_core::facts::mirror;
@@ -70,9 +71,9 @@ impl Ready {
         Ok(Ready { facts, network, setup, gate, engine })
     }
 
-    /// Facts gathered anew for another build on the same engine.
-    pub(crate) fn again(&self, repo: &Repo, args: &BuildRequest) -> Result<Ready> {
-        let facts = Facts::gather(repo, args, Some(self.facts.engine.kind))?;
+    /// Another build from the same facts on the same engine, with its result in `output`.
+    pub(crate) fn again(&self, output: &Path) -> Result<Ready> {
+        let facts = self.facts.with_output(output)?;
         refuse(&preflight::problems(&facts, self.setup))?;
         Ok(Ready {
             facts,

@@ -3,7 +3,7 @@
 use super::inputs::Facts;
 use super::plan::{self, Folders, Run};
 use super::sweep;
-use super::workdir::{Janitor, WorkFolder};
+use super::workdir::{EngineCleanup, WorkFolder};
 use crate::engine::Client;
 use crate::engine::container::Network;
 use anyhow::{Context as _, Result};
@@ -13,16 +13,16 @@ use std::path::Path;
 use walkdir::WalkDir;
 
 /// Gone, with its container, when it is dropped; the container first.
-pub(crate) struct Site {
+pub(crate) struct Sandbox {
     _container: Option<Remover>,
     pub(crate) folders: Folders,
     pub(crate) run: Run,
     pub(super) work: WorkFolder,
 }
 
-impl Site {
+impl Sandbox {
     /// Everything up to the one long command of a build, which is `run`.
-    pub(crate) fn set_up(facts: &Facts, network: Network) -> Result<Site> {
+    pub(crate) fn set_up(facts: &Facts, network: Network) -> Result<Sandbox> {
         let folders = Folders::new(facts);
         let run = plan::run(facts, &folders, network)?;
         let mut work =
@@ -39,7 +39,7 @@ impl Site {
         let container = match &run {
             Run::Container { client, container } => {
                 let path = facts.paths.translate(&folders.work)?;
-                work.set_janitor(Janitor {
+                work.set_cleanup(EngineCleanup {
                     client: client.clone(),
                     image: container.image.clone(),
                     path,
@@ -48,7 +48,7 @@ impl Site {
             }
             Run::Host(_) => None,
         };
-        Ok(Site { _container: container, folders, run, work })
+        Ok(Sandbox { _container: container, folders, run, work })
     }
 }
 

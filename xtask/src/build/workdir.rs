@@ -20,14 +20,14 @@ pub(crate) struct WorkFolder {
     path: PathBuf,
     /// Says where the folder is, for a sweep that would not look there (`--output`).
     note: PathBuf,
-    janitor: Option<Janitor>,
+    cleanup: Option<EngineCleanup>,
     /// Held, so that a sweep can tell a live run from a killed one.
     _lock: File,
 }
 
 /// Who can remove what a container left as another user: the engine itself.
 #[derive(Clone, Debug)]
-pub(crate) struct Janitor {
+pub(crate) struct EngineCleanup {
     pub(crate) client: Client,
     pub(crate) image: String,
     /// The work folder on the engine's side.
@@ -64,21 +64,21 @@ impl WorkFolder {
         let lock = made
             .with_context(|| format!("cannot make the work folder {}: pass --output DIR on a disk that can be written", path.display()))
             .or_exit(Code::NotReady)?;
-        Ok(WorkFolder { path: path.to_owned(), note, janitor: None, _lock: lock })
+        Ok(WorkFolder { path: path.to_owned(), note, cleanup: None, _lock: lock })
     }
 
-    pub(crate) fn set_janitor(&mut self, janitor: Janitor) {
-        self.janitor = Some(janitor);
+    pub(crate) fn set_cleanup(&mut self, cleanup: EngineCleanup) {
+        self.cleanup = Some(cleanup);
     }
 
     /// Gives everything below to the caller, whatever ran inside as root or uid 1000.
     pub(crate) fn give_to(&self, owner: Owner, me: u32) -> Result<()> {
         if me != 0
-            && let Some(janitor) = &self.janitor
+            && let Some(cleanup) = &self.cleanup
             && !["out", "cache"].iter().all(|name| all_owned_by(&self.path.join(name), owner))
         {
             let ids = format!("{}:{}", owner.uid, owner.gid);
-            janitor.run(&["chown", "-R", "--no-dereference", &ids, "/work"])?;
+            cleanup.run(&["chown", "-R", "--no-dereference", &ids, "/work"])?;
         }
         if me == 0 {
             // what only the stages worked with is never published
@@ -116,13 +116,13 @@ impl Drop for WorkFolder {
         // half removed it would look like a dead run's
         let _sweeps_wait = self.note.parent().map(alone);
         // what can't be removed now is swept by the next run: its lock is free then
-        if remove(&self.path, self.janitor.as_ref()).is_ok() {
+        if remove(&self.path, self.cleanup.as_ref()).is_ok() {
             drop(fs::remove_file(&self.note));
         }
     }
 }
 
-impl Janitor {
+impl EngineCleanup {
     fn run(&self, command: &[&str]) -> Result<()> {
         let mount = format!("{}:/work", self.path.display());
         let run = self.client.cmd().args(["run", "--rm", "--network", "none", "-v", &mount]);
@@ -139,11 +139,11 @@ fn all_owned_by(dir: &Path, owner: Owner) -> bool {
         })
 }
 
-fn remove(path: &Path, janitor: Option<&Janitor>) -> Result<()> {
+fn remove(path: &Path, cleanup: Option<&EngineCleanup>) -> Result<()> {
     let removed = match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied && janitor.is_some() => {
-            if let Some(janitor) = janitor {
-                janitor.run(&["find", "/work", "-mindepth", "1", "-delete"])?;
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied && cleanup.is_some() => {
+            if let Some(cleanup) = cleanup {
+                cleanup.run(&["find", "/work", "-mindepth", "1", "-delete"])?;
             }
             fs::remove_dir_all(path)
         }

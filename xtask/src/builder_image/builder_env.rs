@@ -3,8 +3,8 @@
 use super::Inputs;
 use super::build::Plan;
 use crate::engine::container::Network;
-use crate::engine::private::{Places, Private};
-use crate::engine::{BuildArgs, Client, EngineKind, Selection, survey};
+use crate::engine::private::{EngineFolders, Private};
+use crate::engine::{BuildArgs, Client, EngineKind, Selection, detect};
 use anyhow::{Context as _, Result};
 use xtask_core::apt;
 use xtask_core::exec::Cmd;
@@ -15,28 +15,28 @@ use xtask_core::failure::{Problem, listing, refuse};
 use xtask_core::ui::{Ui, answer};
 
 /// What is known before anything is started or installed.
-pub(crate) struct Workshop {
+pub(crate) struct BuilderEnv {
     pub(crate) plan: Plan,
     selection: Selection,
     client: Client,
-    places: Places,
+    places: EngineFolders,
     mirror: Mirror,
     missing: Vec<String>,
     problems: Vec<Problem>,
 }
 
 /// An engine that runs.
-pub(crate) struct Open {
+pub(crate) struct RunningEngine {
     pub(crate) client: Client,
     pub(crate) network: Network,
     /// Stops when this is dropped, where it is our own.
     _private: Option<Private>,
 }
 
-impl Workshop {
-    pub(crate) fn survey(repo: &Repo, build: &BuildArgs) -> Result<Workshop> {
+impl BuilderEnv {
+    pub(crate) fn gather(repo: &Repo, build: &BuildArgs) -> Result<BuilderEnv> {
         let host = Host::gather()?;
-        let places = Places::of(repo);
+        let places = EngineFolders::of(repo);
         let engines = [EngineKind::Docker, EngineKind::Podman, EngineKind::Private];
         let pin = SnapshotPin::read(repo)?;
         let wanted = Wanted {
@@ -46,7 +46,7 @@ impl Workshop {
         };
         let found = mirror::find(&pin, &wanted, true);
         let plan = Plan::new(repo, Inputs::gather(repo)?, pin, found.mirror.clone());
-        let selection = survey(build.engine, &engines, &host, &places);
+        let selection = detect(build.engine, &engines, &host, &places);
         let client = selection.client.clone().context("an image is built on a container engine")?;
 
         let mut packages = selection.packages.clone();
@@ -59,7 +59,7 @@ impl Workshop {
         if !missing.is_empty() && !build.setup {
             problems.push(apt::problem(&missing));
         }
-        Ok(Workshop { plan, selection, client, places, mirror: found.mirror, missing, problems })
+        Ok(BuilderEnv { plan, selection, client, places, mirror: found.mirror, missing, problems })
     }
 
     /// What a dry run prints: every command up to the image, then `more`.
@@ -85,7 +85,7 @@ impl Workshop {
     }
 
     /// Refuses with every problem, or installs what is missing and starts the engine.
-    pub(crate) fn open(&self, ui: &Ui) -> Result<Open> {
+    pub(crate) fn open(&self, ui: &Ui) -> Result<RunningEngine> {
         refuse(&self.problems)?;
         apt::install(&self.missing, ui)?;
         mirror::announce(&self.mirror, ui);
@@ -94,6 +94,6 @@ impl Workshop {
             _ => None,
         };
         let network = private.as_ref().map_or(Network::Bridge, |p| p.network);
-        Ok(Open { client: self.client.clone(), network, _private: private })
+        Ok(RunningEngine { client: self.client.clone(), network, _private: private })
     }
 }

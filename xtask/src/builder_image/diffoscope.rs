@@ -3,7 +3,7 @@
 use super::{BuilderImage, is_present};
 use crate::engine::container::Tool;
 use crate::engine::paths::PathMap;
-use crate::engine::private::{Places, Private};
+use crate::engine::private::{EngineFolders, Private};
 use crate::engine::{Client, EngineKind};
 use anyhow::Result;
 use serde_json::json;
@@ -30,7 +30,7 @@ impl Diffoscope {
         start: bool,
         ui: &Ui,
     ) -> Result<Option<Diffoscope>> {
-        let places = Places::of(repo);
+        let places = EngineFolders::of(repo);
         let image = BuilderImage::choose(repo, image)?;
         let Some(client) = engine_with(&image, &places, start)? else { return Ok(None) };
         let private = match client.kind {
@@ -64,7 +64,11 @@ impl Diffoscope {
     }
 }
 
-fn engine_with(image: &BuilderImage, places: &Places, start: bool) -> Result<Option<Client>> {
+fn engine_with(
+    image: &BuilderImage,
+    places: &EngineFolders,
+    start: bool,
+) -> Result<Option<Client>> {
     let shared = [EngineKind::Docker, EngineKind::Podman].map(|kind| Client::new(kind, None));
     let mut running = shared
         .into_iter()

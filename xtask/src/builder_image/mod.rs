@@ -8,7 +8,7 @@ pub(crate) mod labels;
 pub(crate) mod provenance;
 pub(crate) mod published;
 
-use crate::engine::private::Places;
+use crate::engine::private::EngineFolders;
 use crate::engine::{Client, EngineKind};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
@@ -83,7 +83,7 @@ impl BuilderImage {
 }
 
 /// Whether `client` has the image; the private engine's store is read even while it is stopped.
-pub(crate) fn is_present(client: &Client, image: &BuilderImage, places: &Places) -> bool {
+pub(crate) fn is_present(client: &Client, image: &BuilderImage, places: &EngineFolders) -> bool {
     let name = image.name(client);
     if client.kind == EngineKind::Private && client.version().is_err() {
         return places.has_image(&name);
@@ -92,7 +92,7 @@ pub(crate) fn is_present(client: &Client, image: &BuilderImage, places: &Places)
 }
 
 /// What to do about a missing builder image: the two ways on.
-pub(crate) fn ways_on(engine: EngineKind, build_sh: &Path) -> String {
+pub(crate) fn fix_hint(engine: EngineKind, build_sh: &Path) -> String {
     let flag = if engine == EngineKind::Private { " --engine private" } else { "" };
     format!(
         "build it here: cargo xtask image build{flag} (or pass --setup); \

@@ -11,7 +11,7 @@ pub(crate) mod variations;
 
 pub(crate) use args::BuildArgs;
 pub(crate) use client::Client;
-pub(crate) use select::{Reach, Selection, survey};
+pub(crate) use select::{EngineStatus, Selection, detect};
 pub(crate) use xtask_core::recipe::EngineKind;
 
 /// Said when `auto` ends at engine host.

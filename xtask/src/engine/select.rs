@@ -1,6 +1,6 @@
 //! Which engine a build runs on, and what stands in its way.
 
-use super::private::{self, Places};
+use super::private::{self, EngineFolders};
 use super::{Client, EngineChoice, EngineKind};
 use xtask_core::exec::which;
 use xtask_core::facts::host::Host;
@@ -8,12 +8,12 @@ use xtask_core::failure::Problem;
 
 /// Whether an engine answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub(crate) enum EngineStatus {
     /// Its version.
-    Answers(String),
+    Running(String),
     NotInstalled,
     /// Why it doesn't answer.
-    Silent(String),
+    Unreachable(String),
 }
 
 /// The engine to use, and what is known of it before anything is started.
@@ -22,7 +22,7 @@ pub(crate) struct Selection {
     pub(crate) kind: EngineKind,
     /// `None` for engine host.
     pub(crate) client: Option<Client>,
-    pub(crate) reach: Reach,
+    pub(crate) status: EngineStatus,
     /// Debian packages that this engine needs on this machine.
     pub(crate) packages: Vec<String>,
     pub(crate) notices: Vec<String>,
@@ -30,29 +30,29 @@ pub(crate) struct Selection {
 }
 
 /// Looks at the engines (asking those that run) and selects one out of `allowed`.
-pub(crate) fn survey(
+pub(crate) fn detect(
     choice: EngineChoice,
     allowed: &[EngineKind],
     host: &Host,
-    places: &Places,
+    places: &EngineFolders,
 ) -> Selection {
     let reach = |kind: EngineKind| {
         let client = Client::new(kind, None);
         if which(client.program()).is_none() {
-            return Reach::NotInstalled;
+            return EngineStatus::NotInstalled;
         }
         match client.version() {
-            Ok(version) => Reach::Answers(version),
-            Err(error) => Reach::Silent(format!("{error:#}")),
+            Ok(version) => EngineStatus::Running(version),
+            Err(error) => EngineStatus::Unreachable(format!("{error:#}")),
         }
     };
-    let answers = |kind| matches!(reach(kind), Reach::Answers(_));
+    let answers = |kind| matches!(reach(kind), EngineStatus::Running(_));
     let kind = choice.exactly().unwrap_or_else(|| automatic(allowed, host, &answers));
 
     let mut selection = Selection {
         kind,
         client: None,
-        reach: Reach::NotInstalled,
+        status: EngineStatus::NotInstalled,
         packages: Vec::new(),
         notices: Vec::new(),
         problems: Vec::new(),
@@ -70,8 +70,8 @@ pub(crate) fn survey(
     match kind {
         EngineKind::Docker | EngineKind::Podman => {
             selection.client = Some(Client::new(kind, None));
-            selection.reach = reach(kind);
-            selection.problems.extend(unreached(kind, &selection.reach, host));
+            selection.status = reach(kind);
+            selection.problems.extend(unreached(kind, &selection.status, host));
         }
         EngineKind::Private => {
             selection.client = Some(places.client());
@@ -108,7 +108,7 @@ fn private_can_run(host: &Host) -> bool {
     (installed || host.has_apt) && has("cgroup2")
 }
 
-fn unreached(kind: EngineKind, reach: &Reach, host: &Host) -> Option<Problem> {
+fn unreached(kind: EngineKind, reach: &EngineStatus, host: &Host) -> Option<Problem> {
     let start = match kind {
         EngineKind::Podman => "install podman",
         _ if host.is_root() => "start it (systemctl start docker), or pass --engine private",
@@ -117,12 +117,12 @@ fn unreached(kind: EngineKind, reach: &Reach, host: &Host) -> Option<Problem> {
         }
     };
     match reach {
-        Reach::Answers(_) => None,
-        Reach::NotInstalled => {
+        EngineStatus::Running(_) => None,
+        EngineStatus::NotInstalled => {
             let what = format!("no container engine: {kind} is not installed");
             Some(Problem::new(what, start).of("engine-answers"))
         }
-        Reach::Silent(why) => {
+        EngineStatus::Unreachable(why) => {
             let what = format!("engine {kind} does not answer: {why}");
             Some(Problem::new(what, start).of(if too_old(why) {
                 "engine-api"

@@ -4,8 +4,8 @@ use super::edit::{self, Edit};
 use super::{lock, next_steps, shown};
 use crate::builder_image::provenance::Provenance;
 use crate::builder_image::{self, Inputs, labels, published};
-use crate::engine::private::{Places, Private};
-use crate::engine::{EngineChoice, EngineKind, survey};
+use crate::engine::private::{EngineFolders, Private};
+use crate::engine::{EngineChoice, EngineKind, detect};
 use crate::registry::{Refusal, Registry};
 use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
@@ -243,9 +243,9 @@ fn on_engine<T>(
     ui: &Ui,
     ask: impl FnOnce(&crate::engine::Client) -> Result<T>,
 ) -> Result<Option<T>> {
-    let places = Places::of(repo);
+    let places = EngineFolders::of(repo);
     let engines = [EngineKind::Docker, EngineKind::Podman, EngineKind::Private];
-    let selection = survey(args.engine, &engines, &Host::gather()?, &places);
+    let selection = detect(args.engine, &engines, &Host::gather()?, &places);
     let Some(client) = &selection.client else { return Ok(None) };
     if !selection.problems.is_empty() {
         return Ok(None);

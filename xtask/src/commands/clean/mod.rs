@@ -4,7 +4,7 @@ mod images;
 mod running;
 
 use crate::build::{CACHE_VOLUME, PACKAGES_VOLUME, sweep};
-use crate::engine::private::{self, Places};
+use crate::engine::private::{self, EngineFolders};
 use crate::engine::{Client, EngineKind};
 use anyhow::Result;
 use std::fs;
@@ -41,7 +41,7 @@ pub(crate) struct CleanArgs {
 /// `cargo xtask clean`
 pub(crate) fn command(repo: &Repo, args: &CleanArgs) -> Result<()> {
     let ui = Ui::new(false);
-    let places = Places::of(repo);
+    let places = EngineFolders::of(repo);
     let mut count = if args.running { running::end(repo, &ui)? } else { 0 };
     let engines = [Client::new(EngineKind::Docker, None), Client::new(EngineKind::Podman, None)];
     for client in engines {

@@ -6,7 +6,7 @@ use super::report::Report;
 use super::skip_engine_rules;
 use crate::build::Facts;
 use crate::build::plan::Run;
-use crate::build::sandbox::Site;
+use crate::build::sandbox::Sandbox;
 use crate::engine::container::{Container, Network};
 use crate::engine::{Client, EngineKind};
 use anyhow::{Context as _, Result, bail};
@@ -65,7 +65,7 @@ pub(super) fn look(facts: &Facts, network: Network, ui: &Ui, report: &mut Report
 }
 
 fn probe(facts: &Facts, network: Network, ui: &Ui, report: &mut Report) -> Result<()> {
-    let site = Site::set_up(facts, network)?;
+    let site = Sandbox::set_up(facts, network)?;
     let Run::Container { client, container } = &site.run else { return Ok(()) };
     let recipe = site.folders.sources(facts).recipe;
     let nonce = hash::text(&format!("{:?}", std::time::SystemTime::now())).hex().to_owned();
@@ -140,7 +140,7 @@ fn run(
 }
 
 /// Checks that the builder's output is in this checkout's folder, owned by uid 1000.
-fn arrived(facts: &Facts, site: &Site, nonce: &str, report: &mut Report) {
+fn arrived(facts: &Facts, site: &Sandbox, nonce: &str, report: &mut Report) {
     let rule = "output-writable";
     if report.is_broken(rule) {
         return;

@@ -48,7 +48,8 @@ pub(super) fn look(facts: &Facts, setup: bool, ui: &Ui, report: &mut Report) {
         Err(error) => {
             // preflight may have reported it already
             if !report.is_broken("builder-image") {
-                let ways = crate::builder_image::ways_on(facts.engine.kind, &facts.repo.build_sh());
+                let ways =
+                    crate::builder_image::fix_hint(facts.engine.kind, &facts.repo.build_sh());
                 let why = format!("{error:#}").replace("not ready: 1 problem\n  1. ", "");
                 let why = why.lines().next().unwrap_or_default().to_owned();
                 report.broken(Problem::new(why, ways).of("builder-image"));

@@ -1,6 +1,6 @@
 //! `cargo xtask image build`: the builder image of today's linux/build/docker, on an engine.
 
-use crate::builder_image::builder_env::Workshop;
+use crate::builder_image::builder_env::BuilderEnv;
 use crate::engine::BuildArgs;
 use anyhow::Result;
 use xtask_core::facts::repo::Repo;
@@ -23,15 +23,15 @@ pub(crate) struct ImageBuildArgs {
 pub(crate) fn command(repo: &Repo, args: &ImageBuildArgs) -> Result<()> {
     let build = &args.build;
     let ui = Ui::new(build.verbose);
-    let workshop = Workshop::survey(repo, build)?;
+    let env = BuilderEnv::gather(repo, build)?;
     if build.dry_run {
-        return workshop.describe(&[], &ui);
+        return env.describe(&[], &ui);
     }
-    let open = workshop.open(&ui)?;
-    let name = workshop.plan.execute(&open.client, open.network, &ui)?;
+    let open = env.open(&ui)?;
+    let name = env.plan.execute(&open.client, open.network, &ui)?;
     let id = open.client.image_id(&name)?.unwrap_or_default();
     if build.json {
-        let plan = &workshop.plan;
+        let plan = &env.plan;
         let result = serde_json::json!({
             "image": name, "id": id, "inputs": plan.inputs.digest.to_string(),
             "base": plan.inputs.base, "snapshot": plan.inputs.stamp,

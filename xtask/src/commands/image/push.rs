@@ -1,6 +1,6 @@
 //! `cargo xtask image push`: to a registry, under tags that keep it there, known by its digest.
 
-use crate::builder_image::builder_env::{Open, Workshop};
+use crate::builder_image::builder_env::{BuilderEnv, RunningEngine};
 use crate::builder_image::{Inputs, labels, published};
 use crate::engine::BuildArgs;
 use crate::registry::{Manifest, Refusal, Registry};
@@ -83,11 +83,11 @@ pub(crate) fn command(repo: &Repo, args: &ImagePushArgs) -> Result<()> {
     let inputs = Inputs::gather(repo)?;
     let target = Target::of(repo, args.to.as_ref(), &inputs)?;
     if args.build.dry_run {
-        let workshop = Workshop::survey(repo, &args.build)?;
-        let engine = workshop.client();
+        let env = BuilderEnv::gather(repo, &args.build)?;
+        let engine = env.client();
         let local = engine.local_name(&inputs.tag());
         let cmds = [engine.tag(&local, &target.tagged()), engine.push(&target.tagged())];
-        return workshop.describe(&cmds, &ui);
+        return env.describe(&cmds, &ui);
     }
     let registry = Registry::open(&target.image(), &ui)?;
     let there = if args.if_missing { existing(&registry, &target, &inputs, &ui)? } else { None };
@@ -164,9 +164,9 @@ fn push(
 ) -> Result<Manifest> {
     let mut build = args.build.clone();
     build.setup |= args.if_missing;
-    let workshop = Workshop::survey(repo, &build)?;
-    let open = workshop.open(ui)?;
-    let local = workshop.plan.execute(&open.client, open.network, ui)?;
+    let env = BuilderEnv::gather(repo, &build)?;
+    let open = env.open(ui)?;
+    let local = env.plan.execute(&open.client, open.network, ui)?;
     let tagged = target.tagged();
     open.client.tag(&local, &tagged).read()?;
     step::run("push", &open.client.push(&tagged), &StopBy::Signal(Signal::INT), ui)?;
@@ -190,7 +190,7 @@ fn push(
 }
 
 /// The digest under which the engine knows an image in `repository`.
-fn digest_on(open: &Open, name: &str, repository: &str) -> Result<Digest> {
+fn digest_on(open: &RunningEngine, name: &str, repository: &str) -> Result<Digest> {
     let known = open.client.repo_digests(name)?;
     let found = known.into_iter().find(|known| known.repository == repository);
     found

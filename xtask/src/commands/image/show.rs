@@ -2,8 +2,8 @@
 
 use crate::builder_image::provenance::Provenance;
 use crate::builder_image::{BuilderImage, Inputs, is_present, labels, published};
-use crate::engine::private::Places;
-use crate::engine::{EngineChoice, EngineKind, survey};
+use crate::engine::private::EngineFolders;
+use crate::engine::{EngineChoice, EngineKind, detect};
 use crate::registry::Registry;
 use anyhow::Result;
 use serde_json::json;
@@ -36,9 +36,9 @@ pub(crate) struct ImageShowArgs {
 pub(crate) fn command(repo: &Repo, args: &ImageShowArgs) -> Result<()> {
     let ui = Ui::new(false);
     let today = Inputs::gather(repo)?;
-    let places = Places::of(repo);
+    let places = EngineFolders::of(repo);
     let engines = [EngineKind::Docker, EngineKind::Podman, EngineKind::Private];
-    let selection = survey(args.engine, &engines, &Host::gather()?, &places);
+    let selection = detect(args.engine, &engines, &Host::gather()?, &places);
     let local = BuilderImage::Local(today.clone());
     let built = selection.client.as_ref().is_some_and(|client| is_present(client, &local, &places));
     let pin = build_sh::read(&repo.build_sh())?;

@@ -29,7 +29,7 @@ pub(super) fn command(
     ui: &Ui,
 ) -> Result<()> {
     if let Some(dir) = &args.output {
-        facts = Facts::gather(repo, &request(args, Some(dir)), None)?;
+        facts = facts.with_output(dir)?;
     }
     if args.what.build.dry_run {
         answer(format_args!("{}", build::describe(&facts)?));

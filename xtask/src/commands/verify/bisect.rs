@@ -1,24 +1,22 @@
 //! `--bisect`: which factor makes the difference, by halving. Build A is built once.
 
 use super::varying::Varied;
-use super::{VerifyArgs, request};
 use crate::build::Ready;
-use crate::engine::variations::{Conditions, Factor};
+use crate::engine::variations::{Conditions, Variation};
 use anyhow::Result;
 use std::fmt;
 use std::time::Instant;
-use xtask_core::facts::repo::Repo;
 use xtask_core::ui::Ui;
 use xtask_core::{hash, interrupt};
 
 /// What the halving found.
 pub(super) enum Guilty {
     /// This factor alone makes a build that differs.
-    One(Factor),
+    One(Variation),
     /// The build differs with no factor varied: time, chance, or order.
     None,
     /// None alone, but these together.
-    Together(Vec<Factor>),
+    Together(Vec<Variation>),
 }
 
 impl Guilty {
@@ -47,23 +45,17 @@ impl fmt::Display for Guilty {
 }
 
 /// Halves the varied factors until one is left; each step is one build, compared with A.
-pub(super) fn guilty(
-    a: &Ready,
-    repo: &Repo,
-    args: &VerifyArgs,
-    varied: &Varied,
-    ui: &Ui,
-) -> Result<Guilty> {
+pub(super) fn guilty(a: &Ready, varied: &Varied, ui: &Ui) -> Result<Guilty> {
     let (expected, _) = hash::file(&a.facts.output.join(&a.facts.recipe.iso))?;
     let dir = a.facts.output.with_file_name("build-bisect");
-    let differs = |factors: &[Factor]| -> Result<bool> {
+    let differs = |factors: &[Variation]| -> Result<bool> {
         interrupt::check()?;
         let names: Vec<&str> = factors.iter().map(|factor| factor.name()).collect();
         ui.print(&format!(
             "bisect: {}",
             if names.is_empty() { "no factor".into() } else { names.join(", ") }
         ));
-        let mut ready = a.again(repo, &request(args, Some(&dir)))?;
+        let mut ready = a.again(&dir)?;
         ready.facts.conditions = Conditions::of(factors.iter().copied());
         let built = ready.build(Instant::now(), ui)?;
         Ok(built.digest != expected)
@@ -73,7 +65,10 @@ pub(super) fn guilty(
     found
 }
 
-fn search(factors: Vec<Factor>, differs: &dyn Fn(&[Factor]) -> Result<bool>) -> Result<Guilty> {
+fn search(
+    factors: Vec<Variation>,
+    differs: &dyn Fn(&[Variation]) -> Result<bool>,
+) -> Result<Guilty> {
     if differs(&[])? {
         return Ok(Guilty::None);
     }
@@ -97,9 +92,9 @@ mod tests {
 
     #[test]
     fn each_single_factor_is_found() {
-        let all = Factor::ALL;
+        let all = Variation::ALL;
         for guilty in all {
-            let differs = |tried: &[Factor]| Ok(tried.contains(&guilty));
+            let differs = |tried: &[Variation]| Ok(tried.contains(&guilty));
             let found = search(all.to_vec(), &differs).unwrap();
             assert_eq!(found.factor(), Some(guilty.name()));
         }
@@ -107,10 +102,10 @@ mod tests {
 
     #[test]
     fn chance_and_conspiracy_are_told_apart() {
-        let all = Factor::ALL.to_vec();
+        let all = Variation::ALL.to_vec();
         assert!(matches!(search(all.clone(), &|_| Ok(true)).unwrap(), Guilty::None));
-        let pair = |tried: &[Factor]| {
-            Ok(tried.contains(&Factor::HostName) && tried.contains(&Factor::Kernel))
+        let pair = |tried: &[Variation]| {
+            Ok(tried.contains(&Variation::HostName) && tried.contains(&Variation::Kernel))
         };
         assert!(matches!(search(all, &pair).unwrap(), Guilty::Together(_)));
     }

@@ -73,7 +73,7 @@ const B_FAILED: &str = "build B failed; build A is kept: pass --resume to go on 
 const ONLY_A_FAILED: &str = "build A failed; build B is kept: pass --resume to go on with it";
 
 /// Folders of a verify.
-struct Places {
+struct VerifyFolders {
     out: PathBuf,
     a: PathBuf,
     b: PathBuf,
@@ -97,11 +97,10 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
             repo.output().join(format!("verify-{name}"))
         }
     };
-    let places = Places { a: out.join("build-a"), b: out.join("build-b"), out };
-    let [for_a, for_b] = [&places.a, &places.b].map(|dir| request(args, Some(dir)));
-    let facts = Facts::gather(repo, &for_a, None)?;
+    let places = VerifyFolders { a: out.join("build-a"), b: out.join("build-b"), out };
+    let facts = facts.with_output(&places.a)?;
     if args.what.build.dry_run {
-        let mut second = Facts::gather(repo, &for_b, None)?;
+        let mut second = facts.with_output(&places.b)?;
         second.conditions = Varied::on(&args.vary, &second).conditions();
         answer(format_args!(
             "# build A\n{}\n# build B\n{}",
@@ -112,8 +111,8 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     }
 
     let kept = if args.resume { resume::finished(&places.a, &places.b, &facts, &ui) } else { None };
-    let mut first = Ready::new(facts, repo, &for_a, &ui)?;
-    let mut second = first.again(repo, &for_b)?;
+    let mut first = Ready::new(facts, repo, &request(args, Some(&places.a)), &ui)?;
+    let mut second = first.again(&places.b)?;
     let varied = Varied::on(&args.vary, &second.facts);
     varied.announce(&ui);
     second.facts.conditions = varied.conditions();
@@ -135,7 +134,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     let verdict = conclusion.verdict()?;
     let guilty = match (&verdict, args.bisect) {
         (Verdict::Differs(difference), true) if difference.inputs.is_empty() => {
-            Some(bisect::guilty(&first, repo, args, &varied, &ui)?)
+            Some(bisect::guilty(&first, &varied, &ui)?)
         }
         _ => None,
     };
@@ -144,7 +143,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
 
 /// From what stands in the two folders to what is said of it.
 struct Conclusion<'a> {
-    places: &'a Places,
+    places: &'a VerifyFolders,
     varied: &'a Varied,
     begun: Instant,
 }
@@ -222,8 +221,9 @@ fn share_the_image(a: &Published, b: &Published) -> Result<()> {
 
 /// Both builds at the same time, each with half of the CPUs and its own log.
 fn at_once(first: &mut Ready, second: &mut Ready, begun: Instant, ui: &Ui) -> Result<()> {
+    let cpus = first.facts.host.cpus;
     for ready in [&mut *first, &mut *second] {
-        ready.facts.host.cpus = (ready.facts.host.cpus / 2).max(1);
+        ready.facts.host.cpus = (cpus / 2).max(1);
     }
     first.prepare(ui)?; // one of them makes or fetches the image, not both
     let results: [Result<Built>; 2] = std::thread::scope(|scope| {
@@ -231,6 +231,7 @@ fn at_once(first: &mut Ready, second: &mut Ready, begun: Instant, ui: &Ui) -> Re
         let a = first.build(begun, &ui.of_build("A"));
         [a, b.join().unwrap_or_else(|_| Err(anyhow!("build B panicked")))]
     });
+    first.facts.host.cpus = cpus;
     match results {
         [Ok(_), Ok(_)] => Ok(()),
         [Err(error), Ok(_)] if second.facts.conditions.varied.is_empty() => {

@@ -1,14 +1,14 @@
 //! `--vary`: which conditions build B runs under, and which cannot be varied here.
 
 use crate::build::Facts;
-use crate::engine::variations::{Conditions, Factor, Reach};
+use crate::engine::variations::{BuildTraits, Conditions, Variation};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use xtask_core::ui::Ui;
 
 /// What `--vary` said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Vary(BTreeSet<Factor>);
+pub(crate) struct Vary(BTreeSet<Variation>);
 
 impl FromStr for Vary {
     type Err = String;
@@ -16,7 +16,7 @@ impl FromStr for Vary {
     /// `all`, `none`, or a comma-separated list of factors.
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
-            "all" => Ok(Vary(Factor::ALL.into())),
+            "all" => Ok(Vary(Variation::ALL.into())),
             "none" => Ok(Vary::default()),
             list => {
                 list.split(',').map(|name| name.trim().parse()).collect::<Result<_, _>>().map(Vary)
@@ -27,27 +27,27 @@ impl FromStr for Vary {
 
 /// The factors that are varied, and those that were asked for and cannot be.
 pub(super) struct Varied {
-    factors: BTreeSet<Factor>,
-    left_out: Vec<(Factor, &'static str)>,
+    factors: BTreeSet<Variation>,
+    left_out: Vec<(Variation, &'static str)>,
 }
 
 impl Varied {
     pub(super) fn on(vary: &Vary, facts: &Facts) -> Varied {
-        let there = Reach {
+        let there = BuildTraits {
             engine: facts.engine.kind,
             cpus: facts.host.cpus,
             memory: facts.host.memory,
             scratch_gib: facts.recipe.needs.scratch_gib,
             submodule: facts.recipe.needs.submodule,
         };
-        let reach = |factor: &Factor| factor.beyond_reach(&there);
+        let reach = |factor: &Variation| factor.unsupported_reason(&there);
         Varied {
             factors: vary.0.iter().copied().filter(|factor| reach(factor).is_none()).collect(),
             left_out: vary.0.iter().filter_map(|factor| Some((*factor, reach(factor)?))).collect(),
         }
     }
 
-    pub(super) fn factors(&self) -> Vec<Factor> {
+    pub(super) fn factors(&self) -> Vec<Variation> {
         self.factors.iter().copied().collect()
     }
 
@@ -89,10 +89,10 @@ mod tests {
     #[test]
     fn all_none_and_a_list() {
         assert_eq!("none".parse::<Vary>().unwrap(), Vary::default());
-        assert_eq!("all".parse::<Vary>().unwrap().0.len(), Factor::ALL.len());
+        assert_eq!("all".parse::<Vary>().unwrap().0.len(), Variation::ALL.len());
         assert_eq!(
             "cpus, host-name".parse::<Vary>().unwrap().0,
-            BTreeSet::from([Factor::Cpus, Factor::HostName])
+            BTreeSet::from([Variation::Cpus, Variation::HostName])
         );
         assert!("moon".parse::<Vary>().is_err());
     }

@@ -29,7 +29,7 @@ const LONGEST_RUN_DIR: usize = 70;
 
 /// Where the engine of this checkout keeps what it keeps.
 #[derive(Clone, Debug)]
-pub(crate) struct Places {
+pub(crate) struct EngineFolders {
     /// Data root, config, log, locks: survives, so that images are built once.
     pub(crate) dir: PathBuf,
     /// Sockets and pid file: gone when the engine is.
@@ -38,8 +38,8 @@ pub(crate) struct Places {
     id: String,
 }
 
-impl Places {
-    pub(crate) fn of(repo: &Repo) -> Places {
+impl EngineFolders {
+    pub(crate) fn of(repo: &Repo) -> EngineFolders {
         let mut dir = repo.state().join("engine");
         let id = hash::text(&dir.to_string_lossy()).hex()[..8].to_owned();
         if dir.to_string_lossy().contains(',') {
@@ -53,7 +53,7 @@ impl Places {
         } else {
             PathBuf::from(format!("/run/silvermetal-{id}"))
         };
-        Places { dir, run, id }
+        EngineFolders { dir, run, id }
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -113,7 +113,7 @@ pub(crate) fn packages(codename: &str) -> Vec<String> {
 
 /// A running private engine, shared with other xtasks of this checkout; the last one stops it.
 pub(crate) struct Private {
-    places: Places,
+    places: EngineFolders,
     pub(crate) network: Network,
     users: File,
     /// The daemon, where this xtask started it.
@@ -122,7 +122,7 @@ pub(crate) struct Private {
 
 impl Private {
     /// Joins the running engine, or sweeps what a killed run left and starts one.
-    pub(crate) fn start(places: &Places, ui: &Ui) -> Result<Private> {
+    pub(crate) fn start(places: &EngineFolders, ui: &Ui) -> Result<Private> {
         fs::create_dir_all(&places.dir)
             .with_context(|| format!("cannot make {}", places.dir.display()))?;
         let starting = lock_file(&places.dir.join("start.lock"))?;
@@ -151,7 +151,7 @@ fn lock_file(path: &Path) -> Result<File> {
 }
 
 /// Starts dockerd and waits until it answers; where that fails, nothing of it stays.
-fn launch(places: &Places, client: &Client, ui: &Ui) -> Result<(Network, Background)> {
+fn launch(places: &EngineFolders, client: &Client, ui: &Ui) -> Result<(Network, Background)> {
     let launched = set_up_and_start(places, client, ui);
     if launched.is_err() {
         stale::sweep(places);
@@ -159,7 +159,11 @@ fn launch(places: &Places, client: &Client, ui: &Ui) -> Result<(Network, Backgro
     launched
 }
 
-fn set_up_and_start(places: &Places, client: &Client, ui: &Ui) -> Result<(Network, Background)> {
+fn set_up_and_start(
+    places: &EngineFolders,
+    client: &Client,
+    ui: &Ui,
+) -> Result<(Network, Background)> {
     fs::create_dir_all(&places.run)
         .with_context(|| format!("cannot make {}", places.run.display()))?;
     let bridge = Bridge::set_up(&places.id);
@@ -213,7 +217,7 @@ fn wait_until_ready(client: &Client, daemon: &Background) -> Result<()> {
 }
 
 /// daemon.json: everything of ours in our folders, nothing of the host's changed behind our back.
-fn config(places: &Places, bridge: Option<&Bridge>) -> Result<String> {
+fn config(places: &EngineFolders, bridge: Option<&Bridge>) -> Result<String> {
     let mut config = serde_json::json!({
         "data-root": places.dir.join("data"),
         "exec-root": places.run,
@@ -239,7 +243,7 @@ fn config(places: &Places, bridge: Option<&Bridge>) -> Result<String> {
 }
 
 /// How the running engine was set up: its config says.
-fn network_of(places: &Places) -> Network {
+fn network_of(places: &EngineFolders) -> Network {
     let config = fs::read_to_string(places.dir.join("daemon.json")).unwrap_or_default();
     if config.contains("\"bridge\": \"none\"") { Network::Host } else { Network::Bridge }
 }
@@ -263,7 +267,7 @@ impl Drop for Private {
 }
 
 /// Ends the daemon kindly, then whatever is left of it.
-fn stop(places: &Places) {
+fn stop(places: &EngineFolders) {
     if let Some(pid) = stale::daemon_pid(places) {
         signal::send(Signal::TERM, pid);
         let patience = Instant::now() + Duration::from_secs(15);
@@ -275,7 +279,7 @@ fn stop(places: &Places) {
 }
 
 /// Stops the engine of this checkout unless another xtask uses it; says whether it was running.
-pub(crate) fn clean(places: &Places) -> Result<bool> {
+pub(crate) fn clean(places: &EngineFolders) -> Result<bool> {
     if !places.dir.exists() {
         return Ok(false);
     }

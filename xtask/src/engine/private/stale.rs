@@ -1,13 +1,13 @@
 //! Ends what is left of a private engine: dockerd, containerd, shims and the containers' processes.
 
-use super::{Places, network};
+use super::{EngineFolders, network};
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 use xtask_core::signal::{self, Signal};
 
 /// The daemon that our pid file names, if it is one of ours and alive.
-pub(super) fn daemon_pid(places: &Places) -> Option<u32> {
+pub(super) fn daemon_pid(places: &EngineFolders) -> Option<u32> {
     let pid = fs::read_to_string(places.pid_file()).ok()?.trim().parse().ok()?;
     let config = places.dir.join("daemon.json").display().to_string();
     (alive(pid) && command_line(pid).contains(&config)).then_some(pid)
@@ -27,7 +27,7 @@ fn command_line(pid: u32) -> String {
 }
 
 /// Kills every process of this engine, and takes away its bridge and its run folder.
-pub(super) fn sweep(places: &Places) {
+pub(super) fn sweep(places: &EngineFolders) {
     let run = places.run.display().to_string();
     let config = places.dir.join("daemon.json").display().to_string();
     let patience = Instant::now() + Duration::from_secs(10);
