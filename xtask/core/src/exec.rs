@@ -78,9 +78,16 @@ impl fmt::Display for Exit {
 impl Cmd {
     /// Runs a short command and collects what it prints. It reads [`Cmd::input`] on stdin.
     pub fn output(&self) -> Result<Output> {
-        let expression = self.expression().stdin_bytes(self.input.0.clone());
-        let output = expression.stdout_capture().stderr_capture().unchecked().run();
-        let output = output.map_err(|error| self.unstartable(anyhow!(error)))?;
+        let shell = xshell::Shell::new().context("cannot read the current directory")?;
+        if let Some(dir) = &self.dir {
+            shell.change_dir(dir);
+        }
+        let cmd = shell.cmd(&self.program).args(&self.args).quiet().ignore_status();
+        let mut cmd = cmd.env_clear().envs(self.environment());
+        if !self.input.0.is_empty() {
+            cmd = cmd.stdin(&self.input.0);
+        }
+        let output = cmd.output().map_err(|error| self.unstartable(anyhow!(error)))?;
         Ok(Output {
             exit: Exit::of(output.status),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
