@@ -32,6 +32,14 @@ pub enum FieldKind {
     CompressionHeader,
     /// ELF build id.
     BuildId,
+    /// PE header: time of linking.
+    LinkTime,
+    /// ext4 superblock: times of creation, mount, write and check.
+    FileSystemTime,
+    /// ext4: UUID and hash seed.
+    FileSystemId,
+    /// Any other field of a header.
+    Header,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,13 @@
-//! What some bytes are, and the way in.
+//! Recognises formats by their bytes, and opens them.
 
-use crate::archive::{Archive, ar, cpio, tar};
+use crate::archive::{Archive, ar, cpio, tar, zip};
 use crate::budget::Budget;
+use crate::disk::{self, DiskImage};
 use crate::elf::{self, Elf};
 use crate::error::{Error, Result};
 use crate::fat::{self, Fat};
 use crate::iso::{self, Iso};
+use crate::pe::{self, Pe};
 use crate::source::{File, Shared};
 use crate::squashfs::{self, Squashfs};
 use crate::tree::Tree;
@@ -25,17 +27,24 @@ pub enum Format {
     Tar,
     /// Also a .deb.
     Ar,
+    /// Also a jar, a wheel, an apk.
+    Zip,
     Compressed(Codec),
     Elf,
+    /// EFI programs, also a unified kernel image.
+    Pe,
+    /// A disk with a partition table.
+    Disk,
 }
 
 impl Format {
-    /// Whether it holds a tree of files that can be read in any order.
+    /// `true` if it holds a tree of files that can be read in any order.
     pub fn is_file_system(self) -> bool {
-        matches!(self, Format::Iso | Format::Squashfs | Format::Fat)
+        matches!(self, Format::Iso | Format::Squashfs | Format::Fat | Format::Disk)
     }
 
-    /// By what the bytes begin with; none: nothing that is opened further.
+    /// The format of some bytes, by those at the places of its magic numbers; `None`: no format that
+    /// is read. See [`unread_format`](crate::unread_format) for the others.
     pub fn of(source: &Shared, budget: &Arc<Budget>) -> Result<Option<Format>> {
         let start = source.up_to(0, 512)?;
         if start.starts_with(squashfs::MAGIC) {
@@ -46,6 +55,12 @@ impl Format {
         }
         if start.starts_with(ar::MAGIC) {
             return Ok(Some(Format::Ar));
+        }
+        if zip::is_zip(&start) {
+            return Ok(Some(Format::Zip));
+        }
+        if pe::is_pe(&**source)? {
+            return Ok(Some(Format::Pe));
         }
         if cpio::is_initramfs(source, budget) {
             return Ok(Some(Format::Initramfs));
@@ -59,11 +74,14 @@ impl Format {
         if source.up_to(iso::MAGIC_OFFSET, 5)? == b"CD001" {
             return Ok(Some(Format::Iso));
         }
-        Ok(fat::is_fat(&start).then_some(Format::Fat))
+        if fat::is_fat(&start) {
+            return Ok(Some(Format::Fat));
+        }
+        Ok(disk::is_disk(&**source)?.then_some(Format::Disk))
     }
 }
 
-/// A layer that is open.
+/// An open layer.
 #[derive(Clone)]
 pub enum Layer {
     Iso(Arc<Iso>),
@@ -72,6 +90,8 @@ pub enum Layer {
     Archive(Arc<Archive>),
     Compressed(Arc<Compressed>),
     Elf(Arc<Elf>),
+    Pe(Arc<Pe>),
+    Disk(Arc<DiskImage>),
 }
 
 impl Layer {
@@ -84,14 +104,17 @@ impl Layer {
             Format::Initramfs => Layer::Archive(Arc::new(cpio::open(&source, budget)?)),
             Format::Tar => Layer::Archive(Arc::new(tar::open(&source, budget)?)),
             Format::Ar => Layer::Archive(Arc::new(ar::open(&source, budget)?)),
+            Format::Zip => Layer::Archive(Arc::new(zip::open(&source, budget)?)),
             Format::Compressed(codec) => {
                 Layer::Compressed(Arc::new(Compressed::open(source, codec, budget)))
             }
             Format::Elf => Layer::Elf(Arc::new(Elf::open(&source)?)),
+            Format::Pe => Layer::Pe(Arc::new(Pe::open(source, budget)?)),
+            Format::Disk => Layer::Disk(Arc::new(DiskImage::open(source, budget)?)),
         })
     }
 
-    /// What `source` is; none: nothing that is opened further.
+    /// Opens `source` as the format that its bytes show; `None`: no format that is read.
     pub fn of(source: &Shared, budget: &Arc<Budget>) -> Result<Option<Layer>> {
         Format::of(source, budget)?
             .map(|format| Layer::open(format, source.clone(), budget))
@@ -107,11 +130,13 @@ impl Layer {
             Layer::Archive(tree) => tree.clone(),
             Layer::Compressed(tree) => tree.clone(),
             Layer::Elf(tree) => tree.clone(),
+            Layer::Pe(tree) => tree.clone(),
+            Layer::Disk(tree) => tree.clone(),
         }
     }
 }
 
-/// A file of this machine, and the layer that it is.
+/// A file of this machine that is an image.
 pub struct Image {
     pub source: Shared,
     pub layer: Layer,
@@ -124,6 +149,6 @@ pub fn open(path: &Path) -> Result<Image> {
     let source: Shared = Arc::new(file);
     let budget = Budget::for_size(source.size()?);
     let layer = Layer::of(&source, &budget)?
-        .ok_or_else(|| Error::new("file", 0, "no format that is read begins here"))?;
+        .ok_or_else(|| Error::new("file", 0, "no image of a format that is read"))?;
     Ok(Image { source, layer, budget })
 }

@@ -397,6 +397,118 @@ fn archives_in_archives_without_an_end() {
     assert!(read < 1000 * inner.len() as u64, "{read}");
 }
 
+// ---- zip, PE, disks ----
+
+#[test]
+fn a_zip_whose_entries_share_one_member() {
+    use std::io::Write as _;
+    // 16 MiB of zeros, named a thousand times
+    let zeros = vec![0; 16 << 20];
+    let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+    deflate.write_all(&zeros).unwrap();
+    let packed = deflate.finish().unwrap();
+    let numbers = [0, packed.len() as u32, zeros.len() as u32].map(u32::to_le_bytes).concat();
+    let common = [&[20, 0, 0, 0, 8, 0, 0, 0, 0, 0][..], &numbers, &[1, 0, 0, 0]].concat();
+    let mut zip = [b"PK\x03\x04", &common[..], b"f", &packed].concat();
+    let start = zip.len() as u32;
+    for _ in 0..1000 {
+        zip.extend([b"PK\x01\x02\x14\x00", &common[..], &[0; 14], b"f"].concat());
+    }
+    let len = zip.len() as u32 - start;
+    zip.extend(b"PK\x05\x06\0\0\0\0\xe8\x03\xe8\x03");
+    zip.extend([len, start].map(u32::to_le_bytes).concat());
+    zip.extend([0, 0]);
+    let error = read_little(zip).unwrap_err();
+    assert!(error.why.contains("far more than an image of this size should"), "{error}");
+}
+
+#[test]
+fn a_zip_that_hides_a_member() {
+    // bytes between the members, and a local header that says another name
+    let zip = fixture("small.zip");
+    let name = find(&zip, b"etc/hostname");
+    let mut other = zip.clone();
+    other[name..name + 12].copy_from_slice(b"etc/hostnam3");
+    let tree = open(other);
+    let node = diskimage::find(&*tree, b"etc/hostname").unwrap().unwrap();
+    let rest = node.metadata.more.iter().find(|(name, _)| *name == "rest of the header").unwrap();
+    assert!(rest.1.contains("hostnam3"), "{rest:?}");
+    let mut wrong = zip.clone();
+    let at = find(&zip, b"silvermetal");
+    wrong[at] = b'S';
+    let tree = open(wrong);
+    let node = diskimage::find(&*tree, b"etc/hostname").unwrap().unwrap();
+    assert!(node.metadata.more.iter().any(|(name, _)| *name == "wrong checksum"));
+    let more = [&zip[..], b"EVIL"].concat();
+    find(&part(&*open(more), "[between the members]").unwrap(), b"EVIL");
+}
+
+#[test]
+fn a_disk_says_what_its_tables_do_not_tell() {
+    let disk = fixture("disk.img");
+    assert!(part(&*open(disk.clone()), "[rest of the partition tables]").is_none());
+    // an unused entry of the table, a checksum, the backup
+    let end = disk.len();
+    for at in [1024 + 3 * 128 + 40, 512 + 17, end - 512 + 16, end - 1024] {
+        let mut bent = disk.clone();
+        bent[at] ^= 1;
+        assert!(part(&*open(bent), "[rest of the partition tables]").is_some(), "{at}");
+    }
+    let mut between = disk.clone();
+    between[end - 20_000..end - 19_996].copy_from_slice(b"EVIL");
+    find(&part(&*open(between), "[between the partitions]").unwrap(), b"EVIL");
+    // a thousand partitions of the whole disk
+    let mut many = disk;
+    for index in 0..128 {
+        let at = 1024 + index * 128;
+        let entry = [&[1; 16][..], &[index as u8; 16], &[34, 0, 0, 0, 0, 0, 0, 0, 100]].concat();
+        many[at..at + entry.len()].copy_from_slice(&entry);
+    }
+    let budget = Budget::new(1 << 20, 1000);
+    let error = describe(&shared(many), &budget).unwrap_err();
+    assert!(error.why.contains("the rest was not read"), "{error}");
+}
+
+#[test]
+fn a_file_system_behind_a_program() {
+    let image = [fixture("small.elf"), fixture("gzip.squashfs")].concat();
+    let text = read(image).unwrap();
+    assert!(text.contains("[behind the program]") && text.contains("etc/hostname file"), "{text}");
+}
+
+#[test]
+fn sections_beyond_the_end_of_a_program() {
+    let mut efi = fixture("small.efi");
+    let section = find(&efi, b".initrd\0");
+    efi[section + 8..section + 12].fill(0xff);
+    efi[section + 16..section + 20].fill(0xff);
+    refused(read(efi), "PE", "a section that ends behind the file");
+}
+
+#[test]
+fn formats_that_are_not_read_have_names() {
+    let mut xfs = b"XFSB".to_vec();
+    xfs.resize(4096, 0);
+    let mut erofs = vec![0; 1024];
+    erofs.extend(b"\xe2\xe1\xf5\xe0");
+    for (bytes, name) in [
+        (b"\x89LZO\0\r\n\x1a\n....".to_vec(), "lzop"),
+        (b"LZIP\x01....".to_vec(), "lzip"),
+        (b"SQLite format 3\0....".to_vec(), "SQLite database"),
+        (xfs, "XFS file system"),
+        (erofs, "erofs file system"),
+    ] {
+        let source = shared(bytes);
+        assert_eq!(diskimage::unread_format(&source).unwrap(), Some(name));
+        assert!(Layer::of(&source, &Budget::for_size(0)).unwrap().is_none());
+    }
+    for name in support::FIXTURES {
+        assert_eq!(diskimage::unread_format(&shared(fixture(name))).unwrap(), None, "{name}");
+    }
+    let text = shared(b"a text named initrd.target".to_vec());
+    assert_eq!(diskimage::unread_format(&text).unwrap(), None);
+}
+
 // ---- files of this machine ----
 
 #[test]

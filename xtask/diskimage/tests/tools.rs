@@ -225,3 +225,23 @@ fn archives_of_every_kind() {
         compare(format, &*scratch.open("i.tar").tree());
     }
 }
+
+#[test]
+#[ignore = "needs zip: cargo xtask test --full"]
+fn zip_of_every_kind() {
+    let scratch = Scratch::new();
+    scratch.sh("rm tree/large-too; mkdir -p tree/a; touch -d @1750000000 tree/a; chmod u+r -R tree");
+    let bare = |about: &mut Metadata| {
+        (about.uid, about.gid, about.links) = (None, None, None);
+        // two seconds are the shortest time that it knows
+        about.mtime = about.mtime.map(|mtime| (mtime + 1) / 2 * 2);
+    };
+    scratch.sh("touch -hd @1750000000 tree/nothing");
+    let expected = contents(&Folder::open(&scratch.0.join("tree")), &bare);
+    for make in ["zip -qry ../i.zip .", "zip -qry0 ../i.zip .", "zip -qry - . | cat >../i.zip"] {
+        scratch.sh(&format!("rm -f i.zip; cd tree; {make}"));
+        let tree = scratch.open("i.zip").tree();
+        assert_same(&contents(&*tree, &bare), &expected, make);
+        assert!(tree.parts().unwrap().is_empty(), "{make}");
+    }
+}

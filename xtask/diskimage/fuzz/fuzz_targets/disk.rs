@@ -1,10 +1,5 @@
 #![no_main]
 
-use diskimage::disk::Disk;
-use diskimage::source::Bytes;
+use diskimage::Format;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    if let Ok(Some(disk)) = Disk::read(&Bytes(data.to_vec())) {
-        let _fields = disk.fields();
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| diskimage_fuzz::read_as(Format::Disk, data));

@@ -4,6 +4,7 @@
 pub(crate) mod ar;
 pub(crate) mod cpio;
 pub(crate) mod tar;
+pub(crate) mod zip;
 
 use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
@@ -40,6 +41,13 @@ struct Member {
     digest: [u8; 32],
 }
 
+/// The content of a member, and its SHA-256.
+struct Hashed {
+    bytes: Shared,
+    len: u64,
+    digest: [u8; 32],
+}
+
 /// Collects the members while an archive is read.
 struct Index {
     layer: &'static str,
@@ -49,7 +57,8 @@ struct Index {
     names: HashMap<Vec<u8>, usize>,
     /// Bytes of headers and padding before the next member that no metadata tells.
     rest: Vec<u8>,
-    trailer: Option<Shared>,
+    /// Pieces of the archive beside its members.
+    parts: Vec<(&'static str, Shared)>,
     held: Held,
 }
 
@@ -62,7 +71,7 @@ impl Index {
             members: Vec::new(),
             names: HashMap::new(),
             rest: Vec::new(),
-            trailer: None,
+            parts: Vec::new(),
             held,
         })
     }
@@ -77,20 +86,20 @@ impl Index {
         len: u64,
     ) -> Result<()> {
         let content: Shared = Arc::new(Slice::new(source.clone(), start, len));
-        self.add_content(name, metadata, content, start, len)
+        let digest = self.hash(&*content, start, len, &mut |_| ())?;
+        self.push(name, metadata, Hashed { bytes: content, len, digest }, start)
     }
 
-    /// Adds a member whose header is at `offset` and whose content must have `len` bytes.
-    fn add_content(
+    /// Adds a member with its hashed content, whose header is at `offset`.
+    fn push(
         &mut self,
         name: &[u8],
         mut metadata: Metadata,
-        content: Shared,
+        content: Hashed,
         offset: u64,
-        len: u64,
     ) -> Result<()> {
+        let Hashed { bytes: content, len, digest } = content;
         self.budget.entries(self.layer, offset, 1)?;
-        let digest = self.hash(&*content, offset, len)?;
         metadata.size = if metadata.kind == Kind::File { len } else { 0 };
         // the content of a link may be its target; that of a folder or a device is nothing usual
         let target = metadata.target.as_ref().map_or(0, Vec::len) as u64;
@@ -104,7 +113,7 @@ impl Index {
         }
         // tar ends the names of folders with a slash, the others do not
         let folder = metadata.kind == Kind::Folder;
-        if stored.ends_with(b"/") != (folder && self.layer == tar::LAYER) {
+        if stored.ends_with(b"/") != (folder && matches!(self.layer, tar::LAYER | zip::LAYER)) {
             metadata.more.push(("slash behind the name", stored.ends_with(b"/").to_string()));
         }
         if let Some(text) = rest_text(&std::mem::take(&mut self.rest)) {
@@ -123,7 +132,14 @@ impl Index {
         Ok(())
     }
 
-    fn hash(&self, source: &dyn Source, offset: u64, len: u64) -> Result<[u8; 32]> {
+    /// SHA-256 of a content of `len` bytes, all of which are given to `each`.
+    fn hash(
+        &self,
+        source: &dyn Source,
+        offset: u64,
+        len: u64,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<[u8; 32]> {
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; usize::try_from(len).unwrap_or(usize::MAX).min(1 << 16)];
         let mut at = 0;
@@ -136,6 +152,7 @@ impl Index {
             }
             self.budget.unpack(self.layer, offset, n as u64)?;
             hasher.update(&buffer[..n]);
+            each(&buffer[..n]);
             at += n as u64;
         }
         Ok(hasher.finalize().into())
@@ -167,17 +184,17 @@ impl Index {
             end += n as u64;
         }
         if let Some(used) = used {
-            self.trailer = Some(Arc::new(Slice::new(source.clone(), at, used - at)));
+            let trailer = Arc::new(Slice::new(source.clone(), at, used - at));
+            self.parts.push(("[behind the archive]", trailer));
         }
         Ok(())
     }
 
     fn finish(self, fields: Vec<Field>) -> Archive {
-        let mut parts: Vec<(&'static str, Shared)> = Vec::new();
+        let mut parts = self.parts;
         if !self.rest.is_empty() {
             parts.push(("[rest of the headers]", Arc::new(Bytes(self.rest))));
         }
-        parts.extend(self.trailer.map(|trailer| ("[behind the archive]", trailer)));
         Archive {
             layer: self.layer,
             fields,

@@ -31,6 +31,13 @@ pub(super) fn parts(iso: &Iso, images: &[(String, u64, u64)]) -> Result<Vec<Part
     let area = SYSTEM_AREA.min(end);
     parts.extend(known.part("[boot code]", &iso.source, &iso.budget, 0, area)?);
 
+    if let Some(disk) = &iso.disk {
+        let rest = disk.leftover(&*iso.source)?;
+        if !rest.is_empty() {
+            let name = "[rest of the partition tables]";
+            parts.push(Part::bytes(name, None, Arc::new(Bytes(rest))));
+        }
+    }
     let mut leftover = Leftover::new(&iso.budget)?;
     known.add(0, SYSTEM_AREA)?;
     let (first, last) = iso.volumes.sectors;

@@ -160,7 +160,7 @@ impl Superblock {
             Codec::Lz4 => format!("version {}, flags {}", number(0), number(4)),
             Codec::Zstd => format!("level {}", number(0)),
             Codec::Lzo => format!("algorithm {}, level {}", number(0), number(4)),
-            Codec::Lzma | Codec::Bzip2 => crate::record::hex(options),
+            Codec::Lzma | Codec::Bzip2 | Codec::Deflate => crate::record::hex(options),
         }
     }
 }

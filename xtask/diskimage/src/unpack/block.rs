@@ -15,7 +15,9 @@ pub fn unpack(codec: Codec, packed: &[u8], limit: usize) -> Result<Vec<u8>, Stri
             lz4_flex::block::decompress_into(packed, &mut out).map_err(|e| format!("lz4: {e}"))?
         }
         Codec::Zstd => zstd(packed, &mut out)?,
-        Codec::Bzip2 => return Err("no block is compressed by bzip2".into()),
+        Codec::Bzip2 | Codec::Deflate => {
+            return Err(format!("no block is compressed by {}", codec.name()));
+        }
     };
     out.truncate(n);
     Ok(out)

@@ -25,7 +25,7 @@ pub(super) fn fields(codec: Codec, raw: &dyn Source) -> Vec<Field> {
         Codec::Lz4 => {
             r.le16(4).ok().map(|n| vec![Field::new(CompressionHeader, "flags", format!("{n:04x}"))])
         }
-        Codec::Lzma | Codec::Lzo => None,
+        Codec::Lzma | Codec::Lzo | Codec::Deflate => None,
     };
     fields.extend(more.unwrap_or_default());
     fields

@@ -18,8 +18,10 @@ use std::sync::Arc;
 /// A compression format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Codec {
-    /// DEFLATE; as a stream with gzip's header, as a block with zlib's.
+    /// DEFLATE: as a stream with gzip's header, as a block with zlib's.
     Gzip,
+    /// DEFLATE without any header, as in a zip.
+    Deflate,
     /// `.lzma` as before xz.
     Lzma,
     Lzo,
@@ -33,6 +35,7 @@ impl Codec {
     pub fn name(self) -> &'static str {
         match self {
             Codec::Gzip => "gzip",
+            Codec::Deflate => "deflate",
             Codec::Lzma => "lzma",
             Codec::Lzo => "lzo",
             Codec::Xz => "xz",
@@ -47,7 +50,7 @@ impl Codec {
         match self {
             Codec::Xz | Codec::Lzma => XZ_MEMORY,
             Codec::Zstd => ZSTD_WINDOW,
-            Codec::Gzip | Codec::Lzo | Codec::Lz4 | Codec::Bzip2 => 8 << 20,
+            Codec::Gzip | Codec::Deflate | Codec::Lzo | Codec::Lz4 | Codec::Bzip2 => 8 << 20,
         }
     }
 }

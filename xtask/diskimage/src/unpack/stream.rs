@@ -199,6 +199,7 @@ impl Unpacked {
         use liblzma::stream::Stream;
         let decoder: Box<dyn Read + Send> = match self.codec {
             Codec::Gzip => Box::new(flate2::bufread::GzDecoder::new(raw)),
+            Codec::Deflate => Box::new(flate2::bufread::DeflateDecoder::new(raw)),
             Codec::Bzip2 => Box::new(bzip2::bufread::BzDecoder::new(raw)),
             Codec::Xz => {
                 let stream = lzma(Stream::new_stream_decoder(XZ_MEMORY, 0))?;

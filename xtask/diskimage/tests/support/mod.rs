@@ -18,9 +18,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Layers in layers that are read.
 const DEEPEST: usize = 4;
 
-/// What `make.sh` made.
-pub const FIXTURES: [&str; 19] = [
+/// The images that `make.sh` makes.
+pub const FIXTURES: [&str; 22] = [
     "cpio.gz",
+    "disk.img",
     "fat12.img",
     "gnu.tar",
     "gzip.squashfs",
@@ -31,7 +32,9 @@ pub const FIXTURES: [&str; 19] = [
     "pax.tar",
     "plain.squashfs",
     "small.deb",
+    "small.efi",
     "small.elf",
+    "small.zip",
     "text.bz2",
     "text.gz",
     "text.lz4",

@@ -1,4 +1,10 @@
-//! Partition tables: MBR, and GPT (UEFI 2.10, 5.3), also of images that are a disc as well.
+//! Partition tables: MBR and GPT (UEFI 2.10, 5.2 and 5.3), of disk images and of hybrid ISOs.
+
+mod image;
+mod leftover;
+
+pub use image::DiskImage;
+pub(crate) use image::is_disk;
 
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
@@ -13,7 +19,7 @@ pub(crate) const SECTOR: u64 = 512;
 /// Entries of a GPT; 128 are usual, xorriso makes 248.
 const ENTRIES: u32 = 1024;
 
-/// What a disk says of itself.
+/// The partition tables of a disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Disk {
     /// MBR: four bytes at 440, as a number.
@@ -38,8 +44,12 @@ pub struct Gpt {
     pub partitions: Vec<GptPartition>,
     /// Offset and bytes of the table of partitions.
     pub table: (u64, u64),
+    /// Bytes of an entry of the table.
+    pub entry_len: u32,
     /// Offset of the second header.
     pub backup: u64,
+    /// First and last sector that partitions may have.
+    pub usable: (u64, u64),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +65,7 @@ pub struct GptPartition {
 }
 
 impl Disk {
-    /// None: no boot signature, so no partition table.
+    /// Reads the tables; `None`: there is no boot signature, so no partition table.
     pub fn read(source: &dyn Source) -> Result<Option<Disk>> {
         let bytes = source.up_to(0, 2 * SECTOR as usize)?;
         let r = Record::new(LAYER, 0, &bytes);
@@ -105,11 +115,13 @@ impl Disk {
             let extents = each(&|p| format!("{}+{}", p.start, p.len));
             fields.push(Field::new(Extent, "GPT partitions", extents));
             fields.push(Field::new(Extent, "GPT backup header", gpt.backup));
+            let (first, last) = gpt.usable;
+            fields.push(Field::new(Extent, "GPT usable sectors", format!("{first} to {last}")));
         }
         fields
     }
 
-    /// Offsets and bytes of what the tables take, at the start and, for GPT, at the end.
+    /// Offsets and bytes of the tables, at the start and, for GPT, at the end.
     pub(crate) fn regions(&self) -> Vec<(u64, u64)> {
         let mut regions = vec![(440, 72)];
         if let Some(gpt) = &self.gpt {
@@ -127,6 +139,7 @@ fn gpt(source: &dyn Source, r: &Record<'_>) -> Result<Gpt> {
     let guid = guid(r.slice(512 + 56, 16)?);
     let backup = r.le64(512 + 32)?.saturating_mul(SECTOR).min(u64::MAX - SECTOR);
     let start = r.le64(512 + 72)?.saturating_mul(SECTOR);
+    let usable = (r.le64(512 + 40)?, r.le64(512 + 48)?);
     let (count, size) = (r.le32(512 + 80)?, r.le32(512 + 84)?);
     if count > ENTRIES || !(128..=512).contains(&size) {
         return Err(r.error(512 + 80, format!("{count} partitions in entries of {size} bytes")));
@@ -159,10 +172,17 @@ fn gpt(source: &dyn Source, r: &Record<'_>) -> Result<Gpt> {
             len: sectors.saturating_mul(SECTOR),
         });
     }
-    Ok(Gpt { guid, partitions, table: (start, u64::from(count * size)), backup })
+    Ok(Gpt {
+        guid,
+        partitions,
+        table: (start, u64::from(count * size)),
+        entry_len: size,
+        backup,
+        usable,
+    })
 }
 
-/// As it is usually written: the first three groups have their little end first.
+/// Text of a GUID; its first three groups are little-endian (UEFI 2.10, appendix A).
 fn guid(b: &[u8]) -> String {
     let swapped = |bytes: &[u8]| bytes.iter().rev().map(|b| format!("{b:02x}")).collect::<String>();
     let plain = crate::record::hex;
