@@ -230,7 +230,8 @@ fn archives_of_every_kind() {
 #[ignore = "needs zip: cargo xtask test --full"]
 fn zip_of_every_kind() {
     let scratch = Scratch::new();
-    scratch.sh("rm tree/large-too; mkdir -p tree/a; touch -d @1750000000 tree/a; chmod u+r -R tree");
+    scratch
+        .sh("rm tree/large-too; mkdir -p tree/a; touch -d @1750000000 tree/a; chmod u+r -R tree");
     let bare = |about: &mut Metadata| {
         (about.uid, about.gid, about.links) = (None, None, None);
         // two seconds are the shortest time that it knows

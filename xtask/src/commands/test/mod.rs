@@ -61,6 +61,7 @@ const TOOLS: &[&str] = &[
     "squashfs-tools",
     "xorriso",
     "xz-utils",
+    "zip",
     "zstd",
 ];
 
