@@ -18,6 +18,7 @@ pub mod log;
 pub mod pins;
 pub mod recipe;
 pub mod records;
+pub mod replace;
 pub mod rules;
 pub mod secret;
 pub mod signal;

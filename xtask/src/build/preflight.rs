@@ -13,6 +13,7 @@ use xtask_core::facts::mirror;
 use xtask_core::facts::upstream::Upstream;
 use xtask_core::failure::Problem;
 use xtask_core::http;
+use xtask_core::replace::{BUILD_RECORDS, Protected};
 
 const GIB: u64 = 1 << 30;
 /// Builder image (0.9) and what a build writes into its container's layer (up to 1.7), with room.
@@ -76,6 +77,8 @@ pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
                 .of("loop-devices"),
         );
     }
+    let protected = Protected::here(&facts.repo.root);
+    found.extend(protected.problem(&facts.output, &BUILD_RECORDS));
     let entry = recipe.dir.join(&recipe.entry);
     if !entry.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     {

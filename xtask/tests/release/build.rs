@@ -37,6 +37,26 @@ fn a_verified_build_is_collected_completely() {
 }
 
 #[test]
+fn a_folder_of_the_user_is_never_replaced() {
+    let factory = Factory::new();
+    run(&mut factory.verify(&[])).exits(0);
+    let foreign = factory.checkout.root.with_file_name("mine");
+    fs::create_dir(&foreign).unwrap();
+    fs::write(foreign.join("thesis.odt"), "years of work").unwrap();
+    let root = factory.checkout.root.to_str().unwrap();
+    for (output, says) in [
+        (foreign.to_str().unwrap(), "holds other files than a result: expected release.json"),
+        (root, "would be replaced, and it holds"),
+        (".", "would be replaced, and it holds"),
+        ("/", "would be replaced, and it holds"),
+    ] {
+        factory.refused(&["--output", output]).says(says);
+    }
+    assert_eq!(fs::read_to_string(foreign.join("thesis.odt")).unwrap(), "years of work");
+    assert!(factory.checkout.root.join(".git").exists());
+}
+
+#[test]
 fn all_problems_of_a_release_are_reported_at_once() {
     let factory = Factory::new();
     run(&mut factory.verify(&[])).exits(0);

@@ -1,7 +1,7 @@
 //! `cargo xtask release build`: collects a build that `verify` found identical.
 
 use super::candidate::{Built, Candidate};
-use super::folder::Release;
+use super::folder::{RELEASE_RECORD, Release};
 use super::{GITEA_MAX_MIB, Package, default_folder, is_tag};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use xtask_core::facts::git::Source;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, refuse};
 use xtask_core::pins::build_sh;
+use xtask_core::replace::Protected;
 use xtask_core::ui::{Ui, answer};
 
 const EXAMPLES: &str = "\
@@ -67,7 +68,9 @@ pub(crate) fn command(repo: &Repo, args: &ReleaseBuildArgs) -> Result<()> {
         None => default_folder(repo, &tag),
     };
     let candidate = Candidate::gather(repo, tag, &from, args.test, args.max_size)?;
-    refuse(&candidate.problems())?;
+    let mut problems = candidate.problems();
+    problems.extend(Protected::here(&repo.root).problem(&folder, &[RELEASE_RECORD]));
+    refuse(&problems)?;
     let build = candidate.build?;
     let release = Release {
         tag: candidate.tag,

@@ -13,7 +13,7 @@ use xtask_core::pins::{Commit, Digest};
 use xtask_core::records::published::{BuildInfo, in_sums};
 
 const FORMAT: &str = "silvermetal-release/1";
-const LIST: &str = "release.json";
+pub(super) const RELEASE_RECORD: &str = "release.json";
 /// The file that is published last, so that all files that it lists are published before it.
 const LAST: &str = "SHA256SUMS";
 
@@ -57,7 +57,7 @@ impl Release {
             self.files.push(File { path: folder.join(&name), name, digest, size });
         }
         self.files.sort_by_key(|file| file.name == LAST);
-        let list = partial.join(LIST);
+        let list = partial.join(RELEASE_RECORD);
         fs::write(&list, format!("{:#}\n", self.json()))
             .with_context(|| format!("cannot write {}", list.display()))?;
         remove(folder)?;
@@ -86,7 +86,7 @@ impl Release {
     /// Reads a folder. Each file must still have the hash that the list gives.
     pub(super) fn read(folder: &Path) -> Result<Release> {
         let folder = &std::path::absolute(folder).context("DIR").or_exit(Code::Usage)?;
-        let list = folder.join(LIST);
+        let list = folder.join(RELEASE_RECORD);
         let text = fs::read_to_string(&list)
             .with_context(|| {
                 format!(

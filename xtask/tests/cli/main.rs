@@ -1,0 +1,108 @@
+//! The command line without an engine: help and usage errors; preflight; builds with a stub of docker.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests start xtask and its peers"
+)]
+
+mod build;
+mod preflight;
+#[path = "../support/mod.rs"]
+mod support;
+
+use snapbox::{Assert, Redactions, file};
+use std::process::Command;
+use support::{Checkout, STUB, run};
+
+fn snapshots() -> Assert {
+    let mut redactions = Redactions::new();
+    redactions.insert("[BIN]", env!("CARGO_BIN_EXE_xtask")).unwrap();
+    Assert::new().action_env("SNAPSHOTS").redact_with(redactions)
+}
+
+#[test]
+fn the_help_of_every_command_is_as_recorded() {
+    let checkout = Checkout::new("help");
+    let help = |words: &[&str]| {
+        run(checkout.xtask(words).arg("--help").env("COLUMNS", "100")).exits(0).stdout
+    };
+    let assert = snapshots();
+    assert.eq(help(&[]), file!["../snapshots/help.txt"]);
+    assert.eq(help(&["iso"]), file!["../snapshots/help-iso.txt"]);
+    assert.eq(help(&["boot"]), file!["../snapshots/help-boot.txt"]);
+    assert.eq(help(&["image", "build"]), file!["../snapshots/help-image-build.txt"]);
+    assert.eq(help(&["release", "build"]), file!["../snapshots/help-release-build.txt"]);
+    assert.eq(help(&["release", "publish"]), file!["../snapshots/help-release-publish.txt"]);
+    assert.eq(help(&["reproduce"]), file!["../snapshots/help-reproduce.txt"]);
+    assert.eq(help(&["image", "push"]), file!["../snapshots/help-image-push.txt"]);
+    assert.eq(help(&["image", "show"]), file!["../snapshots/help-image-show.txt"]);
+    assert.eq(help(&["doctor"]), file!["../snapshots/help-doctor.txt"]);
+    assert.eq(help(&["bump-snapshot"]), file!["../snapshots/help-bump-snapshot.txt"]);
+    assert.eq(help(&["bump-submodule"]), file!["../snapshots/help-bump-submodule.txt"]);
+    assert.eq(help(&["bump-image"]), file!["../snapshots/help-bump-image.txt"]);
+    assert.eq(help(&["check"]), file!["../snapshots/help-check.txt"]);
+    assert.eq(help(&["clean"]), file!["../snapshots/help-clean.txt"]);
+    assert.eq(help(&["test"]), file!["../snapshots/help-test.txt"]);
+}
+
+#[test]
+fn usage_errors_exit_2() {
+    let checkout = Checkout::new("usage");
+    run(&mut checkout.xtask(["frobnicate"])).exits(2).says("unrecognized subcommand");
+    run(&mut checkout.xtask(["iso", "cannary"])).exits(2).says("there are: base, canary");
+    run(&mut checkout.xtask(["iso", "../canary"])).exits(2).says("no recipe");
+    run(&mut checkout.xtask(["iso", "canary", "--engine", "k8s"])).exits(2).says("possible values");
+    run(&mut checkout.xtask(["iso", "canary", "--image", "Bad Name"]))
+        .exits(2)
+        .says("not an image reference");
+    run(&mut checkout.xtask(["iso", "canary", "--ca-file", "nowhere.pem"]))
+        .exits(2)
+        .says("nowhere.pem");
+}
+
+#[test]
+fn options_that_a_recipe_does_not_have_are_refused() {
+    let checkout = Checkout::new("options");
+    let iso = |words: &[&str]| run(checkout.xtask(["iso"]).args(words));
+    iso(&["canary", "--flavor", "x"]).exits(2).says("recipe canary makes but one image");
+    iso(&["canary", "--upstream", "/"]).exits(2).says("does not build from derivative-maker");
+    iso(&["canary", "--reuse-packages"]).exits(2).says("recipe canary builds no packages");
+    iso(&["base", "--flavor", "kde"])
+        .exits(2)
+        .says("no flavor `kde`: expected one of kicksecure-lxqt, kicksecure-cli");
+    iso(&["base", "--upstream", "/"]).exits(2).says("/ is no checkout of derivative-maker");
+    checkout.edit("linux/build/config/silvermetal-base.conf", "kicksecure-lxqt\"", "kde\"");
+    iso(&["base"]).exits(3).says("silvermetal-base.conf: recipe base has no flavor `kde`");
+}
+
+#[test]
+fn a_call_outside_of_a_checkout_is_refused() {
+    let checkout = Checkout::new("outside");
+    run(checkout.xtask(["iso"]).current_dir("/")).exits(3).says("not in a SilverMetal checkout");
+}
+
+#[test]
+fn the_alias_works_in_a_worktree_with_blanks_from_any_folder() {
+    let checkout = Checkout::new("main tree");
+    let tree = checkout.root.with_file_name("a work tree");
+    support::git(
+        &checkout.root,
+        &["worktree", "add", "--quiet", "--detach", tree.to_str().unwrap()],
+    );
+    for folder in ["", "docs", "linux/build/scripts"] {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(tree.join(folder)).args([
+            "xtask",
+            "iso",
+            "canary",
+            "--dry-run",
+            "--engine",
+            "docker",
+        ]);
+        // one target folder, so that the dependencies are built once
+        cargo.env("CARGO_TARGET_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/alias"));
+        cargo.env_remove("CARGO_MANIFEST_DIR").env("PATH", checkout.path_with("docker", STUB));
+        let plan = run(&mut cargo).exits(0).stdout;
+        assert!(plan.contains("a work tree/linux/build/output/.work-canary-"), "{plan}");
+    }
+}

@@ -1,0 +1,209 @@
+//! Preflight, dry runs and `doctor`: problems and plans, without an engine.
+
+use crate::support::{COMMIT_TIME, Checkout, STUB, git, mirror_peer, run};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+use xtask_core::rules::DOCTOR;
+
+#[test]
+fn all_faults_of_saved_inputs_are_reported_at_once() {
+    let checkout = Checkout::new("inputs");
+    let kept = checkout.root.with_file_name("kept");
+    let iso = |words: &[&str]| {
+        let mut command = checkout.xtask(["iso", "canary"]);
+        run(command.args(words).arg("--from-inputs").arg(&kept))
+    };
+    iso(&[]).exits(2).says("--from-inputs takes a folder that --save-inputs made");
+    iso(&["--mirror", "http://127.0.0.1:9/debian"]).exits(2).says("cannot be used with");
+    fs::create_dir(&kept).unwrap();
+    fs::write(kept.join("manifest"), "Format: something else\n").unwrap();
+    iso(&[]).exits(3).says("expected Format: silvermetal-inputs/1");
+    let gone = "a".repeat(64);
+    let manifest = format!(
+        "Format: silvermetal-inputs/1\nRecipe: base\nSnapshot: 20250101T000000Z\n\
+         Commit: {gone}\nFiles:\n {gone} 7 debian/pool/x.deb\n"
+    );
+    fs::write(kept.join("manifest"), manifest).unwrap();
+    iso(&["--engine", "host"])
+        .exits(3)
+        .says("they say Recipe base, this one canary")
+        .says("they say Snapshot 20250101T000000Z, this one 20260508T000000Z")
+        .says("debian/pool/x.deb: missing or unreadable")
+        .says("engine host has no package cache of its own");
+    assert_eq!(checkout.output_names(), [""; 0]);
+}
+
+/// The pinned snapshot stamp.
+fn stamp(checkout: &Checkout) -> String {
+    let pin =
+        fs::read_to_string(checkout.root.join("linux/build/config/snapshot-pin.env")).unwrap();
+    pin.lines().find_map(|line| line.strip_prefix("SNAPSHOT_STAMP=")).unwrap().to_owned()
+}
+
+#[test]
+fn the_plan_of_base_has_every_flag_of_the_contract() {
+    let checkout = Checkout::new("plan, with a comma");
+    let mut command = checkout.xtask(["iso", "--dry-run", "--engine", "docker"]);
+    let plan = run(command.env("PATH", checkout.path_with("docker", STUB))).exits(0).stdout;
+    let argv = plan.lines().find(|l| l.contains("docker run")).expect("a docker run line");
+    for flag in [
+        "--rm --name silvermetal-base-",
+        "--hostname silvermetal-builder --add-host silvermetal-builder:127.0.0.1",
+        "--privileged --cgroupns=host --tmpfs /run --tmpfs /run/lock -v /sys/fs/cgroup:/sys/fs/cgroup:rw -t ",
+        "--stop-signal SIGRTMIN+3",
+        "--env LC_ALL=C.UTF-8 --env TZ=UTC",
+        &format!("--env SOURCE_DATE_EPOCH={COMMIT_TIME}"),
+        "MKSQUASHFS_OPTIONS=",
+        &format!("/archive/debian/{}", stamp(&checkout)),
+        "target=/home/user/derivative-maker,readonly",
+        "target=/home/user/recipe,readonly",
+        "target=/home/user/conf,readonly",
+        "target=/home/user/out",
+        "source=silvermetal-apt-cache,target=/var/cache/approx-derivative-maker",
+        "silvermetal-builder:",
+    ] {
+        assert!(argv.contains(flag), "{flag} is not in\n{argv}");
+    }
+    assert!(argv.contains(r#"'type=bind,"source="#), "a comma in the path is quoted: {argv}");
+    assert_eq!(checkout.output_names(), [""; 0], "a dry run changes nothing");
+}
+
+#[test]
+fn all_problems_of_base_are_reported_at_once_and_nothing_changes() {
+    let checkout = Checkout::new("nothing");
+    checkout.edit("linux/build/recipes/base/recipe.toml", "disk_gib = ", "disk_gib = 90000");
+    checkout.edit("linux/build/recipes/base/recipe.toml", "ram_gib = ", "ram_gib = 9000");
+    let dead = checkout.path_with("docker", "#!/bin/sh\necho 'Cannot connect' >&2; exit 1\n");
+    let mut command = checkout.xtask(["iso", "--engine", "docker"]);
+    // a port on which nothing listens
+    command.env("PATH", dead).env("APT_SNAPSHOT_URL", "http://127.0.0.1:9/archive");
+    run(&mut command)
+        .exits(3)
+        .says("engine docker does not answer")
+        .says("the pinned snapshot does not answer")
+        .says("derivative-maker is not initialised")
+        .says("git submodule update --init --recursive linux/build/derivative-maker")
+        .says("not enough disk")
+        .says("not enough memory")
+        .says("not ready: 5 problems");
+    assert_eq!(checkout.output_names(), [""; 0]);
+}
+
+/// Runs doctor, and returns state and text of each rule.
+fn doctors_report(doctor: &mut Command, code: i32) -> BTreeMap<String, (String, String)> {
+    let report: Value = serde_json::from_str(&run(doctor).exits(code).stdout).unwrap();
+    let word = |rule: &Value, name: &str| rule[name].as_str().unwrap().to_owned();
+    let rules = report["rules"].as_array().unwrap().iter();
+    rules.map(|r| (word(r, "rule"), (word(r, "state"), word(r, "found")))).collect()
+}
+
+#[test]
+fn doctor_reports_every_rule_or_the_reason_for_skipping_it() {
+    let checkout = Checkout::new("doctor");
+    let dead = checkout.path_with("docker", "#!/bin/sh\necho 'Cannot connect' >&2; exit 1\n");
+    // a port on which nothing listens
+    checkout.edit("Cargo.toml", "https://git.silverlabs.uk/", "https://127.0.0.1:9/");
+    checkout.commit();
+    git(&checkout.root, &["tag", "v0.0.1"]);
+    let mirror = mirror_peer();
+    let mut doctor =
+        checkout.xtask(["doctor", "canary", "--json", "--engine", "docker", "--mirror", &mirror]);
+    doctor.env("PATH", &dead).env("SILVERMETAL_RELEASE_TOKEN", "hunter2-doctor");
+    let report = doctors_report(&mut doctor, 3);
+    assert_eq!(report.len(), DOCTOR.len());
+    for (rule, state, words) in [
+        ("engine-answers", "broken", "engine docker does not answer"),
+        ("contract-start", "skipped", "no engine answers"),
+        ("package-cache", "skipped", "no engine answers"),
+        ("mirror", "ok", "the mirror of --mirror answers"),
+        ("release-tag", "broken", "tag v0.0.1 is not the version in Cargo.toml"),
+        ("release-token", "broken", "https://127.0.0.1:9/api/v1/repos/"),
+        ("docker-config", "ok", "can be read"),
+    ] {
+        let found = &report[rule];
+        assert!(found.0 == state && found.1.contains(words), "{rule}: {found:?}");
+    }
+    assert_eq!(checkout.output_names(), [""; 0]);
+}
+
+#[test]
+fn faults_in_the_pins_are_reported_with_file_and_line() {
+    let checkout = Checkout::new("pins");
+    let fault = |file: &str, text: &str, says: &str| {
+        let path = checkout.root.join(file);
+        let good = fs::read(&path).unwrap();
+        fs::write(&path, text).unwrap();
+        run(&mut checkout.xtask(["iso", "canary", "--dry-run"])).exits(3).says(says);
+        fs::write(&path, good).unwrap();
+    };
+    fault(
+        "linux/build/config/snapshot-pin.env",
+        "SNAPSHOT_URL=http://h/a\r\nSNAP=1\n",
+        "snapshot-pin.env:1: CRLF",
+    );
+    fault(
+        "linux/build/config/snapshot-pin.env",
+        "SNAPSHOT_URL=http://h/a\n",
+        "SNAPSHOT_STAMP is missing",
+    );
+    fault(
+        "linux/build/config/snapshot-pin.env",
+        "SNAPSHOT_URL=http://h/a\nSNAPSHOT_STAMP=2026\n",
+        "not a snapshot stamp",
+    );
+    fault(
+        "linux/build/config/source-date-epoch.env",
+        "SOURCE_DATE_EPOCH=yesterday\n",
+        "expected seconds since 1970",
+    );
+    fault(
+        "linux/build/config/silvermetal-base.conf",
+        "MKSQUASHFS_OPTIONS=\"-all-time 1\"\n",
+        "silvermetal-base.conf:1: -all-time",
+    );
+    fault("linux/build/scripts/build.sh", "#!/bin/bash\n", "build.sh: expected one line");
+    fault(
+        "linux/build/recipes/canary/recipe.toml",
+        "description = 1\n",
+        "recipe.toml:1: `description`: expected a string",
+    );
+}
+
+#[test]
+fn a_missing_image_is_not_ready() {
+    let checkout = Checkout::new("image");
+    let stub = STUB
+        .replace("echo sha256:stub", "exit 1")
+        .replace("*) ;;", "pull*) echo 'no such host' >&2; exit 1 ;;");
+    let digest = format!("registry.invalid:5000/silvermetal-builder@sha256:{}", "a".repeat(64));
+    let iso = |image: &str| {
+        let mut command = checkout.xtask([
+            "iso",
+            "canary",
+            "--engine",
+            "docker",
+            "--image",
+            image,
+            "--mirror",
+            &mirror_peer(),
+        ]);
+        command.env("PATH", checkout.path_with("docker", &stub));
+        run(&mut command).exits(3)
+    };
+    iso(&digest).says("cannot be pulled: no such host").says("cargo xtask image build");
+    iso("local").says("is not built").says("--image REGISTRY/silvermetal-builder@sha256:…");
+    iso("registry.invalid:5000/x:tag").says("names no digest to pull");
+    assert_eq!(checkout.output_names(), [""; 0]);
+}
+
+#[test]
+fn a_dirty_tree_is_built_into_a_folder_of_its_own() {
+    let checkout = Checkout::new("dirty");
+    fs::write(checkout.root.join("docs/new.md"), "x").unwrap();
+    let plan = run(checkout
+        .xtask(["iso", "canary", "--dry-run", "--engine", "docker"])
+        .env("PATH", checkout.path_with("docker", STUB)));
+    assert!(plan.exits(0).stdout.contains("-dirty"));
+}
