@@ -1,6 +1,6 @@
 //! The command line of `cargo xtask diagnose` and `cargo xtask inspect`.
 
-use crate::diffoscope::BuilderShell;
+use crate::builder_shell::BuilderShell;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;

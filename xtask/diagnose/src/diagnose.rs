@@ -19,6 +19,15 @@ pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
     let pair = subject::pair(&args.images)?;
     let (records, context) = records::of(&pair);
     let images = Images::open_both(&pair.a, &pair.b);
+    if let [Some(x), Some(y)] = images.formats()
+        && x != y
+    {
+        return Err(Code::Usage.error(format!(
+            "{} is {x}, {} is {y}: expected two of one format",
+            pair.a.display(),
+            pair.b.display()
+        )));
+    }
 
     let mut facts = Facts::default();
     let summary = compare::images(&pair.a, &pair.b, &mut |difference| facts.add(difference))

@@ -11,11 +11,24 @@ const LONGEST_LIST: usize = 64 << 20;
 /// The outermost trees of A and B; `None` where an image is in no format that is read.
 pub(crate) struct Images {
     trees: [Option<Arc<dyn Tree>>; 2],
+    /// Their bytes; `None` for a folder.
+    sources: [Option<Shared>; 2],
 }
 
 impl Images {
     pub(crate) fn open_both(a: &Path, b: &Path) -> Images {
-        Images { trees: [outermost(a), outermost(b)] }
+        let [(tree_a, source_a), (tree_b, source_b)] = [a, b].map(outermost);
+        Images { trees: [tree_a, tree_b], sources: [source_a, source_b] }
+    }
+
+    /// The formats of A and B; `None` for one that is not read.
+    pub(crate) fn formats(&self) -> [Option<&'static str>; 2] {
+        self.trees.each_ref().map(|tree| tree.as_ref().map(|tree| tree.layer()))
+    }
+
+    /// The bytes of an image itself.
+    pub(crate) fn whole(&self, side: Side) -> Option<&Shared> {
+        self.sources[side as usize].as_ref()
     }
 
     /// The content at a place; `None` if that is no file of a tree.
@@ -44,9 +57,13 @@ impl Images {
     }
 }
 
-fn outermost(path: &Path) -> Option<Arc<dyn Tree>> {
+fn outermost(path: &Path) -> (Option<Arc<dyn Tree>>, Option<Shared>) {
     if path.is_dir() {
-        return Some(Arc::new(Folder::open(path)));
+        return (Some(Arc::new(Folder::open(path))), None);
     }
-    Some(diskimage::open(path).ok()?.layer.tree())
+    let Ok(file) = diskimage::source::File::open(path) else { return (None, None) };
+    let source: Shared = Arc::new(file);
+    let budget = Budget::for_size(source.size().unwrap_or(0));
+    let layer = Layer::of(&source, &budget).ok().flatten();
+    (layer.map(|layer| layer.tree()), Some(source))
 }

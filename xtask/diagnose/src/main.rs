@@ -4,6 +4,7 @@
 #[macro_use]
 mod text;
 
+mod builder_shell;
 mod classify;
 mod cli;
 mod compare;

@@ -1,9 +1,12 @@
-//! What the arguments name: images, trees, output folders, the folder of a verify.
+//! Resolves the arguments: images, trees, output folders, the folder of a verify.
 
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use xtask_core::failure::Code;
 use xtask_core::records::published::BuildInfo;
+
+/// Bytes of a BUILD_INFO at most.
+const LONGEST: u64 = 1 << 20;
 
 /// Two things to compare, and the folders that their builds published, where there are any.
 #[derive(Debug)]
@@ -38,27 +41,26 @@ pub(crate) fn pair(paths: &[PathBuf]) -> Result<Pair> {
             return Err(Code::Usage.error(format!("{}: no such file or folder", folder.display())));
         }
     }
-    if folders.iter().all(|folder| is_output(folder)) {
-        let [a, b] = [iso(&folders[0])?, iso(&folders[1])?];
-        return Ok(Pair { a, b, builds: Some(folders) });
-    }
-    let [a, b] = folders;
+    let [(a, build_a), (b, build_b)] = [image(&folders[0])?, image(&folders[1])?];
     if a.is_dir() != b.is_dir() {
         let (folder, file) = if a.is_dir() { (&a, &b) } else { (&b, &a) };
         return Err(Code::Usage.error(format!(
-            "{} is a folder, {} is none: expected two of one kind",
+            "{} is a folder, {} is none: expected two of one kind, or the output folder of a build \
+             and an image",
             folder.display(),
             file.display()
         )));
     }
-    let builds = [a.parent(), b.parent()].map(|dir| dir.filter(|dir| is_output(dir)));
-    let builds = match builds {
-        [Some(x), Some(y)] if !a.is_dir() && is_of(x, &a) && is_of(y, &b) => {
-            Some([x.to_owned(), y.to_owned()])
-        }
-        _ => None,
-    };
-    Ok(Pair { a, b, builds })
+    Ok(Pair { a, b, builds: build_a.zip(build_b).map(<[PathBuf; 2]>::from) })
+}
+
+/// The image or tree that an argument names, and the folder of its build, if it has one.
+fn image(path: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
+    if is_output(path) {
+        return Ok((iso(path)?, Some(path.to_owned())));
+    }
+    let build = path.parent().filter(|dir| !path.is_dir() && is_of(dir, path));
+    Ok((path.to_owned(), build.map(Path::to_owned)))
 }
 
 /// The image that is meant: itself, or that of an output folder.
@@ -69,7 +71,15 @@ pub(crate) fn iso(path: &Path) -> Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
-    let iso = build_info(path).map(|info| path.join(info.get("Iso"))).filter(|iso| iso.is_file());
+    let iso = build_info(path).map(|info| info.get("Iso").to_owned()).unwrap_or_default();
+    // another folder's image would stand for this one's
+    if Path::new(&iso).file_name().is_none_or(|name| name != iso.as_str()) && !iso.is_empty() {
+        return Err(Code::Usage.error(format!(
+            "{}: `Iso: {iso}` is expected to be the name of a file in that folder",
+            path.join("BUILD_INFO").display()
+        )));
+    }
+    let iso = Some(path.join(&iso)).filter(|path| !iso.is_empty() && path.is_file());
     iso.ok_or_else(|| {
         Code::Usage.error(format!(
             "{}: expected an image, or the output folder of a build (with BUILD_INFO and its ISO)",
@@ -88,5 +98,12 @@ fn is_of(dir: &Path, image: &Path) -> bool {
 }
 
 fn build_info(dir: &Path) -> Option<BuildInfo> {
-    Some(BuildInfo::parse(&std::fs::read_to_string(dir.join("BUILD_INFO")).ok()?))
+    let path = dir.join("BUILD_INFO");
+    // a pipe by that name would never end
+    let regular =
+        std::fs::metadata(&path).is_ok_and(|about| about.is_file() && about.len() <= LONGEST);
+    regular
+        .then(|| std::fs::read_to_string(path).ok())
+        .flatten()
+        .map(|text| BuildInfo::parse(&text))
 }

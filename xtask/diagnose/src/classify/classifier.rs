@@ -6,11 +6,12 @@ use super::consequences::Consequences;
 use super::correlate::Correlator;
 use super::fact::{Fact, Facts, Seen};
 use super::format::{excerpt, item, shown, what};
+use super::implanted;
 use super::moved::Moved;
 use super::renames;
 use super::rules::{self, lookup};
 use super::{At, Cause, Context, Diagnosis, Item, Rule, epoch};
-use crate::difference::{MetadataField, Place, Side};
+use crate::difference::{FieldKind, MetadataField, Place, Side};
 use crate::edits::declared::Declared;
 use crate::edits::{Changes, Edit, Edited, lines};
 use crate::images::Images;
@@ -116,6 +117,10 @@ impl<'a> Classifier<'a> {
             Seen::Field { kind, name, .. } => match lookup::by_field(*kind, name) {
                 Some(rule) => self.explained(index, fact, rule, excerpt(fact)),
                 None if self.consequences.has_field(fact) => self.follows(index, fact, what(fact)),
+                None if self.consequences.is_only_longer(fact) => {
+                    self.of_rule(index, fact, "padding");
+                }
+                None if *kind == FieldKind::ApplicationUse => self.implanted(index, fact),
                 None => self.by_layout(index, fact, *kind),
             },
             Seen::Metadata { field: MetadataField::LinkTarget, a, b } => {
@@ -154,9 +159,34 @@ impl<'a> Classifier<'a> {
         }
     }
 
+    fn of_rule(&mut self, index: usize, fact: &Fact, id: &str) {
+        match rules::all().find(|rule| rule.id == id) {
+            Some(rule) => self.explained(index, fact, rule, excerpt(fact)),
+            None => self.unexplained(index, fact),
+        }
+    }
+
+    /// The checksum of the image that implantisomd5 writes: of one side only, it is a cause; of both,
+    /// a consequence.
+    fn implanted(&mut self, index: usize, fact: &Fact) {
+        let Seen::Field { a, b, .. } = &fact.what else { return };
+        let verified = |side, text: &str| {
+            fact.place.0.is_empty()
+                && self.images.whole(side).is_some_and(|image| implanted::is_true(text, image))
+        };
+        let none = |text: &str| text.trim().is_empty();
+        match (none(a) || verified(Side::A, a), none(b) || verified(Side::B, b)) {
+            (true, true) if none(a) || none(b) => self.of_rule(index, fact, "implanted-md5"),
+            (true, true) => {
+                self.follows(index, fact, "checksum of the image, recomputed".to_owned())
+            }
+            _ => self.unexplained(index, fact),
+        }
+    }
+
     /// Tables and blocks of a squashfs that lie elsewhere, while nothing in it differs.
-    fn by_layout(&mut self, index: usize, fact: &Fact, kind: crate::difference::FieldKind) {
-        let layout = kind == crate::difference::FieldKind::Layout && fact.layer == "squashfs";
+    fn by_layout(&mut self, index: usize, fact: &Fact, kind: FieldKind) {
+        let layout = kind == FieldKind::Layout && fact.layer == "squashfs";
         let whole = !self.consequences.is_broken(&fact.place);
         match lookup::by_repacking("squashfs") {
             Some(rule) if layout && whole => self.explained(index, fact, rule, excerpt(fact)),
@@ -414,7 +444,6 @@ impl<'a> Classifier<'a> {
         if let (Seen::Content(changes), [first, ..]) = (&fact.what, &pending.left[..])
             && let Some(edit) = changes.edits.get(*first)
             && pending.left.len() < changes.edits.len()
-            && !matches!(edit.what, Edited::Line | Edited::Bytes)
         {
             item.excerpt = shown(edit);
         }

@@ -14,6 +14,8 @@ pub(super) struct Consequences {
     moved: HashSet<Place>,
     /// Layers that could not be read to their end.
     broken: HashSet<Place>,
+    /// Layers in which anything differs but how many sectors there are.
+    otherwise: HashSet<Place>,
     /// The volume's dates on both sides, seconds since 1970.
     volume_dates: Vec<(i64, i64)>,
 }
@@ -24,6 +26,7 @@ impl Consequences {
             holds: HashSet::new(),
             moved: HashSet::new(),
             broken: HashSet::new(),
+            otherwise: HashSet::new(),
             volume_dates: Vec::new(),
         };
         for fact in &facts.list {
@@ -35,6 +38,12 @@ impl Consequences {
                 // the length of a compressed layer follows from what is in it
                 _ => false,
             };
+            let sectors = matches!(&fact.what, Seen::Field { name: "sectors", .. });
+            if !sectors {
+                for n in 0..=layers.len() {
+                    found.otherwise.insert(Place(layers[..n].to_vec()));
+                }
+            }
             for n in 0..layers.len() {
                 let container = Place(layers[..n].to_vec());
                 if moves || n + 1 < layers.len() {
@@ -79,6 +88,17 @@ impl Consequences {
             FieldKind::Layout => fact.layer == "squashfs" && self.holds.contains(&fact.place),
             _ => false,
         }
+    }
+
+    /// Whether an ISO only has more sectors than the other one, all files, tables and gaps being equal:
+    /// they hold zeros.
+    pub(super) fn is_only_longer(&self, fact: &Fact) -> bool {
+        let iso = match fact.place.0.split_last() {
+            Some((last, layers)) if last == "[Joliet]" => Place(layers.to_vec()),
+            _ => fact.place.clone(),
+        };
+        matches!(fact.what, Seen::Field { kind: FieldKind::Extent, name: "sectors", .. })
+            && !self.otherwise.contains(&iso)
     }
 
     /// Whether an edit is the volume's date, which names the volume.

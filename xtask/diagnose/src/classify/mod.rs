@@ -17,6 +17,7 @@ mod diagnosis;
 mod epoch;
 mod fact;
 mod format;
+mod implanted;
 mod moved;
 mod renames;
 mod rule;

@@ -409,8 +409,8 @@ impl<'o> Walk<'o> {
                 }
                 (a, b) => {
                     for (side, part) in [(Side::A, a), (Side::B, b)] {
-                        if part.is_some() {
-                            self.only(&here, side, &a_part())?;
+                        if let Some(part) = part {
+                            self.only(&here, side, &a_part(&part))?;
                         }
                     }
                 }
@@ -472,9 +472,13 @@ fn inner(place: &Place, path: &[u8], trees: &[Arc<dyn Tree>; 2]) -> Spot {
     Spot { place, layer: trees[0].layer() }
 }
 
-/// A part of an image, about which nothing is known.
-fn a_part() -> Node {
-    Node::unknown_file()
+/// A part of an image as an entry: only its length is known.
+fn a_part(part: &PartContent) -> Node {
+    let mut node = Node::unknown_file();
+    if let PartContent::Bytes(bytes) = part {
+        node.metadata.size = bytes.size().unwrap_or(0);
+    }
+    node
 }
 
 fn entry(metadata: &Metadata) -> Entry {

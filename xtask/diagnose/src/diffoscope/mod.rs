@@ -4,13 +4,12 @@
 //! It runs in a container of the builder image, if xtask says how. Otherwise this machine's own
 //! diffoscope runs, and the report says so.
 
-mod builder;
 mod extract;
 mod report;
 
-pub(crate) use builder::BuilderShell;
 pub(crate) use report::Outcome;
 
+use crate::builder_shell::BuilderShell;
 use crate::classify::Diagnosis;
 use crate::cli::Diffoscope;
 use crate::images::Images;

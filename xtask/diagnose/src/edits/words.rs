@@ -88,7 +88,13 @@ fn first(rest: &str) -> (usize, Kind) {
     if hex == alphanumeric && is_hex(&rest[..hex]) {
         return (hex, Kind::Hex);
     }
-    let base64 = span(rest, |c| c.is_ascii_alphanumeric() || "+/=_".contains(c));
+    // `=` only at the end: before a value it follows a name
+    let base64 = span(rest, |c| c.is_ascii_alphanumeric() || "+/_".contains(c));
+    let base64 = base64 + span(&rest[base64..], |c| c == '=').min(2);
+    let base64 = match rest[base64..].chars().next() {
+        Some(c) if c.is_alphanumeric() => span(rest, |c| c.is_ascii_alphanumeric() || c == '_'),
+        _ => base64,
+    };
     if is_blob(&rest[..base64]) {
         return (base64, Kind::Blob);
     }

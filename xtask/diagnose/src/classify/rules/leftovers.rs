@@ -71,6 +71,22 @@ pub(super) static RULES: &[Rule] = &[
         ]),
     },
     Rule {
+        id: "apk-packages",
+        name: "other versions of Alpine's packages: the inputs moved, not the build",
+        fix: "build both from the same repositories and the same list",
+        source: "apk's database of both images",
+        evidence: Evidence::Edit(|edit, at| {
+            at.path_is(&["lib/apk/db/installed"]) && edit.before == "V:" && edit.after.is_empty()
+        }),
+    },
+    Rule {
+        id: "loader-cache",
+        name: "the loader's cache: another set or order of libraries",
+        fix: "run ldconfig -X at the end of the build, with the same libraries installed",
+        source: "ldconfig(8)",
+        evidence: Evidence::Paths(&["etc/ld.so.cache"]),
+    },
+    Rule {
         id: "apt-lists",
         name: "apt's lists: the mirror moved between the builds",
         fix: "delete var/lib/apt/lists/*, and pin the snapshot",

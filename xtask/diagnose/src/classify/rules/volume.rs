@@ -105,4 +105,25 @@ pub(super) static RULES: &[Rule] = &[
         source: "all other bytes are equal",
         evidence: Evidence::Declared(|declared, _| declared == Declared::Padding),
     },
+    Rule {
+        id: "implanted-md5",
+        name: "checksum of the image, which implantisomd5 wrote on one side only",
+        fix: "run implantisomd5 in both builds, or in none",
+        source: "implantisomd5(1); the checksum was recomputed",
+        evidence: Evidence::Together,
+    },
+    Rule {
+        id: "hfsplus-serial",
+        name: "serial number of the HFS+ that xorriso makes for Macs",
+        fix: "xorriso -as mkisofs -hfsplus-serial-no with a fixed number, or no -hfsplus",
+        source: "xorrisofs(1)",
+        evidence: Evidence::Declared(|declared, _| declared == Declared::HfsPlusSerial),
+    },
+    Rule {
+        id: "fat-leftovers",
+        name: "bytes outside of the files of a FAT: of files that were deleted or replaced",
+        fix: "make the file system in one go from a fresh file, instead of replacing files in it",
+        source: "mtools(1)",
+        evidence: Evidence::Paths(&["*outside of the files*", "*rest of the directories*"]),
+    },
 ];

@@ -4,6 +4,7 @@
 //! still differs is told as edits like any other. So a declared field never hides a byte beside it.
 
 mod elf;
+mod hfsplus;
 mod iso;
 mod keystore;
 mod pyc;
@@ -32,6 +33,8 @@ pub(crate) enum Declared {
     Checksum,
     /// Zeros behind the end of one side.
     Padding,
+    /// HFS+: serial number in the volume header.
+    HfsPlusSerial,
 }
 
 impl Declared {
@@ -59,6 +62,7 @@ pub(crate) enum Field {
     ModuleSignature,
     BootPosition,
     Checksum,
+    HfsPlusSerial,
 }
 
 /// A content, and its offset in the image if it lies there as it is.
@@ -71,8 +75,14 @@ pub(crate) struct Content<'a> {
 type Reader = fn(&Content<'_>) -> Option<Vec<Region>>;
 
 /// Each finds its ranges in order; `None` if the content is in another format.
-const READERS: [Reader; 5] =
-    [elf::regions, pyc::regions, keystore::regions, iso::catalogue, iso::boot_info];
+const READERS: [Reader; 6] = [
+    elf::regions,
+    pyc::regions,
+    keystore::regions,
+    iso::catalogue,
+    iso::boot_info,
+    hfsplus::regions,
+];
 
 /// A with every declared field replaced by B's; `None` if no format declares any.
 pub(super) fn substituted(
@@ -126,6 +136,7 @@ fn pair(a: Field, b: Field) -> Option<Declared> {
         (Field::ModuleSignature, Field::ModuleSignature) => Declared::ModuleSignature,
         (Field::BootPosition, Field::BootPosition) => Declared::BootPosition,
         (Field::Checksum, Field::Checksum) => Declared::Checksum,
+        (Field::HfsPlusSerial, Field::HfsPlusSerial) => Declared::HfsPlusSerial,
         _ => return None,
     })
 }

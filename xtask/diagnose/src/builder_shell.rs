@@ -9,11 +9,11 @@ use xtask_core::exec::Cmd;
 #[derive(Clone, Debug)]
 pub(crate) struct BuilderShell {
     /// `folder`: a path that does not exist yet; the container sees the folder as its current one.
-    pub(super) folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// `run`: starts bash in the container; the arguments of bash follow.
-    pub(super) run: Cmd,
+    pub(crate) run: Cmd,
     /// `stop`: stops the container.
-    pub(super) stop: Cmd,
+    pub(crate) stop: Cmd,
 }
 
 impl FromStr for BuilderShell {
