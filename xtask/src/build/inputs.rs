@@ -6,15 +6,15 @@ use crate::builder_image::{self, BuilderImage};
 use crate::engine::container::Network;
 use crate::engine::paths::PathMap;
 use crate::engine::private::EngineFolders;
-use crate::engine::variations::Conditions;
+use crate::engine::variations::BuildConditions;
 use crate::engine::{EngineKind, EngineStatus, Selection, detect};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
-use xtask_core::facts::git::Source;
+use xtask_core::facts::git::CheckoutState;
 use xtask_core::facts::host::{Disk, Host};
-use xtask_core::facts::mirror::{self, Found, SnapshotPin, Wanted};
+use xtask_core::facts::mirror::{self, FoundMirror, SnapshotPin, Wanted};
 use xtask_core::facts::repo::Repo;
-use xtask_core::facts::upstream::{Origin, Upstream};
+use xtask_core::facts::upstream::{Upstream, UpstreamOrigin};
 use xtask_core::failure::{Code, OrExit as _, Problem};
 use xtask_core::pins::{conf, env_file};
 use xtask_core::recipe::Recipe;
@@ -22,10 +22,10 @@ use xtask_core::{calendar, http};
 
 /// Everything that a build depends on, gathered once per command. Preflight reports what is wrong.
 #[derive(Clone)]
-pub(crate) struct Facts {
+pub(crate) struct BuildFacts {
     pub(crate) repo: Repo,
     pub(crate) recipe: Recipe,
-    pub(crate) source: Source,
+    pub(crate) source: CheckoutState,
     pub(crate) host: Host,
     pub(crate) places: EngineFolders,
     pub(crate) engine: Selection,
@@ -33,7 +33,7 @@ pub(crate) struct Facts {
     /// Whether the engine has the image already.
     pub(crate) image_present: bool,
     pub(crate) pin: SnapshotPin,
-    pub(crate) mirror: Found,
+    pub(crate) mirror: FoundMirror,
     /// What an earlier build fetched, to build from with no network.
     pub(crate) inputs: Option<Saved>,
     /// Whether packages of earlier builds may be taken.
@@ -52,7 +52,7 @@ pub(crate) struct Facts {
     /// Where the engine keeps images and containers, if that is on this machine.
     pub(crate) engine_disk: Option<Disk>,
     /// The contract's constants, unless `verify --vary` says otherwise.
-    pub(crate) conditions: Conditions,
+    pub(crate) conditions: BuildConditions,
     /// How the engine names this machine's paths.
     pub(crate) paths: PathMap,
     pub(crate) ca_file: Option<PathBuf>,
@@ -76,17 +76,17 @@ pub(crate) enum EpochFrom {
     EnvFile,
 }
 
-impl Facts {
+impl BuildFacts {
     /// Reads everything; `engine` overrides the flag where an earlier choice could not start.
     pub(crate) fn gather(
         repo: &Repo,
         args: &BuildRequest,
         engine: Option<EngineKind>,
-    ) -> Result<Facts> {
+    ) -> Result<BuildFacts> {
         let recipe = Recipe::load(repo, &args.what.recipe)?;
         let host = Host::gather()?;
         let places = EngineFolders::of(repo);
-        let source = Source::gather(repo)?;
+        let source = CheckoutState::gather(repo)?;
         let mut engine = match engine {
             Some(kind) => detect(kind.into(), &recipe.needs.engines, &host, &places),
             None => detect(args.what.build.engine, &recipe.needs.engines, &host, &places),
@@ -128,7 +128,7 @@ impl Facts {
             Some(dir) => absolute(dir, "--output")?,
             None => repo.output().join(folder_name(&recipe, &source)),
         };
-        Ok(Facts {
+        Ok(BuildFacts {
             missing: host.missing(&packages),
             epoch: epoch(repo, source.commit_time)?,
             mksquashfs_options: conf::mksquashfs_options(
@@ -155,14 +155,14 @@ impl Facts {
             save_inputs: save_inputs.map(|dir| absolute(dir, "--save-inputs")).transpose()?,
             inputs,
             paths,
-            conditions: Conditions::default(),
+            conditions: BuildConditions::default(),
         })
     }
 
     /// The same facts for a build, beginning now, whose result goes to `output`.
-    pub(crate) fn with_output(&self, output: &Path) -> Result<Facts> {
+    pub(crate) fn with_output(&self, output: &Path) -> Result<BuildFacts> {
         let output = std::path::absolute(output).context("--output").or_exit(Code::Usage)?;
-        Ok(Facts {
+        Ok(BuildFacts {
             output_disk: Disk::holding(&output)?,
             output,
             now: calendar::now(),
@@ -220,7 +220,7 @@ fn engine_side_facts(engine: &mut Selection, places: &EngineFolders) -> (PathMap
 }
 
 /// `<short-sha>[-dirty]` for the product, with the recipe's name before it for any other.
-fn folder_name(recipe: &Recipe, source: &Source) -> String {
+fn folder_name(recipe: &Recipe, source: &CheckoutState) -> String {
     let dirty = if source.dirty { "-dirty" } else { "" };
     let prefix = if recipe.released { String::new() } else { format!("{}-", recipe.name) };
     format!("{prefix}{}{dirty}", source.short)
@@ -287,13 +287,15 @@ fn reuse_packages(recipe: &Recipe, wanted: bool) -> Result<bool> {
 fn upstream(
     repo: &Repo,
     recipe: &Recipe,
-    source: &Source,
+    source: &CheckoutState,
     wanted: Option<&Path>,
 ) -> Result<Option<Upstream>> {
     let pin = source.submodule.clone();
     match (recipe.needs.submodule, wanted) {
-        (true, Some(dir)) => Upstream::gather(dir, Origin::Caller, pin).map(Some),
-        (true, None) => Upstream::gather(&repo.submodule(), Origin::Submodule, pin).map(Some),
+        (true, Some(dir)) => Upstream::gather(dir, UpstreamOrigin::Caller, pin).map(Some),
+        (true, None) => {
+            Upstream::gather(&repo.submodule(), UpstreamOrigin::Submodule, pin).map(Some)
+        }
         (false, None) => Ok(None),
         (false, Some(_)) => Err(Code::Usage.error(format!(
             "recipe {} does not build from derivative-maker: remove --upstream",

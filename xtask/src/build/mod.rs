@@ -1,7 +1,7 @@
 //! One build of one ISO: gather the inputs, plan, check, run, record, publish.
 
 mod args;
-mod build;
+mod execute;
 mod inputs;
 pub(crate) mod plan;
 mod policy_gate;
@@ -15,8 +15,8 @@ pub(crate) mod sweep;
 mod workdir;
 
 pub(crate) use args::{BuildRequest, RecipeArgs};
-pub(crate) use build::{Built, prepare};
-pub(crate) use inputs::{EpochFrom, Facts};
+pub(crate) use execute::{BuiltIso, prepare};
+pub(crate) use inputs::{BuildFacts, EpochFrom};
 pub(crate) use plan::{CACHE_VOLUME, PACKAGES_VOLUME};
 pub(crate) use preflight::problems;
 pub(crate) use ready::Ready;
@@ -27,9 +27,9 @@ use anyhow::Result;
 use plan::Folders;
 
 /// What a dry run prints.
-pub(crate) fn describe(facts: &Facts) -> Result<String> {
+pub(crate) fn describe(facts: &BuildFacts) -> Result<String> {
     let folders = Folders::new(facts);
     let run = plan::run(facts, &folders, Network::Bridge)?;
-    let image = build::describe_image(facts, Network::Bridge);
+    let image = execute::describe_image(facts, Network::Bridge);
     Ok(plan::describe(facts, &folders, &run, image.as_deref()))
 }

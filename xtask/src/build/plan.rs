@@ -1,6 +1,6 @@
 //! What will be done, as data: a dry run prints it, execution uses it.
 
-use super::inputs::{EpochFrom, Facts};
+use super::inputs::{BuildFacts, EpochFrom};
 use crate::build::saved_inputs::CACHE_GUEST;
 use crate::builder_image::BuilderImage;
 use crate::engine::container::{Container, Mode, Mount, Network};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use xtask_core::apt;
 use xtask_core::exec::{Cmd, Signal, StopBy};
 use xtask_core::facts::container::own_container;
-use xtask_core::facts::upstream::Origin;
+use xtask_core::facts::upstream::UpstreamOrigin;
 use xtask_core::hash;
 use xtask_core::recipe::Recipe;
 
@@ -56,13 +56,13 @@ impl Folders {
 
     /// The recipe and the configuration that the builder sees: copies, with the modes that git
     /// knows, because a checkout made under umask 077 would shut the builder's user out.
-    pub(crate) fn sources(&self, facts: &Facts) -> Sources {
+    pub(crate) fn sources(&self, facts: &BuildFacts) -> Sources {
         let elsewhere = facts.conditions.is_elsewhere();
         let copy = self.work.join(if elsewhere { "another checkout" } else { "checkout" });
         Sources { recipe: copy.join("recipe"), conf: copy.join("conf") }
     }
 
-    pub(crate) fn new(facts: &Facts) -> Folders {
+    pub(crate) fn new(facts: &BuildFacts) -> Folders {
         let moment = format!("{}:{:?}", std::process::id(), std::time::SystemTime::now());
         let id = format!(
             "{}-{}-{}",
@@ -111,8 +111,8 @@ impl Run {
 }
 
 /// Paths are translated to the engine's side; `network` is what the engine can do.
-pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<Run> {
-    let Facts { recipe, conditions, .. } = facts;
+pub(crate) fn run(facts: &BuildFacts, folders: &Folders, network: Network) -> Result<Run> {
+    let BuildFacts { recipe, conditions, .. } = facts;
     let home = conditions.home();
     let mut command = conditions.wrapper(facts.engine.kind);
     command.push(format!("{home}/recipe/{}", recipe.entry));
@@ -177,7 +177,7 @@ pub(crate) fn run(facts: &Facts, folders: &Folders, network: Network) -> Result<
 }
 
 /// All that reaches the inside: constants and pins, nothing of the caller's environment.
-fn environment(facts: &Facts, keyring: Option<&str>) -> Vec<(String, String)> {
+fn environment(facts: &BuildFacts, keyring: Option<&str>) -> Vec<(String, String)> {
     let mirror = &facts.mirror.mirror;
     let security = mirror.security.clone().unwrap_or_default();
     let yes = |on: bool| if on { "yes" } else { "no" }.to_owned();
@@ -212,8 +212,8 @@ fn environment(facts: &Facts, keyring: Option<&str>) -> Vec<(String, String)> {
     }
     if let Some(upstream) = &facts.upstream {
         let origin = match upstream.origin {
-            Origin::Submodule => "submodule",
-            Origin::Caller => "checkout",
+            UpstreamOrigin::Submodule => "submodule",
+            UpstreamOrigin::Caller => "checkout",
         };
         env.push(("SILVERMETAL_UPSTREAM", origin.to_owned()));
     }
@@ -222,7 +222,7 @@ fn environment(facts: &Facts, keyring: Option<&str>) -> Vec<(String, String)> {
 
 /// What a dry run prints: every command in order, exactly as it would run.
 pub(crate) fn describe(
-    facts: &Facts,
+    facts: &BuildFacts,
     folders: &Folders,
     run: &Run,
     image_build: Option<&str>,
@@ -274,7 +274,7 @@ pub(crate) fn describe(
     lines.join("\n")
 }
 
-fn summary(facts: &Facts, recipe: &Recipe, folders: &Folders) -> String {
+fn summary(facts: &BuildFacts, recipe: &Recipe, folders: &Folders) -> String {
     let from = match facts.epoch.from {
         EpochFrom::Commit => "the commit's time",
         EpochFrom::EnvFile => "source-date-epoch.env",

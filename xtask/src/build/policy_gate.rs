@@ -1,6 +1,6 @@
 //! The last check of a finished ISO: does it hold its recipe's content policy?
 
-use super::Facts;
+use super::BuildFacts;
 use crate::external;
 use anyhow::Result;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(super) struct PolicyGate {
 impl PolicyGate {
     /// `None` if the recipe has no policy, or if the policy is not enforced and the program that
     /// checks it cannot be built.
-    pub(super) fn prepare(facts: &Facts, ui: &Ui) -> Result<Option<PolicyGate>> {
+    pub(super) fn prepare(facts: &BuildFacts, ui: &Ui) -> Result<Option<PolicyGate>> {
         let Some(policy) = &facts.recipe.policy else { return Ok(None) };
         let program = match external::diagnose(&facts.repo, ui) {
             Ok(program) => program,

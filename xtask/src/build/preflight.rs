@@ -1,6 +1,6 @@
 //! Everything that would fail later, named now, all at once.
 
-use super::inputs::Facts;
+use super::inputs::BuildFacts;
 use crate::build::records;
 use crate::builder_image::{self, BuilderImage};
 use crate::engine::container::Network;
@@ -26,9 +26,9 @@ const NOT_BLOCK_BACKED: [&str; 4] = ["overlay", "tmpfs", "aufs", "9p"];
 const LOOP_CONTROL: &str = "/dev/loop-control";
 
 /// `setup`: what `--setup` would mend is no problem.
-pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
+pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
     let mut found = facts.engine.problems.clone();
-    let Facts { recipe, host, .. } = facts;
+    let BuildFacts { recipe, host, .. } = facts;
     if !facts.missing.is_empty() && !setup {
         found.push(apt::problem(&facts.missing));
     }
@@ -156,7 +156,7 @@ pub(crate) fn problems(facts: &Facts, setup: bool) -> Vec<Problem> {
     found
 }
 
-fn image_problem(facts: &Facts, setup: bool) -> Option<Problem> {
+fn image_problem(facts: &BuildFacts, setup: bool) -> Option<Problem> {
     if facts.image_present || facts.engine.kind == EngineKind::Host {
         return None;
     }

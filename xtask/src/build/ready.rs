@@ -1,9 +1,10 @@
 //! From gathered facts to an engine that runs: everything before the build itself.
 
 use super::args::BuildRequest;
-use super::inputs::Facts;
+use super::execute::{self, BuiltIso};
+use super::inputs::BuildFacts;
 use super::policy_gate::PolicyGate;
-use super::{Built, build, preflight};
+use super::preflight;
 use crate::engine::container::Network;
 use crate::engine::private::Private;
 use crate::engine::{EngineChoice, EngineKind, HOST_NOTICE};
@@ -20,7 +21,7 @@ use xtask_core::{apt, interrupt};
 
 /// Facts that hold, on an engine that runs.
 pub(crate) struct Ready {
-    pub(crate) facts: Facts,
+    pub(crate) facts: BuildFacts,
     network: Network,
     setup: bool,
     gate: Option<PolicyGate>,
@@ -31,7 +32,7 @@ pub(crate) struct Ready {
 impl Ready {
     /// Refuses with every problem, or mends what `--setup` can and starts the engine.
     pub(crate) fn new(
-        mut facts: Facts,
+        mut facts: BuildFacts,
         repo: &Repo,
         args: &BuildRequest,
         ui: &Ui,
@@ -41,7 +42,7 @@ impl Ready {
         if !facts.missing.is_empty() {
             apt::install(&facts.missing, ui)?;
             // the same engine, even if installing its packages started another one
-            facts = Facts::gather(repo, args, Some(facts.engine.kind))?;
+            facts = BuildFacts::gather(repo, args, Some(facts.engine.kind))?;
             refuse(&preflight::problems(&facts, setup))?;
         }
         let mut engine = None;
@@ -86,23 +87,23 @@ impl Ready {
 
     /// Makes or fetches the builder image, where that is still to be done.
     pub(crate) fn prepare(&self, ui: &Ui) -> Result<()> {
-        build::prepare(&self.facts, self.network, self.setup, ui)
+        execute::prepare(&self.facts, self.network, self.setup, ui)
     }
 
     /// One build; `begun` is when its command started.
-    pub(crate) fn build(&self, begun: Instant, ui: &Ui) -> Result<Built> {
-        build::build(&self.facts, self.gate.as_ref(), self.network, self.setup, begun, ui)
+    pub(crate) fn build(&self, begun: Instant, ui: &Ui) -> Result<BuiltIso> {
+        execute::build(&self.facts, self.gate.as_ref(), self.network, self.setup, begun, ui)
     }
 }
 
 /// With `auto`, a private engine that will not start is no reason to give up on the canary.
-fn may_go_without(facts: &Facts, args: &BuildRequest) -> bool {
+fn may_go_without(facts: &BuildFacts, args: &BuildRequest) -> bool {
     args.what.build.engine == EngineChoice::Auto
         && facts.recipe.needs.engines.contains(&EngineKind::Host)
 }
 
-fn without_engine(repo: &Repo, args: &BuildRequest, ui: &Ui) -> Result<Facts> {
-    let mut facts = Facts::gather(repo, args, Some(EngineKind::Host))?;
+fn without_engine(repo: &Repo, args: &BuildRequest, ui: &Ui) -> Result<BuildFacts> {
+    let mut facts = BuildFacts::gather(repo, args, Some(EngineKind::Host))?;
     refuse(&preflight::problems(&facts, args.what.build.setup))?;
     apt::install(&facts.missing, ui)?;
     facts.engine.notices.push(HOST_NOTICE.to_owned());

@@ -1,7 +1,7 @@
 //! Runs the one long command of a build, stage by stage.
 
 use super::plan::Run;
-use crate::build::records::Stage as StageRecord;
+use crate::build::records::StageRecord;
 use crate::build::records::tree;
 use anyhow::{Context as _, Result};
 use std::path::Path;

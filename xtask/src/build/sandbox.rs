@@ -1,6 +1,6 @@
 //! The place where one run happens: a work folder, and what its container sees of it.
 
-use super::inputs::Facts;
+use super::inputs::BuildFacts;
 use super::plan::{self, Folders, Run};
 use super::sweep;
 use super::workdir::{EngineCleanup, WorkFolder};
@@ -22,7 +22,7 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     /// Everything up to the one long command of a build, which is `run`.
-    pub(crate) fn set_up(facts: &Facts, network: Network) -> Result<Sandbox> {
+    pub(crate) fn set_up(facts: &BuildFacts, network: Network) -> Result<Sandbox> {
         let folders = Folders::new(facts);
         let run = plan::run(facts, &folders, network)?;
         let mut work =

@@ -7,10 +7,17 @@ use crate::engine::private::{EngineFolders, Private};
 use crate::engine::{Client, EngineKind};
 use anyhow::Result;
 use serde_json::json;
+use std::path::Path;
 use xtask_core::exec::{Cmd, which};
 use xtask_core::facts::host::Host;
 use xtask_core::facts::repo::Repo;
+use xtask_core::interrupt;
+use xtask_core::records::published::BuildInfo;
 use xtask_core::ui::Ui;
+
+/// Seconds that an engine gets for its answer. Usually it takes less than a tenth of one, and two
+/// identical images must not wait for an engine that hangs.
+const PATIENCE: u32 = 2;
 
 /// A shell in the builder image, where diffoscope is installed.
 pub(crate) struct Diffoscope {
@@ -22,16 +29,31 @@ pub(crate) struct Diffoscope {
 }
 
 impl Diffoscope {
-    /// Takes the first engine that answers and has the image. With `start`, our own engine is
-    /// started if it has the image; otherwise nothing is started.
-    pub(crate) fn at_hand(
+    /// Like [`Diffoscope::find`], but starts nothing. An error becomes a note, because `diagnose`
+    /// works without diffoscope.
+    pub(crate) fn if_at_hand(
         repo: &Repo,
-        image: Option<&str>,
+        built: Option<&Path>,
+        ui: &Ui,
+    ) -> Result<Option<Diffoscope>> {
+        Diffoscope::find(repo, built, false, ui).or_else(|error| {
+            interrupt::check()?;
+            ui.notice(&format!("diffoscope cannot run in the builder image: {error:#}"));
+            Ok(None)
+        })
+    }
+
+    /// Finds the first engine that answers and has the builder image: the one that made `built` (an
+    /// ISO or an output folder), else the one that a build would use now. With `start`, the private
+    /// engine is started if it has the image.
+    pub(crate) fn find(
+        repo: &Repo,
+        built: Option<&Path>,
         start: bool,
         ui: &Ui,
     ) -> Result<Option<Diffoscope>> {
         let places = EngineFolders::of(repo);
-        let image = BuilderImage::choose(repo, image)?;
+        let image = BuilderImage::choose(repo, built.and_then(recorded_image).as_deref())?;
         let Some(client) = engine_with(&image, &places, start)? else { return Ok(None) };
         let private = match client.kind {
             EngineKind::Private => Some(Private::start(&places, ui)?),
@@ -53,12 +75,12 @@ impl Diffoscope {
         Ok(Some(Diffoscope { client, command: command.to_string(), private }))
     }
 
-    /// Whether an engine of our own runs for it, which dropping this stops.
+    /// Returns true if it runs on the private engine, which stops when this is dropped.
     pub(crate) fn is_private(&self) -> bool {
         self.private.is_some()
     }
 
-    /// `program` with the option that tells it how to run diffoscope.
+    /// Adds the option that tells `program` how to run diffoscope.
     pub(crate) fn hand_to(&self, program: Cmd) -> Cmd {
         self.client.in_its_environment(program).args(["--diffoscope-command", &self.command])
     }
@@ -70,14 +92,23 @@ fn engine_with(
     start: bool,
 ) -> Result<Option<Client>> {
     let shared = [EngineKind::Docker, EngineKind::Podman].map(|kind| Client::new(kind, None));
-    let mut running = shared
-        .into_iter()
-        .chain([places.client()])
-        .filter(|client| which(client.program()).is_some() && client.version().is_ok());
+    let mut running = shared.into_iter().chain([places.client()]).filter(|client| {
+        which(client.program()).is_some() && client.version_within(PATIENCE).is_ok()
+    });
     if let Some(client) = running.find(|client| is_present(client, image, places)) {
         return Ok(Some(client));
     }
     let may = start && Host::gather()?.is_root() && which("dockerd").is_some();
     let client = places.client();
     Ok((may && is_present(&client, image, places)).then_some(client))
+}
+
+/// The builder image that BUILD_INFO in or beside `built` names.
+fn recorded_image(built: &Path) -> Option<String> {
+    let built = built.canonicalize().ok()?;
+    let folders = [built.clone(), built.join("build-a"), built.parent()?.to_owned()];
+    let info = folders.iter().find_map(|dir| std::fs::read_to_string(dir.join("BUILD_INFO")).ok());
+    let info = BuildInfo::parse(&info?);
+    let image = info.get("Builder-Image").split_whitespace().next()?;
+    (image == super::LOCAL || image.contains('/')).then(|| image.to_owned())
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask iso`: one build of one ISO.
 
-use crate::build::{self, BuildRequest, Facts, Ready, RecipeArgs};
+use crate::build::{self, BuildFacts, BuildRequest, Ready, RecipeArgs};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -39,7 +39,7 @@ pub(crate) fn command(repo: &Repo, args: &IsoArgs) -> Result<()> {
         output: args.output.clone(),
         save_inputs: args.save_inputs.clone(),
     };
-    let facts = Facts::gather(repo, &request, None)?;
+    let facts = BuildFacts::gather(repo, &request, None)?;
     if args.what.build.dry_run {
         let problems = build::problems(&facts, args.what.build.setup);
         answer(format_args!("{}", build::describe(&facts)?));

@@ -81,10 +81,14 @@ impl Client {
         ours.into_iter().fold(cmd, Cmd::env_remove)
     }
 
-    /// The engine's version; an error when it doesn't answer within ten seconds.
+    /// The engine's version; an error if it does not answer within ten seconds.
     pub(crate) fn version(&self) -> Result<String> {
+        self.version_within(10)
+    }
+
+    pub(crate) fn version_within(&self, seconds: u32) -> Result<String> {
         let answer = self.cmd().args(["version", "--format", self.dialect.version]);
-        let version = answer.within_seconds(10).read()?;
+        let version = answer.within_seconds(seconds).read()?;
         if version.is_empty() {
             bail!("`{}` names no engine version", self.program());
         }

@@ -1,7 +1,7 @@
 //! A container as data, and the one place that spells `docker run`.
 
 use super::client::{Client, JOB_LABEL, LABEL};
-use super::variations::Conditions;
+use super::variations::BuildConditions;
 use std::path::PathBuf;
 use xtask_core::exec::Cmd;
 
@@ -46,7 +46,7 @@ pub(crate) struct Container {
     pub(crate) checkout: String,
     /// The container that we run in, a CI job's: when that one is gone, nobody waits for this one.
     pub(crate) job: Option<String>,
-    pub(crate) conditions: Conditions,
+    pub(crate) conditions: BuildConditions,
     pub(crate) image: String,
     pub(crate) network: Network,
     pub(crate) env: Vec<(String, String)>,

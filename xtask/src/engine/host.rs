@@ -2,7 +2,7 @@
 //!
 //! The entry sees what it would see in the builder: the same paths, host name and environment.
 
-use super::variations::Conditions;
+use super::variations::BuildConditions;
 use std::path::PathBuf;
 use xtask_core::exec::Cmd;
 
@@ -26,7 +26,7 @@ pub(crate) struct HostRun {
     pub(crate) out: PathBuf,
     pub(crate) cache: PathBuf,
     pub(crate) keyring: Option<PathBuf>,
-    pub(crate) conditions: Conditions,
+    pub(crate) conditions: BuildConditions,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) command: Vec<String>,
 }

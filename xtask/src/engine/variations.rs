@@ -121,13 +121,13 @@ pub(crate) struct BuildTraits {
 
 /// The conditions of one build; the default is the contract's constants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Conditions {
+pub(crate) struct BuildConditions {
     pub(crate) varied: BTreeSet<Variation>,
 }
 
-impl Conditions {
-    pub(crate) fn of(factors: impl IntoIterator<Item = Variation>) -> Conditions {
-        Conditions { varied: factors.into_iter().collect() }
+impl BuildConditions {
+    pub(crate) fn of(factors: impl IntoIterator<Item = Variation>) -> BuildConditions {
+        BuildConditions { varied: factors.into_iter().collect() }
     }
 
     fn has(&self, factor: Variation) -> bool {
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn without_a_factor_everything_is_as_the_contract_says() {
-        let plain = Conditions::default();
+        let plain = BuildConditions::default();
         assert_eq!((plain.home(), plain.host_name(), plain.cpus(4)), ("/home/user", HOSTNAME, 4));
         assert!(plain.wrapper(EngineKind::Private).is_empty() && plain.outside().is_empty());
     }
@@ -254,8 +254,8 @@ mod tests {
             submodule: false,
         };
         for factor in Variation::ALL {
-            let varied = Conditions::of([factor]);
-            let plain = Conditions::default();
+            let varied = BuildConditions::of([factor]);
+            let plain = BuildConditions::default();
             let changes = varied.home() != plain.home()
                 || varied.host_name() != plain.host_name()
                 || varied.cpus(2) != plain.cpus(2)

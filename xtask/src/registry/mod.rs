@@ -48,7 +48,7 @@ pub(crate) struct Registry<'a> {
 
 /// A manifest, as the registry serves it.
 #[derive(Clone, Debug)]
-pub(crate) struct Manifest {
+pub(crate) struct ImageManifest {
     /// Digest of the bytes received.
     pub(crate) digest: Digest,
     media_type: String,
@@ -121,7 +121,7 @@ impl<'a> Registry<'a> {
     }
 
     /// Gets the manifest of a tag or a digest.
-    pub(crate) fn manifest(&self, reference: &str) -> Result<Manifest, Refusal> {
+    pub(crate) fn manifest(&self, reference: &str) -> Result<ImageManifest, Refusal> {
         let mut request = Request::get(&self.url("manifests", reference));
         request = request.header("Accept", &MANIFESTS.join(", "));
         let response = self.send(&request, "pull").map_err(Refusal::Silent)?;
@@ -140,7 +140,7 @@ impl<'a> Registry<'a> {
         }
     }
 
-    fn understood(&self, response: Response, reference: &str) -> Result<Manifest> {
+    fn understood(&self, response: Response, reference: &str) -> Result<ImageManifest> {
         let media_type = response.header("Content-Type").unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();
         if !MANIFESTS.contains(&media_type.as_str()) {
@@ -158,11 +158,11 @@ impl<'a> Registry<'a> {
                 );
             }
         }
-        Ok(Manifest { digest, media_type, text: response.text()?.to_owned() })
+        Ok(ImageManifest { digest, media_type, text: response.text()?.to_owned() })
     }
 
     /// Gives an existing manifest another tag. A manifest without a tag may be collected as garbage.
-    pub(crate) fn tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
+    pub(crate) fn tag(&self, manifest: &ImageManifest, tag: &str) -> Result<()> {
         let request = Request::new(Method::Put, &self.url("manifests", tag))
             .text(&manifest.media_type, &manifest.text);
         let response = self.send(&request, "pull,push")?.expect(&[200, 201])?;
@@ -180,7 +180,7 @@ impl<'a> Registry<'a> {
     }
 
     /// Returns the labels of the image. For an index, those of its image for amd64.
-    pub(crate) fn labels(&self, manifest: &Manifest) -> Result<BTreeMap<String, String>> {
+    pub(crate) fn labels(&self, manifest: &ImageManifest) -> Result<BTreeMap<String, String>> {
         let parsed: Value =
             serde_json::from_str(&manifest.text).context("the manifest is not JSON")?;
         if let Some(images) = parsed["manifests"].as_array() {

@@ -4,7 +4,7 @@ use crate::deb822;
 
 /// An enabled source: one URI and one suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct AptSource {
     /// File that it is in, as the caller of [`read`] named it.
     pub file: String,
     pub uri: String,
@@ -13,7 +13,7 @@ pub struct Source {
     pub binary: bool,
 }
 
-impl Source {
+impl AptSource {
     /// Host of the URI, without transport (`tor+https://`), user and port; the whole URI if it names
     /// no host (`file:/…`).
     pub fn host(&self) -> &str {
@@ -27,7 +27,7 @@ impl Source {
 
 /// The enabled sources in a file, in its order. apt knows the style by the end of the file's name:
 /// `.list` or `.sources`. It ignores all other files, and so does this function.
-pub fn read(file: &str, text: &str) -> Vec<Source> {
+pub fn read(file: &str, text: &str) -> Vec<AptSource> {
     match file.rsplit_once('.') {
         Some((_, "list")) => text.lines().filter_map(|line| one_line(file, line)).collect(),
         Some((_, "sources")) => deb822_style(file, text),
@@ -36,7 +36,7 @@ pub fn read(file: &str, text: &str) -> Vec<Source> {
 }
 
 /// `deb [options] URI SUITE COMPONENT…`
-fn one_line(file: &str, line: &str) -> Option<Source> {
+fn one_line(file: &str, line: &str) -> Option<AptSource> {
     let line = line.split('#').next().unwrap_or_default().trim();
     let (kind, rest) = line.split_once([' ', '\t'])?;
     let binary = match kind {
@@ -51,11 +51,11 @@ fn one_line(file: &str, line: &str) -> Option<Source> {
     };
     let mut words = rest.split_whitespace();
     let (uri, suite) = (words.next()?.to_owned(), words.next()?.to_owned());
-    Some(Source { file: file.to_owned(), uri, suite, binary })
+    Some(AptSource { file: file.to_owned(), uri, suite, binary })
 }
 
 /// Paragraphs with `Types`, `URIs`, `Suites`, `Enabled`.
-fn deb822_style(file: &str, text: &str) -> Vec<Source> {
+fn deb822_style(file: &str, text: &str) -> Vec<AptSource> {
     let mut found = Vec::new();
     for paragraph in deb822::paragraphs(text) {
         let enabled = paragraph.get("Enabled").unwrap_or("yes").to_ascii_lowercase();
@@ -66,7 +66,7 @@ fn deb822_style(file: &str, text: &str) -> Vec<Source> {
         for uri in paragraph.words("URIs") {
             for suite in paragraph.words("Suites") {
                 let (uri, suite) = (uri.to_owned(), suite.to_owned());
-                found.push(Source { file: file.to_owned(), uri, suite, binary });
+                found.push(AptSource { file: file.to_owned(), uri, suite, binary });
             }
         }
     }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     fn hosts_and_suites(file_name: &str, text: &str) -> Vec<String> {
-        let shown = |source: &Source| {
+        let shown = |source: &AptSource| {
             let kind = if source.binary { "deb" } else { "deb-src" };
             format!("{kind} {} {}", source.host(), source.suite)
         };

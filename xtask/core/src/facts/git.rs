@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// The commit that is checked out, and the state of the checkout.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct CheckoutState {
     pub commit: Commit,
     /// Abbreviated commit id: the name of the output folder.
     pub short: String,
@@ -26,8 +26,8 @@ pub fn git(dir: &Path) -> Cmd {
     Cmd::new("git").args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C"]).arg(dir)
 }
 
-impl Source {
-    pub fn gather(repo: &Repo) -> Result<Source> {
+impl CheckoutState {
+    pub fn gather(repo: &Repo) -> Result<CheckoutState> {
         let git = || git(&repo.root);
         let head = git()
             .args(["log", "-1", "--format=%H %ct"])
@@ -44,7 +44,7 @@ impl Source {
             .and_then(|rest| rest.split_whitespace().next())
             .map(str::parse)
             .transpose()?;
-        Ok(Source {
+        Ok(CheckoutState {
             commit: commit.parse()?,
             short: git().args(["rev-parse", "--short=7", "HEAD"]).read()?,
             commit_time: time.parse().context("unexpected output of git log")?,

@@ -1,7 +1,7 @@
 //! The archive that packages come from: the pinned snapshot, the caller's mirror, or (canary only) the
 //! mirror that this host's own apt uses.
 
-use crate::apt::sources::{self, Source};
+use crate::apt::sources::{self, AptSource};
 use crate::facts::repo::Repo;
 use crate::failure::{Code, Problem};
 use crate::http::{Http, Request, Sink, Url};
@@ -48,7 +48,7 @@ impl SnapshotPin {
         Mirror {
             debian: format!("{}/debian/{}", self.url, self.stamp),
             security: Some(format!("{}/debian-security/{}", self.url, self.stamp)),
-            origin: Origin::Snapshot,
+            origin: MirrorOrigin::Snapshot,
             keyring: None,
         }
     }
@@ -56,7 +56,7 @@ impl SnapshotPin {
 
 /// Origin of the decision for a mirror.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum MirrorOrigin {
     Snapshot,
     Caller,
     HostApt,
@@ -73,7 +73,7 @@ pub struct Mirror {
     pub debian: String,
     /// `None` if the mirror has no security archive; the build then does without.
     pub security: Option<String>,
-    pub origin: Origin,
+    pub origin: MirrorOrigin,
     /// Verifies the mirror's InRelease in place of Debian's own keyring.
     pub keyring: Option<PathBuf>,
 }
@@ -89,7 +89,7 @@ pub struct Wanted {
 
 /// The mirror to use, and the reason if it cannot be used.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct FoundMirror {
     pub mirror: Mirror,
     /// Reason why the archive does not answer; `None` if it does.
     pub unreachable: Option<String>,
@@ -97,7 +97,7 @@ pub struct Found {
 
 impl Mirror {
     pub fn pinned(&self) -> bool {
-        matches!(self.origin, Origin::Snapshot | Origin::Inputs { pinned: true })
+        matches!(self.origin, MirrorOrigin::Snapshot | MirrorOrigin::Inputs { pinned: true })
     }
 
     /// Returns true if this machine serves it on its loopback interface, which a container does not
@@ -109,7 +109,7 @@ impl Mirror {
 
 /// Decides on the mirror and asks whether it answers: the caller's; else the snapshot; else, if
 /// `may_fall_back`, the one that this host's own apt uses.
-pub fn find(pin: &SnapshotPin, wanted: &Wanted, may_fall_back: bool) -> Found {
+pub fn find(pin: &SnapshotPin, wanted: &Wanted, may_fall_back: bool) -> FoundMirror {
     let mut found = if let Some(url) = &wanted.url {
         let debian = url.trim_end_matches('/').to_owned();
         let security = security_beside(&debian);
@@ -118,8 +118,8 @@ pub fn find(pin: &SnapshotPin, wanted: &Wanted, may_fall_back: bool) -> Found {
             unreachable.is_none() && self::unreachable(url, SECURITY_SUITES[0], wanted).is_none()
         };
         let security = security.filter(serves);
-        Found {
-            mirror: Mirror { debian, security, origin: Origin::Caller, keyring: None },
+        FoundMirror {
+            mirror: Mirror { debian, security, origin: MirrorOrigin::Caller, keyring: None },
             unreachable,
         }
     } else {
@@ -130,9 +130,9 @@ pub fn find(pin: &SnapshotPin, wanted: &Wanted, may_fall_back: bool) -> Found {
         ) {
             (Some(_), Some(mirror)) => {
                 let unreachable = unreachable(&mirror.debian, SUITE, wanted);
-                Found { mirror, unreachable }
+                FoundMirror { mirror, unreachable }
             }
-            (unreachable, _) => Found { mirror: snapshot, unreachable },
+            (unreachable, _) => FoundMirror { mirror: snapshot, unreachable },
         }
     };
     found.mirror.keyring.clone_from(&wanted.keyring);
@@ -142,23 +142,25 @@ pub fn find(pin: &SnapshotPin, wanted: &Wanted, may_fall_back: bool) -> Found {
 /// The problem that an archive does not answer, with a fix for its origin.
 pub fn problem(mirror: &Mirror, why: &str) -> Problem {
     let what = match mirror.origin {
-        Origin::Snapshot => {
+        MirrorOrigin::Snapshot => {
             format!("the pinned snapshot does not answer: {} ({why})", mirror.debian)
         }
-        Origin::Caller => {
+        MirrorOrigin::Caller => {
             format!("the mirror of --mirror does not serve {SUITE}: {} ({why})", mirror.debian)
         }
-        Origin::HostApt => format!("the mirror of this host's apt does not serve {SUITE} ({why})"),
-        Origin::Inputs { .. } => format!("the saved inputs cannot be used: {why}"),
+        MirrorOrigin::HostApt => {
+            format!("the mirror of this host's apt does not serve {SUITE} ({why})")
+        }
+        MirrorOrigin::Inputs { .. } => format!("the saved inputs cannot be used: {why}"),
     };
     let fix = match mirror.origin {
-        Origin::Snapshot => {
+        MirrorOrigin::Snapshot => {
             "check the network; or point APT_SNAPSHOT_URL at another mirror of the snapshot archive; \
              or move the pin in linux/build/config/snapshot-pin.env"
         }
-        Origin::Caller => "name a Debian mirror's root: --mirror http://HOST/debian",
-        Origin::HostApt => "check the network, or name a mirror: --mirror http://HOST/debian",
-        Origin::Inputs { .. } => "build without --from-inputs",
+        MirrorOrigin::Caller => "name a Debian mirror's root: --mirror http://HOST/debian",
+        MirrorOrigin::HostApt => "check the network, or name a mirror: --mirror http://HOST/debian",
+        MirrorOrigin::Inputs { .. } => "build without --from-inputs",
     };
     Problem::new(what, fix).of("mirror")
 }
@@ -171,9 +173,9 @@ pub fn announce(mirror: &Mirror, ui: &Ui) {
         ""
     };
     match mirror.origin {
-        Origin::Snapshot | Origin::Inputs { .. } => {}
-        Origin::Caller => ui.notice(&format!("packages come from --mirror, not from the pinned snapshot{without}")),
-        Origin::HostApt => ui.notice(&format!(
+        MirrorOrigin::Snapshot | MirrorOrigin::Inputs { .. } => {}
+        MirrorOrigin::Caller => ui.notice(&format!("packages come from --mirror, not from the pinned snapshot{without}")),
+        MirrorOrigin::HostApt => ui.notice(&format!(
             "the pinned snapshot cannot be reached: packages come from the mirror of this host's apt{without}"
         )),
     }
@@ -216,7 +218,7 @@ fn host_mirror() -> Option<Mirror> {
 
 /// Recognizes the archives by their suites: Debian's own has `X` and `X-updates`, the security
 /// archive has `X-security`.
-fn from_sources(sources: &[Source]) -> Option<Mirror> {
+fn from_sources(sources: &[AptSource]) -> Option<Mirror> {
     let first = |wanted: fn(&str) -> bool| {
         let mut fetched =
             sources.iter().filter(|source| source.binary && source.uri.starts_with("http"));
@@ -230,7 +232,7 @@ fn from_sources(sources: &[Source]) -> Option<Mirror> {
     Some(Mirror {
         debian: first(is_debian)?,
         security: first(|suite| suite.ends_with("-security")),
-        origin: Origin::HostApt,
+        origin: MirrorOrigin::HostApt,
         keyring: None,
     })
 }
@@ -264,7 +266,7 @@ mod tests {
         };
         let found = find(&pin, &wanted(format!("{}/debian/", peer.url)), false);
         assert_eq!(found.unreachable, None);
-        assert_eq!((found.mirror.security, found.mirror.origin), (None, Origin::Caller));
+        assert_eq!((found.mirror.security, found.mirror.origin), (None, MirrorOrigin::Caller));
         let asked: Vec<String> =
             peer.seen().iter().map(|seen| seen.head.lines().next().unwrap().to_owned()).collect();
         assert_eq!(
@@ -336,7 +338,7 @@ mod tests {
         let mirror = |url: &str| Mirror {
             debian: url.into(),
             security: None,
-            origin: Origin::Caller,
+            origin: MirrorOrigin::Caller,
             keyring: None,
         };
         for url in

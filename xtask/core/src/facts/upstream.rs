@@ -14,7 +14,7 @@ pub struct Upstream {
     pub dir: PathBuf,
     /// Its git folder, if that is not `dir/.git`: a submodule's lies in its superproject.
     pub git_dir: Option<PathBuf>,
-    pub origin: Origin,
+    pub origin: UpstreamOrigin,
     /// Commit that is checked out; `None` if there is none.
     pub commit: Option<Commit>,
     /// Commit that SilverMetal's tree pins.
@@ -31,7 +31,7 @@ pub struct Upstream {
 
 /// Origin of the decision for a checkout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum UpstreamOrigin {
     /// The submodule linux/build/derivative-maker, which SilverMetal's tree pins.
     Submodule,
     /// `--upstream`, for people who work on derivative-maker. Such an ISO is never released.
@@ -51,14 +51,14 @@ impl Upstream {
     ///
     /// # Errors
     /// `--upstream` names no checkout; git fails. A submodule that is not initialised is no error.
-    pub fn gather(dir: &Path, origin: Origin, pin: Option<Commit>) -> Result<Upstream> {
+    pub fn gather(dir: &Path, origin: UpstreamOrigin, pin: Option<Commit>) -> Result<Upstream> {
         let dir = dir
             .canonicalize()
             .with_context(|| format!("cannot read {}", dir.display()))
-            .or_exit(if origin == Origin::Caller { Code::Usage } else { Code::NotReady })?;
+            .or_exit(if origin == UpstreamOrigin::Caller { Code::Usage } else { Code::NotReady })?;
         let there = dir.join(".git").exists() && dir.join("derivative-maker").is_file();
         if !there {
-            if origin == Origin::Caller {
+            if origin == UpstreamOrigin::Caller {
                 return Err(Code::Usage.error(format!(
                     "{} is no checkout of derivative-maker: expected .git and derivative-maker in it",
                     dir.display()
@@ -102,7 +102,7 @@ impl Upstream {
         let path = "linux/build/derivative-maker";
         let update = format!("git submodule update --init --recursive {path}");
         let mut found = Vec::new();
-        if self.origin == Origin::Caller {
+        if self.origin == UpstreamOrigin::Caller {
             return found;
         }
         if self.commit.is_none() {
@@ -139,7 +139,7 @@ impl Upstream {
 
     /// A note about a checkout that is not the pinned one.
     pub fn notice(&self) -> Option<String> {
-        (self.origin == Origin::Caller).then(|| {
+        (self.origin == UpstreamOrigin::Caller).then(|| {
             let Packages { at_their_pin, elsewhere, missing } = &self.packages;
             format!(
                 "derivative-maker comes from {}, not from the pinned submodule; of its own submodules \

@@ -165,14 +165,14 @@ pub(super) struct Answer<'a> {
     sink: Sink<'a>,
     head: Vec<u8>,
     /// Status and headers of the final answer, once they are complete.
-    found: Option<Found>,
+    found: Option<ResponseHead>,
     file: Option<File>,
     hasher: Sha256,
     size: u64,
     body: Vec<u8>,
 }
 
-struct Found {
+struct ResponseHead {
     status: u16,
     headers: Vec<(String, String)>,
 }
@@ -265,7 +265,7 @@ impl<'a> Answer<'a> {
     }
 }
 
-fn parse_head(head: &[u8]) -> Result<Found> {
+fn parse_head(head: &[u8]) -> Result<ResponseHead> {
     let text = String::from_utf8_lossy(head);
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
@@ -276,5 +276,5 @@ fn parse_head(head: &[u8]) -> Result<Found> {
         let (name, value) = line.split_once(':')?;
         Some((name.trim().to_owned(), value.trim().to_owned()))
     };
-    Ok(Found { status, headers: lines.filter_map(header).collect() })
+    Ok(ResponseHead { status, headers: lines.filter_map(header).collect() })
 }

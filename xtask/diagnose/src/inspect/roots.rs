@@ -10,7 +10,7 @@ use anyhow::Result;
 use diskimage::{Budget, Format, Kind, Layer, Shared, Tree};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use xtask_core::apt::sources::Source;
+use xtask_core::apt::sources::AptSource;
 use xtask_core::deb822;
 
 /// Entries that are named of those that are largest or latest.
@@ -40,7 +40,7 @@ pub(crate) struct Root {
     pub(crate) packages: BTreeMap<String, String>,
     /// Name and kibibytes, largest first.
     pub(crate) largest_packages: Vec<(String, u64)>,
-    pub(crate) sources: Vec<Source>,
+    pub(crate) sources: Vec<AptSource>,
     /// Paths of machine ids that are not empty.
     pub(crate) machine_ids: Vec<String>,
     pub(crate) forbidden: Vec<Found>,

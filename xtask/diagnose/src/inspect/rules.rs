@@ -7,7 +7,7 @@ use super::roots::Root;
 use super::traces::Traces;
 use anyhow::Result;
 use std::collections::BTreeSet;
-use xtask_core::apt::sources::Source;
+use xtask_core::apt::sources::AptSource;
 use xtask_core::calendar;
 use xtask_core::recipe::Policy;
 
@@ -186,7 +186,8 @@ fn times(contents: &Contents, found: &mut Vec<Violation>) {
 }
 
 fn sources(contents: &Contents, policy: &Policy, found: &mut Vec<Violation>) {
-    let allowed = |source: &Source| policy.package_hosts.iter().any(|host| host == source.host());
+    let allowed =
+        |source: &AptSource| policy.package_hosts.iter().any(|host| host == source.host());
     for root in &contents.roots {
         for source in root.sources.iter().filter(|source| !allowed(source)) {
             let expected = if policy.package_hosts.is_empty() {
@@ -200,7 +201,7 @@ fn sources(contents: &Contents, policy: &Policy, found: &mut Vec<Violation>) {
     }
     for root in systems(contents) {
         for suite in &policy.suites {
-            let enabled = |source: &Source| {
+            let enabled = |source: &AptSource| {
                 source.binary && source.suite.trim_end_matches('/') == suite && allowed(source)
             };
             if !root.sources.iter().any(enabled) {

@@ -1,6 +1,6 @@
 //! Where apt finds its package sources in an image.
 
-use xtask_core::apt::sources::{self, Source};
+use xtask_core::apt::sources::{self, AptSource};
 
 /// Files in which apt looks for sources.
 pub(super) const FILES: [&str; 2] = ["etc/apt/sources.list", "etc/apt/sources.list.d/*"];
@@ -9,7 +9,7 @@ pub(super) const FILES: [&str; 2] = ["etc/apt/sources.list", "etc/apt/sources.li
 pub(super) const SETTINGS: [&str; 2] = ["etc/apt/apt.conf", "etc/apt/apt.conf.d/*"];
 
 /// The enabled sources in a file. apt ignores files whose names have other signs than these.
-pub(super) fn read(file: &str, text: &str) -> Vec<Source> {
+pub(super) fn read(file: &str, text: &str) -> Vec<AptSource> {
     let name = file.rsplit('/').next().unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-:.".contains(c);
     if !name.chars().all(plain) || name.starts_with('.') {

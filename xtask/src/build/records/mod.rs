@@ -3,14 +3,14 @@
 
 pub(crate) mod tree;
 
-use crate::build::{EpochFrom, Facts};
+use crate::build::{BuildFacts, EpochFrom};
 use crate::builder_image::BuilderImage;
 use anyhow::{Context as _, Result};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
-use xtask_core::facts::upstream::Origin;
+use xtask_core::facts::upstream::UpstreamOrigin;
 use xtask_core::pins::Digest;
 use xtask_core::records::MANIFESTS;
 use xtask_core::records::ledger::{Artefact, Ledger};
@@ -18,7 +18,7 @@ use xtask_core::records::manifest::{self, Manifest};
 
 /// What a finished stage left.
 #[derive(Debug)]
-pub(crate) struct Stage {
+pub(crate) struct StageRecord {
     pub(crate) name: String,
     pub(crate) took: Duration,
     /// What hashing its artefacts took, beside the next stage's work.
@@ -56,11 +56,11 @@ impl Inside {
 
 /// Writes every record into `result`, where the ISO already is.
 pub(crate) fn write(
-    facts: &Facts,
+    facts: &BuildFacts,
     out: &Path,
     result: &Path,
     iso: &Iso,
-    stages: &[Stage],
+    stages: &[StageRecord],
     run: &RunFacts,
 ) -> Result<()> {
     let inside = Inside::read(out);
@@ -80,8 +80,8 @@ pub(crate) fn write(
 }
 
 /// The fields that are known before a build begins, in the order of BUILD_INFO.
-pub(crate) fn known_before(facts: &Facts) -> Vec<(&'static str, String)> {
-    let Facts { source, recipe, epoch, .. } = facts;
+pub(crate) fn known_before(facts: &BuildFacts) -> Vec<(&'static str, String)> {
+    let BuildFacts { source, recipe, epoch, .. } = facts;
     let mut fields = vec![
         ("Format", "silvermetal-build-info/1".to_owned()),
         ("Recipe", recipe.name.clone()),
@@ -98,9 +98,11 @@ pub(crate) fn known_before(facts: &Facts) -> Vec<(&'static str, String)> {
         fields.push((
             "Derivative-Maker",
             match upstream.origin {
-                Origin::Submodule => commit,
+                UpstreamOrigin::Submodule => commit,
                 // spelt otherwise: such a build is never released
-                Origin::Caller => format!("{commit} (another checkout, {})", upstream.digest),
+                UpstreamOrigin::Caller => {
+                    format!("{commit} (another checkout, {})", upstream.digest)
+                }
             },
         ));
     }
@@ -128,7 +130,7 @@ pub(crate) fn known_before(facts: &Facts) -> Vec<(&'static str, String)> {
 }
 
 /// deb822-style fields (deb822(5)): one paragraph, multi-line values indented by a blank.
-fn build_info(facts: &Facts, inside: &Inside, iso: &Iso, run: &RunFacts) -> String {
+fn build_info(facts: &BuildFacts, inside: &Inside, iso: &Iso, run: &RunFacts) -> String {
     let mut text = String::new();
     let mut field = |name: &str, value: &str| {
         // writing to a String cannot fail
@@ -158,7 +160,7 @@ fn build_info(facts: &Facts, inside: &Inside, iso: &Iso, run: &RunFacts) -> Stri
 }
 
 /// `manifests/TAR.manifest` for every tree that a stage handed over as a tar.
-fn write_manifests(result: &Path, stages: &[Stage]) -> Result<()> {
+fn write_manifests(result: &Path, stages: &[StageRecord]) -> Result<()> {
     let dir = result.join(MANIFESTS);
     for (name, manifest) in stages.iter().flat_map(|stage| &stage.manifests) {
         let path = dir.join(format!("{}.manifest", name.replace('/', "-")));
@@ -182,7 +184,12 @@ pub(crate) struct RunFacts {
     pub(crate) inputs: Option<Digest>,
 }
 
-fn build_json(facts: &Facts, iso: &Iso, stages: &[Stage], run: &RunFacts) -> serde_json::Value {
+fn build_json(
+    facts: &BuildFacts,
+    iso: &Iso,
+    stages: &[StageRecord],
+    run: &RunFacts,
+) -> serde_json::Value {
     let stages: Vec<_> = stages
         .iter()
         .map(|s| {

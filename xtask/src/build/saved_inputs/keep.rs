@@ -1,9 +1,9 @@
 //! `--save-inputs`: from the package cache of a build that is through to a folder that stays.
 
-use super::manifest::{Manifest, Object};
+use super::manifest::{InputsManifest, Object};
 use super::{IMAGE, MANIFEST, OBJECTS};
 use crate::build::records;
-use crate::build::{Facts, copy_tree};
+use crate::build::{BuildFacts, copy_tree};
 use crate::engine::Client;
 use anyhow::{Context as _, Result};
 use std::fs;
@@ -17,7 +17,12 @@ use xtask_core::records::published::BuildInfo;
 const NOTES: [&str; 2] = [".mapping", ".silvermetal"];
 
 /// Moves the files of `cache` to `dir` (made new), with manifest and image; the manifest's hash.
-pub(crate) fn keep(facts: &Facts, client: &Client, cache: &Path, dir: &Path) -> Result<Digest> {
+pub(crate) fn keep(
+    facts: &BuildFacts,
+    client: &Client,
+    cache: &Path,
+    dir: &Path,
+) -> Result<Digest> {
     fs::create_dir(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let mut files = Vec::new();
     for entry in WalkDir::new(cache).sort_by_file_name() {
@@ -64,8 +69,11 @@ pub(crate) fn keep(facts: &Facts, client: &Client, cache: &Path, dir: &Path) -> 
         about.insert(name.to_owned(), value.to_owned());
     }
     let submodules = facts.upstream.as_ref().map(|upstream| upstream.revisions.clone());
-    let manifest =
-        Manifest { about: BuildInfo(about), submodules: submodules.unwrap_or_default(), files };
+    let manifest = InputsManifest {
+        about: BuildInfo(about),
+        submodules: submodules.unwrap_or_default(),
+        files,
+    };
     let text = manifest.to_text();
     fs::write(dir.join(MANIFEST), &text).context("cannot write the manifest of the inputs")?;
     Ok(hash::text(&text))

@@ -19,7 +19,7 @@ pub(super) struct Object {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Manifest {
+pub(super) struct InputsManifest {
     /// Of the fields of BUILD_INFO those that tell what the inputs are for, and `Builder-Image-Id`,
     /// `Security` (yes or no), `Keyring` (a hash, or `no`).
     pub(super) about: BuildInfo,
@@ -28,7 +28,7 @@ pub(super) struct Manifest {
     pub(super) files: Vec<Object>,
 }
 
-impl Manifest {
+impl InputsManifest {
     /// The same inputs give the same text.
     pub(super) fn to_text(&self) -> String {
         let mut text = format!("Format: {FORMAT}\n");
@@ -50,7 +50,7 @@ impl Manifest {
         text
     }
 
-    pub(super) fn parse(text: &str) -> Result<Manifest> {
+    pub(super) fn parse(text: &str) -> Result<InputsManifest> {
         let mut about = BuildInfo::parse(text);
         let mut take = |name: &str| about.0.remove(name).unwrap_or_default();
         let format = take("Format");
@@ -62,7 +62,7 @@ impl Manifest {
         let files = files.lines().map(|line| {
             object(line).with_context(|| format!("expected ` SHA-256 BYTES PATH`, found ` {line}`"))
         });
-        Ok(Manifest { files: files.collect::<Result<_>>()?, submodules, about })
+        Ok(InputsManifest { files: files.collect::<Result<_>>()?, submodules, about })
     }
 }
 
@@ -81,13 +81,13 @@ fn object(line: &str) -> Option<Object> {
 mod tests {
     use super::*;
 
-    fn manifest() -> Manifest {
+    fn manifest() -> InputsManifest {
         let file = |path: &str| Object {
             digest: format!("sha256:{}", "a".repeat(64)).parse().unwrap(),
             size: 7,
             path: path.into(),
         };
-        Manifest {
+        InputsManifest {
             about: BuildInfo::parse("Recipe: canary\nApt-Pinned: no\n"),
             submodules: vec!["aa live-build".into()],
             files: vec![file("debian/pool/a b.deb"), file("debian/dists/trixie/InRelease")],
@@ -96,18 +96,18 @@ mod tests {
 
     #[test]
     fn what_is_written_can_be_read() {
-        assert_eq!(Manifest::parse(&manifest().to_text()).unwrap(), manifest());
-        let bare = Manifest { submodules: vec![], files: vec![], ..manifest() };
-        assert_eq!(Manifest::parse(&bare.to_text()).unwrap(), bare);
+        assert_eq!(InputsManifest::parse(&manifest().to_text()).unwrap(), manifest());
+        let bare = InputsManifest { submodules: vec![], files: vec![], ..manifest() };
+        assert_eq!(InputsManifest::parse(&bare.to_text()).unwrap(), bare);
     }
 
     #[test]
     fn no_path_leads_out_of_the_cache() {
         for path in ["../x", "/etc/passwd", "a/../../x", "./x", ""] {
             let text = manifest().to_text().replace("debian/pool/a b.deb", path);
-            let error = Manifest::parse(&text).unwrap_err();
+            let error = InputsManifest::parse(&text).unwrap_err();
             assert!(error.to_string().contains("expected ` SHA-256"), "{path}: {error}");
         }
-        assert!(Manifest::parse("Format: other\n").is_err());
+        assert!(InputsManifest::parse("Format: other\n").is_err());
     }
 }

@@ -1,13 +1,13 @@
 //! `--from-inputs`: a folder of kept inputs, looked at, and put where a build finds it.
 
 use super::keep::object;
-use super::manifest::Manifest;
+use super::manifest::InputsManifest;
 use super::{IMAGE, MANIFEST};
 use crate::builder_image::BuilderImage;
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
-use xtask_core::facts::mirror::{Found, Mirror, Origin};
+use xtask_core::facts::mirror::{FoundMirror, Mirror, MirrorOrigin};
 use xtask_core::failure::{Code, OrExit as _, Problem};
 use xtask_core::hash;
 use xtask_core::pins::Digest;
@@ -21,7 +21,7 @@ pub(crate) struct Saved {
     pub(crate) dir: PathBuf,
     /// Of the manifest, as it stands in BUILD_INFO.
     pub(crate) digest: Digest,
-    manifest: Manifest,
+    manifest: InputsManifest,
     /// Files that are not there, or not what the manifest says.
     faults: Vec<String>,
 }
@@ -39,7 +39,7 @@ impl Saved {
                 )
             })
             .or_exit(Code::Usage)?;
-        let manifest = Manifest::parse(&text)
+        let manifest = InputsManifest::parse(&text)
             .with_context(|| format!("{}", path.display()))
             .or_exit(Code::NotReady)?;
         let mut faults = Vec::new();
@@ -70,15 +70,15 @@ impl Saved {
     }
 
     /// What stands for the mirror: the kept files, in the order of their archives.
-    pub(crate) fn mirror(&self) -> Found {
+    pub(crate) fn mirror(&self) -> FoundMirror {
         let keyring = self.get("Keyring").parse().ok();
         let mirror = Mirror {
             debian: format!("{NOWHERE}/debian"),
             security: (self.get("Security") == "yes").then(|| format!("{NOWHERE}/debian-security")),
-            origin: Origin::Inputs { pinned: self.get("Apt-Pinned") == "yes" },
+            origin: MirrorOrigin::Inputs { pinned: self.get("Apt-Pinned") == "yes" },
             keyring: keyring.map(|digest| object(&self.dir, &digest)),
         };
-        Found { mirror, unreachable: None }
+        FoundMirror { mirror, unreachable: None }
     }
 
     /// What makes these inputs useless for a build that would say `now` of itself (the fields of

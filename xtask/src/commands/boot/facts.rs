@@ -1,4 +1,4 @@
-//! BootFacts gathered before a boot. Preflight reports the bad ones.
+//! Facts gathered before a boot. Preflight reports the bad ones.
 
 use super::accel::Choice;
 use super::firmware::{self, Firmware};

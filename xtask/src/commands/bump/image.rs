@@ -50,7 +50,7 @@ pub(crate) struct BumpImageArgs {
 pub(crate) const LATEST_PUSHED: &str = "latest-pushed";
 
 /// An image, and the provenance that its labels record.
-struct Found {
+struct FoundImage {
     image: ImageRef,
     provenance: Provenance,
 }
@@ -103,7 +103,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpImageArgs) -> Result<()> {
 
 /// Writes in three steps: both provenances, the pin, the new provenance alone. So the pin in
 /// build.sh has its provenance even if a step is killed.
-fn write(repo: &Repo, found: &Found, edits: &[Edit; 2], alone: String) -> Result<()> {
+fn write(repo: &Repo, found: &FoundImage, edits: &[Edit; 2], alone: String) -> Result<()> {
     let lock = lock(repo);
     let [record, script] = edits;
     let old = build_sh::the_one(script.before()).map_or("", |(_, value)| value);
@@ -118,7 +118,7 @@ fn write(repo: &Repo, found: &Found, edits: &[Edit; 2], alone: String) -> Result
     Ok(())
 }
 
-fn find(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<Found> {
+fn find(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<FoundImage> {
     let asked = reference(repo, args, today, ui)?;
     if args.offline {
         let digest = asked.digest.clone().with_context(|| {
@@ -132,7 +132,7 @@ fn find(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<Fo
                 "no registry was asked, and no engine here has the image: its provenance stays empty",
             );
         }
-        return Ok(Found {
+        return Ok(FoundImage {
             provenance: Provenance::of(&digest, &labels),
             image: pinned(&asked, digest),
         });
@@ -152,7 +152,7 @@ fn find(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<Fo
         ui.notice("the image's packages came from a mirror, not from the pinned snapshot: it cannot be rebuilt");
     }
     let provenance = Provenance::of(&manifest.digest, &labels);
-    Ok(Found { provenance, image: pinned(&asked, manifest.digest) })
+    Ok(FoundImage { provenance, image: pinned(&asked, manifest.digest) })
 }
 
 fn pinned(asked: &ImageRef, digest: Digest) -> ImageRef {

@@ -4,7 +4,7 @@
 use super::edit::{self, Edit};
 use super::gitlink::Gitlink;
 use super::reviewed::Reviewed;
-use super::upstream::Upstream;
+use super::upstream::UpstreamCopy;
 use super::{lock, next_steps, shown};
 use anyhow::Result;
 use serde_json::json;
@@ -36,7 +36,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpSubmoduleArgs) -> Result<()> {
     let ui = Ui::new(false);
     let gitlink = Gitlink::read(repo)?;
     let old = &gitlink.pinned;
-    let upstream = Upstream::fetch(repo, &ui)?;
+    let upstream = UpstreamCopy::fetch(repo, &ui)?;
     let rev = match &args.rev {
         Some(rev) => rev.clone(),
         None => upstream.newest_tag()?,

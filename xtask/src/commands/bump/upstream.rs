@@ -17,7 +17,7 @@ const FETCH_TIMEOUT: u32 = 900;
 
 /// A bare copy of the remote in the state folder. The submodule itself need not be initialised,
 /// and nothing in it changes while revisions are looked up.
-pub(super) struct Upstream {
+pub(super) struct UpstreamCopy {
     dir: PathBuf,
 }
 
@@ -53,8 +53,8 @@ impl Signature {
     }
 }
 
-impl Upstream {
-    pub(super) fn fetch(repo: &Repo, ui: &Ui) -> Result<Upstream> {
+impl UpstreamCopy {
+    pub(super) fn fetch(repo: &Repo, ui: &Ui) -> Result<UpstreamCopy> {
         let url = submodule::url(&repo.root)?;
         // several checkouts may share one target folder
         let name = format!("derivative-maker-{}.git", repo.checkout_id());
@@ -68,7 +68,7 @@ impl Upstream {
         let fetch = fetch.env("GIT_TERMINAL_PROMPT", "0");
         ui.command(&fetch);
         fetch.within_seconds(FETCH_TIMEOUT).read().or_exit(Code::NotReady)?;
-        Ok(Upstream { dir })
+        Ok(UpstreamCopy { dir })
     }
 
     /// Folder of the copy, to fetch from.

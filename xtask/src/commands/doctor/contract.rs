@@ -4,7 +4,7 @@
 use super::contract_findings::{fix, refused, take};
 use super::report::Report;
 use super::skip_engine_rules;
-use crate::build::Facts;
+use crate::build::BuildFacts;
 use crate::build::plan::Run;
 use crate::build::sandbox::Sandbox;
 use crate::engine::container::{Container, Network};
@@ -37,7 +37,7 @@ pub(super) struct Ran {
 }
 
 /// Prints the commands, for a dry run.
-pub(super) fn describe(facts: &Facts) -> Result<()> {
+pub(super) fn describe(facts: &BuildFacts) -> Result<()> {
     let folders = crate::build::plan::Folders::new(facts);
     match crate::build::plan::run(facts, &folders, Network::Bridge)? {
         Run::Container { client, container } => {
@@ -56,7 +56,7 @@ pub(super) fn describe(facts: &Facts) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn look(facts: &Facts, network: Network, ui: &Ui, report: &mut Report) {
+pub(super) fn look(facts: &BuildFacts, network: Network, ui: &Ui, report: &mut Report) {
     if let Err(error) = probe(facts, network, ui, report) {
         let fix = "solve that, and run this again; -v shows all output";
         report.broken(Problem::new(format!("{error:#}"), fix).of("contract-start"));
@@ -64,7 +64,7 @@ pub(super) fn look(facts: &Facts, network: Network, ui: &Ui, report: &mut Report
     skip_engine_rules(report, "the container ended before this was examined");
 }
 
-fn probe(facts: &Facts, network: Network, ui: &Ui, report: &mut Report) -> Result<()> {
+fn probe(facts: &BuildFacts, network: Network, ui: &Ui, report: &mut Report) -> Result<()> {
     let site = Sandbox::set_up(facts, network)?;
     let Run::Container { client, container } = &site.run else { return Ok(()) };
     let recipe = site.folders.sources(facts).recipe;
@@ -93,7 +93,7 @@ fn probe(facts: &Facts, network: Network, ui: &Ui, report: &mut Report) -> Resul
     stops(facts, client, container, ui, report)
 }
 
-fn probe_arguments(facts: &Facts, nonce: &str) -> Vec<String> {
+fn probe_arguments(facts: &BuildFacts, nonce: &str) -> Vec<String> {
     if facts.inputs.is_some() {
         // saved inputs hold only what a build once fetched
         return ["probe", nonce, "debian/trixie"].map(str::to_owned).to_vec();
@@ -105,7 +105,7 @@ fn probe_arguments(facts: &Facts, nonce: &str) -> Vec<String> {
 }
 
 /// The container of the build with another command.
-fn with_command(facts: &Facts, container: &Container, arguments: &[String]) -> Container {
+fn with_command(facts: &BuildFacts, container: &Container, arguments: &[String]) -> Container {
     let mut command = vec![format!("{}/recipe/{PROBE_NAME}", facts.conditions.home())];
     command.extend_from_slice(arguments);
     Container { command, ..container.clone() }
@@ -140,7 +140,7 @@ fn run(
 }
 
 /// Checks that the builder's output is in this checkout's folder, owned by uid 1000.
-fn arrived(facts: &Facts, site: &Sandbox, nonce: &str, report: &mut Report) {
+fn arrived(facts: &BuildFacts, site: &Sandbox, nonce: &str, report: &mut Report) {
     let rule = "output-writable";
     if report.is_broken(rule) {
         return;
@@ -167,7 +167,7 @@ fn arrived(facts: &Facts, site: &Sandbox, nonce: &str, report: &mut Report) {
 }
 
 fn codes(
-    facts: &Facts,
+    facts: &BuildFacts,
     client: &Client,
     container: &Container,
     probed: &Ran,
@@ -197,7 +197,7 @@ fn codes(
 }
 
 fn stops(
-    facts: &Facts,
+    facts: &BuildFacts,
     client: &Client,
     container: &Container,
     ui: &Ui,

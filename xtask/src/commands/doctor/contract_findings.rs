@@ -2,7 +2,7 @@
 
 use super::contract::{PROBE_TIMEOUT, Ran};
 use super::report::Report;
-use crate::build::Facts;
+use crate::build::BuildFacts;
 use std::time::Duration;
 use xtask_core::failure::Problem;
 use xtask_core::rules::DOCTOR;
@@ -19,7 +19,7 @@ const REFUSALS: [(&str, &str, &str); 3] = [
 ];
 
 /// Reports what the probe printed. Returns `false` if it printed nothing.
-pub(super) fn take(ran: &Ran, facts: &Facts, report: &mut Report) -> bool {
+pub(super) fn take(ran: &Ran, facts: &BuildFacts, report: &mut Report) -> bool {
     let mut told = false;
     for line in &ran.lines {
         if let Some(rest) = line.strip_prefix("@@doctor-engine ") {
@@ -42,7 +42,7 @@ pub(super) fn take(ran: &Ran, facts: &Facts, report: &mut Report) -> bool {
 
 /// Compares the disk and the memory of the engine's machine, seen from the container, with what a
 /// build needs.
-fn engine_machine(text: &str, facts: &Facts, report: &mut Report) {
+fn engine_machine(text: &str, facts: &BuildFacts, report: &mut Report) {
     let mut numbers = text.split(' ').map(|word| word.parse::<u64>().unwrap_or_default());
     let (disk, memory) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
     let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);

@@ -3,14 +3,14 @@
 
 use super::report::Report;
 use super::{contract, skip_engine_rules};
-use crate::build::{self, Facts};
+use crate::build::{self, BuildFacts};
 use crate::engine::container::Network;
 use crate::engine::private::Private;
 use crate::engine::{Client, EngineKind};
 use xtask_core::failure::Problem;
 use xtask_core::ui::Ui;
 
-pub(super) fn look(facts: &Facts, setup: bool, ui: &Ui, report: &mut Report) {
+pub(super) fn look(facts: &BuildFacts, setup: bool, ui: &Ui, report: &mut Report) {
     let Some(client) = &facts.engine.client else { return };
     let mut private = None;
     let silent =

@@ -1,16 +1,16 @@
 //! This machine: the problems of preflight, and shortages that a build meets later.
 
 use super::report::Report;
-use crate::build::{Facts, preflight};
+use crate::build::{BuildFacts, preflight};
 use crate::engine::EngineKind;
 use std::path::Path;
 use xtask_core::facts::host::Disk;
-use xtask_core::facts::mirror::Origin;
+use xtask_core::facts::mirror::MirrorOrigin;
 use xtask_core::failure::Problem;
 
 const GIB: u64 = 1 << 30;
 
-pub(super) fn look(facts: &Facts, setup: bool, report: &mut Report) {
+pub(super) fn look(facts: &BuildFacts, setup: bool, report: &mut Report) {
     for problem in preflight::problems(facts, setup) {
         report.broken(problem);
     }
@@ -28,7 +28,7 @@ pub(super) fn look(facts: &Facts, setup: bool, report: &mut Report) {
     mirror(facts, report);
 }
 
-fn disk(facts: &Facts, report: &mut Report) {
+fn disk(facts: &BuildFacts, report: &mut Report) {
     if report.is_broken("disk") {
         return;
     }
@@ -65,21 +65,21 @@ fn clean(state: &Path) -> String {
     format!("cargo xtask clean --all removes {}", state.display())
 }
 
-fn mirror(facts: &Facts, report: &mut Report) {
+fn mirror(facts: &BuildFacts, report: &mut Report) {
     if report.is_broken("mirror") {
         return;
     }
     let mirror = &facts.mirror.mirror;
     let suites = if mirror.security.is_some() { "with" } else { "without" };
     match mirror.origin {
-        Origin::Snapshot => report.holds("mirror", format!("{}, {suites} security", mirror.debian)),
-        Origin::Caller => {
+        MirrorOrigin::Snapshot => report.holds("mirror", format!("{}, {suites} security", mirror.debian)),
+        MirrorOrigin::Caller => {
             report.holds("mirror", format!("the mirror of --mirror answers, {suites} security"));
         }
-        Origin::Inputs { .. } => {
+        MirrorOrigin::Inputs { .. } => {
             report.holds("mirror", "no mirror is asked: packages come from the saved inputs".to_owned());
         }
-        Origin::HostApt => report.doubtful(
+        MirrorOrigin::HostApt => report.doubtful(
             Problem::new(
                 format!(
                     "the pinned snapshot {} does not answer: packages would come from the mirror of this host's apt ({suites} security)",

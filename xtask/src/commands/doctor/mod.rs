@@ -10,7 +10,7 @@ mod pins;
 mod release;
 pub(crate) mod report;
 
-use crate::build::{BuildRequest, Facts, RecipeArgs};
+use crate::build::{BuildFacts, BuildRequest, RecipeArgs};
 use crate::engine::EngineKind;
 use anyhow::Result;
 use report::Report;
@@ -47,7 +47,7 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
     let iso =
         BuildRequest { what: args.what.clone(), output: args.output.clone(), save_inputs: None };
     let mut report = Report::default();
-    match Facts::gather(repo, &iso, None) {
+    match BuildFacts::gather(repo, &iso, None) {
         Err(error) if Code::of(&error) == Code::Usage => return Err(error),
         Err(error) => {
             report.broken(Problem::new(
@@ -62,7 +62,7 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
             }
             if build.setup && !facts.missing.is_empty() {
                 apt::install(&facts.missing, &ui)?;
-                facts = Facts::gather(repo, &iso, Some(facts.engine.kind))?;
+                facts = BuildFacts::gather(repo, &iso, Some(facts.engine.kind))?;
             }
             look(&facts, build.setup, &ui, &mut report)?;
         }
@@ -79,7 +79,7 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
     }
 }
 
-fn look(facts: &Facts, setup: bool, ui: &Ui, report: &mut Report) -> Result<()> {
+fn look(facts: &BuildFacts, setup: bool, ui: &Ui, report: &mut Report) -> Result<()> {
     // the network may be slow: ask the engine at the same time
     let pins = std::thread::scope(|scope| {
         let pins = scope.spawn(|| pins::look(facts, &Ui::new(false)));

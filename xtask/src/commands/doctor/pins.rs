@@ -1,7 +1,7 @@
 //! The pins: registries still serve the images, and the remote of derivative-maker the commit.
 
 use super::report::Report;
-use crate::build::Facts;
+use crate::build::BuildFacts;
 use crate::builder_image::{BuilderImage, Inputs};
 use crate::registry::{Refusal, Registry};
 use anyhow::Result;
@@ -11,7 +11,7 @@ use xtask_core::failure::Problem;
 use xtask_core::pins::ImageRef;
 use xtask_core::ui::Ui;
 
-pub(super) fn look(facts: &Facts, ui: &Ui) -> Report {
+pub(super) fn look(facts: &BuildFacts, ui: &Ui) -> Report {
     let mut report = Report::default();
     if let BuilderImage::Named(image) = &facts.image {
         // even if this machine has the image, the next one needs the registry
@@ -64,7 +64,7 @@ fn served(image: &ImageRef, spare: bool, ui: &Ui, report: &mut Report) {
     }
 }
 
-fn upstream(facts: &Facts, report: &mut Report) {
+fn upstream(facts: &BuildFacts, report: &mut Report) {
     let rule = "upstream-reachable";
     if !facts.recipe.needs.submodule {
         report.skipped(
@@ -96,7 +96,7 @@ fn upstream(facts: &Facts, report: &mut Report) {
 }
 
 /// Returns the URL of the remote if it has the commit, either as a ref or by its id.
-fn on_remote(facts: &Facts, commit: &str) -> Result<String> {
+fn on_remote(facts: &BuildFacts, commit: &str) -> Result<String> {
     let root = &facts.repo.root;
     let url = submodule::url(root)?;
     let refs = git(root)

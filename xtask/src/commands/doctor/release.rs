@@ -1,14 +1,14 @@
 //! Problems that a release of this commit would meet.
 
 use super::report::Report;
-use crate::build::Facts;
+use crate::build::BuildFacts;
 use crate::commands::release::{GITEA_MAX_MIB, Package, may_read};
 use xtask_core::facts::git::git;
 use xtask_core::failure::Problem;
 use xtask_core::secret::{RELEASE_TOKEN, Secret};
 use xtask_core::ui::Ui;
 
-pub(super) fn look(facts: &Facts, ui: &Ui, report: &mut Report) {
+pub(super) fn look(facts: &BuildFacts, ui: &Ui, report: &mut Report) {
     match Package::read(&facts.repo) {
         Ok(package) => {
             tag(facts, &package, report);
@@ -22,7 +22,7 @@ pub(super) fn look(facts: &Facts, ui: &Ui, report: &mut Report) {
     size(facts, report);
 }
 
-fn tag(facts: &Facts, package: &Package, report: &mut Report) {
+fn tag(facts: &BuildFacts, package: &Package, report: &mut Report) {
     let rule = "release-tag";
     let in_ci = std::env::var("GITHUB_REF_TYPE").is_ok_and(|kind| kind == "tag");
     let job = std::env::var("GITHUB_REF_NAME").ok().filter(|_| in_ci);
@@ -54,7 +54,7 @@ fn tag(facts: &Facts, package: &Package, report: &mut Report) {
     }
 }
 
-fn size(facts: &Facts, report: &mut Report) {
+fn size(facts: &BuildFacts, report: &mut Report) {
     let rule = "release-size";
     let iso = facts.output.join(&facts.recipe.iso);
     let Ok(meta) = iso.metadata() else {

@@ -3,7 +3,7 @@
 use crate::builder_image::builder_env::{BuilderEnv, RunningEngine};
 use crate::builder_image::{Inputs, labels, published};
 use crate::engine::BuildArgs;
-use crate::registry::{Manifest, Refusal, Registry};
+use crate::registry::{ImageManifest, Refusal, Registry};
 use anyhow::{Context as _, Result, bail};
 use std::fs::File;
 use std::io::Write as _;
@@ -135,7 +135,7 @@ fn existing(
     target: &Target,
     inputs: &Inputs,
     ui: &Ui,
-) -> Result<Option<Manifest>> {
+) -> Result<Option<ImageManifest>> {
     let manifest = match registry.manifest(&target.tag) {
         Ok(manifest) => manifest,
         Err(Refusal::Gone(_)) => return Ok(None),
@@ -161,7 +161,7 @@ fn push(
     target: &Target,
     inputs: &Inputs,
     ui: &Ui,
-) -> Result<Manifest> {
+) -> Result<ImageManifest> {
     let mut build = args.build.clone();
     build.setup |= args.if_missing;
     let env = BuilderEnv::gather(repo, &build)?;

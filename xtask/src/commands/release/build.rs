@@ -1,12 +1,12 @@
 //! `cargo xtask release build`: collects a build that `verify` found identical.
 
-use super::candidate::{Built, Candidate};
+use super::candidate::{Candidate, ReleaseBuild};
 use super::folder::{RELEASE_RECORD, Release};
 use super::{GITEA_MAX_MIB, Package, default_folder, is_tag};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use xtask_core::exec::quoted;
-use xtask_core::facts::git::Source;
+use xtask_core::facts::git::CheckoutState;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, refuse};
 use xtask_core::pins::build_sh;
@@ -61,7 +61,7 @@ pub(crate) fn command(repo: &Repo, args: &ReleaseBuildArgs) -> Result<()> {
     };
     let from = match &args.from {
         Some(dir) => absolute(dir, "--from")?,
-        None => repo.output().join(format!("verify-{}", Source::gather(repo)?.short)),
+        None => repo.output().join(format!("verify-{}", CheckoutState::gather(repo)?.short)),
     };
     let folder = match &args.output {
         Some(dir) => absolute(dir, "--output")?,
@@ -101,7 +101,7 @@ pub(crate) fn command(repo: &Repo, args: &ReleaseBuildArgs) -> Result<()> {
     Ok(())
 }
 
-fn files(build: &Built, from: &Path) -> Vec<PathBuf> {
+fn files(build: &ReleaseBuild, from: &Path) -> Vec<PathBuf> {
     let mut files = vec![build.records.iso(), from.join("verify.json")];
     let records = RECORDS.map(|name| build.records.dir.join(name));
     files.extend(records.into_iter().filter(|path| path.exists()));

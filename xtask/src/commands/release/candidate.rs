@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use xtask_core::exec::quoted;
-use xtask_core::facts::git::{Source, git};
+use xtask_core::facts::git::{CheckoutState, git};
 use xtask_core::facts::mirror::SnapshotPin;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Problem;
@@ -24,7 +24,7 @@ pub(super) struct Candidate {
     /// A test release: any recipe, engine, image and mirror is allowed, and the tag marks it.
     pub(super) test: bool,
     pub(super) version: String,
-    pub(super) source: Source,
+    pub(super) source: CheckoutState,
     /// The commit that the tag names. `None` if there is no such tag.
     pub(super) tagged: Option<Commit>,
     /// Snapshot stamp of the checkout's pin.
@@ -34,7 +34,7 @@ pub(super) struct Candidate {
     /// Result folder of the verify.
     pub(super) from: PathBuf,
     pub(super) report: Result<VerifyReport>,
-    pub(super) build: Result<Built>,
+    pub(super) build: Result<ReleaseBuild>,
     /// Largest file that the server accepts, in MiB.
     pub(super) max_mib: u64,
 }
@@ -48,7 +48,7 @@ pub(super) struct VerifyReport {
 }
 
 /// Build A of the verify.
-pub(super) struct Built {
+pub(super) struct ReleaseBuild {
     pub(super) records: Published,
     /// `released` of the recipe. `None` if there is no such recipe.
     pub(super) released: Option<bool>,
@@ -79,12 +79,12 @@ impl Candidate {
             tag,
             test,
             version: Package::read(repo)?.version,
-            source: Source::gather(repo)?,
+            source: CheckoutState::gather(repo)?,
             tagged,
             snapshot: SnapshotPin::read(repo)?.stamp.to_string(),
             flavor: conf::flavor(&repo.config().join("silvermetal-base.conf"))?,
             report: VerifyReport::read(&from.join("verify.json")),
-            build: Built::read(repo, from),
+            build: ReleaseBuild::read(repo, from),
             from: from.to_owned(),
             max_mib,
         })
@@ -156,7 +156,7 @@ impl Candidate {
         found
     }
 
-    fn of_the_report(&self, report: &VerifyReport, build: &Built) -> Vec<Problem> {
+    fn of_the_report(&self, report: &VerifyReport, build: &ReleaseBuild) -> Vec<Problem> {
         let mut found = Vec::new();
         let path = self.from.join("verify.json");
         let mut expect = |what: &str, expected: &str, is: &str| {
@@ -177,7 +177,7 @@ impl Candidate {
         found
     }
 
-    fn of_the_build(&self, build: &Built) -> Vec<Problem> {
+    fn of_the_build(&self, build: &ReleaseBuild) -> Vec<Problem> {
         let info = |field: &str| build.records.info.get(field);
         let dir = build.records.dir.display();
         let mut found = Vec::new();
@@ -230,7 +230,7 @@ impl Candidate {
     }
 
     /// Problems that are allowed in a test release.
-    fn unreleasable(&self, build: &Built) -> Vec<Problem> {
+    fn unreleasable(&self, build: &ReleaseBuild) -> Vec<Problem> {
         let info = |field: &str| build.records.info.get(field);
         let mut found = Vec::new();
         let or_test = format!(
@@ -284,14 +284,14 @@ impl VerifyReport {
     }
 }
 
-impl Built {
-    fn read(repo: &Repo, from: &Path) -> Result<Built> {
+impl ReleaseBuild {
+    fn read(repo: &Repo, from: &Path) -> Result<ReleaseBuild> {
         let records = Published::read(&from.join("build-a"))?;
         let recipe = Recipe::load(repo, records.info.get("Recipe")).ok();
         let (digest, size) = hash::file(&records.iso())?;
         let sums = fs::read_to_string(records.dir.join("SHA256SUMS")).unwrap_or_default();
         let second = Published::read(&from.join("build-b")).ok();
-        Ok(Built {
+        Ok(ReleaseBuild {
             released: recipe.as_ref().map(|recipe| recipe.released),
             needs_submodule: recipe.is_some_and(|recipe| recipe.needs.submodule),
             in_sums: in_sums(&sums, records.info.get("Iso")),

@@ -2,11 +2,11 @@
 //! that removes it.
 
 use super::release::PublishedRelease;
-use crate::build::Facts;
+use crate::build::BuildFacts;
 use crate::build::records::known_before;
 use crate::engine::EngineKind;
 use anyhow::Result;
-use xtask_core::facts::git::{Source, git};
+use xtask_core::facts::git::{CheckoutState, git};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Problem;
 use xtask_core::pins::ImageRef;
@@ -19,7 +19,7 @@ const COMPARED_OTHERWISE: [&str; 3] = ["Engine", "Builder-Image", "Apt-Pinned"];
 pub(super) fn problems(
     repo: &Repo,
     release: &PublishedRelease,
-    source: &Source,
+    source: &CheckoutState,
 ) -> Result<Vec<Problem>> {
     let mut found = Vec::new();
     let commit = &release.commit;
@@ -72,7 +72,7 @@ pub(super) fn problems(
 }
 
 /// Compares the other inputs of the build, by the fields of BUILD_INFO.
-pub(super) fn other_inputs(release: &PublishedRelease, facts: &Facts) -> Vec<Problem> {
+pub(super) fn other_inputs(release: &PublishedRelease, facts: &BuildFacts) -> Vec<Problem> {
     let mut found = Vec::new();
     for (field, now) in known_before(facts) {
         let then = release.info.get(field);
@@ -114,7 +114,7 @@ fn fix(field: &str) -> &'static str {
 }
 
 /// Compares the builder images. The same digest in another registry is the same image.
-fn image_problem(release: &PublishedRelease, facts: &Facts) -> Option<Problem> {
+fn image_problem(release: &PublishedRelease, facts: &BuildFacts) -> Option<Problem> {
     let then = release.info.get("Builder-Image");
     if facts.engine.client.is_none() || then.is_empty() {
         return None;

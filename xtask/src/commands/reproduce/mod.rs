@@ -6,8 +6,8 @@ mod release;
 mod statement;
 mod verdict;
 
-use crate::build::{self, BuildRequest, Facts, Ready, RecipeArgs};
-use crate::builder_image;
+use crate::build::{self, BuildFacts, BuildRequest, Ready, RecipeArgs};
+use crate::builder_image::{self, diffoscope::Diffoscope};
 use crate::engine::{BuildArgs, EngineChoice, EngineKind};
 use crate::external;
 use anyhow::{Context as _, Result};
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use verdict::RebuildVerdict;
 use xtask_core::exec::{Signal, StopBy, quoted};
-use xtask_core::facts::git::Source;
+use xtask_core::facts::git::CheckoutState;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, listing, refuse};
 use xtask_core::records::published::Published;
@@ -173,11 +173,11 @@ fn ready(
     args: &BuildRequest,
     dry_run: bool,
     ui: &Ui,
-) -> Result<Facts> {
-    let source = Source::gather(repo)?;
+) -> Result<BuildFacts> {
+    let source = CheckoutState::gather(repo)?;
     let mut problems = checkout::problems(repo, release, &source)?;
     let at_the_commit = problems.is_empty();
-    match Facts::gather(repo, args, None) {
+    match BuildFacts::gather(repo, args, None) {
         Ok(facts) => {
             if at_the_commit {
                 problems.extend(checkout::other_inputs(release, &facts));
@@ -241,10 +241,15 @@ fn conclude(
 
 /// Runs `diagnose`, and keeps its report in a file. Its failure does not change the verdict.
 fn diagnosis(repo: &Repo, published: &Path, ours: &Path, out: &Path, ui: &Ui) -> String {
-    let cmd = match external::diagnose(repo, ui) {
-        Ok(program) => program.arg("diagnose").arg(published).arg(ours),
+    let prepared = external::diagnose(repo, ui)
+        .and_then(|program| Ok((program, Diffoscope::if_at_hand(repo, Some(ours), ui)?)));
+    let (program, diffoscope) = match prepared {
+        Ok(prepared) => prepared,
         Err(error) => return format!("no diagnosis: {error:#}\n"),
     };
+    let program = program.arg("diagnose");
+    let program = diffoscope.iter().fold(program, |program, it| it.hand_to(program));
+    let cmd = program.arg(published).arg(ours);
     ui.command(&cmd);
     ui.begin("diagnose");
     let mut text = String::new();

@@ -3,7 +3,7 @@
 
 use super::release::PublishedRelease;
 use super::verdict::RebuildVerdict;
-use crate::build::Facts;
+use crate::build::BuildFacts;
 use crate::build::records::known_before;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
@@ -42,7 +42,7 @@ impl Statement {
     /// The statement without its result.
     pub(super) fn new(
         release: &PublishedRelease,
-        facts: &Facts,
+        facts: &BuildFacts,
         rebuilder: Option<&str>,
     ) -> Statement {
         let inputs: Map<String, Value> = known_before(facts)

@@ -65,7 +65,7 @@ const TOOLS: &[&str] = &[
     "zstd",
 ];
 
-struct Step {
+struct TestStep {
     name: &'static str,
     cmd: Cmd,
 }
@@ -114,7 +114,7 @@ fn packages(repo: &Repo, host: &Host) -> Result<Vec<String>> {
     Ok(packages)
 }
 
-fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>, ui: &Ui) -> Vec<Step> {
+fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>, ui: &Ui) -> Vec<TestStep> {
     let cargo = |words: &[&str]| Cmd::new("cargo").args(words).current_dir(&repo.root);
     let mut lints = cargo(&["clippy", "--workspace", "--all-targets"]);
     if std::env::var("CI").is_ok_and(|ci| ci == "true") {
@@ -130,8 +130,8 @@ fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>, ui: &Ui) -> Vec<Ste
         tests = tests.args(["--", "--include-ignored"]);
     }
     let mut steps = vec![
-        Step { name: "format", cmd: cargo(&["fmt", "--all", "--check"]) },
-        Step { name: "lints", cmd: lints },
+        TestStep { name: "format", cmd: cargo(&["fmt", "--all", "--check"]) },
+        TestStep { name: "lints", cmd: lints },
     ];
     let shellcheck = match tools {
         Some(tools) => Some(tools.cmd("shellcheck")),
@@ -141,9 +141,9 @@ fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>, ui: &Ui) -> Vec<Ste
         let apt = "apt-get install shellcheck";
         ui.notice(&format!("shell scripts are not linted: shellcheck is not installed ({apt})"));
     }
-    steps.extend(shellcheck.map(|cmd| Step { name: "shell scripts", cmd: scripts(repo, cmd) }));
+    steps.extend(shellcheck.map(|cmd| TestStep { name: "shell scripts", cmd: scripts(repo, cmd) }));
     steps.extend(tools.map(|tools| linters(repo, tools)).into_iter().flatten());
-    steps.push(Step { name: "tests", cmd: tests });
+    steps.push(TestStep { name: "tests", cmd: tests });
     steps
 }
 
@@ -155,19 +155,19 @@ fn scripts(repo: &Repo, shellcheck: Cmd) -> Cmd {
 }
 
 /// What only the pinned tools look at.
-fn linters(repo: &Repo, tools: &Tools) -> Vec<Step> {
+fn linters(repo: &Repo, tools: &Tools) -> Vec<TestStep> {
     let workflows = "git ls-files -z -- '.gitea/workflows/*.yaml' | xargs -0 \"$@\"";
     let dockerfiles = "git ls-files -z -- '*Dockerfile*' | xargs -0 \"$@\"";
     let actionlint = tools.cmd("actionlint").args(["-config-file", ".gitea/actionlint.yaml"]);
     let zizmor = tools.cmd("zizmor").args(["--offline", "--no-progress"]);
     vec![
-        Step {
+        TestStep {
             name: "workflow",
             // it hands what stands in `run:` to shellcheck
             cmd: over(repo, workflows, &actionlint).env("PATH", tools.path()),
         },
-        Step { name: "workflow's security", cmd: over(repo, workflows, &zizmor) },
-        Step { name: "Dockerfiles", cmd: over(repo, dockerfiles, &tools.cmd("hadolint")) },
+        TestStep { name: "workflow's security", cmd: over(repo, workflows, &zizmor) },
+        TestStep { name: "Dockerfiles", cmd: over(repo, dockerfiles, &tools.cmd("hadolint")) },
     ]
 }
 

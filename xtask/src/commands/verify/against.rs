@@ -1,7 +1,7 @@
 //! `verify --against`: one build, compared with something published.
 
 use super::{VerifyArgs, request};
-use crate::build::{self, Facts, Ready};
+use crate::build::{self, BuildFacts, Ready};
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 use std::fs::{self, File};
@@ -25,7 +25,7 @@ pub(super) fn command(
     repo: &Repo,
     args: &VerifyArgs,
     published: &str,
-    mut facts: Facts,
+    mut facts: BuildFacts,
     ui: &Ui,
 ) -> Result<()> {
     if let Some(dir) = &args.output {

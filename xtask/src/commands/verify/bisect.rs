@@ -2,7 +2,7 @@
 
 use super::varying::Varied;
 use crate::build::Ready;
-use crate::engine::variations::{Conditions, Variation};
+use crate::engine::variations::{BuildConditions, Variation};
 use anyhow::Result;
 use std::fmt;
 use std::time::Instant;
@@ -56,7 +56,7 @@ pub(super) fn guilty(a: &Ready, varied: &Varied, ui: &Ui) -> Result<Guilty> {
             if names.is_empty() { "no factor".into() } else { names.join(", ") }
         ));
         let mut ready = a.again(&dir)?;
-        ready.facts.conditions = Conditions::of(factors.iter().copied());
+        ready.facts.conditions = BuildConditions::of(factors.iter().copied());
         let built = ready.build(Instant::now(), ui)?;
         Ok(built.digest != expected)
     };

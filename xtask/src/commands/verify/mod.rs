@@ -7,7 +7,7 @@ mod report;
 mod resume;
 mod varying;
 
-use crate::build::{self, BuildRequest, Built, Facts, Ready, RecipeArgs};
+use crate::build::{self, BuildFacts, BuildRequest, BuiltIso, Ready, RecipeArgs};
 use anyhow::{Context as _, Result, anyhow};
 use clap::value_parser;
 use serde_json::json;
@@ -86,7 +86,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     if let [a, b] = &args.compare[..] {
         return compare_outputs::command(args, a, b);
     }
-    let facts = Facts::gather(repo, &request(args, None), None)?;
+    let facts = BuildFacts::gather(repo, &request(args, None), None)?;
     if let Some(published) = &args.against {
         return against::command(repo, args, published, facts, &ui);
     }
@@ -226,7 +226,7 @@ fn at_once(first: &mut Ready, second: &mut Ready, begun: Instant, ui: &Ui) -> Re
         ready.facts.host.cpus = (cpus / 2).max(1);
     }
     first.prepare(ui)?; // one of them makes or fetches the image, not both
-    let results: [Result<Built>; 2] = std::thread::scope(|scope| {
+    let results: [Result<BuiltIso>; 2] = std::thread::scope(|scope| {
         let b = scope.spawn(|| second.build(begun, &ui.of_build("B")));
         let a = first.build(begun, &ui.of_build("A"));
         [a, b.join().unwrap_or_else(|_| Err(anyhow!("build B panicked")))]
@@ -247,7 +247,7 @@ fn at_once(first: &mut Ready, second: &mut Ready, begun: Instant, ui: &Ui) -> Re
 }
 
 /// Two at once only where disk and memory allow it.
-fn jobs(wanted: u8, facts: &Facts, ui: &Ui) -> u8 {
+fn jobs(wanted: u8, facts: &BuildFacts, ui: &Ui) -> u8 {
     let needs = &facts.recipe.needs;
     let free = Disk::holding(&facts.output).map_or(0, |disk| disk.free);
     let short = if free < 2 * needs.disk_gib * GIB {

@@ -1,6 +1,6 @@
 //! `--resume`: is a build that stands there the one we would make?
 
-use crate::build::Facts;
+use crate::build::BuildFacts;
 use crate::build::records::known_before;
 use anyhow::{Result, bail};
 use std::fs;
@@ -12,7 +12,7 @@ use xtask_core::ui::Ui;
 /// Build A, if its record matches and its image is still what the record says. Says why if not.
 ///
 /// Of two at once B may have finished alone; it takes A's place, built under ordinary conditions.
-pub(super) fn finished(dir: &Path, b: &Path, facts: &Facts, ui: &Ui) -> Option<Published> {
+pub(super) fn finished(dir: &Path, b: &Path, facts: &BuildFacts, ui: &Ui) -> Option<Published> {
     if !dir.exists() && matching(b, facts).is_ok_and(|b| is_ordinary(&b)) {
         match fs::rename(b, dir) {
             Ok(()) => ui.notice("only build B is finished: it is taken for build A"),
@@ -38,7 +38,7 @@ fn is_ordinary(build: &Published) -> bool {
     json.is_ok_and(|json| json["varied"].as_array().is_some_and(Vec::is_empty))
 }
 
-fn matching(dir: &Path, facts: &Facts) -> Result<Published> {
+fn matching(dir: &Path, facts: &BuildFacts) -> Result<Published> {
     if facts.source.dirty {
         bail!("the tree has uncommitted changes, so its record cannot say what was built");
     }

@@ -1,7 +1,7 @@
 //! `--vary`: which conditions build B runs under, and which cannot be varied here.
 
-use crate::build::Facts;
-use crate::engine::variations::{BuildTraits, Conditions, Variation};
+use crate::build::BuildFacts;
+use crate::engine::variations::{BuildConditions, BuildTraits, Variation};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use xtask_core::ui::Ui;
@@ -32,7 +32,7 @@ pub(super) struct Varied {
 }
 
 impl Varied {
-    pub(super) fn on(vary: &Vary, facts: &Facts) -> Varied {
+    pub(super) fn on(vary: &Vary, facts: &BuildFacts) -> Varied {
         let there = BuildTraits {
             engine: facts.engine.kind,
             cpus: facts.host.cpus,
@@ -51,8 +51,8 @@ impl Varied {
         self.factors.iter().copied().collect()
     }
 
-    pub(super) fn conditions(&self) -> Conditions {
-        Conditions::of(self.factors.iter().copied())
+    pub(super) fn conditions(&self) -> BuildConditions {
+        BuildConditions::of(self.factors.iter().copied())
     }
 
     pub(super) fn names(&self) -> Vec<&'static str> {

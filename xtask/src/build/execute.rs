@@ -1,6 +1,6 @@
 //! One build: from facts that hold to a published folder.
 
-use super::inputs::Facts;
+use super::inputs::BuildFacts;
 use super::policy_gate::PolicyGate;
 use super::run;
 use super::sandbox::Sandbox;
@@ -21,7 +21,7 @@ use xtask_core::ui::Ui;
 use xtask_core::{hash, interrupt};
 
 /// A published ISO.
-pub(crate) struct Built {
+pub(crate) struct BuiltIso {
     pub(crate) path: PathBuf,
     pub(crate) digest: Digest,
     /// Bytes.
@@ -29,8 +29,8 @@ pub(crate) struct Built {
     seconds: f64,
 }
 
-impl Built {
-    pub(crate) fn json(&self, facts: &Facts) -> serde_json::Value {
+impl BuiltIso {
+    pub(crate) fn json(&self, facts: &BuildFacts) -> serde_json::Value {
         serde_json::json!({
             "recipe": facts.recipe.name,
             "iso": self.path,
@@ -47,20 +47,20 @@ impl Built {
     }
 }
 
-pub(crate) fn prepare(facts: &Facts, network: Network, setup: bool, ui: &Ui) -> Result<()> {
+pub(crate) fn prepare(facts: &BuildFacts, network: Network, setup: bool, ui: &Ui) -> Result<()> {
     let client = facts.engine.client.as_ref();
     client.map_or(Ok(()), |client| ensure_image(facts, client, network, setup, ui).map(drop))
 }
 
 /// Builds and publishes; `begun` is when the command started, `setup` lets it make the image.
 pub(super) fn build(
-    facts: &Facts,
+    facts: &BuildFacts,
     gate: Option<&PolicyGate>,
     network: Network,
     setup: bool,
     begun: Instant,
     ui: &Ui,
-) -> Result<Built> {
+) -> Result<BuiltIso> {
     let beside = facts.output.parent().unwrap_or(Path::new("/"));
     sweep::sweep(beside, facts.engine.client.as_ref(), &facts.repo, ui)?;
     let image_id = match &facts.engine.client {
@@ -84,12 +84,12 @@ pub(super) fn build(
 
 fn build_at(
     site: &Sandbox,
-    facts: &Facts,
+    facts: &BuildFacts,
     gate: Option<&PolicyGate>,
     image_id: Option<String>,
     begun: Instant,
     ui: &Ui,
-) -> Result<Built> {
+) -> Result<BuiltIso> {
     let Sandbox { folders, run, work, .. } = site;
     let mut log = Log::create(&folders.log)?;
 
@@ -152,7 +152,7 @@ fn build_at(
     passed?;
     work.publish(&result, &facts.output)?;
 
-    Ok(Built {
+    Ok(BuiltIso {
         path: facts.output.join(&facts.recipe.iso),
         digest: iso.digest,
         size: iso.size,
@@ -166,14 +166,14 @@ fn beside_as(output: &Path, word: &str) -> PathBuf {
 }
 
 /// The argv that would make the image, where it would be made here.
-pub(super) fn describe_image(facts: &Facts, network: Network) -> Option<String> {
+pub(super) fn describe_image(facts: &BuildFacts, network: Network) -> Option<String> {
     let BuilderImage::Local(inputs) = &facts.image else { return None };
     let client = facts.engine.client.as_ref()?;
     let plan = image_plan(facts, inputs);
     Some(plan.describe(client, network))
 }
 
-fn image_plan(facts: &Facts, inputs: &builder_image::Inputs) -> builder_image::build::Plan {
+fn image_plan(facts: &BuildFacts, inputs: &builder_image::Inputs) -> builder_image::build::Plan {
     builder_image::build::Plan::new(
         &facts.repo,
         inputs.clone(),
@@ -184,7 +184,7 @@ fn image_plan(facts: &Facts, inputs: &builder_image::Inputs) -> builder_image::b
 
 /// The image's id on the engine, after building or pulling it where that is wanted.
 fn ensure_image(
-    facts: &Facts,
+    facts: &BuildFacts,
     client: &Client,
     network: Network,
     setup: bool,
