@@ -196,6 +196,8 @@ impl Tree {
         let below = format!("{path}/");
         let ours = !NOT_OURS.iter().any(|folder| below.starts_with(folder));
         let gitlink = index.as_ref().is_some_and(|(mode, _)| mode == GITLINK);
+        // attributes in any folder change its files
+        let read = read || path.ends_with(".gitattributes");
         let text = !NO_TEXT.iter().any(|end| path.ends_with(end));
         let content = if read && ours && text && !gitlink {
             read_file(&self.repo.root, path)

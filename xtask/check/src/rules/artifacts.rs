@@ -129,10 +129,10 @@ fn upload(workflow: &Workflow<'_>, step: &Step<'_>, found: &mut Findings) {
     let Some(node) = step.with("path") else { return };
     for line in node.text().unwrap_or_default().lines() {
         let words = outside(line.trim());
-        if words.split_whitespace().count() > 1 {
+        if words.split_whitespace().count() > 1 || words.contains(',') {
             found.add(
                 Location::at(workflow.path(), node.at()),
-                format!("`{}` is one path with blanks in it", line.trim()),
+                format!("`{}` is one path, with blanks or commas in it", line.trim()),
                 "one path per line",
                 "write `path: |` and each path on its own line",
             );

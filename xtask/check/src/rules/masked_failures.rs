@@ -86,6 +86,11 @@ pub(crate) const RULE: Rule = Rule {
         legal(
             WORKFLOW,
             VERIFY,
+            "        run: |\n          cargo xtask verify || status=$?\n          exit \"${status:-0}\"\n",
+        ),
+        legal(
+            WORKFLOW,
+            VERIFY,
             "        run: |\n          if ! cargo xtask verify; then\n            exit 1\n          fi\n",
         ),
         legal(
@@ -231,7 +236,11 @@ fn handler_exits(rest: &[ShellCommand]) -> bool {
     let Some(first) = rest.first() else { return false };
     let group = first.words.first().is_some_and(|word| word.text == "{");
     let ends = |c: &ShellCommand| c.words.first().is_some_and(|word| word.text == "}");
-    exits(first) || (group && rest.iter().take_while(|c| !ends(c)).any(exits))
+    // `|| status=$?`, and later `exit "$status"`
+    let keeps = first.words.iter().any(|word| word.text.ends_with("=$?"));
+    exits(first)
+        || (keeps && rest.iter().any(exits))
+        || (group && rest.iter().take_while(|c| !ends(c)).any(exits))
 }
 
 fn exits(command: &ShellCommand) -> bool {

@@ -19,6 +19,7 @@ pub(crate) mod event_text;
 pub(crate) mod exceptions;
 pub(crate) mod files;
 pub(crate) mod fork_guard;
+pub(crate) mod line_ends;
 pub(crate) mod masked_failures;
 pub(crate) mod mksquashfs_options;
 pub(crate) mod pinned_actions;
@@ -64,6 +65,7 @@ pub(crate) mod yaml;
 /// In the order of the table in docs/rules.md.
 pub(crate) const ALL: &[&Rule] = &[
     &files::RULE,
+    &line_ends::RULE,
     &yaml::RULE,
     &workflow_location::RULE,
     &toml::RULE,

@@ -3,6 +3,7 @@
 use crate::finding::{Location, Severity};
 use crate::model::runner::duration;
 use crate::model::workflow;
+use crate::parse::yaml::Value;
 use crate::rule::{Findings, Rule, legal, replace};
 use crate::tree::Tree;
 use xtask_core::rules::Described;
@@ -22,6 +23,7 @@ pub(crate) const RULE: Rule = Rule {
     fixtures: &[
         replace(WORKFLOW, CRON, "cron: '17 26 * * *'", "26"),
         replace(WORKFLOW, CRON, "crons: '17 2 * * *'", "crons"),
+        replace(WORKFLOW, "    - cron:", "    cron:", "cron"),
         replace(WORKFLOW, CRON, "cron: '17 2 * *'", "cron"),
         replace(WORKFLOW, CRON, "cron: '17 2 * * 7'", "cron"),
         replace(WORKFLOW, CRON, "cron: '30-10 2 * * *'", "cron"),
@@ -41,6 +43,15 @@ pub(crate) const RULE: Rule = Rule {
 fn check(tree: &Tree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         let Some(schedule) = workflow.root.path(&["on", "schedule"]) else { continue };
+        if !matches!(schedule.value, Value::List(_)) {
+            let location = Location::at(workflow.path(), schedule.at());
+            found.add(
+                location,
+                "`schedule` is not a list",
+                "`- cron: '17 2 * * *'`",
+                "write a list",
+            );
+        }
         for item in schedule.items() {
             for (key, _) in item.entries() {
                 let name = key.text().unwrap_or_default();

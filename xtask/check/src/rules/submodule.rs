@@ -36,6 +36,10 @@ pub(crate) const RULE: Rule = Rule {
             "\"../derivative-maker.git\" # beside",
         ),
         legal(FILE, "path =", "Path ="),
+        replace(FILE, "\turl =", "\tshallow = true\n\turl =", "shallow"),
+        replace(FILE, "\turl =", "\tupdate = none # for now\n\turl =", "update"),
+        replace(FILE, "\turl =", "\tignore = all\n\turl =", "ignore"),
+        legal(FILE, "\turl =", "\tbranch = master\n\turl ="),
         edit(
             "linux/build/derivative-maker/README.md",
             FixtureEdit::Write(b"not a submodule\n"),
@@ -45,6 +49,15 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 const UPDATE: &str = "git submodule update --init --recursive";
+
+/// Settings that break a build, and how.
+const HARMFUL: [(&str, &str, &str); 5] = [
+    ("shallow", "true", "fetches no tags, and a build of the product needs one"),
+    ("update", "none", "makes `git submodule update` skip the submodule"),
+    ("update", "merge", "makes `git submodule update` change the commit that is built"),
+    ("ignore", "all", "hides changes in the submodule"),
+    ("ignore", "dirty", "hides changed files in the submodule"),
+];
 
 struct Section {
     name: String,
@@ -71,8 +84,20 @@ fn check(tree: &Tree, found: &mut Findings) {
         } else if let (Some((key, value)), Some(section)) =
             (text.split_once('='), sections.last_mut())
         {
-            let value = Some((line, plain_value(value)));
-            match key.trim().to_ascii_lowercase().as_str() {
+            let value = plain_value(value);
+            let key = key.trim().to_ascii_lowercase();
+            if let Some((_, _, effect)) =
+                HARMFUL.iter().find(|(k, v, _)| *k == key && *v == value.to_ascii_lowercase())
+            {
+                found.add(
+                    Location::line(FILE, line),
+                    format!("`{key} = {value}` {effect}"),
+                    "git's default",
+                    "remove the line",
+                );
+            }
+            let value = Some((line, value));
+            match key.as_str() {
                 "path" => section.path = value,
                 "url" => section.url = value,
                 _ => {}

@@ -83,6 +83,12 @@ pub(crate) const RULE: Rule = Rule {
             "permissions:\n",
             "run-name: ${{ inputs.fast }}${{ github.event.inputs.fast }}\npermissions:\n",
         ),
+        replace(
+            WORKFLOW,
+            DOCTOR,
+            "        if: inputs.side != 'left'\n        run: cargo xtask doctor\n",
+            "'left'",
+        ),
         legal(WORKFLOW, DOCTOR, "        if: env.image != ''\n        run: cargo xtask doctor\n"),
         legal(
             WORKFLOW,
@@ -144,7 +150,7 @@ fn check(tree: &Tree, found: &mut Findings) {
                 add(format!("no {kind} is named `{name}`{suggestion}"), expected);
             }
             for (reference, text) in words(&expr) {
-                if let Some(expected) = impossible(reference, text) {
+                if let Some(expected) = impossible(&workflow, reference, text) {
                     add(format!("`{}` is never '{text}'", reference.join(".")), expected);
                 }
             }
@@ -168,7 +174,7 @@ fn words(expr: &Expr) -> Vec<(&Reference, &str)> {
 }
 
 /// The words that a reference can have, if `text` is not among them.
-fn impossible(reference: &Reference, text: &str) -> Option<String> {
+fn impossible(workflow: &Workflow<'_>, reference: &Reference, text: &str) -> Option<String> {
     let words: Vec<&str> = reference.iter().map(String::as_str).collect();
     let known = match words.as_slice() {
         ["steps", _, "outcome" | "conclusion"] | ["needs", _, "result"] => OUTCOMES,
@@ -178,6 +184,13 @@ fn impossible(reference: &Reference, text: &str) -> Option<String> {
         ["github", "ref"] => {
             let possible = text.is_empty() || text.starts_with("refs/");
             return (!possible).then(|| "a full ref such as refs/heads/main".to_owned());
+        }
+        ["inputs", name] | ["github", "event", "inputs", name] => {
+            let options = ["on", "workflow_dispatch", "inputs", name, "options"];
+            let options = workflow.root.path(&options)?.items();
+            let options: Vec<&str> = options.into_iter().filter_map(YamlNode::text).collect();
+            let possible = text.is_empty() || options.contains(&text);
+            return (!possible).then(|| format!("one of {}", options.join(", ")));
         }
         _ => return None,
     };
