@@ -5,6 +5,7 @@
 //! prints them.
 
 mod finding;
+mod linter;
 mod model;
 mod names;
 mod parse;

@@ -20,7 +20,8 @@ const FOLDERS: [&str; 6] =
     [".ci/", ".gitea/", ".github/workflows/", "docs/", "linux/build/", "xtask/src/engine/"];
 const NOT_OURS: [&str; 2] = ["linux/build/derivative-maker/", "linux/build/output/"];
 const NO_TEXT: [&str; 5] = [".png", ".jpg", ".gif", ".webp", ".gpg"];
-const AT_THE_TOP: [&str; 4] = [".gitmodules", ".shellcheckrc", "README.md", "Cargo.toml"];
+const AT_THE_TOP: [&str; 5] =
+    [".gitmodules", ".hadolint.yaml", ".shellcheckrc", "README.md", "Cargo.toml"];
 
 /// Git's modes, as `git ls-files --stage` prints them.
 pub(crate) const GITLINK: &str = "160000";

@@ -129,7 +129,7 @@ impl Scenario {
             path.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         let value = self.values.get(path).cloned();
-        value.or_else(|| self.absent.iter().any(|prefix| below(prefix)).then_some(Known::Null))
+        value.or_else(|| self.absent.iter().any(below).then_some(Known::Null))
     }
 
     fn call(&self, name: &str, arguments: &[Expr]) -> Option<Known> {

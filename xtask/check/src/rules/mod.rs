@@ -5,6 +5,7 @@
 
 use crate::rule::Rule;
 
+pub(crate) mod actionlint;
 pub(crate) mod apt_leftovers;
 pub(crate) mod artifact_action;
 pub(crate) mod artifacts;
@@ -19,6 +20,7 @@ pub(crate) mod event_text;
 pub(crate) mod exceptions;
 pub(crate) mod files;
 pub(crate) mod fork_guard;
+pub(crate) mod hadolint;
 pub(crate) mod line_ends;
 pub(crate) mod masked_failures;
 pub(crate) mod mksquashfs_options;
@@ -111,6 +113,8 @@ pub(crate) const ALL: &[&Rule] = &[
     &script_mode::RULE,
     &script_docker::RULE,
     &shellcheck::RULE,
+    &actionlint::RULE,
+    &hadolint::RULE,
     &builder_image::RULE,
     &stale_pin::RULE,
     &reviewed_upstream::RULE,

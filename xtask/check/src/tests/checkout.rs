@@ -16,6 +16,9 @@ use xtask_core::facts::repo::Repo;
 const SUBMODULE: &str = "linux/build/derivative-maker";
 const COMMIT: &str = "3c25009d615ffd37a3544ddc32b9b507b0650bb6";
 
+/// Rules that run another project's program.
+pub(crate) const LINTERS: [&str; 3] = ["actionlint", "hadolint", "shellcheck"];
+
 /// Removed when dropped, but kept when the test fails.
 pub(crate) struct Checkout {
     pub(crate) root: PathBuf,
@@ -23,19 +26,20 @@ pub(crate) struct Checkout {
 
 impl Checkout {
     pub(crate) fn clean() -> Checkout {
-        // git takes a while: one repository is made, and copied for each test
-        static TEMPLATE: OnceLock<Checkout> = OnceLock::new();
+        // git takes a while: one repository is made, and written out for each test
+        static TEMPLATE: OnceLock<Vec<Saved>> = OnceLock::new();
         let template = TEMPLATE.get_or_init(|| {
             let checkout = Checkout::empty();
-            copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/clean"), &checkout.root);
+            let clean = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/clean");
+            write(&read(&clean), &checkout.root);
             checkout.record_inputs();
             checkout.git(&["init", "--quiet"]);
             checkout.git(&["add", "--all"]);
             checkout.gitlink(SUBMODULE, COMMIT);
-            checkout
+            read(&checkout.root)
         });
         let checkout = Checkout::empty();
-        copy(&template.root, &checkout.root);
+        write(template, &checkout.root);
         checkout
     }
 
@@ -48,9 +52,9 @@ impl Checkout {
         Checkout { root }
     }
 
-    /// Every rule's findings, but for linters, which few tests need.
+    /// Runs every rule but the linters, which need other programs.
     pub(crate) fn check(&self) -> CheckReport {
-        self.check_with(&[], &["shellcheck"])
+        self.check_with(&[], &LINTERS)
     }
 
     pub(crate) fn check_with(&self, only: &[&str], skip: &[&str]) -> CheckReport {
@@ -135,15 +139,38 @@ impl Drop for Checkout {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let (path, target) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
+/// A file's path, permissions and content, or a folder.
+type Saved = (PathBuf, Option<(fs::Permissions, Vec<u8>)>);
+
+/// Everything below a folder, folders before what is in them.
+fn read(root: &Path) -> Vec<Saved> {
+    let mut found: Vec<Saved> = vec![(PathBuf::new(), None)];
+    let mut at = 0;
+    while let Some((folder, content)) = found.get(at).cloned() {
+        at += 1;
+        if content.is_some() {
+            continue;
+        }
+        for entry in fs::read_dir(root.join(&folder)).unwrap() {
+            let entry = entry.unwrap();
+            let meta = entry.metadata().unwrap();
+            let file =
+                meta.is_file().then(|| (meta.permissions(), fs::read(entry.path()).unwrap()));
+            found.push((folder.join(entry.file_name()), file));
+        }
+    }
+    found
+}
+
+fn write(saved: &[Saved], root: &Path) {
+    for (path, content) in saved {
+        let path = root.join(path);
+        match content {
+            None => fs::create_dir_all(path).unwrap(),
+            Some((permissions, bytes)) => {
+                fs::write(&path, bytes).unwrap();
+                fs::set_permissions(&path, permissions.clone()).unwrap();
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Every fixture is found by its own rule, and by no other.
 
-use super::checkout::Checkout;
+use super::checkout::{Checkout, LINTERS};
 use crate::finding::Finding;
 use crate::rule::{Fixture, Rule};
 use crate::rules;
@@ -17,7 +17,7 @@ fn the_clean_tree_has_no_finding() {
 fn each_fixture_is_found_by_its_rule_alone() {
     let only = std::env::var("RULE").ok();
     let wanted = |rule: &&&Rule| only.as_deref().is_none_or(|only| only == rule.name());
-    let rules = rules::ALL.iter().filter(|rule| rule.name() != "shellcheck").filter(wanted);
+    let rules = rules::ALL.iter().filter(|rule| !LINTERS.contains(&rule.name())).filter(wanted);
     let fixtures: Vec<_> =
         rules.flat_map(|rule| rule.fixtures.iter().map(|f| (*rule, f))).collect();
     assert!(!fixtures.is_empty(), "no rule is named {only:?}");
@@ -35,17 +35,17 @@ fn each_fixture_is_found_by_its_rule_alone() {
 }
 
 #[test]
-#[ignore = "needs shellcheck; `cargo xtask test --full` installs it"]
-fn shellcheck_finds_its_fixtures() {
+#[ignore = "needs shellcheck, actionlint and hadolint; `cargo xtask test --full` installs them"]
+fn linters_find_their_fixtures() {
     let check = |checkout: &Checkout| {
         let report = checkout.check_with(&[], &[]);
-        assert_eq!(report.skipped, [], "shellcheck is not installed");
+        assert_eq!(report.skipped, [], "a linter is not installed");
         report.findings
     };
     assert_eq!(check(&Checkout::clean()), []);
-    let fixtures = rules::shellcheck::RULE.fixtures.iter();
-    let wrong: Vec<_> =
-        fixtures.filter_map(|f| wrong(&rules::shellcheck::RULE, f, check)).collect();
+    let linters = rules::ALL.iter().filter(|rule| LINTERS.contains(&rule.name()));
+    let fixtures = linters.flat_map(|rule| rule.fixtures.iter().map(move |f| (rule, f)));
+    let wrong: Vec<_> = fixtures.filter_map(|(rule, f)| wrong(rule, f, check)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 

@@ -1,0 +1,59 @@
+//! actionlint finds nothing in the workflows.
+
+use crate::finding::Severity;
+use crate::linter::{Input, Linter, Remark};
+use crate::model::workflow;
+use crate::rule::{Findings, Rule, replace};
+use crate::tree::Tree;
+use serde_json::Value;
+use xtask_core::rules::Described;
+
+const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
+
+pub(crate) const RULE: Rule = Rule {
+    described: Described {
+        name: "actionlint",
+        what: "actionlint finds nothing in the workflows",
+        why: "it knows types in expressions, inputs of actions and scripts in `run:` better than these rules",
+        source: "github.com/rhysd/actionlint, docs/checks.md",
+    },
+    severity: Severity::Error,
+    check,
+    fixtures: &[replace(
+        WORKFLOW,
+        "        run: cargo xtask doctor\n",
+        "        if: github.sha.x == ''\n        run: cargo xtask doctor\n",
+        "github.sha.x",
+    )],
+};
+
+const LINTER: Linter = Linter {
+    program: "actionlint",
+    install: "cargo xtask test --full --setup",
+    args: &["-format", "{{json .}}"],
+    config: Some(("-config-file", ".gitea/actionlint.yaml")),
+    settings: &[],
+    remarks,
+};
+
+fn check(tree: &Tree, found: &mut Findings) {
+    let workflows = workflow::all(tree);
+    let inputs: Vec<Input<'_>> =
+        workflows.iter().map(|w| Input { file: w.source, also: Vec::new() }).collect();
+    LINTER.check(tree, &inputs, found);
+}
+
+fn remarks(output: &str) -> Result<Vec<Remark>, String> {
+    let output: Value = serde_json::from_str(output).map_err(|error| error.to_string())?;
+    let remark = |error: &Value| {
+        let number = |key: &str| error[key].as_u64().unwrap_or_default() as usize;
+        let text = |key: &str| error[key].as_str().unwrap_or_default();
+        Remark {
+            line: number("line"),
+            column: number("column"),
+            text: format!("{} [{}]", text("message"), text("kind")),
+            fix: "https://github.com/rhysd/actionlint/blob/main/docs/checks.md".into(),
+        }
+    };
+    Ok(output.as_array().ok_or("no list")?.iter().map(remark).collect())
+}
