@@ -57,6 +57,12 @@ pub(crate) const RULE: Rule = Rule {
         ),
         replace(
             WORKFLOW,
+            "        run: cargo xtask verify --image",
+            "        if: github.ref_type == 'branch'\n        run: cargo xtask verify --image",
+            "needs: build-and-verify",
+        ),
+        replace(
+            WORKFLOW,
             "    needs: build-and-verify\n",
             "    needs: [build-and-verify, compare]\n",
             "needs: [build-and-verify, compare]",
@@ -160,23 +166,27 @@ fn needs(workflow: &Workflow<'_>, job: &Job<'_>, found: &mut Findings) {
     let at = job.node.entry("needs").map_or(job.key.at(), |(key, _)| key.at());
     let location = Location::at(workflow.path(), at);
     let ancestors = workflow.ancestors(job);
-    let verifies = |job: &Job<'_>| {
-        let xtask = job.xtask();
-        xtask.iter().any(|(_, x)| {
-            x.command == "verify" && (x.builds_product() || x.args.iter().any(|a| a == "--compare"))
+    let condition = job.condition().map(|(_, expr)| expr);
+    let on_tag = Scenario::new("push", &format!("refs/tags/{}", tag(condition.as_ref())));
+    let verifies = |job: &Job<'_>, compares: bool| {
+        job.steps().iter().any(|step| {
+            let runs = on_tag.runs(step.condition().map(|(_, expr)| expr).as_ref());
+            let verifies = step.xtask().iter().any(|(_, x)| {
+                let compare = compares && x.args.iter().any(|arg| arg == "--compare");
+                x.command == "verify" && (x.builds_product() || compare)
+            });
+            verifies && runs != Some(false)
         })
     };
-    let itself = job.xtask().iter().any(|(_, x)| x.command == "verify" && x.builds_product());
-    if !itself && !ancestors.iter().any(verifies) {
+    let itself = verifies(job, false);
+    if !itself && !ancestors.iter().any(|job| verifies(job, true)) {
         found.add(
             location.clone(),
-            format!("job `{}` needs no job that verifies the product", job.id),
+            format!("job `{}` needs no job that verifies the product on a tag", job.id),
             "`needs:` a job that runs `cargo xtask verify`",
             "add it to `needs:`",
         );
     }
-    let condition = job.condition().map(|(_, expr)| expr);
-    let on_tag = Scenario::new("push", &format!("refs/tags/{}", tag(condition.as_ref())));
     let needs = job.needs();
     let needs = needs.iter().filter_map(|need| workflow.job(need.text()?));
     for other in needs.filter(|other| on_tag.job_runs(workflow, other) == Some(false)) {
