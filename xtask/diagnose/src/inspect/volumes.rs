@@ -330,7 +330,11 @@ impl Finder<'_> {
             }
             Ok(_) => match other_file_system(&*source) {
                 Ok(Some(other)) => self.unclear(&name, format!("{other}, which is not read")),
-                Ok(None) => {}
+                Ok(None) => match boot::grub_for_bios(&source, self.budget) {
+                    Ok(Some(grub)) => self.program(name.trim_end_matches('/'), grub, None, depth),
+                    Ok(None) => {}
+                    Err(error) => self.unclear(&name, error),
+                },
                 Err(error) => self.unclear(&name, error),
             },
             Err(error) => self.unclear(&name, error),
@@ -403,6 +407,7 @@ impl Finder<'_> {
         self.volumes.files[number].format = format;
         match format {
             Some(format @ (Format::Squashfs | Format::Initramfs)) => {
+                self.parts.extend(source.place(0, 1));
                 let size = self.volumes.size(number);
                 let image = RootImage { path: name.to_owned(), size, source, format };
                 self.volumes.images.push(image);
@@ -418,14 +423,24 @@ impl Finder<'_> {
                 if let Some(other) = other_file_system(&*source)? {
                     self.unclear(name, format!("{other}, which is not read"));
                 } else if let Some(program) = Program::read(&source)? {
-                    self.program(number, name, program, depth);
+                    self.program(name, program, Some(number), depth);
+                } else if let Some(grub) = boot::grub_for_bios(&source, self.budget)? {
+                    self.parts.extend(source.place(0, 1));
+                    self.program(name, grub, None, depth);
                 }
             }
         }
         Ok(())
     }
 
-    fn program(&mut self, number: FileNumber, name: &str, mut program: Program, depth: usize) {
+    /// Takes a program apart; `number` is that of its file, for a program of UEFI firmware.
+    fn program(
+        &mut self,
+        name: &str,
+        mut program: Program,
+        number: Option<FileNumber>,
+        depth: usize,
+    ) {
         for (index, initrd) in program.initrds.drain(..).enumerate() {
             let path = format!("{name}[initrd {}]", index + 1);
             let size = initrd.size().unwrap_or(0);
@@ -448,7 +463,7 @@ impl Finder<'_> {
                 Err(error) => self.unclear(&disk_name, error),
             }
         }
-        self.volumes.programs.push((number, program));
+        self.volumes.programs.extend(number.map(|number| (number, program)));
     }
 }
 

@@ -1,6 +1,8 @@
 //! Images that start Linux without what the policy asks for, in a place where it is easily missed.
 
-use crate::make::{EVIL, GRUB, append, cpio, entry, evil, fat, good, grub_modules, kernel, pe};
+use crate::make::{
+    EVIL, GRUB, append, cpio, entry, evil, fat, good, grub_for_bios, grub_modules, kernel, pe,
+};
 use crate::support::Tree;
 use crate::{Case, check};
 use std::fs;
@@ -180,6 +182,10 @@ fn other_loaders_and_places_are_read() {
         lacks("configuration-in-grub", |t| {
             let modules = grub_modules(&format!("linux /live/vmlinuz {EVIL}\nboot\n"));
             fat(t, "iso/boot/efi.img", &[("EFI/BOOT/BOOTX64.EFI", &pe(&[("mods", &modules)]))]);
+        }),
+        lacks("configuration-in-grub-for-bios", |t| {
+            let grub = grub_for_bios(t, &format!("linux /live/vmlinuz {EVIL}\nboot\n"));
+            t.bytes("iso/boot/bios.img", &grub);
         }),
         lacks("variable-from-grubs-own-configuration", |t| {
             let modules = grub_modules("set p=quiet\n");

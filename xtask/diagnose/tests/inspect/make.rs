@@ -145,3 +145,29 @@ pub(crate) fn grub_modules(config: &str) -> Vec<u8> {
     bytes.extend(config);
     bytes
 }
+
+/// GRUB for BIOS as `grub-mkimage -O i386-pc-eltorito` puts it together, with a configuration.
+pub(crate) fn grub_for_bios(tree: &Tree, config: &str) -> Vec<u8> {
+    // the core does not compress well
+    let mut state = 1_u32;
+    let mut core: Vec<u8> = (0..8192)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .collect();
+    core.resize(16384, 0);
+    core.extend(grub_modules(config));
+    let file = tree.dir.join("core");
+    fs::write(&file, &core).unwrap();
+    let mut xz = Command::new("xz");
+    xz.args(["-c", "--format=raw", "--lzma1=lc=3,lp=0,pb=2"]).arg(&file);
+    let packed = run(&mut xz);
+    let mut image = vec![0x90; 0xa00 + 2848];
+    image[0xa08..0xa0c].copy_from_slice(&(packed.len() as u32).to_le_bytes());
+    image[0xa0c..0xa10].copy_from_slice(&(core.len() as u32).to_le_bytes());
+    image[0xa00..0xa08].copy_from_slice(&[0xea, 0x1c, 0x82, 0, 0, 0, 0, 0]);
+    image[0xa10..0xa14].copy_from_slice(&[0; 4]);
+    image.extend(packed);
+    image
+}

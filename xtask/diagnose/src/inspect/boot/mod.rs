@@ -2,12 +2,14 @@
 
 mod efi_program;
 mod grub;
+mod grub_core;
 mod isolinux;
 mod kernel;
 mod kernel_parameters;
 mod loader_entries;
 
 pub(super) use efi_program::Program;
+pub(super) use grub_core::read as grub_for_bios;
 pub(super) use kernel::version_of;
 pub(crate) use kernel_parameters::Parameters;
 

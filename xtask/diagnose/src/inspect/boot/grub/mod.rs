@@ -10,6 +10,7 @@ use script::{Block, Command, Piece, Word};
 use state::{State, UNKNOWN, Values, unknown};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::rc::Rc;
 
 /// Commands of all scripts together, each copy of the state counted in. A live image needs some
 /// thousand.
@@ -23,6 +24,9 @@ const WAYS: usize = 64;
 
 /// Ways to define one function.
 const DEFINITIONS: usize = 8;
+
+/// Entries of one menu.
+const MENU: usize = 10_000;
 
 /// Rounds until the entries of a menu change no variable any more.
 const ROUNDS: usize = 12;
@@ -49,6 +53,8 @@ pub(super) fn read(volumes: &Volumes, reader: &mut Reader) {
     let mut grub = Grub {
         volumes,
         functions: HashMap::new(),
+        scripts: HashMap::new(),
+        outcomes: HashMap::new(),
         contexts: HashSet::new(),
         steps: STEPS,
         depth: 0,
@@ -58,7 +64,10 @@ pub(super) fn read(volumes: &Volumes, reader: &mut Reader) {
     for (name, text) in &volumes.embedded {
         // GRUB's core goes on to its usual configuration afterwards
         let text = format!("{text}\nnormal\n");
-        grub.context(State::default(), |grub, state, frame| grub.script(name, &text, state, frame));
+        let block = grub.parse(name, &text);
+        grub.context(State::default(), |grub, state, frame| {
+            grub.script(name, &block, state, frame)
+        });
     }
     for number in volumes.files_where(|path| is_start(&path.to_lowercase())) {
         grub.context(State::default(), |grub, state, frame| grub.file(number, state, frame));
@@ -116,9 +125,19 @@ struct MenuEntry {
     submenu: bool,
 }
 
+impl MenuEntry {
+    fn is_in(&self, menu: &[MenuEntry]) -> bool {
+        menu.iter()
+            .any(|other| Rc::ptr_eq(&other.body, &self.body) && other.arguments == self.arguments)
+    }
+}
+
 struct Grub<'a> {
     volumes: &'a Volumes,
     functions: HashMap<String, Vec<Block>>,
+    scripts: HashMap<FileNumber, Block>,
+    /// What a file leaves, by a hash of the file and the state before; `None` while it is read.
+    outcomes: HashMap<u64, Option<(State, Vec<MenuEntry>)>>,
     /// Configurations that were read with a menu of their own, and the state before.
     contexts: HashSet<u64>,
     steps: usize,
@@ -174,13 +193,13 @@ impl Grub<'_> {
                 } else {
                     inner.doubtful = before.doubtful;
                     state.or(&inner);
-                    more.extend(frame.menu);
+                    more.extend(frame.menu.into_iter().filter(|entry| !entry.is_in(&menu)));
                 }
             }
             let settled = *state == before && more.is_empty();
             // entries that an entry adds are there the next time
             let known = menu.len();
-            menu.extend(more.into_iter().take(1000_usize.saturating_sub(known)));
+            menu.extend(more.into_iter().take(MENU.saturating_sub(known)));
             if settled || self.steps == 0 {
                 break;
             }
@@ -191,25 +210,61 @@ impl Grub<'_> {
         self.depth -= 1;
     }
 
-    /// Reads one file in the menu of `frame`.
+    /// Reads one file in the menu of `frame`. Files may include each other in a circle; it ends where
+    /// a file would be read again with the same state.
     fn file(&mut self, number: FileNumber, state: &mut State, frame: &mut Frame) {
-        let name = self.volumes.name(number);
-        match self.reader.text(self.volumes, number) {
-            Ok(text) => self.script(&name, &text, state, frame),
-            Err(why) => self.reader.findings.unclear(format!("{name}: {why}")),
+        let mut key = DefaultHasher::new();
+        (number, &*state, &frame.arguments).hash(&mut key);
+        let key = key.finish();
+        let (after, menu) = match self.outcomes.get(&key) {
+            Some(Some(outcome)) => outcome.clone(),
+            Some(None) => return,
+            None => {
+                self.outcomes.insert(key, None);
+                let (mut after, outer) = (state.clone(), std::mem::take(&mut frame.menu));
+                self.step(after.weight());
+                let block = self.commands_of(number);
+                self.script(&self.volumes.name(number), &block, &mut after, frame);
+                let outcome = (after, std::mem::replace(&mut frame.menu, outer));
+                self.outcomes.insert(key, Some(outcome.clone()));
+                outcome
+            }
+        };
+        *state = after;
+        for entry in menu {
+            self.add(entry, frame);
         }
     }
 
-    fn script(&mut self, file: &str, text: &str, state: &mut State, frame: &mut Frame) {
-        if !self.step(1 + text.len() / 64) {
-            return;
+    /// The commands in a file, which is read once.
+    fn commands_of(&mut self, number: FileNumber) -> Block {
+        if let Some(block) = self.scripts.get(&number) {
+            return block.clone();
         }
+        let name = self.volumes.name(number);
+        let block = match self.reader.text(self.volumes, number) {
+            Ok(text) => self.parse(&name, &text),
+            Err(why) => {
+                self.reader.findings.unclear(format!("{name}: {why}"));
+                Block::default()
+            }
+        };
+        self.scripts.insert(number, block.clone());
+        block
+    }
+
+    fn parse(&mut self, file: &str, text: &str) -> Block {
+        self.step(1 + text.len() / 64);
         let script = script::parse(text);
         for (line, why) in script.faults.iter().take(3) {
             self.reader.findings.unclear(format!("{file}:{line}: {why}"));
         }
+        script.commands
+    }
+
+    fn script(&mut self, file: &str, block: &Block, state: &mut State, frame: &mut Frame) {
         let outer = std::mem::replace(&mut frame.file, file.to_owned());
-        self.run(&script.commands, state, frame);
+        self.run(block, state, frame);
         frame.file = outer;
     }
 
@@ -408,8 +463,8 @@ impl Grub<'_> {
                     self.unclear(frame, "`eval` of a text that is not known");
                 }
                 text => {
-                    let file = frame.file.clone();
-                    self.script(&file, &text, state, frame);
+                    let block = self.parse(&frame.file, &text);
+                    self.run(&block, state, frame);
                 }
             },
             "load_env" | "loadenv" => self.load_env(arguments, state, frame),
@@ -518,15 +573,20 @@ impl Grub<'_> {
             body = Some(script.commands);
         }
         let Some(body) = body else { return };
-        if frame.menu.len() >= 10_000 {
-            return self.unclear(frame, "a menu of more than 10,000 entries");
+        let file = frame.file.clone();
+        self.add(MenuEntry { file, arguments: kept, body, submenu: name == "submenu" }, frame);
+    }
+
+    /// Puts an entry into the menu, once.
+    fn add(&mut self, entry: MenuEntry, frame: &mut Frame) {
+        self.step(1 + frame.menu.len() / 64);
+        if entry.is_in(&frame.menu) {
+            return;
         }
-        frame.menu.push(MenuEntry {
-            file: frame.file.clone(),
-            arguments: kept,
-            body,
-            submenu: name == "submenu",
-        });
+        if frame.menu.len() >= MENU {
+            return self.unclear(frame, format!("a menu of more than {MENU} entries"));
+        }
+        frame.menu.push(entry);
     }
 
     /// The files that a command names. It is no fault if there is none: GRUB goes on, too.
@@ -616,9 +676,10 @@ impl Grub<'_> {
                 self.unclear(frame, what);
             }
         }
+        let title = if frame.title.is_empty() { "outside of entries" } else { &frame.title };
         let entry = BootEntry::new(
             &frame.file,
-            &shown(&frame.title),
+            &shown(title),
             &shown(kernel),
             &shown(&super::kernel_parameters::from_grub(parameters)),
         );

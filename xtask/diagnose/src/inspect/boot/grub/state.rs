@@ -80,9 +80,10 @@ impl State {
         self.variables.values_mut().for_each(|values| *values = unknown());
     }
 
-    /// How much work a copy is.
+    /// Steps that a copy takes.
     pub(super) fn weight(&self) -> usize {
-        1 + self.variables.len() / 8
+        let bytes: usize = self.variables.values().flatten().map(String::len).sum();
+        1 + self.variables.len() / 8 + bytes / 64
     }
 }
 
