@@ -5,6 +5,7 @@ use crate::budget::Budget;
 use crate::disk::{self, DiskImage};
 use crate::elf::{self, Elf};
 use crate::error::{Error, Result};
+use crate::ext::{self, Ext};
 use crate::fat::{self, Fat};
 use crate::iso::{self, Iso};
 use crate::pe::{self, Pe};
@@ -22,6 +23,8 @@ pub enum Format {
     Iso,
     Squashfs,
     Fat,
+    /// Also ext2 and ext3.
+    Ext,
     /// cpio, also several and compressed.
     Initramfs,
     Tar,
@@ -40,7 +43,7 @@ pub enum Format {
 impl Format {
     /// `true` if it holds a tree of files that can be read in any order.
     pub fn is_file_system(self) -> bool {
-        matches!(self, Format::Iso | Format::Squashfs | Format::Fat | Format::Disk)
+        matches!(self, Format::Iso | Format::Squashfs | Format::Fat | Format::Ext | Format::Disk)
     }
 
     /// The format of some bytes, by those at the places of its magic numbers; `None`: no format that
@@ -74,6 +77,9 @@ impl Format {
         if source.up_to(iso::MAGIC_OFFSET, 5)? == b"CD001" {
             return Ok(Some(Format::Iso));
         }
+        if ext::is_ext(&**source)? {
+            return Ok(Some(Format::Ext));
+        }
         if fat::is_fat(&start) {
             return Ok(Some(Format::Fat));
         }
@@ -87,6 +93,7 @@ pub enum Layer {
     Iso(Arc<Iso>),
     Squashfs(Arc<Squashfs>),
     Fat(Arc<Fat>),
+    Ext(Arc<Ext>),
     Archive(Arc<Archive>),
     Compressed(Arc<Compressed>),
     Elf(Arc<Elf>),
@@ -101,6 +108,7 @@ impl Layer {
             Format::Iso => Layer::Iso(Arc::new(Iso::open(source, budget)?)),
             Format::Squashfs => Layer::Squashfs(Arc::new(Squashfs::open(source, budget)?)),
             Format::Fat => Layer::Fat(Arc::new(Fat::open(source, budget)?)),
+            Format::Ext => Layer::Ext(Arc::new(Ext::open(source, budget)?)),
             Format::Initramfs => Layer::Archive(Arc::new(cpio::open(&source, budget)?)),
             Format::Tar => Layer::Archive(Arc::new(tar::open(&source, budget)?)),
             Format::Ar => Layer::Archive(Arc::new(ar::open(&source, budget)?)),
@@ -127,6 +135,7 @@ impl Layer {
             Layer::Iso(tree) => tree.clone(),
             Layer::Squashfs(tree) => tree.clone(),
             Layer::Fat(tree) => tree.clone(),
+            Layer::Ext(tree) => tree.clone(),
             Layer::Archive(tree) => tree.clone(),
             Layer::Compressed(tree) => tree.clone(),
             Layer::Elf(tree) => tree.clone(),

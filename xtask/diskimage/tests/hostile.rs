@@ -486,6 +486,26 @@ fn sections_beyond_the_end_of_a_program() {
 }
 
 #[test]
+fn an_ext4_that_names_the_same_blocks_for_ever() {
+    let image = fixture("ext4.img");
+    // the first extent of the root: its block, the length, the depth of the tree
+    let header = find(&image, b"\x0a\xf3\x01\0\x04\0\0\0");
+    // a tree of extents whose node is not one
+    let mut deep = image.clone();
+    deep[header + 6] = 5;
+    refused(read(deep), "ext4", "wanted");
+    // an extent behind the end
+    let mut far = image.clone();
+    far[header + 12 + 8..header + 12 + 12].fill(0xff);
+    refused(read(far), "ext4", "wanted");
+    // `loop` in `etc` is the root
+    let mut again = image;
+    let entry = find(&again, b"\x04\x02loop") - 6;
+    again[entry..entry + 4].copy_from_slice(&[2, 0, 0, 0]);
+    refused(read(again), "ext4", "a folder is in two folders, or in itself");
+}
+
+#[test]
 fn formats_that_are_not_read_have_names() {
     let mut xfs = b"XFSB".to_vec();
     xfs.resize(4096, 0);

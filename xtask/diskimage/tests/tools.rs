@@ -246,3 +246,18 @@ fn zip_of_every_kind() {
         assert!(tree.parts().unwrap().is_empty(), "{make}");
     }
 }
+
+#[test]
+#[ignore = "needs e2fsprogs: cargo xtask test --full"]
+fn ext_of_every_age() {
+    let scratch = Scratch::new();
+    let expected = scratch.tree();
+    for options in
+        ["-t ext4", "-t ext4 -b 1024 -O ^64bit", "-t ext3", "-t ext2", "-t ext2 -b 1024 -I 128"]
+    {
+        scratch.sh(&format!("rm -f i.img; mke2fs -q {options} -d tree i.img 64M 2>/dev/null"));
+        let mut found = contents(&*scratch.open("i.img").tree(), &|_| ());
+        found.remove(&b"lost+found"[..]);
+        assert_same(&found, &expected, options);
+    }
+}

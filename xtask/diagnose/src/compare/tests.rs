@@ -155,7 +155,10 @@ fn dates_and_identifiers_of_an_iso() {
     b[16 * 2048 + 813 + 15] = b'7';
     b[440] = 1;
     b[512 + 56] ^= 1;
-    let found = compare(&a, &b);
+    let mut found = compare(&a, &b);
+    // the checksum of the GPT's header is that of another GUID
+    let rest = found.pop().map(|difference| lines(&[difference]));
+    assert_eq!(rest.unwrap(), ["[rest of the partition tables] [ISO 9660]: only in B"]);
     let kinds: Vec<_> = found
         .iter()
         .map(|d| match &d.what {

@@ -19,9 +19,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const DEEPEST: usize = 4;
 
 /// The images that `make.sh` makes.
-pub const FIXTURES: [&str; 22] = [
+pub const FIXTURES: [&str; 23] = [
     "cpio.gz",
     "disk.img",
+    "ext4.img",
     "fat12.img",
     "gnu.tar",
     "gzip.squashfs",

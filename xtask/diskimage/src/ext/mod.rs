@@ -1,0 +1,157 @@
+//! ext2, ext3 and ext4 (Linux, Documentation/filesystems/ext4).
+//!
+//! This reader is our own: the crate ext4-view 1.0 gives no places of blocks. It does not describe
+//! bitmaps, the journal, free blocks and checksums, so the bytes of the image count as well.
+
+mod blocks;
+mod inode;
+mod superblock;
+mod xattr;
+
+pub(crate) use superblock::is_ext;
+
+use crate::budget::{Budget, Held};
+use crate::error::{Error, Result};
+use crate::field::Field;
+use crate::record::Record;
+use crate::source::{Extents, Shared, Source};
+use crate::tree::{Content, Kind, LISTING, Listing, Named, Node, Tree, is_name};
+use inode::{Inode, MAP};
+use std::sync::Arc;
+use superblock::Superblock;
+
+pub(crate) const LAYER: &str = "ext4";
+
+/// Number of the root's inode.
+const ROOT: u32 = 2;
+
+/// Bytes of the target of a link.
+const TARGET: u64 = 65_536;
+
+/// An open ext2, ext3 or ext4 file system.
+pub struct Ext {
+    source: Shared,
+    superblock: Superblock,
+    budget: Arc<Budget>,
+}
+
+/// The content of a file, and the memory of the list of its pieces.
+struct File {
+    extents: Extents,
+    _held: Held,
+}
+
+impl Source for File {
+    fn size(&self) -> Result<u64> {
+        self.extents.size()
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
+        self.extents.read_at(offset, into)
+    }
+
+    fn place(&self, offset: u64, len: u64) -> Option<u64> {
+        self.extents.place(offset, len)
+    }
+}
+
+impl Ext {
+    pub fn open(source: Shared, budget: Arc<Budget>) -> Result<Ext> {
+        let superblock = Superblock::read(&*source)?;
+        Ok(Ext { source, superblock, budget })
+    }
+
+    /// Offset and bytes of a block.
+    fn block(&self, number: u64) -> Result<(u64, Vec<u8>)> {
+        let offset = number.saturating_mul(self.superblock.block);
+        self.budget.unpack(LAYER, offset, self.superblock.block)?;
+        Ok((offset, self.source.exactly(LAYER, offset, self.superblock.block as usize)?))
+    }
+
+    fn content(&self, inode: &Inode) -> Result<Arc<File>> {
+        let (pieces, held) = blocks::pieces(self, inode)?;
+        let (source, budget) = (self.source.clone(), self.budget.clone());
+        let extents = Extents::new(source, LAYER, budget, pieces);
+        Ok(Arc::new(File { extents, _held: held }))
+    }
+
+    fn node(&self, number: u32) -> Result<Node> {
+        let inode = Inode::read(self, number)?;
+        let mut about = inode.metadata()?;
+        about.xattrs = xattr::list(self, &inode)?;
+        if about.kind == Kind::Symlink {
+            about.target = Some(if inode.size < MAP as u64 {
+                inode.record().slice(40, inode.size as usize)?.to_vec()
+            } else if inode.size <= TARGET {
+                let content: Shared = self.content(&inode)?;
+                content.exactly(LAYER, 0, inode.size as usize)?
+            } else {
+                return Err(inode.error("a link that is too long"));
+            });
+        }
+        Ok(Node::new(about, number.into()))
+    }
+
+    fn inode(&self, node: &Node) -> Result<Inode> {
+        let number = u32::try_from(node.handle);
+        Inode::read(self, number.map_err(|_| Error::new(LAYER, node.handle, "no such inode"))?)
+    }
+}
+
+impl Tree for Ext {
+    fn layer(&self) -> &'static str {
+        LAYER
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        self.superblock.fields()
+    }
+
+    fn whole(&self) -> bool {
+        false
+    }
+
+    fn root(&self) -> Result<Node> {
+        let root = self.node(ROOT)?;
+        if root.metadata.kind != Kind::Folder {
+            return Err(Error::new(LAYER, 0, "the root is no folder"));
+        }
+        Ok(root)
+    }
+
+    fn list(&self, folder: &Node) -> Result<Vec<Named>> {
+        let inode = self.inode(folder)?;
+        if inode.kind()? != Kind::Folder || inode.size > LISTING as u64 {
+            return Err(inode.error("no folder, or one that is too large"));
+        }
+        let content: Shared = self.content(&inode)?;
+        let bytes = content.exactly(LAYER, 0, inode.size as usize)?;
+        let mut names = Listing::new(LAYER, &self.budget)?;
+        // the nodes of a hash tree look like unused entries
+        for block in bytes.chunks(self.superblock.block as usize) {
+            let r = Record::new(LAYER, inode.offset, block);
+            let mut at = 0;
+            while at + 8 <= block.len() {
+                let (number, len) = (r.le32(at)?, usize::from(r.le16(at + 4)?));
+                if len < 8 {
+                    return Err(inode.error(&format!("a directory entry of {len} bytes")));
+                }
+                let name = r.slice(at + 8, usize::from(r.u8(at + 6)?))?;
+                at += len;
+                if number == 0 || name == b"." || name == b".." {
+                    continue;
+                }
+                self.budget.entries(LAYER, inode.offset, 1)?;
+                if !is_name(name) {
+                    return Err(inode.error("a name that leads out of its folder"));
+                }
+                names.push(inode.offset, name.to_vec(), self.node(number)?)?;
+            }
+        }
+        Ok(names.finish())
+    }
+
+    fn open(&self, file: &Node) -> Result<Content> {
+        Ok(Content::Plain(self.content(&self.inode(file)?)?))
+    }
+}

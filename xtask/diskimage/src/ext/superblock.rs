@@ -1,0 +1,130 @@
+//! The superblock and the group descriptors.
+
+use super::LAYER;
+use crate::error::Result;
+use crate::field::{Field, FieldKind};
+use crate::record::{Record, hex, printable};
+use crate::source::Source;
+use xtask_core::calendar;
+
+/// Offset of the superblock.
+const START: u64 = 1024;
+
+/// Incompatible features that change nothing here: file types in directories, extents, 64 bits,
+/// flexible groups, checksum seed, large directories, per-inode encryption, case folding.
+const READ: u32 = 0x2 | 0x40 | 0x80 | 0x200 | 0x2000 | 0x4000 | 0x8000 | 0x1_0000 | 0x2_0000;
+
+/// Features that are not read, by bit.
+const NOT_READ: [(u32, &str); 5] = [
+    (0x4, "a journal that was not replayed"),
+    (0x8, "a journal device"),
+    (0x10, "meta block groups"),
+    (0x100, "multiple mount protection"),
+    (0x400, "attributes in inodes"),
+];
+
+/// The fields of the superblock.
+pub(super) struct Superblock {
+    /// Bytes of a block.
+    pub(super) block: u64,
+    pub(super) inodes: u32,
+    pub(super) inodes_per_group: u32,
+    /// Bytes of an inode.
+    pub(super) inode_len: u64,
+    /// Offset of the group descriptors, and the bytes of one.
+    groups: u64,
+    group_len: u64,
+    fields: Vec<Field>,
+}
+
+/// `true` if `source` holds the magic of ext2, ext3 and ext4.
+pub(crate) fn is_ext(source: &dyn Source) -> Result<bool> {
+    let bytes = source.up_to(START, 92)?;
+    // two bytes are little: block size and revision must be sensible too
+    Ok(bytes.len() == 92
+        && bytes[56..58] == [0x53, 0xef]
+        && bytes[24] <= 6
+        && bytes[25..28] == [0; 3]
+        && bytes[76] <= 1)
+}
+
+impl Superblock {
+    pub(super) fn read(source: &dyn Source) -> Result<Superblock> {
+        let bytes = source.exactly(LAYER, START, 1024)?;
+        let r = Record::new(LAYER, START, &bytes);
+        if r.le16(56)? != 0xef53 || r.le32(24)? > 6 {
+            return Err(r.error(56, "no superblock"));
+        }
+        let incompatible = r.le32(96)?;
+        if let Some((_, name)) = NOT_READ.iter().find(|(bit, _)| incompatible & bit != 0) {
+            return Err(r.error(96, format!("{name}, not read")));
+        }
+        if incompatible & !READ != 0 {
+            return Err(
+                r.error(96, format!("unknown features {:x}, not read", incompatible & !READ))
+            );
+        }
+        let block = 1024 << r.le32(24)?;
+        let revision = r.le32(76)?;
+        let inode_len = if revision == 0 { 128 } else { u64::from(r.le16(88)?) };
+        let inodes_per_group = r.le32(40)?;
+        if inodes_per_group == 0 || !(128..=4096).contains(&inode_len) {
+            return Err(r.error(40, "groups without inodes"));
+        }
+        let wide = incompatible & 0x80 != 0;
+        let group_len = if wide { u64::from(r.le16(254)?).clamp(64, 1024) } else { 32 };
+        Ok(Superblock {
+            block,
+            inodes: r.le32(0)?,
+            inodes_per_group,
+            inode_len,
+            groups: (u64::from(r.le32(20)?) + 1) * block,
+            group_len,
+            fields: fields(&r)?,
+        })
+    }
+
+    pub(super) fn fields(&self) -> Vec<Field> {
+        self.fields.clone()
+    }
+
+    /// Offset of the inode table of a group.
+    pub(super) fn inode_table(&self, source: &dyn Source, group: u32) -> Result<u64> {
+        let at = self.groups.saturating_add(u64::from(group) * self.group_len);
+        let bytes = source.exactly(LAYER, at, self.group_len as usize)?;
+        let r = Record::new(LAYER, at, &bytes);
+        let high = if self.group_len >= 64 { r.le32(40)? } else { 0 };
+        let block = u64::from(r.le32(8)?) | u64::from(high) << 32;
+        Ok(block.saturating_mul(self.block))
+    }
+}
+
+fn fields(r: &Record<'_>) -> Result<Vec<Field>> {
+    use FieldKind::{FileSystemId, FileSystemTime, Header, VolumeName};
+    let text = |at, len| -> Result<String> {
+        let bytes = r.slice(at, len)?;
+        Ok(printable(bytes.split(|byte| *byte == 0).next().unwrap_or_default()))
+    };
+    let time = |at| -> Result<String> {
+        let seconds = r.le32(at)?;
+        Ok(if seconds == 0 { "none".into() } else { calendar::utc(seconds.into()) })
+    };
+    Ok(vec![
+        Field::new(FileSystemId, "UUID", hex(r.slice(104, 16)?)),
+        Field::new(FileSystemId, "hash seed", hex(r.slice(236, 16)?)),
+        Field::new(VolumeName, "volume label", text(120, 16)?),
+        Field::new(Header, "last mounted on", text(136, 64)?),
+        Field::new(FileSystemTime, "time of creation", time(264)?),
+        Field::new(FileSystemTime, "time of the last mount", time(44)?),
+        Field::new(FileSystemTime, "time of the last write", time(48)?),
+        Field::new(FileSystemTime, "time of the last check", time(64)?),
+        Field::new(Header, "block size", 1024_u64 << r.le32(24)?),
+        Field::new(Header, "blocks", r.le32(4)?),
+        Field::new(Header, "inodes", r.le32(0)?),
+        Field::new(
+            Header,
+            "features",
+            format!("{:x} {:x} {:x}", r.le32(92)?, r.le32(96)?, r.le32(100)?),
+        ),
+    ])
+}
