@@ -24,25 +24,14 @@ pub struct CheckReport {
     pub(crate) skipped: Vec<(&'static str, String)>,
     /// Rules that ran.
     pub(crate) ran: Vec<&'static str>,
+    /// Rules that `--only` names.
+    asked_for: Vec<String>,
 }
 
-/// Runs the selected rules over the checkout in `root`.
-///
-/// Errors ask for exit code 3: the folder cannot be read, or a rule that the selection names, or
-/// every rule, could not run.
+/// Runs the selected rules over the checkout in `root`. An unreadable folder asks for exit code 3.
 pub fn check(root: &Path, selection: &RuleSelection) -> Result<CheckReport> {
     let tree = Tree::load(root).map_err(|error| Code::NotReady.wrap(error))?;
-    let report = run(tree, selection);
-    let missing: Vec<String> = report
-        .skipped
-        .iter()
-        .filter(|(rule, _)| report.ran.is_empty() || selection.asks_for(rule))
-        .map(|(rule, reason)| format!("rule `{rule}` did not run: {reason}"))
-        .collect();
-    if !missing.is_empty() && report.findings.is_empty() {
-        return Err(Code::NotReady.error(missing.join("\n")));
-    }
-    Ok(report)
+    Ok(run(tree, selection))
 }
 
 pub(crate) fn run(tree: Tree, selection: &RuleSelection) -> CheckReport {
@@ -53,6 +42,7 @@ pub(crate) fn run(tree: Tree, selection: &RuleSelection) -> CheckReport {
         notes: Vec::new(),
         skipped: Vec::new(),
         ran: Vec::new(),
+        asked_for: selection.only().to_owned(),
     };
     for rule in rules::ALL.iter().filter(|rule| selection.includes(rule.name())) {
         let mut found = Findings::of(rule);
@@ -78,6 +68,18 @@ impl CheckReport {
     /// Number of findings that are at least this severe.
     pub fn count(&self, least: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity >= least).count()
+    }
+
+    /// An error with exit code 3 if a rule that `--only` names, or every rule, could not run.
+    pub fn ensure_complete(&self) -> Result<()> {
+        let needed = |rule: &str| self.ran.is_empty() || self.asked_for.iter().any(|n| n == rule);
+        let missing = self.skipped.iter().filter(|(rule, _)| needed(rule));
+        let missing: Vec<String> =
+            missing.map(|(rule, reason)| format!("rule `{rule}` did not run: {reason}")).collect();
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(Code::NotReady.error(missing.join("\n"))),
+        }
     }
 
     /// The findings for a person, and a last line that counts them.

@@ -37,9 +37,8 @@ impl RuleSelection {
         (self.only.is_empty() || listed(&self.only)) && !listed(&self.skip)
     }
 
-    /// True if `--only` asks for this rule.
-    pub(crate) fn asks_for(&self, name: &str) -> bool {
-        self.only.iter().any(|n| n == name)
+    pub(crate) fn only(&self) -> &[String] {
+        &self.only
     }
 }
 

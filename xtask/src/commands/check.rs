@@ -66,7 +66,7 @@ pub(crate) fn command(repo: &Repo, args: &CheckArgs) -> Result<()> {
         FailOn::Error => Severity::Error,
     };
     let findings = match report.count(least) {
-        0 => return Ok(()),
+        0 => return report.ensure_complete(),
         1 => "1 finding".to_owned(),
         n => format!("{n} findings"),
     };

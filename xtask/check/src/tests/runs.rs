@@ -217,7 +217,8 @@ fn a_run_of_rules_that_could_not_run_is_an_error() {
     checkout.leave_git();
     let only = vec!["submodule".to_owned()];
     let selection = RuleSelection::new(only, Vec::new()).unwrap();
-    let error = check(&checkout.root, &selection).err().unwrap();
+    let report = check(&checkout.root, &selection).unwrap();
+    let error = report.ensure_complete().unwrap_err();
     assert_eq!(Code::of(&error), Code::NotReady);
     assert_eq!(error.to_string(), "rule `submodule` did not run: this folder is no git repository");
 }
@@ -256,4 +257,5 @@ fn without_git_the_other_rules_still_run() {
     assert_eq!(lines(&report), ["runner-keys .gitea/runner/config.yaml:6"]);
     let skipped: Vec<&str> = report.skipped.iter().map(|(rule, _)| *rule).collect();
     assert_eq!(skipped, ["script-mode", "submodule"]);
+    assert!(report.ensure_complete().is_ok(), "nobody asked for them");
 }
