@@ -4,7 +4,7 @@
 use crate::parse::dockerfile::Dockerfile;
 use crate::parse::shell::{self, ShellCommand};
 use crate::parse::yaml::{self, YamlError, YamlNode};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
@@ -144,6 +144,12 @@ impl Tree {
         let now = xtask_core::calendar::now();
         let mut tree = Tree { repo: Repo { root }, now, in_git: true, entries: BTreeMap::new() };
         tree.list();
+        if !tree.entries.values().any(|entry| !matches!(entry.content, FileContent::NotRead)) {
+            bail!(
+                "{} has no file that a rule reads: expected a checkout of SilverMetal that git lists",
+                tree.repo.root.display()
+            );
+        }
         Ok(tree)
     }
 

@@ -224,6 +224,15 @@ fn a_run_of_rules_that_could_not_run_is_an_error() {
 }
 
 #[test]
+fn a_folder_without_files_to_check_is_an_error() {
+    let checkout = Checkout::clean();
+    let empty = checkout.root.join("linux/build/derivative-maker");
+    let error = check(&empty, &RuleSelection::default()).err().unwrap();
+    assert_eq!(Code::of(&error), Code::NotReady);
+    assert!(error.to_string().contains("no file that a rule reads"), "{error:#}");
+}
+
+#[test]
 fn findings_show_line_reason_and_fix() {
     let checkout = Checkout::clean();
     checkout.break_by(&replace(RUNNER, "  capacity: 1\n", "  capacitiy: 1\n", ""));
