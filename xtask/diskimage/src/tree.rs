@@ -8,9 +8,9 @@ use crate::squashfs;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Deepest folder that is listed. Callers walk by recursion, and layers in layers multiply it; file
-/// systems of real images are 20 to 30 folders deep.
-const DEEPEST: usize = 100;
+/// Deepest folder that is listed, far above the end of a thread's stack. A caller that walks layers in
+/// layers by recursion counts the folders of all of them; those of real images are 20 to 30 deep.
+const DEEPEST: usize = 128;
 
 /// Bytes of a folder's own records.
 pub(crate) const LISTING: usize = 64 << 20;
@@ -257,7 +257,7 @@ pub struct Walked {
 }
 
 impl Walked {
-    /// To be called before a folder at `depth` is listed; the root has depth 0.
+    /// To be called before a folder at `depth` is listed; the root of the outermost layer has depth 0.
     pub fn enter(&mut self, tree: &dyn Tree, folder: &Node, depth: usize) -> Result<()> {
         if depth > DEEPEST {
             let why = format!("folders more than {DEEPEST} deep: what is below was not read");

@@ -1,6 +1,10 @@
 //! Pairs with known differences. The images are those of `xtask/diskimage/tests/fixtures`.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests; they make images")]
 
+#[path = "../../../diskimage/tests/support/squash.rs"]
+#[allow(dead_code, unreachable_pub, reason = "made for the tests of diskimage")]
+mod squash;
+
 use super::images;
 use crate::difference::{Difference, FieldKind, MetadataField, Side, What};
 use std::collections::BTreeSet;
@@ -146,6 +150,24 @@ fn a_file_in_an_iso_and_the_second_name_of_its_bytes() {
     let mut b = a.clone();
     b[at] = b'S';
     assert_eq!(lines(&compare(&a, &b)), ["[partition Appended2]!EFI/loop/HOST.TXT [FAT]: content"]);
+}
+
+#[test]
+fn folders_and_layers_together_never_reach_the_end_of_the_stack() {
+    let image = |text: &str| {
+        (0..15).fold(text.as_bytes().to_vec(), |inner, _| {
+            let mut squash = squash::Squash::default();
+            let file = squash.file(&inner, 2, 1);
+            let mut folder = squash.folder(&[("inner".into(), file, 2)]);
+            for _ in 0..96 {
+                folder = squash.folder(&[("d".into(), folder, 1)]);
+            }
+            squash.finish(folder)
+        })
+    };
+    let found = compare(&image("a"), &image("b"));
+    let deep = |difference: &Difference| matches!(&difference.what, What::Unreadable { why, .. } if why.contains("deep: what is below"));
+    assert!(found.iter().any(deep), "{:?}", lines(&found));
 }
 
 #[test]

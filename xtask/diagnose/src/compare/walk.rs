@@ -255,7 +255,7 @@ impl<'o> Walk<'o> {
         folders: &[Node; 2],
         places: &mut Places,
     ) -> Result<(), Stop> {
-        let depth = path.split(|byte| *byte == b'/').count();
+        let depth = depth(place, path);
         let mut lists = [Vec::new(), Vec::new()];
         for side in [Side::A, Side::B] {
             let (tree, folder) = (&*trees[side as usize], &folders[side as usize]);
@@ -310,7 +310,7 @@ impl<'o> Walk<'o> {
         if node.metadata.kind != Kind::Folder || tree.flat() {
             return Ok(());
         }
-        let depth = path.split(|byte| *byte == b'/').count();
+        let depth = depth(place, path);
         pair.walked[side as usize].enter(tree, node, depth).of(side)?;
         let mut list = tree.list(node).of(side)?;
         list.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -464,6 +464,13 @@ fn is_large_layer(shares: &Shares, contents: &[Content; 2]) -> bool {
         source.size().is_ok_and(|size| size >= LARGE)
             && matches!(Format::of(&source, budget), Ok(Some(format)) if format.is_file_system())
     })
+}
+
+/// Folders and layers down to a path of a tree that is at `place`: walking recurses through both, so
+/// both together are bounded.
+fn depth(place: &Place, path: &[u8]) -> usize {
+    let above: usize = place.0.iter().map(|path| path.split('/').count() + 1).sum();
+    above + path.split(|byte| *byte == b'/').count()
 }
 
 /// A path of a tree that is at `place`.
