@@ -1,7 +1,7 @@
 //! Hands a command to a program of its own: `diagnose` and `inspect` go to the package `diagnose`.
 //!
-//! That package has heavy dependencies. Cargo builds it when somebody first asks for it, so that the
-//! other commands need not wait for it. The program knows its own arguments and `--help`.
+//! That package takes long to compile. Cargo builds it when it is first used, so that no other command
+//! has to wait. The program has its own arguments and `--help`.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -13,10 +13,10 @@ use xtask_core::failure::Code;
 use xtask_core::ui::Ui;
 
 const PACKAGE: &str = "diagnose";
-/// First words of cargo's messages when it has something to do, or must wait for another cargo.
+/// First words of cargo's messages while it builds, or waits for another cargo.
 const BUILDS: [&str; 4] = ["Blocking", "Compiling", "Downloading", "Updating"];
 
-/// The arguments of such a command, passed on unseen.
+/// Arguments that are passed to the program unread.
 #[derive(Clone, Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct External {
@@ -25,10 +25,10 @@ pub(crate) struct External {
     pub(crate) args: Vec<OsString>,
 }
 
-/// The program `diagnose`, up to date. Cargo decides whether there is something to build, and its
-/// messages are shown while it builds.
+/// Builds the program `diagnose` if it is out of date, and returns its command line. Cargo's messages are
+/// shown while it builds.
 ///
-/// If cargo did not start this xtask, the program beside it is taken as it is.
+/// If cargo did not start this xtask, the program beside it is used as it is.
 pub(crate) fn diagnose(repo: &Repo, ui: &Ui) -> Result<Cmd> {
     let Some(cargo) = std::env::var_os("CARGO") else {
         let own = std::env::current_exe().context("cannot find the path of this program")?;
@@ -71,7 +71,7 @@ pub(crate) fn diagnose(repo: &Repo, ui: &Ui) -> Result<Cmd> {
     }
 }
 
-/// The path of the program in one of cargo's messages, if the message is about it.
+/// The path of the program, if one of cargo's messages has it.
 fn executable(message: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
     let of_program = message["target"]["name"] == PACKAGE;

@@ -1,4 +1,4 @@
-//! `cargo xtask`: the one door to everything that turns a commit into a reproducible ISO.
+//! `cargo xtask`: builds, verifies and releases reproducible ISOs. Every script and CI job calls it.
 
 mod build;
 mod builder_image;

@@ -1,4 +1,4 @@
-//! What to build: the arguments that `iso`, `verify` and `doctor` share, and a build's request.
+//! Arguments that `iso`, `verify` and `doctor` share, and the request for a build.
 
 use crate::engine::BuildArgs;
 use std::path::PathBuf;
@@ -11,7 +11,8 @@ pub(crate) struct RecipeArgs {
     pub(crate) recipe: String,
     #[command(flatten)]
     pub(crate) build: BuildArgs,
-    /// Builder image: registry/name@sha256:…, or `local` for the one built from today's docker/ folder
+    /// Builder image: registry/name@sha256:…, or `local` for the one built from this
+    /// checkout's docker/ folder
     #[arg(long, value_name = "REF")]
     pub(crate) image: Option<String>,
     /// Flavor to build, if the recipe has several [default: SILVERMETAL_FLAVOR in
@@ -37,6 +38,6 @@ pub(crate) struct BuildRequest {
     pub(crate) what: RecipeArgs,
     /// Folder for the result; `None` for the recipe's own.
     pub(crate) output: Option<PathBuf>,
-    /// Folder that keeps everything the build fetches.
+    /// Folder for everything that the build fetches, if that is to be kept.
     pub(crate) save_inputs: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! One build: from facts that hold to a published folder.
+//! Executes a build, from checked facts to a published folder.
 
 use super::inputs::BuildFacts;
 use super::policy_gate::PolicyGate;
@@ -47,12 +47,14 @@ impl BuiltIso {
     }
 }
 
+/// Builds or pulls the builder image if the engine does not have it.
 pub(crate) fn prepare(facts: &BuildFacts, network: Network, setup: bool, ui: &Ui) -> Result<()> {
     let client = facts.engine.client.as_ref();
     client.map_or(Ok(()), |client| ensure_image(facts, client, network, setup, ui).map(drop))
 }
 
-/// Builds and publishes; `begun` is when the command started, `setup` lets it make the image.
+/// Builds and publishes an ISO. `begun` is the start of the command. `setup` allows building the builder
+/// image.
 pub(super) fn build(
     facts: &BuildFacts,
     gate: Option<&PolicyGate>,
@@ -75,7 +77,7 @@ pub(super) fn build(
 
     let site = Sandbox::set_up(facts, network)?;
     let built = build_at(&site, facts, gate, image_id, begun, ui);
-    // some hundred thousand files, for the product
+    // takes a while: the product's work folder has some hundred thousand files
     ui.begin("clean-up");
     drop(site);
     ui.end(None);
@@ -99,7 +101,7 @@ fn build_at(
     let made = out.join(&facts.recipe.iso);
     if !fs::symlink_metadata(&made).is_ok_and(|meta| meta.is_file() && meta.len() > 0) {
         let what = format!(
-            "recipe {} ended well, but left no ISO: expected {}",
+            "recipe {} succeeded, but made no ISO: expected {}",
             facts.recipe.name, facts.recipe.iso
         );
         return Err(log.failure(&what));
@@ -141,11 +143,11 @@ fn build_at(
         saved_inputs::put_in_place(&folders.inputs(), dir)?;
     }
     if passed.is_err() {
-        // an hour's work, and the one thing that shows what is wrong
+        // kept because it took an hour to build and shows the violation
         let rejected = beside_as(&facts.output, "rejected");
         work.publish(&result, &rejected)?;
         ui.notice(&format!(
-            "the image is kept for a look, not as a result: {}",
+            "the image is kept for inspection; it is not a result: {}",
             rejected.display()
         ));
     }
@@ -165,7 +167,7 @@ fn beside_as(output: &Path, word: &str) -> PathBuf {
     output.with_file_name(format!("{word}-{name}"))
 }
 
-/// The argv that would make the image, where it would be made here.
+/// The command lines that build the builder image; `None` if a build would not build it.
 pub(super) fn describe_image(facts: &BuildFacts, network: Network) -> Option<String> {
     let BuilderImage::Local(inputs) = &facts.image else { return None };
     let client = facts.engine.client.as_ref()?;
@@ -182,7 +184,8 @@ fn image_plan(facts: &BuildFacts, inputs: &builder_image::Inputs) -> builder_ima
     )
 }
 
-/// The image's id on the engine, after building or pulling it where that is wanted.
+/// Returns the id of the builder image on the engine. A missing image is built (with `setup`), loaded or
+/// pulled first.
 fn ensure_image(
     facts: &BuildFacts,
     client: &Client,
@@ -205,11 +208,12 @@ fn ensure_image(
         BuilderImage::Saved { archive, .. } => {
             let load = client.load(archive);
             ui.command(&load);
-            load.read().context("cannot load the builder image of the inputs")?;
+            load.read().context("cannot load the builder image of the saved inputs")?;
             return client.image_id(&name)?.with_context(|| {
                 format!(
-                    "{} holds another image than its manifest says: expected {name} (an engine with \
-                     another image store names the same image otherwise: load it on the kind that saved it)",
+                    "{} contains another image than its manifest says: expected {name} (if its kind \
+                     of image store differs, an engine gives the same image another id: use the \
+                     kind of engine that saved it)",
                     archive.display()
                 )
             });

@@ -1,4 +1,4 @@
-//! What is the case before an ISO is built: all of it, whatever is wrong with it.
+//! Facts that are gathered before a build. Preflight reports the bad ones.
 
 use super::args::BuildRequest;
 use crate::build::saved_inputs::Saved;
@@ -7,7 +7,7 @@ use crate::engine::container::Network;
 use crate::engine::paths::PathMap;
 use crate::engine::private::EngineFolders;
 use crate::engine::variations::BuildConditions;
-use crate::engine::{EngineKind, EngineStatus, Selection, detect};
+use crate::engine::{EngineChoice, EngineKind, EngineStatus, Selection, detect};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use xtask_core::facts::git::CheckoutState;
@@ -20,40 +20,41 @@ use xtask_core::pins::{conf, env_file};
 use xtask_core::recipe::Recipe;
 use xtask_core::{calendar, http};
 
-/// Everything that a build depends on, gathered once per command. Preflight reports what is wrong.
+/// Everything that a build depends on.
 #[derive(Clone)]
 pub(crate) struct BuildFacts {
     pub(crate) repo: Repo,
+    pub(crate) request: BuildRequest,
     pub(crate) recipe: Recipe,
     pub(crate) source: CheckoutState,
     pub(crate) host: Host,
     pub(crate) places: EngineFolders,
     pub(crate) engine: Selection,
     pub(crate) image: BuilderImage,
-    /// Whether the engine has the image already.
+    /// True if the engine has the image already.
     pub(crate) image_present: bool,
     pub(crate) pin: SnapshotPin,
     pub(crate) mirror: FoundMirror,
-    /// What an earlier build fetched, to build from with no network.
+    /// Saved inputs of an earlier build, for a build without network.
     pub(crate) inputs: Option<Saved>,
-    /// Whether packages of earlier builds may be taken.
+    /// True if the build may reuse derivative-maker's packages of earlier builds.
     pub(crate) reuse_packages: bool,
-    /// Where to keep what this build fetches.
+    /// Folder for everything that this build fetches, if that is to be kept.
     pub(crate) save_inputs: Option<PathBuf>,
     pub(crate) epoch: Epoch,
     pub(crate) mksquashfs_options: String,
-    /// Of the recipe's images the one to make; `None` where it makes but one.
+    /// Flavor to build; `None` if the recipe has only one image.
     pub(crate) flavor: Option<String>,
-    /// The derivative-maker to build from; `None` where the recipe needs none.
+    /// The checkout of derivative-maker; `None` if the recipe needs none.
     pub(crate) upstream: Option<Upstream>,
-    /// Where the result goes.
+    /// Folder for the result.
     pub(crate) output: PathBuf,
     pub(crate) output_disk: Disk,
-    /// Where the engine keeps images and containers, if that is on this machine.
+    /// Disk with the engine's images and containers, if it is on this machine.
     pub(crate) engine_disk: Option<Disk>,
-    /// The contract's constants, unless `verify --vary` says otherwise.
+    /// The container contract's constants, unless `verify --vary` changes them.
     pub(crate) conditions: BuildConditions,
-    /// How the engine names this machine's paths.
+    /// Translates paths of this machine to paths on the engine's host.
     pub(crate) paths: PathMap,
     pub(crate) ca_file: Option<PathBuf>,
     /// Packages that this machine lacks for this build.
@@ -62,7 +63,7 @@ pub(crate) struct BuildFacts {
     pub(crate) now: u64,
 }
 
-/// SOURCE_DATE_EPOCH and where it comes from.
+/// SOURCE_DATE_EPOCH and its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Epoch {
     /// Seconds since 1970-01-01 UTC.
@@ -77,22 +78,33 @@ pub(crate) enum EpochFrom {
 }
 
 impl BuildFacts {
-    /// Reads everything; `engine` overrides the flag where an earlier choice could not start.
-    pub(crate) fn gather(
+    pub(crate) fn gather(repo: &Repo, request: &BuildRequest) -> Result<BuildFacts> {
+        BuildFacts::read(repo, request, request.what.build.engine, None)
+    }
+
+    /// Gathers the facts for the next build of this command, on engine `kind`, because checkout,
+    /// disks, clock and engine may have changed meanwhile. The slow parts are kept: the hashes of the
+    /// saved inputs, and the mirror if it answered.
+    pub(crate) fn again(&self, kind: EngineKind) -> Result<BuildFacts> {
+        BuildFacts::read(&self.repo, &self.request, kind.into(), Some(self))
+    }
+
+    fn read(
         repo: &Repo,
         args: &BuildRequest,
-        engine: Option<EngineKind>,
+        engine: EngineChoice,
+        earlier: Option<&BuildFacts>,
     ) -> Result<BuildFacts> {
         let recipe = Recipe::load(repo, &args.what.recipe)?;
         let host = Host::gather()?;
         let places = EngineFolders::of(repo);
         let source = CheckoutState::gather(repo)?;
-        let mut engine = match engine {
-            Some(kind) => detect(kind.into(), &recipe.needs.engines, &host, &places),
-            None => detect(args.what.build.engine, &recipe.needs.engines, &host, &places),
-        };
+        let mut engine = detect(engine, &recipe.needs.engines, &host, &places);
         let (paths, engine_disk) = engine_side_facts(&mut engine, &places);
-        let inputs = args.what.from_inputs.as_deref().map(Saved::read).transpose()?;
+        let inputs = match earlier {
+            Some(earlier) => earlier.inputs.clone(),
+            None => args.what.from_inputs.as_deref().map(Saved::read).transpose()?,
+        };
         let image = match &inputs {
             Some(saved) => saved.image(),
             None => BuilderImage::choose(repo, args.what.image.as_deref())?,
@@ -106,10 +118,12 @@ impl BuildFacts {
         let ca_file = args.what.build.ca_file.as_deref().map(existing).transpose()?;
         let wanted =
             Wanted { url: args.what.build.mirror.clone(), keyring, ca_file: ca_file.clone() };
-        // the product never comes from anything but the pin; the canary may
-        let mirror = match &inputs {
-            Some(saved) => saved.mirror(),
-            None => mirror::find(&pin, &wanted, !recipe.released),
+        let answered = earlier.filter(|e| e.mirror.unreachable.is_none() && e.pin == pin);
+        let mirror = match (&inputs, answered) {
+            (Some(saved), _) => saved.mirror(),
+            (None, Some(earlier)) => earlier.mirror.clone(),
+            // a released recipe uses only the pinned snapshot
+            (None, None) => mirror::find(&pin, &wanted, !recipe.released),
         };
         let mut packages = engine.packages.clone();
         if inputs.is_none() {
@@ -141,6 +155,7 @@ impl BuildFacts {
             ca_file,
             now: calendar::now(),
             repo: repo.clone(),
+            request: args.clone(),
             recipe,
             source,
             host,
@@ -159,23 +174,22 @@ impl BuildFacts {
         })
     }
 
-    /// The same facts for a build, beginning now, whose result goes to `output`.
+    /// The same facts, with another folder for the result.
     pub(crate) fn with_output(&self, output: &Path) -> Result<BuildFacts> {
-        let output = std::path::absolute(output).context("--output").or_exit(Code::Usage)?;
-        Ok(BuildFacts {
-            output_disk: Disk::holding(&output)?,
-            output,
-            now: calendar::now(),
-            ..self.clone()
-        })
+        let mut facts = self.clone();
+        facts.output = std::path::absolute(output).context("--output").or_exit(Code::Usage)?;
+        facts.output_disk = Disk::holding(&facts.output)?;
+        facts.request.output = Some(facts.output.clone());
+        Ok(facts)
     }
 
-    /// Whether the package cache is this build's alone: then it holds what was fetched, no more.
+    /// Returns true if no other build uses the package cache, so that it holds only what this build
+    /// fetched.
     pub(crate) fn has_own_cache(&self) -> bool {
         self.inputs.is_some() || self.save_inputs.is_some()
     }
 
-    /// The network that the container of this build needs, on an engine that has a bridge.
+    /// The network that this build's container needs, on an engine that has a bridge.
     pub(crate) fn network(&self) -> Network {
         match &self.inputs {
             Some(_) => Network::None,
@@ -185,7 +199,8 @@ impl BuildFacts {
     }
 }
 
-/// What can be asked of an engine that answers; what it cannot do becomes a problem of its own.
+/// Asks a running engine for its paths and its disk. Something that it cannot do becomes a problem of
+/// `engine`.
 fn engine_side_facts(engine: &mut Selection, places: &EngineFolders) -> (PathMap, Option<Disk>) {
     let Some(client) = &engine.client else { return (PathMap::Same, None) };
     if client.kind == EngineKind::Private {
@@ -219,7 +234,7 @@ fn engine_side_facts(engine: &mut Selection, places: &EngineFolders) -> (PathMap
     }
 }
 
-/// `<short-sha>[-dirty]` for the product, with the recipe's name before it for any other.
+/// `SHORT-SHA[-dirty]`, and the recipe's name before it if the recipe is not released.
 fn folder_name(recipe: &Recipe, source: &CheckoutState) -> String {
     let dirty = if source.dirty { "-dirty" } else { "" };
     let prefix = if recipe.released { String::new() } else { format!("{}-", recipe.name) };
@@ -256,7 +271,7 @@ fn flavor(
         return match wanted {
             None => Ok(None),
             Some(_) => Err(Code::Usage
-                .error(format!("recipe {} makes but one image: remove --flavor", recipe.name))),
+                .error(format!("recipe {} has no flavors: remove --flavor", recipe.name))),
         };
     }
     let conf = repo.config().join("silvermetal-base.conf");

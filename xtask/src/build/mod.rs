@@ -1,4 +1,4 @@
-//! One build of one ISO: gather the inputs, plan, check, run, record, publish.
+//! One build of one ISO: gathers facts, plans, checks, runs, records and publishes.
 
 mod args;
 mod execute;
@@ -26,7 +26,7 @@ use crate::engine::container::Network;
 use anyhow::Result;
 use plan::Folders;
 
-/// What a dry run prints.
+/// The text of a dry run: every command in order, exactly as it would run.
 pub(crate) fn describe(facts: &BuildFacts) -> Result<String> {
     let folders = Folders::new(facts);
     let run = plan::run(facts, &folders, Network::Bridge)?;

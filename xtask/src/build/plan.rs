@@ -1,4 +1,4 @@
-//! What will be done, as data: a dry run prints it, execution uses it.
+//! The plan of a build, as data. A dry run prints it; execution uses it.
 
 use super::inputs::{BuildFacts, EpochFrom};
 use crate::build::saved_inputs::CACHE_GUEST;
@@ -20,42 +20,42 @@ pub(crate) const CACHE_VOLUME: &str = "silvermetal-apt-cache";
 /// Volume that keeps derivative-maker's packages between builds.
 pub(crate) const PACKAGES_VOLUME: &str = "silvermetal-package-cache";
 const PACKAGES_GUEST: &str = "/var/cache/silvermetal-packages";
-/// Some of derivative-maker's tools look for its files there, wherever it is built
-/// (dm-reprepro-wrapper): not even `--vary path` moves it.
+/// A constant even under `--vary path`: some of derivative-maker's tools (dm-reprepro-wrapper) expect
+/// its files in this folder.
 const UPSTREAM_GUEST: &str = "/home/user/derivative-maker";
 const PROXY: &str = "http://127.0.0.1:9977";
 const GUEST_CA: &str = "/etc/silvermetal/extra-ca.crt";
 const GUEST_KEYRING: &str = "/etc/silvermetal/mirror-keyring.gpg";
 
-/// The folders of one run.
+/// Folders of one build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Folders {
-    /// Names container, work folder and log.
+    /// Part of the names of container, work folder and log.
     pub(crate) id: String,
-    /// Beside the result, so that the result appears by a rename.
+    /// Beside the result, so that one rename publishes the result.
     pub(crate) work: PathBuf,
     pub(crate) output: PathBuf,
     pub(crate) log: PathBuf,
 }
 
 impl Folders {
-    /// What the builder writes to.
+    /// The folder that the builder writes to.
     pub(crate) fn out(&self) -> PathBuf {
         self.work.join("out")
     }
 
-    /// The package cache of a build that has its own.
+    /// The package cache, if the build has one of its own.
     pub(crate) fn cache(&self) -> PathBuf {
         self.work.join("cache")
     }
 
-    /// The inputs that are kept, until the build is through.
+    /// The saved inputs, until the build ends.
     pub(crate) fn inputs(&self) -> PathBuf {
         self.work.join("inputs")
     }
 
-    /// The recipe and the configuration that the builder sees: copies, with the modes that git
-    /// knows, because a checkout made under umask 077 would shut the builder's user out.
+    /// Copies of the recipe and the configuration for the builder. They have the modes that git records,
+    /// because the builder's user cannot read a checkout that was made under umask 077.
     pub(crate) fn sources(&self, facts: &BuildFacts) -> Sources {
         let elsewhere = facts.conditions.is_elsewhere();
         let copy = self.work.join(if elsewhere { "another checkout" } else { "checkout" });
@@ -80,7 +80,7 @@ impl Folders {
     }
 }
 
-/// What is mounted read-only.
+/// Folders that are mounted read-only.
 pub(crate) struct Sources {
     pub(crate) recipe: PathBuf,
     pub(crate) conf: PathBuf,
@@ -104,13 +104,14 @@ impl Run {
     pub(crate) fn stop_by(&self) -> StopBy {
         match self {
             Run::Container { client, container } => StopBy::Command(client.stop(&container.name)),
-            // the first process of a pid namespace ignores what it has no handler for
+            // PID 1 of a namespace ignores signals that it has no handler for
             Run::Host(_) => StopBy::Signal(Signal::KILL),
         }
     }
 }
 
-/// Paths are translated to the engine's side; `network` is what the engine can do.
+/// Plans the one long command of the build, with paths as the engine's host names them. `network` is the
+/// network that the engine offers.
 pub(crate) fn run(facts: &BuildFacts, folders: &Folders, network: Network) -> Result<Run> {
     let BuildFacts { recipe, conditions, .. } = facts;
     let home = conditions.home();
@@ -176,7 +177,8 @@ pub(crate) fn run(facts: &BuildFacts, folders: &Folders, network: Network) -> Re
     Ok(Run::Container { client, container })
 }
 
-/// All that reaches the inside: constants and pins, nothing of the caller's environment.
+/// The complete environment inside the builder: constants and pins, and nothing from the caller's
+/// environment.
 fn environment(facts: &BuildFacts, keyring: Option<&str>) -> Vec<(String, String)> {
     let mirror = &facts.mirror.mirror;
     let security = mirror.security.clone().unwrap_or_default();
@@ -220,7 +222,7 @@ fn environment(facts: &BuildFacts, keyring: Option<&str>) -> Vec<(String, String
     env.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// What a dry run prints: every command in order, exactly as it would run.
+/// The text of a dry run: every command in order, exactly as it would run.
 pub(crate) fn describe(
     facts: &BuildFacts,
     folders: &Folders,
@@ -230,7 +232,7 @@ pub(crate) fn describe(
     let mut lines = vec![summary(facts, &facts.recipe, folders)];
     if !facts.missing.is_empty() {
         lines.push(format!(
-            "# with --setup: install what is missing\n{}",
+            "# with --setup: install missing packages\n{}",
             apt::line(&facts.missing)
         ));
     }
@@ -243,17 +245,15 @@ pub(crate) fn describe(
                 lines.push(format!("# with --setup: build the builder image\n{build}"));
             }
             (BuilderImage::Saved { archive, .. }, _) => lines.push(format!(
-                "# take the builder image out of the inputs\n{}",
+                "# load the builder image from the saved inputs\n{}",
                 client.load(archive)
             )),
-            _ => {
-                lines.push(format!("# fetch the builder image\n{}", client.pull(&container.image)))
-            }
+            _ => lines.push(format!("# pull the builder image\n{}", client.pull(&container.image))),
         }
     }
     if let Some(saved) = &facts.inputs {
         lines.push(format!(
-            "# the package cache: copied from {} to {}",
+            "# copy the package cache from {} to {}",
             saved.dir.display(),
             folders.cache().display()
         ));
@@ -261,7 +261,7 @@ pub(crate) fn describe(
     lines.push(format!("# build\n{}", run.cmd()));
     if let Some(dir) = &facts.save_inputs {
         lines.push(format!(
-            "# keep the inputs\nmv {} {}",
+            "# keep the fetched inputs\nmv {} {}",
             folders.inputs().display(),
             dir.display()
         ));

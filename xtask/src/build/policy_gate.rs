@@ -1,4 +1,4 @@
-//! The last check of a finished ISO: does it hold its recipe's content policy?
+//! Checks a finished ISO against its recipe's content policy.
 
 use super::BuildFacts;
 use crate::external;
@@ -9,13 +9,13 @@ use xtask_core::interrupt;
 use xtask_core::log::Log;
 use xtask_core::ui::Ui;
 
-/// The check that the recipe asks for. It is prepared before the build, so that nobody waits for the
-/// compiler, or sees it fail, after an hour.
+/// The check of the policy. Its program is compiled before the build, so that a failure of the compiler
+/// does not end an hour's build.
 #[derive(Clone, Debug)]
 pub(super) struct PolicyGate {
-    /// `inspect`, up to the path of the ISO.
+    /// The command `inspect`, without the path of the ISO.
     inspect: Cmd,
-    /// A violation fails the build; otherwise it is only told.
+    /// True if a violation fails the build; otherwise it is only a note.
     enforced: bool,
 }
 
@@ -44,7 +44,7 @@ impl PolicyGate {
                 for line in probe.stdout.lines().chain(probe.stderr.lines()) {
                     log.line(line)?;
                 }
-                // after the blank line comes what the image contains: that is for the log alone
+                // the list of contents, after the first blank line, goes only to the log
                 let violations: Vec<&str> =
                     probe.stdout.lines().take_while(|line| !line.is_empty()).collect();
                 match probe.exit {

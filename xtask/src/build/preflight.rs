@@ -1,4 +1,4 @@
-//! Everything that would fail later, named now, all at once.
+//! Finds everything that would make a build fail, and reports all of it before the build begins.
 
 use super::inputs::BuildFacts;
 use crate::build::records;
@@ -16,16 +16,16 @@ use xtask_core::http;
 use xtask_core::replace::{BUILD_RECORDS, Protected};
 
 const GIB: u64 = 1 << 30;
-/// Builder image (0.9) and what a build writes into its container's layer (up to 1.7), with room.
+/// Space for the builder image (0.9 GiB) and the container's layer (up to 1.7 GiB), with a reserve.
 pub(crate) const ENGINE_GIB: u64 = 4;
 /// File systems on which grub-probe finds no device: an ISO built there silently loses its
 /// hardening kernel parameters (derivative-maker, step 2800).
 const NOT_BLOCK_BACKED: [&str; 4] = ["overlay", "tmpfs", "aufs", "9p"];
 
-/// Where the kernel gives out loop devices (loop(4)).
+/// Device that allocates loop devices (loop(4)).
 const LOOP_CONTROL: &str = "/dev/loop-control";
 
-/// `setup`: what `--setup` would mend is no problem.
+/// All problems of a build. With `setup`, the problems that `--setup` solves are left out.
 pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
     let mut found = facts.engine.problems.clone();
     let BuildFacts { recipe, host, .. } = facts;
@@ -35,7 +35,8 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
     if let Some(problem) = image_problem(facts, setup) {
         found.push(problem);
     }
-    // without curl it was not asked; that is reported above, and it is asked again after --setup
+    // without curl, nobody asked the mirror: the missing package is reported above, and after --setup
+    // the mirror is asked again
     let asked = !facts.missing.iter().any(|package| package == http::PACKAGE);
     if let Some(why) = facts.mirror.unreachable.as_ref().filter(|_| asked) {
         found.push(mirror::problem(&facts.mirror.mirror, why));
@@ -45,7 +46,7 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
     }
     if facts.has_own_cache() && facts.engine.kind == EngineKind::Host {
         found.push(Problem::new(
-            "engine host has no package cache of its own to keep or to build from",
+            "engine host has no package cache of its own, so inputs can neither be saved nor used",
             "pass --engine private or --engine docker with --save-inputs and --from-inputs",
         ));
     }
@@ -53,8 +54,8 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
         && std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
     {
         found.push(Problem::new(
-            format!("{} holds something already", dir.display()),
-            "name a folder for --save-inputs that is not there yet",
+            format!("{} is not empty", dir.display()),
+            "pass --save-inputs a folder that does not exist",
         ));
     }
     if recipe.needs.submodule {
@@ -67,7 +68,7 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
             ).of("output-on-disk"));
         }
     }
-    // of another engine's host nothing can be seen from here: doctor asks inside
+    // the host of another engine cannot be seen from here; doctor asks inside a container
     if recipe.needs.submodule
         && facts.engine.kind == EngineKind::Private
         && !Path::new(LOOP_CONTROL).exists()
@@ -108,7 +109,7 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
                     recipe.needs.disk_gib,
                     facts.output.display(),
                 ),
-                "free some, or pass --output DIR on a larger disk",
+                "free some space, or pass --output DIR on a larger disk",
             )
             .of("disk"),
         );
@@ -116,10 +117,10 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
     if let Some(free) = facts.engine_disk.as_ref().and_then(|disk| lacks(disk, ENGINE_GIB)) {
         found.push(Problem::new(
             format!("not enough disk: the engine needs {ENGINE_GIB} GiB for image and container, and has {free:.1} GiB free"),
-            format!("remove what is unused: {} system prune", if facts.engine.kind == EngineKind::Podman { "podman" } else { "docker" }),
+            format!("remove unused images and containers: {} system prune", if facts.engine.kind == EngineKind::Podman { "podman" } else { "docker" }),
         ).of("disk"));
     }
-    // 5 % slack: a machine sold as 8 GiB shows a little less
+    // 5 % less is enough: a machine with 8 GiB reports a little less
     if host.memory < recipe.needs.ram_gib * GIB / 20 * 19 {
         found.push(
             Problem::new(
@@ -150,7 +151,7 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
         found.push(Problem::new(
             "port 9977 on this host's loopback is taken, and the builder's package cache needs it \
              (it shares this host's network, because the mirror is on loopback)",
-            "end what listens there, or serve the mirror on another address than loopback",
+            "stop the program that listens there, or serve the mirror on another address than loopback",
         ).of("package-cache"));
     }
     found
@@ -162,25 +163,28 @@ fn image_problem(facts: &BuildFacts, setup: bool) -> Option<Problem> {
     }
     let missing = match &facts.image {
         BuilderImage::Local(inputs) => {
-            // on an engine that can't be asked it may well be there: that is its own problem
+            // an engine that does not answer may have the image; that is a problem of its own
             let silent = matches!(facts.engine.status, EngineStatus::Unreachable(_));
             if setup || silent {
                 return None;
             }
             format!("no builder image: {} is not built", inputs.tag())
         }
-        // a digest is pulled when the build starts
+        // an image with a digest is pulled when the build starts
         BuilderImage::Named(reference) if reference.digest.is_some() => return None,
         BuilderImage::Saved { archive, .. } => {
             return (!archive.is_file()).then(|| {
                 Problem::new(
-                    format!("the inputs hold no builder image: {} is missing", archive.display()),
+                    format!(
+                        "the saved inputs have no builder image: {} is missing",
+                        archive.display()
+                    ),
                     "restore the folder from a good copy",
                 )
             });
         }
         BuilderImage::Named(reference) => format!(
-            "no builder image: the engine has no {reference}, and it names no digest to pull"
+            "no builder image: the engine has no {reference}, and without a digest it is not pulled"
         ),
     };
     Some(

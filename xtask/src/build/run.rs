@@ -1,4 +1,4 @@
-//! Runs the one long command of a build, stage by stage.
+//! Runs the one long command of a build, and hashes the artefacts of each stage.
 
 use super::plan::Run;
 use crate::build::records::StageRecord;
@@ -16,10 +16,10 @@ use xtask_core::records::ledger::Artefact;
 use xtask_core::records::manifest::Manifest;
 use xtask_core::ui::Ui;
 
-/// A line with this start says that a stage begins (the contract of a recipe's entry).
+/// Start of a line that begins a stage. It is part of the contract with a recipe's entry.
 const STAGE_MARK: &str = "@@stage ";
 
-/// The stage that is running, and those that are through.
+/// The current stage, and the finished ones.
 struct Progress<'a> {
     recipe: &'a Recipe,
     out: &'a Path,
@@ -28,11 +28,12 @@ struct Progress<'a> {
     done: Vec<(String, Duration, Hashing)>,
 }
 
-type Hashing = JoinHandle<Result<(Left, Duration)>>;
+/// Hashes the artefacts of a stage. Returns them with the time that this took.
+type Hashing = JoinHandle<Result<(Artefacts, Duration)>>;
 /// Artefacts, and the manifests of those that are trees.
-type Left = (Vec<Artefact>, Vec<(String, Manifest)>);
+type Artefacts = (Vec<Artefact>, Vec<(String, Manifest)>);
 
-/// Runs to the end; an error names the stage, the last lines and the log.
+/// Runs the command to its end. An error names the stage, the last lines and the log.
 pub(crate) fn run(
     run: &Run,
     recipe: &Recipe,
@@ -76,15 +77,15 @@ impl Progress<'_> {
         Ok(())
     }
 
-    /// Hashes what the stage produced beside the next stage's work.
+    /// Ends the current stage, and hashes its artefacts while the next stage works.
     fn leave(&mut self) {
         let Some((name, since)) = self.current.take() else { return };
         let stage = self.recipe.stages.iter().find(|s| s.name == name).cloned();
         let out = self.out.to_owned();
         let hashing = std::thread::spawn(move || {
             let since = Instant::now();
-            let left = stage.map_or(Ok(Left::default()), |s| left_by(&s, &out))?;
-            Ok((left, since.elapsed()))
+            let artefacts = stage.map_or(Ok(Artefacts::default()), |s| artefacts_of(&s, &out))?;
+            Ok((artefacts, since.elapsed()))
         });
         self.done.push((name, since.elapsed(), hashing));
     }
@@ -108,27 +109,27 @@ impl Progress<'_> {
     }
 }
 
-fn left_by(stage: &Stage, out: &Path) -> Result<Left> {
-    let mut left = Left::default();
+fn artefacts_of(stage: &Stage, out: &Path) -> Result<Artefacts> {
+    let (mut artefacts, mut manifests) = Artefacts::default();
     for path in &stage.produces {
         let file = out.join(path);
         let hashed = if path.ends_with(".tar") {
             tree::of_tar(&file).map(|(digest, size, manifest)| {
-                left.1.push((path.clone(), manifest));
+                manifests.push((path.clone(), manifest));
                 (digest, size)
             })
         } else {
             hash::file(&file)
         };
         let (digest, size) = hashed.with_context(|| {
-            format!("stage {} did not leave {path}, which recipe.toml says it produces", stage.name)
+            format!("stage {} did not produce {path}, which recipe.toml lists", stage.name)
         })?;
-        left.0.push(Artefact { stage: stage.name.clone(), digest, size, path: path.clone() });
+        artefacts.push(Artefact { stage: stage.name.clone(), digest, size, path: path.clone() });
     }
-    Ok(left)
+    Ok((artefacts, manifests))
 }
 
-/// Tells a recipe's own failure from the engine's (facts: what `docker run` returns).
+/// Distinguishes a failure of the recipe from one of the engine, by the exit code of `docker run`.
 fn why(place: &str, exit: Exit, run: &Run) -> String {
     let Run::Container { client, .. } = run else { return format!("{place} failed ({exit})") };
     match exit {

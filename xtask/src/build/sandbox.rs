@@ -1,4 +1,4 @@
-//! The place where one run happens: a work folder, and what its container sees of it.
+//! The work folder and the container of one build.
 
 use super::inputs::BuildFacts;
 use super::plan::{self, Folders, Run};
@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use walkdir::WalkDir;
 
-/// Gone, with its container, when it is dropped; the container first.
+/// Dropping it removes the container, and then the work folder.
 pub(crate) struct Sandbox {
     _container: Option<Remover>,
     pub(crate) folders: Folders,
@@ -21,7 +21,7 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    /// Everything up to the one long command of a build, which is `run`.
+    /// Prepares everything for the one long command of a build, which is `run`.
     pub(crate) fn set_up(facts: &BuildFacts, network: Network) -> Result<Sandbox> {
         let folders = Folders::new(facts);
         let run = plan::run(facts, &folders, network)?;
@@ -52,7 +52,7 @@ impl Sandbox {
     }
 }
 
-/// Removes the container, should it outlive its client.
+/// Removes the container if it outlives its client.
 struct Remover {
     client: Client,
     name: String,
@@ -60,12 +60,13 @@ struct Remover {
 
 impl Drop for Remover {
     fn drop(&mut self) {
-        // an engine that died took the container with it, or keeps it for the next sweep
+        // a failure is ignored: the next sweep removes the container
         drop(self.client.remove(&self.name));
     }
 }
 
-/// Files and folders, readable by all and executable as git has it; a recipe holds nothing else.
+/// Copies a folder. Everybody can read the copies, and only files that are executable stay so. Recipes
+/// contain only files and folders.
 pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     for entry in WalkDir::new(from) {
         let entry = entry.with_context(|| format!("cannot list {}", from.display()))?;

@@ -1,4 +1,4 @@
-//! The sweep before every build: removes what killed runs left.
+//! Removes the leftovers of killed runs. It runs before every build.
 
 use super::workdir;
 use crate::engine::Client;
@@ -8,14 +8,14 @@ use xtask_core::facts::container::own_container;
 use xtask_core::facts::repo::Repo;
 use xtask_core::ui::Ui;
 
-/// Folder of the notes that tell where live work folders are.
+/// Folder with a note for each run, which names the folder of its work folder.
 pub(crate) fn notes(repo: &Repo) -> PathBuf {
     repo.state().join("runs")
 }
 
-/// Removes the containers and then the work folders that killed runs of this checkout left, in
-/// `outputs` and wherever else their results were to go, and the containers of CI jobs that have
-/// ended. Returns the number of things removed.
+/// Removes the containers and then the work folders that killed runs of this checkout left, and the
+/// containers of CI jobs that have ended. It looks in `outputs` and in the folders that runs have noted.
+/// Returns the number of containers and folders that it removed.
 pub(crate) fn sweep(
     outputs: &Path,
     client: Option<&Client>,

@@ -1,4 +1,5 @@
-//! Work folders: beside the result, locked while their run lives, swept when it was killed.
+//! Work folders. They lie beside the result, are locked while their run lives, and are swept if it was
+//! killed.
 
 use crate::engine::Client;
 use anyhow::{Context as _, Result};
@@ -15,27 +16,28 @@ const PREFIX: &str = ".work-";
 const REPLACED: &str = ".replaced-";
 const LOCK: &str = "lock";
 
-/// A folder that is a result in the making. Dropped, it is removed, with all that was not published.
+/// The work folder of one build. Dropping it removes everything that was not published.
 pub(crate) struct WorkFolder {
     path: PathBuf,
-    /// Says where the folder is, for a sweep that would not look there (`--output`).
+    /// File that names the parent of this folder, because a sweep may not know it (`--output`).
     note: PathBuf,
     cleanup: Option<EngineCleanup>,
-    /// Held, so that a sweep can tell a live run from a killed one.
+    /// Held, so that a sweep can distinguish a live run from a killed one.
     _lock: File,
 }
 
-/// Who can remove what a container left as another user: the engine itself.
+/// Changes or removes files that a container wrote as another user. Only the engine can do that without
+/// root.
 #[derive(Clone, Debug)]
 pub(crate) struct EngineCleanup {
     pub(crate) client: Client,
     pub(crate) image: String,
-    /// The work folder on the engine's side.
+    /// The work folder, as the engine's host names it.
     pub(crate) path: PathBuf,
 }
 
 impl WorkFolder {
-    /// `notes` is the folder where live work folders are noted ([`noted`]).
+    /// Makes the folder, and notes it in `notes` ([`noted`]).
     pub(crate) fn create(path: &Path, notes: &Path, caller: Owner) -> Result<WorkFolder> {
         let note = notes.join(path.file_name().unwrap_or_default());
         let made = (|| {
@@ -44,7 +46,7 @@ impl WorkFolder {
             let new: Vec<&Path> = path.ancestors().take_while(|dir| !dir.exists()).collect();
             fs::create_dir_all(path)?;
             for dir in new {
-                // behind sudo, the folders above the result are the caller's too
+                // under sudo, new folders above the result belong to the caller, too
                 lchown(dir, Some(caller.uid), Some(caller.gid))?;
             }
             let lock = File::create(path.join(LOCK))?;
@@ -52,7 +54,7 @@ impl WorkFolder {
             for (name, mode) in [("out", 0o777), ("mount", 0o755)] {
                 let dir = path.join(name);
                 fs::create_dir(&dir)?;
-                // the builder's user is not ours, and the caller's umask must not matter
+                // the builder runs as another user, and the caller's umask must not matter
                 fs::set_permissions(&dir, Permissions::from_mode(mode))?;
             }
             Ok::<_, std::io::Error>(lock)
@@ -71,7 +73,7 @@ impl WorkFolder {
         self.cleanup = Some(cleanup);
     }
 
-    /// Gives everything below to the caller, whatever ran inside as root or uid 1000.
+    /// Gives all files to the caller, because the build wrote them as root or as uid 1000.
     pub(crate) fn give_to(&self, owner: Owner, me: u32) -> Result<()> {
         if me != 0
             && let Some(cleanup) = &self.cleanup
@@ -81,7 +83,7 @@ impl WorkFolder {
             cleanup.run(&["chown", "-R", "--no-dereference", &ids, "/work"])?;
         }
         if me == 0 {
-            // what only the stages worked with is never published
+            // the stages' temporary files are never published
             let scratch = self.path.join("out/tmp");
             let all = WalkDir::new(&self.path).into_iter();
             for entry in all.filter_entry(|entry| entry.path() != scratch) {
@@ -94,9 +96,9 @@ impl WorkFolder {
         Ok(())
     }
 
-    /// Makes `result` (a folder inside) appear as `output`, whole, in the place of an older one.
+    /// Renames `result`, a folder inside, to `output`, and replaces an older result.
     pub(crate) fn publish(&self, result: &Path, output: &Path) -> Result<()> {
-        // between the two renames a sweep would put the older one back
+        // between the two renames, a sweep would restore the older result
         let _sweeps_wait = self.note.parent().map(alone);
         let name = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let replaced = output.with_file_name(format!("{REPLACED}{name}"));
@@ -113,9 +115,9 @@ impl WorkFolder {
 
 impl Drop for WorkFolder {
     fn drop(&mut self) {
-        // half removed it would look like a dead run's
+        // a sweep must not take the half removed folder for one of a killed run
         let _sweeps_wait = self.note.parent().map(alone);
-        // what can't be removed now is swept by the next run: its lock is free then
+        // if this fails, the next run sweeps the folder, because its lock is free then
         if remove(&self.path, self.cleanup.as_ref()).is_ok() {
             drop(fs::remove_file(&self.note));
         }
@@ -155,17 +157,17 @@ fn remove(path: &Path, cleanup: Option<&EngineCleanup>) -> Result<()> {
     }
 }
 
-/// What killed runs left in a folder of results.
+/// Result of a sweep of one folder.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Swept {
     /// Ids of the runs whose work folders were removed.
     pub(crate) runs: Vec<String>,
-    /// What could not be removed, and why.
+    /// Errors: folders that could not be removed, with the reason.
     pub(crate) stuck: Vec<String>,
 }
 
-/// Held while work folders are made or swept: between its making and its locking a folder would
-/// look like a dead run's.
+/// Takes the lock for making and sweeping work folders. Without it, a sweep could remove a new folder
+/// before that is locked.
 pub(crate) fn alone(notes: &Path) -> std::io::Result<File> {
     fs::create_dir_all(notes)?;
     let lock = File::create(notes.with_extension("lock"))?;
@@ -173,7 +175,7 @@ pub(crate) fn alone(notes: &Path) -> std::io::Result<File> {
     Ok(lock)
 }
 
-/// The folders that hold work folders, by the notes of their runs.
+/// Folders with work folders, from the notes of their runs.
 pub(crate) fn noted(notes: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(notes).into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = entries
@@ -184,7 +186,7 @@ pub(crate) fn noted(notes: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// Forgets runs whose work folders are gone.
+/// Removes the notes of runs whose work folders no longer exist.
 pub(crate) fn forget_gone(notes: &Path) {
     for entry in fs::read_dir(notes).into_iter().flatten().flatten() {
         let beside = fs::read(entry.path()).map(|bytes| PathBuf::from(OsString::from_vec(bytes)));
@@ -194,12 +196,12 @@ pub(crate) fn forget_gone(notes: &Path) {
     }
 }
 
-/// Ids of runs under `outputs` that are alive: their work folders are locked.
+/// Ids of the live runs under `outputs`. Their work folders are locked.
 pub(crate) fn live(outputs: &Path) -> Vec<String> {
     work_folders(outputs).into_iter().filter(|(path, _)| is_live(path)).map(|(_, id)| id).collect()
 }
 
-/// Removes the work folders of dead runs; puts back a result whose replacement never came.
+/// Removes the work folders of killed runs. Restores an older result if its replacement is missing.
 pub(crate) fn sweep(outputs: &Path) -> Swept {
     let mut swept = Swept::default();
     for (path, id) in work_folders(outputs) {
@@ -220,7 +222,7 @@ pub(crate) fn sweep(outputs: &Path) -> Swept {
         let mended = if output.exists() {
             remove(&entry.path(), None)
         } else {
-            fs::rename(entry.path(), &output).context("cannot put the older result back")
+            fs::rename(entry.path(), &output).context("cannot restore the older result")
         };
         if let Err(error) = mended {
             swept.stuck.push(format!("{error:#}"));

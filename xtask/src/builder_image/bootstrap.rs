@@ -1,11 +1,11 @@
-//! The base image where no registry can be reached: bootstrapped from the Debian mirror.
+//! Bootstraps the base image from the Debian mirror, if no registry can be reached.
 
 use std::path::Path;
 use xtask_core::exec::Cmd;
 use xtask_core::facts::mirror::{Mirror, SUITE};
 use xtask_core::pins::SnapshotStamp;
 
-/// What Debian's own slim images leave out, and no fsync for each file.
+/// dpkg's options: leave out the files that Debian's slim images leave out, and do not fsync each file.
 const SLIM: [&str; 6] = [
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",
@@ -15,18 +15,18 @@ const SLIM: [&str; 6] = [
     "force-unsafe-io",
 ];
 
-/// Name of the imported base: not the registry's, so that nobody takes one for the other.
+/// Name of the imported base. It differs from the registry's name, so that nobody confuses the two.
 pub(super) fn name(stamp: &str) -> String {
     format!("silvermetal-base:{SUITE}-{stamp}")
 }
 
-/// mmdebstrap's minimal trixie as a tar; the same bytes from the same archive state.
+/// Makes a minimal trixie as a tar. The same state of the archive gives the same bytes.
 pub(super) fn command(mirror: &Mirror, stamp: &SnapshotStamp, tar: &Path) -> Cmd {
     let options = if mirror.pinned() { "[check-valid-until=no] " } else { "" };
     let mut cmd = Cmd::new("mmdebstrap")
         .args(["--quiet", "--variant=minbase", "--architectures=amd64", "--format=tar"])
         .args(SLIM.map(|rule| format!("--dpkgopt={rule}")))
-        // it names the mirror
+        // these files name the mirror
         .arg("--customize-hook=rm -f \"$1/etc/apt/sources.list\" \"$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap\"")
         .args(["--aptopt=Acquire::Retries \"5\"", "--aptopt=Acquire::Languages \"none\""]);
     if let Some(keyring) = &mirror.keyring {

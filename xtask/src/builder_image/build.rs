@@ -18,7 +18,7 @@ use xtask_core::log::Log;
 use xtask_core::step;
 use xtask_core::ui::Ui;
 
-/// Everything that making the image takes, decided.
+/// The plan for building the image.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) inputs: Inputs,
@@ -27,7 +27,7 @@ pub(crate) struct Plan {
     context: PathBuf,
     scratch: PathBuf,
     log: PathBuf,
-    /// The commit of this checkout, `-dirty` where it does not hold these inputs.
+    /// Commit of this checkout, with `-dirty` if the inputs have uncommitted changes.
     revision: String,
 }
 
@@ -44,16 +44,16 @@ impl Plan {
         }
     }
 
-    /// What must be installed on this machine in case the registry cannot be reached.
+    /// Packages for bootstrapping the base, which is needed if the registry cannot be reached.
     pub(crate) fn packages() -> Vec<String> {
         ["mmdebstrap", "debian-archive-keyring"].map(str::to_owned).to_vec()
     }
 
-    /// `docker build` over `base`: the legacy builder and BuildKit take the same line.
+    /// `docker build` on top of `base`, for the legacy builder and for BuildKit.
     fn build(&self, client: &Client, base: &str, network: Network) -> Cmd {
         let mut cmd = client.cmd();
         if client.kind != EngineKind::Podman && !has_buildx(client) {
-            // the client would try BuildKit, and fail without its plugin
+            // without the plugin buildx, the client's default fails
             cmd = cmd.env("DOCKER_BUILDKIT", "0");
         }
         cmd = cmd.env("BUILDKIT_PROGRESS", "plain").args(["build", "--pull=false"]);
@@ -91,7 +91,7 @@ impl Plan {
         ]
     }
 
-    /// What a dry run prints: the very argv, for the case that the registry answers and that not.
+    /// The text of a dry run: the exact command lines, with the registry's base and with our own.
     pub(crate) fn describe(&self, client: &Client, network: Network) -> String {
         let own = bootstrap::name(&self.inputs.stamp);
         format!(
@@ -104,7 +104,7 @@ impl Plan {
         )
     }
 
-    /// Makes the image unless the engine has it; returns its name there.
+    /// Builds the image if the engine does not have it. Returns its name on the engine.
     pub(crate) fn execute(&self, client: &Client, network: Network, ui: &Ui) -> Result<String> {
         let name = client.local_name(&self.inputs.tag());
         if client.image_id(&name)?.is_some() {
@@ -112,34 +112,34 @@ impl Plan {
         }
         let _alone = self.alone(ui)?;
         if client.image_id(&name)?.is_some() {
-            return Ok(name); // made while we waited
+            return Ok(name); // another xtask has built it meanwhile
         }
         let mut log = Log::create(&self.log)?;
         let base = self.base(client, ui, &mut log)?;
         self.step("image", &self.build(client, &base, network), ui, &mut log)?;
         client
             .image_id(&name)?
-            .with_context(|| format!("the build succeeded, yet {name} is not there"))?;
+            .with_context(|| format!("the build succeeded, but the engine has no {name}"))?;
         Ok(name)
     }
 
-    /// One image build at a time in a checkout: the log and the bootstrapped base stand once.
+    /// Takes the lock for image builds, because a checkout has one log and one file for the base.
     fn alone(&self, ui: &Ui) -> Result<File> {
         let path = self.scratch.with_extension("lock");
-        let whence = || format!("cannot lock {}", path.display());
+        let context = || format!("cannot lock {}", path.display());
         if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir).with_context(whence)?;
+            fs::create_dir_all(dir).with_context(context)?;
         }
-        let lock = File::create(&path).with_context(whence)?;
+        let lock = File::create(&path).with_context(context)?;
         let mut told = false;
         loop {
             match lock.try_lock() {
                 Ok(()) => return Ok(lock),
                 Err(TryLockError::WouldBlock) => interrupt::check()?,
-                Err(TryLockError::Error(error)) => return Err(error).with_context(whence),
+                Err(TryLockError::Error(error)) => return Err(error).with_context(context),
             }
             if !std::mem::replace(&mut told, true) {
-                ui.notice("another xtask makes the builder image: waiting for it");
+                ui.notice("another xtask builds the builder image: waiting for it");
             }
             std::thread::sleep(Duration::from_millis(200));
         }
@@ -165,8 +165,7 @@ impl Plan {
         let made = self.step("base", &bootstrap, ui, log);
         let import = client.cmd().arg("import").arg(&self.scratch).arg(&own);
         let made = made.and_then(|()| self.step("import", &import, ui, log));
-        // whatever came of it; a bootstrap that never began left none
-        drop(fs::remove_file(&self.scratch));
+        drop(fs::remove_file(&self.scratch)); // it may not exist, if the bootstrap failed
         made.map(|()| own)
     }
 
@@ -184,7 +183,7 @@ fn has_buildx(client: &Client) -> bool {
     client.cmd().args(["buildx", "version"]).within_seconds(10).succeeds()
 }
 
-/// The commit, and whether the files that go into the image are that commit's.
+/// Returns the commit, with `-dirty` if the files that go into the image have uncommitted changes.
 fn revision(repo: &Repo) -> Result<String> {
     let git = || git(&repo.root);
     let commit = git().args(["rev-parse", "HEAD"]).read()?;

@@ -1,4 +1,4 @@
-//! Where the builder image is built and pushed: an engine, and what it takes to make it work.
+//! The engine on which the builder image is built and pushed, and the packages that it needs.
 
 use super::Inputs;
 use super::build::Plan;
@@ -14,7 +14,7 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Problem, listing, refuse};
 use xtask_core::ui::{Ui, answer};
 
-/// What is known before anything is started or installed.
+/// Facts that are gathered before anything is started or installed.
 pub(crate) struct BuilderEnv {
     pub(crate) plan: Plan,
     selection: Selection,
@@ -29,7 +29,7 @@ pub(crate) struct BuilderEnv {
 pub(crate) struct RunningEngine {
     pub(crate) client: Client,
     pub(crate) network: Network,
-    /// Stops when this is dropped, where it is our own.
+    /// The private engine. It stops when this is dropped.
     _private: Option<Private>,
 }
 
@@ -62,7 +62,7 @@ impl BuilderEnv {
         Ok(BuilderEnv { plan, selection, client, places, mirror: found.mirror, missing, problems })
     }
 
-    /// What a dry run prints: every command up to the image, then `more`.
+    /// Prints a dry run: every command up to the image, and then `more`.
     pub(crate) fn describe(&self, more: &[Cmd], ui: &Ui) -> Result<()> {
         if !self.missing.is_empty() {
             answer(format_args!("{}", apt::line(&self.missing)));
@@ -84,7 +84,7 @@ impl BuilderEnv {
         &self.client
     }
 
-    /// Refuses with every problem, or installs what is missing and starts the engine.
+    /// Reports all problems in one error. Otherwise installs missing packages and starts the engine.
     pub(crate) fn open(&self, ui: &Ui) -> Result<RunningEngine> {
         refuse(&self.problems)?;
         apt::install(&self.missing, ui)?;

@@ -1,4 +1,4 @@
-//! What an image says of its own making.
+//! The labels of a builder image, which record how it was built.
 
 use super::Inputs;
 use std::collections::BTreeMap;
@@ -10,10 +10,13 @@ pub(crate) const APT_PINNED: &str = "uk.silverlabs.silvermetal.apt-pinned";
 /// The OCI image specification's key for the source's commit.
 pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
 
-/// Why an image with these labels is not one of today's docker/ folder; `None` where it is.
+/// Returns the reason why an image with these labels was not built from the inputs `today`; `None` if it
+/// was.
 pub(crate) fn mismatch(labels: &BTreeMap<String, String>, today: &Inputs) -> Option<String> {
     match labels.get(INPUTS) {
-        None => Some(format!("it carries no label {INPUTS}: not a builder image of ours")),
+        None => {
+            Some(format!("it has no label {INPUTS}, so it is not a builder image of this project"))
+        }
         Some(inputs) if *inputs != today.digest.to_string() => Some(format!(
             "it was built from other inputs: its label says {inputs}, today's linux/build/docker gives {}",
             today.digest

@@ -1,4 +1,4 @@
-//! The builder image: which one a build uses, and how it is made.
+//! The builder image: chooses the one that a build uses, and builds it.
 
 mod bootstrap;
 pub(crate) mod build;
@@ -17,41 +17,42 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::pins::{ImageRef, build_sh};
 
-/// Where the project's builder images are published.
+/// Repository of the project's published builder images.
 pub(crate) const REPOSITORY: &str = "docker-registry.silverlabs.uk/silvermetal-builder";
 
-/// The word that names the image built from today's docker/ folder.
+/// Value of `--image` for the image built from this checkout's docker/ folder.
 pub(crate) const LOCAL: &str = "local";
 
 /// The image that a build runs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BuilderImage {
-    /// Built here from today's docker/ folder; its tag carries the inputs' hash.
+    /// Built here from this checkout's docker/ folder. Its tag contains the inputs' hash.
     Local(Inputs),
-    /// One that the caller or the pin names.
+    /// Named by the caller or by the pin.
     Named(ImageRef),
-    /// One that lies with a build's saved inputs.
+    /// Part of a build's saved inputs.
     Saved {
-        /// What the engine that saved it called it by its content.
+        /// Its id on the engine that saved it.
         id: String,
         archive: PathBuf,
-        /// As it stood in BUILD_INFO.
+        /// Its record in that build's BUILD_INFO.
         record: String,
     },
 }
 
 impl BuilderImage {
-    /// `--image`, else the environment's BUILDER_IMAGE, else the pin in build.sh, else the local one.
+    /// Chooses `--image`, else BUILDER_IMAGE of the environment, else the pin in build.sh, else the local
+    /// image.
     pub(crate) fn choose(repo: &Repo, flag: Option<&str>) -> Result<BuilderImage> {
         let from_env = std::env::var("BUILDER_IMAGE").ok().filter(|value| !value.is_empty());
-        let (asked, whence) = match (flag, &from_env) {
+        let (asked, source) = match (flag, &from_env) {
             (Some(flag), _) => (Some(flag), "--image"),
             (None, Some(value)) => (Some(value.as_str()), "BUILDER_IMAGE in the environment"),
             (None, None) => (None, "build.sh"),
         };
         let named = match asked {
             Some(LOCAL | build_sh::UNPUBLISHED) => None,
-            Some(reference) => Some(reference.parse().context(whence).or_exit(Code::Usage)?),
+            Some(reference) => Some(reference.parse().context(source).or_exit(Code::Usage)?),
             None => build_sh::read(&repo.build_sh())?,
         };
         Ok(match named {
@@ -60,7 +61,7 @@ impl BuilderImage {
         })
     }
 
-    /// The name that an engine knows it by.
+    /// Its name on an engine.
     pub(crate) fn name(&self, client: &Client) -> String {
         match self {
             BuilderImage::Local(inputs) => client.local_name(&inputs.tag()),
@@ -69,7 +70,7 @@ impl BuilderImage {
         }
     }
 
-    /// As it stands in BUILD_INFO: the same on every machine that has the same image.
+    /// Its record in BUILD_INFO, which is the same on every machine with the same image.
     pub(crate) fn record(&self) -> String {
         match self {
             BuilderImage::Local(inputs) => format!("local (inputs {})", inputs.digest),
@@ -82,7 +83,7 @@ impl BuilderImage {
     }
 }
 
-/// Whether `client` has the image; the private engine's store is read even while it is stopped.
+/// Returns true if the engine has the image. The store of a stopped private engine is read directly.
 pub(crate) fn is_present(client: &Client, image: &BuilderImage, places: &EngineFolders) -> bool {
     let name = image.name(client);
     if client.kind == EngineKind::Private && client.version().is_err() {
@@ -91,7 +92,7 @@ pub(crate) fn is_present(client: &Client, image: &BuilderImage, places: &EngineF
     client.image_id(&name).is_ok_and(|id| id.is_some())
 }
 
-/// What to do about a missing builder image: the two ways on.
+/// The fix for a missing builder image.
 pub(crate) fn fix_hint(engine: EngineKind, build_sh: &Path) -> String {
     let flag = if engine == EngineKind::Private { " --engine private" } else { "" };
     format!(

@@ -1,4 +1,4 @@
-//! What the pinned image was built from: in builder-image.toml, the table `pin` with its digest.
+//! The provenance of the pinned image: the table `pin` of its digest in builder-image.toml.
 
 use super::labels;
 use anyhow::{Context as _, Result};
@@ -11,7 +11,7 @@ use xtask_core::toml_file;
 
 const TABLE: &str = "pin";
 
-/// Empty values mean that nobody knows.
+/// The inputs of one image. A value is empty if it is unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Provenance {
     pub(crate) digest: String,
@@ -25,7 +25,7 @@ pub(crate) struct Provenance {
 }
 
 impl Provenance {
-    /// As the image's own labels say.
+    /// Reads the provenance from the image's labels.
     pub(crate) fn of(digest: &Digest, labels: &BTreeMap<String, String>) -> Provenance {
         let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
         Provenance {
@@ -61,7 +61,7 @@ impl Provenance {
         }
     }
 
-    /// The entry of `digest`; `None` where there is none.
+    /// Reads the entry of `digest`; `None` if there is none.
     pub(crate) fn read(path: &Path, digest: &str) -> Result<Option<Provenance>> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
@@ -70,15 +70,15 @@ impl Provenance {
         Ok(entries.into_iter().find(|entry| entry.digest == digest))
     }
 
-    /// `text` with this as an entry, beside that of the digest `keep`, if one is given, and no
-    /// other. Comments and everything else stay.
+    /// Returns `text` with this as its only entry, except that of the digest `keep`. Comments and all other
+    /// text stay.
     pub(crate) fn written_to(&self, text: &str, path: &Path, keep: Option<&str>) -> Result<String> {
         let mut document = toml_file::parsed(text, path)?;
         let entries = entries(&mut document, path)?;
         let old =
             entries.iter().find(|table| Some(Provenance::from(table).digest.as_str()) == keep);
         let old = old.filter(|table| Provenance::from(table).digest != self.digest).cloned();
-        // the comments above the keys go with a copy
+        // a copy of a table has the comments of its keys, too
         let own = entries.iter().find(|table| Provenance::from(table).digest == self.digest);
         let mut new = own.or(entries.iter().next()).cloned().unwrap_or_default();
         for (name, text) in self.fields() {
@@ -127,7 +127,7 @@ mod tests {
         }
         assert_eq!(provenance("d").written_to(&alone, path, None).unwrap(), alone);
         assert_eq!(provenance("d").written_to(&alone, path, Some("d")).unwrap(), alone);
-        // the way from one to the next
+        // a bump: first both entries, then only the new one
         let both = provenance("e").written_to(&alone, path, Some("d")).unwrap();
         assert!(both.contains("digest = \"d\"") && both.contains("digest = \"e\""), "{both}");
         let next = provenance("e").written_to(&both, path, None).unwrap();
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_toml_is_named() {
+    fn invalid_toml_is_an_error_that_names_the_file() {
         let error =
             Provenance::default().written_to("[pin", Path::new("a/b.toml"), None).unwrap_err();
         assert!(error.to_string().contains("a/b.toml is not TOML"), "{error}");

@@ -1,4 +1,4 @@
-//! The names under which the builder images of this checkout are in a registry.
+//! Names of this checkout's builder images in a registry.
 
 use super::{Inputs, REPOSITORY};
 use anyhow::{Context as _, Result};
@@ -7,15 +7,15 @@ use std::path::PathBuf;
 use xtask_core::facts::repo::Repo;
 use xtask_core::pins::{ImageRef, build_sh};
 
-/// Tag of the newest image; `bump-image latest-pushed` asks for it.
+/// Tag of the newest image. `bump-image latest-pushed` reads it.
 pub(crate) const LATEST: &str = "latest";
 
-/// The tag that the image of these inputs has in every repository.
+/// The tag of the image that is built from these inputs. It is the same in every repository.
 pub(crate) fn tag_of(inputs: &Inputs) -> String {
     inputs.digest.hex()[..12].to_owned()
 }
 
-/// Repository of this checkout's images: the one it last pushed to, else the pin's, else the project's.
+/// Repository of this checkout's images: that of the last push, else the pin's, else the project's.
 pub(crate) fn repository(repo: &Repo) -> Result<String> {
     if let Some(pushed) = last_pushed(repo) {
         return Ok(pushed.repository);
@@ -29,12 +29,12 @@ fn note(repo: &Repo) -> PathBuf {
     repo.state().join(format!("last-pushed-{}", repo.checkout_id()))
 }
 
-/// Notes that this checkout has pushed `image`, for [`last_pushed`].
+/// Records that this checkout has pushed `image`, for [`last_pushed`].
 pub(crate) fn note_pushed(repo: &Repo, image: &ImageRef) -> Result<()> {
     fs::write(note(repo), format!("{image}\n")).context("cannot note what was pushed")
 }
 
-/// The image that this checkout's last `image push` left in a registry.
+/// The image that this checkout pushed last.
 pub(crate) fn last_pushed(repo: &Repo) -> Option<ImageRef> {
     fs::read_to_string(note(repo)).ok()?.trim().parse().ok()
 }

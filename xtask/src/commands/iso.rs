@@ -11,7 +11,7 @@ use xtask_core::ui::{Ui, answer};
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask iso canary --setup            a small bootable ISO, in a minute or two
-  cargo xtask iso --dry-run                 every command that the build of the product would run
+  cargo xtask iso --dry-run                 every command that a build of the product would run
   cargo xtask iso --save-inputs ~/inputs    build, and keep everything that was fetched";
 
 /// Build an ISO once; print its SHA-256 and path
@@ -39,7 +39,7 @@ pub(crate) fn command(repo: &Repo, args: &IsoArgs) -> Result<()> {
         output: args.output.clone(),
         save_inputs: args.save_inputs.clone(),
     };
-    let facts = BuildFacts::gather(repo, &request, None)?;
+    let facts = BuildFacts::gather(repo, &request)?;
     if args.what.build.dry_run {
         let problems = build::problems(&facts, args.what.build.setup);
         answer(format_args!("{}", build::describe(&facts)?));
@@ -48,7 +48,7 @@ pub(crate) fn command(repo: &Repo, args: &IsoArgs) -> Result<()> {
         }
         return Ok(());
     }
-    let ready = Ready::new(facts, repo, &request, &ui)?;
+    let ready = Ready::new(facts, &ui)?;
     let built = ready.build(begun, &ui)?;
     if args.what.build.json {
         answer(format_args!("{:#}", built.json(&ready.facts)));

@@ -1,4 +1,4 @@
-//! Arguments that every command shares that builds something: where, and from which packages.
+//! Arguments of every command that builds something: its engine, and its source of packages.
 
 use super::EngineChoice;
 use std::path::PathBuf;

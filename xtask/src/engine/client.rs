@@ -1,4 +1,4 @@
-//! The command line of Docker, or of podman where it differs (as data).
+//! The command line of docker, and podman's differences as data.
 
 use super::EngineKind;
 use anyhow::{Context as _, Result, bail};
@@ -8,30 +8,31 @@ use xtask_core::exec::Cmd;
 use xtask_core::failure::Code;
 use xtask_core::pins::ImageRef;
 
-/// Label that every container and image of ours carries; its value is the checkout's id.
+/// Label of every container and image that xtask makes. Its value is the checkout's id.
 pub(crate) const LABEL: &str = "uk.silverlabs.silvermetal";
 
-/// Label of a container that was started from inside another one; its value is that one's id.
+/// Label of a container that xtask started while it ran in a CI job's container. Its value is the id of
+/// the job's container.
 pub(crate) const JOB_LABEL: &str = "uk.silverlabs.silvermetal.job";
 
-/// A container engine's command line, pointed at one engine.
+/// Runs the command line of one engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Client {
     pub(crate) kind: EngineKind,
-    /// `unix://…` of the private engine; the others find theirs as their user set them up.
+    /// `unix://…` of the private engine; `None` for the others, which use their own configuration.
     pub(crate) socket: Option<String>,
     dialect: &'static Dialect,
 }
 
-/// How the two programs differ.
+/// Differences between the two programs.
 #[derive(Debug, PartialEq, Eq)]
 struct Dialect {
     program: &'static str,
-    /// Prints the engine's version: fails when no engine answers.
+    /// Template for the engine's version. It fails if no engine answers.
     version: &'static str,
     cgroup_version: &'static str,
     root_dir: &'static str,
-    /// What a locally built image's name starts with.
+    /// Prefix of the names of images that were built locally.
     local: &'static str,
 }
 
@@ -69,14 +70,14 @@ impl Client {
         }
     }
 
-    /// `cmd` without the caller's variables that would mislead the engine's client below it.
+    /// Removes the caller's variables that would mislead the client if `cmd` runs it.
     pub(crate) fn in_its_environment(&self, cmd: Cmd) -> Cmd {
-        // the builder is an amd64 image, whatever its user runs otherwise
+        // the builder image is for amd64, even if the caller's default differs
         let cmd = cmd.env_remove("DOCKER_DEFAULT_PLATFORM");
         if self.socket.is_none() {
             return cmd;
         }
-        // our own socket speaks today's API, without TLS
+        // the private engine has a current API, and no TLS
         let ours = ["DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_API_VERSION"];
         ours.into_iter().fold(cmd, Cmd::env_remove)
     }
@@ -95,7 +96,7 @@ impl Client {
         Ok(version)
     }
 
-    /// `1` or `2`: which cgroup hierarchy the engine's containers get.
+    /// The cgroup version of the engine's containers: `1` or `2`.
     pub(crate) fn cgroup_version(&self) -> Result<String> {
         let template = self.dialect.cgroup_version;
         // podman says v2 where docker says 2
@@ -107,36 +108,36 @@ impl Client {
             .to_owned())
     }
 
-    /// The engine's data root: a path on the *engine's* side.
+    /// The engine's data root, as a path on the engine's host.
     pub(crate) fn root_dir(&self) -> Result<String> {
         self.cmd().args(["info", "--format", self.dialect.root_dir]).read()
     }
 
-    /// A locally built image's name as this engine knows it.
+    /// The name that this engine gives an image that was built locally.
     pub(crate) fn local_name(&self, tag: &str) -> String {
         format!("{}{tag}", self.dialect.local)
     }
 
-    /// The id of an image the engine has; `None` when it has not.
+    /// The id of an image; `None` if the engine does not have it.
     pub(crate) fn image_id(&self, reference: &str) -> Result<Option<String>> {
         let probe =
             self.cmd().args(["image", "inspect", "--format", "{{.Id}}", reference]).output()?;
         Ok(probe.exit.ok().then(|| probe.stdout.trim().to_owned()))
     }
 
-    /// Whether a path on the engine's side is a folder of this machine's own file system.
+    /// Returns true if the engine runs on this machine, so that both see the same file system.
     pub(crate) fn is_local(&self) -> bool {
         let host = std::env::var("DOCKER_HOST").unwrap_or_default();
         self.socket.is_some() || host.is_empty() || host.starts_with("unix://")
     }
 
-    /// Names of containers that carry our label with `checkout` as its value.
+    /// Names of the containers that `checkout` started.
     pub(crate) fn containers_of(&self, checkout: &str) -> Result<Vec<String>> {
         self.containers(&format!("{LABEL}={checkout}"), "{{.Names}}")
     }
 
-    /// Names of containers whose job's own container has ended: a runner that cancels a job removes
-    /// that one alone. `own` is the job that asks, which may not be one of this engine's.
+    /// Names of containers whose CI job has ended. A runner that cancels a job removes only the job's own
+    /// container. `own` is the job that xtask runs in; this engine may not know it.
     pub(crate) fn containers_of_dead_jobs(&self, own: Option<&str>) -> Result<Vec<String>> {
         let format = format!("{{{{.Names}}}}\t{{{{.Label \"{JOB_LABEL}\"}}}}");
         let mut names = Vec::new();
@@ -149,7 +150,7 @@ impl Client {
         Ok(names)
     }
 
-    /// A line for each container that carries `label`.
+    /// A line for each container that has `label`.
     fn containers(&self, label: &str, format: &str) -> Result<Vec<String>> {
         let filter = format!("label={label}");
         let lines =
@@ -157,14 +158,14 @@ impl Client {
         Ok(lines.lines().map(str::to_owned).collect())
     }
 
-    /// Whether the container of this id is running; one that the engine doesn't know is not.
+    /// Returns true if the container is running, and false if the engine does not know it.
     fn runs(&self, id: &str) -> Result<bool> {
         let filter = format!("id={id}");
         let found = self.cmd().args(["ps", "--quiet", "--no-trunc", "--filter", &filter]).read()?;
         Ok(found.lines().any(|line| line == id))
     }
 
-    /// Ends a container now; one that is gone already is fine.
+    /// Kills and removes a container. It may be gone already.
     pub(crate) fn remove(&self, name: &str) -> Result<()> {
         let probe = self.cmd().args(["rm", "--force", "--volumes", name]).output()?;
         let gone = probe.stderr.contains("No such container")
@@ -177,7 +178,7 @@ impl Client {
         Ok(())
     }
 
-    /// Stops a container as systemd wants to be stopped (its STOPSIGNAL), then removes it.
+    /// Stops a container with its STOPSIGNAL, which systemd needs. The engine then removes it.
     pub(crate) fn stop(&self, name: &str) -> Cmd {
         self.cmd().args(["stop", "--time", "5", name])
     }
@@ -190,8 +191,8 @@ impl Client {
         self.cmd().args(["push", reference])
     }
 
-    /// The names by digest that the engine knows an image under: one for each repository that it
-    /// was pulled from or pushed to. An image's id is none of them.
+    /// Names of an image with a digest: one for each repository that it was pulled from or pushed to. An
+    /// image's id is not such a digest.
     pub(crate) fn repo_digests(&self, reference: &str) -> Result<Vec<ImageRef>> {
         let template = "{{range .RepoDigests}}{{println .}}{{end}}";
         let names =
@@ -199,7 +200,7 @@ impl Client {
         names.lines().filter(|line| !line.is_empty()).map(str::parse).collect()
     }
 
-    /// What an image says of itself.
+    /// The labels of an image.
     pub(crate) fn labels(&self, reference: &str) -> Result<BTreeMap<String, String>> {
         let template = "{{json .Config.Labels}}";
         let text = self.cmd().args(["image", "inspect", "--format", template, reference]).read()?;
@@ -208,12 +209,12 @@ impl Client {
         Ok(labels.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect())
     }
 
-    /// Writes an image with its layers to a tar.
+    /// Writes an image to a tar.
     pub(crate) fn save(&self, image: &str, archive: &Path) -> Cmd {
         self.cmd().args(["save", "--output"]).arg(archive).arg(image)
     }
 
-    /// Takes an image from a tar of [`Client::save`].
+    /// Reads an image from a tar of [`Client::save`].
     pub(crate) fn load(&self, archive: &Path) -> Cmd {
         self.cmd().args(["load", "--quiet", "--input"]).arg(archive)
     }
@@ -222,7 +223,7 @@ impl Client {
         self.cmd().args(["pull", reference])
     }
 
-    /// Server's answer to `inspect --format TEMPLATE OBJECT`.
+    /// Output of `inspect --format TEMPLATE OBJECT`.
     pub(crate) fn inspect(&self, object: &str, template: &str) -> Result<String> {
         let cmd = self.cmd().args(["inspect", "--format", template, object]);
         cmd.read().with_context(|| format!("{} does not know {object}", self.program()))

@@ -1,11 +1,11 @@
-//! A container as data, and the one place that spells `docker run`.
+//! A container as data, and its `docker run` command line.
 
 use super::client::{Client, JOB_LABEL, LABEL};
 use super::variations::BuildConditions;
 use std::path::PathBuf;
 use xtask_core::exec::Cmd;
 
-/// Host name of every build: a constant, so that it cannot leak into a byte.
+/// Host name of every build. It is a constant, so that the machine's name cannot get into the ISO.
 pub(crate) const HOSTNAME: &str = "silvermetal-builder";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +32,10 @@ pub(crate) enum Mount {
 pub(crate) enum Network {
     /// The engine's default bridge.
     Bridge,
-    /// The engine host's own: where no bridge can be had, or the mirror is on its loopback.
+    /// The network of the engine's host. It is needed if there is no bridge, or if the mirror is on the
+    /// host's loopback.
     Host,
-    /// Its own loopback and nothing else.
+    /// No network except its own loopback.
     None,
 }
 
@@ -42,9 +43,9 @@ pub(crate) enum Network {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Container {
     pub(crate) name: String,
-    /// Value of our label: the checkout that started it, so that only that one sweeps it.
+    /// Value of our label: the checkout that started the container. No other checkout sweeps it.
     pub(crate) checkout: String,
-    /// The container that we run in, a CI job's: when that one is gone, nobody waits for this one.
+    /// The CI job's container that xtask runs in. Once that is gone, nobody waits for this container.
     pub(crate) job: Option<String>,
     pub(crate) conditions: BuildConditions,
     pub(crate) image: String,
@@ -55,7 +56,7 @@ pub(crate) struct Container {
 }
 
 impl Mount {
-    /// `--mount`, never `-v`: it refuses a source that does not exist instead of making it.
+    /// The value of `--mount`. Unlike `-v`, it refuses a source that does not exist.
     fn argument(&self) -> String {
         match self {
             Mount::Bind { host, guest, mode } => {
@@ -68,7 +69,7 @@ impl Mount {
     }
 }
 
-/// One field of the CSV that `--mount` takes (RFC 4180 quoting).
+/// One field of the value of `--mount`, which is CSV (quoted by RFC 4180).
 fn csv_field(field: &str) -> String {
     if field.contains([',', '"', '\n']) {
         format!("\"{}\"", field.replace('"', "\"\""))
@@ -78,7 +79,7 @@ fn csv_field(field: &str) -> String {
 }
 
 impl Container {
-    /// The exact `docker run` of a build: the flags that systemd as PID 1 needs, all of them.
+    /// `docker run` of a build, with all flags that systemd needs as PID 1.
     pub(crate) fn run(&self, client: &Client) -> Cmd {
         let host_name = self.conditions.host_name();
         let mut cmd = client
@@ -110,27 +111,27 @@ impl Container {
     }
 }
 
-/// A container that runs one program of the image: without systemd, network or rights. It has no
-/// label of ours, because no sweep has to find it: the program ends by itself.
+/// A container that runs one program of the image, without systemd, network or privileges. It has no
+/// label, because the program ends by itself, so no sweep has to find it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tool {
     pub(crate) name: String,
     pub(crate) image: String,
-    /// Folder that the program may read, at [`Tool::GUEST`]: a path on the engine's host.
+    /// Path on the engine's host of the folder that is mounted at [`Tool::GUEST`], read-only.
     pub(crate) read: PathBuf,
     pub(crate) program: String,
 }
 
 impl Tool {
-    /// The path of that folder in the container.
+    /// Path of the mounted folder in the container.
     pub(crate) const GUEST: &str = "/in";
 
-    /// The command line up to the arguments of the program.
+    /// `docker run`, without the arguments of the program.
     pub(crate) fn run(&self, client: &Client) -> Cmd {
         let (host, guest) = (self.read.clone(), Self::GUEST.to_owned());
         let mount = Mount::Bind { host, guest, mode: Mode::ReadOnly };
         let cmd = client.cmd().args(["run", "--rm", "--name", &self.name, "--network", "none"]);
-        // a shell as PID 1 hears nothing gentler
+        // a shell as PID 1 ignores the other signals
         cmd.args(["--stop-signal", "SIGKILL", "--cap-drop", "ALL"])
             .args(["--security-opt", "no-new-privileges"])
             .args(["--env", "LC_ALL=C.UTF-8", "--workdir", Self::GUEST, "--mount"])

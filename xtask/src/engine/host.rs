@@ -1,15 +1,15 @@
-//! Engine `host`: no container, this Debian's own tools in namespaces of their own.
+//! Engine `host`: builds without a container, with the tools of this Debian in private namespaces.
 //!
-//! The entry sees what it would see in the builder: the same paths, host name and environment.
+//! The recipe's entry finds the same paths, host name and environment as in the builder.
 
 use super::variations::BuildConditions;
 use std::path::PathBuf;
 use xtask_core::exec::Cmd;
 
-/// The script that enters the namespaces, from the checkout's root.
+/// Path of the script that sets up the namespaces, relative to the checkout.
 const ENTER: &str = "xtask/src/engine/enter-host.sh";
 
-/// Where the keyring of `--mirror-keyring` stands inside.
+/// Path of the keyring of `--mirror-keyring`, inside the namespaces.
 pub(crate) fn keyring(home: &str) -> String {
     format!("{home}/mirror-keyring.gpg")
 }
@@ -34,7 +34,7 @@ pub(crate) struct HostRun {
 impl HostRun {
     pub(crate) fn run(&self) -> Cmd {
         let mut cmd = Cmd::new("setpriv")
-            // all of it dies with xtask, however that ends
+            // all processes end with xtask, even if it is killed
             .args([
                 "--pdeathsig",
                 "KILL",

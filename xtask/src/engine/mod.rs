@@ -1,4 +1,4 @@
-//! Where a build runs: a container engine that is there, one of our own, or none.
+//! Engines that builds run on: docker, podman, a private dockerd, or this host without containers.
 
 mod args;
 pub(crate) mod client;
@@ -14,7 +14,7 @@ pub(crate) use client::Client;
 pub(crate) use select::{EngineStatus, Selection, detect};
 pub(crate) use xtask_core::recipe::EngineKind;
 
-/// Said when `auto` ends at engine host.
+/// Note for a build on which `auto` selects engine host.
 pub(crate) const HOST_NOTICE: &str =
     "no container engine can run here: building with engine host, whose ISO is never released";
 
@@ -27,14 +27,14 @@ pub(crate) enum EngineChoice {
     Docker,
     /// Podman, which has docker's command line
     Podman,
-    /// A throwaway dockerd of our own under target/ (needs root)
+    /// A private dockerd under target/, stopped afterwards (needs root)
     Private,
-    /// No container: this Debian's own tools in private namespaces (needs root)
+    /// No container: the tools of this Debian, in private namespaces (needs root)
     Host,
 }
 
 impl EngineChoice {
-    /// The one engine that was asked for; `None` for auto.
+    /// The engine that the user selected; `None` for auto.
     pub(crate) fn exactly(self) -> Option<EngineKind> {
         match self {
             EngineChoice::Auto => None,

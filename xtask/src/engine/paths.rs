@@ -1,7 +1,7 @@
-//! Paths as the engine sees them, when xtask itself runs in a container with the host's socket.
+//! Translates paths for the engine, if xtask itself runs in a container and uses the host's engine.
 //!
-//! A Gitea job's workspace is a volume of the job's container: its path does not exist on the
-//! engine's host (go-gitea/gitea issue 23672). So the own container's mounts are looked up.
+//! A Gitea job's workspace is a volume of the job's container. Its path does not exist on the engine's
+//! host (go-gitea/gitea issue 23672), so the mounts of our own container are read.
 
 use super::Client;
 use anyhow::Result;
@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use xtask_core::facts::container::{in_container, own_names};
 use xtask_core::failure::Code;
 
-/// How paths here become paths on the engine's host.
+/// Translation of our paths to paths on the engine's host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PathMap {
     /// The engine sees the same file system.
     Same,
-    /// We are its container: `(destination here, source there)`.
+    /// We run in a container of the engine, with these mounts: `(path here, path on its host)`.
     Mounts(Vec<(PathBuf, PathBuf)>),
 }
 
@@ -31,11 +31,11 @@ impl PathMap {
         let template = "{{range .Mounts}}{{.Destination}}\t{{.Source}}\n{{end}}";
         let names = own_names();
         let mounts = names.iter().find_map(|name| client.inspect(name, template).ok());
-        // an engine that does not know us runs inside our own container, on our file system
+        // an engine that does not know our container runs inside it, on our file system
         Ok(mounts.map_or(PathMap::Same, |text| PathMap::Mounts(parse(&text))))
     }
 
-    /// `path` as the engine's host names it.
+    /// Returns the path of `path` on the engine's host.
     pub(crate) fn translate(&self, path: &Path) -> Result<PathBuf> {
         let PathMap::Mounts(mounts) = self else { return Ok(path.to_owned()) };
         let holding = mounts

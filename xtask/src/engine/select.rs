@@ -1,4 +1,4 @@
-//! Which engine a build runs on, and what stands in its way.
+//! Selects the engine that a build runs on, and reports its problems.
 
 use super::private::{self, EngineFolders};
 use super::{Client, EngineChoice, EngineKind};
@@ -6,17 +6,17 @@ use xtask_core::exec::which;
 use xtask_core::facts::host::Host;
 use xtask_core::failure::Problem;
 
-/// Whether an engine answers.
+/// State of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum EngineStatus {
-    /// Its version.
+    /// It answers with this version.
     Running(String),
     NotInstalled,
-    /// Why it doesn't answer.
+    /// It does not answer, for this reason.
     Unreachable(String),
 }
 
-/// The engine to use, and what is known of it before anything is started.
+/// The selected engine, before anything is started.
 #[derive(Clone, Debug)]
 pub(crate) struct Selection {
     pub(crate) kind: EngineKind,
@@ -29,14 +29,14 @@ pub(crate) struct Selection {
     pub(crate) problems: Vec<Problem>,
 }
 
-/// Looks at the engines (asking those that run) and selects one out of `allowed`.
+/// Selects one of the engines `allowed`. For `auto`, asks which of them run.
 pub(crate) fn detect(
     choice: EngineChoice,
     allowed: &[EngineKind],
     host: &Host,
     places: &EngineFolders,
 ) -> Selection {
-    let reach = |kind: EngineKind| {
+    let status = |kind: EngineKind| {
         let client = Client::new(kind, None);
         if which(client.program()).is_none() {
             return EngineStatus::NotInstalled;
@@ -46,7 +46,7 @@ pub(crate) fn detect(
             Err(error) => EngineStatus::Unreachable(format!("{error:#}")),
         }
     };
-    let answers = |kind| matches!(reach(kind), EngineStatus::Running(_));
+    let answers = |kind| matches!(status(kind), EngineStatus::Running(_));
     let kind = choice.exactly().unwrap_or_else(|| automatic(allowed, host, &answers));
 
     let mut selection = Selection {
@@ -70,7 +70,7 @@ pub(crate) fn detect(
     match kind {
         EngineKind::Docker | EngineKind::Podman => {
             selection.client = Some(Client::new(kind, None));
-            selection.status = reach(kind);
+            selection.status = status(kind);
             selection.problems.extend(unreached(kind, &selection.status, host));
         }
         EngineKind::Private => {
@@ -99,7 +99,8 @@ fn automatic(
     if may(&EngineKind::Host) && host.is_root() { EngineKind::Host } else { EngineKind::Docker }
 }
 
-/// Whether a dockerd of our own has a chance: its kernel features, and a way to its packages.
+/// Returns true if a private dockerd can probably run: the kernel has cgroup2, and dockerd is installed or
+/// can be.
 fn private_can_run(host: &Host) -> bool {
     let file_systems = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
     let has =
@@ -108,15 +109,15 @@ fn private_can_run(host: &Host) -> bool {
     (installed || host.has_apt) && has("cgroup2")
 }
 
-fn unreached(kind: EngineKind, reach: &EngineStatus, host: &Host) -> Option<Problem> {
+fn unreached(kind: EngineKind, status: &EngineStatus, host: &Host) -> Option<Problem> {
     let start = match kind {
         EngineKind::Podman => "install podman",
         _ if host.is_root() => "start it (systemctl start docker), or pass --engine private",
         _ => {
-            "start it and add yourself to the group docker, or run this as root for an engine of our own"
+            "start it and add yourself to the group docker, or run this as root with --engine private"
         }
     };
-    match reach {
+    match status {
         EngineStatus::Running(_) => None,
         EngineStatus::NotInstalled => {
             let what = format!("no container engine: {kind} is not installed");
@@ -124,7 +125,7 @@ fn unreached(kind: EngineKind, reach: &EngineStatus, host: &Host) -> Option<Prob
         }
         EngineStatus::Unreachable(why) => {
             let what = format!("engine {kind} does not answer: {why}");
-            Some(Problem::new(what, start).of(if too_old(why) {
+            Some(Problem::new(what, start).of(if is_api_mismatch(why) {
                 "engine-api"
             } else {
                 "engine-answers"
@@ -133,8 +134,8 @@ fn unreached(kind: EngineKind, reach: &EngineStatus, host: &Host) -> Option<Prob
     }
 }
 
-/// Whether the engine answers, and refuses the client's API version.
-fn too_old(why: &str) -> bool {
+/// Returns true if the engine answered, but refused the client's API version.
+fn is_api_mismatch(why: &str) -> bool {
     why.contains("client version") && (why.contains("too old") || why.contains("too new"))
 }
 

@@ -1,4 +1,4 @@
-//! Conditions that must not matter: `verify --vary` runs build B under other ones.
+//! Conditions that must not change the ISO. `verify --vary` changes them for build B.
 
 use crate::engine::EngineKind;
 use crate::engine::container::HOSTNAME;
@@ -10,7 +10,7 @@ use std::str::FromStr;
 pub(crate) enum Variation {
     /// The builder's host name
     HostName,
-    /// Where the checkout is, outside and inside the builder
+    /// The path of the checkout, outside and inside the builder
     Path,
     /// The user that the entry runs as
     User,
@@ -22,13 +22,13 @@ pub(crate) enum Variation {
     Locale,
     /// The caller's time zone
     TimeZone,
-    /// More variables in the caller's environment
+    /// Additional variables in the caller's environment
     Environment,
     /// The clock
     Clock,
     /// The order in which directories list their entries
     DirectoryOrder,
-    /// What the host's firmware looks like from the builder: UEFI (/sys/firmware/efi) or not
+    /// The host's firmware as the builder sees it: UEFI (/sys/firmware/efi) or BIOS
     Firmware,
     /// The kernel's name and release
     Kernel,
@@ -67,29 +67,29 @@ impl Variation {
         }
     }
 
-    /// Why it cannot be varied there; `None` where it can.
-    pub(crate) fn unsupported_reason(self, there: &BuildTraits) -> Option<&'static str> {
+    /// Returns the reason why it cannot be varied in such a build; `None` if it can.
+    pub(crate) fn unsupported_reason(self, build: &BuildTraits) -> Option<&'static str> {
         match self {
-            Variation::Cpus if there.cpus < 2 => Some("this machine has one CPU"),
-            Variation::User if there.submodule => {
-                Some("derivative-maker builds as the user that its builder has")
+            Variation::Cpus if build.cpus < 2 => Some("this machine has one CPU"),
+            Variation::User if build.submodule => {
+                Some("derivative-maker works only as the builder's own user")
             }
-            Variation::User if there.engine == EngineKind::Host => {
+            Variation::User if build.engine == EngineKind::Host => {
                 Some("engine host builds as root")
             }
             Variation::Clock => {
-                Some("the clock is the whole machine's; build B only runs later than build A")
+                Some("the whole machine shares one clock; build B just runs later than build A")
             }
-            Variation::DirectoryOrder if there.scratch_gib == 0 => {
+            Variation::DirectoryOrder if build.scratch_gib == 0 => {
                 Some("recipe.toml names no scratch_gib: the stages do not work in out/tmp")
             }
-            // the tmpfs and what the tools themselves take
-            Variation::DirectoryOrder if there.memory < 2 * (there.scratch_gib << 30) => {
+            // memory for the tmpfs, and as much again for the tools
+            Variation::DirectoryOrder if build.memory < 2 * (build.scratch_gib << 30) => {
                 Some("a tmpfs over out/tmp would take more than half of the memory")
             }
-            Variation::Kernel => Some(
-                "one machine runs one kernel; the other name that setarch can give, 2.6, glibc refuses",
-            ),
+            Variation::Kernel => {
+                Some("a machine runs one kernel; setarch can only pretend 2.6, which glibc refuses")
+            }
             _ => None,
         }
     }
@@ -101,25 +101,25 @@ impl FromStr for Variation {
     fn from_str(name: &str) -> Result<Variation, String> {
         Variation::ALL.into_iter().find(|factor| factor.name() == name).ok_or_else(|| {
             let names = Variation::ALL.map(Variation::name).join(", ");
-            format!("no `{name}`: expected all, none or a list out of {names}")
+            format!("unknown condition `{name}`: expected all, none, or a list of {names}")
         })
     }
 }
 
-/// What decides which factors can be varied.
+/// Traits of a build that decide which factors can be varied.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BuildTraits {
     pub(crate) engine: EngineKind,
     pub(crate) cpus: usize,
     /// Bytes.
     pub(crate) memory: u64,
-    /// What the recipe puts into out/tmp, GiB; 0 where it works elsewhere.
+    /// Size in GiB of the recipe's files in out/tmp; 0 if it works elsewhere.
     pub(crate) scratch_gib: u64,
-    /// Whether derivative-maker builds.
+    /// True if derivative-maker makes the ISO.
     pub(crate) submodule: bool,
 }
 
-/// The conditions of one build; the default is the contract's constants.
+/// The conditions of one build. The default is the constants of the container contract.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BuildConditions {
     pub(crate) varied: BTreeSet<Variation>,
@@ -134,12 +134,12 @@ impl BuildConditions {
         self.varied.contains(&factor)
     }
 
-    /// The folder that holds recipe, conf and out inside.
+    /// The folder inside the builder that contains recipe, conf and out.
     pub(crate) fn home(&self) -> &'static str {
         if self.has(Variation::Path) { "/home/user/another/place" } else { "/home/user" }
     }
 
-    /// Whether the copies of recipe and conf lie in another folder.
+    /// Returns true if the copies of recipe and conf are in another folder.
     pub(crate) fn is_elsewhere(&self) -> bool {
         self.has(Variation::Path)
     }
@@ -148,12 +148,12 @@ impl BuildConditions {
         if self.has(Variation::HostName) { "another-host" } else { HOSTNAME }
     }
 
-    /// CPUs that the build may use, of those that there are.
-    pub(crate) fn cpus(&self, there_are: usize) -> usize {
-        if self.has(Variation::Cpus) { 1 } else { there_are }
+    /// The number of CPUs that the build uses, on a machine with `available` CPUs.
+    pub(crate) fn cpus(&self, available: usize) -> usize {
+        if self.has(Variation::Cpus) { 1 } else { available }
     }
 
-    /// What stands before the entry in the command line inside.
+    /// Words before the recipe's entry in the command line inside the builder.
     pub(crate) fn wrapper(&self, engine: EngineKind) -> Vec<String> {
         let mut words: Vec<String> = Vec::new();
         let as_root = self.steps_of_root();
@@ -166,11 +166,11 @@ impl BuildConditions {
                 "exec ".to_owned()
             };
             if in_builder {
-                // -E: the contract's environment
+                // -E keeps the environment of the container contract
                 words.extend(["sudo", "-n", "-E"].map(str::to_owned));
             }
             if self.has(Variation::Firmware) {
-                // what it mounts is for the entry alone, not for the builder's systemd
+                // only the entry sees these mounts; the builder's systemd does not
                 words.extend(["unshare", "--mount"].map(str::to_owned));
             }
             let script = format!("set -e; {}; {back}\"$@\"", as_root.join("; "));
@@ -190,7 +190,7 @@ impl BuildConditions {
     fn steps_of_root(&self) -> Vec<&'static str> {
         let mut steps = Vec::new();
         if self.has(Variation::DirectoryOrder) {
-            // a tmpfs lists the newest entry first; ext4 goes by a hash, xfs and btrfs by age
+            // a tmpfs lists the newest entry first; ext4 sorts by a hash, xfs and btrfs by age
             steps.push(
                 "mkdir -p \"$SILVERMETAL_HOME/out/tmp\"; \
                  mount -t tmpfs -o mode=1777 another-order \"$SILVERMETAL_HOME/out/tmp\"",
@@ -202,7 +202,7 @@ impl BuildConditions {
             steps.push("echo 'another ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/another");
         }
         if self.has(Variation::Firmware) {
-            // over the host's /sys, one more folder, or its whiteout (overlayfs)
+            // an overlay over /sys adds the folder efi, or hides it with a whiteout
             steps.push("mount -t tmpfs tmpfs /mnt && mkdir /mnt/firmware");
             steps.push(
                 "if [ -d /sys/firmware/efi ]; then mknod /mnt/firmware/efi c 0 0; \
@@ -213,7 +213,7 @@ impl BuildConditions {
         steps
     }
 
-    /// Variables of the *caller's* side: none of them may get in.
+    /// Variables for the engine's client, outside the builder. None of them may reach the builder.
     pub(crate) fn outside(&self) -> Vec<(&'static str, &'static str)> {
         let mut env = Vec::new();
         if self.has(Variation::Locale) {
@@ -238,14 +238,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_a_factor_everything_is_as_the_contract_says() {
+    fn without_a_factor_the_constants_of_the_contract_hold() {
         let plain = BuildConditions::default();
         assert_eq!((plain.home(), plain.host_name(), plain.cpus(4)), ("/home/user", HOSTNAME, 4));
         assert!(plain.wrapper(EngineKind::Private).is_empty() && plain.outside().is_empty());
     }
 
     #[test]
-    fn every_factor_changes_something_or_says_why_it_cannot() {
+    fn every_factor_changes_something_or_has_a_reason_why_not() {
         let there = BuildTraits {
             engine: EngineKind::Private,
             cpus: 2,

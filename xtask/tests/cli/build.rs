@@ -3,7 +3,7 @@
 use crate::support::{self, COMMIT_TIME, Checkout, STUB, mirror_peer, run};
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Runs `iso canary` with the stub of docker. `script` stands for the container.
@@ -112,16 +112,41 @@ fn a_folder_of_the_user_is_never_replaced_by_a_build() {
     assert_eq!(support::git(&checkout.root, &["status", "--porcelain"]), "");
 }
 
-#[test]
-fn diagnose_runs_diffoscope_in_the_builder_image_of_an_engine_that_has_it() {
-    let checkout = Checkout::new("diagnose, with a comma");
-    let [a, b] = ["a", "b"].map(|side| {
+/// Makes two trees with a difference that no rule explains.
+fn unexplained(checkout: &Checkout) -> [PathBuf; 2] {
+    ["a", "b"].map(|side| {
         let tree = checkout.root.with_file_name(side);
         fs::create_dir_all(&tree).unwrap();
         let end = if side == "a" { "on a mat" } else { "in the sun" };
         fs::write(tree.join("poem"), format!("the cat sat\n{end}\n")).unwrap();
         tree
-    });
+    })
+}
+
+#[test]
+fn diagnose_works_without_diffoscope_unless_it_is_required() {
+    let checkout = Checkout::new("diagnose");
+    let pair = unexplained(&checkout);
+    let diagnose = |words: &[&str], docker_host: &str| {
+        let mut command = checkout.xtask(["diagnose"]);
+        command.args(words).args(&pair).env("DOCKER_HOST", docker_host);
+        run(command.env("PATH", checkout.path_with("docker", STUB)))
+    };
+    let remote = "tcp://192.0.2.1:2375";
+    let note = "note: diffoscope cannot run in the builder image: ";
+    let says = format!("{note}DOCKER_HOST points at a remote engine");
+    let ran = diagnose(&[], remote).exits(1).says(&says);
+    assert!(ran.stdout.contains("unexplained"), "{}", ran.stdout);
+    diagnose(&["--diffoscope", "always"], remote).exits(3).says("a remote engine");
+    checkout.edit("linux/build/scripts/build.sh", ":-unpublished", ":-Bad Name");
+    diagnose(&[], "").exits(1).says(note).says("build.sh");
+    diagnose(&["--diffoscope", "always"], "").exits(3).says("build.sh");
+}
+
+#[test]
+fn diagnose_runs_diffoscope_in_the_builder_image_of_an_engine_that_has_it() {
+    let checkout = Checkout::new("diagnose, with a comma");
+    let [a, b] = unexplained(&checkout);
     let mut diagnose = checkout.xtask(["diagnose", "--json"]);
     let diagnose = diagnose.args([&a, &b]).env("PATH", checkout.path_with("docker", STUB));
     let ran = run(diagnose.env("RUN", "echo 'v diffoscope 1'; echo \"t $*\"; echo '= 1 1'"));

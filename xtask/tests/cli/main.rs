@@ -64,7 +64,7 @@ fn usage_errors_exit_2() {
 fn options_that_a_recipe_does_not_have_are_refused() {
     let checkout = Checkout::new("options");
     let iso = |words: &[&str]| run(checkout.xtask(["iso"]).args(words));
-    iso(&["canary", "--flavor", "x"]).exits(2).says("recipe canary makes but one image");
+    iso(&["canary", "--flavor", "x"]).exits(2).says("recipe canary has no flavors");
     iso(&["canary", "--upstream", "/"]).exits(2).says("does not build from derivative-maker");
     iso(&["canary", "--reuse-packages"]).exits(2).says("recipe canary builds no packages");
     iso(&["base", "--flavor", "kde"])

@@ -28,7 +28,7 @@ fn a_failed_build_is_reported_and_resume_continues() {
     mark.reset();
     run(&mut verify(&checkout, &["--resume"]))
         .exits(4)
-        .says("build A is made anew")
+        .says("build A is built again")
         .says("build B failed");
 }
 
@@ -85,7 +85,7 @@ fn an_interrupted_build_a_leaves_nothing() {
     let checkout = checkout(&mark.tells(WAIT, "true"), "");
     interrupted(&checkout, &[]);
     assert_eq!(kept(&checkout), [""; 0]);
-    run(&mut verify(&checkout, &["--resume"])).exits(0).says("build A is made anew");
+    run(&mut verify(&checkout, &["--resume"])).exits(0).says("build A is built again");
 }
 
 #[test]

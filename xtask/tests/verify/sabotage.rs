@@ -97,3 +97,15 @@ fn a_changed_mirror_is_distinguished_from_an_unreproducible_build() {
     assert!(answer.contains("input: the package mirror's InRelease"), "{answer}");
     assert_eq!(json(&checkout)["verdict"], "inputs-differ");
 }
+
+#[test]
+#[ignore = "needs root: cargo xtask test --full"]
+fn a_checkout_that_changes_during_build_a_is_an_input_that_moved() {
+    let checkout = checkout("", "");
+    let change = format!("touch '{}/new'; date +%N >etc/two", checkout.root.display());
+    checkout.edit("linux/build/recipes/tiny/build", "echo two >etc/two", &change);
+    checkout.commit();
+    let ran = run(&mut verify(&checkout, &[])).exits(1);
+    assert!(ran.stdout.contains("input: uncommitted changes"), "{}", ran.stdout);
+    assert_eq!(json(&checkout)["verdict"], "inputs-differ");
+}

@@ -1,5 +1,5 @@
 //! The records beside an ISO. BUILD_INFO, ledger, manifests, SHA256SUMS and packages.txt are
-//! reproducible; what differs from run to run goes to build.json.
+//! reproducible. Values that differ from run to run go to build.json.
 
 pub(crate) mod tree;
 
@@ -16,15 +16,15 @@ use xtask_core::records::MANIFESTS;
 use xtask_core::records::ledger::{Artefact, Ledger};
 use xtask_core::records::manifest::{self, Manifest};
 
-/// What a finished stage left.
+/// A finished stage.
 #[derive(Debug)]
 pub(crate) struct StageRecord {
     pub(crate) name: String,
     pub(crate) took: Duration,
-    /// What hashing its artefacts took, beside the next stage's work.
+    /// Time for hashing the artefacts, while the next stage worked.
     pub(crate) hashed: Duration,
     pub(crate) artefacts: Vec<Artefact>,
-    /// By the path of the artefact that holds the tree.
+    /// Manifests of the artefacts that are trees, with the artefacts' paths.
     pub(crate) manifests: Vec<(String, Manifest)>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Iso {
     pub(crate) size: u64,
 }
 
-/// What the entry left in out/records; empty where it left nothing.
+/// Records that the recipe's entry wrote to out/records. A missing one is empty.
 struct Inside {
     packages: String,
     tools: String,
@@ -54,7 +54,7 @@ impl Inside {
     }
 }
 
-/// Writes every record into `result`, where the ISO already is.
+/// Writes all records into `result`, which contains the ISO already.
 pub(crate) fn write(
     facts: &BuildFacts,
     out: &Path,
@@ -99,7 +99,7 @@ pub(crate) fn known_before(facts: &BuildFacts) -> Vec<(&'static str, String)> {
             "Derivative-Maker",
             match upstream.origin {
                 UpstreamOrigin::Submodule => commit,
-                // spelt otherwise: such a build is never released
+                // never equal to a commit, because such a build is never released
                 UpstreamOrigin::Caller => {
                     format!("{commit} (another checkout, {})", upstream.digest)
                 }
@@ -129,7 +129,7 @@ pub(crate) fn known_before(facts: &BuildFacts) -> Vec<(&'static str, String)> {
     fields
 }
 
-/// deb822-style fields (deb822(5)): one paragraph, multi-line values indented by a blank.
+/// BUILD_INFO: one paragraph in deb822 style (deb822(5)); continuation lines begin with a blank.
 fn build_info(facts: &BuildFacts, inside: &Inside, iso: &Iso, run: &RunFacts) -> String {
     let mut text = String::new();
     let mut field = |name: &str, value: &str| {
@@ -155,11 +155,11 @@ fn build_info(facts: &BuildFacts, inside: &Inside, iso: &Iso, run: &RunFacts) ->
     field("Iso", &facts.recipe.iso);
     field("Iso-Size", &iso.size.to_string());
     field("Iso-Sha256", iso.digest.hex());
-    // a field without a value on its first line has no blank after the colon
+    // no blank follows the colon if the value begins on the next line
     text.replace(": \n", ":\n")
 }
 
-/// `manifests/TAR.manifest` for every tree that a stage handed over as a tar.
+/// Writes `manifests/TAR.manifest` for every tree that a stage produced as a tar.
 fn write_manifests(result: &Path, stages: &[StageRecord]) -> Result<()> {
     let dir = result.join(MANIFESTS);
     for (name, manifest) in stages.iter().flat_map(|stage| &stage.manifests) {
@@ -171,16 +171,16 @@ fn write_manifests(result: &Path, stages: &[StageRecord]) -> Result<()> {
     Ok(())
 }
 
-/// What only this run knows.
+/// Facts about this run of the build. They go to build.json, except the digest of the inputs.
 pub(crate) struct RunFacts {
     /// Seconds since 1970-01-01 UTC.
     pub(crate) started: u64,
-    /// From the first look to the finished ISO, in seconds.
+    /// Seconds from the start of the command to the finished ISO.
     pub(crate) seconds: f64,
     pub(crate) engine_version: Option<String>,
     pub(crate) image_id: Option<String>,
     pub(crate) command: String,
-    /// Of the manifest of the inputs, where they were kept or built from.
+    /// Digest of the inputs' manifest, if they were saved or used.
     pub(crate) inputs: Option<Digest>,
 }
 

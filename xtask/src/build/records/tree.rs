@@ -1,4 +1,4 @@
-//! The manifest of a tree out of the tar that a stage left, read while the tar is hashed: one pass.
+//! Makes the manifest of a tree from a stage's tar, and hashes the tar in the same pass.
 
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
@@ -9,23 +9,23 @@ use xtask_core::pins::Digest;
 use xtask_core::records::manifest::{Entry, Manifest};
 use xtask_core::{hash, interrupt};
 
-/// PAX records that carry extended attributes (tar(5), `SCHILY.xattr.` and libarchive's).
+/// Prefixes of PAX records that hold extended attributes (tar(5): star's and libarchive's).
 const XATTR_PREFIXES: [&str; 2] = ["SCHILY.xattr.", "LIBARCHIVE.xattr."];
 
-/// Hash and size of a tar, with the manifest of the tree in it.
+/// Returns hash and size of a tar, and the manifest of the tree in it.
 pub(crate) fn of_tar(path: &Path) -> Result<(Digest, u64, Manifest)> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut whole =
         Hashed { inner: BufReader::with_capacity(1 << 20, file), hasher: Sha256::new(), size: 0 };
     let manifest =
-        entries(&mut whole).with_context(|| format!("{} is no whole tar", path.display()))?;
-    // what follows the end mark belongs to the file as well
+        entries(&mut whole).with_context(|| format!("{} is not a complete tar", path.display()))?;
+    // the bytes after the end mark are part of the file's hash
     io::copy(&mut whole, &mut io::sink())
         .with_context(|| format!("cannot read {}", path.display()))?;
     Ok((Digest::from_bytes(&whole.hasher.finalize()), whole.size, manifest))
 }
 
-/// Hashes what is read through it.
+/// A reader that hashes all bytes that pass through it.
 struct Hashed<R> {
     inner: R,
     hasher: Sha256,
@@ -61,7 +61,7 @@ fn entries(tar: impl Read) -> Result<Manifest> {
             other => bail!("unexpected type {other:?} of {path}"),
         };
         let size = if matches!(kind, "char" | "block") {
-            // only there: elsewhere these fields may hold no number
+            // read only for devices: other entries may have no number in these fields
             let (major, minor) = (header.device_major()?, header.device_minor()?);
             format!("{},{}", major.unwrap_or_default(), minor.unwrap_or_default())
         } else {
@@ -87,10 +87,10 @@ fn entries(tar: impl Read) -> Result<Manifest> {
     Ok(manifest)
 }
 
-/// What stands in an entry's PAX records.
+/// Values of an entry's PAX records.
 struct Extended {
     xattrs: String,
-    /// With its fraction of a second, where there is one.
+    /// With a fraction of a second, if the archive has one.
     mtime: Option<String>,
 }
 
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_tar_is_an_error() {
+    fn a_truncated_tar_is_an_error() {
         let whole = tar_of(|_| ());
         assert!(entries(&whole[..1100]).is_err());
     }

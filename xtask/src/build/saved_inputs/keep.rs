@@ -1,4 +1,4 @@
-//! `--save-inputs`: from the package cache of a build that is through to a folder that stays.
+//! `--save-inputs`: keeps the package cache and the builder image of a finished build.
 
 use super::manifest::{InputsManifest, Object};
 use super::{IMAGE, MANIFEST, OBJECTS};
@@ -13,10 +13,11 @@ use xtask_core::hash;
 use xtask_core::pins::Digest;
 use xtask_core::records::published::BuildInfo;
 
-/// approx's and our own notes in the cache; nothing that was served.
+/// Files in the cache that approx and the builder write for themselves; they were never served.
 const NOTES: [&str; 2] = [".mapping", ".silvermetal"];
 
-/// Moves the files of `cache` to `dir` (made new), with manifest and image; the manifest's hash.
+/// Moves the files of `cache` to the new folder `dir`, and adds image and manifest. Returns the hash of
+/// the manifest.
 pub(crate) fn keep(
     facts: &BuildFacts,
     client: &Client,
@@ -29,7 +30,7 @@ pub(crate) fn keep(
         let entry = entry.context("cannot list the package cache")?;
         let path = entry.path().strip_prefix(cache)?.to_string_lossy().into_owned();
         let noted = NOTES.iter().any(|note| path.starts_with(note));
-        // an empty file is approx's note of what its mirror does not have
+        // approx marks a file that its mirror does not have with an empty file
         if !entry.file_type().is_file() || noted || entry.metadata()?.len() == 0 {
             continue;
         }
@@ -43,7 +44,8 @@ pub(crate) fn keep(
         files.push(Object { digest, size, path });
     }
     let image = facts.image.name(client);
-    let id = client.image_id(&image)?.with_context(|| format!("the engine has lost {image}"))?;
+    let id =
+        client.image_id(&image)?.with_context(|| format!("the engine no longer has {image}"))?;
     client.save(&image, &dir.join(IMAGE)).read().context("cannot keep the builder image")?;
 
     let mut about = records::known_before(facts)
@@ -79,12 +81,12 @@ pub(crate) fn keep(
     Ok(hash::text(&text))
 }
 
-/// Where an object lies below `dir`.
+/// Path of an object below `dir`.
 pub(super) fn object(dir: &Path, digest: &Digest) -> PathBuf {
     dir.join(OBJECTS).join(&digest.hex()[..2]).join(digest.hex())
 }
 
-/// Moves kept inputs to where they belong, whole or not at all, on another disk too.
+/// Moves saved inputs to their folder, which appears complete or not at all, even on another disk.
 pub(crate) fn put_in_place(from: &Path, to: &Path) -> Result<()> {
     if let Some(above) = to.parent() {
         fs::create_dir_all(above).with_context(|| format!("cannot make {}", above.display()))?;
@@ -94,7 +96,7 @@ pub(crate) fn put_in_place(from: &Path, to: &Path) -> Result<()> {
             let mut part = to.as_os_str().to_owned();
             part.push(".part");
             let part = PathBuf::from(part);
-            drop(fs::remove_dir_all(&part)); // there only after a kill in the middle of this
+            drop(fs::remove_dir_all(&part)); // exists only if an earlier run was killed here
             copy_tree(from, &part)?;
             fs::rename(&part, to)
         }

@@ -1,4 +1,4 @@
-//! `manifest`: BUILD_INFO's fields of what went in, and the files of the package cache.
+//! The manifest of saved inputs: the input fields of BUILD_INFO, and the files of the package cache.
 
 use anyhow::{Context as _, Result, bail};
 use std::fmt::Write as _;
@@ -14,14 +14,14 @@ pub(super) struct Object {
     pub(super) digest: Digest,
     /// Bytes.
     pub(super) size: u64,
-    /// Below the cache's folder.
+    /// Relative to the cache's folder.
     pub(super) path: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct InputsManifest {
-    /// Of the fields of BUILD_INFO those that tell what the inputs are for, and `Builder-Image-Id`,
-    /// `Security` (yes or no), `Keyring` (a hash, or `no`).
+    /// The fields of BUILD_INFO that were known before the build, and `Builder-Image-Id`, `Security`
+    /// (yes or no) and `Keyring` (a hash, or `no`).
     pub(super) about: BuildInfo,
     /// `COMMIT PATH` of derivative-maker's submodules.
     pub(super) submodules: Vec<String>,
@@ -29,7 +29,7 @@ pub(super) struct InputsManifest {
 }
 
 impl InputsManifest {
-    /// The same inputs give the same text.
+    /// Equal inputs give equal text.
     pub(super) fn to_text(&self) -> String {
         let mut text = format!("Format: {FORMAT}\n");
         // writing to a String cannot fail
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_can_be_read() {
+    fn a_written_manifest_can_be_read() {
         assert_eq!(InputsManifest::parse(&manifest().to_text()).unwrap(), manifest());
         let bare = InputsManifest { submodules: vec![], files: vec![], ..manifest() };
         assert_eq!(InputsManifest::parse(&bare.to_text()).unwrap(), bare);

@@ -1,11 +1,11 @@
-//! The inputs of a build, kept: everything it fetched, so that it can be built again with no network
-//! when its snapshot, its mirror or its registry is gone.
+//! Saved inputs: everything that a build fetched. With them it can be repeated without network, even
+//! after its snapshot, its mirror or its registry is gone.
 //!
-//! A folder:
+//! The folder contains:
 //!
-//! - `manifest`: what was built from what, and a line for each file of the package cache
-//! - `objects/ab/abcd…`: those files, by their SHA-256
-//! - `builder-image.tar`: the builder image, as `docker load` takes it
+//! - `manifest`: the pins and inputs of the build, and a line for each file of the package cache
+//! - `objects/ab/abcd…`: those files, named by their SHA-256
+//! - `builder-image.tar`: the builder image, for `docker load`
 
 mod keep;
 mod manifest;
@@ -14,7 +14,7 @@ mod saved;
 pub(crate) use keep::{keep, put_in_place};
 pub(crate) use saved::Saved;
 
-/// Where approx keeps what it served, in the builder.
+/// Cache of approx inside the builder.
 pub(crate) const CACHE_GUEST: &str = "/var/cache/approx-derivative-maker";
 
 const MANIFEST: &str = "manifest";

@@ -1,4 +1,4 @@
-//! `--from-inputs`: a folder of kept inputs, looked at, and put where a build finds it.
+//! `--from-inputs`: checks saved inputs, and copies them into a build's package cache.
 
 use super::keep::object;
 use super::manifest::InputsManifest;
@@ -12,17 +12,17 @@ use xtask_core::failure::{Code, OrExit as _, Problem};
 use xtask_core::hash;
 use xtask_core::pins::Digest;
 
-/// Names no host (RFC 2606): approx is told to stay offline, and could not find it anyway.
+/// A mirror that does not exist (RFC 2606). approx is told to stay offline, and never asks it.
 const NOWHERE: &str = "http://inputs.invalid";
 
-/// A folder of kept inputs, whatever is wrong with it.
+/// A folder of saved inputs. [`Saved::problems`] reports its faults.
 #[derive(Clone, Debug)]
 pub(crate) struct Saved {
     pub(crate) dir: PathBuf,
-    /// Of the manifest, as it stands in BUILD_INFO.
+    /// Digest of the manifest, for BUILD_INFO.
     pub(crate) digest: Digest,
     manifest: InputsManifest,
-    /// Files that are not there, or not what the manifest says.
+    /// Files that are missing, or differ from the manifest.
     faults: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ impl Saved {
         Ok(Saved { dir, digest: hash::text(&text), manifest, faults })
     }
 
-    /// A field of the manifest; empty where there is none.
+    /// A field of the manifest. A missing one is empty.
     pub(crate) fn get(&self, field: &str) -> &str {
         self.manifest.about.get(field)
     }
@@ -69,7 +69,7 @@ impl Saved {
         }
     }
 
-    /// What stands for the mirror: the kept files, in the order of their archives.
+    /// Takes the place of the mirror: the builder finds the saved files under these names.
     pub(crate) fn mirror(&self) -> FoundMirror {
         let keyring = self.get("Keyring").parse().ok();
         let mirror = Mirror {
@@ -81,14 +81,14 @@ impl Saved {
         FoundMirror { mirror, unreachable: None }
     }
 
-    /// What makes these inputs useless for a build that would say `now` of itself (the fields of
-    /// BUILD_INFO), and what is wrong with the folder.
+    /// Problems of a build from these inputs: damaged files, and differences from the fields `now` of the
+    /// build's BUILD_INFO.
     pub(crate) fn problems(&self, now: &[(&'static str, String)]) -> Vec<Problem> {
         let mut found = Vec::new();
         let commit = self.get("Commit");
         for (field, fix) in [
-            ("Recipe", "name the recipe that they were saved for".to_owned()),
-            ("Flavor", "remove --flavor: the saved inputs know theirs".to_owned()),
+            ("Recipe", "build the recipe that they were saved for".to_owned()),
+            ("Flavor", "remove --flavor: the saved inputs determine it".to_owned()),
             (
                 "Derivative-Maker",
                 format!(
@@ -105,7 +105,7 @@ impl Saved {
                     |value: &str| if value.is_empty() { "none" } else { value }.to_owned();
                 found.push(Problem::new(
                     format!(
-                        "the inputs in {} are for another build: they say {field} {}, this one {}",
+                        "the inputs in {} are for another build: they were saved with {field} {}, this build has {}",
                         self.dir.display(),
                         or_none(saved),
                         or_none(today)
@@ -129,7 +129,7 @@ impl Saved {
         found
     }
 
-    /// One line for the reader.
+    /// A note for the user, in one line.
     pub(crate) fn notice(&self, commit: &str) -> String {
         let other = match self.get("Commit") {
             saved if saved == commit => String::new(),
@@ -138,7 +138,8 @@ impl Saved {
         format!("no network: packages and image come from {}{other}", self.dir.display())
     }
 
-    /// Fills the package cache of a build. Copies: the cache belongs to the builder.
+    /// Copies the saved files into a build's package cache. They are not linked, because the builder may
+    /// write to its cache.
     pub(crate) fn restore(&self, cache: &Path) -> Result<()> {
         for file in &self.manifest.files {
             let to = cache.join(&file.path);

@@ -47,7 +47,7 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
     let iso =
         BuildRequest { what: args.what.clone(), output: args.output.clone(), save_inputs: None };
     let mut report = Report::default();
-    match BuildFacts::gather(repo, &iso, None) {
+    match BuildFacts::gather(repo, &iso) {
         Err(error) if Code::of(&error) == Code::Usage => return Err(error),
         Err(error) => {
             report.broken(Problem::new(
@@ -62,7 +62,7 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
             }
             if build.setup && !facts.missing.is_empty() {
                 apt::install(&facts.missing, &ui)?;
-                facts = BuildFacts::gather(repo, &iso, Some(facts.engine.kind))?;
+                facts = facts.again(facts.engine.kind)?;
             }
             look(&facts, build.setup, &ui, &mut report)?;
         }

@@ -1,4 +1,4 @@
-//! `cargo xtask image build`: the builder image of today's linux/build/docker, on an engine.
+//! `cargo xtask image build`: builds the builder image from linux/build/docker, on an engine.
 
 use crate::builder_image::builder_env::BuilderEnv;
 use crate::engine::BuildArgs;

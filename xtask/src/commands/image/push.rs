@@ -1,4 +1,5 @@
-//! `cargo xtask image push`: to a registry, under tags that keep it there, known by its digest.
+//! `cargo xtask image push`: pushes the builder image to a registry, under tags that protect it from
+//! garbage collection.
 
 use crate::builder_image::builder_env::{BuilderEnv, RunningEngine};
 use crate::builder_image::{Inputs, labels, published};
@@ -19,19 +20,19 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask image push                       to the repository of the pin
   cargo xtask image push localhost:5000/me/builder:try
-  cargo xtask image push --if-missing          what a CI job calls";
+  cargo xtask image push --if-missing          for a CI job";
 
 /// Push the builder image to a registry, and build it first if the engine has none; print its
 /// digest there
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ImagePushArgs {
-    /// Where to push; the image gets this TAG besides the tag of its inputs, the tag of its digest
-    /// and `latest` [default: where the last push went, else the pin's repository, else the
+    /// Repository to push to, and one more tag. The image always gets the tag of its inputs, the tag of
+    /// its digest, and `latest` [default: repository of the last push, else the pin's, else the
     /// project's]
     #[arg(value_name = "REGISTRY/NAME[:TAG]")]
     to: Option<ImageRef>,
-    /// Push only if the registry has no image of today's docker/ folder (implies --setup)
+    /// Push only if the registry has no image of this checkout's docker/ folder (implies --setup)
     #[arg(long)]
     if_missing: bool,
     /// Write `image=` and `digest=` to the file that GITHUB_OUTPUT names
@@ -41,12 +42,12 @@ pub(crate) struct ImagePushArgs {
     build: BuildArgs,
 }
 
-/// Where the image goes.
+/// Destination of the push.
 struct Target {
     repository: String,
-    /// Of the inputs, as on an engine: the first push of them is found by it.
+    /// Tag of the inputs. `--if-missing` finds an earlier push of the same inputs by it.
     tag: String,
-    /// Besides it.
+    /// More tags.
     more: Vec<String>,
 }
 
@@ -54,7 +55,7 @@ impl Target {
     fn of(repo: &Repo, asked: Option<&ImageRef>, inputs: &Inputs) -> Result<Target> {
         if let Some(reference) = asked.filter(|reference| reference.digest.is_some()) {
             return Err(Code::Usage.error(format!(
-                "`{reference}`: the digest is what comes of a push: expected REGISTRY/NAME[:TAG]"
+                "`{reference}`: expected REGISTRY/NAME[:TAG]; the digest is the result of a push"
             )));
         }
         let repository = match asked {
@@ -121,7 +122,7 @@ pub(crate) fn command(repo: &Repo, args: &ImagePushArgs) -> Result<()> {
     Ok(())
 }
 
-/// The file that a CI job's outputs are written to.
+/// The file for the outputs of a CI job's step.
 fn github_output() -> Result<PathBuf> {
     let path = std::env::var_os("GITHUB_OUTPUT").filter(|path| !path.is_empty());
     path.map(PathBuf::from)
@@ -129,7 +130,7 @@ fn github_output() -> Result<PathBuf> {
         .or_exit(Code::Usage)
 }
 
-/// The image of these inputs, where the registry has it.
+/// Returns the image of these inputs if the registry has it.
 fn existing(
     registry: &Registry<'_>,
     target: &Target,
@@ -149,7 +150,7 @@ fn existing(
     Ok(Some(manifest))
 }
 
-/// A tag of the digest's own: whatever moves the others, it is not collected as garbage.
+/// A tag that never moves, so that the registry does not collect this digest as garbage.
 fn keeper(digest: &Digest) -> String {
     format!("sha256-{}", digest.hex())
 }
@@ -176,7 +177,7 @@ fn push(
     if engines != manifest.digest {
         bail!(
             "{tagged}: the engine pushed {engines}, and the registry serves {}: \
-             another push may have come in between; run this again",
+             another push may have happened at the same time; run this command again",
             manifest.digest
         );
     }
@@ -189,7 +190,7 @@ fn push(
     Ok(manifest)
 }
 
-/// The digest under which the engine knows an image in `repository`.
+/// The digest that the engine recorded for an image in `repository`.
 fn digest_on(open: &RunningEngine, name: &str, repository: &str) -> Result<Digest> {
     let known = open.client.repo_digests(name)?;
     let found = known.into_iter().find(|known| known.repository == repository);

@@ -1,4 +1,4 @@
-//! `cargo xtask image show`: which image a build would use, and where it is.
+//! `cargo xtask image show`: shows the image that a build would use, and where it exists.
 
 use crate::builder_image::provenance::Provenance;
 use crate::builder_image::{BuilderImage, Inputs, is_present, labels, published};
@@ -17,11 +17,11 @@ Examples:
   cargo xtask image show
   cargo xtask image show --offline --json";
 
-/// Show which image a build would use, what it was made from, and whether a registry serves it
+/// Show the image that a build would use, its provenance, and whether a registry serves it
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ImageShowArgs {
-    /// Engine whose images to look at
+    /// Engine to search for the image
     #[arg(long, default_value = "auto")]
     engine: EngineChoice,
     /// Ask no registry
@@ -101,7 +101,7 @@ fn or_none(text: &str) -> &str {
     if text.is_empty() { "(none)" } else { text }
 }
 
-/// What the registry says to an image's name, in one line; that it says nothing is an answer, too.
+/// Asks the registry for an image, and returns its answer, or the error, in one line.
 fn served(image: &ImageRef, today: &Inputs, ui: &Ui) -> String {
     let ask = || -> Result<String> {
         let registry = Registry::open(image, ui)?;

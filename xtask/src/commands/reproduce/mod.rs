@@ -97,19 +97,19 @@ pub(crate) fn command(repo: &Repo, args: &ReproduceArgs) -> Result<()> {
         ui.notice(&format!("the release contradicts itself: {line}"));
     }
     let folders = folders(repo, args, &release)?;
-    let mut request = request(args, &release, &folders.build);
-    let facts = ready(repo, &release, &request, args.build.dry_run, &ui)?;
+    let request = request(args, &release, &folders.build);
+    let mut facts = ready(repo, &release, &request, args.build.dry_run, &ui)?;
     if args.build.dry_run {
         answer(format_args!("{}", build::describe(&facts)?));
         return Ok(());
     }
     // the engine that preflight accepted
-    request.what.build.engine = facts.engine.kind.into();
+    facts.request.what.build.engine = facts.engine.kind.into();
     // from here on all files are kept as evidence
     release.keep(&folders.published)?;
     let begun = Instant::now();
     let statement = Statement::new(&release, &facts, args.rebuilder.as_deref());
-    let built = Ready::new(facts, repo, &request, &ui).and_then(|ready| ready.build(begun, &ui));
+    let built = Ready::new(facts, &ui).and_then(|ready| ready.build(begun, &ui));
     let verdict = match built {
         Ok(built) => {
             let ours = Published::read(&folders.build)?;
@@ -177,7 +177,7 @@ fn ready(
     let source = CheckoutState::gather(repo)?;
     let mut problems = checkout::problems(repo, release, &source)?;
     let at_the_commit = problems.is_empty();
-    match BuildFacts::gather(repo, args, None) {
+    match BuildFacts::gather(repo, args) {
         Ok(facts) => {
             if at_the_commit {
                 problems.extend(checkout::other_inputs(release, &facts));

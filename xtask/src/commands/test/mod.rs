@@ -1,4 +1,4 @@
-//! `cargo xtask test`: what CI runs, and anybody before a commit.
+//! `cargo xtask test`: formatting, lints and tests, for CI and before a commit.
 
 mod tools;
 
@@ -23,7 +23,7 @@ Examples:
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct TestArgs {
-    /// Also run everything that needs a real engine
+    /// Also run the tests that need root or a real engine
     #[arg(long)]
     full: bool,
     /// First install missing host packages
@@ -33,9 +33,9 @@ pub(crate) struct TestArgs {
     filter: Option<String>,
 }
 
-/// What the tests use beyond the engines: scripts are linted, extended attributes are set, disks
-/// are made and mounted, images pushed, archives and tags signed, tools installed (tools.rs),
-/// scripts of recipes run; what makes the images that diagnose reads, and what it is measured against.
+/// Packages that the tests use, except those of the engines and of QEMU. Tests lint scripts, set extended
+/// attributes, make and mount disks, push images, sign archives and tags, install tools (tools.rs), run
+/// scripts of recipes, make images for diagnose, and compare it with diffoscope.
 const TOOLS: &[&str] = &[
     "attr",
     "bzip2",
@@ -87,7 +87,7 @@ pub(crate) fn command(repo: &Repo, args: &TestArgs) -> Result<()> {
         ui.command(&step.cmd);
         ui.begin(step.name);
         let exit = step.cmd.stream(&StopBy::Signal(Signal::TERM), |line| {
-            // as the tool itself prints it: CI reads cargo's closing lines
+            // unchanged, because CI reads cargo's last lines
             answer(format_args!("{line}"));
             Ok(())
         })?;
@@ -102,7 +102,7 @@ pub(crate) fn command(repo: &Repo, args: &TestArgs) -> Result<()> {
     Err(Code::No.error(format!("failed: {}", failed.join(", "))))
 }
 
-/// Every package that some test uses: both engines', and QEMU's.
+/// All packages that tests use, with those of both engines and of QEMU.
 fn packages(repo: &Repo, host: &Host) -> Result<Vec<String>> {
     let mut packages = TOOLS.iter().copied().map(str::to_owned).collect::<Vec<_>>();
     packages.extend(engine::private::packages(&host.codename));
@@ -118,7 +118,7 @@ fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>, ui: &Ui) -> Vec<Tes
     let cargo = |words: &[&str]| Cmd::new("cargo").args(words).current_dir(&repo.root);
     let mut lints = cargo(&["clippy", "--workspace", "--all-targets"]);
     if std::env::var("CI").is_ok_and(|ci| ci == "true") {
-        // only there: a warning must not stop somebody in the middle of their work
+        // elsewhere a warning must not stop somebody in the middle of their work
         lints = lints.args(["--", "-D", "warnings"]);
     }
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
@@ -126,7 +126,7 @@ fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>, ui: &Ui) -> Vec<Tes
         tests = tests.arg(filter);
     }
     if args.full {
-        // beside each other; those that share the engine wait for it themselves
+        // at the same time; tests that share the engine take a lock
         tests = tests.args(["--", "--include-ignored"]);
     }
     let mut steps = vec![
@@ -147,14 +147,14 @@ fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>, ui: &Ui) -> Vec<Tes
     steps
 }
 
-/// `shellcheck` over every shell script that git knows.
+/// Runs shellcheck on every shell script that git tracks.
 fn scripts(repo: &Repo, shellcheck: Cmd) -> Cmd {
     let list = "git ls-files -z -- ':!linux/build/derivative-maker' \
          | xargs -0 grep -lEZ '^#!.*(ba)?sh( |$)' | xargs -0 \"$@\"";
     over(repo, list, &shellcheck.args(["-x", "-P", "SCRIPTDIR:SCRIPTDIR/.."]))
 }
 
-/// What only the pinned tools look at.
+/// Linters of which only the pinned versions are used.
 fn linters(repo: &Repo, tools: &Tools) -> Vec<TestStep> {
     let workflows = "git ls-files -z -- '.gitea/workflows/*.yaml' | xargs -0 \"$@\"";
     let dockerfiles = "git ls-files -z -- '*Dockerfile*' | xargs -0 \"$@\"";
@@ -163,7 +163,7 @@ fn linters(repo: &Repo, tools: &Tools) -> Vec<TestStep> {
     vec![
         TestStep {
             name: "workflow",
-            // it hands what stands in `run:` to shellcheck
+            // actionlint runs shellcheck on the scripts in `run:`
             cmd: over(repo, workflows, &actionlint).env("PATH", tools.path()),
         },
         TestStep { name: "workflow's security", cmd: over(repo, workflows, &zizmor) },
@@ -171,7 +171,7 @@ fn linters(repo: &Repo, tools: &Tools) -> Vec<TestStep> {
     ]
 }
 
-/// `tool` over the files that `list`, a shell pipeline into `"$@"`, names.
+/// Runs `tool` on files. `list` is a shell pipeline that passes them to `"$@"`.
 fn over(repo: &Repo, list: &str, tool: &Cmd) -> Cmd {
     let shell = Cmd::new("bash").args(["-o", "pipefail", "-c", list, "bash"]);
     tool.clone().wrapped_by(shell).current_dir(&repo.root)

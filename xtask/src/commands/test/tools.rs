@@ -1,4 +1,4 @@
-//! The pinned programs of tools.txt, in a folder of their own: nothing of the machine's changes.
+//! Installs the pinned programs of tools.txt into a folder of their own, and nothing on the machine.
 
 use anyhow::{Context as _, Result};
 use std::fs;
@@ -11,36 +11,36 @@ use xtask_core::ui::Ui;
 
 const PINS: &str = include_str!("tools.txt");
 
-/// Installed under the state folder, where tests look for them, too.
+/// The installed programs. They are in the state folder, where tests find them, too.
 pub(super) struct Tools {
     bin: PathBuf,
 }
 
 impl Tools {
-    /// Installs them unless these very versions are there.
+    /// Installs the programs if they, or these versions, are missing.
     pub(super) fn installed(repo: &Repo, ui: &Ui) -> Result<Tools> {
         let dir = repo.state().join("tools");
         let tools = Tools { bin: dir.join("bin") };
-        // written last: a folder without it is half an installation
+        // written last, so that an incomplete installation has none
         let stamp = dir.join("installed.txt");
         if fs::read_to_string(&stamp).is_ok_and(|installed| installed == PINS) {
             return Ok(tools);
         }
         drop(fs::remove_file(&stamp));
         fs::create_dir_all(repo.state()).context("cannot make the state folder")?;
-        // beside: a new environment empties its folder
+        // not in `dir`, which venv empties
         let pins = repo.state().join("tools.txt");
         fs::write(&pins, PINS).with_context(|| format!("cannot write {}", pins.display()))?;
         for cmd in tools.install(&dir, &pins) {
             step::run("tools", &cmd, &StopBy::Signal(Signal::TERM), ui)
-                .context("cannot install the pinned tools of xtask/src/commands/test/tools.txt; they come from PyPI: is it reached from here?")
+                .context("cannot install the pinned tools of xtask/src/commands/test/tools.txt; they come from PyPI; check that this machine reaches it")
                 .or_exit(Code::NotReady)?;
         }
         fs::write(&stamp, PINS).with_context(|| format!("cannot write {}", stamp.display()))?;
         Ok(tools)
     }
 
-    /// A Python environment, and the wheels into it: whole, by hash, without what they depend on.
+    /// Makes a Python environment, and installs the wheels into it: by hash, and without dependencies.
     fn install(&self, dir: &Path, pins: &Path) -> [Cmd; 2] {
         let pip = Cmd::new(self.bin.join("python"))
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
@@ -48,12 +48,12 @@ impl Tools {
         [Cmd::new("python3").args(["-m", "venv", "--clear"]).arg(dir), pip.arg(pins)]
     }
 
-    /// One of them.
+    /// The command line of one program.
     pub(super) fn cmd(&self, name: &str) -> Cmd {
         Cmd::new(self.bin.join(name))
     }
 
-    /// `PATH` with all of them first: for a program that calls others.
+    /// `PATH` with these programs first, for a program that runs others of them.
     pub(super) fn path(&self) -> String {
         let path = std::env::var("PATH").unwrap_or_default();
         format!("{}:{path}", self.bin.display())

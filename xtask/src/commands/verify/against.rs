@@ -1,6 +1,6 @@
-//! `verify --against`: one build, compared with something published.
+//! `verify --against`: builds once, and compares the hash with a published one.
 
-use super::{VerifyArgs, request};
+use super::VerifyArgs;
 use crate::build::{self, BuildFacts, Ready};
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
@@ -16,9 +16,9 @@ use xtask_core::pins::Digest;
 use xtask_core::records::published::in_sums;
 use xtask_core::ui::{Ui, answer};
 
-/// Where every ISO 9660 image says `CD001` (ECMA-119, 8.4.3: sector 16, byte 1).
+/// Offset of the magic `CD001` of an ISO 9660 image (ECMA-119, 8.4.3: sector 16, byte 1).
 const MAGIC_AT: u64 = 16 * 2048 + 1;
-/// A SHA256SUMS of a release is far smaller.
+/// Most bytes of a SHA256SUMS. That of a release is far smaller.
 const LONGEST_SUMS: u64 = 1 << 20;
 
 pub(super) fn command(
@@ -35,11 +35,10 @@ pub(super) fn command(
         answer(format_args!("{}", build::describe(&facts)?));
         return Ok(());
     }
-    // before the build: an hour later is no time to find a typing error
+    // read before the build, which may take an hour, so that a typing error is found at once
     let http = Http { ca_file: facts.ca_file.clone(), ..Http::default() };
     let expected = expected(published, &facts.recipe.iso, &repo.state(), &http, ui)?;
-    let output = facts.output.clone();
-    let ready = Ready::new(facts, repo, &request(args, Some(&output)), ui)?;
+    let ready = Ready::new(facts, ui)?;
     let built = ready.build(Instant::now(), ui)?;
     let same = built.digest == expected;
     if args.what.build.json {
@@ -64,7 +63,7 @@ pub(super) fn command(
     }
 }
 
-/// The published hash: out of a SHA256SUMS, or of an ISO itself.
+/// Returns the published hash of `iso`, from a SHA256SUMS or from the image itself.
 fn expected(published: &str, iso: &str, state: &Path, http: &Http, ui: &Ui) -> Result<Digest> {
     if !published.contains("://") {
         return of_file(Path::new(published), published, iso).or_exit(Code::Usage);
@@ -75,14 +74,14 @@ fn expected(published: &str, iso: &str, state: &Path, http: &Http, ui: &Ui) -> R
     let fetched = http.send(&Request::get(&url), Sink::File(&path), ui);
     let fetched = fetched.and_then(|response| response.expect(&[200])).or_exit(Code::NotReady);
     let digest = fetched.and_then(|_| of_file(&path, published, iso).or_exit(Code::Usage));
-    drop(fs::remove_file(&path)); // there only where something was fetched
+    drop(fs::remove_file(&path)); // it may not exist: the request may have failed
     digest
 }
 
 fn of_file(path: &Path, name: &str, iso: &str) -> Result<Digest> {
     let mut file = File::open(path).with_context(|| format!("cannot read {name}"))?;
     if name.ends_with(".iso") {
-        // damaged to the point that it is no ISO any more: still an image, and not the same
+        // the name says that it is an image, even if it is too damaged to look like one
         return Ok(hash::file(path)?.0);
     }
     let mut magic = [0; 5];

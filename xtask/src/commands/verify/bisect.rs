@@ -1,21 +1,24 @@
-//! `--bisect`: which factor makes the difference, by halving. Build A is built once.
+//! `verify --bisect`: finds the varied factor that changes the ISO, by halving the list. Build A is not
+//! repeated.
 
 use super::varying::Varied;
 use crate::build::Ready;
+use crate::build::records::known_before;
 use crate::engine::variations::{BuildConditions, Variation};
 use anyhow::Result;
 use std::fmt;
 use std::time::Instant;
+use xtask_core::failure::Code;
 use xtask_core::ui::Ui;
 use xtask_core::{hash, interrupt};
 
-/// What the halving found.
+/// Result of a bisection.
 pub(super) enum Guilty {
-    /// This factor alone makes a build that differs.
+    /// This factor alone changes the ISO.
     One(Variation),
-    /// The build differs with no factor varied: time, chance, or order.
+    /// A build differs even if no factor is varied: time, chance, or order.
     None,
-    /// None alone, but these together.
+    /// No factor alone changes the ISO, but these together do.
     Together(Vec<Variation>),
 }
 
@@ -34,7 +37,7 @@ impl fmt::Display for Guilty {
             Guilty::One(factor) => write!(f, "guilty: {}", factor.name()),
             Guilty::None => write!(
                 f,
-                "guilty: no factor of --vary; two builds under equal conditions differ as well"
+                "guilty: no factor of --vary; two builds under equal conditions differ, too"
             ),
             Guilty::Together(factors) => {
                 let names: Vec<&str> = factors.iter().map(|factor| factor.name()).collect();
@@ -44,7 +47,7 @@ impl fmt::Display for Guilty {
     }
 }
 
-/// Halves the varied factors until one is left; each step is one build, compared with A.
+/// Halves the varied factors until one is left. Each step makes one build and compares it with A.
 pub(super) fn guilty(a: &Ready, varied: &Varied, ui: &Ui) -> Result<Guilty> {
     let (expected, _) = hash::file(&a.facts.output.join(&a.facts.recipe.iso))?;
     let dir = a.facts.output.with_file_name("build-bisect");
@@ -55,13 +58,17 @@ pub(super) fn guilty(a: &Ready, varied: &Varied, ui: &Ui) -> Result<Guilty> {
             "bisect: {}",
             if names.is_empty() { "no factor".into() } else { names.join(", ") }
         ));
-        let mut ready = a.again(&dir)?;
-        ready.facts.conditions = BuildConditions::of(factors.iter().copied());
+        let ready = a.again(&dir, BuildConditions::of(factors.iter().copied()))?;
+        if known_before(&ready.facts) != known_before(&a.facts) {
+            return Err(Code::Failed.error(
+                "the checkout has changed since build A: --bisect needs equal inputs; run it again",
+            ));
+        }
         let built = ready.build(Instant::now(), ui)?;
         Ok(built.digest != expected)
     };
     let found = search(varied.factors(), &differs);
-    drop(std::fs::remove_dir_all(&dir)); // its records say nothing that the answer doesn't
+    drop(std::fs::remove_dir_all(&dir)); // the last build; nobody needs it after the answer
     found
 }
 
@@ -101,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_and_conspiracy_are_told_apart() {
+    fn chance_and_a_pair_of_factors_are_distinguished() {
         let all = Variation::ALL.to_vec();
         assert!(matches!(search(all.clone(), &|_| Ok(true)).unwrap(), Guilty::None));
         let pair = |tried: &[Variation]| {

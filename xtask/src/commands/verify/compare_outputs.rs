@@ -1,7 +1,7 @@
-//! `verify --compare A B`: two builds that were made elsewhere, each on a machine of its own,
-//! compared by their records.
+//! `verify --compare A B`: compares the records of two builds that were made elsewhere, e.g. on two
+//! machines.
 
-use super::{VerifyArgs, hold_against_its_record, next_step, report};
+use super::{VerifyArgs, check_against_record, next_step, report};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::fs;
@@ -11,15 +11,16 @@ use xtask_core::hash;
 use xtask_core::records::published::{Published, in_sums};
 use xtask_core::records::verdict::{Difference, Verdict};
 
-/// Records of two commits or recipes are not two builds of one thing, even if the images agree.
-const ONE_THING: [&str; 3] = ["Commit", "Recipe", "Iso"];
+/// Fields that must be equal in both records. Otherwise they are not two builds of the same ISO, even if
+/// the hashes agree.
+const SAME_ISO: [&str; 3] = ["Commit", "Recipe", "Iso"];
 
 pub(super) fn command(args: &VerifyArgs, a: &Path, b: &Path) -> Result<()> {
     let [a, b] = [read(a)?, read(b)?];
     let [machine_a, machine_b] = [&a, &b].map(|build| machine(&build.dir));
     if a.dir == b.dir || machine_a.is_some() && machine_a == machine_b {
         return Err(Code::Usage.error(format!(
-            "{} and {} are one build, not two: expected the folders of two builds",
+            "{} and {} are the same build: expected the folders of two builds",
             a.dir.display(),
             b.dir.display()
         )));
@@ -30,7 +31,10 @@ pub(super) fn command(args: &VerifyArgs, a: &Path, b: &Path) -> Result<()> {
     let out = args.output.as_deref();
     let mut text = report::text(&verdict, out.unwrap_or(&a.dir), &next_step(&a, &b));
     for (build, _) in [&a, &b].into_iter().zip(&looked_at).filter(|(_, seen)| !**seen) {
-        text += &format!("by its record alone, its image is not there: {}\n", build.dir.display());
+        text += &format!(
+            "by its record alone, because its image is missing: {}\n",
+            build.dir.display()
+        );
     }
     let host = |build: &Option<Value>| build.as_ref().map(|json| json["host"].clone());
     let facts = json!({
@@ -61,12 +65,13 @@ fn read(dir: &Path) -> Result<Published> {
         .with_context(|| format!("{}: expected the output folder of a build", dir.display()))
 }
 
-/// What a build noted about its run, as nothing else can be equal of two builds.
+/// build.json: the facts about one run, which are never equal in two builds.
 fn machine(dir: &Path) -> Option<Value> {
     serde_json::from_slice(&fs::read(dir.join("build.json")).ok()?).ok()
 }
 
-/// Holds the records of one build, and its image where it is there, against each other.
+/// Checks that the records of a build, and its image if it exists, agree. Returns false if there is no
+/// image.
 fn image_is_as_recorded(build: &Published) -> Result<bool> {
     let sums = build.dir.join("SHA256SUMS");
     if let Ok(text) = fs::read_to_string(&sums) {
@@ -74,7 +79,7 @@ fn image_is_as_recorded(build: &Published) -> Result<bool> {
         let recorded = build.info.iso_digest()?;
         if in_sums(&text, iso).as_ref() != Some(&recorded) {
             return Err(Code::Failed.error(format!(
-                "{} does not say what BUILD_INFO beside it says: expected `{}  {iso}`",
+                "{} and BUILD_INFO beside it disagree: expected `{}  {iso}`",
                 sums.display(),
                 recorded.hex()
             )));
@@ -83,13 +88,13 @@ fn image_is_as_recorded(build: &Published) -> Result<bool> {
     if !build.iso().exists() {
         return Ok(false);
     }
-    hold_against_its_record(build, &hash::file(&build.iso())?.0)?;
+    check_against_record(build, &hash::file(&build.iso())?.0)?;
     Ok(true)
 }
 
 fn verdict(a: &Published, b: &Published) -> Result<Verdict> {
     let (da, db) = (a.info.iso_digest()?, b.info.iso_digest()?);
-    if da == db && ONE_THING.iter().all(|field| a.info.get(field) == b.info.get(field)) {
+    if da == db && SAME_ISO.iter().all(|field| a.info.get(field) == b.info.get(field)) {
         let size = a.info.get("Iso-Size");
         let size = size.parse().with_context(|| {
             format!("{}/BUILD_INFO: Iso-Size: expected bytes, found `{size}`", a.dir.display())

@@ -1,4 +1,4 @@
-//! `cargo xtask verify`: two clean builds of one commit, one verdict.
+//! `cargo xtask verify`: builds one commit twice, and compares the two ISOs.
 
 mod against;
 mod bisect;
@@ -34,7 +34,7 @@ Examples:
   cargo xtask verify --against SHA256SUMS         one build, compared with a published hash
   cargo xtask verify --compare ~/a/out ~/b/out    the builds of two machines, by their records";
 
-/// Build twice and compare: identical, or where the builds differ and why
+/// Build twice and compare: the ISOs are identical, or the first difference is shown
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct VerifyArgs {
@@ -86,7 +86,10 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     if let [a, b] = &args.compare[..] {
         return compare_outputs::command(args, a, b);
     }
-    let facts = BuildFacts::gather(repo, &request(args, None), None)?;
+    let facts = {
+        let request = BuildRequest { what: args.what.clone(), output: None, save_inputs: None };
+        BuildFacts::gather(repo, &request)?
+    };
     if let Some(published) = &args.against {
         return against::command(repo, args, published, facts, &ui);
     }
@@ -111,14 +114,14 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     }
 
     let kept = if args.resume { resume::finished(&places.a, &places.b, &facts, &ui) } else { None };
-    let mut first = Ready::new(facts, repo, &request(args, Some(&places.a)), &ui)?;
-    let mut second = first.again(&places.b)?;
-    let varied = Varied::on(&args.vary, &second.facts);
+    let mut first = Ready::new(facts, &ui)?;
+    let varied = Varied::on(&args.vary, &first.facts);
     varied.announce(&ui);
-    second.facts.conditions = varied.conditions();
-    // an older verdict must not stand beside newer builds
+    // now, because a problem of build B must not wait until build A is finished
+    let mut second = first.again(&places.b, varied.conditions())?;
+    // no older verdict may remain beside newer builds
     for old in ["verify.json", "verify.txt"] {
-        remove_if_there(&places.out.join(old))?;
+        remove_if_exists(&places.out.join(old))?;
     }
     if kept.is_none() && jobs(args.jobs, &first.facts, &ui) == 2 {
         at_once(&mut first, &mut second, begun, &ui)?;
@@ -128,7 +131,11 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
             first.build(begun, &ui).map_err(|error| error.context("build A failed"))?;
         }
         ui.print("build B");
-        second.build(Instant::now(), &ui).map_err(|error| error.context(B_FAILED))?;
+        // with today's facts: the checkout or the disk may have changed during build A
+        let second = first.again(&places.b, varied.conditions());
+        second
+            .and_then(|second| second.build(Instant::now(), &ui))
+            .map_err(|error| error.context(B_FAILED))?;
     }
     let conclusion = Conclusion { places: &places, varied: &varied, begun };
     let verdict = conclusion.verdict()?;
@@ -141,7 +148,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     conclusion.say(&verdict, guilty.as_ref(), args.what.build.json)
 }
 
-/// From what stands in the two folders to what is said of it.
+/// Compares the two output folders, and reports the verdict.
 struct Conclusion<'a> {
     places: &'a VerifyFolders,
     varied: &'a Varied,
@@ -187,11 +194,11 @@ fn next_step(a: &Published, b: &Published) -> String {
     format!("cargo xtask diagnose {a} {b}")
 }
 
-/// Reads both images once, and holds each against its own record.
+/// Compares both images. Each is read once, and its hash must be the one in its own record.
 fn judge(a: &Published, b: &Published) -> Result<Verdict> {
     let [(da, size), (db, _)] = hash::both(&a.iso(), &b.iso())?;
     for (build, digest) in [(a, &da), (b, &db)] {
-        hold_against_its_record(build, digest)?;
+        check_against_record(build, digest)?;
     }
     if da == db {
         return Ok(Verdict::Identical { digest: da, size });
@@ -199,19 +206,19 @@ fn judge(a: &Published, b: &Published) -> Result<Verdict> {
     Ok(Verdict::Differs(Box::new(Difference::between(a, b)?)))
 }
 
-fn hold_against_its_record(build: &Published, digest: &Digest) -> Result<()> {
+fn check_against_record(build: &Published, digest: &Digest) -> Result<()> {
     let recorded = build.info.iso_digest()?;
     if recorded == *digest {
         return Ok(());
     }
     Err(Code::Failed.error(format!(
-        "{} is no longer what was built: its record says {recorded}, it hashes to {digest}; \
-         build it again (a fresh verify)",
+        "{} has changed since it was built: its record says {recorded}, its hash is {digest}; \
+         run verify again, without --resume",
         build.iso().display()
     )))
 }
 
-/// Of two identical images, one is enough: B's name becomes a hard link to A's.
+/// Replaces B's image, which is identical to A's, with a hard link to it.
 fn share_the_image(a: &Published, b: &Published) -> Result<()> {
     let temporary = b.dir.join(".shared");
     fs::hard_link(a.iso(), &temporary)
@@ -219,13 +226,13 @@ fn share_the_image(a: &Published, b: &Published) -> Result<()> {
         .with_context(|| format!("cannot link {} to {}", b.iso().display(), a.iso().display()))
 }
 
-/// Both builds at the same time, each with half of the CPUs and its own log.
+/// Runs both builds at the same time, each with half of the CPUs and its own log.
 fn at_once(first: &mut Ready, second: &mut Ready, begun: Instant, ui: &Ui) -> Result<()> {
     let cpus = first.facts.host.cpus;
     for ready in [&mut *first, &mut *second] {
         ready.facts.host.cpus = (cpus / 2).max(1);
     }
-    first.prepare(ui)?; // one of them makes or fetches the image, not both
+    first.prepare(ui)?; // or both would build or pull the builder image
     let results: [Result<BuiltIso>; 2] = std::thread::scope(|scope| {
         let b = scope.spawn(|| second.build(begun, &ui.of_build("B")));
         let a = first.build(begun, &ui.of_build("A"));
@@ -246,7 +253,7 @@ fn at_once(first: &mut Ready, second: &mut Ready, begun: Instant, ui: &Ui) -> Re
     }
 }
 
-/// Two at once only where disk and memory allow it.
+/// The number of builds at the same time. It is 1 if disk or memory do not suffice for two.
 fn jobs(wanted: u8, facts: &BuildFacts, ui: &Ui) -> u8 {
     let needs = &facts.recipe.needs;
     let free = Disk::holding(&facts.output).map_or(0, |disk| disk.free);
@@ -266,11 +273,7 @@ fn jobs(wanted: u8, facts: &BuildFacts, ui: &Ui) -> u8 {
     }
 }
 
-fn request(args: &VerifyArgs, output: Option<&Path>) -> BuildRequest {
-    BuildRequest { what: args.what.clone(), output: output.map(Path::to_owned), save_inputs: None }
-}
-
-fn remove_if_there(path: &Path) -> Result<()> {
+fn remove_if_exists(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))

@@ -1,4 +1,4 @@
-//! What a verdict looks like: to a person, and to a program (`verify.json`).
+//! Formats a verdict: as text, and as JSON (`verify.json`).
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -7,10 +7,10 @@ use std::path::Path;
 use xtask_core::records::verdict::{Difference, FileDifference, Verdict};
 use xtask_core::ui::answer;
 
-/// Files that a person is shown; all of them are in verify.json.
+/// Most files that the text lists. verify.json has all of them.
 const SHOWN: usize = 10;
 
-/// Leaves the verdict in a folder, for later: `verify.txt` and `verify.json`.
+/// Writes the verdict to `verify.txt` and `verify.json`.
 pub(super) fn keep(out: &Path, text: &str, value: &Value) -> Result<()> {
     for (name, content) in [("verify.txt", text), ("verify.json", &format!("{value:#}\n"))] {
         let path = out.join(name);

@@ -1,4 +1,4 @@
-//! `--resume`: is a build that stands there the one we would make?
+//! `verify --resume`: finds a finished build A that can be used again.
 
 use crate::build::BuildFacts;
 use crate::build::records::known_before;
@@ -9,13 +9,14 @@ use xtask_core::hash;
 use xtask_core::records::published::Published;
 use xtask_core::ui::Ui;
 
-/// Build A, if its record matches and its image is still what the record says. Says why if not.
+/// Returns build A if its record matches today's facts and its image matches the record. Otherwise a note
+/// gives the reason.
 ///
-/// Of two at once B may have finished alone; it takes A's place, built under ordinary conditions.
+/// With `--jobs 2`, only B may have finished. It takes A's place if nothing was varied.
 pub(super) fn finished(dir: &Path, b: &Path, facts: &BuildFacts, ui: &Ui) -> Option<Published> {
     if !dir.exists() && matching(b, facts).is_ok_and(|b| is_ordinary(&b)) {
         match fs::rename(b, dir) {
-            Ok(()) => ui.notice("only build B is finished: it is taken for build A"),
+            Ok(()) => ui.notice("only build B is finished: it is used as build A"),
             Err(error) => ui.notice(&format!("cannot rename {}: {error}", b.display())),
         }
     }
@@ -25,13 +26,13 @@ pub(super) fn finished(dir: &Path, b: &Path, facts: &BuildFacts, ui: &Ui) -> Opt
             Some(build)
         }
         Err(why) => {
-            ui.notice(&format!("build A is made anew: {why:#}"));
+            ui.notice(&format!("build A is built again: {why:#}"));
             None
         }
     }
 }
 
-/// Whether a build was made under the ordinary conditions, none varied; build.json knows.
+/// Returns true if nothing was varied in a build, according to its build.json.
 fn is_ordinary(build: &Published) -> bool {
     let text = fs::read_to_string(build.dir.join("build.json")).unwrap_or_default();
     let json: Result<serde_json::Value, _> = serde_json::from_str(&text);
@@ -40,18 +41,18 @@ fn is_ordinary(build: &Published) -> bool {
 
 fn matching(dir: &Path, facts: &BuildFacts) -> Result<Published> {
     if facts.source.dirty {
-        bail!("the tree has uncommitted changes, so its record cannot say what was built");
+        bail!("the checkout has uncommitted changes, so no record tells what was built");
     }
     let build = Published::read(dir)?;
     for (field, now) in known_before(facts) {
         let then = build.info.get(field);
         if then != now {
-            bail!("its record says {field} `{then}`, today it is `{now}`");
+            bail!("its record says {field} `{then}`, but now it is `{now}`");
         }
     }
     let (digest, _) = hash::file(&build.iso())?;
     if digest != build.info.iso_digest()? {
-        bail!("{} is no longer what was built", build.iso().display());
+        bail!("{} has changed since it was built", build.iso().display());
     }
     Ok(build)
 }

@@ -1,4 +1,4 @@
-//! `--vary`: which conditions build B runs under, and which cannot be varied here.
+//! `verify --vary`: selects the conditions that build B varies.
 
 use crate::build::BuildFacts;
 use crate::engine::variations::{BuildConditions, BuildTraits, Variation};
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 use xtask_core::ui::Ui;
 
-/// What `--vary` said.
+/// Value of `--vary`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Vary(BTreeSet<Variation>);
 
@@ -25,7 +25,7 @@ impl FromStr for Vary {
     }
 }
 
-/// The factors that are varied, and those that were asked for and cannot be.
+/// The factors that build B varies, and those that cannot be varied here.
 pub(super) struct Varied {
     factors: BTreeSet<Variation>,
     left_out: Vec<(Variation, &'static str)>,
@@ -69,7 +69,7 @@ impl Varied {
         }
     }
 
-    /// Lines for a person; none where nothing was asked for.
+    /// Lines for the report. Empty without `--vary`.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         if !self.factors.is_empty() {

@@ -1,8 +1,8 @@
-//! A throwaway dockerd of our own: own socket, data root and config, stopped afterwards.
+//! Engine `private`: a dockerd with its own socket, data root and configuration, stopped afterwards.
 //!
-//! Made for machines where nobody runs Docker, and for locked-down ones: without CAP_SYS_RESOURCE
-//! (runtime.rs), with a cgroup v1 hybrid (a private mount namespace holds a cgroup2), without
-//! systemd, without netfilter (network.rs).
+//! It also runs on locked-down machines: without CAP_SYS_RESOURCE (runtime.rs), with the hybrid cgroup v1
+//! hierarchy (a private mount namespace gets a cgroup2), without systemd, and without netfilter
+//! (network.rs).
 
 mod network;
 mod runtime;
@@ -23,18 +23,18 @@ use xtask_core::interrupt;
 use xtask_core::signal::{self, Signal};
 use xtask_core::ui::Ui;
 
-/// Longest folder whose sockets (`…/containerd/containerd-debug.sock`) still fit into the 108
-/// bytes of a sockaddr_un (unix(7)).
+/// Longest path of a folder whose sockets (`…/containerd/containerd-debug.sock`) fit into the 108 bytes
+/// of a sockaddr_un (unix(7)).
 const LONGEST_RUN_DIR: usize = 70;
 
-/// Where the engine of this checkout keeps what it keeps.
+/// Folders of this checkout's private engine.
 #[derive(Clone, Debug)]
 pub(crate) struct EngineFolders {
-    /// Data root, config, log, locks: survives, so that images are built once.
+    /// Data root, configuration, log and locks. It stays, so that images are built once.
     pub(crate) dir: PathBuf,
-    /// Sockets and pid file: gone when the engine is.
+    /// Sockets and pid file. It is removed when the engine stops.
     run: PathBuf,
-    /// Names the bridge: `sm` + 8 hex digits.
+    /// 8 hex digits that identify the checkout; the bridge is named `sm` and these digits.
     id: String,
 }
 
@@ -43,11 +43,11 @@ impl EngineFolders {
         let mut dir = repo.state().join("engine");
         let id = hash::text(&dir.to_string_lossy()).hex()[..8].to_owned();
         if dir.to_string_lossy().contains(',') {
-            // dockerd takes a comma in its data root for a list of them, and does not start
+            // dockerd reads a data root with a comma as a list, and does not start
             dir = PathBuf::from(format!("/var/lib/silvermetal-{id}"));
         }
         let inside = dir.join("run");
-        // a deep checkout would make socket paths that no kernel takes
+        // in a deep checkout, the paths of the sockets would be too long for the kernel
         let run = if inside.as_os_str().len() <= LONGEST_RUN_DIR {
             inside
         } else {
@@ -69,7 +69,8 @@ impl EngineFolders {
         self.dir.join("dockerd.log")
     }
 
-    /// Whether the (stopped) engine's store has an image of this name or id. Unreadable means no.
+    /// Returns true if the store of the stopped engine has an image with this name or id, and false if it
+    /// cannot be read.
     pub(crate) fn has_image(&self, name: &str) -> bool {
         let Ok(drivers) = fs::read_dir(self.dir.join("data/image")) else { return false };
         drivers.flatten().any(|driver| {
@@ -82,7 +83,7 @@ impl EngineFolders {
         })
     }
 
-    /// What starts the daemon: its own mount namespace, a cgroup2 where the host has none.
+    /// Starts the daemon in a mount namespace of its own, with a cgroup2 if the host mounts none.
     pub(crate) fn daemon(&self) -> Cmd {
         let unified = Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
         let cgroup = if unified {
@@ -90,19 +91,19 @@ impl EngineFolders {
         } else {
             "umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && "
         };
-        // slave: what the host mounts later is seen here, what happens here stays here
+        // slave: later mounts of the host appear in the namespace, but not the other way round
         Cmd::new("unshare")
             .args(["--mount", "--propagation", "slave", "--", "sh", "-c"])
             .arg(format!("{cgroup}exec dockerd --config-file \"$1\""))
             .arg("sh")
             .arg(self.dir.join("daemon.json"))
-            // it outlives commands: the caller's secrets must not stand in its environment
+            // the daemon may outlive this command, so it must not inherit the caller's secrets
             .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     }
 }
 
-/// The Debian packages that the private engine is made of.
+/// Debian packages of the private engine.
 pub(crate) fn packages(codename: &str) -> Vec<String> {
     let mut packages = vec!["docker.io", "iptables", "iproute2"];
     if codename != "bookworm" && which("docker").is_none() {
@@ -111,17 +112,17 @@ pub(crate) fn packages(codename: &str) -> Vec<String> {
     packages.into_iter().map(str::to_owned).collect()
 }
 
-/// A running private engine, shared with other xtasks of this checkout; the last one stops it.
+/// A running private engine. All xtasks of this checkout share it, and the last one stops it.
 pub(crate) struct Private {
     places: EngineFolders,
     pub(crate) network: Network,
     users: File,
-    /// The daemon, where this xtask started it.
+    /// The daemon, if this xtask started it.
     daemon: Option<Background>,
 }
 
 impl Private {
-    /// Joins the running engine, or sweeps what a killed run left and starts one.
+    /// Joins the running engine. Otherwise sweeps the leftovers of a killed run and starts the engine.
     pub(crate) fn start(places: &EngineFolders, ui: &Ui) -> Result<Private> {
         fs::create_dir_all(&places.dir)
             .with_context(|| format!("cannot make {}", places.dir.display()))?;
@@ -150,7 +151,7 @@ fn lock_file(path: &Path) -> Result<File> {
     file.with_context(|| format!("cannot open {}", path.display()))
 }
 
-/// Starts dockerd and waits until it answers; where that fails, nothing of it stays.
+/// Starts dockerd and waits until it answers. If that fails, its leftovers are removed.
 fn launch(places: &EngineFolders, client: &Client, ui: &Ui) -> Result<(Network, Background)> {
     let launched = set_up_and_start(places, client, ui);
     if launched.is_err() {
@@ -171,7 +172,7 @@ fn set_up_and_start(
         Ok(_) => Network::Bridge,
         Err(error) => {
             ui.notice(&format!(
-                "no bridge can be had ({error:#}): containers share this host's network"
+                "no bridge can be set up ({error:#}): containers share this host's network"
             ));
             Network::Host
         }
@@ -216,7 +217,7 @@ fn wait_until_ready(client: &Client, daemon: &Background) -> Result<()> {
     }
 }
 
-/// daemon.json: everything of ours in our folders, nothing of the host's changed behind our back.
+/// Contents of daemon.json: all files are in our folders, and dockerd changes nothing on the host.
 fn config(places: &EngineFolders, bridge: Option<&Bridge>) -> Result<String> {
     let mut config = serde_json::json!({
         "data-root": places.dir.join("data"),
@@ -224,7 +225,7 @@ fn config(places: &EngineFolders, bridge: Option<&Bridge>) -> Result<String> {
         "pidfile": places.pid_file(),
         "hosts": [format!("unix://{}", places.run.join("docker.sock").display())],
         "bridge": bridge.map_or("none", |b| &b.name),
-        // our own three rules instead (network.rs): dockerd's would outlive it
+        // dockerd's own rules would outlive it; network.rs adds three rules instead
         "iptables": false,
         "ip-forward": false,
         "ip-masq": false,
@@ -242,7 +243,7 @@ fn config(places: &EngineFolders, bridge: Option<&Bridge>) -> Result<String> {
     Ok(format!("{config:#}\n"))
 }
 
-/// How the running engine was set up: its config says.
+/// The network of the running engine, according to its configuration.
 fn network_of(places: &EngineFolders) -> Network {
     let config = fs::read_to_string(places.dir.join("daemon.json")).unwrap_or_default();
     if config.contains("\"bridge\": \"none\"") { Network::Host } else { Network::Bridge }
@@ -261,12 +262,12 @@ impl Drop for Private {
             last
         });
         if let (Some(daemon), false) = (daemon, last) {
-            daemon.leave(); // somebody else uses it; or the next run sweeps it
+            daemon.leave(); // another xtask uses it, or the next run sweeps it
         }
     }
 }
 
-/// Ends the daemon kindly, then whatever is left of it.
+/// Asks the daemon to stop, waits for it, and then kills all processes that are left.
 fn stop(places: &EngineFolders) {
     if let Some(pid) = stale::daemon_pid(places) {
         signal::send(Signal::TERM, pid);
@@ -278,7 +279,7 @@ fn stop(places: &EngineFolders) {
     stale::sweep(places);
 }
 
-/// Stops the engine of this checkout unless another xtask uses it; says whether it was running.
+/// Stops the engine of this checkout, unless another xtask uses it. Returns true if it was running.
 pub(crate) fn clean(places: &EngineFolders) -> Result<bool> {
     if !places.dir.exists() {
         return Ok(false);

@@ -1,7 +1,7 @@
-//! The private engine's bridge, and the three netfilter rules that let it out.
+//! The private engine's bridge, and the three netfilter rules that connect it to the network.
 //!
-//! dockerd's own rules would stay behind when it ends (FORWARD policy DROP among them), and would
-//! meddle with another engine's. Ours carry a comment and go with the bridge.
+//! dockerd's own rules, such as the FORWARD policy DROP, would remain after it ends, and would conflict
+//! with those of another engine. Our rules have a comment, and are removed with the bridge.
 
 use anyhow::{Context as _, Result, bail};
 use std::fs;
@@ -9,7 +9,7 @@ use xtask_core::exec::Cmd;
 
 pub(super) struct Bridge {
     pub(super) name: String,
-    /// Of the interface with the default route, so that no packet is too big for it.
+    /// The MTU of the interface with the default route, so that no packet is too big for it.
     pub(super) mtu: u32,
 }
 
@@ -45,9 +45,9 @@ impl Bridge {
     }
 }
 
-/// Takes away the bridge and its rules; what is not there is fine.
+/// Removes the bridge and its rules, if they exist.
 pub(super) fn tear_down(id: &str) {
-    // the subnet is read back from the bridge, because routes may have changed since it was chosen
+    // read from the bridge, because routes may have changed since the subnet was chosen
     let addresses = Cmd::new("ip").args(["-4", "-o", "addr", "show", "dev", &name(id)]).output();
     let Ok(addresses) = addresses else { return };
     let Some(net) = addresses.stdout.split_whitespace().find_map(|w| w.strip_suffix(".1/24"))
@@ -77,14 +77,14 @@ fn iptables(action: &str, (table, chain, rule): &Rule) -> Cmd {
     Cmd::new("iptables").args(["-w", "-t", table, action, chain]).args(rule)
 }
 
-/// A /24 in 172.31.0.0/16 that no route of this machine covers, as its first three octets.
+/// Finds a /24 in 172.31.0.0/16 that no route of this machine covers. Returns its first three octets.
 fn free_net(routes: &str, id: &str) -> Result<String> {
     let taken: Vec<(u32, u32)> = routes
         .lines()
         .skip(1)
         .filter_map(|line| {
             let words: Vec<&str> = line.split_whitespace().collect();
-            // both are in host byte order, little-endian here: the first octet is the lowest byte
+            // on this little-endian machine, the first octet is the lowest byte
             let hex = |n: usize| u32::from_str_radix(words.get(n)?, 16).ok().map(u32::swap_bytes);
             Some((hex(1)?, hex(7)?))
         })
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_that_is_routed_already_is_not_taken() {
+    fn a_network_with_a_route_is_not_chosen() {
         let header = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n";
         let default = "eth0\t00000000\tFE00000A\t0003\t0\t0\t0\t00000000\n";
         assert_eq!(free_net(&format!("{header}{default}"), "0007abcd").unwrap(), "172.31.7");

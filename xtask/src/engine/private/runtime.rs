@@ -1,7 +1,7 @@
-//! An OCI runtime that asks for no capability this machine lacks.
+//! A wrapper of runc that requests only capabilities that this machine has.
 //!
-//! `docker run --privileged` asks runc for every capability; where root lacks one (a locked-down
-//! VM without CAP_SYS_RESOURCE), runc says `unable to apply caps: operation not permitted`.
+//! `docker run --privileged` requests every capability. If root lacks one (e.g. CAP_SYS_RESOURCE, on a
+//! locked-down VM), runc fails with `unable to apply caps: operation not permitted`.
 
 use anyhow::{Context as _, Result};
 use std::fs;
@@ -54,7 +54,7 @@ const NAMES: [&str; 41] = [
     "CHECKPOINT_RESTORE",
 ];
 
-/// Writes the wrapper where one is needed and returns its path; `None` on an ordinary machine.
+/// Writes the wrapper and returns its path; `None` on a machine that has all capabilities.
 pub(super) fn wrapper(dir: &Path) -> Result<Option<PathBuf>> {
     let status =
         fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
@@ -70,7 +70,7 @@ pub(super) fn wrapper(dir: &Path) -> Result<Option<PathBuf>> {
     Ok(Some(path))
 }
 
-/// The capabilities that this process's bounding set lacks.
+/// Capabilities that are missing from this process's bounding set.
 fn lacking(status: &str) -> Vec<&'static str> {
     let bits = status
         .lines()
@@ -80,8 +80,8 @@ fn lacking(status: &str) -> Vec<&'static str> {
     NAMES.iter().enumerate().filter(|(n, _)| bits & (1 << n) == 0).map(|(_, name)| *name).collect()
 }
 
-/// Takes the names out of the bundle's config.json, where they stand only in capability lists: in
-/// any other string the quotes around them would be escaped.
+/// The wrapper removes the names from the bundle's config.json. A quoted name can only be an entry of a
+/// capability list, because the quotes inside any other string are escaped.
 fn script(lacking: &[&str], runc: &Path) -> String {
     let edits: Vec<String> = lacking
         .iter()
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_lacking_is_read_from_the_bounding_set() {
+    fn missing_capabilities_are_read_from_the_bounding_set() {
         assert_eq!(lacking("CapBnd:\t000001fffeffffff\n"), ["SYS_RESOURCE"]);
         assert!(lacking("CapBnd:\t000001ffffffffff\n").is_empty());
     }

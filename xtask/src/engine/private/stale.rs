@@ -1,4 +1,4 @@
-//! Ends what is left of a private engine: dockerd, containerd, shims and the containers' processes.
+//! Kills the processes that a private engine left: dockerd, containerd, shims and containers.
 
 use super::{EngineFolders, network};
 use std::collections::BTreeMap;
@@ -6,14 +6,14 @@ use std::fs;
 use std::time::{Duration, Instant};
 use xtask_core::signal::{self, Signal};
 
-/// The daemon that our pid file names, if it is one of ours and alive.
+/// The daemon in our pid file, if it is alive and uses our configuration.
 pub(super) fn daemon_pid(places: &EngineFolders) -> Option<u32> {
     let pid = fs::read_to_string(places.pid_file()).ok()?.trim().parse().ok()?;
     let config = places.dir.join("daemon.json").display().to_string();
     (alive(pid) && command_line(pid).contains(&config)).then_some(pid)
 }
 
-/// Running, and not a zombie that waits to be reaped.
+/// Returns true if the process runs and is not a zombie.
 pub(super) fn alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')')
@@ -26,14 +26,15 @@ fn command_line(pid: u32) -> String {
     String::from_utf8_lossy(&raw).replace('\0', " ")
 }
 
-/// Kills every process of this engine, and takes away its bridge and its run folder.
+/// Kills every process of this engine, and removes its bridge and its run folder.
 pub(super) fn sweep(places: &EngineFolders) {
     let run = places.run.display().to_string();
     let config = places.dir.join("daemon.json").display().to_string();
     let patience = Instant::now() + Duration::from_secs(10);
     loop {
         let processes = processes();
-        // dockerd names its config; containerd and its shims name sockets in the run folder
+        // dockerd's arguments contain our configuration file; those of containerd and its shims contain
+        // sockets in the run folder
         let ours = |pid: &u32| {
             let line = command_line(*pid);
             let daemon = line.starts_with("dockerd ") || line.contains("/dockerd ");
@@ -58,7 +59,7 @@ pub(super) fn sweep(places: &EngineFolders) {
     drop(fs::remove_dir_all(&places.run));
 }
 
-/// Parent of every process, by pid.
+/// Parents of all processes, by pid.
 fn processes() -> BTreeMap<u32, u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
@@ -72,7 +73,7 @@ fn processes() -> BTreeMap<u32, u32> {
 }
 
 fn descends(mut pid: u32, roots: &[u32], parents: &BTreeMap<u32, u32>) -> bool {
-    // bounded: a pid that is reused while we look could make a circle
+    // limited, because a pid that is reused meanwhile could make a circle
     for _ in 0..64 {
         if roots.contains(&pid) {
             return true;
