@@ -77,17 +77,19 @@ fn a_failure_of_the_engine_is_distinguished_from_one_of_the_recipe() {
     ] {
         run(&mut iso_with_stub(&checkout, &format!("exit {code}"))).exits(4).says(says);
     }
-    run(&mut iso_with_stub(&checkout, "echo '@@stage iso'; exit 0")).exits(4).says("did not leave");
+    run(&mut iso_with_stub(&checkout, "echo '@@stage iso'; exit 0"))
+        .exits(4)
+        .says("did not produce");
     assert_eq!(checkout.output_names(), [""; 0]);
 }
 
 #[test]
 fn success_without_an_iso_is_a_failure() {
     let checkout = Checkout::new("noiso");
-    run(&mut iso_with_stub(&checkout, "exit 0")).exits(4).says("left no ISO");
+    run(&mut iso_with_stub(&checkout, "exit 0")).exits(4).says("made no ISO");
     run(&mut iso_with_stub(&checkout, "ln -s /etc/passwd \"$out/silvermetal-canary.iso\""))
         .exits(4)
-        .says("left no ISO");
+        .says("made no ISO");
     assert_eq!(checkout.output_names(), [""; 0]);
 }
 

@@ -28,8 +28,8 @@ fn all_faults_of_saved_inputs_are_reported_at_once() {
     fs::write(kept.join("manifest"), manifest).unwrap();
     iso(&["--engine", "host"])
         .exits(3)
-        .says("they say Recipe base, this one canary")
-        .says("they say Snapshot 20250101T000000Z, this one 20260508T000000Z")
+        .says("they were saved with Recipe base, this build has canary")
+        .says("they were saved with Snapshot 20250101T000000Z, this build has 20260508T000000Z")
         .says("debian/pool/x.deb: missing or unreadable")
         .says("engine host has no package cache of its own");
     assert_eq!(checkout.output_names(), [""; 0]);
@@ -194,7 +194,7 @@ fn a_missing_image_is_not_ready() {
     };
     iso(&digest).says("cannot be pulled: no such host").says("cargo xtask image build");
     iso("local").says("is not built").says("--image REGISTRY/silvermetal-builder@sha256:…");
-    iso("registry.invalid:5000/x:tag").says("names no digest to pull");
+    iso("registry.invalid:5000/x:tag").says("without a digest it is not pulled");
     assert_eq!(checkout.output_names(), [""; 0]);
 }
 

@@ -190,7 +190,7 @@ fn a_missing_or_outdated_image_is_reported() {
     registry.put(&Image::of_inputs("sha256:other"), &format!("{BUILDER}:other"));
     registry.put(&Image { labels: json!({}), index: false }, &format!("{BUILDER}:bare"));
     bump(&name("other")).exits(3).says("built from other inputs").says("cargo xtask image push");
-    bump(&name("bare")).exits(3).says("not a builder image of ours");
+    bump(&name("bare")).exits(3).says("not a builder image of this project");
     bump(&name("nowhere")).exits(3).says("the registry has no").says("cargo xtask image push");
     bump("127.0.0.1:9/b:latest").exits(3).says("does not answer");
     assert_eq!(git(&checkout.root, &["status", "--porcelain"]), "");

@@ -52,10 +52,10 @@ fn only_two_builds_of_one_commit_are_called_identical() {
     let (factory, [a, b]) = two_builds("");
     let compare =
         |x: &PathBuf, y: &PathBuf| run(factory.xtask(&["verify", "--compare"]).args([x, y]));
-    compare(&a, &a).exits(2).says("are one build, not two");
+    compare(&a, &a).exits(2).says("are the same build");
     let copy = a.with_file_name("copy");
     run(std::process::Command::new("cp").arg("-r").args([&a, &copy])).exits(0);
-    compare(&a, &copy).exits(2).says("are one build, not two");
+    compare(&a, &copy).exits(2).says("are the same build");
     compare(&a, &a.with_file_name("nowhere")).exits(2).says("cannot read");
     compare(&a, &factory.checkout.root).exits(2).says("expected the output folder of a build");
 
@@ -66,5 +66,5 @@ fn only_two_builds_of_one_commit_are_called_identical() {
     assert!(ran.stdout.contains("input: the commit"), "{}", ran.stdout);
     fs::write(b.join("BUILD_INFO"), info).unwrap();
     fs::write(b.join("SHA256SUMS"), format!("{}  silvermetal-base.iso\n", "0".repeat(64))).unwrap();
-    compare(&a, &b).exits(4).says("does not say what BUILD_INFO beside it says");
+    compare(&a, &b).exits(4).says("and BUILD_INFO beside it disagree");
 }

@@ -168,7 +168,7 @@ fn a_disk_that_fills_in_b_keeps_a() {
 fn a_build_without_an_image_or_with_an_empty_one_fails() {
     for late in [": >\"$iso\"", "rm \"$iso\""] {
         let checkout = checkout("", late);
-        run(&mut verify(&checkout, &[])).exits(4).says("build A failed").says("left no ISO");
+        run(&mut verify(&checkout, &[])).exits(4).says("build A failed").says("made no ISO");
         assert_eq!(kept(&checkout), [""; 0]);
     }
 }

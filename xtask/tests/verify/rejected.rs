@@ -23,7 +23,7 @@ fn an_image_that_breaks_an_enforced_policy_is_kept_but_fails_the_build() {
         .says("must not ship: 2 violations")
         .says("does not boot under BIOS: it has no boot entry [boot-path]")
         .says("no squashfs with a root file system was found [root]")
-        .says("kept for a look");
+        .says("kept for inspection");
     assert_eq!(ran.stdout, "", "no result");
     let names = checkout.output_names();
     assert!(names.len() == 1 && names[0].starts_with("rejected-tiny-"), "{names:?}");
