@@ -12,10 +12,10 @@ pub(crate) const MAGIC: &[u8; 4] = b"\x7fELF";
 
 const LAYER: &str = "ELF";
 
-/// Program headers; executables have about twelve.
+/// Most program headers; executables have about twelve.
 const HEADERS: u16 = 256;
 
-/// Bytes of notes that are looked at.
+/// Bytes of a segment of notes that are read.
 const NOTES: u64 = 1 << 16;
 
 /// An open ELF file. Its build id and the bytes behind it are told; its own bytes are compared as
@@ -150,7 +150,7 @@ impl Header {
     }
 }
 
-/// The note NT_GNU_BUILD_ID, if it is here.
+/// The note NT_GNU_BUILD_ID, if the segment has it.
 fn note_of(r: Record<'_>) -> Option<String> {
     let mut at = 0;
     loop {

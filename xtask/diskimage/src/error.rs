@@ -1,8 +1,9 @@
-//! What a reader says of an image that it cannot read.
+//! The error of every reader.
 
 use std::fmt;
 
-/// A layer that is damaged, cut short, hostile, or of a variant that nobody reads.
+/// A layer cannot be read to its end: it is damaged, cut short, hostile, or of a variant that is not
+/// read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     /// Name of the format, e.g. `squashfs`.

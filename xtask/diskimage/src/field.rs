@@ -1,7 +1,7 @@
 //! Header fields of a layer.
 
-/// What a header field is about; its name says which one it is. Dates are given as
-/// `YYYY-MM-DD HH:MM:SS`, numbers in decimal, identifiers in hexadecimal as their format shows them.
+/// Meaning of a header field. Dates are `YYYY-MM-DD HH:MM:SS`, numbers are decimal, identifiers are in
+/// hexadecimal as their format shows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FieldKind {
     /// ISO 9660 volume creation, modification, expiration, effective date.
@@ -10,7 +10,7 @@ pub enum FieldKind {
     VolumeName,
     /// ISO 9660 application-use area; implantisomd5 writes a hash of everything else there.
     ApplicationUse,
-    /// Where a file lies in the image, or how many sectors there are.
+    /// Place of a file or a table in the image, or number of sectors.
     Extent,
     /// GPT disk or partition GUID, MBR disk signature.
     DiskId,

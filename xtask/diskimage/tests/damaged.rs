@@ -1,5 +1,5 @@
-//! Images that are torn, bent or made to do harm: an error that says where, and never a panic, a
-//! hang or a great deal of memory. Work is counted in bytes read and unpacked, not timed.
+//! Images that are cut off or bent: each gives an error with its place, and never a panic, a hang or a
+//! great deal of memory. Work is counted in bytes read and unpacked, not timed.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use support::{Counted, FIXTURES, describe, fixture};
 
-/// Unpacked bytes and entries that a small image may cost here. The largest needs 1 MB and 90.
+/// Budget of a small image, in bytes of work and in entries. The largest one needs 1 MB and 90.
 const UNPACKED: u64 = 16 << 20;
 const ENTRIES: u64 = 2000;
 
-/// Bytes that may be read of it, counted each time; each unpacked block is read once more.
+/// Bytes that may be read of an image. Bytes that are read twice count twice.
 const READ: u64 = 8 * UNPACKED;
 
-/// Reads all of an image, within bounds.
+/// Reads all of an image within its budget.
 fn read(bytes: Vec<u8>) -> Result<String> {
     let source = Counted::new(bytes);
     let shared: Shared = source.clone();
@@ -31,12 +31,12 @@ fn read(bytes: Vec<u8>) -> Result<String> {
     result
 }
 
-/// The same, and what was done to the image if that panics.
+/// The same; `what` says how the image was bent if reading it panics.
 fn read_bent(bytes: Vec<u8>, what: impl FnOnce() -> String) -> Result<String> {
     catch_unwind(AssertUnwindSafe(|| read(bytes))).unwrap_or_else(|_| panic!("{}", what()))
 }
 
-/// Numbers that look random and are the same each time (SplitMix64).
+/// Pseudo-random numbers, the same each time (SplitMix64).
 struct Numbers(u64);
 
 impl Numbers {
@@ -154,7 +154,7 @@ fn a_magic_without_the_rest_is_an_error_with_its_place() {
     }
 }
 
-/// Where `needle` is in `bytes`, once.
+/// Offset of `needle`, which must be in `bytes` once.
 fn find(bytes: &[u8], needle: &[u8]) -> usize {
     let mut found = bytes.windows(needle.len()).enumerate().filter(|(_, w)| *w == needle);
     let (at, _) = found.next().unwrap();

@@ -1,4 +1,4 @@
-//! What the readers say of small images that are made once and kept.
+//! Snapshot of everything that the readers tell of the images in `fixtures`.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -7,7 +7,7 @@ use diskimage::source::Bytes;
 use diskimage::{Budget, Shared};
 use std::sync::Arc;
 
-/// `SNAPSHOTS=overwrite cargo test -p diskimage` writes them anew; read what changed.
+/// `SNAPSHOTS=overwrite cargo test -p diskimage` writes the snapshot again. Read the changes.
 #[test]
 fn every_image_holds_what_was_put_in() {
     let mut all = String::new();

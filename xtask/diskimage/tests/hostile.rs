@@ -49,7 +49,7 @@ fn part(tree: &dyn Tree, name: &str) -> Option<Vec<u8>> {
     Some(source.up_to(0, 1 << 20).unwrap())
 }
 
-/// Where `needle` is in `bytes`.
+/// Offset of `needle` in `bytes`.
 fn find(bytes: &[u8], needle: &[u8]) -> usize {
     bytes.windows(needle.len()).position(|window| window == needle).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Real images, made by the tools that make them, against the tree they were made from.
+//! Images of the real tools, compared with the tree that they were made from.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests; they make images")]
 
 mod support;
@@ -15,7 +15,8 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 /// A folder with a tree in it, removed when dropped.
 struct Scratch(PathBuf);
 
-/// Empty, small, of several blocks, with holes, not compressible; many names, long ones, odd ones.
+/// Files that are empty, small, of several blocks, sparse, or not compressible; many names, long and
+/// odd ones.
 const TREE: &str = r"
 mkdir -p tree/{many,deep/1/2/3/4/5/6/7/8/9,empty}
 cd tree
@@ -55,7 +56,7 @@ impl Scratch {
         diskimage::open(&self.0.join(name)).unwrap().layer
     }
 
-    /// What was put into the images.
+    /// The tree that the images are made of.
     fn tree(&self) -> BTreeMap<Vec<u8>, String> {
         contents(&Folder::open(&self.0.join("tree")), &|_| ())
     }
@@ -67,7 +68,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Metadata and hash by path, once `forget` has taken out what a format does not hold.
+/// Metadata and hash by path. `forget` removes what a format does not hold.
 fn contents(tree: &dyn Tree, forget: &dyn Fn(&mut Metadata)) -> BTreeMap<Vec<u8>, String> {
     let mut all = BTreeMap::new();
     diskimage::walk(tree, &mut |path, node| {

@@ -1,4 +1,4 @@
-//! ar, in the variants of GNU and BSD; a .deb is one (deb(5)).
+//! ar archives, as GNU and BSD write them. A .deb is one (deb(5)).
 
 use super::{Archive, Index, NAME};
 use crate::budget::Budget;

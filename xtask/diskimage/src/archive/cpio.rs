@@ -26,18 +26,18 @@ const PARTS: usize = 64;
 /// Zeros between two archives. Linux takes any number; a page is usual.
 const PADDING: u64 = 1 << 20;
 
-/// Without and with checksums.
+/// `true` for the magic of a member without or with a checksum.
 fn is_cpio(start: &[u8]) -> bool {
     start.starts_with(b"070701") || start.starts_with(b"070702")
 }
 
-/// Whether these bytes are an archive, or unpack to one.
+/// `true` if the bytes are an archive, or unpack to one.
 pub(crate) fn is_initramfs(source: &Shared, budget: &Arc<Budget>) -> bool {
     let start = source.up_to(0, 16).unwrap_or_default();
     if is_cpio(&start) {
         return true;
     }
-    // the old lzma has no magic: what it usually begins with is the level's and a dictionary's size
+    // the old lzma has no magic; it usually begins with its properties and the size of the dictionary
     let lzma = start.starts_with(&[0x5d, 0, 0]).then_some(Codec::Lzma);
     let Some(codec) = codec_of(&start).or(lzma) else { return false };
     let unpacked: Shared = Arc::new(Unpacked::new(source.clone(), codec, 0, budget.clone()));
@@ -88,7 +88,7 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
     Ok(index.finish(fields))
 }
 
-/// Inode and device numbers mean nothing in an initramfs, but make its bytes differ.
+/// The inode and device numbers, which mean nothing in an initramfs but make its bytes differ.
 #[derive(Default)]
 struct Numbers {
     hasher: Sha256,
@@ -105,14 +105,14 @@ impl Numbers {
         }
     }
 
-    /// The range, and a hash of all of them.
+    /// First and last inode number, and a hash of all numbers.
     fn text(self) -> String {
         let hash = crate::record::hex(&self.hasher.finalize()[..4]);
         format!("{} to {} ({hash})", self.first.unwrap_or(0), self.last)
     }
 }
 
-/// The first byte from `at` on that is not zero.
+/// Offset of the first byte from `at` on that is not zero.
 fn skip_zeros(source: &Shared, mut at: u64) -> Result<u64> {
     let end = at + PADDING;
     loop {
@@ -128,7 +128,7 @@ fn skip_zeros(source: &Shared, mut at: u64) -> Result<u64> {
     }
 }
 
-/// Reads one archive; where it ends.
+/// Reads one archive and returns the offset behind it.
 fn archive(source: &Shared, mut at: u64, index: &mut Index, numbers: &mut Numbers) -> Result<u64> {
     loop {
         let header = source.exactly(LAYER, at, HEADER)?;

@@ -1,9 +1,9 @@
-//! The two ways in which ISO 9660 and Rock Ridge write a time (ECMA-119, 8.4.26.1 and 9.1.5).
+//! The two encodings of a time in ISO 9660 and Rock Ridge (ECMA-119, 8.4.26.1 and 9.1.5).
 
 use xtask_core::calendar;
 
-/// Seconds since 1970 of seven bytes: year since 1900, month, day, hour, minute, second, and the
-/// zone in quarters of an hour.
+/// Seconds since 1970 UTC of seven bytes: year since 1900, month, day, hour, minute, second, and the
+/// zone in quarters of an hour east of UTC.
 pub(super) fn short(bytes: &[u8]) -> Option<i64> {
     let [year, month, day, hour, minute, second, zone] = bytes.try_into().ok()?;
     if month == 0 || month > 12 || day == 0 || day > 31 {
@@ -33,7 +33,7 @@ pub(super) fn long(bytes: &[u8]) -> Option<(i64, u8, i8)> {
     Some((days * 86_400 + seconds - i64::from(zone) * 900, number(14, 16) as u8, zone))
 }
 
-/// A date of a volume descriptor, in UTC; what it was recorded in stands behind it when that differs.
+/// Text of a date of a volume descriptor, in UTC. A zone other than UTC stands behind it.
 pub(super) fn of_volume(bytes: &[u8]) -> String {
     let Some((seconds, hundredths, zone)) = long(bytes) else {
         let empty = bytes.iter().all(|byte| *byte == b'0' || *byte == 0 || *byte == b' ');

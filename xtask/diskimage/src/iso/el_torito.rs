@@ -5,10 +5,10 @@ use crate::error::Result;
 use crate::record::{Record, hex, printable};
 use crate::source::Source;
 
-/// Bytes of the catalogue that are read; real ones have two or three entries of 32.
+/// Bytes of the catalogue. Real ones have two or three entries of 32 bytes.
 const CATALOGUE: usize = SECTOR as usize;
 
-/// One way to start the image.
+/// An entry of the boot catalogue: one way to start the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootEntry {
     /// `BIOS`, `PowerPC`, `Mac`, `UEFI`, or a number.
@@ -25,7 +25,7 @@ pub struct BootEntry {
     pub criteria: String,
 }
 
-/// The identification of the catalogue, and its entries.
+/// Reads the identification of the catalogue, and its entries.
 pub(super) fn read(source: &dyn Source, offset: u64) -> Result<(String, Vec<BootEntry>)> {
     let bytes = source.exactly(LAYER, offset, CATALOGUE)?;
     let r = Record::new(LAYER, offset, &bytes);
@@ -40,10 +40,10 @@ pub(super) fn read(source: &dyn Source, offset: u64) -> Result<(String, Vec<Boot
         match r.u8(at)? {
             0x90 | 0x91 => platform = platform_name(r.u8(at + 1)?),
             0x88 => entries.push(entry(&r, at, &platform)?),
-            // an entry that the firmware is not to offer, or the end
+            // a not bootable entry, or the end
             0x00 if r.slice(at, 32)?.iter().all(|byte| *byte == 0) => break,
             0x00 => entries.push(entry(&r, at, &platform)?),
-            // an extension of the entry before
+            // an extension of the previous entry
             _ => {}
         }
         at += 32;
@@ -63,7 +63,7 @@ fn entry(r: &Record<'_>, at: usize, platform: &str) -> Result<BootEntry> {
     })
 }
 
-/// Without the zeros at the end.
+/// `bytes` without the zeros at their end.
 fn trimmed(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     &bytes[..end]

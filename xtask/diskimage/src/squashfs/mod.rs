@@ -27,7 +27,7 @@ use xattr::Xattrs;
 
 pub(crate) const LAYER: &str = "squashfs";
 
-/// A squashfs that is open.
+/// An open squashfs.
 pub struct Squashfs {
     source: Shared,
     superblock: Superblock,
@@ -119,7 +119,7 @@ impl Squashfs {
         Ok(Node::new(about, reference))
     }
 
-    /// Where a fragment is stored.
+    /// The stored block of a fragment.
     fn fragment(&self, index: u32) -> Result<Stored> {
         let table = self.superblock.fragment_table;
         if index >= self.superblock.fragments || table == superblock::NONE {
@@ -133,7 +133,7 @@ impl Squashfs {
             .ok_or_else(|| Error::new(LAYER, table, format!("fragment {index} is empty")))
     }
 
-    /// A place in the block that entry `block` of a table of pointers names.
+    /// A cursor in the block that entry `block` of a table of pointers names.
     fn indexed(&self, table: u64, block: u64, within: u32) -> Result<metadata::Cursor<'_>> {
         indexed(&self.source, &self.tables, table, block, within as usize)
     }
@@ -151,7 +151,7 @@ fn indexed<'a>(
     Ok(tables.cursor(Record::new(LAYER, pointer, &bytes).le64(0)?, within))
 }
 
-/// The numbers of users and groups, which inodes name by their index.
+/// The numbers of users and groups; inodes name them by their index.
 fn owners(source: &Shared, superblock: &Superblock, tables: &Metadata) -> Result<Vec<u32>> {
     let count = u32::from(superblock.ids);
     let mut owners = Vec::new();
@@ -233,7 +233,7 @@ impl Tree for Squashfs {
     fn parts(&self) -> Result<Vec<Part>> {
         let start = self.superblock.bytes_used;
         let len = self.source.size()?.saturating_sub(start);
-        // zeros up to a whole page are no part of it
+        // zeros up to a whole page are padding
         let Some(used) = used(&*self.source, start, len)? else { return Ok(Vec::new()) };
         let behind = Arc::new(Slice::new(self.source.clone(), start, used));
         Ok(vec![Part::bytes("[behind the file system]", Some(start), behind)])

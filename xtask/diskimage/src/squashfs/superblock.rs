@@ -12,7 +12,7 @@ pub(crate) const MAGIC: &[u8; 4] = b"hsqs";
 /// Bytes of the superblock.
 pub(crate) const LEN: usize = 96;
 
-/// What stands for "there is no such table".
+/// The offset of a table that does not exist.
 pub(crate) const NONE: u64 = u64::MAX;
 
 #[derive(Clone, Debug)]
@@ -137,8 +137,8 @@ impl Superblock {
         ]
     }
 
-    /// Whatever the options of the compressor are; each has its own struct (comp/*.h of
-    /// squashfs-tools), in an uncompressed metadata block behind the superblock.
+    /// Text of the options of the compressor. They are in an uncompressed metadata block behind the
+    /// superblock, in a struct of each compressor (squashfs-tools, comp/*.h).
     fn options(&self, source: &dyn Source) -> String {
         if self.flags & FLAG_OPTIONS == 0 {
             return "default".into();

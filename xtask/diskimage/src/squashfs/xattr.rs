@@ -15,15 +15,15 @@ const VALUE: usize = 65_536;
 /// Bytes of all attributes of one inode.
 const LIST: usize = 1 << 20;
 
-/// The key's high byte says that the value is elsewhere.
+/// This bit of a key means that a reference to the value follows, not the value.
 const ELSEWHERE: u16 = 0x100;
 
 pub(crate) struct Xattrs {
     metadata: Metadata,
     source: Shared,
-    /// Where the lists start.
+    /// Offset of the lists.
     start: u64,
-    /// Where the pointers to the blocks of the table are.
+    /// Offset of the pointers to the blocks of the table.
     pointers: u64,
     count: u32,
 }
@@ -85,7 +85,7 @@ impl Xattrs {
         Ok(list)
     }
 
-    /// The place that a reference means: offset of the block, shifted, and place in it.
+    /// A cursor at a reference: offset of the block, shifted by 16, and place in the block.
     fn at(&self, reference: u64) -> crate::squashfs::metadata::Cursor<'_> {
         let block = self.start.saturating_add(reference >> 16);
         self.metadata.cursor(block, (reference & 0xffff) as usize)

@@ -17,7 +17,7 @@ pub struct Squash {
     attribute_count: u32,
 }
 
-/// What the inode of a file claims.
+/// The claims of a file's inode.
 #[derive(Clone, Copy)]
 pub struct Claims {
     pub number: u32,
