@@ -1,7 +1,7 @@
 #!/bin/bash
-# PID 1 of the namespaces that engine `host` builds in (host.rs starts it); its mounts and processes
-# end with it. A tmpfs with the binds (below $HOME) goes over /home: the paths are the builder's, and the homes of
-# this host's users are out of sight.
+# Prepares the namespaces of engine `host` and runs the recipe's entry in them. It is PID 1 there, so all
+# mounts and processes end with it. host.rs starts it. A tmpfs with the binds covers /home: paths are the
+# same as in the builder, and the homes of this host's users are hidden.
 # usage: enter-host.sh MOUNT_POINT RECIPE CONF OUT CACHE KEYRING|'' COMMAND…
 set -euo pipefail
 

@@ -18,7 +18,7 @@ use facts::BootFacts;
 pub(crate) use facts::PACKAGES;
 use firmware::{Firmware, FirmwareChoice};
 use guest::{Boot, BootOutcome};
-use output::Output;
+use output::BootOutput;
 use qemu::{Files, Machine};
 use runtime::RuntimeDir;
 use std::panic::resume_unwind;
@@ -110,7 +110,7 @@ fn execute(facts: &BootFacts, args: &BootArgs, ui: &Ui) -> Result<Vec<Booted>> {
     runtime::sweep(&runtime::base(), facts.host.uid);
     let _runtime = RuntimeDir::create(&facts.runtime)?;
     let names: Vec<&str> = facts.firmwares.iter().map(Firmware::name).collect();
-    let output = Output::prepare(&facts.output, &names, &facts.host)?;
+    let output = BootOutput::prepare(&facts.output, &names, &facts.host)?;
     let timeout = Duration::from_secs(args.timeout);
     let mut results = Vec::new();
     for group in facts.firmwares.chunks(facts.at_once()) {
@@ -148,7 +148,7 @@ fn one(
     facts: &BootFacts,
     firmware: &Firmware,
     timeout: Duration,
-    output: &Output,
+    output: &BootOutput,
     ui: &Ui,
 ) -> Result<Booted> {
     let mut machine = machine(facts, firmware);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use xtask_core::facts::host::{Host, Owner};
 use xtask_core::failure::{Code, OrExit as _};
 
-pub(crate) struct Output {
+pub(crate) struct BootOutput {
     dir: PathBuf,
     /// Folders that this run created, outermost first.
     made: Vec<PathBuf>,
@@ -17,14 +17,14 @@ pub(crate) struct Output {
     owner: Option<Owner>,
 }
 
-impl Output {
+impl BootOutput {
     /// Creates the folder, and removes the results of an earlier run with the same firmwares.
-    pub(crate) fn prepare(dir: &Path, names: &[&str], host: &Host) -> Result<Output> {
+    pub(crate) fn prepare(dir: &Path, names: &[&str], host: &Host) -> Result<BootOutput> {
         let mut made: Vec<PathBuf> =
             dir.ancestors().take_while(|dir| !dir.exists()).map(Path::to_owned).collect();
         made.reverse();
         let owner = host.is_root().then_some(host.caller);
-        let output = Output { dir: dir.to_owned(), made, owner };
+        let output = BootOutput { dir: dir.to_owned(), made, owner };
         let ready = (|| {
             fs::create_dir_all(dir)?;
             output.made.iter().try_for_each(|dir| output.give(dir))?;
@@ -86,7 +86,7 @@ impl Output {
     }
 }
 
-impl Drop for Output {
+impl Drop for BootOutput {
     fn drop(&mut self) {
         for dir in self.made.iter().rev() {
             // a folder that is not empty stays
@@ -111,7 +111,7 @@ mod tests {
     fn a_run_without_results_leaves_no_folder() {
         let dir = scratch("nothing");
         let host = Host::gather().unwrap();
-        drop(Output::prepare(&dir.join("a/b"), &["bios"], &host).unwrap());
+        drop(BootOutput::prepare(&dir.join("a/b"), &["bios"], &host).unwrap());
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
         fs::remove_dir(dir).unwrap();
     }
@@ -126,7 +126,7 @@ mod tests {
         for name in ["bios.png", "bios.serial.log", "uefi.png"] {
             fs::write(kept.join(name), "old").unwrap();
         }
-        let output = Output::prepare(&kept, &["bios"], &host).unwrap();
+        let output = BootOutput::prepare(&kept, &["bios"], &host).unwrap();
         assert!(!kept.join("bios.png").exists(), "an old screenshot would be misleading");
         assert!(kept.join("uefi.png").exists(), "a result of another firmware stays");
         fs::write(files.serial(), "new").unwrap();
@@ -142,7 +142,7 @@ mod tests {
         let dir = scratch("file");
         fs::write(dir.join("file"), "").unwrap();
         let host = Host::gather().unwrap();
-        let error = Output::prepare(&dir.join("file/boot"), &["bios"], &host).err().unwrap();
+        let error = BootOutput::prepare(&dir.join("file/boot"), &["bios"], &host).err().unwrap();
         assert_eq!(Code::of(&error), Code::NotReady);
         assert!(error.to_string().contains("file/boot (pass --output DIR)"), "{error}");
         fs::remove_dir_all(dir).unwrap();

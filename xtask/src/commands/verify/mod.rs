@@ -86,10 +86,8 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     if let [a, b] = &args.compare[..] {
         return compare_outputs::command(args, a, b);
     }
-    let facts = {
-        let request = BuildRequest { what: args.what.clone(), output: None, save_inputs: None };
-        BuildFacts::gather(repo, &request)?
-    };
+    let request = BuildRequest { what: args.what.clone(), output: None, save_inputs: None };
+    let facts = BuildFacts::gather(repo, &request)?;
     if let Some(published) = &args.against {
         return against::command(repo, args, published, facts, &ui);
     }
