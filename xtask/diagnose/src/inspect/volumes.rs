@@ -251,7 +251,11 @@ struct Finder<'a> {
 impl Finder<'_> {
     fn unclear(&mut self, name: &str, why: impl std::fmt::Display) {
         if self.volumes.unclear.len() < 1000 {
-            self.volumes.unclear.insert(format!("{}: {why}", name.trim_end_matches('/')));
+            let name = match name.trim_end_matches('/') {
+                "" => "the image",
+                name => name,
+            };
+            self.volumes.unclear.insert(format!("{name}: {why}"));
         }
     }
 
@@ -259,20 +263,17 @@ impl Finder<'_> {
         match &open.layer {
             Layer::Iso(iso) => {
                 self.volume(open.name.clone(), open.layer.tree(), &open)?;
-                // isolinux reads the short names, Windows and some firmware Joliet's
-                if iso.rock_ridge() {
-                    let name = format!("{}[ISO 9660 names]/", open.name);
-                    self.volume(name, Arc::new(iso.plain()), &open)?;
+                for (view, iso) in iso.as_others_read_it() {
+                    self.volume(format!("{}[{view}]/", open.name), Arc::new(iso), &open)?;
                 }
-                if let Some(joliet) = iso.joliet() {
-                    let name = format!("{}[Joliet]/", open.name);
-                    self.volume(name, Arc::new(joliet), &open)?;
+                if iso.is_ambiguous() {
+                    self.unclear(&open.name, "several volume descriptors of one kind");
                 }
                 self.disk(iso, &open);
                 if let Some(other) = second_file_system(&*open.source)? {
                     self.unclear(
                         &open.name,
-                        format!("the image holds {other} as well, which is not read"),
+                        format!("{other} over the same bytes, which is not read"),
                     );
                 }
             }

@@ -8,6 +8,7 @@
 mod boot;
 mod legal;
 mod make;
+mod records;
 mod roots;
 #[macro_use]
 #[path = "../support/mod.rs"]

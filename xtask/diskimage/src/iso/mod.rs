@@ -44,6 +44,9 @@ pub struct Iso {
     disk: Option<Disk>,
     /// Damage of the boot catalogue or the partition tables.
     broken: Option<Error>,
+    /// `true` if folders list every record, also those that Rock Ridge or the record before says to
+    /// pass over.
+    every_record: bool,
     budget: Arc<Budget>,
 }
 
@@ -64,7 +67,18 @@ impl Iso {
         let (boot_id, boot) = catalogue.unwrap_or_default();
         let disk = disk.unwrap_or_default();
         let volumes = Arc::new(volumes);
-        Ok(Iso { source, volumes, joliet: false, skip, boot, boot_id, disk, broken, budget })
+        Ok(Iso {
+            source,
+            volumes,
+            joliet: false,
+            skip,
+            boot,
+            boot_id,
+            disk,
+            broken,
+            every_record: false,
+            budget,
+        })
     }
 
     /// The entries of the boot catalogue: how firmware can start the image.
@@ -85,12 +99,19 @@ impl Iso {
     /// The tree of Joliet, which Windows reads.
     pub fn joliet(&self) -> Option<Iso> {
         self.volumes.joliet.as_ref()?;
-        Some(self.names_only(true))
+        Some(self.names(true, None))
     }
 
-    /// The tree of plain names, which readers see that know no Rock Ridge.
-    pub fn plain(&self) -> Iso {
-        self.names_only(false)
+    /// The trees that other readers may see in the same image: with every record, since GRUB passes
+    /// over none, and with plain names, since isolinux knows no Rock Ridge.
+    pub fn as_others_read_it(&self) -> Vec<(&'static str, Iso)> {
+        let every = |skip| Iso { every_record: true, ..self.names(false, skip) };
+        let mut views = vec![("every record", every(self.skip))];
+        if self.skip.is_some() {
+            views.push(("ISO 9660 names", every(None)));
+        }
+        views.extend(self.joliet().map(|joliet| ("Joliet", joliet)));
+        views
     }
 
     /// Why the boot catalogue or the partition tables cannot be read.
@@ -98,16 +119,23 @@ impl Iso {
         self.broken.as_ref()
     }
 
-    fn names_only(&self, joliet: bool) -> Iso {
+    /// `true` if there is more than one volume descriptor of a kind; readers disagree which counts.
+    pub fn is_ambiguous(&self) -> bool {
+        self.volumes.ambiguous
+    }
+
+    /// The same image with the names of Joliet or not, and without its boot records.
+    fn names(&self, joliet: bool, skip: Option<u8>) -> Iso {
         Iso {
             source: self.source.clone(),
             volumes: self.volumes.clone(),
             joliet,
-            skip: None,
+            skip,
             boot: Vec::new(),
             boot_id: String::new(),
             disk: None,
             broken: None,
+            every_record: false,
             budget: self.budget.clone(),
         }
     }

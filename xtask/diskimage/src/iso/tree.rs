@@ -48,6 +48,9 @@ impl Iso {
             Some(name) => name.clone(),
             None => {
                 let name = entry.name.strip_suffix(b";1").unwrap_or(&entry.name);
+                // boot loaders take any version
+                let version = name.iter().rposition(|b| *b == b';').filter(|_| self.every_record);
+                let name = version.map_or(name, |at| &name[..at]);
                 name.strip_suffix(b".").unwrap_or(name).to_vec()
             }
         }
@@ -196,11 +199,13 @@ impl Tree for Iso {
         // the records that continue a file are part of it
         let mut continues = false;
         self.each_record(folder.handle, &mut |index, entry| {
-            if index < 2 {
+            // the folder itself and its parent
+            let own = if self.every_record { matches!(entry.name[..], [0 | 1]) } else { index < 2 };
+            if own {
                 return Ok(());
             }
             let part = std::mem::replace(&mut continues, entry.continues);
-            if part || entry.rock.moved_here {
+            if (part || entry.rock.moved_here) && !self.every_record {
                 return Ok(());
             }
             let name = self.name(&entry);

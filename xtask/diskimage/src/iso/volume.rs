@@ -18,6 +18,8 @@ pub(super) struct Volumes {
     pub(super) catalogue: Option<u64>,
     /// Sectors of the descriptors.
     pub(super) sectors: (u64, u64),
+    /// `true` if there is a second descriptor of one of these kinds.
+    pub(super) ambiguous: bool,
 }
 
 /// The primary descriptor, or Joliet's.
@@ -29,6 +31,7 @@ pub(super) struct Volume {
 impl Volumes {
     pub(super) fn read(source: &dyn Source) -> Result<Volumes> {
         let (mut primary, mut joliet, mut catalogue) = (None, None, None);
+        let mut ambiguous = false;
         for sector in 16..16 + MOST {
             let offset = sector * SECTOR;
             let bytes = source.exactly(LAYER, offset, SECTOR as usize)?;
@@ -38,6 +41,7 @@ impl Volumes {
             }
             match r.u8(0)? {
                 0 if r.slice(7, 23)? == b"EL TORITO SPECIFICATION" => {
+                    ambiguous |= catalogue.is_some();
                     catalogue = Some(u64::from(r.le32(0x47)?));
                 }
                 1 if primary.is_none() => primary = Some(Volume { bytes, offset }),
@@ -54,8 +58,11 @@ impl Volumes {
                             "blocks of an odd size",
                         ));
                     }
-                    return Ok(Volumes { primary, joliet, catalogue, sectors: (16, sector + 1) });
+                    let sectors = (16, sector + 1);
+                    return Ok(Volumes { primary, joliet, catalogue, sectors, ambiguous });
                 }
+                1 => ambiguous = true,
+                2 => ambiguous |= matches!(r.slice(88, 3)?, b"%/@" | b"%/C" | b"%/E"),
                 _ => {}
             }
         }
