@@ -90,7 +90,7 @@ pub(super) fn read(
                 into.push(Root::read(&path, false, size, layer.tree(), &files, epoch)?);
             }
             None => {
-                if let (Some(other), Some(root)) = (other_file_system(&*source)?, into.last_mut()) {
+                if let (Some(other), Some(root)) = (other_file_system(&source)?, into.last_mut()) {
                     root.unclear.insert(format!("{path}: {other}, which is not read"));
                 }
             }
@@ -118,10 +118,10 @@ fn nested(
             continue;
         }
         let source = tree.open(node)?.source();
-        if source.up_to(0, 4)? == b"hsqs" {
-            let format = Format::of(&source, budget)?;
-            found.push((path(), source, format));
-        } else if other_file_system(&*source)?.is_some() {
+        let format = Format::of(&source, budget)?;
+        if let Some(format @ (Format::Squashfs | Format::Ext)) = format {
+            found.push((path(), source, Some(format)));
+        } else if format.is_none() && other_file_system(&source)?.is_some() {
             found.push((path(), source, None));
         }
     }

@@ -79,10 +79,9 @@ impl Traces {
         };
         for (number, file) in contents.volumes.files() {
             // what is a root or a volume has its turn as a tree
-            let is_tree = matches!(
-                file.format,
-                Some(Format::Squashfs | Format::Initramfs | Format::Iso | Format::Fat)
-            );
+            let is_tree = file
+                .format
+                .is_some_and(|format| format.is_file_system() || format == Format::Initramfs);
             if !is_tree && contents.volumes.size(number) > 0 {
                 let source = contents.volumes.source(number)?;
                 windows(&*source, overlap, &mut |window, elf| each(&file.path, !elf, window))?;

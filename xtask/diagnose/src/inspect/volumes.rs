@@ -4,7 +4,8 @@
 use super::boot::{self, Program};
 use super::file_tree::{FileTree, Id};
 use anyhow::Result;
-use diskimage::{Budget, Format, Kind, Layer, Node, Shared, Source, Tree, source::Slice};
+use diskimage::source::Slice;
+use diskimage::{Budget, Format, Kind, Layer, Node, Shared, Tree};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -33,6 +34,8 @@ pub(super) struct OuterFile {
     id: Id,
     /// Path with the name of the volume.
     pub(super) path: String,
+    /// Its paths in other trees of names.
+    other_paths: Vec<String>,
     pub(super) format: Option<Format>,
 }
 
@@ -85,12 +88,22 @@ impl Volumes {
         self.files[number].path.clone()
     }
 
+    pub(super) fn outer_file(&self, number: FileNumber) -> &OuterFile {
+        &self.files[number]
+    }
+
+    /// Names of volumes whose lookups had to give up.
+    pub(super) fn exhausted(&self) -> impl Iterator<Item = &str> {
+        self.volumes.iter().filter(|v| v.files.exhausted()).map(|v| v.name.as_str())
+    }
+
     pub(super) fn files(&self) -> impl Iterator<Item = (FileNumber, &OuterFile)> {
         self.files.iter().enumerate()
     }
 
     pub(super) fn files_where(&self, is: impl Fn(&str) -> bool) -> Vec<FileNumber> {
-        self.files().filter(|(_, file)| is(&file.path)).map(|(number, _)| number).collect()
+        let any = |file: &OuterFile| is(&file.path) || file.other_paths.iter().any(|path| is(path));
+        self.files().filter(|(_, file)| any(file)).map(|(number, _)| number).collect()
     }
 
     fn node(&self, number: FileNumber) -> Option<&Node> {
@@ -270,14 +283,18 @@ impl Finder<'_> {
                     self.unclear(&open.name, "several volume descriptors of one kind");
                 }
                 self.disk(iso, &open);
-                if let Some(other) = second_file_system(&*open.source)? {
+                if let Some(other) = second_file_system(&open.source)? {
                     self.unclear(
                         &open.name,
                         format!("{other} over the same bytes, which is not read"),
                     );
                 }
             }
-            Layer::Squashfs(_) | Layer::Fat(_) | Layer::Archive(_) => {
+            Layer::Squashfs(_)
+            | Layer::Fat(_)
+            | Layer::Ext(_)
+            | Layer::Archive(_)
+            | Layer::Disk(_) => {
                 self.volume(open.name.clone(), open.layer.tree(), &open)?;
             }
             _ => {}
@@ -321,15 +338,19 @@ impl Finder<'_> {
     /// Something that is a file system if it is anything.
     fn part(&mut self, name: String, source: Shared, depth: usize) {
         match Format::of(&source, self.budget) {
-            Ok(Some(format @ (Format::Iso | Format::Fat | Format::Tar))) => {
+            Ok(Some(format @ (Format::Iso | Format::Fat | Format::Disk))) => {
                 self.enter(name, format, source, depth);
             }
-            Ok(Some(format @ (Format::Squashfs | Format::Initramfs))) => {
+            Ok(Some(format @ (Format::Squashfs | Format::Initramfs | Format::Ext))) => {
                 let size = source.size().unwrap_or(0);
                 let path = name.trim_end_matches('/').to_owned();
-                self.volumes.images.push(RootImage { path, size, source, format });
+                self.volumes.images.push(RootImage { path, size, source: source.clone(), format });
+                // GRUB reads configurations in it, too
+                if format == Format::Ext {
+                    self.enter(name, format, source, depth);
+                }
             }
-            Ok(_) => match other_file_system(&*source) {
+            Ok(_) => match other_file_system(&source) {
                 Ok(Some(other)) => self.unclear(&name, format!("{other}, which is not read")),
                 Ok(None) => match boot::grub_for_bios(&source, self.budget) {
                     Ok(Some(grub)) => self.program(name.trim_end_matches('/'), grub, None, depth),
@@ -374,6 +395,7 @@ impl Finder<'_> {
             let key = place.map(|place| (place, node.metadata.size));
             if let Some(number) = key.and_then(|key| self.places.get(&key)) {
                 self.volumes.numbers.insert((volume, id), *number);
+                self.volumes.files[*number].other_paths.push(path);
                 continue;
             }
             let number = self.volumes.files.len();
@@ -382,7 +404,13 @@ impl Finder<'_> {
             if let Some(key) = key.filter(|(_, size)| *size > 0) {
                 self.places.insert(key, number);
             }
-            self.volumes.files.push(OuterFile { volume, id, path, format: None });
+            self.volumes.files.push(OuterFile {
+                volume,
+                id,
+                path,
+                other_paths: Vec::new(),
+                format: None,
+            });
             found.push(number);
         }
         self.volumes.volumes.push(Volume { name, tree, files });
@@ -407,24 +435,26 @@ impl Finder<'_> {
         let format = Format::of(&source, self.budget)?;
         self.volumes.files[number].format = format;
         match format {
-            Some(format @ (Format::Squashfs | Format::Initramfs)) => {
+            Some(format @ (Format::Squashfs | Format::Initramfs | Format::Ext)) => {
                 self.parts.extend(source.place(0, 1));
                 let size = self.volumes.size(number);
                 let image = RootImage { path: name.to_owned(), size, source, format };
                 self.volumes.images.push(image);
             }
-            Some(format @ (Format::Iso | Format::Fat)) => {
+            Some(format @ (Format::Iso | Format::Fat | Format::Disk)) => {
                 // the image of the EFI system partition is a file and a partition
                 if source.place(0, 1).is_none_or(|place| self.parts.insert(place)) {
                     self.enter(format!("{name}/"), format, source, depth + 1);
                 }
             }
+            Some(Format::Pe) => {
+                let program = Program::read(&source, self.budget)?;
+                self.program(name, program, Some(number), depth);
+            }
             Some(_) => {}
             None => {
-                if let Some(other) = other_file_system(&*source)? {
+                if let Some(other) = other_file_system(&source)? {
                     self.unclear(name, format!("{other}, which is not read"));
-                } else if let Some(program) = Program::read(&source)? {
-                    self.program(name, program, Some(number), depth);
                 } else if let Some(grub) = boot::grub_for_bios(&source, self.budget)? {
                     self.parts.extend(source.place(0, 1));
                     self.program(name, grub, None, depth);
@@ -468,61 +498,24 @@ impl Finder<'_> {
     }
 }
 
-/// The name of a file system that is not read, by its magic.
-pub(super) fn other_file_system(source: &dyn Source) -> diskimage::Result<Option<&'static str>> {
-    let start = source.up_to(0, 0x480)?;
-    let has = |at: usize, magic: &[u8]| start.get(at..).is_some_and(|rest| rest.starts_with(magic));
-    let ext = has(0x438, &[0x53, 0xef])
-        && start[0x418..0x41c].iter().skip(1).all(|byte| *byte == 0)
-        && start[0x418] <= 6
-        && start[0x400..0x404] != [0; 4];
-    Ok(if ext {
-        Some("an ext4 file system")
-    } else if has(0x400, &[0xe2, 0xe1, 0xf5, 0xe0]) {
-        Some("an erofs file system")
-    } else if has(0, b"XFSB") {
-        Some("an XFS file system")
-    } else if has(0, b"sqsh") || has(0, b"shsq") || has(0, b"qshs") {
-        Some("a squashfs of an old or foreign kind")
-    } else if has(0, b"-rom1fs-") || has(0, &[0x45, 0x3d, 0xcd, 0x28]) {
-        Some("a romfs or cramfs file system")
-    } else if has(0, b"LUKS\xba\xbe") {
-        Some("an encrypted LUKS volume")
-    } else if has(3, b"NTFS    ") || has(3, b"EXFAT   ") {
-        Some("an NTFS or exFAT file system")
-    } else if has(0x400, &[0x10, 0x20, 0xf5, 0xf2]) {
-        Some("an F2FS file system")
-    } else if source.up_to(0x10040, 8)? == b"_BHRfS_M" {
-        Some("a Btrfs file system")
-    } else {
-        None
-    })
+/// The name of a format that is not read and can hold a file system.
+pub(super) fn other_file_system(source: &Shared) -> diskimage::Result<Option<&'static str>> {
+    let kinds = ["file system", "squashfs", "volume", "container", "disk image", "sparse image"];
+    let name = diskimage::unread_format(source)?;
+    Ok(name.filter(|name| kinds.iter().any(|kind| name.contains(kind))))
 }
 
 /// Another file system over the same bytes as an ISO, which Linux or GRUB could prefer.
-fn second_file_system(source: &dyn Source) -> diskimage::Result<Option<&'static str>> {
+fn second_file_system(source: &Shared) -> diskimage::Result<Option<&'static str>> {
     for sector in 16..48 {
         let id = source.up_to(sector * 2048 + 1, 5)?;
         if id == b"NSR02" || id == b"NSR03" {
-            return Ok(Some("a UDF file system"));
+            return Ok(Some("UDF file system"));
         }
     }
-    let hfs = source.up_to(0x400, 2)?;
     let apple = source.up_to(512, 2)? == b"PM" || source.up_to(2048, 2)? == b"PM";
-    if hfs == b"H+" || hfs == b"HX" || hfs == b"BD" || apple {
-        return Ok(Some("an HFS or HFS+ file system"));
+    if apple || source.up_to(0x400, 2)? == b"BD" {
+        return Ok(Some("HFS file system"));
     }
     other_file_system(source)
-}
-
-/// What the walk over all files of the outer trees gives, for those who search them.
-impl Volumes {
-    pub(super) fn outer_file(&self, number: FileNumber) -> &OuterFile {
-        &self.files[number]
-    }
-
-    /// Names of volumes whose lookups had to give up.
-    pub(super) fn exhausted(&self) -> impl Iterator<Item = &str> {
-        self.volumes.iter().filter(|v| v.files.exhausted()).map(|v| v.name.as_str())
-    }
 }

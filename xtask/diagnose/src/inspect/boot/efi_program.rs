@@ -3,11 +3,9 @@
 
 use super::{BootEntry, Reader};
 use crate::inspect::volumes::Volumes;
-use diskimage::{Result, Shared, source::Slice};
+use diskimage::source::Slice;
+use diskimage::{Budget, Format, Layer, Result, Shared};
 use std::sync::Arc;
-
-/// Sections of a program. PE allows 65,535; real ones have up to twenty.
-const SECTIONS: usize = 256;
 
 /// Bytes of a command line or of GRUB's configuration in a program.
 const TEXT: usize = 1 << 20;
@@ -28,28 +26,14 @@ pub(in crate::inspect) struct Program {
 }
 
 impl Program {
-    /// `None`: no PE file.
-    pub(in crate::inspect) fn read(source: &Shared) -> Result<Option<Program>> {
-        let start = source.up_to(0, 0x40)?;
-        if !start.starts_with(b"MZ") || start.len() < 0x40 {
-            return Ok(None);
-        }
-        let header = u64::from(le32(&start, 0x3c));
-        let pe = source.up_to(header, 24)?;
-        if !pe.starts_with(b"PE\0\0") || pe.len() < 24 {
-            return Ok(None);
-        }
-        let count = usize::from(le16(&pe, 6)).min(SECTIONS);
-        let table = header + 24 + u64::from(le16(&pe, 20));
-        let table = source.up_to(table, count * 40)?;
+    /// Reads a PE file.
+    pub(in crate::inspect) fn read(source: &Shared, budget: &Arc<Budget>) -> Result<Program> {
+        let tree = Layer::open(Format::Pe, source.clone(), budget)?.tree();
         let mut program = Program::default();
-        for section in table.chunks_exact(40) {
-            let (used, stored) = (le32(section, 8), le32(section, 16));
-            let len = if used == 0 { stored } else { used.min(stored) };
-            let start = u64::from(le32(section, 20));
-            let part: Shared = Arc::new(Slice::new(source.clone(), start, len.into()));
-            let name = section[..8].split(|byte| *byte == 0).next().unwrap_or_default();
-            match name {
+        for (name, node) in tree.list(&tree.root()?)? {
+            let part = tree.open(&node)?.source();
+            // a section of a name that is there already has a number behind it
+            match name.split(|byte| *byte == b'#').next().unwrap_or_default() {
                 b".cmdline" => program.command_lines.push(text(&part)?),
                 b".linux" => program.linux = true,
                 b".initrd" | b".ucode" => program.initrds.push(part),
@@ -57,7 +41,7 @@ impl Program {
                 _ => {}
             }
         }
-        Ok(Some(program))
+        Ok(program)
     }
 
     /// GRUB's modules (include/grub/kernel.h): objects behind each other, some of which are no code.
@@ -95,10 +79,6 @@ fn text(part: &Shared) -> Result<String> {
     let bytes = part.up_to(0, TEXT.min(usize::try_from(part.size()?).unwrap_or(TEXT)))?;
     let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
     Ok(String::from_utf8_lossy(text).trim_end().to_owned())
-}
-
-fn le16(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
 fn le32(bytes: &[u8], at: usize) -> u32 {

@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 /// Commands of all scripts together, each copy of the state counted in. A live image needs some
 /// thousand.
-const STEPS: usize = 2_000_000;
+const STEPS: usize = 5_000_000;
 
 /// Scripts and functions that call each other.
 const DEPTH: usize = 24;
@@ -162,7 +162,17 @@ impl Grub<'_> {
         let mut frame = Frame::default();
         read(self, &mut state, &mut frame);
         self.menu(frame.menu, &mut state);
-        self.ends.or(&state);
+        let mut ends = std::mem::take(&mut self.ends);
+        self.merge(&mut ends, &state);
+        self.ends = ends;
+    }
+
+    /// Either state.
+    fn merge(&mut self, state: &mut State, other: &State) {
+        // a merge that cannot be paid for is left out: nothing is read any more, and that is told
+        if self.step(state.weight() + other.weight()) {
+            state.or(other);
+        }
     }
 
     /// Chooses every entry of a menu, in any order.
@@ -192,7 +202,7 @@ impl Grub<'_> {
                     }
                 } else {
                     inner.doubtful = before.doubtful;
-                    state.or(&inner);
+                    self.merge(state, &inner);
                     more.extend(frame.menu.into_iter().filter(|entry| !entry.is_in(&menu)));
                 }
             }
@@ -303,7 +313,11 @@ impl Grub<'_> {
     fn command(&mut self, command: &Command, state: &mut State, frame: &mut Frame) {
         match command {
             Command::Simple { words, block } => {
-                let ways = self.expand(words, state, frame);
+                let mut ways = self.expand(words, state, frame);
+                if ways.len() == 1 {
+                    let words = ways.pop().unwrap_or_default();
+                    return self.simple(&words, block.as_ref(), state, frame);
+                }
                 let before = state.clone();
                 let mut after: Option<State> = None;
                 for words in ways {
@@ -313,7 +327,7 @@ impl Grub<'_> {
                     let mut state = before.clone();
                     self.simple(&words, block.as_ref(), &mut state, frame);
                     match &mut after {
-                        Some(after) => after.or(&state),
+                        Some(after) => self.merge(after, &state),
                         None => after = Some(state),
                     }
                 }
@@ -325,7 +339,7 @@ impl Grub<'_> {
                 let mut other = state.clone();
                 self.run(yes, state, frame);
                 self.run(no, &mut other, frame);
-                state.or(&other);
+                self.merge(state, &other);
             }
             Command::While { condition, body } => {
                 let doubtful = state.doubtful;
@@ -368,7 +382,7 @@ impl Grub<'_> {
             let before = state.clone();
             self.step(before.weight());
             body(self, state, frame);
-            state.or(&before);
+            self.merge(state, &before);
             if *state == before || self.steps == 0 {
                 break;
             }
@@ -387,7 +401,10 @@ impl Grub<'_> {
             }
         }
         // too many ways: the variables with the most values count as unknown
-        while variables.values().map(Vec::len).product::<usize>() > WAYS {
+        let ways = |variables: &BTreeMap<&str, Vec<String>>| {
+            variables.values().fold(1_usize, |ways, values| ways.saturating_mul(values.len()))
+        };
+        while ways(&variables) > WAYS {
             if let Some(most) = variables.values_mut().max_by_key(|values| values.len()) {
                 *most = unknown().into_iter().collect();
             }
@@ -530,7 +547,7 @@ impl Grub<'_> {
             if index == 0 {
                 *state = inner;
             } else {
-                state.or(&inner);
+                self.merge(state, &inner);
             }
         }
         frame.arguments = outer;
@@ -612,7 +629,7 @@ impl Grub<'_> {
             if index == 0 {
                 *state = inner;
             } else {
-                state.or(&inner);
+                self.merge(state, &inner);
             }
         }
     }

@@ -83,7 +83,7 @@ impl State {
     /// Steps that a copy takes.
     pub(super) fn weight(&self) -> usize {
         let bytes: usize = self.variables.values().flatten().map(String::len).sum();
-        1 + self.variables.len() / 8 + bytes / 64
+        1 + self.variables.len() + bytes / 64
     }
 }
 
