@@ -165,6 +165,16 @@ fn what_grub_may_do_is_not_guessed() {
             append(t, GRUB, &ways);
             evil(t, &format!("linux /live/vmlinuz {} $p", good()));
         }),
+        unclear("many-variables", "steps to read", |t| {
+            let all = (0..2000).map(|n| format!("if cpuid -l; then set v{n}=1; fi\n"));
+            append(t, GRUB, &all.collect::<String>());
+            let line: String = (0..2000).map(|n| format!(" $v{n}")).collect();
+            evil(t, &format!("linux /live/vmlinuz {}{line}", good()));
+        }),
+        unclear("many-entries-and-variables", "steps to read", |t| {
+            let body = |n: u32| entry(&n.to_string(), &format!("set z{n}=1"));
+            append(t, GRUB, &(0..9000).map(body).collect::<String>());
+        }),
         unclear("refind", "does not read", |t| {
             t.write("iso/EFI/BOOT/refind.conf", "menuentry x { loader /live/vmlinuz }\n");
         }),
