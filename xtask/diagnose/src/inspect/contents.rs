@@ -16,7 +16,7 @@ const LARGEST: usize = 8;
 /// Roots that are read. Ubuntu's images have ten.
 const ROOTS: usize = 64;
 
-/// What is in an image.
+/// The contents of an image.
 pub(crate) struct Contents {
     pub(crate) path: PathBuf,
     /// Bytes.

@@ -39,7 +39,7 @@ pub(super) struct Match {
     /// The path as a program would write it.
     pub(super) path: String,
     pub(super) id: Id,
-    /// What the path leads to after all links; `None`: nothing.
+    /// The entry that the path leads to after all links; `None` if a link leads nowhere.
     pub(super) target: Option<Id>,
 }
 
@@ -246,7 +246,7 @@ impl FileTree {
         found
     }
 
-    /// What an entry leads to when its links are followed.
+    /// Follows an entry's links; `None` if they lead nowhere.
     pub(super) fn target(&self, id: Id) -> Option<Id> {
         match self.node(id).and_then(|node| node.metadata.target.as_ref()) {
             None => Some(id),

@@ -1,4 +1,4 @@
-//! What is said of an image.
+//! The report on an image, as text and as JSON.
 
 use super::roots::Root;
 use super::{Contents, Violation};
@@ -64,7 +64,7 @@ pub(super) fn text(contents: &Contents, recipe: &str, violations: &[Violation]) 
     out
 }
 
-/// What is wrong, in a line.
+/// Summary of the violations, in one line.
 pub(super) fn headline(recipe: &str, violations: &[Violation]) -> String {
     let unclear = violations.iter().filter(|violation| violation.is_unclear()).count();
     let broken = violations.len() - unclear;

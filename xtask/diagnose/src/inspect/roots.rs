@@ -48,9 +48,9 @@ pub(crate) struct Root {
     pub(crate) latest: Vec<(String, i64)>,
     /// How many entries are later.
     pub(crate) late: u64,
-    /// What apt would read of this root.
+    /// apt's files in this root.
     pub(super) apt: Apt,
-    /// What was not understood.
+    /// Reasons why the root may hold more than was read.
     pub(crate) unclear: BTreeSet<String>,
     pub(crate) tree: Arc<dyn Tree>,
 }

@@ -1,4 +1,4 @@
-//! What has to hold: of every image, and by its recipe's policy.
+//! The rules for every image, and those of a recipe's policy.
 
 use super::Violation;
 use super::boot::{BootEntry, Parameters};
@@ -35,7 +35,7 @@ pub(super) fn violations(
     Ok(found)
 }
 
-/// What inspect did not understand. The image may hold the policy or not.
+/// Lists the parts that inspect did not understand. The image may hold the policy or not.
 fn cannot_tell(contents: &Contents, policy: &Policy, found: &mut Vec<Violation>) {
     let mut unclear: BTreeSet<String> = contents.roots_unclear.clone();
     for root in &contents.roots {

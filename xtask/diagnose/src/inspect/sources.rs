@@ -1,4 +1,4 @@
-//! Where apt finds its package sources in an image.
+//! The files in which apt finds its package sources.
 
 use xtask_core::apt::sources::{self, AptSource};
 

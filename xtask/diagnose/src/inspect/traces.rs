@@ -27,15 +27,15 @@ const OF_BUILDER: [(&str, &str); 6] = [
 const WRITTEN: [&str; 10] =
     ["etc", "var", "root", "home", "boot", "opt", "srv", "usr/local", "lib/live", "usr/lib/live"];
 
-/// What is searched for.
+/// The strings of one search.
 pub(super) struct Traces {
     /// Rule and string.
     needles: Vec<(&'static str, String)>,
-    /// Whether every file is searched, or only [`WRITTEN`].
+    /// `true`: every file is searched; `false`: only [`WRITTEN`].
     everywhere: bool,
 }
 
-/// Where a string was found.
+/// Files in which a string was found.
 #[derive(Default)]
 struct Hits {
     count: u64,

@@ -58,7 +58,7 @@ pub(super) struct Volumes {
     pub(super) programs: Vec<(FileNumber, Program)>,
     /// Configurations within GRUB itself: name and text.
     pub(super) embedded: Vec<(String, String)>,
-    /// What cannot be read, so that it may hold anything.
+    /// Parts of the image that cannot be read, and why.
     pub(super) unclear: BTreeSet<String>,
 }
 
@@ -422,7 +422,7 @@ impl Finder<'_> {
         Ok(())
     }
 
-    /// What a file is, and what is in it.
+    /// Finds out the format of a file, and opens it if it can hold something that boots.
     fn look_at(&mut self, number: FileNumber, depth: usize) {
         let name = self.volumes.name(number);
         if let Err(error) = self.classify(number, depth, &name) {

@@ -9,7 +9,7 @@ fn holds(name: &'static str, make: fn(&Tree)) -> Case {
     Case { name, rule: "", says: "", make }
 }
 
-/// What live-build and derivative-maker write: the shape of their files with other contents.
+/// The menus that live-build and derivative-maker write: the same shape, with other contents.
 fn live_build(tree: &Tree) {
     let linux = format!(
         "\tlinux\t/live/vmlinuz-6.12 rd.live.overlay.overlayfs=1 boot=live components splash \

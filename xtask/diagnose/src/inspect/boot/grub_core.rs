@@ -8,7 +8,7 @@ use diskimage::{Budget, Result, Shared};
 use memchr::memmem;
 use std::sync::Arc;
 
-/// Where the decompressor can begin: behind boot sectors of 512 and 2048 bytes.
+/// Offsets at which the decompressor can begin: it follows boot sectors of 512 and 2048 bytes.
 const STARTS: std::ops::Range<usize> = 0..4096;
 
 /// Bytes of the decompressor in any version.

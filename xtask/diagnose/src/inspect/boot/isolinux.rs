@@ -107,7 +107,7 @@ struct Label {
     initrds: Vec<String>,
 }
 
-/// What stands outside of labels.
+/// Settings outside of labels.
 #[derive(Clone, Default)]
 struct Says {
     append: String,

@@ -54,13 +54,13 @@ impl BootEntry {
     }
 }
 
-/// What the readers of configurations find.
+/// Results of all readers of configurations.
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) entries: BTreeSet<BootEntry>,
     /// Files that entries load as initramfs.
     pub(super) initrds: BTreeSet<FileNumber>,
-    /// What was not understood, so that another command line may be possible.
+    /// Reasons why other command lines may be possible.
     pub(super) unclear: BTreeSet<String>,
 }
 

@@ -136,7 +136,8 @@ struct Grub<'a> {
     volumes: &'a Volumes,
     functions: HashMap<String, Vec<Block>>,
     scripts: HashMap<FileNumber, Block>,
-    /// What a file leaves, by a hash of the file and the state before; `None` while it is read.
+    /// State and menu entries after a file was read. The key is a hash of the file and of the state
+    /// before it; `None` while the file is being read.
     outcomes: HashMap<u64, Option<(State, Vec<MenuEntry>)>>,
     /// Configurations that were read with a menu of their own, and the state before.
     contexts: HashSet<u64>,
@@ -739,7 +740,7 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// What one variable may hold: a parameter of the function or entry, else a variable of the state.
+/// Possible values of a variable: a parameter of the function or entry, or a variable of the state.
 fn values(name: &str, state: &State, frame: &Frame) -> Vec<String> {
     match name.parse::<usize>() {
         Ok(0) => vec![String::new()],

@@ -1,5 +1,5 @@
-//! What is known of GRUB's variables at one place of a script. A variable may have one of several
-//! values, since inspect follows both ways of every `if`.
+//! The possible values of GRUB's variables at one place of a script. There may be several, since
+//! inspect follows both ways of every `if`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,7 +63,7 @@ impl State {
         self.doubtful |= other.doubtful;
     }
 
-    /// What a submenu or another configuration file starts with: the exported variables.
+    /// The state that a submenu or another configuration starts with: it gets the exported variables.
     pub(super) fn inherited(&self) -> State {
         let kept = self.variables.iter().filter(|(name, _)| {
             self.exported.contains(*name) || initial(name).iter().any(|value| !value.is_empty())
@@ -91,7 +91,7 @@ fn limited(values: Values) -> Values {
     if values.len() > VALUES || values.is_superset(&unknown()) { unknown() } else { values }
 }
 
-/// What GRUB sets before any script runs (GRUB manual, 15.1).
+/// Values that variables have before any script runs (GRUB manual, 15.1).
 fn initial(name: &str) -> Values {
     let known: &[&str] = match name {
         "grub_platform" => &["pc", "efi"],
