@@ -176,7 +176,7 @@ cases! {
     }
     mode: ["mode"], |tree, side| {
         tree.write("usr/bin/x", "x\n");
-        tree.mode("usr/bin/x", side.pick(0o755, 0o4755));
+        tree.mode("usr/bin/x", side.pick(0o644, 0o755));
     }
     mirror: ["mirror"], |tree, side| {
         tree.write("etc/apt/sources.list", side.pick(
@@ -299,6 +299,14 @@ hints! {
         tree.write("usr/share/x/md5sums", side.pick(
             "0123456789abcdef0123456789abcdef  usr/share/x/made\n",
             "fedcba9876543210fedcba9876543210  usr/share/x/made\n"));
+    }
+    a_program_that_runs_as_root: [], ["mode"], |tree, side| {
+        tree.write("usr/bin/x", "x\n");
+        tree.mode("usr/bin/x", side.pick(0o755, 0o4755));
+    }
+    dates_that_changed_places: [], ["-"], |tree, side| {
+        let (x, y) = side.pick(("2026-05-28", "2026-06-02"), ("2026-06-02", "2026-05-28"));
+        tree.write("usr/share/x/policy", &format!("not before {x}\nnot after {y}\n"));
     }
     settings_are_no_ids_times_or_strings_of_the_environment: [], ["-"], |tree, side| {
         tree.write("etc/a.conf", &format!("User={}\nTimeout={}s\n", side.pick("nobody", "root"), side.pick(90, 15)));

@@ -280,7 +280,12 @@ impl<'a> Classifier<'a> {
             let lines = vec![format!("- {}", order.a), format!("+ {}", order.b)];
             pending.found.push(Found { rule, detail: String::new(), lines });
         }
+        let exchanged = exchanged(changes);
         for (n, edit) in changes.edits.iter().enumerate() {
+            if exchanged && matches!(edit.what, Edited::Dates(..)) {
+                pending.left.push(n);
+                continue;
+            }
             if epoch::edit_follows(edit, self.context) {
                 let detail = String::new();
                 pending.found.push(Found { rule: &rules::EPOCH, detail, lines: shown(edit) });
@@ -331,7 +336,11 @@ impl<'a> Classifier<'a> {
 
     fn unexplained(&mut self, index: usize, fact: &Fact) {
         self.account.settle(index, Settled::Unexplained);
-        let usually = lookup::usual(&self.at(fact));
+        let mode = matches!(fact.what, Seen::Metadata { field: MetadataField::Mode, .. });
+        let usually = match mode {
+            true => rules::all().find(|rule| rule.id == "mode"),
+            false => lookup::usual(&self.at(fact)),
+        };
         self.diagnosis.unexplained.push(Item {
             excerpt: excerpt(fact),
             usually,
@@ -473,6 +482,13 @@ impl<'a> Classifier<'a> {
             }
         }
     }
+}
+
+/// Whether two dates changed places: no build puts its time for another's, and the other's for its own.
+fn exchanged(changes: &Changes) -> bool {
+    let dates = || changes.edits.iter().filter(|edit| matches!(edit.what, Edited::Dates(..)));
+    let pairs: HashSet<(&str, &str)> = dates().map(|edit| (&*edit.a, &*edit.b)).collect();
+    pairs.iter().any(|(a, b)| pairs.contains(&(b, a)))
 }
 
 fn is_padding(fact: &Fact) -> bool {

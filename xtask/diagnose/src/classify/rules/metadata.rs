@@ -61,7 +61,9 @@ pub(super) static RULES: &[Rule] = &[
         name: "permissions differ",
         fix: "set the mode explicitly (install -m, chmod)",
         source: "the entries' modes",
-        evidence: Evidence::Metadata(|c| *c.field == MetadataField::Mode),
+        evidence: Evidence::Metadata(|c| {
+            *c.field == MetadataField::Mode && !runs_as_another(c.a) && !runs_as_another(c.b)
+        }),
     },
     Rule {
         id: "builder-owner",
@@ -147,6 +149,11 @@ fn owner(changed: &Changed<'_>) -> bool {
 /// Numbers of people begin at 1000 (Debian policy 9.2.2).
 fn is_person(id: &str) -> bool {
     id.parse::<u32>().is_ok_and(|id| (1000..65_534).contains(&id))
+}
+
+/// Whether a program with this mode runs as its owner or group: no umask and no copy makes that.
+fn runs_as_another(mode: &str) -> bool {
+    u32::from_str_radix(mode, 8).is_ok_and(|mode| mode & 0o6000 != 0)
 }
 
 fn is_system(id: &str) -> bool {

@@ -30,7 +30,7 @@ pub(super) fn host_uuids(a: &str, b: &str) -> bool {
 
 /// A host key of sshd: one private key, or one public key of the same kind on both sides.
 pub(super) fn host_keys(a: &str, b: &str) -> bool {
-    if crate::edits::is_private_key(a) && crate::edits::is_private_key(b) {
+    if crate::edits::are_other_keys(a, b) {
         return true;
     }
     let public = |text: &str| {
@@ -60,8 +60,7 @@ pub(super) fn own_keys(a: &str, b: &str) -> bool {
             && text.ends_with("\n-----END CERTIFICATE-----")
             && text.matches("-----BEGIN").count() == 1
     };
-    let private = crate::edits::is_private_key;
-    (private(a) && private(b)) || (certificate(a) && certificate(b))
+    crate::edits::are_other_keys(a, b) || (certificate(a) && certificate(b))
 }
 
 /// A UUID or hexadecimal digits alone, or as the last thing of one line; everything else is equal.
