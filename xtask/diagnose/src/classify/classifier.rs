@@ -417,7 +417,7 @@ impl<'a> Classifier<'a> {
             }
             if !pending.found.is_empty() {
                 self.account.settle(index, Settled::Cause);
-                let named = lookup::by_path(&at);
+                let named = lookup::by_path(&at).filter(|rule| !rules::names_no_values(rule));
                 for mut found in pending.found {
                     // what such a file is, says more than that there is a time in it
                     if let Some(rule) = named
@@ -431,7 +431,11 @@ impl<'a> Classifier<'a> {
             }
         }
         if let Some(format) = unread {
-            return self.not_read(index, fact, format!("{format}, not read: its bytes differ"));
+            return self.not_read(
+                index,
+                fact,
+                format!("in a format that is not read ({format}): its bytes differ"),
+            );
         }
         self.account.settle(index, Settled::Unexplained);
         let mut item = Item { excerpt: excerpt(fact), ..item(fact, what(fact)) };

@@ -3,6 +3,7 @@
 use super::fact::{Fact, Facts, Seen};
 use crate::dates;
 use crate::difference::{FieldKind, Place};
+use crate::edits::declared::Declared;
 use crate::edits::{Edit, Edited};
 use std::collections::HashSet;
 
@@ -16,6 +17,8 @@ pub(super) struct Consequences {
     broken: HashSet<Place>,
     /// Layers in which anything differs but how many sectors there are.
     otherwise: HashSet<Place>,
+    /// The number of sectors of an ISO on both sides.
+    sectors: Vec<(String, String)>,
     /// The volume's dates on both sides, seconds since 1970.
     volume_dates: Vec<(i64, i64)>,
 }
@@ -27,6 +30,7 @@ impl Consequences {
             moved: HashSet::new(),
             broken: HashSet::new(),
             otherwise: HashSet::new(),
+            sectors: Vec::new(),
             volume_dates: Vec::new(),
         };
         for fact in &facts.list {
@@ -54,6 +58,9 @@ impl Consequences {
             match &fact.what {
                 Seen::Unreadable { .. } => {
                     found.broken.insert(fact.place.clone());
+                }
+                Seen::Field { name: "sectors", a, b, .. } => {
+                    found.sectors.push((a.clone(), b.clone()));
                 }
                 // with another compressor all blocks lie elsewhere
                 Seen::Field { kind: FieldKind::Compressor, .. } => {
@@ -101,8 +108,21 @@ impl Consequences {
             && !self.otherwise.contains(&iso)
     }
 
-    /// Whether an edit is the volume's date, which names the volume.
+    /// Whether an edit is the volume's date, which names the volume, or stands in a copy of the volume
+    /// descriptor as in itself.
     pub(super) fn has_edit(&self, edit: &Edit) -> bool {
+        if edit.what == Edited::Declared(Declared::DescriptorCopy) {
+            // as in the volume descriptor itself
+            let seconds = |text: &str| dates::at(text).map(|(_, moment)| moment.seconds);
+            let dates = seconds(&edit.a).zip(seconds(&edit.b));
+            // the copy counts from a later sector, and without what stands behind the volume
+            let number = |text: &str| text.parse::<i64>().ok();
+            let fewer = |(x, y): &(String, String)| {
+                Some(number(x)? - number(&edit.a)? == number(y)? - number(&edit.b)?)
+            };
+            return self.sectors.iter().any(|pair| fewer(pair) == Some(true))
+                || dates.is_some_and(|dates| self.volume_dates.contains(&dates));
+        }
         matches!(edit.what, Edited::Dates(a, b)
             if self.volume_dates.contains(&(a.seconds, b.seconds)) && a.notation == b.notation)
     }

@@ -6,9 +6,10 @@ use super::whole;
 use super::{Broken, Of as _, Shares, Spot};
 use crate::difference::{Difference, Side, What};
 use anyhow::Result;
+use diskimage::source::Slice;
 use diskimage::squashfs::{PackedBlock, PackedFile};
 use diskimage::unpack::{self, Codec};
-use diskimage::{Content, Format, Layer};
+use diskimage::{Content, Format, Layer, PartContent, Shared};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
@@ -81,13 +82,38 @@ pub(super) fn formats(
         Format::of(&sources[1], &shares.budgets[1]).of(Side::B)?,
     ];
     Ok(match formats {
-        // the only field that is read of an ELF file is one that its bytes tell as well
-        [Some(Format::Elf), _] | [_, Some(Format::Elf)] => None,
         [Some(a), Some(b)] if a == b => Some([a, b]),
         // another compressor may have packed the same
         [Some(a @ Format::Compressed(_)), Some(b @ Format::Compressed(_))] => Some([a, b]),
         _ => None,
     })
+}
+
+/// Two programs and the layers behind them; `None` if not both have one behind them.
+pub(super) fn behind_programs(
+    shares: &Shares,
+    contents: &[Content; 2],
+) -> Result<Option<[[Content; 2]; 2]>, Broken> {
+    let mut both = Vec::new();
+    for side in [Side::A, Side::B] {
+        let source = contents[side as usize].source();
+        let budget = &shares.budgets[side as usize];
+        // the bytes of a damaged program are compared as any
+        let Ok(layer) = Layer::open(Format::Elf, source.clone(), budget) else { return Ok(None) };
+        for part in layer.tree().parts().of(side)? {
+            if let (Some(end), PartContent::Bytes(behind)) = (part.place, part.what)
+                && Format::of(&behind, budget).of(side)?.is_some()
+            {
+                let program: Shared = Arc::new(Slice::new(source.clone(), 0, end));
+                both.push([Content::Plain(program), Content::Plain(behind)]);
+            }
+        }
+    }
+    let Ok([[program_a, behind_a], [program_b, behind_b]]) = <[[Content; 2]; 2]>::try_from(both)
+    else {
+        return Ok(None);
+    };
+    Ok(Some([[program_a, program_b], [behind_a, behind_b]]))
 }
 
 /// How two files are compressed, if both are a compressed stream.

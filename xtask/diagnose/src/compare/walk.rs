@@ -184,6 +184,9 @@ impl<'o> Walk<'o> {
         contents: &[Content; 2],
         formats: [Format; 2],
     ) -> Result<bool, Stop> {
+        if formats == [Format::Elf; 2] {
+            return self.programs(spot, contents);
+        }
         let before = self.out.told()?;
         let layers = match content::open(&self.shares, contents, formats) {
             Ok(layers) => layers,
@@ -214,6 +217,21 @@ impl<'o> Walk<'o> {
         let sources = contents.each_ref().map(Content::source);
         let sizes = [sources[0].size().of(Side::A)?, sources[1].size().of(Side::B)?];
         self.out.tell(vec![spot.difference(What::Repacked { format: trees[0].layer(), sizes })])?;
+        Ok(true)
+    }
+
+    /// Two programs with a layer behind each, as an AppImage has it: the program and the layer are
+    /// compared apart. Whether that told everything.
+    fn programs(&mut self, spot: &Spot, contents: &[Content; 2]) -> Result<bool, Stop> {
+        let Some([programs, layers]) = content::behind_programs(&self.shares, contents)? else {
+            return Ok(false);
+        };
+        let inner = |name: &str| Spot { place: spot.place.join(name), layer: "ELF" };
+        if let Some(first) = content::differ(&self.shares, &programs)? {
+            let here = inner("[program]");
+            self.out.tell(vec![content::bytes(&self.shares, &here, &programs, first)])?;
+        }
+        self.file(inner("[behind the program]"), layers)?;
         Ok(true)
     }
 

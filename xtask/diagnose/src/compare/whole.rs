@@ -52,19 +52,21 @@ pub(super) fn compare(
 ) -> Result<Changes, Broken> {
     let sources = contents.each_ref().map(Content::source);
     let sizes = [sources[0].size().of(Side::A)?, sources[1].size().of(Side::B)?];
+    let unread = match diskimage::unread_format(&sources[0]).of(Side::A)? {
+        None => diskimage::unread_format(&sources[1]).of(Side::B)?,
+        name => name,
+    };
     let both = sizes[0].saturating_add(sizes[1]);
     if both > LARGEST {
         let _room = shares.allowance.take(4 * PAGES);
-        return if sizes[0] == sizes[1] {
-            pages(&sources, sizes[0], first)
+        let mut changes = if sizes[0] == sizes[1] {
+            pages(&sources, sizes[0], first)?
         } else {
-            large(
-                &sources,
-                sizes,
-                first,
-                "too large to be read at once, and of two lengths".to_owned(),
-            )
+            let why = "too large to be read at once, and of two lengths".to_owned();
+            large(&sources, sizes, first, why)?
         };
+        changes.unread = unread;
+        return Ok(changes);
     }
     let _room = shares.allowance.take(both);
     let mut bytes = [Vec::new(), Vec::new()];
@@ -79,6 +81,7 @@ pub(super) fn compare(
         }
     }
     let mut changes = Changes::between(&bytes[0], &bytes[1], offsets);
+    changes.unread = unread;
     if bytes[0].len() as u64 != sizes[0] || bytes[1].len() as u64 != sizes[1] {
         changes.rest = Some("it ends before its length says".to_owned());
     }

@@ -33,7 +33,7 @@ pub(crate) struct Changes {
     pub(crate) script: bool,
     /// Whether each content is one private key and nothing else.
     pub(crate) secret: bool,
-    /// A known format that is not opened, if the contents are in one: `an lzop stream`.
+    /// Name of a known format that is not opened, if A or B is in one; whoever compares them says so.
     pub(crate) unread: Option<&'static str>,
     /// Seconds since 1970 that the only bytes that differ would be, if they were a time. A guess.
     pub(crate) perhaps: Option<(i64, i64)>,
@@ -116,7 +116,6 @@ impl Changes {
     /// Two whole contents, which are not equal.
     pub(crate) fn between(a: &[u8], b: &[u8], at: [Option<u64>; 2]) -> Changes {
         let mut changes = Changes::new();
-        changes.unread = declared::unread(a).or(declared::unread(b));
         let masked = declared::substituted(a, b, at, &mut changes);
         let a_now = masked.as_deref().unwrap_or(a);
         match (text(a_now), text(b)) {

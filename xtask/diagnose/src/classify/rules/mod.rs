@@ -53,6 +53,14 @@ pub(super) fn is_general(rule: &Rule) -> bool {
     )
 }
 
+/// Whether a rule's files hold such values for another reason than the rule's.
+pub(super) fn names_no_values(rule: &Rule) -> bool {
+    matches!(
+        rule.id,
+        "password-salt" | "key-rings" | "loader-cache" | "locale-archive" | "fat-leftovers"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

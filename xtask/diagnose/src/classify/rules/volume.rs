@@ -126,4 +126,25 @@ pub(super) static RULES: &[Rule] = &[
         source: "mtools(1)",
         evidence: Evidence::Paths(&["*outside of the files*", "*rest of the directories*"]),
     },
+    Rule {
+        id: "link-time",
+        name: "time of linking in the header of an EFI program",
+        fix: "link with SOURCE_DATE_EPOCH set (ukify, objcopy and ld take it), or -Wl,--no-insert-timestamp",
+        source: "PE format, COFF file header",
+        evidence: Evidence::Field(&[FieldKind::LinkTime]),
+    },
+    Rule {
+        id: "file-system-times",
+        name: "times in the superblock of a file system: mkfs took the clock",
+        fix: "SOURCE_DATE_EPOCH and E2FSPROGS_FAKE_TIME for mke2fs",
+        source: "mke2fs(8)",
+        evidence: Evidence::Field(&[FieldKind::FileSystemTime]),
+    },
+    Rule {
+        id: "file-system-ids",
+        name: "UUID or hash seed of a file system, made at random",
+        fix: "mke2fs -U and -E hash_seed with constants",
+        source: "mke2fs(8)",
+        evidence: Evidence::Field(&[FieldKind::FileSystemId]),
+    },
 ];

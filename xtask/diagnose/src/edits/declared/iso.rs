@@ -64,6 +64,31 @@ pub(super) fn catalogue(content: &Content<'_>) -> Option<Vec<Region>> {
     Some(found)
 }
 
+/// A copy of the primary volume descriptor, which xorriso makes for the partition that starts at a later
+/// sector: how many sectors there are, and the four dates.
+pub(super) fn descriptor_copy(content: &Content<'_>) -> Option<Vec<Region>> {
+    let bytes = content.bytes;
+    let at = memchr::memmem::find(bytes, b"\x01CD001\x01\0")?;
+    let sectors = le32(bytes, at + 80)?;
+    // both byte orders say the same
+    if le32(bytes, at + 84)?.swap_bytes() != sectors {
+        return None;
+    }
+    let region = |from: usize, len: usize, shown: String| Region {
+        range: from..from + len,
+        field: Field::DescriptorCopy,
+        shown,
+    };
+    let mut found = vec![region(at + 80, 8, sectors.to_string())];
+    for from in (at + 813..at + 881).step_by(17) {
+        let date = std::str::from_utf8(bytes.get(from..from + 16)?).ok()?;
+        if date.bytes().all(|byte| byte.is_ascii_digit()) {
+            found.push(region(from, 16, date[..14].to_owned()));
+        }
+    }
+    Some(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,11 +8,9 @@ mod hfsplus;
 mod iso;
 mod keystore;
 mod pyc;
-mod unread;
 
 use super::{Changes, Edit, Edited};
 use std::ops::Range;
-pub(crate) use unread::unread;
 
 /// A field that a format declares.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +33,8 @@ pub(crate) enum Declared {
     Padding,
     /// HFS+: serial number in the volume header.
     HfsPlusSerial,
+    /// ISO 9660: number of sectors, or a date, in a copy of the volume descriptor.
+    DescriptorCopy,
 }
 
 impl Declared {
@@ -63,6 +63,7 @@ pub(crate) enum Field {
     BootPosition,
     Checksum,
     HfsPlusSerial,
+    DescriptorCopy,
 }
 
 /// A content, and its offset in the image if it lies there as it is.
@@ -75,13 +76,14 @@ pub(crate) struct Content<'a> {
 type Reader = fn(&Content<'_>) -> Option<Vec<Region>>;
 
 /// Each finds its ranges in order; `None` if the content is in another format.
-const READERS: [Reader; 6] = [
+const READERS: [Reader; 7] = [
     elf::regions,
     pyc::regions,
     keystore::regions,
     iso::catalogue,
     iso::boot_info,
     hfsplus::regions,
+    iso::descriptor_copy,
 ];
 
 /// A with every declared field replaced by B's; `None` if no format declares any.
@@ -136,6 +138,7 @@ fn pair(a: Field, b: Field) -> Option<Declared> {
         (Field::ModuleSignature, Field::ModuleSignature) => Declared::ModuleSignature,
         (Field::BootPosition, Field::BootPosition) => Declared::BootPosition,
         (Field::Checksum, Field::Checksum) => Declared::Checksum,
+        (Field::DescriptorCopy, Field::DescriptorCopy) => Declared::DescriptorCopy,
         (Field::HfsPlusSerial, Field::HfsPlusSerial) => Declared::HfsPlusSerial,
         _ => return None,
     })
