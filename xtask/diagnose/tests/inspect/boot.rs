@@ -61,6 +61,7 @@ fn every_entry_of_grub_is_found() {
             evil(t, "go quiet");
         }),
         lacks("eval", |t| evil(t, &format!("eval \"linux /live/vmlinuz {EVIL}\""))),
+        lacks("behind-time", |t| evil(t, &format!("time linux /live/vmlinuz {EVIL}"))),
         lacks("without-an-entry", |t| {
             append(t, GRUB, &format!("linux /live/vmlinuz {EVIL}\nboot\n"));
         }),
@@ -139,6 +140,10 @@ fn what_grub_may_do_is_not_guessed() {
         }),
         unclear("set-by-a-command", "is not known", |t| {
             evil(t, &format!("smbios --type 1 --set p\nlinux /live/vmlinuz {} $p", good()));
+        }),
+        unclear("set-by-a-search", "is not known", |t| {
+            append(t, GRUB, "set p=quiet\nsearch.fs_label x p\n");
+            evil(t, &format!("linux /live/vmlinuz {} $p", good()));
         }),
         unclear("syntax", "grub.cfg", |t| append(t, GRUB, "linux /live/vmlinuz | x\n")),
         unclear("block-list", "list of blocks", |t| append(t, GRUB, "configfile (hd0)64+2\n")),

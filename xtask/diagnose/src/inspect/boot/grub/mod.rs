@@ -31,22 +31,47 @@ const MENU: usize = 10_000;
 /// Rounds until the entries of a menu change no variable any more.
 const ROUNDS: usize = 12;
 
-/// Commands of GRUB that start nothing and set no variable.
+/// Commands of GRUB that put what they find into variables.
+const SETTERS: [&str; 21] = [
+    "search",
+    "search.file",
+    "search.fs_uuid",
+    "search.fs_label",
+    "search_fs_file",
+    "search_fs_uuid",
+    "search_label",
+    "regexp",
+    "probe",
+    "smbios",
+    "getenv",
+    "setpci",
+    "rdmsr",
+    "inb",
+    "inw",
+    "inl",
+    "net_get_dhcp_option",
+    "net_bootp",
+    "read_byte",
+    "read_word",
+    "read_dword",
+];
+
+/// Commands of GRUB that start nothing and set no variable that a script may choose.
 const HARMLESS: &str = " [ test true false echo sleep insmod rmmod lsmod loadfont lsfonts \
     terminal_input terminal_output terminal_info terminfo serial keymap play background_image \
     background_color gptsync hdparm parttool videoinfo videotest clear cls date help ls cat cmp \
     crc md5sum sha1sum sha256sum sha512sum hashsum hexdump list_env save_env lspci lsapm lsmmap \
-    lsacpi lssal lsefi lsefimmap lsefisystab pcidump setpci acpi cutmem badram all_functional_test \
+    lsacpi lssal lsefi lsefimmap lsefisystab pcidump acpi cutmem badram all_functional_test \
     functional_test password password_pbkdf2 authenticate clear_menu_entries usb cbmemc \
     coreboot_boottime cpuid drivemap fakebios loadbios fix_video efi-watchdog fwsetup \
-    efifwsetup nativedisk net_add_addr net_add_dns net_add_route net_bootp net_bootp6 net_dhcp \
-    net_del_addr net_del_dns net_del_route net_get_dhcp_option net_ipv6_autoconf net_ls_addr \
-    net_ls_cards net_ls_dns net_ls_routes net_nslookup outb outl outw inb inl inw write_byte \
-    write_word write_dword read_byte read_word read_dword rdmsr wrmsr random stress time trust \
+    efifwsetup nativedisk net_add_addr net_add_dns net_add_route net_bootp6 net_dhcp \
+    net_del_addr net_del_dns net_del_route net_ipv6_autoconf net_ls_addr \
+    net_ls_cards net_ls_dns net_ls_routes net_nslookup outb outl outw write_byte \
+    write_word write_dword wrmsr random stress trust \
     trust_certificate distrust verify_detached list_trusted list_certificates distrust_certificate \
     boot suspend devicetree zfsinfo zfskey cryptomount luks gettext increment_timeout menu_color \
-    smbios getenv getdate probe regexp search search.file search.fs_uuid search.fs_label \
-    search_fs_file search_fs_uuid search_label file loopback hiddenentry ";
+    getdate \
+    file loopback hiddenentry ";
 
 /// Reads every configuration of GRUB's, and names the files that it read.
 pub(super) fn read(volumes: &Volumes, reader: &mut Reader) {
@@ -438,7 +463,7 @@ impl Grub<'_> {
         frame: &mut Frame,
     ) {
         let Some((name, arguments)) = words.split_first() else { return };
-        if name == "!" {
+        if name == "!" || name == "time" {
             return self.simple(arguments, block, state, frame);
         }
         if let Some((variable, value)) = name.split_once('=').filter(|(v, _)| is_name(v)) {
@@ -513,10 +538,11 @@ impl Grub<'_> {
                 }
             }
             _ => {
-                if HARMLESS.contains(&format!(" {name} ")) {
-                    for variable in set_by(arguments) {
-                        self.assign(&variable, &UNKNOWN.to_string(), state, frame);
-                    }
+                if SETTERS.contains(&name.as_str()) {
+                    state.set("root", unknown());
+                    set_by(arguments).for_each(|variable| state.set(variable, unknown()));
+                } else if HARMLESS.contains(&format!(" {name} ")) {
+                    // it starts nothing
                 } else if !is_function {
                     let what = format!("command `{name}`, which inspect does not know");
                     self.unclear(frame, what);
@@ -778,22 +804,11 @@ fn expanded(words: &[Word], way: &BTreeMap<&str, &str>) -> Vec<String> {
     all
 }
 
-/// Variables that a command sets by an option: `--set=NAME`, `--set NAME`, `-s NAME`, `-1:NAME`.
-fn set_by(arguments: &[String]) -> Vec<String> {
-    let mut names = Vec::new();
-    for (index, word) in arguments.iter().enumerate() {
-        let next = || arguments.get(index + 1).cloned();
-        if let Some(name) = word.strip_prefix("--set=") {
-            names.push(name.to_owned());
-        } else if word == "--set" || word == "-s" {
-            names.extend(next());
-            names.push("root".to_owned());
-        }
-    }
-    // regexp numbers them
-    let plain =
-        |name: String| name.rsplit_once(':').map_or(name.clone(), |(_, name)| name.to_owned());
-    names.into_iter().map(plain).collect()
+/// Variables that a command may set: whatever among its words can be a name, also behind `--set=`
+/// and behind the number that `regexp` wants.
+fn set_by(arguments: &[String]) -> impl Iterator<Item = &str> {
+    let last = |word: &'_ String| word.rfind(['=', ':']).map_or(0, |at| at + 1);
+    arguments.iter().map(move |word| &word[last(word)..]).filter(|name| is_name(name))
 }
 
 /// A path in which GRUB's wildcards are unknown text.
