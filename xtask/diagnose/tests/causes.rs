@@ -304,6 +304,11 @@ hints! {
         tree.write("usr/bin/x", "x\n");
         tree.mode("usr/bin/x", side.pick(0o755, 0o4755));
     }
+    orders_that_decide: [], ["-", "build-time"], |tree, side| {
+        let lines = side.pick("auth required a.so\nauth sufficient b.so", "auth sufficient b.so\nauth required a.so");
+        tree.write("etc/pam.d/login", &format!("{lines}\n"));
+        tree.write("usr/share/x/run", &format!("#!/bin/sh\n# {}\n{lines}\n", side.pick("2026-05-28", "2026-05-29")));
+    }
     dates_that_changed_places: [], ["-"], |tree, side| {
         let (x, y) = side.pick(("2026-05-28", "2026-06-02"), ("2026-06-02", "2026-05-28"));
         tree.write("usr/share/x/policy", &format!("not before {x}\nnot after {y}\n"));

@@ -20,6 +20,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// Entries of a folder that only one side has that are named.
 const ENTRIES: usize = 1_000;
 
+/// Stands for the order of lines among the edits of a content.
+const ORDER: usize = usize::MAX;
+
 /// Names the cause of everything in `facts`.
 pub(crate) fn classify(facts: &Facts, context: &Context, images: &Images) -> Diagnosis {
     let mut context = context.with_times_of(facts);
@@ -273,12 +276,14 @@ impl<'a> Classifier<'a> {
             content: Some(changes),
         };
         let mut pending = Pending::default();
-        if let Some(order) = &changes.reordered
-            && !changes.script
-            && let Some(rule) = lookup::by_word_order(order.by_locale)
-        {
-            let lines = vec![format!("- {}", order.a), format!("+ {}", order.b)];
-            pending.found.push(Found { rule, detail: String::new(), lines });
+        if let Some(order) = &changes.reordered {
+            match lookup::by_word_order(order.by_locale) {
+                Some(rule) if !at.is_ordered() => {
+                    let lines = vec![format!("- {}", order.a), format!("+ {}", order.b)];
+                    pending.found.push(Found { rule, detail: String::new(), lines });
+                }
+                _ => pending.left.push(ORDER),
+            }
         }
         let exchanged = exchanged(changes);
         for (n, edit) in changes.edits.iter().enumerate() {

@@ -77,6 +77,31 @@ impl At<'_> {
         layers.iter().rev().find(|name| *name != "[unpacked]").map_or("", String::as_str)
     }
 
+    /// Whether the order of lines means something: of a script's acts, or of rules of which the first
+    /// that fits decides.
+    pub(crate) fn is_ordered(&self) -> bool {
+        self.content.is_some_and(|changes| changes.script)
+            || self.path_is(&[
+                "etc/pam.d/**",
+                "etc/sudoers*",
+                "etc/sudoers.d/**",
+                "etc/ssh/**",
+                "etc/apt/preferences*",
+                "etc/apt/sources.list*",
+                "etc/iptables/**",
+                "etc/nftables*",
+                "etc/hosts*",
+                "etc/nsswitch.conf",
+                "etc/udev/**",
+                "etc/profile*",
+                "**/*.rules",
+                "**/*.service",
+                "**/*.sh",
+                "**/*.py",
+                "**/*.cfg",
+            ])
+    }
+
     /// Whether this is a script, or a setting's file, in which a value is somebody's decision.
     pub(crate) fn is_setting(&self) -> bool {
         self.content.is_some_and(|changes| changes.script)

@@ -94,7 +94,10 @@ pub(super) static RULES: &[Rule] = &[
         name: "extended attributes differ",
         fix: "set them explicitly, or -no-xattrs (loses file capabilities); mksquashfs newer than 4.4, whose table holds garbage",
         source: "squashfs-tools#78",
-        evidence: Evidence::Metadata(|c| matches!(c.field, MetadataField::Xattr(_))),
+        // capabilities and labels say what a program may do: no build makes them by the way
+        evidence: Evidence::Metadata(
+            |c| matches!(c.field, MetadataField::Xattr(name) if !name.starts_with("security.")),
+        ),
     },
     Rule {
         id: "cpio-links",
