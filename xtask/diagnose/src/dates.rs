@@ -10,10 +10,10 @@ pub(crate) struct Moment {
     pub(crate) seconds: i64,
     /// Offset from UTC in minutes, if the text gives it as a number or as the name of a known zone.
     pub(crate) offset: Option<i32>,
-    /// Whether a zone is written at all, known or not.
+    /// True if a zone is written at all, known or not.
     pub(crate) zoned: bool,
     pub(crate) precision: Precision,
-    /// Whether a name in it is not English.
+    /// True if a name in it is not English.
     pub(crate) foreign: bool,
     /// Which notation it is written in.
     pub(crate) notation: usize,
@@ -140,7 +140,7 @@ fn since_1970(text: &str) -> Option<(usize, Moment)> {
     ))
 }
 
-/// Whether a number of seconds since 1970 can be the time of a build or of its sources: 2001 to 2064.
+/// Returns true if a number of seconds since 1970 can be the time of a build or of its sources: 2001 to 2064.
 pub(crate) fn plausible(seconds: i64) -> bool {
     (1_000_000_000..3_000_000_000).contains(&seconds)
 }
@@ -319,7 +319,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Whether a name is `short`, or a longer form of it (`sept` for `sep`, `January` for `jan`).
+/// Returns true if a name is `short`, or a longer form of it (`sept` for `sep`, `January` for `jan`).
 fn begins(name: &str, short: &str) -> bool {
     name.starts_with(short)
 }

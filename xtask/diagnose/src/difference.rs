@@ -11,7 +11,7 @@ pub(crate) enum Side {
     B,
 }
 
-/// Where a difference is: the layers from the outermost, then the path in the innermost,
+/// The place of a difference: the layers from the outermost, then the path in the innermost,
 /// e.g. `["live/filesystem.squashfs", "etc/nvme/hostid"]`. Empty: the image itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Place(pub(crate) Vec<String>);
@@ -66,7 +66,7 @@ pub(crate) enum MetadataField {
     LinkCount,
     /// The first path of the same file, `-` where it is the first.
     HardLink,
-    /// What only some formats have, e.g. `access time` in an ISO, `user name` in a tar.
+    /// A property that only some formats have, e.g. `access time` in an ISO, `user name` in a tar.
     More(&'static str),
 }
 
@@ -89,7 +89,7 @@ impl MetadataField {
     }
 }
 
-/// What is known of an entry without the other side's.
+/// An entry that only one side has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// As [`MetadataField::Kind`].
@@ -110,7 +110,7 @@ impl Place {
         self.0.last().map_or("", String::as_str)
     }
 
-    /// Whether it is in the folder that `folder` names.
+    /// Returns true if it is in the folder that `folder` names.
     pub(crate) fn is_below(&self, folder: &Place) -> bool {
         let (Some((path, layers)), Some((other, others))) =
             (self.0.split_last(), folder.0.split_last())

@@ -1,4 +1,4 @@
-//! What the records beside two images say: inputs, conditions, and which stage wrote what.
+//! Facts from the records beside two images: inputs, conditions, and the stage that wrote each file.
 
 use crate::classify::{Build, Context, Diagnosis};
 use crate::difference::Place;
@@ -62,7 +62,7 @@ impl Records {
         Context { epochs, around, a: conditions(&self.a), b: conditions(&self.b) }
     }
 
-    /// What a report tells of them.
+    /// The part of a report that comes from the records.
     pub(crate) fn report(&self, diagnosis: &Diagnosis) -> report::Records {
         let of_causes = diagnosis.causes.iter().flat_map(|cause| &cause.places);
         let of_items = diagnosis.unexplained.iter().map(|item| &item.place);

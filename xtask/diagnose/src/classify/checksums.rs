@@ -41,7 +41,7 @@ impl<'a> Checksums<'a> {
         Checksums { images, files, known: HashMap::new() }
     }
 
-    /// Whether an edit is the checksum, or the length, of one file that differs: A's in A, B's in B.
+    /// Returns true if an edit is the checksum, or the length, of one file that differs: A's in A, B's in B.
     pub(super) fn explain(&mut self, edit: &Edit, at: &At<'_>) -> bool {
         let hash = matches!(edit.what, Edited::Hex | Edited::Blob | Edited::Text | Edited::Number)
             && edit.a.len() == edit.b.len()

@@ -78,7 +78,7 @@ struct Pending {
     found: Vec<Found>,
     /// Edits that nothing explains so far.
     left: Vec<usize>,
-    /// Whether some edits are proved to follow from others.
+    /// True if some edits are proved to follow from others.
     follows: bool,
 }
 
@@ -493,7 +493,7 @@ impl<'a> Classifier<'a> {
     }
 }
 
-/// Whether two dates changed places: no build puts its time for another's, and the other's for its own.
+/// Returns true if two dates changed places: no build puts its time for another's, and the other's for its own.
 fn exchanged(changes: &Changes) -> bool {
     let dates = || changes.edits.iter().filter(|edit| matches!(edit.what, Edited::Dates(..)));
     let pairs: HashSet<(&str, &str)> = dates().map(|edit| (&*edit.a, &*edit.b)).collect();

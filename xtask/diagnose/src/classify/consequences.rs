@@ -77,12 +77,12 @@ impl Consequences {
         found
     }
 
-    /// Whether the layer at this place could not be read to its end.
+    /// Returns true if the layer at this place could not be read to its end.
     pub(super) fn is_broken(&self, place: &Place) -> bool {
         self.broken.contains(place)
     }
 
-    /// Whether a header field only says where things lie, in a layer that was read to its end and in
+    /// Returns true if a header field only says where things lie, in a layer that was read to its end and in
     /// which things have moved.
     pub(super) fn has_field(&self, fact: &Fact) -> bool {
         let Seen::Field { kind, .. } = &fact.what else { return false };
@@ -97,7 +97,7 @@ impl Consequences {
         }
     }
 
-    /// Whether an ISO only has more sectors than the other one, all files, tables and gaps being equal:
+    /// Returns true if an ISO only has more sectors than the other one, all files, tables and gaps being equal:
     /// they hold zeros.
     pub(super) fn is_only_longer(&self, fact: &Fact) -> bool {
         let iso = match fact.place.0.split_last() {
@@ -108,7 +108,7 @@ impl Consequences {
             && !self.otherwise.contains(&iso)
     }
 
-    /// Whether an edit is the volume's date, which names the volume, or stands in a copy of the volume
+    /// Returns true if an edit is the volume's date, which names the volume, or stands in a copy of the volume
     /// descriptor as in itself.
     pub(super) fn has_edit(&self, edit: &Edit) -> bool {
         if edit.what == Edited::Declared(Declared::DescriptorCopy) {

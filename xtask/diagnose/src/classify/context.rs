@@ -19,7 +19,7 @@ pub(crate) struct Context {
     pub(crate) b: Build,
 }
 
-/// Where and when one build took place.
+/// The machine of one build.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Build {
     pub(crate) host: Option<String>,
@@ -28,12 +28,12 @@ pub(crate) struct Build {
 }
 
 impl Context {
-    /// Whether two times are the two SOURCE_DATE_EPOCHs.
+    /// Returns true if two times are the two SOURCE_DATE_EPOCHs.
     pub(crate) fn are_epochs(&self, a: i64, b: i64) -> bool {
         self.epochs == Some([a, b])
     }
 
-    /// Whether two times can be those of these builds.
+    /// Returns true if two times can be those of these builds.
     pub(crate) fn are_near(&self, a: i64, b: i64) -> bool {
         let known = |time: i64| match &self.around {
             Some(around) => (around.start - APART..around.end + APART).contains(&time),
@@ -42,7 +42,7 @@ impl Context {
         (a - b).abs() < APART && known(a) && known(b)
     }
 
-    /// Whether a property of the builds was `a` in the one and `b` in the other.
+    /// Returns true if a property of the builds was `a` in the one and `b` in the other.
     pub(crate) fn both_were(
         &self,
         property: impl Fn(&Build) -> Option<String>,

@@ -78,7 +78,7 @@ struct Open {
     b: String,
     /// The line around it.
     around: String,
-    /// Whether such a word may stand for an unknown string of the environment.
+    /// True if such a word may stand for an unknown string of the environment.
     word: bool,
 }
 
@@ -182,7 +182,7 @@ fn detail(rule: &Rule, a: &str, b: &str) -> String {
     if std::ptr::eq(rule, &TEMPORARY) { String::new() } else { format!("`{a}` ↔ `{b}`") }
 }
 
-/// What a place tells of a pair: the rule, the kind of sign, and whether it proves it by itself.
+/// A sign for what a pair is: the rule, the kind of sign, and whether it proves it by itself.
 type Sign = (&'static Rule, &'static str, bool);
 
 fn single(edit: &Edit, at: &At<'_>) -> (String, String, Vec<Sign>) {
@@ -202,7 +202,7 @@ fn single(edit: &Edit, at: &At<'_>) -> (String, String, Vec<Sign>) {
     (a, b, signs)
 }
 
-/// Whether a name's stem says that it is temporary.
+/// Returns true if a name's stem says that it is temporary.
 fn is_temporary(name: &str) -> bool {
     let stem = name.rsplit_once(['.', '-', '_']).map_or("", |(stem, _)| stem).to_lowercase();
     ["tmp", "temp"].iter().any(|word| stem.contains(word))

@@ -13,7 +13,7 @@ pub(crate) struct Diagnosis {
     pub(crate) unexplained: Vec<Item>,
     /// Layers that were not read, or not to their end.
     pub(crate) unreadable: Vec<Item>,
-    /// Whether a content differs anywhere, and not only what stands around contents.
+    /// True if a content differs anywhere, and not only what stands around contents.
     pub(crate) contents: bool,
     pub(crate) counts: Counts,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Cause {
 pub(crate) struct Item {
     pub(crate) place: Place,
     pub(crate) what: String,
-    /// Whether it is a content, which can be looked into further.
+    /// True if it is a content, which can be looked into further.
     pub(crate) content: bool,
     pub(crate) excerpt: Vec<String>,
     /// The cause that a difference at such a place usually has; here it is not proved.

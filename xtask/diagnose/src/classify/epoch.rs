@@ -1,4 +1,4 @@
-//! What differs because SOURCE_DATE_EPOCH does.
+//! Differences that follow another SOURCE_DATE_EPOCH.
 
 use super::Context;
 use super::fact::{Fact, Facts, Seen};
@@ -31,7 +31,7 @@ pub(super) fn of(facts: &Facts) -> Option<[i64; 2]> {
     (apart && of_files.take(3).count() == 3).then_some(volume)
 }
 
-/// Whether a time is SOURCE_DATE_EPOCH on both sides, or an id that our recipes derive from it.
+/// Returns true if a time is SOURCE_DATE_EPOCH on both sides, or an id that our recipes derive from it.
 pub(super) fn follows(fact: &Fact, context: &Context) -> bool {
     let Some([x, y]) = context.epochs else { return false };
     match &fact.what {
@@ -68,7 +68,7 @@ pub(super) fn follows(fact: &Fact, context: &Context) -> bool {
     }
 }
 
-/// Whether an edit is one SOURCE_DATE_EPOCH for the other.
+/// Returns true if an edit is one SOURCE_DATE_EPOCH for the other.
 pub(super) fn edit_follows(edit: &Edit, context: &Context) -> bool {
     let Some([x, y]) = context.epochs else { return false };
     match edit.what {

@@ -32,7 +32,7 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Whether nothing differs.
+    /// Returns true if nothing differs.
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }

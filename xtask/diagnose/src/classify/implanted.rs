@@ -8,7 +8,7 @@ const SECTOR: u64 = 2048;
 /// The application-use area, which counts as blanks.
 const AREA: std::ops::Range<u64> = 16 * SECTOR + 883..16 * SECTOR + 883 + 512;
 
-/// Whether the text has the form that implantisomd5 writes, and its MD5 is that of the image. The sums
+/// Returns true if the text has the form that implantisomd5 writes, and its MD5 is that of the image. The sums
 /// of fragments, which depend on how it happened to read, are not recomputed.
 pub(super) fn is_true(text: &str, image: &Shared) -> bool {
     let mut sum = None;

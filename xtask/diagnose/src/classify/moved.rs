@@ -23,7 +23,7 @@ pub(super) struct Moved {
     folders: HashSet<String>,
     /// Their lists in dpkg's database.
     lists: HashSet<String>,
-    /// Whether the database differs in nothing but their paragraphs.
+    /// True if the database differs in nothing but their paragraphs.
     only_theirs: bool,
 }
 
@@ -72,7 +72,7 @@ impl Moved {
         Some(moved)
     }
 
-    /// Whether a difference is one of files that these packages brought.
+    /// Returns true if a difference is one of files that these packages brought.
     pub(super) fn explains(&self, fact: &Fact, images: &Images) -> bool {
         let Some((path, within)) = self.path(&fact.place) else { return false };
         let content = matches!(fact.what, Seen::Content(_) | Seen::Repacked { .. }) || within;
@@ -97,7 +97,7 @@ impl Moved {
         Some((inner.first()?.trim_start_matches('/'), inner.len() > 1))
     }
 
-    /// Whether the file has the checksum that its package says.
+    /// Returns true if the file has the checksum that its package says.
     fn is_theirs(&self, side: Side, path: &str, images: &Images) -> bool {
         let Some(sum) = self.sums[side as usize].get(&merged(path)) else { return false };
         let mut place = Place(self.layers.clone());

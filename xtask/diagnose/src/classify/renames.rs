@@ -50,7 +50,7 @@ fn is_renamed(a: &str, b: &str) -> bool {
     changes.edits.len() == 1 && changes.edits.iter().all(telling)
 }
 
-/// Whether the entry of A, and all that is below it, is equal to the entry of B but for the name.
+/// Returns true if the entry of A, and all that is below it, is equal to the entry of B but for the name.
 fn is_equal(facts: &Facts, images: &Images, x: usize, y: usize) -> bool {
     let below = |index: usize, side: Side| -> Vec<(String, &Entry, &Place)> {
         let top = &facts.list[index].place;

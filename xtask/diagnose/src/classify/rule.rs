@@ -10,7 +10,7 @@ use crate::edits::{Changes, Edit};
 pub(crate) struct Rule {
     /// For programs: never changes.
     pub(crate) id: &'static str,
-    /// What differs and why, as the end of "412 places: …".
+    /// The difference and its reason, as the end of "412 places: …".
     pub(crate) name: &'static str,
     /// The lever that mends it.
     pub(crate) fix: &'static str,
@@ -77,7 +77,7 @@ impl At<'_> {
         layers.iter().rev().find(|name| *name != "[unpacked]").map_or("", String::as_str)
     }
 
-    /// Whether the order of lines means something: of a script's acts, or of rules of which the first
+    /// Returns true if the order of lines means something: of a script's acts, or of rules of which the first
     /// that fits decides.
     pub(crate) fn is_ordered(&self) -> bool {
         self.content.is_some_and(|changes| changes.script)
@@ -102,7 +102,7 @@ impl At<'_> {
             ])
     }
 
-    /// Whether this is a script, or a setting's file, in which a value is somebody's decision.
+    /// Returns true if this is a script, or a setting's file, in which a value is somebody's decision.
     pub(crate) fn is_setting(&self) -> bool {
         self.content.is_some_and(|changes| changes.script)
             || self.path_is(&[

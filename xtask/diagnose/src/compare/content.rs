@@ -60,7 +60,7 @@ pub(super) fn padded(contents: &[Content; 2], first: u64) -> Result<Option<[u64;
     Ok(Some(sizes))
 }
 
-/// Whether a layer at this place is still opened.
+/// Returns true if a layer at this place is still opened.
 pub(super) fn is_opened(spot: &Spot) -> bool {
     spot.place.0.len() < DEEPEST
 }
@@ -177,7 +177,7 @@ fn packed(shares: &Shares, a: &PackedFile, b: &PackedFile) -> Result<Option<u64>
     Ok((a.len() != b.len()).then_some(a.len().min(b.len())))
 }
 
-/// Whether two files are known to be equal without reading anything.
+/// Returns true if two files are known to be equal without reading anything.
 pub(super) fn known_equal(shares: &Shares, contents: &[Content; 2]) -> bool {
     let Some(map) = &shares.map else { return false };
     let [a, b] = contents;
@@ -209,7 +209,7 @@ pub(super) fn known_equal(shares: &Shares, contents: &[Content; 2]) -> bool {
     }
 }
 
-/// Whether two parts of files are stored alike.
+/// Returns true if two parts of files are stored alike.
 fn same_stored(
     shares: &Shares,
     a: &PackedFile,

@@ -49,14 +49,14 @@ impl EqualMap {
             && self.chunks.iter().all(|chunk| chunk.load(Ordering::Relaxed) == EQUAL)
     }
 
-    /// Whether the chunk that holds `offset` is known to be equal; bytes up to its end.
+    /// Returns true if the chunk that holds `offset` is known to be equal; bytes up to its end.
     fn equal(&self, offset: u64) -> (bool, u64) {
         let chunk = usize::try_from(offset / CHUNK).ok().and_then(|index| self.chunks.get(index));
         let equal = chunk.is_some_and(|chunk| chunk.load(Ordering::Relaxed) == EQUAL);
         (equal, CHUNK - offset % CHUNK)
     }
 
-    /// Whether `len` bytes at `offset` are known to be the same in both files.
+    /// Returns true if `len` bytes at `offset` are known to be the same in both files.
     pub(super) fn all_equal(&self, offset: u64, len: u64) -> bool {
         let mut at = offset;
         while at < offset.saturating_add(len) {
@@ -110,14 +110,14 @@ pub(super) fn compare(
     pool.drain()
 }
 
-/// What is known of stored blocks that were compared; many files share one.
+/// Results for stored blocks that were compared; many files share one.
 #[derive(Default)]
 pub(super) struct Blocks {
     pairs: Mutex<HashMap<[u64; 3], bool>>,
 }
 
 impl Blocks {
-    /// Whether the blocks at two places are equal; `compare` finds out when nobody has.
+    /// Returns true if the blocks at two places are equal; `compare` finds out when nobody has.
     pub(super) fn equal(
         &self,
         places: Option<[u64; 3]>,

@@ -24,7 +24,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use walk::Walk;
 
-/// What was compared.
+/// The two images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
     /// By name of the format: how many entries A and B have in all layers of it that were opened.
@@ -35,7 +35,7 @@ pub(crate) struct Summary {
     pub(crate) differences: u64,
 }
 
-/// Where something is, and the format of the container around it.
+/// A place, and the format of the container around it.
 #[derive(Clone, Debug)]
 struct Spot {
     place: Place,
@@ -70,7 +70,7 @@ impl<T> Of<T> for diskimage::Result<T> {
     }
 }
 
-/// What all threads share.
+/// State that all threads share.
 struct Shares {
     /// Which bytes of the two files are the same at the same offsets; none: of folders.
     map: Option<EqualMap>,

@@ -320,7 +320,7 @@ make() { # SIDE
 make a; make b
 "#;
 
-/// What the pair above differs in; the layers in between are not told, being opened.
+/// The differences of the pair above. The layers in between are opened, and so not told.
 const EXPECTED: [&str; 10] = [
     "grub.cfg [ISO 9660]: content",
     "live/filesystem.squashfs!etc/hostname [squashfs]: content",

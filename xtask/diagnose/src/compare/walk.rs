@@ -20,14 +20,14 @@ const LARGE: u64 = 4 << 20;
 /// Names of an order that are told.
 const ORDER: usize = 64;
 
-/// Where differences go: to the pool, or into a list when one thread walks a layer by itself.
+/// A receiver of differences: the pool, or a list when one thread walks a layer by itself.
 pub(super) trait Out {
     fn tell(&mut self, differences: Vec<Difference>) -> Result<()>;
 
     /// Has two files compared.
     fn files(&mut self, shares: &Arc<Shares>, spot: Spot, contents: [Content; 2]) -> Result<()>;
 
-    /// Whether the layer should be walked here, so that its files are shared out.
+    /// Returns true if the layer should be walked here, so that its files are shared out.
     fn shares_out(&self) -> bool;
 
     /// Differences told up to now, by everything that was asked for.
@@ -99,7 +99,7 @@ pub(super) struct Walk<'o> {
     out: &'o mut dyn Out,
 }
 
-/// What is remembered of a pair of trees.
+/// State of the walk through a pair of trees.
 #[derive(Default)]
 struct Pair {
     walked: [Walked; 2],
@@ -113,7 +113,7 @@ struct Pair {
 /// be the same bytes.
 type Places = HashMap<[u64; 2], [u64; 2]>;
 
-/// Whether these two contents are compared for the first time. Only what lies in the image in one
+/// Returns true if these two contents are compared for the first time. Only what lies in the image in one
 /// piece is remembered.
 fn is_new(places: &mut Places, contents: &[Content; 2]) -> bool {
     let place = |content: &Content| {
@@ -392,7 +392,7 @@ impl<'o> Walk<'o> {
         Ok(self.out.files(&self.shares, spot, contents)?)
     }
 
-    /// What the containers hold beside their trees.
+    /// Compares the parts of the containers beside their trees.
     fn parts(
         &mut self,
         place: &Place,
@@ -439,7 +439,7 @@ impl<'o> Walk<'o> {
 }
 
 impl Pair {
-    /// Whether the content of these was compared under another name.
+    /// Returns true if the content of these was compared under another name.
     fn compared(&mut self, [a, b]: [&Metadata; 2]) -> bool {
         let several = a.links.is_some_and(|n| n > 1) && b.links.is_some_and(|n| n > 1);
         match (a.inode, b.inode) {
@@ -475,7 +475,7 @@ impl Pair {
     }
 }
 
-/// Whether all threads should share what is in two files.
+/// Returns true if all threads should share what is in two files.
 fn is_large_layer(shares: &Shares, contents: &[Content; 2]) -> bool {
     contents.iter().zip(&shares.budgets).all(|(content, budget)| {
         let source = content.source();
@@ -595,7 +595,7 @@ fn both<'t, N: Ord, V>(
     names.into_iter().map(|(name, [a, b])| (name, a, b))
 }
 
-/// Whether entries that both have come in another order; where it begins.
+/// Returns true if entries that both have come in another order; where it begins.
 fn order(spot: &Spot, lists: &[Vec<Named>; 2]) -> Vec<Difference> {
     let [a, b] = lists.each_ref().map(|list| list.iter().map(|(name, _)| name));
     if a.clone().eq(b.clone()) {

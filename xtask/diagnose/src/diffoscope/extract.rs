@@ -19,7 +19,7 @@ const ALL: u64 = 512 << 20;
 /// Pairs of files, removed when this is dropped: `1/a/NAME` and `1/b/NAME`, `2/…`.
 pub(super) struct Extracted {
     pub(super) folder: PathBuf,
-    /// What is in `1`, `2`, ….
+    /// Places of the pairs in `1`, `2`, ….
     pub(super) places: Vec<Place>,
     /// Places that were left out, and why.
     pub(super) left_out: Vec<(Place, &'static str)>,
@@ -99,7 +99,7 @@ impl Drop for Extracted {
     }
 }
 
-/// Whether all of it could be read.
+/// Returns true if all of it could be read.
 fn write(source: &Shared, path: &Path) -> Result<bool> {
     let mut file = File::options().write(true).create_new(true).open(path)?;
     readable(path, 0o644)?;

@@ -1,4 +1,4 @@
-//! What diffoscope said.
+//! diffoscope's reports.
 
 use super::extract::Extracted;
 use crate::difference::Place;
@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Lines of each file's report that a person sees; the others are on the page and in the JSON.
 const LINES: usize = 40;
 
-/// What diffoscope said of all files.
+/// diffoscope's reports of all files.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// Which one, and whose; empty where there was none.

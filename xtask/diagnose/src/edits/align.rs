@@ -80,7 +80,7 @@ fn back(trace: &[Vec<isize>], last: isize, n: isize, m: isize) -> Vec<(usize, us
 mod tests {
     use super::*;
 
-    /// What the stretches turn `a` into.
+    /// Applies the stretches to `a`.
     fn turned(a: &[u8], b: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         let mut at = 0;

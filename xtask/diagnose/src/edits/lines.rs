@@ -111,7 +111,7 @@ fn reordered<T: AsRef<str> + PartialEq>(a: &[T], b: &[T]) -> Option<Reordered> {
     Some(Reordered { a: cut(x.as_ref()), b: cut(y.as_ref()), by_locale: sorted_by_locale(a, b) })
 }
 
-/// Whether one list is in the order of its bytes and the other in a language's, which leaves case and
+/// Returns true if one list is in the order of its bytes and the other in a language's, which leaves case and
 /// punctuation out.
 pub(crate) fn sorted_by_locale<T: AsRef<str>>(a: &[T], b: &[T]) -> bool {
     let by_bytes = |list: &[T]| list.windows(2).all(|w| w[0].as_ref() <= w[1].as_ref());
@@ -166,7 +166,7 @@ fn shape(line: &str) -> String {
     words::of(line).into_iter().map(blot).collect()
 }
 
-/// Whether two lines have enough in common to be one line that was edited.
+/// Returns true if two lines have enough in common to be one line that was edited.
 fn alike(a: &str, b: &str) -> bool {
     let names = |line| -> Vec<String> {
         let words = words::of(line);

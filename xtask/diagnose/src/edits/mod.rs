@@ -29,9 +29,9 @@ pub(crate) struct Changes {
     pub(crate) reordered: Option<Reordered>,
     /// Why the edits do not account for every byte; `None`: applied to A, they give B.
     pub(crate) rest: Option<String>,
-    /// Whether A or B is a script, in which the order of lines is the order of acts.
+    /// True if A or B is a script, in which the order of lines is the order of acts.
     pub(crate) script: bool,
-    /// Whether each content is one private key and nothing else.
+    /// True if each content is one private key and nothing else.
     pub(crate) secret: bool,
     /// Name of a known format that is not opened, if A or B is in one; whoever compares them says so.
     pub(crate) unread: Option<&'static str>,
@@ -53,7 +53,7 @@ pub(crate) struct Edit {
     /// The line of `a` (of `b`, where only it has one) up to the edit, and behind it.
     pub(crate) before: String,
     pub(crate) after: String,
-    /// Whether both contents are text as a whole.
+    /// True if both contents are text as a whole.
     pub(crate) in_text: bool,
 }
 
@@ -172,7 +172,7 @@ impl Changes {
         }
     }
 
-    /// Whether no edit and no order tells what differs.
+    /// Returns true if no edit and no order tells what differs.
     pub(crate) fn is_opaque(&self) -> bool {
         self.edits.iter().all(|edit| edit.what == Edited::Bytes) && self.reordered.is_none()
     }
@@ -214,7 +214,7 @@ fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
 
-/// Whether a text is one private key as PEM writes it (RFC 7468), and nothing else.
+/// Returns true if a text is one private key as PEM writes it (RFC 7468), and nothing else.
 pub(crate) fn is_private_key(text: &str) -> bool {
     let mut lines = text.lines();
     let Some(kind) = lines
@@ -231,7 +231,7 @@ pub(crate) fn is_private_key(text: &str) -> bool {
     body.into_iter().all(base64) && lines.next().is_none() && text.trim_end().ends_with(&end)
 }
 
-/// Whether two texts are private keys that were made apart from each other: at least two fifths of their
+/// Returns true if two texts are private keys that were made apart from each other: at least two fifths of their
 /// letters differ. A few letters that differ are a key that somebody changed.
 pub(crate) fn are_other_keys(a: &str, b: &str) -> bool {
     let body = |text: &str| -> Vec<u8> {

@@ -26,7 +26,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Whether two words of these kinds can stand for each other.
+    /// Returns true if two words of these kinds can stand for each other.
     pub(crate) fn like(self, other: Kind) -> bool {
         use Kind::{Blob, Date, Hex, Name, Number, Uuid};
         match (self, other) {

@@ -1,4 +1,4 @@
-//! What is said of two images: to a person, to a program, and as a page.
+//! Reports on two images: for a person, for a program, and as a page.
 
 mod html;
 mod json;
@@ -16,10 +16,10 @@ use std::path::PathBuf;
 
 /// Everything that a report tells.
 pub(crate) struct Report {
-    /// What was compared.
+    /// The two images.
     pub(crate) a: PathBuf,
     pub(crate) b: PathBuf,
-    /// Whether every byte is the same.
+    /// True if every byte is the same.
     pub(crate) identical: bool,
     /// Out of the builds' records, where there are any.
     pub(crate) records: Option<Records>,
@@ -30,7 +30,7 @@ pub(crate) struct Report {
     pub(crate) seconds: f64,
 }
 
-/// What the builds' own records say.
+/// Facts from the builds' own records.
 pub(crate) struct Records {
     /// The first stage whose results differ.
     pub(crate) stage: Option<String>,

@@ -1,4 +1,4 @@
-//! What leaks from the machine and the user that built.
+//! Traces of the machine and the user that built.
 
 use super::super::rule::{At, Evidence, Rule};
 use super::shapes;
@@ -119,7 +119,7 @@ pub(super) static RULES: &[Rule] = &[
     },
 ];
 
-/// Whether one of `names` stands shortly before the edit.
+/// Returns true if one of `names` stands shortly before the edit.
 fn said_before(edit: &Edit, names: &[&str]) -> bool {
     let before = edit.before.to_lowercase();
     let near = before.char_indices().rev().nth(23).map_or(before.as_str(), |(i, _)| &before[i..]);

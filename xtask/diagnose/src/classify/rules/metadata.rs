@@ -154,7 +154,7 @@ fn is_person(id: &str) -> bool {
     id.parse::<u32>().is_ok_and(|id| (1000..65_534).contains(&id))
 }
 
-/// Whether a program with this mode runs as its owner or group: no umask and no copy makes that.
+/// Returns true if a program with this mode runs as its owner or group: no umask and no copy makes that.
 fn runs_as_another(mode: &str) -> bool {
     u32::from_str_radix(mode, 8).is_ok_and(|mode| mode & 0o6000 != 0)
 }

@@ -45,7 +45,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
     tables.into_iter().flatten()
 }
 
-/// Whether a rule only says what kind of value differs: a rule that knows the file says more.
+/// Returns true if a rule only says what kind of value differs: a rule that knows the file says more.
 pub(super) fn is_general(rule: &Rule) -> bool {
     matches!(
         rule.id,
@@ -53,7 +53,7 @@ pub(super) fn is_general(rule: &Rule) -> bool {
     )
 }
 
-/// Whether a rule's files hold such values for another reason than the rule's.
+/// Returns true if a rule's files hold such values for another reason than the rule's.
 pub(super) fn names_no_values(rule: &Rule) -> bool {
     matches!(
         rule.id,

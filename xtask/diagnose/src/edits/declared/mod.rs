@@ -38,7 +38,7 @@ pub(crate) enum Declared {
 }
 
 impl Declared {
-    /// Whether the value was verified to follow from everything else.
+    /// Returns true if the value was verified to follow from everything else.
     pub(crate) fn follows(self) -> bool {
         matches!(self, Declared::BootPosition | Declared::Checksum)
     }
