@@ -17,7 +17,7 @@ pub(crate) const RULE: Rule = Rule {
         name: "masked-failures",
         what: "nothing hides the exit code of a step that checks, builds, verifies or releases: no `continue-on-error`, no `||`, no pipe without pipefail, no `&`, no `set +e`",
         why: "a run in which the hashes differ is green, and its ISO is released",
-        source: "bash(1), set -e; actions/runner#1161",
+        source: "bash(1), set -e; actions/runner#1955",
     },
     severity: Severity::Error,
     check,
