@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Names the causes why two ISOs differ: `cargo xtask diagnose`, with the same arguments.
+# Names the causes of a difference between two ISOs: `cargo xtask diagnose`, with the same arguments.
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../../.." && pwd)
