@@ -15,7 +15,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    Diagnose(DiagnoseArgs),
+    Diagnose(Box<DiagnoseArgs>),
     Inspect(InspectArgs),
 }
 

@@ -130,7 +130,7 @@ fn the_exit_code_of_a_container_is_reported() {
             ("exit 1", "stage one failed (exit 1)", "the reason"),
             ("exit 255", "stage one failed (exit 255)", "the reason"),
             ("kill -KILL $$", "stage one: the container was killed", "(exit 137)"),
-            ("exit 0", "left no ISO: expected failing4.iso", "the reason"),
+            ("exit 0", "made no ISO: expected failing4.iso", "the reason"),
         ],
     );
 }
@@ -144,7 +144,7 @@ fn the_exit_code_on_engine_host_is_reported() {
             ("exit 42", "stage one failed (exit 42)", "the reason"),
             ("exit 255", "stage one failed (exit 255)", "the reason"),
             ("kill -KILL $BASHPID; exit 3", "stage one failed", "the reason"),
-            ("exit 0", "left no ISO: expected failing3.iso", "the reason"),
+            ("exit 0", "made no ISO: expected failing3.iso", "the reason"),
         ],
     );
 }

@@ -19,7 +19,7 @@ use xtask_core::ui::{Ui, answer};
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask image push                       to the repository of the pin
-  cargo xtask image push localhost:5000/me/builder:try
+  cargo xtask image push --to localhost:5000/me/builder:try
   cargo xtask image push --if-missing          for a CI job";
 
 /// Push the builder image to a registry, and build it first if the engine has none; print its
@@ -30,7 +30,7 @@ pub(crate) struct ImagePushArgs {
     /// Repository to push to, and one more tag. The image always gets the tag of its inputs, the tag of
     /// its digest, and `latest` [default: repository of the last push, else the pin's, else the
     /// project's]
-    #[arg(value_name = "REGISTRY/NAME[:TAG]")]
+    #[arg(long, value_name = "REGISTRY/NAME[:TAG]")]
     to: Option<ImageRef>,
     /// Push only if the registry has no image of this checkout's docker/ folder (implies --setup)
     #[arg(long)]
