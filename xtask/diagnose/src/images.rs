@@ -45,6 +45,17 @@ impl Images {
         diskimage::read(&*tree, path.as_bytes(), LONGEST_LIST).ok()?
     }
 
+    /// Names of the entries of a folder; none: there is no such folder.
+    pub(crate) fn names(&self, side: Side, layers: &[String], folder: &str) -> Vec<String> {
+        let list = || {
+            let tree = self.innermost(side, layers)?;
+            let node = diskimage::find(&*tree, folder.as_bytes()).ok()??;
+            tree.list(&node).ok()
+        };
+        let names = list().unwrap_or_default().into_iter();
+        names.map(|(name, _)| String::from_utf8_lossy(&name).into_owned()).collect()
+    }
+
     fn innermost(&self, side: Side, layers: &[String]) -> Option<Arc<dyn Tree>> {
         let mut tree = self.trees[side as usize].clone()?;
         let budget = Budget::for_size(1 << 30);

@@ -58,7 +58,7 @@ cases! {
     }
     random_id_somewhere: ["random-id"], |tree, side| {
         tree.write("etc/some.conf", side.pick(
-            "id = 6ba7b810-9dad-11d1-80b4-00c04fd430c8\n", "id = 7ba7b811-9dad-41d1-80b4-10c04fd430c8\n"));
+            "id = 6ba7b810-9dad-11d1-80b4-00c04fd430c8\n", "id = c1f0a293-52e6-4b07-9d3a-e85b7f216d40\n"));
     }
     random_hex_somewhere: ["random-id"], |tree, side| {
         tree.write("var/lib/x/state", side.pick(
@@ -78,7 +78,7 @@ cases! {
     }
     fontconfig: ["fontconfig"], |tree, side| {
         tree.write("usr/share/fonts/truetype/.uuid", side.pick(
-            "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "7ba7b811-9dad-41d1-80b4-10c04fd430c8"));
+            "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "c1f0a293-52e6-4b07-9d3a-e85b7f216d40"));
     }
     apt_lists: ["apt-lists"], |tree, side| {
         tree.write("var/lib/apt/lists/h_debian_dists_trixie_InRelease", side.pick(
@@ -144,7 +144,9 @@ cases! {
     }
     build_path_in_a_binary: ["build-path"], |tree, side| {
         let path = side.pick("/build/one", "/build/two");
-        tree.write("usr/lib/x.o", &format!("\u{7f}OBJ\u{0}\u{1}{path}/src/main.c\u{0}\u{2}\u{0}GCC 14\u{0}"));
+        for name in ["usr/lib/x.o", "usr/lib/y.o"] {
+            tree.write(name, &format!("\u{7f}OBJ\u{0}\u{1}{path}/src/main.c\u{0}\u{2}\u{0}GCC 14\u{0}"));
+        }
     }
     user_name: ["user-name"], |tree, side| {
         let user = side.pick("carol", "dave");
@@ -177,10 +179,6 @@ cases! {
     mode: ["mode"], |tree, side| {
         tree.write("usr/bin/x", "x\n");
         tree.mode("usr/bin/x", side.pick(0o644, 0o755));
-    }
-    mirror: ["mirror"], |tree, side| {
-        tree.write("etc/apt/sources.list", side.pick(
-            "deb http://one.example/debian trixie main\n", "deb http://two.example/debian trixie main\n"));
     }
     packages: ["packages"], |tree, side| {
         let version = side.pick("5.2.37-2", "5.2.37-3");
@@ -261,6 +259,43 @@ hints! {
     }
     random_seed: [], ["random-seed"], |tree, side| {
         tree.write("var/lib/systemd/random-seed", side.pick("\u{1}abc\u{0}", "\u{2}xyz\u{0}"));
+    }
+    mirror: ["mirror"], ["apt-lists"], |tree, side| {
+        let host = side.pick("one.example", "two.example");
+        tree.write("etc/apt/sources.list", &format!("deb http://{host}/debian trixie main\n"));
+        tree.write(&format!("var/lib/apt/lists/{host}_debian_dists_trixie_InRelease"), "x\n");
+    }
+    a_mirror_that_nobody_built_from: [], ["-"], |tree, side| {
+        tree.write("etc/apt/sources.list", side.pick(
+            "deb http://one.example/debian trixie main\n", "deb http://evil.example/debian trixie main\n"));
+    }
+    what_only_looks_like_a_cause: [], ["-"], |tree, side| {
+        tree.write("usr/lib/auth.py", &format!("def ok(p):\n    if p[{}]:\n        return True\n", side.pick(0, 1)));
+        tree.write("etc/cron.daily/x", &format!("[ \"$(date)\" = \"{}\" ]\n", side.pick("May 28 03:25:01", "Dec 24 23:59:59")));
+        tree.write("etc/cron.d/x", &format!("0 3 * * * root {}/backup.sh\n", side.pick("/home/admin", "/tmp/evil")));
+        tree.write("etc/x.ini", side.pick("[safe]\nopen=no\n[public]\nopen=yes\n", "[safe]\nopen=yes\n[public]\nopen=no\n"));
+        tree.bytes("etc/conf", side.pick(b"PermitRootLogin no\n", b"PermitRootLogin no\n\0\0\0\0"));
+        tree.write("boot/grub/x.cfg", &format!("search --fs-uuid --set=root {}\n", side.pick("2026-05-28-20-26-40-00", "2026-06-02-04-11-17-00")));
+        tree.link("etc/default/grub.d/x.cfg", side.pick("/usr/share/grub/theme.cfg", "/tmp/evil.cfg"));
+    }
+    one_digit_of_an_id: [], ["machine-id"], |tree, side| {
+        tree.write("etc/machine-id", side.pick(
+            "5c0e8f6c1bbd4a0ea4b8a0f7f53cf7a1\n", "5c0e8f6c1bbd4a0ea4b8a0f7f53cf7a2\n"));
+    }
+    one_file_that_others_may_write: [], ["mode"], |tree, side| {
+        tree.write("etc/passwd", "x\n");
+        tree.mode("etc/passwd", side.pick(0o644, 0o666));
+    }
+    checksums_of_another_file: ["build-time"], ["-"], |tree, side| {
+        let made = side.pick("2026-11-22 01:02:03\n", "2026-11-23 04:05:06\n");
+        tree.write("usr/share/x/made", made);
+        tree.write("etc/passwd", "x\n");
+        tree.write("etc/md5sums", &format!("{}  passwd\n", md5(made)));
+    }
+    a_package_that_stands_there_twice: [], ["-"], |tree, side| {
+        let sudo = "Package: sudo\nStatus: deinstall ok config-files\nVersion: 1\n\n";
+        let bash = side.pick("Package: bash\nVersion: 1\n\n", "Package: bash\nVersion: 2\n\nPackage: sudo\nVersion: 1\n\n");
+        tree.write("var/lib/dpkg/status", &format!("{bash}{sudo}"));
     }
     time_in_a_binary: [], ["build-time"], |tree, side| {
         let mut bytes = b"\x7fBIN\0\0\0\0".to_vec();
@@ -351,10 +386,19 @@ fn owner_who_built() {
 fn system_user_by_order() {
     needs_tools!();
     let make = |tree: &Tree, side: Side| {
+        let number = side.pick(101, 102);
         tree.write("etc/x.conf", "x\n");
-        tree.pseudo(&format!("etc/x.conf m 644 {0} {0}", side.pick(101, 102)));
+        tree.write("etc/passwd", &format!("sshd:x:{number}:65534::/:/bin/false\n"));
+        tree.write("etc/group", &format!("sshd:x:{number}:\n"));
+        tree.pseudo(&format!("etc/x.conf m 644 {number} {number}"));
     };
-    Pair::of_images("system-owner", make).names(&["system-owner"]);
+    Pair::of_images("system-owner", make).names(&["account-numbers", "system-owner"]);
+    let make = |tree: &Tree, side: Side| {
+        tree.write("etc/x.conf", "x\n");
+        tree.write("etc/group", "shadow:x:42:\nusers:x:100:\n");
+        tree.pseudo(&format!("etc/x.conf m 640 0 {}", side.pick(42, 100)));
+    };
+    Pair::of_images("other-group", make).hints(&[], &["-"]);
 }
 
 #[test]
@@ -364,7 +408,9 @@ fn extended_attributes() {
         tree.write("usr/bin/x", "x\n");
         tree.attribute("usr/bin/x", "user.origin", side.pick("one", "two"));
     };
-    Pair::of_images("xattr", make).names(&["xattrs"]);
+    let pair = Pair::of_images("xattr", make);
+    pair.hints(&[], &["xattrs"]);
+    assert_eq!(pair.json("image.iso")["contents_differ"], true);
 }
 
 #[test]

@@ -73,6 +73,10 @@ impl<'a> Checksums<'a> {
     /// Files that the line names first; then the others, if they are small and few.
     fn candidates(&self, edit: &Edit, at: &At<'_>) -> Vec<usize> {
         let other = |file: &usize| self.files[*file] != *at.place;
+        if let Some(name) = named_by(edit) {
+            let is = |file: &usize| is_named(self.files[*file].path(), name);
+            return (0..self.files.len()).filter(other).filter(is).collect();
+        }
         let named = |file: &usize| {
             let name = self.files[*file].path().rsplit('/').next().unwrap_or_default();
             !name.is_empty() && (edit.after.contains(name) || edit.before.contains(name))
@@ -108,6 +112,24 @@ impl<'a> Checksums<'a> {
     }
 }
 
+/// The file that a line of checksums names: `HASH  name`, `HASH *name`, ` HASH 12 name`,
+/// `SHA256 (name) = HASH`.
+fn named_by(edit: &Edit) -> Option<&str> {
+    let before = edit.before.trim();
+    if before.is_empty() {
+        return edit.after.split_whitespace().last().map(|name| name.trim_start_matches('*'));
+    }
+    let (_, name) = before.strip_suffix('=')?.trim_end().strip_suffix(')')?.split_once('(')?;
+    Some(name)
+}
+
+/// Returns true if `name` is a path, or its end.
+fn is_named(path: &str, name: &str) -> bool {
+    let name = name.trim_start_matches("./").trim_start_matches('/');
+    let rest = path.strip_suffix(name);
+    !name.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+}
+
 /// A checksum in hexadecimal.
 pub(super) fn of<D: Digest>(source: &Shared) -> Option<String> {
     let mut digest = D::new();
@@ -119,5 +141,28 @@ pub(super) fn of<D: Digest>(source: &Shared) -> Option<String> {
         }
         digest.update(&buffer[..n]);
         at += n as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_checksums_names_one_file() {
+        let edit = |before: &str, after: &str| Edit {
+            what: Edited::Hex,
+            a: String::new(),
+            b: String::new(),
+            before: before.to_owned(),
+            after: after.to_owned(),
+            in_text: true,
+        };
+        assert_eq!(named_by(&edit("", "  ./live/vmlinuz")), Some("./live/vmlinuz"));
+        assert_eq!(named_by(&edit(" ", " 12 main/Packages")), Some("main/Packages"));
+        assert_eq!(named_by(&edit("MD5 (etc/x) = ", "")), Some("etc/x"));
+        assert_eq!(named_by(&edit("SHA256: ", "")), None);
+        assert!(is_named("live/vmlinuz", "./live/vmlinuz") && is_named("etc/passwd", "passwd"));
+        assert!(!is_named("etc/build-stamp", "passwd") && !is_named("etc/xpasswd", "passwd"));
     }
 }

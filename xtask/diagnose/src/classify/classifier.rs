@@ -1,15 +1,18 @@
 //! Names the cause of every difference, or leaves it unexplained.
 
 use super::account::{Account, Settled};
+use super::accounts::Accounts;
 use super::checksums::Checksums;
 use super::consequences::Consequences;
 use super::correlate::Correlator;
 use super::fact::{Fact, Facts, Seen};
 use super::format::{excerpt, item, shown, what};
 use super::implanted;
+use super::mirrors;
 use super::moved::Moved;
 use super::renames;
 use super::rules::{self, lookup};
+use super::umask::Umask;
 use super::{At, Cause, Context, Diagnosis, Item, Rule, epoch};
 use crate::difference::{FieldKind, MetadataField, Place, Side};
 use crate::edits::declared::Declared;
@@ -37,6 +40,8 @@ pub(crate) fn classify(facts: &Facts, context: &Context, images: &Images) -> Dia
         account: Account::new(facts.list.len()),
         causes: BTreeMap::new(),
         pending: BTreeMap::new(),
+        umask: Umask::of(facts),
+        accounts: Accounts::default(),
         folders: HashMap::new(),
         entries: HashMap::new(),
         files: HashSet::new(),
@@ -61,6 +66,8 @@ struct Classifier<'a> {
     causes: BTreeMap<(&'static str, String), Cause>,
     /// Contents whose edits are not all judged.
     pending: BTreeMap<usize, Pending>,
+    umask: Umask,
+    accounts: Accounts,
     /// Folders that only one side has, and the unexplained item that names them, if any does.
     folders: HashMap<(Side, Place), Option<usize>>,
     /// Number of entries in them, by item.
@@ -103,9 +110,7 @@ impl<'a> Classifier<'a> {
 
     fn fact(&mut self, index: usize, fact: &Fact, names: &HashMap<usize, Changes>) {
         let at = self.at(fact);
-        let around =
-            matches!(fact.what, Seen::Metadata { .. } | Seen::Field { .. } | Seen::Repacked { .. });
-        self.diagnosis.contents |= !around && !is_padding(fact);
+        self.diagnosis.contents |= !is_around(fact);
         if self.moved.as_ref().is_some_and(|moved| moved.explains(fact, self.images)) {
             return self.explained(index, fact, &rules::PACKAGES, Vec::new());
         }
@@ -127,12 +132,12 @@ impl<'a> Classifier<'a> {
                 None => self.by_layout(index, fact, *kind),
             },
             Seen::Metadata { field: MetadataField::LinkTarget, a, b } => {
-                match lookup::by_metadata(&at, &MetadataField::LinkTarget, a, b) {
+                match lookup::by_metadata(&at, &MetadataField::LinkTarget, a, b, |_| true) {
                     Some(rule) => self.explained(index, fact, rule, excerpt(fact)),
                     None => self.edits(index, fact, &lines::compare(a, b)),
                 }
             }
-            Seen::Metadata { field, a, b } => match lookup::by_metadata(&at, field, a, b) {
+            Seen::Metadata { field, a, b } => match self.by_metadata(fact, field, a, b) {
                 Some(rule) => self.explained(index, fact, rule, excerpt(fact)),
                 None => self.unexplained(index, fact),
             },
@@ -160,6 +165,22 @@ impl<'a> Classifier<'a> {
             },
             Seen::Content(changes) => self.content(index, fact, changes, &at),
         }
+    }
+
+    /// The rule for a property of an entry, if the rest of the image bears it out.
+    fn by_metadata(
+        &mut self,
+        fact: &Fact,
+        field: &MetadataField,
+        a: &str,
+        b: &str,
+    ) -> Option<&'static Rule> {
+        let at = self.at(fact);
+        let others = |rule: &Rule| rule.id != "umask" || self.umask.is_of_several(a, b);
+        let rule = lookup::by_metadata(&at, field, a, b, others)?;
+        let borne_out = rule.id != "system-owner"
+            || self.accounts.is_one(self.images, &fact.place, field, [a, b]);
+        borne_out.then_some(rule)
     }
 
     fn of_rule(&mut self, index: usize, fact: &Fact, id: &str) {
@@ -309,7 +330,14 @@ impl<'a> Classifier<'a> {
                 pending.left.push(n);
             }
             for rule in found {
-                pending.found.push(Found { rule, detail: String::new(), lines: shown(edit) });
+                let mirror = rule.id == "mirror";
+                if mirror && !mirrors::are_known(self.images, &fact.place, edit) {
+                    pending.left.push(n);
+                    continue;
+                }
+                let detail =
+                    if mirror { format!("`{}` ↔ `{}`", edit.a, edit.b) } else { String::new() };
+                pending.found.push(Found { rule, detail, lines: shown(edit) });
             }
         }
         self.pending.insert(index, pending);
@@ -341,10 +369,11 @@ impl<'a> Classifier<'a> {
 
     fn unexplained(&mut self, index: usize, fact: &Fact) {
         self.account.settle(index, Settled::Unexplained);
-        let mode = matches!(fact.what, Seen::Metadata { field: MetadataField::Mode, .. });
-        let usually = match mode {
-            true => rules::all().find(|rule| rule.id == "mode"),
-            false => lookup::usual(&self.at(fact)),
+        let named = |id| rules::all().find(|rule| rule.id == id);
+        let usually = match &fact.what {
+            Seen::Metadata { field: MetadataField::Mode, .. } => named("mode"),
+            Seen::Metadata { field: MetadataField::Xattr(_), .. } => named("xattrs"),
+            _ => lookup::usual(&self.at(fact)),
         };
         self.diagnosis.unexplained.push(Item {
             excerpt: excerpt(fact),
@@ -389,6 +418,7 @@ impl<'a> Classifier<'a> {
         }
         let mut diagnosis = self.diagnosis;
         diagnosis.counts = self.account.counts();
+        diagnosis.contents |= diagnosis.counts.unexplained + diagnosis.counts.not_read > 0;
         diagnosis.causes = self.causes.into_values().collect();
         if let (Some(moved), Some(cause)) = (
             &self.moved,
@@ -500,7 +530,17 @@ fn exchanged(changes: &Changes) -> bool {
     pairs.iter().any(|(a, b)| pairs.contains(&(b, a)))
 }
 
-fn is_padding(fact: &Fact) -> bool {
-    matches!(&fact.what, Seen::Content(changes)
-        if matches!(changes.edits[..], [ref edit] if edit.what == Edited::Declared(Declared::Padding)))
+/// Returns true if a difference leaves every content and every link as it is.
+fn is_around(fact: &Fact) -> bool {
+    match &fact.what {
+        Seen::Metadata { field, .. } => !matches!(
+            field,
+            MetadataField::Kind | MetadataField::LinkTarget | MetadataField::Xattr(_)
+        ),
+        Seen::Field { .. } | Seen::Repacked { .. } => true,
+        Seen::Content(changes) => {
+            matches!(changes.edits[..], [ref edit] if edit.what == Edited::Declared(Declared::Padding))
+        }
+        _ => false,
+    }
 }

@@ -88,6 +88,8 @@ struct Evidence {
     /// Distinct signs; a sign that proves it by itself counts as two.
     signs: HashSet<&'static str>,
     proved: bool,
+    /// Files that it was seen in.
+    places: HashSet<String>,
 }
 
 #[derive(Default)]
@@ -115,14 +117,14 @@ impl Correlator {
         let path = edit.what == Edited::Path || (edit.a.contains('/') && edit.b.contains('/'));
         let (a, b, signs) = if path { paths(&edit.a, &edit.b) } else { single(edit, at) };
         for (rule, sign, proof) in signs {
-            let evidence = self
-                .evidence
-                .entry((a.clone(), b.clone()))
-                .or_insert_with(|| Evidence { rule, signs: HashSet::new(), proved: false });
+            let evidence = self.evidence.entry((a.clone(), b.clone())).or_insert_with(|| {
+                Evidence { rule, signs: HashSet::new(), proved: false, places: HashSet::new() }
+            });
             // one pair is one thing: the first sign says which
             if std::ptr::eq(evidence.rule, rule) {
                 evidence.proved |= proof;
                 evidence.signs.insert(sign);
+                evidence.places.insert(at.place.to_string());
             }
         }
         let decision = |text: &str| DECISIONS.contains(&text.to_lowercase().as_str());
@@ -153,7 +155,9 @@ impl Correlator {
         }
         let known = |pair: &(String, String)| {
             let evidence = self.evidence.get(pair)?;
-            (evidence.proved || evidence.signs.len() > 1).then_some(evidence.rule)
+            // one path for another in one file alone may be somebody's decision
+            let seen = !std::ptr::eq(evidence.rule, &BUILD_PATH) || evidence.places.len() > 1;
+            (seen && (evidence.proved || evidence.signs.len() > 1)).then_some(evidence.rule)
         };
         let explained = self.open.iter().filter_map(|open| {
             let pair = (open.a.clone(), open.b.clone());

@@ -8,6 +8,7 @@
 //! files together show; `consequences` and `checksums`, what follows from other differences.
 
 mod account;
+mod accounts;
 mod checksums;
 mod classifier;
 mod consequences;
@@ -18,10 +19,12 @@ mod epoch;
 mod fact;
 mod format;
 mod implanted;
+mod mirrors;
 mod moved;
 mod renames;
 mod rule;
 mod rules;
+mod umask;
 
 pub(crate) use classifier::classify;
 pub(crate) use context::{Build, Context};

@@ -54,7 +54,7 @@ impl Moved {
         };
         let names: HashSet<&str> = changed.iter().map(|(name, _)| name.as_str()).collect();
         let [x, y] = status.each_ref().map(|text| others(text, &names));
-        moved.only_theirs = x == y;
+        moved.only_theirs = x.is_some() && x == y;
         for name in names {
             for side in [Side::A, Side::B] {
                 for name in [name.to_owned(), format!("{name}:amd64")] {
@@ -107,13 +107,22 @@ impl Moved {
     }
 }
 
-/// The paragraphs of all other packages.
-fn others<'t>(status: &'t str, names: &HashSet<&str>) -> BTreeMap<&'t str, &'t str> {
-    let name = |paragraph: &'t str| {
-        paragraph.lines().find_map(|line| line.strip_prefix("Package: ")).unwrap_or_default()
-    };
-    let paragraphs = status.split("\n\n").map(|paragraph| (name(paragraph), paragraph.trim()));
-    paragraphs.filter(|(name, _)| !names.contains(name)).collect()
+/// The paragraphs of all other packages; `None` if a package is there twice.
+fn others<'t>(status: &'t str, names: &HashSet<&str>) -> Option<BTreeMap<[&'t str; 2], &'t str>> {
+    let mut others = BTreeMap::new();
+    let mut seen = HashSet::new();
+    for paragraph in status.split("\n\n").map(str::trim).filter(|text| !text.is_empty()) {
+        let value =
+            |field| paragraph.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
+        let package = [value("Package: "), value("Architecture: ")];
+        if !seen.insert(package) {
+            return None;
+        }
+        if !names.contains(package[0]) {
+            others.insert(package, paragraph);
+        }
+    }
+    Some(others)
 }
 
 /// The folders of a package's list.
@@ -155,5 +164,6 @@ mod tests {
         let c = "Package: bash\nVersion: 3\n\nPackage: sudo\nVersion: 2\nConffiles: x\n";
         assert_eq!(others(a, &names), others(b, &names));
         assert_ne!(others(a, &names), others(c, &names));
+        assert_eq!(others(&format!("{a}\nPackage: sudo\nVersion: 1\n"), &names), None);
     }
 }

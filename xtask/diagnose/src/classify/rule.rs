@@ -77,10 +77,10 @@ impl At<'_> {
         layers.iter().rev().find(|name| *name != "[unpacked]").map_or("", String::as_str)
     }
 
-    /// Returns true if the order of lines means something: of a script's acts, or of rules of which the first
-    /// that fits decides.
+    /// Returns true if the order of lines means something: of a script's acts, of
+    /// settings in sections, or of rules of which the first that fits decides.
     pub(crate) fn is_ordered(&self) -> bool {
-        self.content.is_some_and(|changes| changes.script)
+        self.content.is_some_and(|changes| changes.script || changes.sections)
             || self.path_is(&[
                 "etc/pam.d/**",
                 "etc/sudoers*",

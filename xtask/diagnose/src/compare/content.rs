@@ -41,6 +41,17 @@ pub(super) fn bytes(
     }
 }
 
+/// Returns true if zeros behind the end mean nothing in the formats of two files, or in a gap of a container.
+pub(super) fn has_padding(shares: &Shares, spot: &Spot, contents: &[Content; 2]) -> bool {
+    use Format::{Compressed, Disk, Fat, Initramfs, Iso, Squashfs, Tar};
+    let padded = |side: Side| {
+        let source = contents[side as usize].source();
+        let format = Format::of(&source, &shares.budgets[side as usize]);
+        matches!(format, Ok(Some(Iso | Squashfs | Fat | Disk | Initramfs | Tar | Compressed(_))))
+    };
+    spot.place.path().starts_with('[') || (padded(Side::A) && padded(Side::B))
+}
+
 /// The lengths of two files, if one is the other one and zeros behind it.
 pub(super) fn padded(contents: &[Content; 2], first: u64) -> Result<Option<[u64; 2]>, Broken> {
     let sources = contents.each_ref().map(Content::source);

@@ -156,7 +156,9 @@ impl<'o> Walk<'o> {
 
     fn inside(&mut self, spot: &Spot, contents: &[Content; 2]) -> Result<(), Stop> {
         let Some(first) = content::differ(&self.shares, contents)? else { return Ok(()) };
-        if let Some(sizes) = content::padded(contents, first)? {
+        if content::has_padding(&self.shares, spot, contents)
+            && let Some(sizes) = content::padded(contents, first)?
+        {
             let padding = What::Content(Box::new(Changes::padding(sizes)));
             self.out.tell(vec![spot.difference(padding)])?;
             return Ok(());

@@ -31,6 +31,8 @@ pub(crate) struct Changes {
     pub(crate) rest: Option<String>,
     /// True if A or B is a script, in which the order of lines is the order of acts.
     pub(crate) script: bool,
+    /// True if A or B has sections (`[name]`), so that a line means another thing in another one.
+    pub(crate) sections: bool,
     /// True if each content is one private key and nothing else.
     pub(crate) secret: bool,
     /// Name of a known format that is not opened, if A or B is in one; whoever compares them says so.
@@ -122,6 +124,7 @@ impl Changes {
             _ if a_now == b => {}
             (Some(x), Some(y)) => {
                 changes.script = x.starts_with("#!") || y.starts_with("#!");
+                changes.sections = has_sections(x) || has_sections(y);
                 changes.secret = are_other_keys(x, y);
                 lines::compare_whole(&mut changes, x, y);
             }
@@ -163,6 +166,7 @@ impl Changes {
             reordered: None,
             rest: None,
             script: false,
+            sections: false,
             secret: false,
             unread: None,
             perhaps: None,
@@ -214,6 +218,23 @@ fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
 
+/// Returns true if a text has a line `[name]`, as ini files and systemd's have it.
+fn has_sections(text: &str) -> bool {
+    text.lines().map(str::trim).any(|line| {
+        line.strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .is_some_and(|name| name.starts_with(|c: char| c.is_alphanumeric() || c == '['))
+    })
+}
+
+/// Returns true if two ids of one length were made apart from each other: at least half of their digits
+/// differ. A few digits that differ are an id that somebody changed.
+pub(crate) fn are_other_ids(a: &str, b: &str) -> bool {
+    let digits = || a.bytes().zip(b.bytes()).filter(|(x, _)| x.is_ascii_alphanumeric());
+    let differ = digits().filter(|(x, y)| !x.eq_ignore_ascii_case(y)).count();
+    a.len() == b.len() && differ * 2 >= digits().count()
+}
+
 /// Returns true if a text is one private key as PEM writes it (RFC 7468), and nothing else.
 pub(crate) fn is_private_key(text: &str) -> bool {
     let mut lines = text.lines();
@@ -239,7 +260,11 @@ pub(crate) fn are_other_keys(a: &str, b: &str) -> bool {
     };
     let (x, y) = (body(a), body(b));
     let differ = x.iter().zip(&y).filter(|(x, y)| x != y).count();
-    is_private_key(a) && is_private_key(b) && differ * 5 >= x.len().max(y.len()) * 2
+    let ends = |text: &str| text.contains('\r') || !text.ends_with('\n');
+    is_private_key(a)
+        && is_private_key(b)
+        && ends(a) == ends(b)
+        && differ * 5 >= x.len().max(y.len()) * 2
 }
 
 /// A text that is shown, at most [`LONGEST`] bytes.

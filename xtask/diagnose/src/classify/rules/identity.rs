@@ -2,7 +2,7 @@
 
 use super::super::rule::{At, Evidence, Rule};
 use super::shapes;
-use crate::edits::{Edit, Edited};
+use crate::edits::{Edit, Edited, are_other_ids};
 
 pub(super) static RULES: &[Rule] = &[
     Rule {
@@ -143,12 +143,15 @@ const IDS: [&str; 12] = [
 
 fn is_random(edit: &Edit, at: &At<'_>) -> bool {
     match edit.what {
-        Edited::Uuid => edit.in_text,
+        Edited::Uuid => edit.in_text && are_other_ids(&edit.a, &edit.b),
         // ids of one kind have one length
         Edited::Hex => {
             let key = edit.key().unwrap_or_default().to_lowercase();
             let last = key.rsplit(['.', '-']).next().unwrap_or_default();
-            edit.in_text && edit.a.len() == edit.b.len() && edit.a.len() >= 8 && IDS.contains(&last)
+            edit.in_text
+                && are_other_ids(&edit.a, &edit.b)
+                && edit.a.len() >= 8
+                && IDS.contains(&last)
         }
         // nothing else is in the file
         _ => at.content.is_some_and(|changes| changes.secret),
@@ -172,7 +175,7 @@ fn is_commit(edit: &Edit, _: &At<'_>) -> bool {
     let key = edit.key().unwrap_or_default().to_lowercase();
     let named = ["build_id", "commit", "revision", "git_commit", "git_sha", "vcs_ref"];
     edit.in_text
-        && edit.a.len() == edit.b.len()
+        && are_other_ids(&edit.a, &edit.b)
         && matches!(edit.a.len(), 40 | 64)
         && [&edit.a, &edit.b].iter().all(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))
         && named.contains(&key.as_str())

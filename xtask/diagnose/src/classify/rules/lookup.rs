@@ -35,14 +35,18 @@ pub(crate) fn by_field(kind: FieldKind, name: &str) -> Option<&'static Rule> {
     named.or_else(of_kind)
 }
 
+/// The rule for a property of an entry; `others`: what else must hold of a rule.
 pub(crate) fn by_metadata(
     at: &At<'_>,
     field: &MetadataField,
     a: &str,
     b: &str,
+    others: impl Fn(&Rule) -> bool,
 ) -> Option<&'static Rule> {
     let changed = Changed { at: *at, field, a, b };
-    find(|evidence| matches!(evidence, Evidence::Metadata(holds) if holds(&changed)))
+    all().find(|rule| {
+        matches!(rule.evidence, Evidence::Metadata(holds) if holds(&changed)) && others(rule)
+    })
 }
 
 pub(crate) fn by_entry_order(layer: &str, by_locale: bool) -> Option<&'static Rule> {

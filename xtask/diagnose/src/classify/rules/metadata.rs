@@ -62,7 +62,9 @@ pub(super) static RULES: &[Rule] = &[
         fix: "set the mode explicitly (install -m, chmod)",
         source: "the entries' modes",
         evidence: Evidence::Metadata(|c| {
-            *c.field == MetadataField::Mode && !runs_as_another(c.a) && !runs_as_another(c.b)
+            *c.field == MetadataField::Mode
+                && ![c.a, c.b].into_iter().any(runs_as_another)
+                && others_write(c.a) == others_write(c.b)
         }),
     },
     Rule {
@@ -94,10 +96,8 @@ pub(super) static RULES: &[Rule] = &[
         name: "extended attributes differ",
         fix: "set them explicitly, or -no-xattrs (loses file capabilities); mksquashfs newer than 4.4, whose table holds garbage",
         source: "squashfs-tools#78",
-        // capabilities and labels say what a program may do: no build makes them by the way
-        evidence: Evidence::Metadata(
-            |c| matches!(c.field, MetadataField::Xattr(name) if !name.starts_with("security.")),
-        ),
+        // a value that differs proves nothing: the rule is only a hint
+        evidence: Evidence::Together,
     },
     Rule {
         id: "cpio-links",
@@ -125,6 +125,7 @@ pub(super) static RULES: &[Rule] = &[
         evidence: Evidence::Metadata(|c| {
             *c.field == MetadataField::LinkTarget
                 && c.at.path_is(&["etc/default/grub.d/*", "boot/grub/themes/**"])
+                && [c.a, c.b].into_iter().all(is_shipped)
         }),
     },
 ];
@@ -157,6 +158,16 @@ fn is_person(id: &str) -> bool {
 /// Returns true if a program with this mode runs as its owner or group: no umask and no copy makes that.
 fn runs_as_another(mode: &str) -> bool {
     u32::from_str_radix(mode, 8).is_ok_and(|mode| mode & 0o6000 != 0)
+}
+
+/// The bits that let the group and others write.
+fn others_write(mode: &str) -> Option<u32> {
+    u32::from_str_radix(mode, 8).ok().map(|mode| mode & 0o022)
+}
+
+/// Returns true if a link leads to files that packages ship.
+fn is_shipped(target: &str) -> bool {
+    target.starts_with("/usr/share/") && !target.split('/').any(|part| part == "..")
 }
 
 fn is_system(id: &str) -> bool {

@@ -1,5 +1,12 @@
 //! Shapes of whole contents: A and B are both what a rule's files usually are.
 
+use crate::edits::are_other_ids;
+
+/// Returns true if every line ends as on Unix, also the last one.
+fn has_plain_lines(text: &str) -> bool {
+    text.ends_with('\n') && !text.contains('\r')
+}
+
 /// One line of so many hexadecimal digits.
 fn is_hex_line(text: &str, len: usize) -> bool {
     let line = text.strip_suffix('\n').unwrap_or(text);
@@ -16,7 +23,7 @@ fn is_uuid(text: &str) -> bool {
 
 /// machine-id(5).
 pub(super) fn machine_ids(a: &str, b: &str) -> bool {
-    [a, b].iter().all(|text| is_hex_line(text, 32))
+    [a, b].iter().all(|text| is_hex_line(text, 32)) && are_other_ids(a, b)
 }
 
 /// A UUID alone, or behind `nqn.2014-08.org.nvmexpress:uuid:`.
@@ -25,7 +32,7 @@ pub(super) fn host_uuids(a: &str, b: &str) -> bool {
         let line = text.strip_suffix('\n').unwrap_or(text);
         is_uuid(line.strip_prefix("nqn.2014-08.org.nvmexpress:uuid:").unwrap_or(line))
     };
-    is(a) && is(b)
+    is(a) && is(b) && are_other_ids(a, b)
 }
 
 /// A host key of sshd: one private key, or one public key of the same kind on both sides.
@@ -69,33 +76,35 @@ pub(super) fn host_ids(a: &str, b: &str) -> bool {
         is_uuid(text)
             || (matches!(text.len(), 8..=64) && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
     };
-    let (x, y): (Vec<&str>, Vec<&str>) = (a.lines().collect(), b.lines().collect());
+    let (x, y): (Vec<&str>, Vec<&str>) = (a.split('\n').collect(), b.split('\n').collect());
     let differs = x.iter().zip(&y).filter(|(x, y)| x != y);
     x.len() == y.len()
         && differs.count() == 1
         && x.iter().zip(&y).filter(|(x, y)| x != y).all(|(x, y)| {
+            let end = |line: &str| line.trim_end_matches('"').len();
             let cut = |line: &str| line.rfind([':', '=', '"']).map_or(0, |i| i + 1);
-            let (x, y) = (x.trim_end_matches('"'), y.trim_end_matches('"'));
-            let (i, j) = (cut(x), cut(y));
-            x[..i] == y[..j] && x.len() == y.len() && is_id(&x[i..]) && is_id(&y[j..])
+            let ((x, quotes), (y, others)) = (x.split_at(end(x)), y.split_at(end(y)));
+            let ((before, x), (other, y)) = (x.split_at(cut(x)), y.split_at(cut(y)));
+            (before, quotes) == (other, others) && is_id(x) && is_id(y) && are_other_ids(x, y)
         })
 }
 
 /// resolv.conf(5): addresses of name servers, and domains.
 pub(super) fn resolvers(a: &str, b: &str) -> bool {
     let is = |text: &str| {
-        text.lines().all(|line| {
-            let mut words = line.split_whitespace();
-            match words.next() {
-                None => true,
-                Some(word) if word.starts_with('#') || word.starts_with(';') => true,
-                Some("nameserver") => {
-                    words.next().is_some_and(|ip| ip.parse::<std::net::IpAddr>().is_ok())
+        has_plain_lines(text)
+            && text.lines().all(|line| {
+                let mut words = line.split_whitespace();
+                match words.next() {
+                    None => true,
+                    Some(word) if word.starts_with('#') || word.starts_with(';') => true,
+                    Some("nameserver") => {
+                        words.next().is_some_and(|ip| ip.parse::<std::net::IpAddr>().is_ok())
+                    }
+                    Some("search" | "domain" | "options") => true,
+                    Some(_) => false,
                 }
-                Some("search" | "domain" | "options") => true,
-                Some(_) => false,
-            }
-        })
+            })
     };
     is(a) && is(b)
 }
@@ -104,7 +113,7 @@ pub(super) fn resolvers(a: &str, b: &str) -> bool {
 pub(super) fn host_only(a: &str, b: &str) -> bool {
     let is = |text: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-        !text.is_empty() && text.lines().all(|line| line.chars().all(plain))
+        has_plain_lines(text) && text.lines().all(|line| line.chars().all(plain))
     };
     is(a) && is(b)
 }
@@ -128,7 +137,8 @@ pub(super) fn account_numbers(a: &str, b: &str) -> bool {
             };
             Some((fields.iter().enumerate().map(named).collect(), values?))
         };
-        let mut accounts: Vec<Account> = text.lines().map(account).collect::<Option<_>>()?;
+        let mut accounts: Vec<Account> =
+            text.strip_suffix('\n')?.split('\n').map(account).collect::<Option<_>>()?;
         accounts.sort();
         Some(accounts)
     };
@@ -150,18 +160,29 @@ mod tests {
         assert!(account_numbers(a, &a.replace(":101:", ":102:")));
         assert!(!account_numbers(a, &a.replace(":101:", ":0:")));
         assert!(!account_numbers(a, &a.replace("nologin", "bash")));
+        assert!(!account_numbers(a, &a.replace('\n', "\r\n")));
+        assert!(!account_numbers(a, a.trim_end()));
         assert!(!account_numbers(a, &format!("{a}evil:x:105:105::/:/bin/sh\n")));
     }
 
     #[test]
     fn a_shape_holds_on_both_sides() {
         let id = "5c0e8f6c1bbd4a0ea4b8a0f7f53cf7a1\n";
-        assert!(machine_ids(id, &id.replace('5', "6")));
+        let other = "9a31d0e24a1146cda1c6a5f3ce8d7b20\n";
+        assert!(machine_ids(id, other));
+        assert!(
+            !machine_ids(id, other.trim_end()) && !machine_ids(id, &id.replace("a1\n", "a2\n"))
+        );
+        let named = |id: &str| format!("A=1\nMY_ID=\"{}\"\n", id.trim_end());
+        assert!(host_ids(&named(id), &named(other)));
+        assert!(!host_ids(&named(id), &named(other).replace('\n', "\r\n")));
+        assert!(!host_ids(&named(id), named(other).trim_end()));
         assert!(!machine_ids(id, "uninitialized\n") && !machine_ids("", id));
         let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHb1root root@alpha\n";
         assert!(host_keys(key, &key.replace("IHb1", "IKc9")));
         assert!(!host_keys(key, &format!("{key}{key}")));
         assert!(resolvers("nameserver 10.0.0.1\n", "nameserver 192.168.1.1\nsearch x\n"));
         assert!(!resolvers("nameserver 10.0.0.1\n", "nameserver $(id)\n"));
+        assert!(!resolvers("nameserver 10.0.0.1\n", "nameserver 10.0.0.2\r\n"));
     }
 }

@@ -1,7 +1,7 @@
 //! Times in contents.
 
 use super::super::rule::{At, Evidence, Rule};
-use crate::dates::{Moment, Precision};
+use crate::dates::{self, Moment, Precision};
 use crate::edits::declared::Declared;
 use crate::edits::{Edit, Edited};
 
@@ -97,7 +97,15 @@ fn is_time(edit: &Edit, at: &At<'_>) -> bool {
             // the zone alone is a matter of its own
             let only_zone = a.zoned && b.zoned && a.offset != b.offset && a.seconds == b.seconds;
             let alike = a.notation == b.notation || a.foreign != b.foreign;
-            alike && day(a) && day(b) && !only_zone && near(at, a, b) && !same_moment(a, b, edit)
+            // an id that is made of a date names a volume
+            let id = edit.before.to_lowercase().contains("uuid");
+            alike
+                && day(a)
+                && day(b)
+                && !only_zone
+                && !id
+                && near(at, a, b)
+                && !same_moment(a, b, edit)
         }
         Edited::Declared(Declared::PycTime(a, b) | Declared::KeystoreTime(a, b)) => {
             at.context.are_near(a, b)
@@ -106,10 +114,13 @@ fn is_time(edit: &Edit, at: &At<'_>) -> bool {
     }
 }
 
-/// syslog leaves the year out; only the distance can be judged.
+/// syslog leaves the year out; then day and month must be near those of the builds.
 fn near(at: &At<'_>, a: Moment, b: Moment) -> bool {
-    if a.without_year && b.without_year {
-        return true;
+    if a.without_year || b.without_year {
+        let script = at.content.is_some_and(|changes| changes.script);
+        return a.without_year == b.without_year
+            && !script
+            && at.context.are_near_in_the_year(a.seconds, b.seconds);
     }
     at.context.are_near(a.seconds, b.seconds)
 }
@@ -134,7 +145,17 @@ fn is_measured(edit: &Edit, at: &At<'_>) -> bool {
         after.trim_start().split([' ', ',', ')', ';', ']', '.', '\n']).next().unwrap_or_default();
     let said = before.trim_end_matches(|c: char| c.is_ascii_digit() || " .,\t(".contains(c));
     let named = ["took", "elapsed", "duration", "real", "finished in", "done in", "fetched in"];
-    (units.contains(&unit) && named.iter().any(|name| said.ends_with(name)))
-        // syslog's `sshd[1234]:`
-        || (before.ends_with('[') && after.starts_with("]:"))
+    (units.contains(&unit) && named.iter().any(|name| said.ends_with(name))) || is_process(edit)
+}
+
+/// The number of a process in a line of syslog: `Nov 22 03:25:01 host sshd[1234]:`.
+fn is_process(edit: &Edit) -> bool {
+    let Some((length, moment)) = dates::at(&edit.before) else { return false };
+    let name = edit.before.get(length..).and_then(|rest| rest.strip_suffix('['));
+    let number = |text: &str| text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_digit());
+    moment.precision == Precision::Second
+        && name.is_some_and(|name| name.starts_with(' ') && name.ends_with(char::is_alphanumeric))
+        && edit.after.starts_with("]:")
+        && number(&edit.a)
+        && number(&edit.b)
 }
