@@ -1,6 +1,7 @@
 //! A builder's umask, which takes the same bits away from all that it makes.
 
 use super::fact::{Facts, Seen};
+use super::rules::others_write;
 use crate::difference::MetadataField;
 
 /// Numbers of entries whose mode has more bits in A, and in B.
@@ -21,9 +22,12 @@ impl Umask {
         Umask { more }
     }
 
-    /// Returns true if several entries lack bits on the side on which this one does.
-    pub(super) fn is_of_several(&self, a: &str, b: &str) -> bool {
-        side_with_more(a, b).is_some_and(|side| self.more[side] > 1 && self.more[1 - side] == 0)
+    /// Returns true if several entries lack bits on the side on which this one does. One entry alone
+    /// shows a umask only if it lets the same others write on both sides.
+    pub(super) fn is_borne_out(&self, a: &str, b: &str) -> bool {
+        others_write(a) == others_write(b)
+            || side_with_more(a, b)
+                .is_some_and(|side| self.more[side] > 1 && self.more[1 - side] == 0)
     }
 }
 
@@ -46,9 +50,10 @@ mod tests {
     #[test]
     fn a_umask_takes_from_several_on_one_side() {
         let umask = |more| Umask { more };
-        assert!(umask([2, 0]).is_of_several("0666", "0644"));
-        assert!(!umask([1, 0]).is_of_several("0666", "0644"));
-        assert!(!umask([2, 1]).is_of_several("0666", "0644"));
-        assert!(!umask([0, 2]).is_of_several("0666", "0644"));
+        assert!(umask([1, 0]).is_borne_out("0644", "0600"));
+        assert!(umask([2, 0]).is_borne_out("0666", "0644"));
+        assert!(!umask([1, 0]).is_borne_out("0666", "0644"));
+        assert!(!umask([2, 1]).is_borne_out("0666", "0644"));
+        assert!(!umask([0, 2]).is_borne_out("0666", "0644"));
     }
 }

@@ -161,7 +161,7 @@ fn runs_as_another(mode: &str) -> bool {
 }
 
 /// The bits that let the group and others write.
-fn others_write(mode: &str) -> Option<u32> {
+pub(crate) fn others_write(mode: &str) -> Option<u32> {
     u32::from_str_radix(mode, 8).ok().map(|mode| mode & 0o022)
 }
 
