@@ -1,0 +1,218 @@
+//! Writers of archives, small file systems and compressed files, for images that are packed anew for
+//! every case: a process for each layer would take most of the time.
+
+use std::io::Write as _;
+
+/// Seconds since 1970 that every entry has.
+pub(crate) const TIME: u32 = 1_780_000_000;
+
+type Members<'t> = &'t [(&'t str, &'t [u8])];
+
+fn pad(bytes: &mut Vec<u8>, to: usize) {
+    bytes.resize(bytes.len().next_multiple_of(to), 0);
+}
+
+/// A cpio in the format of an initramfs.
+pub(crate) fn cpio(members: Members<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (i, (name, content)) in members.iter().chain(&[("TRAILER!!!", &b""[..])]).enumerate() {
+        let (ino, mode, time) =
+            if *name == "TRAILER!!!" { (0, 0, 0) } else { (i as u32 + 1, 0o100_755, TIME) };
+        out.extend(b"070701");
+        let (size, length) = (content.len() as u32, name.len() as u32 + 1);
+        for field in [ino, mode, 0, 0, 1, time, size, 0, 0, 0, 0, length, 0] {
+            out.extend(format!("{field:08x}").bytes());
+        }
+        out.extend(name.bytes().chain([0]));
+        pad(&mut out, 4);
+        out.extend(*content);
+        pad(&mut out, 4);
+    }
+    pad(&mut out, 512);
+    out
+}
+
+/// A tar in the format of POSIX 1988.
+pub(crate) fn tar(members: Members<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, content) in members {
+        let mut header = vec![0; 512];
+        let mut put =
+            |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
+        put(0, name);
+        put(100, "0000644\0");
+        put(108, "0000000\0");
+        put(116, "0000000\0");
+        put(124, &format!("{:011o}\0", content.len()));
+        put(136, &format!("{TIME:011o}\0"));
+        put(156, "0");
+        put(257, "ustar\x0000");
+        seal(&mut header);
+        out.extend(header);
+        out.extend(*content);
+        pad(&mut out, 512);
+    }
+    out.resize((out.len() + 1024).next_multiple_of(10_240), 0);
+    out
+}
+
+/// The checksum of a tar's header.
+pub(crate) fn seal(header: &mut [u8]) {
+    header[148..156].fill(b' ');
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+}
+
+/// An ar, as a Debian package is one.
+pub(crate) fn ar(members: Members<'_>) -> Vec<u8> {
+    let mut out = b"!<arch>\n".to_vec();
+    for (name, content) in members {
+        let size = content.len();
+        out.extend(format!("{name:<16}{TIME:<12}0     0     100644  {size:<10}`\n").bytes());
+        out.extend(*content);
+        if size % 2 == 1 {
+            out.push(b'\n');
+        }
+    }
+    out
+}
+
+/// A zip, its entries deflated.
+pub(crate) fn zip(members: Members<'_>) -> Vec<u8> {
+    let (mut out, mut directory) = (Vec::new(), Vec::new());
+    for (name, content) in members {
+        let mut encoder =
+            flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(content).unwrap();
+        let packed = encoder.finish().unwrap();
+        let mut sum = flate2::Crc::new();
+        sum.update(content);
+        // version 2.0, deflated, 2026-05-28 20:26:40
+        let mut common = vec![20, 0, 0, 0, 8, 0, 0x54, 0xa3, 0xbc, 0x5c];
+        for number in [sum.sum(), packed.len() as u32, content.len() as u32] {
+            common.extend(number.to_le_bytes());
+        }
+        common.extend((name.len() as u16).to_le_bytes());
+        common.extend([0, 0]);
+        directory.extend(b"PK\x01\x02\x14\x03");
+        directory.extend(&common);
+        directory.extend([0; 6]);
+        directory.extend(0o100_644_u32.wrapping_shl(16).to_le_bytes());
+        directory.extend((out.len() as u32).to_le_bytes());
+        directory.extend(name.bytes());
+        out.extend(b"PK\x03\x04");
+        out.extend(common);
+        out.extend(name.bytes());
+        out.extend(packed);
+    }
+    let (at, n) = (out.len() as u32, members.len() as u16);
+    out.extend(&directory);
+    out.extend(b"PK\x05\x06\0\0\0\0");
+    out.extend([n.to_le_bytes(), n.to_le_bytes()].concat());
+    out.extend((directory.len() as u32).to_le_bytes());
+    out.extend(at.to_le_bytes());
+    out.extend([0, 0]);
+    out
+}
+
+/// A FAT12 of 1.44 MB, all files in its root folder, with names of the form `NAME.EXT`.
+pub(crate) fn fat(members: Members<'_>) -> Vec<u8> {
+    const SECTOR: usize = 512;
+    // the boot sector, two tables of 9 sectors, 14 sectors of root folder
+    const FIRST: usize = (1 + 2 * 9 + 14) * SECTOR;
+    let mut out = vec![0; 2880 * SECTOR];
+    out[..62].copy_from_slice(
+        b"\xeb\x3c\x90mkfs.fat\0\x02\x01\x01\0\x02\xe0\0\x40\x0b\xf0\x09\0\x12\0\x02\0\0\0\0\0\
+          \0\0\0\0\0\0\x29\x78\x56\x34\x12NO NAME    FAT12   ",
+    );
+    out[62..78].copy_from_slice(b"\x0e\x1f\xbe\x5b\x7c\xac\x22\xc0\x74\x0b\x56\xb4\x0e\xbb\x07\0");
+    out[510..512].copy_from_slice(&[0x55, 0xaa]);
+    let mut table = vec![0xff0_u16, 0xfff];
+    for (i, (name, content)) in members.iter().enumerate() {
+        let (stem, extension) = name.split_once('.').unwrap();
+        let cluster = table.len();
+        let entry = &mut out[19 * SECTOR + i * 32..][..32];
+        entry[..11].copy_from_slice(format!("{stem:<8}{extension:<3}").as_bytes());
+        entry[11] = 0x20;
+        // 2026-05-28 20:26:40, thrice
+        entry[14..20].copy_from_slice(&[0x54, 0xa3, 0xbc, 0x5c, 0xbc, 0x5c]);
+        entry[22..26].copy_from_slice(&[0x54, 0xa3, 0xbc, 0x5c]);
+        entry[26..28].copy_from_slice(&(cluster as u16).to_le_bytes());
+        entry[28..32].copy_from_slice(&(content.len() as u32).to_le_bytes());
+        let at = FIRST + (cluster - 2) * SECTOR;
+        out[at..at + content.len()].copy_from_slice(content);
+        for _ in 1..content.len().div_ceil(SECTOR) {
+            table.push(table.len() as u16 + 1);
+        }
+        table.push(0xfff);
+    }
+    table.resize(table.len().next_multiple_of(2), 0);
+    for (i, pair) in table.chunks(2).enumerate() {
+        let bits = u32::from(pair[0]) | u32::from(pair[1]) << 12;
+        for copy in [SECTOR, 10 * SECTOR] {
+            out[copy + i * 3..][..3].copy_from_slice(&bits.to_le_bytes()[..3]);
+        }
+    }
+    out
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compressor {
+    Gzip,
+    Xz,
+    Zstd,
+    Bzip2,
+    Lz4,
+}
+
+impl Compressor {
+    pub(crate) fn pack(self, content: &[u8]) -> Vec<u8> {
+        let out = Vec::new();
+        match self {
+            Compressor::Gzip => {
+                let mut to = flate2::write::GzEncoder::new(out, flate2::Compression::best());
+                to.write_all(content).unwrap();
+                to.finish().unwrap()
+            }
+            Compressor::Xz => {
+                let mut to = liblzma::write::XzEncoder::new(out, 6);
+                to.write_all(content).unwrap();
+                to.finish().unwrap()
+            }
+            Compressor::Zstd => ruzstd::encoding::compress_to_vec(
+                content,
+                ruzstd::encoding::CompressionLevel::Fastest,
+            ),
+            Compressor::Bzip2 => {
+                let mut to = bzip2::write::BzEncoder::new(out, bzip2::Compression::best());
+                to.write_all(content).unwrap();
+                to.finish().unwrap()
+            }
+            Compressor::Lz4 => {
+                let mut to = lz4_flex::frame::FrameEncoder::new(out);
+                to.write_all(content).unwrap();
+                to.finish().unwrap()
+            }
+        }
+    }
+
+    /// The whole content; `None` if anything but one stream is there, or if the stream is damaged.
+    pub(crate) fn unpack(self, mut packed: &[u8]) -> Option<Vec<u8>> {
+        use std::io::Read as _;
+        let mut out = Vec::new();
+        let input = &mut packed;
+        match self {
+            Compressor::Gzip => flate2::bufread::GzDecoder::new(&mut *input).read_to_end(&mut out),
+            Compressor::Xz => liblzma::bufread::XzDecoder::new(&mut *input).read_to_end(&mut out),
+            Compressor::Zstd => ruzstd::decoding::StreamingDecoder::new(&mut *input)
+                .map_err(std::io::Error::other)
+                .and_then(|mut decoder| decoder.read_to_end(&mut out)),
+            Compressor::Bzip2 => bzip2::bufread::BzDecoder::new(&mut *input).read_to_end(&mut out),
+            Compressor::Lz4 => {
+                lz4_flex::frame::FrameDecoder::new(&mut *input).read_to_end(&mut out)
+            }
+        }
+        .ok()?;
+        input.is_empty().then_some(out)
+    }
+}

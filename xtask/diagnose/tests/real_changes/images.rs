@@ -1,0 +1,183 @@
+//! The images that are mutated: every format that a live image holds, in each other.
+
+use crate::contents::{self, Build};
+use crate::formats::Compressor::{Bzip2, Gzip, Lz4, Xz, Zstd};
+use crate::node::{Kind, Node};
+use crate::tools::installed;
+use std::path::Path;
+
+/// A kind of image, and the programs that make it.
+pub(crate) struct Image {
+    pub(crate) name: &'static str,
+    pub(crate) programs: &'static [&'static str],
+    make: fn(&Path, Build) -> Node,
+}
+
+/// Kinds of images, and as many of each among a hundred cases as stand here.
+pub(crate) const IMAGES: [Image; 10] = [
+    Image { name: "archives", programs: &[], make: archives },
+    Image { name: "initramfs", programs: &[], make: initramfs },
+    Image { name: "package", programs: &[], make: package },
+    Image { name: "fat", programs: &[], make: efi },
+    Image {
+        name: "squashfs-gzip",
+        programs: &["mksquashfs"],
+        make: |d, b| root(d, b, &["-comp", "gzip"]),
+    },
+    Image {
+        name: "squashfs-xz",
+        programs: &["mksquashfs"],
+        make: |d, b| root(d, b, &["-comp", "xz"]),
+    },
+    Image {
+        name: "squashfs-zstd",
+        programs: &["mksquashfs"],
+        make: |d, b| root(d, b, &["-comp", "zstd"]),
+    },
+    Image {
+        name: "squashfs-lz4",
+        programs: &["mksquashfs"],
+        make: |d, b| root(d, b, &["-comp", "lz4"]),
+    },
+    Image {
+        name: "squashfs-lzo",
+        programs: &["mksquashfs"],
+        make: |d, b| root(d, b, &["-comp", "lzo"]),
+    },
+    Image { name: "live-iso", programs: &["mksquashfs", "xorriso"], make: live },
+];
+
+impl Image {
+    pub(crate) fn missing(&self) -> Vec<&'static str> {
+        self.programs.iter().copied().filter(|program| !installed(&[program])).collect()
+    }
+
+    pub(crate) fn node(&self, dir: &Path, build: Build) -> Node {
+        (self.make)(dir, build)
+    }
+}
+
+fn packed(dir: &Path, name: &'static str, by: crate::formats::Compressor, inner: Node) -> Node {
+    Node::layer(dir, name, Kind::Packed(by), vec![inner])
+}
+
+/// A tar of compressed files of each kind, one of them twice compressed, and of a zip.
+fn archives(dir: &Path, build: Build) -> Node {
+    let text = || Node::leaf("", contents::manual());
+    let twice = packed(dir, "", Gzip, Node::leaf("", contents::script()));
+    let zip = vec![
+        Node::leaf("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nMain-Class: org.x.Main\n"),
+        Node::leaf("org/x/Main.class", contents::program()),
+    ];
+    let files = vec![
+        Node::leaf("stamp", build.stamp()),
+        packed(dir, "a.gz", Gzip, text()),
+        packed(dir, "b.xz", Xz, text()),
+        packed(dir, "c.zst", Zstd, text()),
+        packed(dir, "d.bz2", Bzip2, text()),
+        packed(dir, "e.lz4", Lz4, text()),
+        packed(dir, "f.gz.xz", Xz, twice),
+        Node::layer(dir, "g.jar", Kind::Zip, zip),
+        Node::leaf("key.pem", contents::pem("PRIVATE KEY", 7)),
+    ];
+    Node::layer(dir, "", Kind::Tar, files)
+}
+
+/// Microcode that is not compressed, then an archive by each compressor.
+fn initramfs(dir: &Path, build: Build) -> Node {
+    let archive =
+        |name, content: Vec<u8>| Node::layer(dir, "", Kind::Cpio, vec![Node::leaf(name, content)]);
+    let microcode = archive("kernel/x86/microcode/GenuineIntel.bin", vec![0x5a; 700]);
+    let main = vec![
+        Node::leaf("init", contents::script()),
+        Node::leaf("etc/stamp", build.stamp()),
+        Node::leaf(
+            "etc/modprobe.d/deny.conf",
+            "install cramfs /bin/false\nblacklist firewire_core\n",
+        ),
+        Node::leaf("usr/bin/busybox", contents::program()),
+        packed(dir, "usr/lib/modules/x.ko.xz", Xz, Node::leaf("", contents::program())),
+    ];
+    let rows = vec![
+        microcode,
+        packed(dir, "", Gzip, Node::layer(dir, "", Kind::Cpio, main)),
+        packed(dir, "", Zstd, archive("etc/second.conf", contents::unit().into())),
+        packed(dir, "", Xz, archive("etc/third.conf", contents::unit().into())),
+        packed(dir, "", Lz4, archive("etc/fourth.conf", contents::unit().into())),
+    ];
+    Node::layer(dir, "", Kind::Row, rows)
+}
+
+/// A Debian package.
+fn package(dir: &Path, build: Build) -> Node {
+    let control = vec![
+        Node::leaf(
+            "./control",
+            "Package: x\nVersion: 1.2-3\nArchitecture: amd64\nDepends: libc6\n",
+        ),
+        Node::leaf("./postinst", contents::script()),
+        Node::leaf("./md5sums", contents::sums()),
+    ];
+    let data = vec![
+        Node::leaf("./usr/bin/x", contents::program()),
+        Node::leaf("./etc/x.conf", build.sshd_config()),
+        packed(dir, "./usr/share/doc/x/changelog.gz", Gzip, Node::leaf("", contents::manual())),
+    ];
+    let members = vec![
+        Node::leaf("debian-binary", "2.0\n"),
+        packed(dir, "control.tar.xz", Xz, Node::layer(dir, "", Kind::Tar, control)),
+        packed(dir, "data.tar.zst", Zstd, Node::layer(dir, "", Kind::Tar, data)),
+    ];
+    Node::layer(dir, "", Kind::Ar, members)
+}
+
+/// The boot image for EFI.
+fn efi(dir: &Path, build: Build) -> Node {
+    let files = vec![
+        Node::leaf("BOOTX64.EFI", [b"MZ".to_vec(), contents::program()].concat()),
+        Node::leaf("GRUB.CFG", contents::grub_cfg()),
+        Node::leaf("STAMP.TXT", build.stamp()),
+        packed(dir, "FONT.GZ", Gzip, Node::leaf("", contents::manual())),
+    ];
+    Node::layer(dir, "", Kind::Fat, files)
+}
+
+/// A root file system.
+fn root(dir: &Path, build: Build, options: &'static [&'static str]) -> Node {
+    let files = vec![
+        Node::leaf("etc/machine-id", build.machine_id()),
+        Node::leaf("etc/build-stamp", build.stamp()),
+        Node::leaf("etc/ssh/sshd_config", build.sshd_config()),
+        Node::leaf("etc/ssh/ssh_host_ed25519_key", contents::pem("OPENSSH PRIVATE KEY", 8)),
+        Node::leaf("root/.ssh/authorized_keys", contents::public_key()),
+        Node::leaf("etc/ssl/certs/ca-certificates.crt", contents::pem("CERTIFICATE", 9)),
+        Node::leaf("etc/ssl/private/server.key", contents::pem("PRIVATE KEY", 10)),
+        Node::leaf("etc/passwd", contents::passwd()),
+        Node::leaf("etc/shadow", contents::shadow()),
+        Node::leaf("etc/SHA256SUMS", contents::sums()),
+        Node::leaf("usr/lib/systemd/system/initrd.target", contents::unit()),
+        Node::leaf("usr/bin/login", contents::program()),
+        Node::leaf("usr/sbin/update", contents::script()),
+        Node::leaf("var/lib/dpkg/status", contents::dpkg_status()),
+        Node::leaf("var/lib/dpkg/info/sudo.list", "/.\n/usr\n/usr/bin\n/usr/bin/sudo\n"),
+        Node::leaf("var/log/run.sh", contents::script()),
+        packed(dir, "usr/share/man/man1/x.1.gz", Gzip, Node::leaf("", contents::manual())),
+        packed(dir, "usr/lib/modules/6.12/x.ko.zst", Zstd, Node::leaf("", contents::program())),
+        Node { name: "usr/share/x/archives.tar", ..archives(dir, build) },
+        Node { name: "usr/share/x/x_1.2-3_amd64.deb", ..package(dir, build) },
+    ];
+    Node::layer(dir, "", Kind::Squashfs(options, build.offset()), files)
+}
+
+/// A live image that boots.
+fn live(dir: &Path, build: Build) -> Node {
+    let files = vec![
+        Node { name: "live/filesystem.squashfs", ..root(dir, build, &["-comp", "gzip"]) },
+        Node { name: "live/initrd.img", ..initramfs(dir, build) },
+        Node::leaf("live/vmlinuz", contents::program()),
+        Node { name: "boot/efi.img", ..efi(dir, build) },
+        Node::leaf("boot/grub/grub.cfg", contents::grub_cfg()),
+        Node::leaf("SHA256SUMS", contents::sums()),
+    ];
+    Node::layer(dir, "", Kind::Iso, files)
+}

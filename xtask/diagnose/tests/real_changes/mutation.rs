@@ -1,0 +1,91 @@
+//! One to eight random bytes of a random layer or file, changed or appended.
+
+use crate::node::{Kind, Node};
+use crate::random::Random;
+
+/// Other bytes for one node of an image.
+pub(crate) struct Mutation {
+    pub(crate) path: Vec<usize>,
+    pub(crate) bytes: Vec<u8>,
+    /// Where they differ from the node's, in rising order; of appended ones the first.
+    pub(crate) offsets: Vec<usize>,
+}
+
+/// What a byte is exchanged for: letters and digits look as if nothing had been changed.
+#[derive(Clone, Copy)]
+enum Look {
+    Any,
+    OneBit,
+    SameClass,
+}
+
+impl Mutation {
+    pub(crate) fn of(image: &Node, random: &mut Random) -> Mutation {
+        // a depth first: most files are deep, and every layer shall have its turn
+        let mut paths = image.paths();
+        let deepest = paths.iter().map(Vec::len).max().unwrap_or_default();
+        let depth = random.below(deepest + 1);
+        paths.retain(|path| path.len() == depth);
+        let path = random.one_of(&paths).clone();
+        let node = image.at(&path);
+        let mut bytes = node.bytes.clone();
+        let n = 1 + random.below(8);
+        if node.kind != Kind::Leaf && random.below(12) == 0 {
+            let offsets = vec![bytes.len()];
+            bytes.extend(random.bytes(n));
+            return Mutation { path, bytes, offsets };
+        }
+        let (start, length) = region(node, random);
+        let together = random.below(2) == 0;
+        let look = *random.one_of(&[Look::Any, Look::OneBit, Look::SameClass]);
+        let first = start + random.below(length);
+        for i in 0..n {
+            let at = if together { first + i } else { start + random.below(length) };
+            if at < bytes.len() {
+                bytes[at] = other(bytes[at], look, random);
+            }
+        }
+        let differ = (0..bytes.len()).filter(|at| bytes[*at] != node.bytes[*at]);
+        let offsets: Vec<usize> = differ.collect();
+        if offsets.is_empty() {
+            // two changes of one byte undid each other
+            return Mutation::of(image, random);
+        }
+        Mutation { path, bytes, offsets }
+    }
+}
+
+/// Offset and length of the part that is changed: headers and the end of a layer are small, and hold
+/// more than the rest.
+fn region(node: &Node, random: &mut Random) -> (usize, usize) {
+    let size = node.bytes.len();
+    let small = 600.min(size);
+    match (node.kind, random.below(4)) {
+        (Kind::Leaf, _) => (0, size),
+        (Kind::Iso, 0) => (0, 32 << 10),
+        (Kind::Iso, 1) => (32 << 10, 24 << 10),
+        (_, 0) => (0, small),
+        (_, 1) => (size - small, small),
+        _ => (0, size),
+    }
+}
+
+fn other(byte: u8, look: Look, random: &mut Random) -> u8 {
+    let class: &[u8] = match byte {
+        b'0'..=b'9' => b"0123456789",
+        b'a'..=b'f' => b"abcdef",
+        b'g'..=b'z' => b"ghijklmnopqrstuvwxyz",
+        b'A'..=b'Z' => b"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        _ => b"",
+    };
+    loop {
+        let new = match look {
+            Look::SameClass if !class.is_empty() => *random.one_of(class),
+            Look::OneBit => byte ^ 1 << random.below(8),
+            _ => random.next() as u8,
+        };
+        if new != byte {
+            return new;
+        }
+    }
+}

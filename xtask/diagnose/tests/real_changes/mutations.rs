@@ -1,0 +1,192 @@
+//! One to eight random bytes of a random layer or file of an image are changed, and what diagnose
+//! says is held against an oracle of a few lines (oracle.rs).
+//!
+//! A seed gives one case, the same in every run. `MUTATION=KIND:SEED cargo test -p diagnose --test
+//! real_changes one_case -- --ignored` tries one again, and keeps its images.
+
+use crate::answer::{Answer, Place, diagnose};
+use crate::contents::Build;
+use crate::images::{IMAGES, Image};
+use crate::mutation::Mutation;
+use crate::node::Node;
+use crate::random::Random;
+use crate::{contents, formats, oracle, say};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Failures that a message shows.
+const SHOWN: usize = 12;
+
+/// A kind of image, made and written; removed when dropped.
+struct Bench {
+    dir: PathBuf,
+    /// The image of the first build, and of the later one.
+    images: [Node; 2],
+    /// Other mutations of every kind of image, of the same seed.
+    salt: u64,
+    /// What is said of the first and of each, without a mutation.
+    before: [Answer; 2],
+}
+
+impl Bench {
+    fn new(image: &Image) -> Bench {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let n = COUNT.fetch_add(1, Ordering::SeqCst);
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
+            "mutations-{}-{}-{n}",
+            image.name,
+            std::process::id()
+        ));
+        fs::create_dir_all(&dir).unwrap();
+        let images = [Build::First, Build::Later].map(|build| image.node(&dir, build));
+        fs::write(dir.join("a"), &images[0].bytes).unwrap();
+        fs::write(dir.join("b"), &images[1].bytes).unwrap();
+        let later = diagnose(&dir.join("a"), &dir.join("b")).unwrap();
+        assert!(later.open.is_empty(), "{}: without a mutation: {later:#?}", image.name);
+        let salt = image.name.bytes().fold(0, |salt, byte| salt << 7 ^ u64::from(byte));
+        Bench { dir, images, salt, before: [Answer::default(), later] }
+    }
+
+    /// The case of this seed; what is wrong with what is said of it, if anything.
+    fn case(&self, seed: u64) -> Result<(), String> {
+        let mut random = Random::new(seed ^ self.salt);
+        let which = random.below(2);
+        let image = &self.images[which];
+        let mutation = Mutation::of(image, &mut random);
+        let bytes = image.with(&self.dir, &mutation.path, mutation.bytes.clone());
+        fs::write(self.dir.join("b"), bytes).unwrap();
+        let judged = diagnose(&self.dir.join("a"), &self.dir.join("b"))
+            .and_then(|answer| oracle::judge(image, &mutation, &self.before[which], &answer));
+        judged.map_err(|why| {
+            let names: Place = image.names(&mutation.path).into_iter().map(str::to_owned).collect();
+            format!(
+                "{names:?} ({:?}) at {:?}: {why}",
+                image.at(&mutation.path).kind,
+                mutation.offsets
+            )
+        })
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // a failed test's folder is no reason to hide its message
+        drop(fs::remove_dir_all(&self.dir));
+    }
+}
+
+/// `cases` mutations of each kind of image that `kinds` selects and that can be made here.
+fn run(kinds: impl Fn(&Image) -> bool, seeds: std::ops::Range<u64>) {
+    let mut failures = Vec::new();
+    for image in IMAGES.iter().filter(|image| kinds(image)) {
+        let missing = image.missing();
+        if !missing.is_empty() {
+            say(&format!(
+                "mutations of {}: SKIPPED, not installed: {}",
+                image.name,
+                missing.join(", ")
+            ));
+            continue;
+        }
+        say(&format!("mutations of {}: seeds {} to {}", image.name, seeds.start, seeds.end - 1));
+        let bench = Bench::new(image);
+        for seed in seeds.clone() {
+            if let Err(why) = bench.case(seed) {
+                failures.push(format!("MUTATION={}:{seed}  {why}", image.name));
+            }
+        }
+    }
+    let shown = failures.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join("\n");
+    assert!(failures.is_empty(), "{} cases failed:\n{shown}", failures.len());
+}
+
+fn without_tools(image: &Image) -> bool {
+    image.programs.is_empty()
+}
+
+fn of_squashfs(image: &Image) -> bool {
+    image.programs.len() == 1
+}
+
+fn of_isos(image: &Image) -> bool {
+    image.programs.len() == 2
+}
+
+#[test]
+fn no_mutation_of_an_archive_is_explained_away() {
+    run(without_tools, 0..30);
+}
+
+#[test]
+fn no_mutation_of_a_squashfs_is_explained_away() {
+    run(of_squashfs, 0..24);
+}
+
+#[test]
+fn no_mutation_of_a_live_iso_is_explained_away() {
+    run(of_isos, 0..90);
+}
+
+#[test]
+#[ignore = "ten thousand cases take minutes"]
+fn none_of_ten_thousand_mutations_is_explained_away() {
+    std::thread::scope(|scope| {
+        let threads = [
+            scope.spawn(|| run(without_tools, 1_000..1_900)),
+            scope.spawn(|| run(of_squashfs, 1_000..1_600)),
+            scope.spawn(|| run(of_isos, 1_000..4_400)),
+        ];
+        let results = threads.map(std::thread::ScopedJoinHandle::join);
+        results.into_iter().for_each(Result::unwrap);
+    });
+}
+
+#[test]
+#[ignore = "a case that MUTATION names"]
+fn one_case() {
+    let Ok(name) = std::env::var("MUTATION") else { return };
+    let (kind, seed) = name.split_once(':').expect("MUTATION=KIND:SEED");
+    let image = IMAGES.iter().find(|image| image.name == kind).expect("a kind of image");
+    let bench = Bench::new(image);
+    let judged = bench.case(seed.parse().unwrap());
+    for side in ["a", "b"] {
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mutation-{side}"));
+        fs::copy(bench.dir.join(side), &kept).unwrap();
+        say(&kept.display().to_string());
+    }
+    assert_eq!(judged, Ok(()));
+}
+
+/// A program of which one byte of machine code differs is never called a time, and never silent.
+#[test]
+fn five_hundred_changes_of_one_code_byte_are_all_told() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("code-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let program = contents::program();
+    let mut random = Random::new(500);
+    // as members of one archive: 500 answers at once
+    let names: Vec<String> = (0..500).map(|n| format!("bin/program-{n:03}")).collect();
+    let copies: Vec<Vec<u8>> = (0..500)
+        .map(|_| {
+            let mut copy = program.clone();
+            let at = contents::CODE.start + random.below(contents::CODE.len());
+            copy[at] ^= 1 + random.below(255) as u8;
+            copy
+        })
+        .collect();
+    let members = |of: &dyn Fn(usize) -> Vec<u8>| {
+        let copies: Vec<Vec<u8>> = (0..500).map(of).collect();
+        let members: Vec<(&str, &[u8])> =
+            names.iter().zip(&copies).map(|(name, copy)| (name.as_str(), &copy[..])).collect();
+        formats::tar(&members)
+    };
+    fs::write(dir.join("a.tar"), members(&|_| program.clone())).unwrap();
+    fs::write(dir.join("b.tar"), members(&|n| copies[n].clone())).unwrap();
+    let answer = diagnose(&dir.join("a.tar"), &dir.join("b.tar")).unwrap();
+    drop(fs::remove_dir_all(&dir));
+    assert_eq!(answer.causes, [].into());
+    let told = |name: &String| answer.open.iter().any(|(place, _)| place.last() == Some(name));
+    let silent: Vec<&String> = names.iter().filter(|name| !told(name)).collect();
+    assert!(silent.is_empty(), "not mentioned: {silent:?}");
+}

@@ -1,0 +1,229 @@
+//! Judges an answer without the code that gave it: every changed byte has to be named where it is,
+//! as unexplained, as not read, or with a cause that these few rules prove as well.
+
+use crate::answer::{Answer, Place, plain};
+use crate::formats::Compressor;
+use crate::mutation::Mutation;
+use crate::node::{Kind, Node};
+use std::ops::Range;
+
+/// `answer` is of A and the mutated `image`, `before` of A and `image`.
+pub(crate) fn judge(
+    image: &Node,
+    mutation: &Mutation,
+    before: &Answer,
+    answer: &Answer,
+) -> Result<(), String> {
+    if answer.identical {
+        return Err("said to be identical".to_owned());
+    }
+    let node = image.at(&mutation.path);
+    if node.kind == Kind::Leaf && !answer.contents_differ {
+        return Err("contents are said to be identical".to_owned());
+    }
+    for offset in &mutation.offsets {
+        let (path, inner) = owner(image, &mutation.path, *offset);
+        if is_open(image, mutation, &path, before, answer) {
+            continue;
+        }
+        let names: Place = image.names(&path).into_iter().map(|x| plain(x).to_owned()).collect();
+        let causes: Vec<&str> = answer
+            .causes
+            .iter()
+            .filter(|(_, place)| within(place, &names))
+            .map(|(id, _)| id.as_str())
+            .collect();
+        if !causes.iter().any(|id| proves(id, image.at(&path), inner, node, mutation)) {
+            let said = match causes.len() {
+                0 => "not mentioned".to_owned(),
+                _ => format!("only {causes:?} there, which does not give B"),
+            };
+            return Err(format!("{names:?}, byte {inner}: {said}"));
+        }
+    }
+    Ok(())
+}
+
+/// The innermost node that holds a byte of the node at `path`, and the offset in it: files lie in
+/// archives and file systems as they are.
+fn owner(image: &Node, path: &[usize], offset: usize) -> (Vec<usize>, usize) {
+    let node = image.at(path);
+    if !matches!(node.kind, Kind::Row | Kind::Cpio | Kind::Tar | Kind::Ar | Kind::Fat | Kind::Iso) {
+        return (path.to_vec(), offset);
+    }
+    // one child may be a part of another one
+    let mut children: Vec<(usize, &Node)> = node.children.iter().enumerate().collect();
+    children.sort_by_key(|(_, child)| std::cmp::Reverse(child.bytes.len()));
+    for (i, child) in children {
+        let size = child.bytes.len();
+        let mut near = offset.saturating_sub(size.saturating_sub(1))..=offset;
+        if let Some(at) = near.find(|at| size > 0 && node.bytes[*at..].starts_with(&child.bytes)) {
+            return owner(image, &[path, &[i]].concat(), offset - at);
+        }
+    }
+    (path.to_vec(), offset)
+}
+
+/// Whether something that is unexplained or not read names the node at `path`, and was not there
+/// before the mutation.
+fn is_open(
+    image: &Node,
+    mutation: &Mutation,
+    path: &[usize],
+    before: &Answer,
+    answer: &Answer,
+) -> bool {
+    let names: Place = image.names(path).into_iter().map(|x| plain(x).to_owned()).collect();
+    // a layer around it says it all where that could not be opened, be it for the mutation
+    let zip = (0..path.len()).find(|n| image.at(&path[..*n]).kind == Kind::Zip);
+    let floor = image.names(&mutation.path[..zip.unwrap_or(path.len()).min(mutation.path.len())]);
+    answer.open.difference(&before.open).any(|(place, _)| {
+        let around = names.starts_with(place);
+        within(place, &names)
+            || around && (place.len() >= floor.len() || answer.not_read.contains(place))
+    })
+}
+
+/// Whether `place` is the one with these names, or in it.
+fn within(place: &Place, names: &Place) -> bool {
+    let mut place = place.iter();
+    names.iter().all(|name| place.any(|part| part == name))
+}
+
+/// Whether a substitution of the kind that `id` names gives the byte at `offset` of `owner`.
+fn proves(id: &str, owner: &Node, offset: usize, node: &Node, mutation: &Mutation) -> bool {
+    // as the owner is after the mutation: its bytes lie unchanged in those of the mutated node
+    let start = mutation.offsets.first().copied().unwrap_or_default();
+    let after = if std::ptr::eq(owner, node) {
+        mutation.bytes.clone()
+    } else {
+        let Some(at) = position(&node.bytes, &owner.bytes, start) else { return false };
+        mutation.bytes[at..at + owner.bytes.len()].to_vec()
+    };
+    match owner.kind {
+        Kind::Leaf => token(id, owner, &after, offset),
+        Kind::Packed(compressor) => {
+            let kinds = ["recompressed", "compression-header", "gzip-time", "compressor"];
+            kinds.contains(&id) && same_content(compressor, &owner.bytes, &after)
+        }
+        _ => fields(owner.kind, &owner.bytes, offset)
+            .iter()
+            .any(|(range, ids)| range.contains(&offset) && ids.iter().any(|x| id.contains(x))),
+    }
+}
+
+fn position(whole: &[u8], part: &[u8], near: usize) -> Option<usize> {
+    (near.saturating_sub(part.len())..=near).find(|at| whole[*at..].starts_with(part))
+}
+
+fn same_content(compressor: Compressor, a: &[u8], b: &[u8]) -> bool {
+    matches!((compressor.unpack(a), compressor.unpack(b)), (Some(a), Some(b)) if a == b)
+}
+
+/// Whether a date, an id or a version stands around the byte, in both.
+fn token(id: &str, leaf: &Node, after: &[u8], offset: usize) -> bool {
+    let before = &leaf.bytes;
+    if before.len() != after.len() {
+        return false;
+    }
+    match id {
+        "build-time" => {
+            (offset.saturating_sub(18)..=offset).any(|at| is_date(before, at) && is_date(after, at))
+        }
+        "machine-id" => leaf.name == "etc/machine-id" && is_id(before) && is_id(after),
+        "ssh-host-keys" => leaf.name.contains("ssh_host") && is_pem(before) && is_pem(after),
+        "tls-keys" => leaf.name.contains("ssl/private") && is_pem(before) && is_pem(after),
+        "packages" => {
+            let start =
+                before[..offset].iter().rposition(|byte| *byte == b'\n').map_or(0, |n| n + 1);
+            let version = |text: &[u8]| text[start..].starts_with(b"Version: ");
+            leaf.name == "var/lib/dpkg/status" && version(before) && version(after)
+        }
+        _ => false,
+    }
+}
+
+/// `2026-05-28 20:26:40`, of the year of the builds.
+fn is_date(text: &[u8], at: usize) -> bool {
+    let Some(text) = text.get(at..at + 19) else { return false };
+    let shape = b"0000-00-00 00:00:00".iter().zip(text).all(|(shape, byte)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        other => byte == other,
+    });
+    let number = |at: usize| u32::from(text[at] - b'0') * 10 + u32::from(text[at + 1] - b'0');
+    shape
+        && text.starts_with(b"202")
+        && (1..=12).contains(&number(5))
+        && (1..=31).contains(&number(8))
+        && number(11) < 24
+        && number(14) < 60
+        && number(17) < 60
+}
+
+fn is_id(text: &[u8]) -> bool {
+    text.len() == 33
+        && text[..32].iter().all(|x| x.is_ascii_digit() || (b'a'..=b'f').contains(x))
+        && text[32] == b'\n'
+}
+
+fn is_pem(text: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else { return false };
+    let lines: Vec<&str> = text.lines().collect();
+    let [first, inner @ .., last] = &lines[..] else { return false };
+    first.starts_with("-----BEGIN ")
+        && last.starts_with("-----END ")
+        && first.replace("BEGIN", "END") == *last
+        && inner.iter().all(|line| {
+            line.len() == 64
+                && line.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
+        })
+}
+
+/// Fields that a cause may explain by their place, near an offset, and parts of the causes' ids.
+fn fields(kind: Kind, bytes: &[u8], near: usize) -> Vec<(Range<usize>, &'static [&'static str])> {
+    let mut found: Vec<(Range<usize>, &'static [&'static str])> = Vec::new();
+    match kind {
+        Kind::Squashfs(..) => found.push((8..12, &["mkfs-time"])),
+        Kind::Fat => {
+            found.push((0x27..0x2b, &["fat-serial"]));
+            found.push((0x2b..0x36, &["volume-names"]));
+            let root = 19 * 512..33 * 512;
+            if root.contains(&near) {
+                let entry = near / 32 * 32;
+                found.push((entry + 13..entry + 20, &["mtime"]));
+                found.push((entry + 22..entry + 26, &["mtime"]));
+            }
+        }
+        Kind::Ar => {
+            let mut at = 8;
+            while let Some(header) = bytes.get(at..at + 60) {
+                found.push((at + 16..at + 28, &["mtime"]));
+                found.push((at + 28..at + 40, &["owner"]));
+                found.push((at + 40..at + 48, &["mode", "umask"]));
+                let size = std::str::from_utf8(&header[48..58]).unwrap().trim();
+                at += 60 + size.parse::<usize>().unwrap().next_multiple_of(2);
+            }
+        }
+        Kind::Cpio => {
+            let magic = b"070701";
+            let headers = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(magic));
+            for at in headers {
+                let ids: [&[&str]; 6] =
+                    [&["inode"], &["mode", "umask"], &["owner"], &["owner"], &["link"], &["mtime"]];
+                for (i, ids) in ids.into_iter().enumerate() {
+                    found.push((at + 6 + i * 8..at + 14 + i * 8, ids));
+                }
+                // of the file system that the file was packed from
+                found.push((at + 62..at + 78, &["device", "inode"]));
+            }
+        }
+        Kind::Iso => {
+            // the dates of the volume, in each of its descriptors
+            for at in [16 * 2048, 17 * 2048, 18 * 2048] {
+                found.push((at + 813..at + 881, &["volume-dates"]));
+            }
+        }
+        _ => {}
+    }
+    found
+}

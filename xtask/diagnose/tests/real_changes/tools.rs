@@ -1,0 +1,112 @@
+//! Images that the real tools make: squashfs and ISO 9660.
+
+use crate::formats::TIME;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Whether every program is installed.
+pub(crate) fn installed(programs: &[&str]) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let dirs: Vec<_> = std::env::split_paths(&path).collect();
+    programs.iter().all(|program| dirs.iter().any(|dir| dir.join(program).is_file()))
+}
+
+/// A squashfs of these files; `dir` is emptied.
+pub(crate) fn squashfs(
+    dir: &Path,
+    options: &[&str],
+    time: u32,
+    files: &[(&str, &[u8])],
+) -> Vec<u8> {
+    let (root, image) = (dir.join("root"), dir.join("image"));
+    drop(fs::remove_dir_all(dir));
+    write(&root, files);
+    pack(&root, &image, options, time)
+}
+
+/// The same, every file under a second name as well: `NAME-too`.
+pub(crate) fn squashfs_with_links(
+    dir: &Path,
+    options: &[&str],
+    time: u32,
+    files: &[(&str, &[u8])],
+) -> Vec<u8> {
+    let (root, image) = (dir.join("root"), dir.join("image"));
+    drop(fs::remove_dir_all(dir));
+    write(&root, files);
+    for (path, _) in files {
+        fs::hard_link(root.join(path), root.join(format!("{path}-too"))).unwrap();
+    }
+    pack(&root, &image, options, time)
+}
+
+fn pack(root: &Path, image: &Path, options: &[&str], time: u32) -> Vec<u8> {
+    let mut command = Command::new("mksquashfs");
+    command.args([root, image]).args(["-noappend", "-no-progress", "-quiet", "-all-root"]);
+    command.args(["-processors", "1", "-mkfs-time", &time.to_string()]);
+    command.args(["-all-time", &TIME.to_string()]).args(options);
+    run(command.env_remove("SOURCE_DATE_EPOCH"));
+    fs::read(image).unwrap()
+}
+
+/// An ISO of these files, with boot code for BIOS and a boot image that El Torito names.
+pub(crate) fn iso(dir: &Path, files: &[(&str, &[u8])]) -> Vec<u8> {
+    let (root, image) = (dir.join("root"), dir.join("image"));
+    drop(fs::remove_dir_all(dir));
+    write(&root, files);
+    let code: Vec<u8> = (0..432).map(|i: u32| (i * 7 % 251) as u8).collect();
+    fs::write(dir.join("mbr"), code).unwrap();
+    let date = format!("@{TIME}");
+    run(Command::new("find").arg(&root).args(["-exec", "touch", "-h", "-d", &date, "{}", "+"]));
+    let mut command = Command::new("xorriso");
+    command.args(["-as", "mkisofs", "-quiet", "-r", "-J", "-V", "TEST"]);
+    command.args(["--modification-date=2026052820264000", "-o"]).arg(&image);
+    command.arg("-G").arg(dir.join("mbr"));
+    if files.iter().any(|(name, _)| *name == "boot/efi.img") {
+        command.args(["-e", "boot/efi.img", "-no-emul-boot"]);
+    }
+    run(command.arg(&root).env("SOURCE_DATE_EPOCH", TIME.to_string()));
+    fs::read(image).unwrap()
+}
+
+/// `iso` with another content of a file that takes as many sectors as before, as xorriso would
+/// have written it; `None` if it takes more or fewer.
+pub(crate) fn replaced(iso: &[u8], old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
+    const SECTOR: usize = 2048;
+    if old.len().div_ceil(SECTOR) != new.len().div_ceil(SECTOR) || old.is_empty() {
+        return None;
+    }
+    let at = (16..iso.len() / SECTOR).map(|n| n * SECTOR).find(|at| iso[*at..].starts_with(old))?;
+    let mut out = iso.to_vec();
+    let end = at + old.len().next_multiple_of(SECTOR);
+    out[at..end].fill(0);
+    out[at..at + new.len()].copy_from_slice(new);
+    // extent and size of every record of the file, in both byte orders
+    let field = |size: usize| {
+        let both = |n: u32| [n.to_le_bytes(), n.to_be_bytes()].concat();
+        [both((at / SECTOR) as u32), both(size as u32)].concat()
+    };
+    let (before, after) = (field(old.len()), field(new.len()));
+    let mut records = 0;
+    for i in 0..at {
+        if out[i..].starts_with(&before) {
+            out[i..i + 16].copy_from_slice(&after);
+            records += 1;
+        }
+    }
+    (records > 0).then_some(out)
+}
+
+fn write(root: &Path, files: &[(&str, &[u8])]) {
+    for (path, content) in files {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
