@@ -76,7 +76,9 @@ fn place(value: &Value) -> Place {
     if text == "the image" || text == "." {
         return Place::new();
     }
-    text.split('!').map(|part| plain(part).to_owned()).collect()
+    // what is in a compressed file has no name of its own
+    let parts = text.split('!').filter(|part| *part != "[unpacked]");
+    parts.map(|part| plain(part).to_owned()).collect()
 }
 
 /// A path as every archive could have it.

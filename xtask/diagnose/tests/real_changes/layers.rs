@@ -60,9 +60,8 @@ fn bytes_between_the_fields_of_an_archive() {
 /// Two archives that differ in a date, and in fields of the second member's header.
 #[track_caller]
 fn tells_fields(fields: &[(usize, &[u8])]) {
-    let [a, mut b] = stamps().map(|stamp| {
-        formats::tar(&[("etc/stamp", stamp.as_bytes()), ("usr/bin/find", b"#!/bin/sh\n")])
-    });
+    let [a, mut b] = stamps()
+        .map(|stamp| formats::tar(&[("etc/stamp", stamp.as_bytes()), ("usr/bin/find", b"")]));
     let header = &mut b[1024..1536];
     for (at, bytes) in fields {
         header[*at..*at + bytes.len()].copy_from_slice(bytes);
@@ -82,8 +81,8 @@ fn bits_that_make_a_program_run_as_another_user() {
 
 #[test]
 fn a_program_that_became_a_link_or_a_device() {
-    tells_fields(&[(156, b"2"), (157, b"/tmp/evil"), (124, b"00000000000\0")]);
-    tells_fields(&[(156, b"3"), (329, b"0000001\0"), (337, b"0000003\0"), (124, b"00000000000\0")]);
+    tells_fields(&[(156, b"2"), (157, b"/tmp/evil")]);
+    tells_fields(&[(156, b"3"), (329, b"0000001\0"), (337, b"0000003\0")]);
 }
 
 /// Two ISOs whose only other difference is a date, the second one changed further.

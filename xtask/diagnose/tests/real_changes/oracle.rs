@@ -218,9 +218,11 @@ fn fields(kind: Kind, bytes: &[u8], near: usize) -> Vec<(Range<usize>, &'static 
             }
         }
         Kind::Iso => {
-            // the dates of the volume, in each of its descriptors
+            // the dates and names of the volume, in each of its descriptors
             for at in [16 * 2048, 17 * 2048, 18 * 2048] {
                 found.push((at + 813..at + 881, &["volume-dates"]));
+                found.push((at + 8..at + 72, &["volume-names"]));
+                found.push((at + 190..at + 813, &["volume-names"]));
             }
         }
         _ => {}
