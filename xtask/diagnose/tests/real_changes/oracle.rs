@@ -132,6 +132,11 @@ fn token(id: &str, leaf: &Node, after: &[u8], offset: usize) -> bool {
         }
         "machine-id" => leaf.name == "etc/machine-id" && is_id(before) && is_id(after),
         "ssh-host-keys" => leaf.name.contains("ssh_host") && is_pem(before) && is_pem(after),
+        // a file with a private key, and nothing else
+        "random-id" => {
+            let private = |text: &[u8]| text.windows(12).any(|part| part == b"PRIVATE KEY-");
+            private(before) && is_pem(before) && is_pem(after)
+        }
         "tls-keys" => leaf.name.contains("ssl/private") && is_pem(before) && is_pem(after),
         "packages" => {
             let start =
