@@ -156,6 +156,21 @@ pub(crate) fn fat(members: Members<'_>) -> Vec<u8> {
     out
 }
 
+/// A disk with boot code, and one partition at 64 KiB.
+pub(crate) fn disk(partition: &[u8]) -> Vec<u8> {
+    const START: u32 = 128;
+    let mut out: Vec<u8> = (0..440).map(|i: u32| (i * 11 % 251) as u8).collect();
+    out.extend([0x44, 0x33, 0x22, 0x11, 0, 0, 0x80, 0, 2, 1, 0x0c, 0xfe, 0xff, 0xff]);
+    out.extend(START.to_le_bytes());
+    out.extend((partition.len() as u32 / 512).to_le_bytes());
+    out.resize(510, 0);
+    out.extend([0x55, 0xaa]);
+    out.resize(START as usize * 512, 0);
+    out.extend(partition);
+    out.resize(out.len() + 8192, 0);
+    out
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compressor {
     Gzip,

@@ -13,12 +13,15 @@ pub(crate) struct Image {
     make: fn(&Path, Build) -> Node,
 }
 
-/// Kinds of images, and as many of each among a hundred cases as stand here.
-pub(crate) const IMAGES: [Image; 10] = [
+/// Every kind of image.
+pub(crate) const IMAGES: [Image; 13] = [
     Image { name: "archives", programs: &[], make: archives },
     Image { name: "initramfs", programs: &[], make: initramfs },
     Image { name: "package", programs: &[], make: package },
+    Image { name: "disk", programs: &[], make: disk },
     Image { name: "fat", programs: &[], make: efi },
+    Image { name: "ext4", programs: &["mke2fs"], make: ext4 },
+    Image { name: "appimage", programs: &["mksquashfs"], make: appimage },
     Image {
         name: "squashfs-gzip",
         programs: &["mksquashfs"],
@@ -140,6 +143,34 @@ fn efi(dir: &Path, build: Build) -> Node {
         packed(dir, "FONT.GZ", Gzip, Node::leaf("", contents::manual())),
     ];
     Node::layer(dir, "", Kind::Fat, files)
+}
+
+/// A disk that boots by its EFI partition.
+fn disk(dir: &Path, build: Build) -> Node {
+    Node::layer(dir, "", Kind::Disk, vec![efi(dir, build)])
+}
+
+/// A root file system that is no squashfs.
+fn ext4(dir: &Path, build: Build) -> Node {
+    let files = vec![
+        Node::leaf("etc/machine-id", build.machine_id()),
+        Node::leaf("etc/build-stamp", build.stamp()),
+        Node::leaf("etc/ssh/sshd_config", build.sshd_config()),
+        Node::leaf("usr/bin/login", contents::program()),
+        packed(dir, "usr/share/doc/x.gz", Gzip, Node::leaf("", contents::manual())),
+    ];
+    Node::layer(dir, "", Kind::Ext4, files)
+}
+
+/// A program with a squashfs behind it.
+fn appimage(dir: &Path, build: Build) -> Node {
+    let files = vec![
+        Node::leaf("AppRun", contents::script()),
+        Node::leaf("usr/share/stamp", build.stamp()),
+        Node::leaf("usr/bin/x", contents::program()),
+    ];
+    let squashfs = Node::layer(dir, "", Kind::Squashfs(&["-comp", "gzip"], build.offset()), files);
+    Node::layer(dir, "", Kind::Row, vec![Node::leaf("", contents::program()), squashfs])
 }
 
 /// A root file system.

@@ -56,8 +56,9 @@ impl Bench {
         let mutation = Mutation::of(image, &mut random);
         let bytes = image.with(&self.dir, &mutation.path, mutation.bytes.clone());
         fs::write(self.dir.join("b"), bytes).unwrap();
-        let judged = diagnose(&self.dir.join("a"), &self.dir.join("b"))
-            .and_then(|answer| oracle::judge(image, &mutation, &self.before[which], &answer));
+        let judged = diagnose(&self.dir.join("a"), &self.dir.join("b")).and_then(|answer| {
+            oracle::judge(&self.dir, image, &mutation, &self.before[which], &answer)
+        });
         judged.map_err(|why| {
             let names: Place = image.names(&mutation.path).into_iter().map(str::to_owned).collect();
             format!(

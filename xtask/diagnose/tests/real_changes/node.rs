@@ -18,6 +18,9 @@ pub(crate) enum Kind {
     Ar,
     Zip,
     Fat,
+    /// One partition, behind a master boot record.
+    Disk,
+    Ext4,
     /// Options of mksquashfs; the time it was made, in seconds after [`TIME`].
     Squashfs(&'static [&'static str], u32),
     Iso,
@@ -99,6 +102,8 @@ impl Node {
             Kind::Ar => formats::ar(&members),
             Kind::Zip => formats::zip(&members),
             Kind::Fat => formats::fat(&members),
+            Kind::Disk => formats::disk(members[0].1),
+            Kind::Ext4 => tools::ext4(&dir.join("ext4"), &members),
             Kind::Squashfs(options, later) => {
                 tools::squashfs(&dir.join("squashfs"), options, TIME + later, &members)
             }

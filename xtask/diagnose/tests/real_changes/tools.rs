@@ -50,6 +50,41 @@ fn pack(root: &Path, image: &Path, options: &[&str], time: u32) -> Vec<u8> {
     fs::read(image).unwrap()
 }
 
+/// Whether unsquashfs gives the same files of both.
+pub(crate) fn same_files(dir: &Path, a: &[u8], b: &[u8]) -> bool {
+    let unpacked = [("a", a), ("b", b)].map(|(name, bytes)| {
+        let (image, to) = (dir.join("packed"), dir.join("unpacked").join(name));
+        drop(fs::remove_dir_all(&to));
+        fs::write(&image, bytes).unwrap();
+        let mut command = Command::new("unsquashfs");
+        let done = command.args(["-q", "-n", "-d"]).args([&to, &image]).output().unwrap();
+        (to, done.status.success())
+    });
+    let [(a, true), (b, true)] = unpacked else { return false };
+    Command::new("diff").arg("-r").args([a, b]).output().unwrap().status.success()
+}
+
+/// An ext4 of 2 MiB with these files, and ids and times that are the same in every run.
+pub(crate) fn ext4(dir: &Path, files: &[(&str, &[u8])]) -> Vec<u8> {
+    let (root, image) = (dir.join("root"), dir.join("image"));
+    drop(fs::remove_dir_all(dir));
+    write(&root, files);
+    touch(&root);
+    let id = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+    let mut command = Command::new("mke2fs");
+    command.args(["-q", "-t", "ext4", "-O", "^has_journal", "-U", id, "-E"]);
+    command.arg(format!("hash_seed={id},root_owner=0:0")).arg("-d").args([&root, &image]);
+    let time = TIME.to_string();
+    command.arg("2M").env("SOURCE_DATE_EPOCH", &time).env("E2FSPROGS_FAKE_TIME", &time);
+    run(&mut command);
+    fs::read(image).unwrap()
+}
+
+fn touch(root: &Path) {
+    let date = format!("@{TIME}");
+    run(Command::new("find").arg(root).args(["-exec", "touch", "-h", "-d", &date, "{}", "+"]));
+}
+
 /// An ISO of these files, with boot code for BIOS and a boot image that El Torito names.
 pub(crate) fn iso(dir: &Path, files: &[(&str, &[u8])]) -> Vec<u8> {
     let (root, image) = (dir.join("root"), dir.join("image"));
@@ -57,8 +92,7 @@ pub(crate) fn iso(dir: &Path, files: &[(&str, &[u8])]) -> Vec<u8> {
     write(&root, files);
     let code: Vec<u8> = (0..432).map(|i: u32| (i * 7 % 251) as u8).collect();
     fs::write(dir.join("mbr"), code).unwrap();
-    let date = format!("@{TIME}");
-    run(Command::new("find").arg(&root).args(["-exec", "touch", "-h", "-d", &date, "{}", "+"]));
+    touch(&root);
     let mut command = Command::new("xorriso");
     command.args(["-as", "mkisofs", "-quiet", "-r", "-J", "-V", "TEST"]);
     command.args(["--modification-date=2026052820264000", "-o"]).arg(&image);
