@@ -43,7 +43,8 @@ impl Bench {
         fs::write(dir.join("a"), &images[0].bytes).unwrap();
         fs::write(dir.join("b"), &images[1].bytes).unwrap();
         let later = diagnose(&dir.join("a"), &dir.join("b")).unwrap();
-        assert!(later.open.is_empty(), "{}: without a mutation: {later:#?}", image.name);
+        let open = later.open.iter().find(|(place, _)| !later.not_read.contains(place));
+        assert_eq!(open, None, "{}: without a mutation: {later:#?}", image.name);
         let salt = image.name.bytes().fold(0, |salt, byte| salt << 7 ^ u64::from(byte));
         Bench { dir, images, salt, before: [Answer::default(), later] }
     }
