@@ -14,12 +14,13 @@ pub(crate) struct Image {
 }
 
 /// Every kind of image.
-pub(crate) const IMAGES: [Image; 12] = [
+pub(crate) const IMAGES: [Image; 13] = [
     Image { name: "archives", programs: &[], make: archives },
     Image { name: "initramfs", programs: &[], make: initramfs },
     Image { name: "package", programs: &[], make: package },
     Image { name: "disk", programs: &[], make: disk },
     Image { name: "fat", programs: &[], make: efi },
+    Image { name: "appimage", programs: &["mksquashfs"], make: appimage },
     Image { name: "ext4", programs: &["mke2fs"], make: ext4 },
     Image {
         name: "squashfs-gzip",
@@ -159,6 +160,18 @@ fn ext4(dir: &Path, build: Build) -> Node {
         packed(dir, "usr/share/doc/x.gz", Gzip, Node::leaf("", contents::manual())),
     ];
     Node::layer(dir, "", Kind::Ext4, files)
+}
+
+/// A program with a squashfs behind it.
+fn appimage(dir: &Path, build: Build) -> Node {
+    let files = vec![
+        Node::leaf("AppRun", contents::script()),
+        Node::leaf("usr/share/stamp", build.stamp()),
+        Node::leaf("usr/bin/x", contents::program()),
+    ];
+    let options = &["-comp", "gzip"];
+    let squashfs = Node::layer(dir, "", Kind::Squashfs(options, build.offset()), files);
+    Node::layer(dir, "", Kind::Row, vec![Node::leaf("", contents::program()), squashfs])
 }
 
 /// A root file system.

@@ -8,7 +8,7 @@ use crate::answer::{Answer, Place, diagnose};
 use crate::contents::Build;
 use crate::images::{IMAGES, Image};
 use crate::mutation::Mutation;
-use crate::node::Node;
+use crate::node::{Kind, Node};
 use crate::random::Random;
 use crate::{contents, formats, oracle, say};
 use std::fs;
@@ -43,7 +43,8 @@ impl Bench {
         fs::write(dir.join("a"), &images[0].bytes).unwrap();
         fs::write(dir.join("b"), &images[1].bytes).unwrap();
         let later = diagnose(&dir.join("a"), &dir.join("b")).unwrap();
-        let open = later.open.iter().find(|(place, _)| !later.not_read.contains(place));
+        let tables = images[1].kind == Kind::Ext4;
+        let open = later.open.iter().find(|(place, _)| !(tables && place.is_empty()));
         assert_eq!(open, None, "{}: without a mutation: {later:#?}", image.name);
         let salt = image.name.bytes().fold(0, |salt, byte| salt << 7 ^ u64::from(byte));
         Bench { dir, images, salt, before: [Answer::default(), later] }
@@ -135,9 +136,9 @@ fn no_mutation_of_a_live_iso_is_explained_away() {
 fn none_of_ten_thousand_mutations_is_explained_away() {
     std::thread::scope(|scope| {
         let threads = [
-            scope.spawn(|| run(without_tools, 1_000..1_900)),
-            scope.spawn(|| run(of_squashfs, 1_000..1_600)),
-            scope.spawn(|| run(of_isos, 1_000..4_400)),
+            scope.spawn(|| run(without_tools, 1_000..1_800)),
+            scope.spawn(|| run(of_squashfs, 1_000..1_400)),
+            scope.spawn(|| run(of_isos, 1_000..4_200)),
         ];
         let results = threads.map(std::thread::ScopedJoinHandle::join);
         results.into_iter().for_each(Result::unwrap);

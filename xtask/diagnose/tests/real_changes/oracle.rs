@@ -105,8 +105,8 @@ fn is_open(
     // a layer around it says it all where that could not be opened, be it for the mutation
     let zip = (0..path.len()).find(|n| image.at(&path[..*n]).kind == Kind::Zip);
     let floor = image.names(&mutation.path[..zip.unwrap_or(path.len()).min(mutation.path.len())]);
-    // what is said not to be read stays unread
-    let gap = image.at(path).kind != Kind::Leaf && answer.not_read.contains(&names);
+    // the tables of an ext4 are never explained: they were named before
+    let gap = image.at(path).kind == Kind::Ext4 && answer.open.iter().any(|(at, _)| *at == names);
     gap || answer.open.difference(&before.open).any(|(place, _)| {
         let around = names.starts_with(place);
         within(place, &names)
