@@ -77,7 +77,7 @@ fn show(name: &str, taken: &Taken) {
     );
 }
 
-/// What diffoscope opened no further.
+/// Leaves of diffoscope's report, which it did not open further.
 fn leaves(json: &serde_json::Value, found: &mut BTreeSet<String>) {
     let details = json["details"].as_array().map_or(&[][..], Vec::as_slice);
     if details.is_empty() {

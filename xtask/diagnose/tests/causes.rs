@@ -458,7 +458,7 @@ fn block_size() {
     pair.names_in("filesystem.squashfs", &["compressor"]);
 }
 
-/// What a block is, is the same; what was made of it is not.
+/// The blocks are equal; their compressed forms are not.
 #[test]
 fn other_level_of_a_compressor() {
     needs_tools!();

@@ -1,4 +1,4 @@
-//! What a program took: time, memory, temporary files, output.
+//! Measures a program: time, memory, temporary files, output.
 
 use anyhow::{Context as _, Result, ensure};
 use std::fs;
@@ -16,7 +16,7 @@ const CHILDREN: Duration = Duration::from_millis(250);
 const FOLDER: Duration = Duration::from_secs(2);
 const SHARE: u32 = 50;
 
-/// What one run took.
+/// Measurements of one run.
 #[allow(dead_code, reason = "each benchmark tells its part of it")]
 pub struct Taken {
     pub seconds: f64,
@@ -24,7 +24,7 @@ pub struct Taken {
     pub memory: u64,
     /// Most that lay in its folder of temporary files at once, bytes on disk.
     pub temporary: u64,
-    /// What it printed.
+    /// Its output.
     pub output: String,
 }
 
@@ -60,7 +60,7 @@ pub fn measured(cmd: Cmd, folder: &Path) -> Result<Taken> {
     Ok(Taken { seconds, memory: memory * 1024, temporary: most, output })
 }
 
-/// What the kernel says of a process's memory.
+/// A value of /proc/PID/status, in kilobytes.
 fn kilobytes(pid: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));

@@ -1,4 +1,4 @@
-//! What `diagnose --json` says of two images.
+//! The answer of `diagnose --json` for two images.
 
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -8,13 +8,13 @@ use std::process::Command;
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) identical: bool,
-    /// Whether a content differs, and not only what stands around it.
+    /// True if a content differs, and not only what stands around it.
     pub(crate) contents_differ: bool,
     /// Id and place of each cause.
     pub(crate) causes: BTreeSet<(String, Place)>,
-    /// What the causes are said to exchange, and lines that show it.
+    /// The strings that the causes exchange, and lines that show it.
     pub(crate) details: String,
-    /// What is unexplained, or was not read: place and reason.
+    /// Items that are unexplained or not read: place and reason.
     pub(crate) open: BTreeSet<(Place, String)>,
     /// The part of `open` that was not read.
     pub(crate) not_read: BTreeSet<Place>,

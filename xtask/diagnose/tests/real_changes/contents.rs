@@ -112,7 +112,7 @@ pub(crate) fn manual() -> String {
         .collect()
 }
 
-/// Where machine code lies in [`program`].
+/// Offsets of the machine code in [`program`].
 pub(crate) const CODE: std::ops::Range<usize> = 0x1000..0x4000;
 
 /// A program for x86-64: headers, machine code, strings, section headers.

@@ -24,7 +24,7 @@ impl Scratch {
         Scratch(dir)
     }
 
-    /// What is said of two files with these bytes.
+    /// The answer for two files with these bytes.
     #[track_caller]
     pub(crate) fn diagnose(&self, a: &[u8], b: &[u8]) -> Answer {
         let [x, y] = [self.0.join("a"), self.0.join("b")];
@@ -44,7 +44,7 @@ impl Drop for Scratch {
 /// A path, and its content in A and in B; `None` where it is not there.
 type File<'t> = (&'t str, [Option<&'t [u8]>; 2]);
 
-/// What is said of two archives with these files, and a date.
+/// The answer for two archives with these files, and a date.
 #[track_caller]
 fn archives(files: &[File<'_>]) -> Answer {
     let [a, b] = [0, 1].map(|side| {

@@ -9,7 +9,7 @@ use crate::{say, tools};
 use std::fs;
 use std::process::{Command, Output};
 
-/// Whether the programs are there; says so if they are not.
+/// Returns true if the programs are there; says so if they are not.
 fn have(programs: &[&str]) -> bool {
     let have = tools::installed(programs);
     if !have {

@@ -7,11 +7,12 @@ use crate::random::Random;
 pub(crate) struct Mutation {
     pub(crate) path: Vec<usize>,
     pub(crate) bytes: Vec<u8>,
-    /// Where they differ from the node's, in rising order; of appended ones the first.
+    /// Offsets of the bytes that differ from the node's, in rising order; of appended bytes the first.
     pub(crate) offsets: Vec<usize>,
 }
 
-/// What a byte is exchanged for: letters and digits look as if nothing had been changed.
+/// The replacement of a byte: any other, one with a flipped bit, or one of its class, so that text
+/// stays text.
 #[derive(Clone, Copy)]
 enum Look {
     Any,

@@ -18,9 +18,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Failures that a message shows.
 const SHOWN: usize = 12;
 
-/// Mutations that diagnose still explains away; each is a defect to mend. A squashfs: bytes of the
-/// export table, and bytes between tables, are taken for repacking. A cpio: the device number of a
-/// regular file is taken for an inode number.
+/// Mutations that fail today; each is to be mended. `squashfs-zstd`: diagnose takes bytes of the export
+/// table for repacking. `live-iso`: it takes the device number of a regular file in a cpio for an inode
+/// number. `squashfs-lz4` and `squashfs-lzo`: the oracle here judges wrongly.
 const KNOWN_DEFECTS: [&str; 6] = [
     "squashfs-zstd:1034",
     "squashfs-zstd:1183",
@@ -37,7 +37,7 @@ struct Bench {
     images: [Node; 2],
     /// Other mutations of every kind of image, of the same seed.
     salt: u64,
-    /// What is said of the first and of each, without a mutation.
+    /// The answers for the first image and for each, without a mutation.
     before: [Answer; 2],
 }
 

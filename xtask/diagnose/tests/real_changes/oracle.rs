@@ -56,7 +56,7 @@ pub(crate) fn judge(
     Ok(())
 }
 
-/// Where the blocks of files end and the tables begin.
+/// Offset at which the blocks of files end and the tables begin.
 fn data_end(squashfs: &[u8]) -> usize {
     u64::from_le_bytes(squashfs[64..72].try_into().unwrap()) as usize
 }
@@ -92,7 +92,7 @@ fn owner(image: &Node, path: &[usize], offset: usize) -> (Vec<usize>, usize) {
     (path.to_vec(), offset)
 }
 
-/// Whether something that is unexplained or not read names the node at `path`, and was not there
+/// Returns true if something that is unexplained or not read names the node at `path`, and was not there
 /// before the mutation.
 fn is_open(
     image: &Node,
@@ -114,13 +114,13 @@ fn is_open(
     })
 }
 
-/// Whether `place` is the one with these names, or in it.
+/// Returns true if `place` is the one with these names, or in it.
 fn within(place: &Place, names: &Place) -> bool {
     let mut place = place.iter();
     names.iter().all(|name| place.any(|part| part == name))
 }
 
-/// Whether a substitution of the kind that `id` names gives the byte at `offset` of `owner`.
+/// Returns true if a substitution of the kind that `id` names gives the byte at `offset` of `owner`.
 fn proves(id: &str, owner: &Node, offset: usize, node: &Node, mutation: &Mutation) -> bool {
     // as the owner is after the mutation: its bytes lie unchanged in those of the mutated node
     let start = mutation.offsets.first().copied().unwrap_or_default();
@@ -150,7 +150,7 @@ fn same_content(compressor: Compressor, a: &[u8], b: &[u8]) -> bool {
     matches!((compressor.unpack(a), compressor.unpack(b)), (Some(a), Some(b)) if a == b)
 }
 
-/// Whether a date, an id or a version stands around the byte, in both.
+/// Returns true if a date, an id or a version stands around the byte, in both.
 fn token(id: &str, leaf: &Node, after: &[u8], offset: usize) -> bool {
     let before = &leaf.bytes;
     if before.len() != after.len() {
@@ -175,7 +175,7 @@ fn token(id: &str, leaf: &Node, after: &[u8], offset: usize) -> bool {
     }
 }
 
-/// Whether the paragraph around the byte is of a package that is another one now: its name, its
+/// Returns true if the paragraph around the byte is of a package that is another one now: its name, its
 /// version, or whether it is installed.
 fn is_of_a_moved_package(before: &[u8], after: &[u8], offset: usize) -> bool {
     let start = before[..offset].windows(2).rposition(|end| end == b"\n\n").map_or(0, |at| at + 2);

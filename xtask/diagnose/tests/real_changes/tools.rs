@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Whether every program is installed.
+/// Returns true if every program is installed.
 pub(crate) fn installed(programs: &[&str]) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let dirs: Vec<_> = std::env::split_paths(&path).collect();
@@ -50,7 +50,7 @@ fn pack(root: &Path, image: &Path, options: &[&str], time: u32) -> Vec<u8> {
     fs::read(image).unwrap()
 }
 
-/// Whether unsquashfs gives the same files of both.
+/// Returns true if unsquashfs gives the same files of both.
 pub(crate) fn same_files(dir: &Path, a: &[u8], b: &[u8]) -> bool {
     let unpacked = [("a", a), ("b", b)].map(|(name, bytes)| {
         let (image, to) = (dir.join("packed"), dir.join("unpacked").join(name));

@@ -22,7 +22,7 @@ macro_rules! needs_tools {
     };
 }
 
-/// Whether the tools that make images are here. Without them a full run fails, and any other run
+/// Returns true if the tools that make images are here. Without them a full run fails, and any other run
 /// says on stderr, past the harness's capture, that a test was skipped.
 #[allow(clippy::explicit_write, reason = "eprintln! is captured")]
 pub fn has_tools() -> bool {
@@ -95,7 +95,7 @@ impl Pair {
         ["a", "b"].map(|side| self.dir.join(side).join(file))
     }
 
-    /// What `diagnose --json` says of one file or folder of each side.
+    /// Output of `diagnose --json` for one file or folder of each side.
     pub fn json(&self, file: &str) -> serde_json::Value {
         let output = Command::new(env!("CARGO_BIN_EXE_diagnose"))
             .args(["diagnose", "--json"])
@@ -216,7 +216,7 @@ impl Tree {
         self.bytes(path, &bytes);
     }
 
-    /// What a compressor makes of `content`.
+    /// Writes `content`, compressed by `program`.
     pub fn packed(&self, path: &str, program: &str, option: &str, content: &[u8]) {
         self.bytes(path, &run_with(Command::new(program).args([option, "-c"]), content));
     }
