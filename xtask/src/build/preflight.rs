@@ -193,6 +193,49 @@ fn image_problem(facts: &BuildFacts, setup: bool) -> Option<Problem> {
     )
 }
 
+/// Returns true if a program listens on port 9977 of 127.0.0.1 or of all addresses.
+///
+/// It reads the kernel's table. A trial `bind` would take the port for a moment, and a second
+/// xtask that looks in that moment would refuse its build.
 fn port_taken() -> bool {
-    std::net::TcpListener::bind(("127.0.0.1", 9977)).is_err()
+    ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .any(|table| std::fs::read_to_string(table).is_ok_and(|table| listens(&table, 9977)))
+}
+
+/// Returns true if `table`, in the form of `/proc/net/tcp` (proc_net_tcp.txt of the kernel's
+/// documentation), has a socket that listens on `port` of 127.0.0.1 or of all addresses.
+fn listens(table: &str, port: u16) -> bool {
+    const LISTEN: &str = "0A";
+    table.lines().any(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let (Some(local), Some(_remote), Some(state)) =
+            (fields.next(), fields.next(), fields.next())
+        else {
+            return false;
+        };
+        let Some((address, hex)) = local.split_once(':') else { return false };
+        let of_us = address.ends_with("0100007F") || address.bytes().all(|digit| digit == b'0');
+        state == LISTEN && of_us && u16::from_str_radix(hex, 16) == Ok(port)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listens;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_port_is_taken_while_a_program_listens_on_it() {
+        let table = || std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(listens(&table(), port));
+        drop(listener);
+        assert!(!listens(&table(), port));
+        let elsewhere = TcpListener::bind("127.0.0.53:0").unwrap();
+        assert!(!listens(&table(), elsewhere.local_addr().unwrap().port()));
+        let everywhere = TcpListener::bind("0.0.0.0:0").unwrap();
+        assert!(listens(&table(), everywhere.local_addr().unwrap().port()));
+    }
 }
