@@ -1,6 +1,6 @@
 //! ar archives, as GNU and BSD write them. A .deb is one (deb(5)).
 
-use super::{Archive, Index, NAME};
+use super::index::{Archive, Index, NAME};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::source::Shared;

@@ -1,7 +1,7 @@
 //! cpio in the "new" format, and the initramfs of Linux: several archives one after the other, each
 //! plain or compressed (Documentation/driver-api/early-userspace/buffer-format.rst).
 
-use super::{Archive, Index, NAME};
+use super::index::{Archive, Index, NAME};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};

@@ -1,6 +1,6 @@
 //! tar: ustar, pax and GNU (POSIX.1-2024 pax, GNU tar manual "Basic Tar Format").
 
-use super::{Archive, Index, NAME};
+use super::index::{Archive, Index, NAME};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::field::Field;
@@ -36,7 +36,7 @@ fn checksum(header: &[u8]) -> bool {
 type Pax = BTreeMap<Vec<u8>, Vec<u8>>;
 
 pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
-    let mut index = Index::new(LAYER, budget)?;
+    let mut index = Index::with_slashes(LAYER, budget)?;
     let (mut global, mut pax) = (Pax::new(), Pax::new());
     let (mut long_name, mut long_link) = (None, None);
     let mut formats = BTreeSet::new();

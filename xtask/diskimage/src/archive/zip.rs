@@ -1,7 +1,7 @@
 //! zip (PKWARE, APPNOTE.TXT 6.3.10), also jar, wheel and apk: local headers with the members, and the
 //! central directory that readers go by.
 
-use super::{Archive, Hashed, Index, NAME};
+use super::index::{Archive, Hashed, Index, NAME};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
@@ -78,7 +78,7 @@ impl End {
 /// Reads the central directory and all members.
 pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
     let end = End::read(source)?;
-    let mut index = Index::new(LAYER, budget.clone())?;
+    let mut index = Index::with_slashes(LAYER, budget.clone())?;
     let mut known = Described::new(LAYER);
     let mut at = end.start;
     for _ in 0..end.count {

@@ -1,7 +1,8 @@
 //! The places of a file's blocks: trees of extents (ext4), or lists of blocks (ext2, ext3).
 
 use super::inode::{EXTENTS, Inode, MAP};
-use super::{Ext, LAYER};
+use super::superblock::LAYER;
+use super::volume::Volume;
 use crate::budget::Held;
 use crate::error::Result;
 use crate::record::Record;
@@ -14,7 +15,7 @@ pub(super) type Piece = (Option<u64>, u64);
 
 /// Collects pieces in the order of the file, with the holes between them.
 struct Pieces<'a> {
-    ext: &'a Ext,
+    volume: &'a Volume,
     pieces: Vec<Piece>,
     /// Bytes of the file up to now.
     at: u64,
@@ -58,24 +59,24 @@ impl Pieces<'_> {
         }
         for index in 0..usize::from(count) {
             let at = 12 + index * 12;
-            let first = u64::from(node.le32(at)?).saturating_mul(self.ext.superblock.block);
+            let first = u64::from(node.le32(at)?).saturating_mul(self.volume.superblock.block);
             if first < self.at {
                 return Err(node.error(at, "extents out of order"));
             }
             if depth > 0 {
                 let block = u64::from(node.le32(at + 4)?) | u64::from(node.le16(at + 8)?) << 32;
-                let (offset, bytes) = self.ext.block(block)?;
+                let (offset, bytes) = self.volume.block(block)?;
                 self.extents(&Record::new(LAYER, offset, &bytes), depth - 1)?;
                 continue;
             }
             let block = u64::from(node.le32(at + 8)?) | u64::from(node.le16(at + 6)?) << 32;
-            let place = block.saturating_mul(self.ext.superblock.block);
+            let place = block.saturating_mul(self.volume.superblock.block);
             // extents longer than this were reserved, but not written: they read as zeros
             let (len, written) = match node.le16(at + 4)? {
                 len @ ..=0x8000 => (len, true),
                 len => (len - 0x8000, false),
             };
-            let len = u64::from(len) * self.ext.superblock.block;
+            let len = u64::from(len) * self.volume.superblock.block;
             self.add(first, written.then_some(place), len)?;
         }
         Ok(())
@@ -83,7 +84,7 @@ impl Pieces<'_> {
 
     /// A list of blocks, each of which covers `covers` bytes of the file from `from` on.
     fn list(&mut self, r: &Record<'_>, count: usize, mut from: u64, covers: u64) -> Result<()> {
-        let block_len = self.ext.superblock.block;
+        let block_len = self.volume.superblock.block;
         for index in 0..count {
             if from >= self.size {
                 return Ok(());
@@ -92,7 +93,7 @@ impl Pieces<'_> {
             if block > 0 && covers == block_len {
                 self.add(from, Some(block.saturating_mul(block_len)), block_len)?;
             } else if block > 0 {
-                let (offset, bytes) = self.ext.block(block)?;
+                let (offset, bytes) = self.volume.block(block)?;
                 let per_block = (block_len / 4) as usize;
                 let inner = Record::new(LAYER, offset, &bytes);
                 self.list(&inner, per_block, from, covers / per_block as u64)?;
@@ -104,16 +105,16 @@ impl Pieces<'_> {
 }
 
 /// The pieces of a file, and the memory that they take.
-pub(super) fn pieces(ext: &Ext, inode: &Inode) -> Result<(Vec<Piece>, Held)> {
+pub(super) fn pieces(volume: &Volume, inode: &Inode) -> Result<(Vec<Piece>, Held)> {
     inode.readable()?;
-    let held = ext.budget.hold(LAYER, inode.offset, 0)?;
-    let mut pieces = Pieces { ext, pieces: Vec::new(), at: 0, size: inode.size, held };
+    let held = volume.budget.hold(LAYER, inode.offset, 0)?;
+    let mut pieces = Pieces { volume, pieces: Vec::new(), at: 0, size: inode.size, held };
     let record = inode.record();
     let map = Record::new(LAYER, inode.offset + 40, record.slice(40, MAP)?);
     if inode.flags & EXTENTS != 0 {
         pieces.extents(&map, DEEPEST)?;
     } else {
-        let (block, per_block) = (ext.superblock.block, ext.superblock.block / 4);
+        let (block, per_block) = (volume.superblock.block, volume.superblock.block / 4);
         let mut from = 0;
         let mut covers = block;
         for (first, count) in [(0, 12), (12, 1), (13, 1), (14, 1)] {

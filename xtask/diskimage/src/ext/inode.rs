@@ -1,6 +1,7 @@
 //! Inodes.
 
-use super::{Ext, LAYER};
+use super::superblock::LAYER;
+use super::volume::Volume;
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::tree::{Kind, Metadata};
@@ -30,18 +31,18 @@ pub(super) struct Inode {
 }
 
 impl Inode {
-    pub(super) fn read(ext: &Ext, number: u32) -> Result<Inode> {
-        let superblock = &ext.superblock;
+    pub(super) fn read(volume: &Volume, number: u32) -> Result<Inode> {
+        let superblock = &volume.superblock;
         if number == 0 || number > superblock.inodes {
             let why = format!("inode {number} of {}", superblock.inodes);
             return Err(Error::new(LAYER, 1024, why));
         }
         let index = number - 1;
-        let table = superblock.inode_table(&*ext.source, index / superblock.inodes_per_group)?;
+        let table = superblock.inode_table(&*volume.source, index / superblock.inodes_per_group)?;
         let within = u64::from(index % superblock.inodes_per_group) * superblock.inode_len;
         let offset = table.saturating_add(within);
-        ext.budget.unpack(LAYER, offset, superblock.inode_len)?;
-        let bytes = ext.source.exactly(LAYER, offset, superblock.inode_len as usize)?;
+        volume.budget.unpack(LAYER, offset, superblock.inode_len)?;
+        let bytes = volume.source.exactly(LAYER, offset, superblock.inode_len as usize)?;
         let r = Record::new(LAYER, offset, &bytes);
         let (mode, flags) = (r.le16(0)?, r.le32(32)?);
         let size = u64::from(r.le32(4)?) | u64::from(r.le32(108)?) << 32;

@@ -6,6 +6,7 @@
 mod blocks;
 mod inode;
 mod superblock;
+mod volume;
 mod xattr;
 
 pub(crate) use superblock::is_ext;
@@ -18,9 +19,8 @@ use crate::source::{Extents, Shared, Source};
 use crate::tree::{Content, Kind, LISTING, Listing, Named, Node, Tree, is_name};
 use inode::{Inode, MAP};
 use std::sync::Arc;
-use superblock::Superblock;
-
-pub(crate) const LAYER: &str = "ext4";
+use superblock::{LAYER, Superblock};
+use volume::Volume;
 
 /// Number of the root's inode.
 const ROOT: u32 = 2;
@@ -30,9 +30,7 @@ const TARGET: u64 = 65_536;
 
 /// An open ext2, ext3 or ext4 file system.
 pub struct Ext {
-    source: Shared,
-    superblock: Superblock,
-    budget: Arc<Budget>,
+    volume: Volume,
 }
 
 /// The content of a file, and the memory of the list of its pieces.
@@ -58,27 +56,20 @@ impl Source for File {
 impl Ext {
     pub fn open(source: Shared, budget: Arc<Budget>) -> Result<Ext> {
         let superblock = Superblock::read(&*source)?;
-        Ok(Ext { source, superblock, budget })
-    }
-
-    /// Offset and bytes of a block.
-    fn block(&self, number: u64) -> Result<(u64, Vec<u8>)> {
-        let offset = number.saturating_mul(self.superblock.block);
-        self.budget.unpack(LAYER, offset, self.superblock.block)?;
-        Ok((offset, self.source.exactly(LAYER, offset, self.superblock.block as usize)?))
+        Ok(Ext { volume: Volume { source, superblock, budget } })
     }
 
     fn content(&self, inode: &Inode) -> Result<Arc<File>> {
-        let (pieces, held) = blocks::pieces(self, inode)?;
-        let (source, budget) = (self.source.clone(), self.budget.clone());
+        let (pieces, held) = blocks::pieces(&self.volume, inode)?;
+        let (source, budget) = (self.volume.source.clone(), self.volume.budget.clone());
         let extents = Extents::new(source, LAYER, budget, pieces);
         Ok(Arc::new(File { extents, _held: held }))
     }
 
     fn node(&self, number: u32) -> Result<Node> {
-        let inode = Inode::read(self, number)?;
+        let inode = Inode::read(&self.volume, number)?;
         let mut about = inode.metadata()?;
-        about.xattrs = xattr::list(self, &inode)?;
+        about.xattrs = xattr::list(&self.volume, &inode)?;
         if about.kind == Kind::Symlink {
             about.target = Some(if inode.size < MAP as u64 {
                 inode.record().slice(40, inode.size as usize)?.to_vec()
@@ -94,7 +85,10 @@ impl Ext {
 
     fn inode(&self, node: &Node) -> Result<Inode> {
         let number = u32::try_from(node.handle);
-        Inode::read(self, number.map_err(|_| Error::new(LAYER, node.handle, "no such inode"))?)
+        Inode::read(
+            &self.volume,
+            number.map_err(|_| Error::new(LAYER, node.handle, "no such inode"))?,
+        )
     }
 }
 
@@ -104,7 +98,7 @@ impl Tree for Ext {
     }
 
     fn fields(&self) -> Vec<Field> {
-        self.superblock.fields()
+        self.volume.superblock.fields()
     }
 
     fn whole(&self) -> bool {
@@ -126,9 +120,9 @@ impl Tree for Ext {
         }
         let content: Shared = self.content(&inode)?;
         let bytes = content.exactly(LAYER, 0, inode.size as usize)?;
-        let mut names = Listing::new(LAYER, &self.budget)?;
+        let mut names = Listing::new(LAYER, &self.volume.budget)?;
         // the nodes of a hash tree look like unused entries
-        for block in bytes.chunks(self.superblock.block as usize) {
+        for block in bytes.chunks(self.volume.superblock.block as usize) {
             let r = Record::new(LAYER, inode.offset, block);
             let mut at = 0;
             while at + 8 <= block.len() {
@@ -141,7 +135,7 @@ impl Tree for Ext {
                 if number == 0 || name == b"." || name == b".." {
                     continue;
                 }
-                self.budget.entries(LAYER, inode.offset, 1)?;
+                self.volume.budget.entries(LAYER, inode.offset, 1)?;
                 if !is_name(name) {
                     return Err(inode.error("a name that leads out of its folder"));
                 }

@@ -1,11 +1,12 @@
 //! The superblock and the group descriptors.
 
-use super::LAYER;
 use crate::error::Result;
 use crate::field::{Field, FieldKind};
 use crate::record::{Record, hex, printable};
 use crate::source::Source;
 use xtask_core::calendar;
+
+pub(super) const LAYER: &str = "ext4";
 
 /// Offset of the superblock.
 const START: u64 = 1024;

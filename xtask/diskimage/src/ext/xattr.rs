@@ -1,7 +1,8 @@
 //! Extended attributes: behind an inode's fields, and in a block of their own.
 
 use super::inode::Inode;
-use super::{Ext, LAYER};
+use super::superblock::LAYER;
+use super::volume::Volume;
 use crate::error::Result;
 use crate::record::Record;
 
@@ -13,7 +14,7 @@ const ENTRY: usize = 16;
 type List = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// The attributes of an inode, sorted by name.
-pub(super) fn list(ext: &Ext, inode: &Inode) -> Result<List> {
+pub(super) fn list(volume: &Volume, inode: &Inode) -> Result<List> {
     let mut list = List::new();
     let r = inode.record();
     if inode.bytes.len() > 132 {
@@ -26,7 +27,7 @@ pub(super) fn list(ext: &Ext, inode: &Inode) -> Result<List> {
     }
     let block = u64::from(r.le32(104)?) | u64::from(r.le16(118)?) << 32;
     if block > 0 {
-        let (offset, bytes) = ext.block(block)?;
+        let (offset, bytes) = volume.block(block)?;
         let area = Record::new(LAYER, offset, &bytes);
         if area.le32(0)? != MAGIC {
             return Err(area.error(0, "no block of attributes"));

@@ -1,7 +1,6 @@
 //! The file allocation table: chains of clusters (section 4 of the specification).
 
-use super::LAYER;
-use super::boot_sector::BootSector;
+use super::boot_sector::{BootSector, LAYER};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::record::Record;

@@ -1,11 +1,12 @@
 //! The boot sector with the BIOS parameter block (section 3 of the specification).
 
-use super::LAYER;
 use super::directory_entry::ENTRY;
 use crate::error::Result;
 use crate::field::{Field, FieldKind};
 use crate::record::{Record, printable};
 use crate::source::Source;
+
+pub(super) const LAYER: &str = "FAT";
 
 /// `true` if bytes begin with the boot sector of a FAT.
 pub(crate) fn is_fat(start: &[u8]) -> bool {

@@ -1,8 +1,10 @@
 //! The bytes of a FAT that no file has: boot code, leftovers of the allocation tables and of deleted
 //! files, and what stands behind the file system.
 
+use super::allocation;
+use super::boot_sector::LAYER;
 use super::directory_entry::{ENTRY, is_long_name};
-use super::{Fat, LAYER, ROOT, allocation};
+use super::volume::{ROOT, Volume};
 use crate::budget::Held;
 use crate::error::Result;
 use crate::gaps::Described;
@@ -11,9 +13,9 @@ use crate::tree::{Kind, LISTING, Node, Part, Tree, Walked};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-pub(super) fn parts(fat: &Fat) -> Result<Vec<Part>> {
-    let shape = &fat.shape;
-    let end = fat.source.size()?;
+pub(super) fn parts(tree: &dyn Tree, volume: &Volume) -> Result<Vec<Part>> {
+    let shape = &volume.shape;
+    let end = volume.source.size()?;
     let mut parts = Vec::new();
     let mut bytes = |name: &str, bytes: Vec<u8>| {
         if bytes.iter().any(|byte| *byte != 0) {
@@ -22,7 +24,7 @@ pub(super) fn parts(fat: &Fat) -> Result<Vec<Part>> {
     };
 
     let reserved = shape.fat.min(LISTING as u64) as usize;
-    let mut boot = fat.source.exactly(LAYER, 0, reserved)?;
+    let mut boot = volume.source.exactly(LAYER, 0, reserved)?;
     for (at, len) in shape.told() {
         boot[at..at + len].fill(0);
     }
@@ -32,12 +34,12 @@ pub(super) fn parts(fat: &Fat) -> Result<Vec<Part>> {
         known: Described::new(LAYER),
         clusters: HashSet::new(),
         rest: Vec::new(),
-        held: fat.budget.hold(LAYER, 0, 0)?,
+        held: volume.budget.hold(LAYER, 0, 0)?,
     };
-    walk(fat, &mut used)?;
+    walk(tree, volume, &mut used)?;
     let table_len = shape.fat_len.min(LISTING as u64) as usize;
-    let _held = fat.budget.hold(LAYER, shape.fat, 2 * table_len as u64)?;
-    let table = fat.source.exactly(LAYER, shape.fat, table_len)?;
+    let _held = volume.budget.hold(LAYER, shape.fat, 2 * table_len as u64)?;
+    let table = volume.source.exactly(LAYER, shape.fat, table_len)?;
     let is_used = |cluster: u32| used.clusters.contains(&cluster);
     bytes("[rest of the allocation table]", allocation::leftover(shape, &table, &is_used));
     let mut copies = Vec::new();
@@ -45,8 +47,8 @@ pub(super) fn parts(fat: &Fat) -> Result<Vec<Part>> {
     for copy in 1..u64::from(shape.fats) {
         let start = shape.fat + copy * shape.fat_len;
         used.known.add(start, table_len as u64)?;
-        fat.budget.unpack(LAYER, start, table_len as u64)?;
-        let other = fat.source.exactly(LAYER, start, table_len)?;
+        volume.budget.unpack(LAYER, start, table_len as u64)?;
+        let other = volume.source.exactly(LAYER, start, table_len)?;
         if other != table {
             copies.extend(other);
         }
@@ -55,7 +57,7 @@ pub(super) fn parts(fat: &Fat) -> Result<Vec<Part>> {
     bytes("[rest of the directories]", used.rest);
 
     used.known.add(0, reserved as u64)?;
-    let rest = used.known.part("[outside of the files]", &fat.source, &fat.budget, 0, end)?;
+    let rest = used.known.part("[outside of the files]", &volume.source, &volume.budget, 0, end)?;
     parts.extend(rest);
     Ok(parts)
 }
@@ -72,24 +74,24 @@ struct Used {
 const CLUSTER: u64 = 16;
 
 /// Adds the ranges and clusters of all folders and files.
-fn walk(fat: &Fat, used: &mut Used) -> Result<()> {
+fn walk(tree: &dyn Tree, volume: &Volume, used: &mut Used) -> Result<()> {
     let mut walked = Walked::default();
     let mut open = vec![(Node::bare_root(ROOT), 0)];
     while let Some((folder, depth)) = open.pop() {
-        walked.enter(fat, &folder, depth)?;
-        for (start, len) in fat.folder(folder.handle)? {
+        walked.enter(tree, &folder, depth)?;
+        for (start, len) in volume.folder(folder.handle)? {
             used.known.add(start, len)?;
         }
         let first = if folder.handle == ROOT {
-            (fat.shape.bits == 32).then_some(fat.shape.root_cluster)
+            (volume.shape.bits == 32).then_some(volume.shape.root_cluster)
         } else {
-            Some(fat.entry(folder.handle)?.cluster)
+            Some(volume.entry(folder.handle)?.cluster)
         };
         if let Some(first) = first {
-            clusters(fat, first, u64::MAX, used)?;
+            clusters(volume, first, u64::MAX, used)?;
         }
-        leftover(fat, &folder, used)?;
-        for (_, node) in fat.list(&folder)? {
+        leftover(volume, &folder, used)?;
+        for (_, node) in tree.list(&folder)? {
             if node.metadata.kind == Kind::Folder {
                 open.push((node, depth + 1));
                 continue;
@@ -98,9 +100,9 @@ fn walk(fat: &Fat, used: &mut Used) -> Result<()> {
             if left == 0 {
                 continue;
             }
-            let first = fat.entry(node.handle)?.cluster;
-            clusters(fat, first, left, used)?;
-            for (start, len) in fat.extents(first, left)? {
+            let first = volume.entry(node.handle)?.cluster;
+            clusters(volume, first, left, used)?;
+            for (start, len) in volume.extents(first, left)? {
                 used.known.add(start, len.min(left))?;
                 left -= len.min(left);
             }
@@ -110,9 +112,9 @@ fn walk(fat: &Fat, used: &mut Used) -> Result<()> {
 }
 
 /// Adds the clusters of a chain, each of which costs memory.
-fn clusters(fat: &Fat, first: u32, most: u64, used: &mut Used) -> Result<()> {
-    let shape = &fat.shape;
-    allocation::chain(shape, &*fat.source, &fat.budget, first, most, &mut |cluster| {
+fn clusters(volume: &Volume, first: u32, most: u64, used: &mut Used) -> Result<()> {
+    let shape = &volume.shape;
+    allocation::chain(shape, &*volume.source, &volume.budget, first, most, &mut |cluster| {
         used.clusters.insert(cluster);
         used.held.grow(LAYER, shape.fat, CLUSTER)
     })
@@ -120,12 +122,12 @@ fn clusters(fat: &Fat, first: u32, most: u64, used: &mut Used) -> Result<()> {
 
 /// Adds deleted entries, the bytes behind the mark of the end, and the entries of the folder for
 /// itself and its parent as far as they say something new.
-fn leftover(fat: &Fat, folder: &Node, used: &mut Used) -> Result<()> {
-    let own = fat.source.exactly(LAYER, folder.handle, ENTRY)?;
+fn leftover(volume: &Volume, folder: &Node, used: &mut Used) -> Result<()> {
+    let own = volume.source.exactly(LAYER, folder.handle, ENTRY)?;
     let mut ended = false;
-    for (start, len) in fat.folder(folder.handle)? {
-        fat.budget.unpack(LAYER, start, len)?;
-        let bytes = fat.source.exactly(LAYER, start, len as usize)?;
+    for (start, len) in volume.folder(folder.handle)? {
+        volume.budget.unpack(LAYER, start, len)?;
+        let bytes = volume.source.exactly(LAYER, start, len as usize)?;
         for raw in bytes.chunks_exact(ENTRY) {
             ended |= raw[0] == 0;
             let mut rest = raw.to_vec();

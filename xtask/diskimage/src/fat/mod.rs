@@ -4,6 +4,7 @@ mod allocation;
 mod boot_sector;
 mod directory_entry;
 mod gaps;
+mod volume;
 
 pub(crate) use boot_sector::is_fat;
 
@@ -12,22 +13,16 @@ use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
 use crate::record::{Record, printable};
 use crate::source::{Bytes, Extents, Shared, Source};
-use crate::tree::{Content, Kind, LISTING, Listing, Metadata, Named, Node, Part, Tree, is_name};
-use boot_sector::BootSector;
-use directory_entry::{DIRECTORY, ENTRY, Entry, LongName, VOLUME_ID, is_long_name};
+use crate::tree::{Content, Kind, Listing, Metadata, Named, Node, Part, Tree, is_name};
+use boot_sector::{BootSector, LAYER};
+use directory_entry::{DIRECTORY, Entry, LongName, VOLUME_ID, is_long_name};
 use std::sync::Arc;
+use volume::{ROOT, Volume};
 use xtask_core::calendar;
-
-pub(crate) const LAYER: &str = "FAT";
-
-/// Handle of the root, which no entry names.
-const ROOT: u64 = 0;
 
 /// An open FAT file system.
 pub struct Fat {
-    source: Shared,
-    shape: BootSector,
-    budget: Arc<Budget>,
+    volume: Volume,
 }
 
 /// Bytes of the FAT at the start of `source`; `None`: there is none.
@@ -38,61 +33,13 @@ pub(crate) fn size(source: &dyn Source) -> Option<u64> {
 impl Fat {
     pub fn open(source: Shared, budget: Arc<Budget>) -> Result<Fat> {
         let shape = BootSector::read(&*source)?;
-        Ok(Fat { source, shape, budget })
-    }
-
-    fn extents(&self, first: u32, most: u64) -> Result<Vec<(u64, u64)>> {
-        allocation::extents(&self.shape, &*self.source, &self.budget, first, most)
-    }
-
-    /// Offsets and bytes of a folder's entries.
-    fn folder(&self, handle: u64) -> Result<Vec<(u64, u64)>> {
-        if handle == ROOT && self.shape.bits != 32 {
-            return Ok(vec![(self.shape.root, self.shape.root_len)]);
-        }
-        let first =
-            if handle == ROOT { self.shape.root_cluster } else { self.entry(handle)?.cluster };
-        let extents = self.extents(first, LISTING as u64)?;
-        let len: u64 = extents.iter().map(|(_, len)| len).sum();
-        if len > LISTING as u64 {
-            return Err(Error::new(
-                LAYER,
-                handle,
-                format!("a folder of more than {LISTING} bytes"),
-            ));
-        }
-        Ok(extents)
-    }
-
-    /// Calls `each` with the offset and the bytes of every entry of a folder, up to the mark of the
-    /// end; `true` from `each` ends it before.
-    fn each_entry(
-        &self,
-        handle: u64,
-        each: &mut dyn FnMut(u64, &[u8]) -> Result<bool>,
-    ) -> Result<()> {
-        for (start, len) in self.folder(handle)? {
-            self.budget.unpack(LAYER, start, len)?;
-            let bytes = self.source.exactly(LAYER, start, len as usize)?;
-            for (index, raw) in bytes.chunks_exact(ENTRY).enumerate() {
-                if raw[0] == 0 || each(start + (index * ENTRY) as u64, raw)? {
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The entry with a handle, which is its offset in the image.
-    fn entry(&self, handle: u64) -> Result<Entry> {
-        let bytes = self.source.exactly(LAYER, handle, ENTRY)?;
-        Entry::read(&Record::new(LAYER, handle, &bytes))
+        Ok(Fat { volume: Volume { source, shape, budget } })
     }
 
     /// The volume label in the root directory.
     fn root_label(&self) -> Result<String> {
         let mut label = String::new();
-        self.each_entry(ROOT, &mut |_, raw| {
+        self.volume.each_entry(ROOT, &mut |_, raw| {
             let found = raw[0] != 0xe5 && !is_long_name(raw[11]) && raw[11] & VOLUME_ID != 0;
             if found {
                 label = printable(raw[..11].trim_ascii_end());
@@ -110,7 +57,7 @@ impl Tree for Fat {
 
     fn fields(&self) -> Vec<Field> {
         let label = self.root_label().unwrap_or_else(|error| error.why);
-        let mut fields = self.shape.fields();
+        let mut fields = self.volume.shape.fields();
         fields.push(Field::new(FieldKind::FatLabel, "volume label in the root", label));
         fields
     }
@@ -120,15 +67,15 @@ impl Tree for Fat {
     }
 
     fn list(&self, folder: &Node) -> Result<Vec<Named>> {
-        let mut names = Listing::new(LAYER, &self.budget)?;
+        let mut names = Listing::new(LAYER, &self.volume.budget)?;
         let mut long = LongName::default();
-        self.each_entry(folder.handle, &mut |offset, raw| {
+        self.volume.each_entry(folder.handle, &mut |offset, raw| {
             if raw[0] == 0xe5 {
                 long = LongName::default();
                 return Ok(false);
             }
             let r = Record::new(LAYER, offset, raw);
-            self.budget.entries(LAYER, offset, 1)?;
+            self.volume.budget.entries(LAYER, offset, 1)?;
             if is_long_name(raw[11]) {
                 long.add(&r)?;
                 return Ok(false);
@@ -150,13 +97,13 @@ impl Tree for Fat {
     }
 
     fn open(&self, file: &Node) -> Result<Content> {
-        let entry = self.entry(file.handle)?;
+        let entry = self.volume.entry(file.handle)?;
         let mut left = u64::from(entry.size);
         if left == 0 {
             return Ok(Content::Plain(Arc::new(Bytes(Vec::new()))));
         }
         let mut extents = Vec::new();
-        for (start, len) in self.extents(entry.cluster, left)? {
+        for (start, len) in self.volume.extents(entry.cluster, left)? {
             let len = len.min(left);
             extents.push((Some(start), len));
             left -= len;
@@ -164,12 +111,12 @@ impl Tree for Fat {
         if left > 0 {
             return Err(Error::new(LAYER, file.handle, format!("a file {left} bytes short")));
         }
-        let (source, budget) = (self.source.clone(), self.budget.clone());
+        let (source, budget) = (self.volume.source.clone(), self.volume.budget.clone());
         Ok(Content::Plain(Arc::new(Extents::new(source, LAYER, budget, extents))))
     }
 
     fn parts(&self) -> Result<Vec<Part>> {
-        gaps::parts(self)
+        gaps::parts(self, &self.volume)
     }
 }
 

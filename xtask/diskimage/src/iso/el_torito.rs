@@ -1,6 +1,6 @@
 //! The boot catalogue (El Torito 1.0; UEFI 2.10, 13.3.2).
 
-use super::{LAYER, SECTOR};
+use super::sector::{LAYER, SECTOR};
 use crate::error::Result;
 use crate::record::{Record, hex, printable};
 use crate::source::Source;

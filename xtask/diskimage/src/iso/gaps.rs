@@ -1,9 +1,10 @@
 //! The parts of an ISO that no file and no table describes: boot code, leftovers of directory
 //! records, and the bytes between and behind the files.
 
+use super::Iso;
 use super::leftover::Leftover;
 use super::path_table::{Folder, sector};
-use super::{Iso, LAYER, SECTOR, SYSTEM_AREA};
+use super::sector::{LAYER, SECTOR, SYSTEM_AREA};
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::gaps::Described;

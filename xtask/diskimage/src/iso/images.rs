@@ -1,6 +1,7 @@
 //! Boot images and partitions: the pieces of an ISO that El Torito and the partition tables name.
 
-use super::{Iso, SECTOR, SYSTEM_AREA};
+use super::Iso;
+use super::sector::{SECTOR, SYSTEM_AREA};
 use crate::disk;
 use crate::fat;
 use crate::source::Slice;

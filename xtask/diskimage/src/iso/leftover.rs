@@ -5,8 +5,9 @@
 //! cleared. The rest is compared as bytes: unknown system use entries, a big-endian copy that says
 //! another number, padding that is not zero.
 
+use super::date;
 use super::record::{self, Entry, Records};
-use super::{LAYER, date};
+use super::sector::{LAYER, SECTOR};
 use crate::budget::{Budget, Held};
 use crate::error::Result;
 use crate::source::Source;
@@ -73,7 +74,7 @@ impl Leftover {
 
     /// The padding behind the records of a sector.
     pub(super) fn padding(&mut self, source: &dyn Source, from: u64, to: u64) -> Result<()> {
-        let len = to.saturating_sub(from).min(super::SECTOR) as usize;
+        let len = to.saturating_sub(from).min(SECTOR) as usize;
         self.keep(from, &source.up_to(from, len)?)
     }
 
@@ -169,7 +170,7 @@ pub(super) fn of_record(
     let mut bytes = records.source.exactly(LAYER, entry.offset, entry.len as usize)?;
     // the length led to the next record
     bytes[0] = 0;
-    let sector = u32::try_from(told.extent.0 / super::SECTOR).unwrap_or(0);
+    let sector = u32::try_from(told.extent.0 / SECTOR).unwrap_or(0);
     let attributes = u32::from(bytes[1]);
     clear(&mut bytes, 2, &both32(sector.wrapping_sub(attributes)));
     clear(&mut bytes, 10, &both32(told.extent.1 as u32));

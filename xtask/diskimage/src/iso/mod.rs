@@ -7,29 +7,21 @@ mod images;
 mod leftover;
 mod path_table;
 mod record;
+mod sector;
 mod tree;
 mod volume;
 
 pub use el_torito::BootEntry;
+pub(crate) use sector::MAGIC_OFFSET;
 
 use crate::budget::Budget;
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::source::Shared;
 use record::Records;
+use sector::SECTOR;
 use std::sync::Arc;
 use volume::Volumes;
-
-pub(crate) const LAYER: &str = "ISO 9660";
-
-/// Bytes of a logical sector.
-pub(crate) const SECTOR: u64 = 2048;
-
-/// Offset of the magic `CD001`.
-pub(crate) const MAGIC_OFFSET: u64 = 16 * SECTOR + 1;
-
-/// Bytes before the volume descriptors, free for boot code and partition tables.
-const SYSTEM_AREA: u64 = 16 * SECTOR;
 
 /// An open ISO, with the tree of Rock Ridge, or that of Joliet.
 pub struct Iso {
@@ -150,11 +142,4 @@ impl Iso {
             _ => &self.volumes.primary,
         }
     }
-}
-
-/// UTF-8 of big-endian UCS-2.
-fn ucs2(bytes: &[u8]) -> String {
-    let units: Vec<u16> =
-        bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
-    String::from_utf16_lossy(&units)
 }

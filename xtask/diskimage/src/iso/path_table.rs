@@ -3,7 +3,7 @@
 //! A table is taken for described only as far as each of its entries repeats a folder of the tree.
 //! Its claimed length is never believed: it could cover the whole image.
 
-use super::{LAYER, SECTOR};
+use super::sector::{LAYER, SECTOR};
 use crate::error::Result;
 use crate::record::Record;
 use crate::source::Source;

@@ -1,6 +1,7 @@
 //! Directory records (ECMA-119, 9.1) with what Rock Ridge adds (IEEE P1281 SUSP, P1282 RRIP).
 
-use super::{LAYER, SECTOR, date};
+use super::date;
+use super::sector::{LAYER, SECTOR};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::record::Record;

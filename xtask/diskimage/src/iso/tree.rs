@@ -1,7 +1,9 @@
 //! The tree of an ISO: names, metadata and content of its directory records.
 
 use super::record::{Entry, Records};
-use super::{BootEntry, Iso, LAYER, SECTOR, gaps, leftover, ucs2};
+use super::sector::{LAYER, SECTOR};
+use super::volume::ucs2;
+use super::{BootEntry, Iso, gaps, leftover};
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
 use crate::record::{printable, rest_text};

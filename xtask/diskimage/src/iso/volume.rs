@@ -1,7 +1,8 @@
 //! Volume descriptors (ECMA-119, 8): names and dates of the volume, and the places of its trees.
 
+use super::date;
 use super::path_table::PathTable;
-use super::{LAYER, SECTOR, date};
+use super::sector::{LAYER, SECTOR};
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
 use crate::record::{Record, printable};
@@ -146,6 +147,13 @@ impl Volume {
 
 /// A name that is filled up with blanks or zeros; Joliet's is in UCS-2, big end first.
 fn name_text(bytes: &[u8], joliet: bool) -> String {
-    let text = if joliet { super::ucs2(bytes) } else { printable(bytes) };
+    let text = if joliet { ucs2(bytes) } else { printable(bytes) };
     text.trim_end_matches([' ', '\0']).trim_end_matches("\\x00").trim_end_matches(' ').to_string()
+}
+
+/// UTF-8 of big-endian UCS-2.
+pub(super) fn ucs2(bytes: &[u8]) -> String {
+    let units: Vec<u16> =
+        bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+    String::from_utf16_lossy(&units)
 }

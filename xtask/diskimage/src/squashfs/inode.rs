@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::squashfs::metadata::Cursor;
+use crate::squashfs::packed::FileBlocks;
 use crate::tree::Kind;
 
 /// No fragment, no xattrs.
@@ -41,20 +42,6 @@ pub(crate) enum What {
     Symlink(Vec<u8>),
     Device(u32),
     Nothing,
-}
-
-/// The places of a file's bytes.
-#[derive(Clone, Debug)]
-pub(crate) struct FileBlocks {
-    /// Bytes of the file.
-    pub(crate) size: u64,
-    /// Offset of the first block.
-    pub(crate) start: u64,
-    /// Number of blocks; the list of their stored sizes follows the inode.
-    pub(crate) count: u64,
-    /// Index of the fragment, or [`NONE`], and the place in it.
-    pub(crate) fragment: u32,
-    pub(crate) offset: u32,
 }
 
 impl Inode {

@@ -4,7 +4,7 @@
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::source::Shared;
-use crate::squashfs::LAYER;
+use crate::squashfs::superblock::LAYER;
 use crate::unpack::{Codec, block};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

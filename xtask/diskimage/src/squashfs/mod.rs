@@ -22,10 +22,8 @@ use crate::unpack::Codec;
 use inode::{Inode, What};
 use metadata::Metadata;
 use std::sync::Arc;
-use superblock::Superblock;
+use superblock::{LAYER, Superblock};
 use xattr::Xattrs;
-
-pub(crate) const LAYER: &str = "squashfs";
 
 /// An open squashfs.
 pub struct Squashfs {

@@ -1,7 +1,6 @@
 //! The stored blocks of a file: compared as they are, unpacked only when somebody reads.
 
-use super::LAYER;
-use super::inode::FileBlocks;
+use super::superblock::LAYER;
 use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
 use crate::source::{Shared, Source};
@@ -100,6 +99,20 @@ impl Blocks {
         kept.push((stored, bytes.clone()));
         Ok(bytes)
     }
+}
+
+/// The places of a file's bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct FileBlocks {
+    /// Bytes of the file.
+    pub(crate) size: u64,
+    /// Offset of the first block.
+    pub(crate) start: u64,
+    /// Number of blocks; the list of their stored sizes follows the inode.
+    pub(crate) count: u64,
+    /// Index of the fragment, or `u32::MAX`, and the place in it.
+    pub(crate) fragment: u32,
+    pub(crate) offset: u32,
 }
 
 /// The content of a file in a squashfs.

@@ -4,8 +4,9 @@ use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
 use crate::record::Record;
 use crate::source::Source;
-use crate::squashfs::LAYER;
 use crate::unpack::Codec;
+
+pub(crate) const LAYER: &str = "squashfs";
 
 pub(crate) const MAGIC: &[u8; 4] = b"hsqs";
 

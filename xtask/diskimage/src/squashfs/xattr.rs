@@ -4,9 +4,8 @@ use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::source::Shared;
-use crate::squashfs::LAYER;
 use crate::squashfs::metadata::Metadata;
-use crate::squashfs::superblock::{NONE, Superblock};
+use crate::squashfs::superblock::{LAYER, NONE, Superblock};
 use std::sync::Arc;
 
 /// Bytes of a value; Linux allows 65,536.

@@ -1,6 +1,6 @@
 //! Blocks that are compressed one by one and whose unpacked size is bounded.
 
-use super::{Codec, XZ_MEMORY};
+use super::codec::{Codec, XZ_MEMORY};
 use liblzma::stream::{Action, Status, Stream};
 
 /// Unpacks a block of at most `limit` bytes. The error is a text; the caller knows the offset.

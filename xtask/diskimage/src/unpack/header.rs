@@ -1,6 +1,6 @@
 //! The headers of compressed streams.
 
-use super::Codec;
+use super::codec::Codec;
 use crate::field::{Field, FieldKind};
 use crate::record::{Record, printable, rest_text};
 use crate::source::Source;

@@ -1,6 +1,6 @@
 //! A compressed stream as bytes that can be read at any offset. Reading backwards unpacks again.
 
-use super::{Codec, XZ_MEMORY, ZSTD_WINDOW};
+use super::codec::{Codec, XZ_MEMORY, ZSTD_WINDOW};
 use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
 use crate::source::{Shared, Source};
