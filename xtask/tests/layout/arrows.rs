@@ -107,7 +107,7 @@ impl Crate<'_> {
                 }
             }
         }
-        let code = without_use_lines(&file.tokens);
+        let code = code(&file.tokens);
         for (public, name, path) in re_exported {
             let used = !public || code.contains(&name);
             let kind = if used { UseKind::Own } else { UseKind::ReExport };
@@ -229,16 +229,20 @@ fn use_tree(
     }
 }
 
-fn without_use_lines(tokens: &[String]) -> Vec<String> {
+/// Without `use …;` and `mod …;`.
+fn code(tokens: &[String]) -> Vec<String> {
     let mut kept = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        if tokens[at] == "use" && tokens.get(at + 1).is_some_and(|next| next != "<") {
-            while tokens[at] != ";" {
-                at += 1;
+        let next = |n: usize| tokens.get(at + n).map(String::as_str);
+        match tokens[at].as_str() {
+            "use" if next(1) != Some("<") => {
+                while tokens[at] != ";" {
+                    at += 1;
+                }
             }
-        } else {
-            kept.push(tokens[at].clone());
+            "mod" if next(2) == Some(";") => at += 2,
+            token => kept.push(token.to_owned()),
         }
         at += 1;
     }
@@ -326,10 +330,14 @@ mod tests {
         assert_eq!(found, expected);
     }
 
-    const LEAVES: [(&str, &str); 3] = [
+    const LEAVES: [(&str, &str); 4] = [
+        ("b/d.rs", "pub fn d() {}"),
         ("main.rs", "mod a; mod b; mod user;"),
         ("a.rs", "pub struct A; pub fn f() {}"),
-        ("b/mod.rs", "mod c; pub use c::C; pub use crate::a::A as Other; pub fn b() {}"),
+        (
+            "b/mod.rs",
+            "mod c; pub mod d; pub use c::C; pub use d::d; pub use crate::a::A as Other; pub fn b() {}",
+        ),
     ];
 
     #[track_caller]
@@ -363,10 +371,10 @@ mod tests {
     #[test]
     fn a_parent_uses_a_child_only_if_its_own_code_names_it() {
         let child = ("b/c.rs", "pub struct C;");
-        check(&[LEAVES[0], LEAVES[1], LEAVES[2], child], "b/mod.rs", &[]);
+        check(&[LEAVES[0], LEAVES[1], LEAVES[2], LEAVES[3], child], "b/mod.rs", &[]);
         let named = ("b/mod.rs", "mod c; pub use c::C; fn f(_: C) {}");
-        check(&[LEAVES[0], LEAVES[1], named, child], "b/mod.rs", &[("b/c.rs", "C")]);
+        check(&[LEAVES[0], LEAVES[1], LEAVES[2], named, child], "b/mod.rs", &[("b/c.rs", "C")]);
         let path = ("b/mod.rs", "mod c; fn f(_: c::C) {}");
-        check(&[LEAVES[0], LEAVES[1], path, child], "b/mod.rs", &[("b/c.rs", "C")]);
+        check(&[LEAVES[0], LEAVES[1], LEAVES[2], path, child], "b/mod.rs", &[("b/c.rs", "C")]);
     }
 }

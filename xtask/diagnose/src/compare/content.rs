@@ -1,9 +1,9 @@
 //! Two files' bytes: whether they are equal, and if not, what is in them.
 
 use super::equal::{Range, differs_at, first_difference};
-use super::walk::Walk;
+use super::shares::Shares;
+use super::spot::{Broken, Of as _, Spot};
 use super::whole;
-use super::{Broken, Of as _, Shares, Spot};
 use crate::difference::{Difference, Side, What};
 use anyhow::Result;
 use diskimage::source::Slice;
@@ -16,17 +16,6 @@ use std::thread;
 
 /// Layers in layers in layers: beyond, nothing is opened.
 const DEEPEST: usize = 16;
-
-/// All differences of two files' bytes.
-pub(super) fn compare(
-    shares: &Arc<Shares>,
-    spot: &Spot,
-    contents: &[Content; 2],
-) -> Result<Vec<Difference>> {
-    let mut differences = Vec::new();
-    Walk::new(shares.clone(), &mut differences).content(spot, contents)?;
-    Ok(differences)
-}
 
 /// The difference of two files as bytes, which are read to their end on both sides.
 pub(super) fn bytes(
@@ -166,7 +155,7 @@ pub(super) fn differ(shares: &Shares, contents: &[Content; 2]) -> Result<Option<
     let sizes = [sources[0].size().of(Side::A)?, sources[1].size().of(Side::B)?];
     let [a, b] = sources.each_ref().map(|source| Range { source: &**source, offset: 0 });
     let common = sizes[0].min(sizes[1]);
-    let first = first_difference(shares, &a, &b, common)?;
+    let first = first_difference(shares.map.as_deref(), &shares.budgets, &a, &b, common)?;
     Ok(first.or((sizes[0] != sizes[1]).then_some(common)))
 }
 
@@ -242,6 +231,7 @@ fn same_stored(
     let places = (range_a.source.place(stored_a.offset, len))
         .zip(range_b.source.place(stored_b.offset, len));
     shares.blocks.equal(places.map(|(a, b)| [a, b, len]), || {
-        Ok(first_difference(shares, &range_a, &range_b, len)?.is_none())
+        Ok(first_difference(shares.map.as_deref(), &shares.budgets, &range_a, &range_b, len)?
+            .is_none())
     })
 }

@@ -1,10 +1,10 @@
 //! Which bytes are equal, found out once.
 
-use super::{Broken, Of as _, Shares, Spot};
-use crate::compare::pool::Pool;
+use super::pool::Pool;
+use super::spot::{Broken, Of as _, Spot};
 use crate::difference::Side;
 use anyhow::Result;
-use diskimage::{Shared, Source};
+use diskimage::{Budget, Shared, Source};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -90,18 +90,15 @@ impl EqualMap {
 
 /// Fills the map of two files.
 pub(super) fn compare(
-    shares: &Arc<Shares>,
+    map: &Arc<EqualMap>,
     sources: &[Shared; 2],
     pool: &mut Pool<'_>,
 ) -> Result<()> {
-    let Some(map) = &shares.map else { return Ok(()) };
     for first in (0..map.chunks.len() as u64).step_by(STRIP as usize) {
-        let (shares, sources) = (shares.clone(), sources.clone());
+        let (map, sources) = (map.clone(), sources.clone());
         pool.spawn(Spot::outermost("file"), move || {
             interrupt::check()?;
-            if let Some(map) = &shares.map
-                && map.run.load(Ordering::Relaxed) < HOPELESS
-            {
+            if map.run.load(Ordering::Relaxed) < HOPELESS {
                 map.strip(&sources, first)?;
             }
             Ok(Vec::new())
@@ -146,14 +143,15 @@ pub(super) struct Range<'a> {
 
 /// How far into two ranges of `len` bytes the first difference is; none: they are equal.
 pub(super) fn first_difference(
-    shares: &Shares,
+    map: Option<&EqualMap>,
+    budgets: &[Arc<Budget>; 2],
     a: &Range<'_>,
     b: &Range<'_>,
     len: u64,
 ) -> Result<Option<u64>, Broken> {
     let places = [a.source.place(a.offset, len), b.source.place(b.offset, len)];
     let map = match places {
-        [Some(a), Some(b)] if a == b => shares.map.as_ref().map(|map| (map, a)),
+        [Some(a), Some(b)] if a == b => map.map(|map| (map, a)),
         _ => None,
     };
     let mut buffers = [Vec::new(), Vec::new()];
@@ -169,8 +167,7 @@ pub(super) fn first_difference(
             n = n.min(chunk);
         }
         for ((side, range), buffer) in [(Side::A, a), (Side::B, b)].into_iter().zip(&mut buffers) {
-            let budget = &shares.budgets[side as usize];
-            budget.unpack("image", range.offset + at, n).of(side)?;
+            budgets[side as usize].unpack("image", range.offset + at, n).of(side)?;
             buffer.resize(n as usize, 0);
             let read = range.source.read_at(range.offset + at, buffer).of(side)?;
             buffer.truncate(read);

@@ -5,20 +5,26 @@
 //! whose bytes differ are opened, and in a squashfs only blocks whose stored bytes differ are
 //! unpacked. Files are compared by a pool of threads; differences come out in the order of the walk.
 
+mod allowance;
 mod content;
 mod equal;
 mod pool;
+mod shares;
+mod spot;
 #[cfg(test)]
 mod tests;
 mod walk;
 mod whole;
 
-use crate::difference::{Difference, Place, Side, What};
+use crate::difference::{Difference, Place};
+use allowance::Allowance;
 use anyhow::{Context as _, Result, bail};
 use diskimage::source::File;
 use diskimage::{Budget, Content, Folder, Shared, Tree};
 use equal::EqualMap;
 use pool::Pool;
+use shares::Shares;
+use spot::Spot;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,61 +39,6 @@ pub(crate) struct Summary {
     pub(crate) bytes: [u64; 2],
     /// Differences that were told.
     pub(crate) differences: u64,
-}
-
-/// A place, and the format of the container around it.
-#[derive(Clone, Debug)]
-struct Spot {
-    place: Place,
-    layer: &'static str,
-}
-
-impl Spot {
-    /// The images themselves.
-    fn outermost(layer: &'static str) -> Spot {
-        Spot { place: Place::default(), layer }
-    }
-
-    fn difference(&self, what: What) -> Difference {
-        Difference { place: self.place.clone(), layer: self.layer, what }
-    }
-}
-
-/// A layer that could not be read to its end, and whose.
-pub(crate) struct Broken {
-    pub(crate) side: Side,
-    pub(crate) error: diskimage::Error,
-}
-
-/// Says whose error it was.
-trait Of<T> {
-    fn of(self, side: Side) -> Result<T, Broken>;
-}
-
-impl<T> Of<T> for diskimage::Result<T> {
-    fn of(self, side: Side) -> Result<T, Broken> {
-        self.map_err(|error| Broken { side, error })
-    }
-}
-
-/// State that all threads share.
-struct Shares {
-    /// Which bytes of the two files are the same at the same offsets; none: of folders.
-    map: Option<EqualMap>,
-    /// Stored blocks whose bytes were compared.
-    blocks: equal::Blocks,
-    budgets: [Arc<Budget>; 2],
-    allowance: whole::Allowance,
-    entries: Mutex<BTreeMap<&'static str, [u64; 2]>>,
-}
-
-impl Shares {
-    fn count(&self, layer: &'static str, counts: [usize; 2]) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let sum = entries.entry(layer).or_default();
-        sum[0] += counts[0] as u64;
-        sum[1] += counts[1] as u64;
-    }
 }
 
 /// Tells every difference of two images, or of two folders, in the order of their paths.
@@ -113,16 +64,17 @@ fn files(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Result<Summary
     };
     let sources = [open(a)?, open(b)?];
     let bytes = [sources[0].size()?, sources[1].size()?];
+    let map = Arc::new(EqualMap::new(bytes));
     let shares = Arc::new(Shares {
-        map: Some(EqualMap::new(bytes)),
+        map: Some(map.clone()),
         blocks: equal::Blocks::default(),
         budgets: bytes.map(Budget::for_size),
-        allowance: whole::Allowance::default(),
+        allowance: Allowance::default(),
         entries: Mutex::default(),
     });
     Pool::with(sink, |pool| {
-        equal::compare(&shares, &sources, pool)?;
-        if shares.map.as_ref().is_some_and(EqualMap::identical) {
+        equal::compare(&map, &sources, pool)?;
+        if map.identical() {
             return Ok(());
         }
         let contents = sources.map(Content::Plain);
@@ -139,7 +91,7 @@ fn folders(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Result<Summa
         map: None,
         blocks: equal::Blocks::default(),
         budgets: [budget(), budget()],
-        allowance: whole::Allowance::default(),
+        allowance: Allowance::default(),
         entries: Mutex::default(),
     });
     Pool::with(sink, |pool| {

@@ -1,6 +1,6 @@
 //! Threads that compare, as many as there are CPUs, whose answers come out in the order of the walk.
 
-use super::Spot;
+use super::spot::Spot;
 use crate::difference::{Difference, Side, What};
 use anyhow::{Result, anyhow};
 use std::collections::BTreeMap;

@@ -2,7 +2,8 @@
 
 use super::content::{self, unreadable};
 use super::pool::Pool;
-use super::{Broken, Of as _, Shares, Spot};
+use super::shares::Shares;
+use super::spot::{Broken, Of as _, Spot};
 use crate::difference::{Difference, Entry, MetadataField, Place, Side, What};
 use crate::edits::Changes;
 use anyhow::Result;
@@ -41,7 +42,7 @@ impl Out for Vec<Difference> {
     }
 
     fn files(&mut self, shares: &Arc<Shares>, spot: Spot, contents: [Content; 2]) -> Result<()> {
-        self.extend(content::compare(shares, &spot, &contents)?);
+        self.extend(compare(shares, &spot, &contents)?);
         Ok(())
     }
 
@@ -61,7 +62,7 @@ impl Out for Pool<'_> {
 
     fn files(&mut self, shares: &Arc<Shares>, spot: Spot, contents: [Content; 2]) -> Result<()> {
         let shares = shares.clone();
-        self.spawn(spot.clone(), move || content::compare(&shares, &spot, &contents))
+        self.spawn(spot.clone(), move || compare(&shares, &spot, &contents))
     }
 
     fn shares_out(&self) -> bool {
@@ -72,6 +73,13 @@ impl Out for Pool<'_> {
         self.drain()?;
         Ok(self.told)
     }
+}
+
+/// All differences of two files' bytes.
+fn compare(shares: &Arc<Shares>, spot: &Spot, contents: &[Content; 2]) -> Result<Vec<Difference>> {
+    let mut differences = Vec::new();
+    Walk::new(shares.clone(), &mut differences).content(spot, contents)?;
+    Ok(differences)
 }
 
 /// Why a walk ends early.

@@ -1,47 +1,17 @@
 //! Contents that differ, read whole on both sides, so that what is told of them holds to their end.
 
-use super::{Broken, Of as _, Shares};
+use super::shares::Shares;
+use super::spot::{Broken, Of as _};
 use crate::difference::Side;
 use crate::edits::{Changes, binary};
 use diskimage::{Content, Shared};
-use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Bytes of both files together that are read at once. Of larger ones only the pages that differ are.
 const LARGEST: u64 = 64 << 20;
-/// Bytes of all files that are in memory at a time.
-const AT_ONCE: u64 = 64 << 20;
 /// Bytes that are compared at a time in a large file, and kept around what differs in them.
 const PAGE: u64 = 4 << 10;
 /// Bytes of a large file's differing pages; beyond, only the first are looked at.
 const PAGES: u64 = 8 << 20;
-
-/// Memory that all threads share.
-#[derive(Default)]
-pub(super) struct Allowance {
-    taken: Mutex<u64>,
-    freed: Condvar,
-}
-
-struct Taken<'a>(&'a Allowance, u64);
-
-impl Allowance {
-    /// Waits until there is room for `bytes`; a single file always has room.
-    fn take(&self, bytes: u64) -> Taken<'_> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        while *taken > 0 && *taken + bytes > AT_ONCE {
-            taken = self.freed.wait(taken).unwrap_or_else(PoisonError::into_inner);
-        }
-        *taken += bytes;
-        Taken(self, bytes)
-    }
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        *self.0.taken.lock().unwrap_or_else(PoisonError::into_inner) -= self.1;
-        self.0.freed.notify_all();
-    }
-}
 
 /// The edits between two files that differ first at `first`.
 pub(super) fn compare(

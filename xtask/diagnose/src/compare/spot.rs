@@ -1,0 +1,38 @@
+//! A place in the walk, and layers that cannot be read on there.
+
+use crate::difference::{Difference, Place, Side, What};
+
+/// A place, and the format of the container around it.
+#[derive(Clone, Debug)]
+pub(super) struct Spot {
+    pub(super) place: Place,
+    pub(super) layer: &'static str,
+}
+
+impl Spot {
+    /// The images themselves.
+    pub(super) fn outermost(layer: &'static str) -> Spot {
+        Spot { place: Place::default(), layer }
+    }
+
+    pub(super) fn difference(&self, what: What) -> Difference {
+        Difference { place: self.place.clone(), layer: self.layer, what }
+    }
+}
+
+/// A layer that could not be read to its end, and whose.
+pub(super) struct Broken {
+    pub(super) side: Side,
+    pub(super) error: diskimage::Error,
+}
+
+/// Says whose error it was.
+pub(super) trait Of<T> {
+    fn of(self, side: Side) -> Result<T, Broken>;
+}
+
+impl<T> Of<T> for diskimage::Result<T> {
+    fn of(self, side: Side) -> Result<T, Broken> {
+        self.map_err(|error| Broken { side, error })
+    }
+}
