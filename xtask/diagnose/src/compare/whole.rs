@@ -3,7 +3,7 @@
 use super::shares::Shares;
 use super::spot::{Broken, Of as _};
 use crate::difference::Side;
-use crate::edits::{Changes, binary};
+use crate::edits::{self, Changes, binary};
 use diskimage::{Content, Shared};
 
 /// Bytes of both files together that are read at once. Of larger ones only the pages that differ are.
@@ -50,7 +50,7 @@ pub(super) fn compare(
             offsets[side as usize] = source.place(0, size);
         }
     }
-    let mut changes = Changes::between(&bytes[0], &bytes[1], offsets);
+    let mut changes = edits::between(&bytes[0], &bytes[1], offsets);
     changes.unread = unread;
     if bytes[0].len() as u64 != sizes[0] || bytes[1].len() as u64 != sizes[1] {
         changes.rest = Some("it ends before its length says".to_owned());
@@ -90,7 +90,7 @@ fn pages(sources: &[Shared; 2], size: u64, first: u64) -> Result<Changes, Broken
     let mut whole: Option<Changes> = None;
     for (from, to) in stretches {
         let mut changes =
-            Changes::between(&read(Side::A, from, to)?, &read(Side::B, from, to)?, [None; 2]);
+            edits::between(&read(Side::A, from, to)?, &read(Side::B, from, to)?, [None; 2]);
         match &mut whole {
             Some(whole) => {
                 whole.edits.append(&mut changes.edits);

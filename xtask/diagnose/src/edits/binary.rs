@@ -1,6 +1,7 @@
 //! Two contents that are no text: strings among bytes that say nothing.
 
-use super::{Changes, Edit, Edited, align, lines};
+use super::changes::{Changes, Edit, Edited};
+use super::{align, lines};
 use std::ops::Range;
 
 /// Printable bytes in a row that make a string, as `strings` has it.
@@ -163,7 +164,8 @@ mod tests {
     use super::*;
 
     fn edits(a: &[u8], b: &[u8]) -> Vec<(Edited, String, String)> {
-        let changes = Changes::between(a, b, [None; 2]);
+        let mut changes = Changes::new();
+        compare(&mut changes, a, b);
         assert!(changes.rest.is_none());
         changes.edits.into_iter().map(|e| (e.what, e.a, e.b)).collect()
     }

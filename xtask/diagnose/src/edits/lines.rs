@@ -1,7 +1,7 @@
 //! Two texts, line by line and then word by word.
 
+use super::changes::{Changes, Edit, Edited, Reordered, cut};
 use super::words::{self, Kind, Word};
-use super::{Changes, Edit, Edited, Reordered, cut};
 use crate::text::{shortened, tail};
 use std::collections::HashMap;
 

@@ -1,6 +1,6 @@
 //! ELF files (elf(5)): build id and debug link, and the signature behind a kernel module.
 
-use super::{Content, Field, Region, be32, le16, le32, le64, shown};
+use super::field::{DeclaredField, PlacedContent, Region, be32, le16, le32, le64, shown};
 use std::ops::Range;
 
 /// Sections that are looked at; a kernel module has about fifty, a large program some thousand.
@@ -9,7 +9,7 @@ const SECTIONS: u16 = 4_096;
 /// Ends a signed module (Linux, kernel/module_signature.c).
 const SIGNED: &[u8] = b"~Module signature appended~\n";
 
-pub(super) fn regions(content: &Content<'_>) -> Option<Vec<Region>> {
+pub(super) fn regions(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
     let bytes = content.bytes;
     if !bytes.starts_with(b"\x7fELF") || *bytes.get(5)? != 1 {
         return None;
@@ -17,7 +17,7 @@ pub(super) fn regions(content: &Content<'_>) -> Option<Vec<Region>> {
     let mut found = sections(bytes).unwrap_or_default();
     if let Some(range) = signature(bytes) {
         let shown = format!("{} bytes", range.len());
-        found.push(Region { range, field: Field::ModuleSignature, shown });
+        found.push(Region { range, field: DeclaredField::ModuleSignature, shown });
     }
     found.sort_by_key(|region| region.range.start);
     // ranges of a file that lies may overlap
@@ -53,7 +53,7 @@ fn sections(bytes: &[u8]) -> Option<Vec<Region>> {
                 let id = range.start + 16..range.start.checked_add(16)?.checked_add(len)?;
                 if id.end <= range.end && len <= 64 {
                     let shown = shown(&bytes[id.clone()]);
-                    found.push(Region { range: id, field: Field::BuildId, shown });
+                    found.push(Region { range: id, field: DeclaredField::BuildId, shown });
                 }
             }
         }
@@ -65,7 +65,7 @@ fn sections(bytes: &[u8]) -> Option<Vec<Region>> {
             if crc + 4 == section.len() {
                 let crc = range.start + crc..range.end;
                 let shown = shown(&bytes[crc.clone()]);
-                found.push(Region { range: crc, field: Field::DebugLink, shown });
+                found.push(Region { range: crc, field: DeclaredField::DebugLink, shown });
             }
         }
     }
@@ -84,51 +84,4 @@ fn signature(bytes: &[u8]) -> Option<Range<usize>> {
         && usize::from(u16::from_be_bytes([message[2], *message.get(3)?])) + 4 == len;
     let plain = bytes[about..about + 8] == [0, 0, 2, 0, 0, 0, 0, 0];
     (whole && plain).then_some(start..end)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::super::{Changes, Edited};
-    use super::super::Declared;
-
-    /// An ELF file with a build id, and with `text` in it.
-    fn elf(text: &str, id: u8) -> Vec<u8> {
-        let names = b"\0.note.gnu.build-id\0.shstrtab\0";
-        let mut bytes = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
-        bytes.resize(64, 0);
-        let note = bytes.len();
-        bytes.extend(b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0");
-        bytes.extend([id; 20]);
-        let name_table = bytes.len();
-        bytes.extend(names);
-        bytes.extend(text.as_bytes());
-        bytes.extend([0; 8]);
-        let table = bytes.len();
-        let mut header = |name: u32, kind: u32, at: usize, len: usize| {
-            let mut header = [0; 64];
-            header[..4].copy_from_slice(&name.to_le_bytes());
-            header[4..8].copy_from_slice(&kind.to_le_bytes());
-            header[24..32].copy_from_slice(&(at as u64).to_le_bytes());
-            header[32..40].copy_from_slice(&(len as u64).to_le_bytes());
-            bytes.extend(header);
-        };
-        header(1, 7, note, 36);
-        header(20, 3, name_table, names.len());
-        bytes[40..48].copy_from_slice(&(table as u64).to_le_bytes());
-        bytes[58..64].copy_from_slice(&[64, 0, 2, 0, 1, 0]);
-        bytes
-    }
-
-    #[test]
-    fn a_build_id_hides_nothing_beside_it() {
-        let edits = |a: &[u8], b: &[u8]| -> Vec<Edited> {
-            Changes::between(a, b, [None; 2]).edits.into_iter().map(|edit| edit.what).collect()
-        };
-        let (a, mut b) = (elf("x", 1), elf("x", 2));
-        assert_eq!(edits(&a, &b), [Edited::Declared(Declared::BuildId)]);
-        b[134] ^= 1;
-        assert_eq!(edits(&a, &b), [Edited::Declared(Declared::BuildId), Edited::Bytes]);
-        let found = edits(&elf("built on 2026-05-28", 1), &elf("built on 2026-05-29", 2));
-        assert!(matches!(found[..], [Edited::Declared(_), Edited::Dates(..)]), "{found:?}");
-    }
 }

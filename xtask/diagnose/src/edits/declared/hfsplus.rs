@@ -1,6 +1,6 @@
 //! Volume headers of HFS+ (Apple TN1150), which xorriso puts between the files of an ISO.
 
-use super::{Content, Field, Region, shown};
+use super::field::{DeclaredField, PlacedContent, Region, shown};
 use memchr::memmem;
 
 /// Signature, version 4, attributes, and who mounted it last: libisofs.
@@ -12,14 +12,18 @@ const SERIAL: usize = 80 + 24;
 /// Bytes of a header up to there; what follows may be zeros.
 const LEN: usize = 112;
 
-pub(super) fn regions(content: &Content<'_>) -> Option<Vec<Region>> {
+pub(super) fn regions(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
     let bytes = content.bytes;
     // the header and its copy at the end
     let found = memmem::find_iter(bytes, MAGIC).filter(|at| at + LEN <= bytes.len()).take(2);
     let regions: Vec<Region> = found
         .map(|at| {
             let range = at + SERIAL..at + SERIAL + 8;
-            Region { shown: shown(&bytes[range.clone()]), range, field: Field::HfsPlusSerial }
+            Region {
+                shown: shown(&bytes[range.clone()]),
+                range,
+                field: DeclaredField::HfsPlusSerial,
+            }
         })
         .collect();
     (!regions.is_empty()).then_some(regions)

@@ -1,13 +1,13 @@
 //! Places that ISO writers put into boot files. Each is verified: it is told only where it says what
 //! is the case.
 
-use super::{Content, Field, Region, le16, le32, le64};
+use super::field::{DeclaredField, PlacedContent, Region, le16, le32, le64};
 
 const SECTOR: u64 = 2048;
 
 /// `-boot-info-table` and `--grub2-boot-info` (mkisofs(8), xorrisofs(1)): sector of the volume
 /// descriptor, sector, length and sum of the file; and its place in sectors of 512 bytes.
-pub(super) fn boot_info(content: &Content<'_>) -> Option<Vec<Region>> {
+pub(super) fn boot_info(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
     let (bytes, offset) = (content.bytes, content.offset?);
     let sector = u32::try_from(offset / SECTOR).ok()?;
     let mut found = Vec::new();
@@ -26,20 +26,20 @@ pub(super) fn boot_info(content: &Content<'_>) -> Option<Vec<Region>> {
         && bytes.get(24..64)?.iter().all(|byte| *byte == 0)
     {
         let shown = format!("sector {sector}, {} bytes", bytes.len());
-        found.push(Region { range: 8..64, field: Field::BootPosition, shown });
+        found.push(Region { range: 8..64, field: DeclaredField::BootPosition, shown });
     }
     // GRUB's boot image wants its second sector: xorriso writes the place of the fifth of 512 bytes
     let place = offset / 512 + 5;
     if le64(bytes, 2548) == Some(place) {
         let shown = format!("sector {place} of 512 bytes");
-        found.push(Region { range: 2548..2556, field: Field::BootPosition, shown });
+        found.push(Region { range: 2548..2556, field: DeclaredField::BootPosition, shown });
     }
     (!found.is_empty()).then_some(found)
 }
 
 /// El Torito's catalogue: the sectors of the boot images, which the fields of the ISO tell. What lies
 /// there is compared as boot image 1, 2, ….
-pub(super) fn catalogue(content: &Content<'_>) -> Option<Vec<Region>> {
+pub(super) fn catalogue(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
     let bytes = content.bytes;
     content.offset?;
     let sum = || {
@@ -59,14 +59,14 @@ pub(super) fn catalogue(content: &Content<'_>) -> Option<Vec<Region>> {
     for at in entries {
         let range = at + 8..at + 12;
         let shown = format!("boot image in sector {}", le32(bytes, at + 8)?);
-        found.push(Region { range, field: Field::BootPosition, shown });
+        found.push(Region { range, field: DeclaredField::BootPosition, shown });
     }
     Some(found)
 }
 
 /// A copy of the primary volume descriptor, which xorriso makes for the partition that starts at a later
 /// sector: how many sectors there are, and the four dates.
-pub(super) fn descriptor_copy(content: &Content<'_>) -> Option<Vec<Region>> {
+pub(super) fn descriptor_copy(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
     let bytes = content.bytes;
     let at = memchr::memmem::find(bytes, b"\x01CD001\x01\0")?;
     let sectors = le32(bytes, at + 80)?;
@@ -76,7 +76,7 @@ pub(super) fn descriptor_copy(content: &Content<'_>) -> Option<Vec<Region>> {
     }
     let region = |from: usize, len: usize, shown: String| Region {
         range: from..from + len,
-        field: Field::DescriptorCopy,
+        field: DeclaredField::DescriptorCopy,
         shown,
     };
     let mut found = vec![region(at + 80, 8, sectors.to_string())];
@@ -107,11 +107,11 @@ mod tests {
     #[test]
     fn a_boot_info_table_is_one_only_where_it_says_the_truth() {
         let bytes = image(40);
-        let at = |offset| boot_info(&Content { bytes: &bytes, offset });
+        let at = |offset| boot_info(&PlacedContent { bytes: &bytes, offset });
         assert_eq!(at(Some(40 * SECTOR)).unwrap().len(), 1);
         assert!(at(Some(41 * SECTOR)).is_none() && at(None).is_none());
         let mut other = image(40);
         other[100] = 0x91;
-        assert!(boot_info(&Content { bytes: &other, offset: Some(40 * SECTOR) }).is_none());
+        assert!(boot_info(&PlacedContent { bytes: &other, offset: Some(40 * SECTOR) }).is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! Java's keystore (JKS): entries with the time at which each was added, then a hash of everything.
 
-use super::{Content, Field, Region, be32, shown};
+use super::field::{DeclaredField, PlacedContent, Region, be32, shown};
 use sha1::{Digest as _, Sha1};
 use xtask_core::calendar;
 
@@ -9,7 +9,7 @@ const MAGIC: u32 = 0xfeed_feed;
 /// Bytes of the hash at the end.
 const HASH: usize = 20;
 
-pub(super) fn regions(content: &Content<'_>) -> Option<Vec<Region>> {
+pub(super) fn regions(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
     let bytes = content.bytes;
     if be32(bytes, 0)? != MAGIC || be32(bytes, 4)? != 2 {
         return None;
@@ -25,7 +25,11 @@ pub(super) fn regions(content: &Content<'_>) -> Option<Vec<Region>> {
         let millis = u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?);
         let seconds = i64::try_from(millis / 1000).ok()?;
         let shown = calendar::utc(seconds);
-        found.push(Region { range: at..at + 8, field: Field::KeystoreTime(seconds), shown });
+        found.push(Region {
+            range: at..at + 8,
+            field: DeclaredField::KeystoreTime(seconds),
+            shown,
+        });
         at = text(bytes, at + 8)?;
         at = at.checked_add(4)?.checked_add(usize::try_from(be32(bytes, at)?).ok()?)?;
     }
@@ -40,7 +44,11 @@ pub(super) fn regions(content: &Content<'_>) -> Option<Vec<Region>> {
     hash.update(&bytes[..at]);
     if hash.finalize()[..] == bytes[at..] {
         let range = at..at + HASH;
-        found.push(Region { shown: shown(&bytes[range.clone()]), range, field: Field::Checksum });
+        found.push(Region {
+            shown: shown(&bytes[range.clone()]),
+            range,
+            field: DeclaredField::Checksum,
+        });
     }
     Some(found)
 }

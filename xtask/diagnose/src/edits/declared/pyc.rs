@@ -1,9 +1,9 @@
 //! Compiled Python (PEP 552): a magic number, flags, the source's mtime and size, then the code.
 
-use super::{Content, Field, Region, le16, le32};
+use super::field::{DeclaredField, PlacedContent, Region, le16, le32};
 use xtask_core::calendar;
 
-pub(super) fn regions(content: &Content<'_>) -> Option<Vec<Region>> {
+pub(super) fn regions(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
     let bytes = content.bytes;
     let timed = le16(bytes, 2)? == 0x0a0d && le32(bytes, 4)? == 0;
     // the code object that follows: marshal's type code, with or without its flag
@@ -11,5 +11,9 @@ pub(super) fn regions(content: &Content<'_>) -> Option<Vec<Region>> {
         return None;
     }
     let time = i64::from(le32(bytes, 8)?);
-    Some(vec![Region { range: 8..12, field: Field::PycTime(time), shown: calendar::utc(time) }])
+    Some(vec![Region {
+        range: 8..12,
+        field: DeclaredField::PycTime(time),
+        shown: calendar::utc(time),
+    }])
 }
