@@ -14,13 +14,20 @@ use cli::{Cli, Command};
 use std::process::ExitCode;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
-use xtask_core::interrupt;
 use xtask_core::secret::redacted;
+use xtask_core::{interrupt, json};
 
 fn main() -> ExitCode {
-    match run(&Cli::parse().command) {
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        if error.use_stderr() {
+            json::print_failure(&Code::Usage.error(&error));
+        }
+        error.exit()
+    });
+    match run(&cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            json::print_failure(&error);
             eprintln!("{}", redacted(&format!("error: {error:#}")));
             ExitCode::from(Code::of(&error) as u8)
         }

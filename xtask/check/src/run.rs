@@ -8,6 +8,7 @@ use crate::rules;
 use crate::selection::RuleSelection;
 use crate::tree::Tree;
 use anyhow::Result;
+use serde_json::Value;
 use std::path::Path;
 use xtask_core::failure::Code;
 
@@ -88,8 +89,8 @@ impl CheckReport {
     }
 
     /// The findings for a program: one JSON object.
-    pub fn json(&self) -> String {
-        report::json::text(self)
+    pub fn json(&self) -> Value {
+        report::json::value(self)
     }
 
     /// The findings as workflow commands (`::error file=…`), which Gitea shows on the run's page.

@@ -23,6 +23,7 @@ pub enum Code {
 struct Coded {
     code: Code,
     error: anyhow::Error,
+    problems: Vec<Problem>,
 }
 
 impl fmt::Display for Coded {
@@ -44,7 +45,7 @@ impl Code {
         if Code::of(&error) == Code::Interrupted {
             return error;
         }
-        anyhow::Error::new(Coded { code: self, error })
+        anyhow::Error::new(Coded { code: self, error, problems: Vec::new() })
     }
 
     /// The exit code of an error.
@@ -92,7 +93,17 @@ pub fn refuse(problems: &[Problem]) -> anyhow::Result<()> {
     if problems.is_empty() {
         return Ok(());
     }
-    Err(Code::NotReady.error(listing(problems)))
+    let error = anyhow::anyhow!(listing(problems));
+    Err(anyhow::Error::new(Coded { code: Code::NotReady, error, problems: problems.to_vec() }))
+}
+
+/// The problems that an error lists; none unless it comes from [`refuse`].
+pub fn problems(error: &anyhow::Error) -> &[Problem] {
+    let coded = error.chain().find_map(|cause| cause.downcast_ref::<Coded>());
+    coded.map_or(&[], |coded| match &coded.problems[..] {
+        [] => problems(&coded.error),
+        own => own,
+    })
 }
 
 /// Lists all problems, each with its fix.

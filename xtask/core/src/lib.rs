@@ -14,6 +14,7 @@ pub mod glob;
 pub mod hash;
 pub mod http;
 pub mod interrupt;
+pub mod json;
 pub mod log;
 pub mod pins;
 pub mod recipe;

@@ -11,6 +11,7 @@ use crate::subject;
 use anyhow::{Context as _, Result};
 use std::time::Instant;
 use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::json;
 use xtask_core::ui::answer;
 
 /// `cargo xtask diagnose`
@@ -83,7 +84,7 @@ fn say(report: &Report, args: &DiagnoseArgs) -> Result<()> {
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     if args.json {
-        answer(format_args!("{:#}", report::json(report)));
+        json::print(&report::json(report));
     } else if let Some(outcome) = &report.diffoscope {
         answer(format_args!("\n{outcome}"));
     }

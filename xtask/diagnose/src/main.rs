@@ -25,11 +25,19 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use std::process::ExitCode;
 use xtask_core::failure::Code;
+use xtask_core::json;
 
 fn main() -> ExitCode {
-    match run(&Cli::parse().command) {
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        if error.use_stderr() {
+            json::print_failure(&Code::Usage.error(&error));
+        }
+        error.exit()
+    });
+    match run(&cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            json::print_failure(&error);
             eprintln!("error: {error:#}");
             ExitCode::from(Code::of(&error) as u8)
         }

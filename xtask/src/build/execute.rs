@@ -32,6 +32,7 @@ pub(crate) struct BuiltIso {
 impl BuiltIso {
     pub(crate) fn json(&self, facts: &BuildFacts) -> serde_json::Value {
         serde_json::json!({
+            "format": "silvermetal-build/1",
             "recipe": facts.recipe.name,
             "iso": self.path,
             "sha256": self.digest.hex(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use xtask_check::{CheckReport, RuleSelection, Severity};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
+use xtask_core::json;
 use xtask_core::ui::answer;
 
 const EXAMPLES: &str = "\
@@ -74,14 +75,18 @@ pub(crate) fn command(repo: &Repo, args: &CheckArgs) -> Result<()> {
         .error(format!("{findings}; `cargo xtask check --explain RULE` says more about a rule")))
 }
 
-fn show(report: &CheckReport, json: bool) {
+fn show(report: &CheckReport, as_json: bool) {
     for note in report.notes() {
         eprintln!("note: {note}");
     }
-    answer(format_args!("{}", if json { report.json() } else { report.text() }));
+    if as_json {
+        json::print(&report.json());
+    } else {
+        answer(format_args!("{}", report.text()));
+    }
     if std::env::var("CI").is_ok_and(|ci| ci == "true") {
         let annotations = report.annotations();
         // on stdout they would break the JSON
-        if json { eprint!("{annotations}") } else { print!("{annotations}") }
+        if as_json { eprint!("{annotations}") } else { print!("{annotations}") }
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::listing;
+use xtask_core::json;
 use xtask_core::ui::{Ui, answer};
 
 const EXAMPLES: &str = "\
@@ -51,7 +52,7 @@ pub(crate) fn command(repo: &Repo, args: &IsoArgs) -> Result<()> {
     let ready = Ready::new(facts, &ui)?;
     let built = ready.build(begun, &ui)?;
     if args.what.build.json {
-        answer(format_args!("{:#}", built.json(&ready.facts)));
+        json::print(&built.json(&ready.facts));
     } else {
         answer(format_args!("{}  {}", built.digest.hex(), built.path.display()));
     }

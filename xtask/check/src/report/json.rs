@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// Characters that are quoted from a line. Some lines have a megabyte.
 const QUOTED: usize = 500;
 
-pub(crate) fn text(report: &CheckReport) -> String {
+pub(crate) fn value(report: &CheckReport) -> Value {
     let one = |finding: &Finding| one(finding, &report.tree);
     let findings: Vec<Value> = report.findings.iter().map(one).collect();
     let excused = report.excused.iter().map(|(finding, exception)| {
@@ -21,7 +21,8 @@ pub(crate) fn text(report: &CheckReport) -> String {
     let skipped = report.skipped.iter();
     let skipped = skipped.map(|(rule, reason)| json!({ "rule": rule, "reason": reason }));
     let errors = report.count(Severity::Error);
-    let all = json!({
+    json!({
+        "format": "silvermetal-check/1",
         "rules": report.ran.len(),
         "errors": errors,
         "warnings": findings.len() - errors,
@@ -29,8 +30,7 @@ pub(crate) fn text(report: &CheckReport) -> String {
         "excused": excused.collect::<Vec<_>>(),
         "skipped": skipped.collect::<Vec<_>>(),
         "notes": report.notes,
-    });
-    format!("{all:#}")
+    })
 }
 
 fn one(finding: &Finding, tree: &Tree) -> Value {

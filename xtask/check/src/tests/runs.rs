@@ -252,7 +252,7 @@ fn findings_show_line_reason_and_fix() {
     }
     let annotation = "::error file=.gitea/runner/config.yaml,line=6,col=3,title=runner-keys::";
     assert!(report.annotations().starts_with(annotation));
-    let json: Value = serde_json::from_str(&report.json()).unwrap();
+    let json: Value = report.json();
     assert_eq!(json["errors"], 1);
     assert_eq!(json["findings"][0]["see"], "docs/rules.md#check-runner-keys");
 }

@@ -7,21 +7,21 @@ use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::Path;
 use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::json;
 use xtask_core::ui::answer;
 
-pub(super) fn command(a: &Path, b: &Path, json: bool) -> Result<()> {
+pub(super) fn command(a: &Path, b: &Path, as_json: bool) -> Result<()> {
     let list = |path: &Path| packages(&crate::subject::iso(path)?).or_exit(Code::Failed);
     let (old, new) = (list(a)?, list(b)?);
     let changed = package_changes(&old, &new);
-    if json {
-        let value = serde_json::json!({
+    if as_json {
+        json::print(&serde_json::json!({
             "format": "silvermetal-package-changes/1",
             "a": a, "b": b,
             "changes": changed.iter().map(|(name, _)| serde_json::json!({
                 "package": name, "a": old.get(name), "b": new.get(name),
             })).collect::<Vec<_>>(),
-        });
-        answer(format_args!("{value:#}"));
+        }));
     } else if changed.is_empty() {
         answer(format_args!("the same {} packages", old.len()));
     } else {

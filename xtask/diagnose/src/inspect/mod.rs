@@ -20,6 +20,7 @@ use xtask_core::exec::quoted;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::recipe::{self, Recipe};
+use xtask_core::json;
 use xtask_core::records::published::BuildInfo;
 use xtask_core::ui::answer;
 
@@ -71,7 +72,7 @@ fn one(iso: &Path, args: &InspectArgs) -> Result<()> {
     let violations =
         rules::violations(&contents, &recipe.policy.clone().unwrap_or_default(), &traces)?;
     if args.json {
-        answer(format_args!("{:#}", report::json(&contents, &recipe.name, &violations)));
+        json::print(&report::json(&contents, &recipe.name, &violations));
     } else {
         answer(format_args!("{}", report::text(&contents, &recipe.name, &violations).trim_end()));
     }

@@ -26,8 +26,8 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 use xtask_core::failure::{Code, listing, refuse};
-use xtask_core::ui::{Ui, seconds};
-use xtask_core::{apt, interrupt};
+use xtask_core::ui::{Ui, answer, seconds};
+use xtask_core::{apt, interrupt, json};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -88,7 +88,7 @@ pub(crate) fn command(args: &BootArgs) -> Result<()> {
 
     let results = execute(&facts, args, &ui)?;
     if args.json {
-        println!("{:#}", json(&facts, &results));
+        json::print(&result(&facts, &results));
     }
     let failures: Vec<String> = results.iter().filter_map(Booted::failure).collect();
     if failures.is_empty() {
@@ -134,7 +134,7 @@ fn execute(facts: &BootFacts, args: &BootArgs, ui: &Ui) -> Result<Vec<Booted>> {
         let (fine, broken): (Vec<_>, Vec<_>) = booted.into_iter().partition(Result::is_ok);
         for booted in fine.into_iter().flatten() {
             if !args.json {
-                println!("{}", booted.line());
+                answer(format_args!("{}", booted.line()));
             }
             results.push(booted);
         }
@@ -257,7 +257,7 @@ impl Booted {
     }
 }
 
-fn json(facts: &BootFacts, results: &[Booted]) -> serde_json::Value {
+fn result(facts: &BootFacts, results: &[Booted]) -> serde_json::Value {
     let firmwares: Vec<_> = results
         .iter()
         .map(|booted| {
@@ -277,6 +277,7 @@ fn json(facts: &BootFacts, results: &[Booted]) -> serde_json::Value {
         })
         .collect();
     serde_json::json!({
+        "format": "silvermetal-boot/1",
         "iso": facts.iso.display().to_string(),
         "boots": results.iter().all(Booted::boots),
         "output": facts.output.display().to_string(),

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use xtask_core::facts::host::Host;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
+use xtask_core::json;
 use xtask_core::pins::{Digest, ImageRef, build_sh};
 use xtask_core::ui::{Ui, answer};
 
@@ -77,11 +78,11 @@ pub(crate) fn command(repo: &Repo, args: &BumpImageArgs) -> Result<()> {
     if args.json {
         let files: Vec<String> =
             edits.iter().filter(|e| e.changes()).map(|e| shown(repo, e.path())).collect();
-        let result = serde_json::json!({
+        json::print(&serde_json::json!({
+            "format": "silvermetal-bump-image/1",
             "image": found.image.to_string(), "inputs": found.provenance.inputs,
             "changed": files, "dry_run": args.dry_run,
-        });
-        answer(format_args!("{result:#}"));
+        }));
     } else {
         for edit in edits.iter().filter(|edit| edit.changes()) {
             answer(format_args!("{}", edit.shown(&shown(repo, edit.path()))));
@@ -287,10 +288,10 @@ fn check(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<(
         }
     }
     if args.json {
-        let result = serde_json::json!({
+        json::print(&serde_json::json!({
+            "format": "silvermetal-bump-image-check/1",
             "image": pin.to_string(), "current": findings.is_empty(), "findings": findings,
-        });
-        answer(format_args!("{result:#}"));
+        }));
     } else if findings.is_empty() {
         answer(format_args!("{pin}"));
     }

@@ -12,6 +12,7 @@ use xtask_core::facts::git::git;
 use xtask_core::facts::mirror::{DEBIAN_SUITES, SECURITY_SUITES, SnapshotPin};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
+use xtask_core::json;
 use xtask_core::pins::SnapshotStamp;
 use xtask_core::ui::{Ui, answer};
 
@@ -83,13 +84,11 @@ pub(crate) fn command(repo: &Repo, args: &BumpSnapshotArgs) -> Result<()> {
             .iter()
             .map(|(name, old, new)| json!({"package": name, "old": old, "new": new}))
             .collect();
-        answer(format_args!(
-            "{:#}",
-            json!({
-                "stamp": stamp.to_string(), "before": pin.stamp.to_string(), "changed": files,
-                "packages": changes, "dry_run": args.dry_run,
-            })
-        ));
+        json::print(&json!({
+            "format": "silvermetal-bump-snapshot/1",
+            "stamp": stamp.to_string(), "before": pin.stamp.to_string(), "changed": files,
+            "packages": changes, "dry_run": args.dry_run,
+        }));
     } else {
         for (name, old, new) in &changes {
             answer(format_args!("{name:<32} {old} -> {new}"));

@@ -10,6 +10,7 @@ use anyhow::Result;
 use serde_json::json;
 use xtask_core::facts::repo::Repo;
 use xtask_core::facts::submodule::SUBMODULE;
+use xtask_core::json;
 use xtask_core::ui::{Ui, answer};
 
 const EXAMPLES: &str = "\
@@ -58,14 +59,12 @@ pub(crate) fn command(repo: &Repo, args: &BumpSubmoduleArgs) -> Result<()> {
     let edits = [record, readme];
     if args.json {
         let (state, by) = signature.words();
-        answer(format_args!(
-            "{:#}",
-            json!({
-                "rev": rev, "commit": commit, "before": old, "signature": state, "signed_by": by,
+        json::print(&json!({
+            "format": "silvermetal-bump-submodule/1",
+            "rev": rev, "commit": commit, "before": old, "signature": state, "signed_by": by,
                 "log": log.lines().collect::<Vec<_>>(), "reviewed_files_changed": changed,
                 "new_files": added.keys().collect::<Vec<_>>(), "dry_run": args.dry_run,
-            })
-        ));
+        }));
     } else {
         answer(format_args!("{old} -> {commit} ({rev})"));
         answer(format_args!("signature: {}", signature.shown()));

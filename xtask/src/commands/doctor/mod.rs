@@ -18,8 +18,8 @@ use std::path::PathBuf;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, Problem};
 use xtask_core::rules::DOCTOR;
-use xtask_core::ui::{Ui, answer};
-use xtask_core::{apt, interrupt};
+use xtask_core::ui::Ui;
+use xtask_core::{apt, interrupt, json};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -68,7 +68,7 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
         }
     }
     if build.json {
-        answer(format_args!("{:#}", report.json()));
+        json::print(&report.json());
     } else {
         report.print();
     }

@@ -101,7 +101,10 @@ impl Report {
                 })
             })
             .collect();
-        json!({ "ready": self.findings() == 0, "findings": self.findings(), "rules": rules })
+        json!({
+            "format": "silvermetal-doctor/1",
+            "ready": self.findings() == 0, "findings": self.findings(), "rules": rules,
+        })
     }
 }
 

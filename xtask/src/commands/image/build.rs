@@ -4,6 +4,7 @@ use crate::builder_image::builder_env::BuilderEnv;
 use crate::engine::BuildArgs;
 use anyhow::Result;
 use xtask_core::facts::repo::Repo;
+use xtask_core::json;
 use xtask_core::ui::{Ui, answer};
 
 const EXAMPLES: &str = "\
@@ -32,12 +33,12 @@ pub(crate) fn command(repo: &Repo, args: &ImageBuildArgs) -> Result<()> {
     let id = open.client.image_id(&name)?.unwrap_or_default();
     if build.json {
         let plan = &env.plan;
-        let result = serde_json::json!({
+        json::print(&serde_json::json!({
+            "format": "silvermetal-image-build/1",
             "image": name, "id": id, "inputs": plan.inputs.digest.to_string(),
             "base": plan.inputs.base, "snapshot": plan.inputs.stamp,
             "engine": open.client.kind.name(), "apt_pinned": plan.mirror.pinned(),
-        });
-        answer(format_args!("{result:#}"));
+        }));
     } else {
         answer(format_args!("{name}"));
     }

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use xtask_core::exec::{Signal, StopBy};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::json;
 use xtask_core::pins::{Digest, ImageRef};
 use xtask_core::step;
 use xtask_core::ui::{Ui, answer};
@@ -110,12 +111,12 @@ pub(crate) fn command(repo: &Repo, args: &ImagePushArgs) -> Result<()> {
         written.with_context(|| format!("cannot write {} (GITHUB_OUTPUT)", path.display()))?;
     }
     if args.build.json {
-        let result = serde_json::json!({
+        json::print(&serde_json::json!({
+            "format": "silvermetal-image-push/1",
             "image": image.to_string(), "digest": manifest.digest.to_string(),
             "repository": target.repository, "inputs": inputs.digest.to_string(),
             "pushed": pushed,
-        });
-        answer(format_args!("{result:#}"));
+        }));
     } else {
         answer(format_args!("{image}"));
     }

@@ -9,6 +9,7 @@ use anyhow::Result;
 use serde_json::json;
 use xtask_core::facts::host::Host;
 use xtask_core::facts::repo::Repo;
+use xtask_core::json;
 use xtask_core::pins::{Digest, ImageRef, build_sh};
 use xtask_core::ui::{Ui, answer};
 
@@ -69,15 +70,15 @@ pub(crate) fn command(repo: &Repo, args: &ImageShowArgs) -> Result<()> {
     let here =
         format!("{} on engine {}", if built { "there" } else { "not there" }, selection.kind);
     if args.json {
-        let result = json!({
+        json::print(&json!({
+            "format": "silvermetal-image-show/1",
             "inputs": today.digest.to_string(), "base": today.base, "snapshot": today.stamp,
             "local": today.tag(), "built": built, "engine": selection.kind.name(),
             "pin": pin, "state": state, "registry": served, "provenance": {
                 "digest": record.digest, "inputs": record.inputs, "base": record.base,
                 "snapshot": record.snapshot, "apt-pinned": record.apt_pinned, "commit": record.commit,
             },
-        });
-        answer(format_args!("{result:#}"));
+        }));
         return Ok(());
     }
     let lines: [(&str, String); 6] = [

@@ -9,6 +9,7 @@ use xtask_core::exec::quoted;
 use xtask_core::facts::git::CheckoutState;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, refuse};
+use xtask_core::json;
 use xtask_core::pins::build_sh;
 use xtask_core::replace::Protected;
 use xtask_core::ui::{Ui, answer};
@@ -93,7 +94,7 @@ pub(crate) fn command(repo: &Repo, args: &ReleaseBuildArgs) -> Result<()> {
         ));
     }
     if args.json {
-        answer(format_args!("{:#}", release.json()));
+        json::print(&release.json());
     } else {
         answer(format_args!("{}", folder.display()));
     }

@@ -15,6 +15,7 @@ use xtask_core::exec::{quoted, which};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::http::{self, Http, Url};
+use xtask_core::json;
 use xtask_core::secret::{RELEASE_TOKEN, Secret};
 use xtask_core::ui::{Ui, answer};
 
@@ -147,15 +148,15 @@ fn print(release: &Release, done: &Done, as_json: bool) {
         answer(format_args!("{}", done.release.page));
         return;
     }
-    let value = json!({
+    json::print(&json!({
+        "format": "silvermetal-publish/1",
         "tag": release.tag,
         "test": release.test,
         "id": done.release.id,
         "page": done.release.page,
         "files": release.json()["files"],
         "uploaded": done.uploaded,
-    });
-    answer(format_args!("{value:#}"));
+    }));
 }
 
 /// Title and notes of the release.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::json;
 use xtask_core::pins::Digest;
 use xtask_core::ui::{Ui, answer, plain};
 
@@ -58,7 +59,7 @@ pub(super) fn command(repo: &Repo, args: &ReproduceArgs, dir: &Path, ui: &Ui) ->
     let count = Count::of(&votes);
     let enough = count.agree.len() >= threshold as usize;
     if args.build.json {
-        answer(format_args!("{:#}", json(subject.as_ref(), &votes, &count, threshold)));
+        json::print(&value(subject.as_ref(), &votes, &count, threshold));
     } else {
         answer(format_args!(
             "{}",
@@ -202,7 +203,7 @@ fn text(
     text
 }
 
-fn json(
+fn value(
     subject: Option<&Subject>,
     votes: &[(PathBuf, Vote)],
     count: &Count,
@@ -224,6 +225,7 @@ fn json(
             .into()
     });
     json!({
+        "format": "silvermetal-collect/1",
         "enough": count.agree.len() >= threshold as usize,
         "threshold": threshold,
         "agree": count.agree,

@@ -22,6 +22,7 @@ use xtask_core::exec::{Signal, StopBy, quoted};
 use xtask_core::facts::git::CheckoutState;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, listing, refuse};
+use xtask_core::json;
 use xtask_core::records::published::Published;
 use xtask_core::ui::{Ui, answer, plain};
 
@@ -228,7 +229,7 @@ fn conclude(
         );
     }
     if args.build.json {
-        answer(format_args!("{:#}", statement.0));
+        json::print(&statement.0);
     } else {
         answer(format_args!("{}", plain(text.trim_end())));
     }

@@ -11,6 +11,7 @@ use std::time::Instant;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
+use xtask_core::json;
 use xtask_core::http::{Http, Request, Sink};
 use xtask_core::pins::Digest;
 use xtask_core::records::published::in_sums;
@@ -42,11 +43,11 @@ pub(super) fn command(
     let built = ready.build(Instant::now(), ui)?;
     let same = built.digest == expected;
     if args.what.build.json {
-        let value = json!({
+        json::print(&json!({
+            "format": "silvermetal-verify-against/1",
             "verdict": if same { "identical" } else { "differs" },
             "sha256": built.digest.hex(), "published": expected.hex(), "against": published, "iso": built.path,
-        });
-        answer(format_args!("{value:#}"));
+        }));
     } else if same {
         answer(format_args!("identical: {}", built.digest.hex()));
     } else {

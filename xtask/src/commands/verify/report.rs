@@ -4,9 +4,12 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
+use xtask_core::json;
 use xtask_core::records::verdict::{Difference, FileDifference, Verdict};
 use xtask_core::ui::answer;
 
+/// Format of verify.json.
+const FORMAT: &str = "silvermetal-verify/1";
 /// Most files that the text lists. verify.json has all of them.
 const SHOWN: usize = 10;
 
@@ -22,7 +25,7 @@ pub(super) fn keep(out: &Path, text: &str, value: &Value) -> Result<()> {
 
 pub(super) fn say(text: &str, value: &Value, as_json: bool) {
     if as_json {
-        answer(format_args!("{value:#}"));
+        json::print(value);
     } else {
         answer(format_args!("{}", text.trim_end()));
     }
@@ -94,6 +97,7 @@ pub(super) fn json(verdict: &Verdict, facts: Value) -> Value {
                 .collect::<Vec<_>>(),
         }),
     };
+    value["format"] = FORMAT.into();
     if let (Some(value), Value::Object(facts)) = (value.as_object_mut(), facts) {
         value.extend(facts);
     }
