@@ -18,7 +18,8 @@ pub fn print(result: &Value) {
 /// Prints a failure as an object if the command line has `--json`, and the command has printed no
 /// result.
 pub fn print_failure(error: &anyhow::Error) {
-    let asked = std::env::args_os().skip(1).take_while(|arg| arg != "--").any(|arg| arg == "--json");
+    let asked =
+        std::env::args_os().skip(1).take_while(|arg| arg != "--").any(|arg| arg == "--json");
     if asked && !PRINTED.load(Ordering::Relaxed) {
         print(&of_failure(error));
     }
@@ -50,7 +51,9 @@ mod tests {
         let error = refused.context("build A failed").unwrap_err();
         let value = of_failure(&Code::Failed.wrap(error));
         assert_eq!(value["exit_code"], 4);
-        assert!(value["error"].as_str().unwrap().starts_with("build A failed: not ready: 1 problem"));
+        assert!(
+            value["error"].as_str().unwrap().starts_with("build A failed: not ready: 1 problem")
+        );
         let problem = json!({ "what": "no disk", "fix": "buy one", "rule": "disk" });
         assert_eq!(value["problems"], json!([problem]));
         assert_eq!(of_failure(&anyhow::anyhow!("x"))["problems"], json!([]));

@@ -7,6 +7,7 @@ pub mod apt;
 pub mod calendar;
 mod command;
 pub mod deb822;
+pub mod dry_run;
 pub mod exec;
 pub mod facts;
 pub mod failure;

@@ -1,6 +1,7 @@
 //! One build of one ISO: gathers facts, plans, checks, runs, records and publishes.
 
 mod args;
+mod describe;
 mod execute;
 mod inputs;
 pub(crate) mod plan;
@@ -25,11 +26,12 @@ use sandbox::copy_tree;
 use crate::engine::container::Network;
 use anyhow::Result;
 use plan::Folders;
+use xtask_core::dry_run::DryRun;
 
-/// The text of a dry run: every command in order, exactly as it would run.
-pub(crate) fn describe(facts: &BuildFacts) -> Result<String> {
+/// The plan of a build, for a dry run.
+pub(crate) fn describe(facts: &BuildFacts) -> Result<DryRun> {
     let folders = Folders::new(facts);
     let run = plan::run(facts, &folders, Network::Bridge)?;
     let image = execute::describe_image(facts, Network::Bridge);
-    Ok(plan::describe(facts, &folders, &run, image.as_deref()))
+    Ok(describe::describe(facts, &folders, &run, image.as_deref()))
 }

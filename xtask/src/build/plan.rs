@@ -1,19 +1,17 @@
-//! The plan of a build, as data. A dry run prints it; execution uses it.
+//! The plan of a build, as data: its folders, and its one long command. A dry run prints it; execution
+//! uses it.
 
-use super::inputs::{BuildFacts, EpochFrom};
+use super::inputs::BuildFacts;
 use crate::build::saved_inputs::CACHE_GUEST;
-use crate::builder_image::BuilderImage;
 use crate::engine::container::{Container, Mode, Mount, Network};
 use crate::engine::host::{self, HostRun};
 use crate::engine::{Client, EngineKind};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
-use xtask_core::apt;
 use xtask_core::exec::{Cmd, Signal, StopBy};
 use xtask_core::facts::container::own_container;
 use xtask_core::facts::upstream::UpstreamOrigin;
 use xtask_core::hash;
-use xtask_core::recipe::Recipe;
 
 /// Volume that keeps downloaded packages between builds.
 pub(crate) const CACHE_VOLUME: &str = "silvermetal-apt-cache";
@@ -220,73 +218,4 @@ fn environment(facts: &BuildFacts, keyring: Option<&str>) -> Vec<(String, String
         env.push(("SILVERMETAL_UPSTREAM", origin.to_owned()));
     }
     env.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-}
-
-/// The text of a dry run: every command in order, exactly as it would run.
-pub(crate) fn describe(
-    facts: &BuildFacts,
-    folders: &Folders,
-    run: &Run,
-    image_build: Option<&str>,
-) -> String {
-    let mut lines = vec![summary(facts, &facts.recipe, folders)];
-    if !facts.missing.is_empty() {
-        lines.push(format!(
-            "# with --setup: install missing packages\n{}",
-            apt::line(&facts.missing)
-        ));
-    }
-    if facts.engine.kind == EngineKind::Private {
-        lines.push(format!("# start the private engine\n{}", facts.places.daemon()));
-    }
-    if let (Run::Container { client, container }, false) = (run, facts.image_present) {
-        match (&facts.image, image_build) {
-            (BuilderImage::Local(_), Some(build)) => {
-                lines.push(format!("# with --setup: build the builder image\n{build}"));
-            }
-            (BuilderImage::Saved { archive, .. }, _) => lines.push(format!(
-                "# load the builder image from the saved inputs\n{}",
-                client.load(archive)
-            )),
-            _ => lines.push(format!("# pull the builder image\n{}", client.pull(&container.image))),
-        }
-    }
-    if let Some(saved) = &facts.inputs {
-        lines.push(format!(
-            "# copy the package cache from {} to {}",
-            saved.dir.display(),
-            folders.cache().display()
-        ));
-    }
-    lines.push(format!("# build\n{}", run.cmd()));
-    if let Some(dir) = &facts.save_inputs {
-        lines.push(format!(
-            "# keep the fetched inputs\nmv {} {}",
-            folders.inputs().display(),
-            dir.display()
-        ));
-    }
-    lines.push(format!(
-        "# publish the result\nmv {} {}",
-        folders.work.join("result").display(),
-        folders.output.display()
-    ));
-    lines.join("\n")
-}
-
-fn summary(facts: &BuildFacts, recipe: &Recipe, folders: &Folders) -> String {
-    let from = match facts.epoch.from {
-        EpochFrom::Commit => "the commit's time",
-        EpochFrom::EnvFile => "source-date-epoch.env",
-    };
-    let dirty = if facts.source.dirty { " (dirty)" } else { "" };
-    format!(
-        "# recipe {}: {}\n# commit {}{dirty}, engine {}, SOURCE_DATE_EPOCH {} ({from})\n# result in {}",
-        recipe.name,
-        recipe.description,
-        facts.source.commit,
-        facts.engine.kind,
-        facts.epoch.seconds,
-        folders.output.display()
-    )
 }

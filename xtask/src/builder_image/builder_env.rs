@@ -1,18 +1,18 @@
 //! The engine on which the builder image is built and pushed, and the packages that it needs.
 
-use super::Inputs;
 use super::build::Plan;
+use super::{BuilderImage, Inputs, is_present};
 use crate::engine::container::Network;
 use crate::engine::private::{EngineFolders, Private};
 use crate::engine::{BuildArgs, Client, EngineKind, Selection, detect};
 use anyhow::{Context as _, Result};
 use xtask_core::apt;
-use xtask_core::exec::Cmd;
+use xtask_core::dry_run::DryRun;
 use xtask_core::facts::host::Host;
 use xtask_core::facts::mirror::{self, Mirror, SnapshotPin, Wanted};
 use xtask_core::facts::repo::Repo;
-use xtask_core::failure::{Problem, listing, refuse};
-use xtask_core::ui::{Ui, answer};
+use xtask_core::failure::{Problem, refuse};
+use xtask_core::ui::Ui;
 
 /// Facts that are gathered before anything is started or installed.
 pub(crate) struct BuilderEnv {
@@ -22,7 +22,7 @@ pub(crate) struct BuilderEnv {
     places: EngineFolders,
     mirror: Mirror,
     missing: Vec<String>,
-    problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
 }
 
 /// An engine that runs.
@@ -62,22 +62,28 @@ impl BuilderEnv {
         Ok(BuilderEnv { plan, selection, client, places, mirror: found.mirror, missing, problems })
     }
 
-    /// Prints a dry run: every command up to the image, and then `more`.
-    pub(crate) fn describe(&self, more: &[Cmd], ui: &Ui) -> Result<()> {
+    /// The plan up to the image, for a dry run.
+    pub(crate) fn describe(&self) -> DryRun {
+        let mut plan = DryRun::default();
+        let inputs = &self.plan.inputs;
+        let name = self.client.local_name(&inputs.tag());
+        let there = is_present(&self.client, &BuilderImage::Local(inputs.clone()), &self.places);
+        let todo = if there { "the engine has it: nothing to build" } else { "built" };
+        plan.line("image", format!("{name} ({todo})"));
+        plan.line("base", inputs.base.clone());
+        plan.line("pins", format!("snapshot {}", inputs.stamp));
+        let pinned = if self.mirror.pinned() { "" } else { " (not the pinned snapshot)" };
+        plan.line("packages", format!("{}{pinned}", self.mirror.debian));
+        plan.line("engine", self.selection.kind.name());
         if !self.missing.is_empty() {
-            answer(format_args!("{}", apt::line(&self.missing)));
+            plan.line("missing", format!("{} (--setup installs them)", self.missing.join(", ")));
+            plan.step("with --setup: install missing packages", apt::line(&self.missing));
         }
         if self.selection.kind == EngineKind::Private {
-            answer(format_args!("{}", self.places.daemon()));
+            plan.step("start the private engine", self.places.daemon());
         }
-        answer(format_args!("{}", self.plan.describe(&self.client, Network::Bridge)));
-        for cmd in more {
-            answer(format_args!("{cmd}"));
-        }
-        if !self.problems.is_empty() {
-            ui.print(&listing(&self.problems));
-        }
-        Ok(())
+        plan.step("build the image", self.plan.describe(&self.client, Network::Bridge));
+        plan
     }
 
     pub(crate) fn client(&self) -> &Client {

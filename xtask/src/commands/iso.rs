@@ -5,14 +5,13 @@ use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Instant;
 use xtask_core::facts::repo::Repo;
-use xtask_core::failure::listing;
 use xtask_core::json;
 use xtask_core::ui::{Ui, answer};
 
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask iso canary --setup            a small bootable ISO, in a minute or two
-  cargo xtask iso --dry-run                 every command that a build of the product would run
+  cargo xtask iso --dry-run                 the plan of a build of the product; with -v every command
   cargo xtask iso --save-inputs ~/inputs    build, and keep everything that was fetched";
 
 /// Build an ISO once; print its SHA-256 and path
@@ -43,11 +42,7 @@ pub(crate) fn command(repo: &Repo, args: &IsoArgs) -> Result<()> {
     let facts = BuildFacts::gather(repo, &request)?;
     if args.what.build.dry_run {
         let problems = build::problems(&facts, args.what.build.setup);
-        answer(format_args!("{}", build::describe(&facts)?));
-        if !problems.is_empty() {
-            ui.print(&listing(&problems));
-        }
-        return Ok(());
+        return build::describe(&facts)?.show("iso", &problems, args.what.build.shown());
     }
     let ready = Ready::new(facts, &ui)?;
     let built = ready.build(begun, &ui)?;

@@ -2,6 +2,7 @@
 
 use super::EngineChoice;
 use std::path::PathBuf;
+use xtask_core::dry_run::Shown;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct BuildArgs {
@@ -11,7 +12,7 @@ pub(crate) struct BuildArgs {
     /// First install missing host packages, and build the builder image if there is none
     #[arg(long)]
     pub(crate) setup: bool,
-    /// Print every command that would run, and change nothing
+    /// Print the plan, with -v every command that would run, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Print a machine-readable result on stdout
@@ -30,4 +31,11 @@ pub(crate) struct BuildArgs {
     /// the ISO
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+}
+
+impl BuildArgs {
+    /// How a dry run prints its plan.
+    pub(crate) fn shown(&self) -> Shown {
+        Shown { json: self.json, verbose: self.verbose }
+    }
 }

@@ -12,7 +12,7 @@ mod support;
 
 use snapbox::{Assert, Redactions, file};
 use std::process::Command;
-use support::{Checkout, STUB, run};
+use support::{Checkout, STUB, mirror_peer, run};
 
 fn snapshots() -> Assert {
     let mut redactions = Redactions::new();
@@ -89,6 +89,7 @@ fn the_alias_works_in_a_worktree_with_blanks_from_any_folder() {
         &checkout.root,
         &["worktree", "add", "--quiet", "--detach", tree.to_str().unwrap()],
     );
+    let mirror = mirror_peer();
     for folder in ["", "docs", "linux/build/scripts"] {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(tree.join(folder)).args([
@@ -96,8 +97,11 @@ fn the_alias_works_in_a_worktree_with_blanks_from_any_folder() {
             "iso",
             "canary",
             "--dry-run",
+            "-v",
             "--engine",
             "docker",
+            "--mirror",
+            &mirror,
         ]);
         // one target folder, so that the dependencies are built once
         cargo.env("CARGO_TARGET_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/alias"));

@@ -45,8 +45,10 @@ fn stamp(checkout: &Checkout) -> String {
 #[test]
 fn the_plan_of_base_has_every_flag_of_the_contract() {
     let checkout = Checkout::new("plan, with a comma");
-    let mut command = checkout.xtask(["iso", "--dry-run", "--engine", "docker"]);
-    let plan = run(command.env("PATH", checkout.path_with("docker", STUB))).exits(0).stdout;
+    let mut command = checkout.xtask(["iso", "--dry-run", "-v", "--engine", "docker"]);
+    command.env("PATH", checkout.path_with("docker", STUB));
+    // the submodule of the copy is empty: the run would not be ready, either
+    let plan = run(&mut command).exits(3).says("derivative-maker is not initialised").stdout;
     let argv = plan.lines().find(|l| l.contains("docker run")).expect("a docker run line");
     for flag in [
         "--rm --name silvermetal-base-",
@@ -203,7 +205,36 @@ fn a_dirty_tree_is_built_into_a_folder_of_its_own() {
     let checkout = Checkout::new("dirty");
     fs::write(checkout.root.join("docs/new.md"), "x").unwrap();
     let plan = run(checkout
-        .xtask(["iso", "canary", "--dry-run", "--engine", "docker"])
+        .xtask(["iso", "canary", "--dry-run", "--engine", "docker", "--mirror", &mirror_peer()])
         .env("PATH", checkout.path_with("docker", STUB)));
     assert!(plan.exits(0).stdout.contains("-dirty"));
+}
+
+#[test]
+fn a_dry_run_is_ten_lines_that_a_person_reads() {
+    let checkout = Checkout::new("dry");
+    let mirror = mirror_peer();
+    let dry = |words: &[&str]| {
+        let mut command = checkout.xtask(words);
+        command.args(["--dry-run", "--engine", "docker", "--mirror", &mirror]);
+        run(command.env("PATH", checkout.path_with("docker", STUB)))
+    };
+    for words in [&["iso", "canary"][..], &["verify", "canary", "--vary", "cpus,path"]] {
+        let plan = dry(words).exits(0).stdout;
+        assert!((8..=12).contains(&plan.lines().count()), "{plan}");
+        for name in ["recipe", "commit", "pins", "packages", "engine", "image", "stages", "result"]
+        {
+            assert!(plan.lines().any(|line| line.starts_with(name)), "{name} is not in\n{plan}");
+        }
+        assert!(plan.contains("last time  no build of canary on engine docker is known"), "{plan}");
+        assert!(!plan.contains("--privileged"), "{plan}");
+    }
+    // one that finds a problem ends as the run would
+    checkout.edit("linux/build/recipes/canary/recipe.toml", "disk_gib = ", "disk_gib = 90000");
+    let ran = dry(&["iso", "canary"]).exits(3).says("not enough disk");
+    assert!(ran.stdout.contains("result "), "{}", ran.stdout);
+    let json: Value =
+        serde_json::from_str(&dry(&["iso", "canary", "--json"]).exits(3).stdout).unwrap();
+    assert_eq!((&json["command"], &json["ready"]), (&"iso".into(), &false.into()), "{json:#}");
+    assert_eq!(json["problems"][0]["rule"], "disk");
 }

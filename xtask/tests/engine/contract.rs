@@ -21,8 +21,9 @@ fn contract(checkout: &Checkout, name: &str) {
 
 /// The mirror that a build on this machine would use, for `--mirror`.
 pub fn mirror(checkout: &Checkout) -> String {
-    let plan =
-        run(&mut checkout.xtask(["iso", "canary", "--engine", "private", "--dry-run"])).exits(0);
+    // the plan names it even if something else is not ready
+    let plan = ["iso", "canary", "--engine", "private", "--dry-run", "-v"];
+    let plan = run(&mut checkout.xtask(plan));
     let word =
         plan.stdout.split([' ', '\'']).find_map(|w| w.strip_prefix("SILVERMETAL_UPSTREAM_DEBIAN="));
     word.expect("a mirror in the plan").to_owned()

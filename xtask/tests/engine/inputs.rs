@@ -33,7 +33,7 @@ fn a_clone_without_a_network_gives_the_same_bytes_on_the_private_engine() {
         let words = ["iso", "canary", "--engine", "private", "--from-inputs", kept, "--output"];
         run(elsewhere.xtask(words).arg(&again).args(more))
     };
-    let plan = canary(&["--dry-run"]).exits(0).stdout;
+    let plan = canary(&["--dry-run", "-v"]).exits(0).stdout;
     let argv = plan.lines().find(|line| line.contains("docker") && line.contains(" run ")).unwrap();
     for flag in ["--network none", "SILVERMETAL_APT_OFFLINE=yes", "inputs.invalid"] {
         assert!(argv.contains(flag), "{flag} is not in\n{argv}");

@@ -233,7 +233,7 @@ fn a_builder_image_that_only_the_release_names_is_not_run() {
     let ran = run(&mut world.reproduce(&[named])).exits(3);
     ran.says("builder image: the release was built in evil.example")
         .says("if you know the other image");
-    let plan = run(&mut world.reproduce(&[named, "--dry-run"])).exits(0).stdout;
+    let plan = run(&mut world.reproduce(&[named, "--dry-run", "-v"])).exits(3).stdout;
     assert!(plan.contains(&world.factory.image) && !plan.contains("evil.example"), "{plan}");
     // the user may name it
     run(&mut world.reproduce(&[named, "--image", &evil])).exits(0);

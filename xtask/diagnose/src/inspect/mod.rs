@@ -19,8 +19,8 @@ use std::path::Path;
 use xtask_core::exec::quoted;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
-use xtask_core::recipe::{self, Recipe};
 use xtask_core::json;
+use xtask_core::recipe::{self, Recipe};
 use xtask_core::records::published::BuildInfo;
 use xtask_core::ui::answer;
 

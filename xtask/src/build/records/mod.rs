@@ -1,6 +1,7 @@
 //! The records beside an ISO. BUILD_INFO, ledger, manifests, SHA256SUMS and packages.txt are
 //! reproducible. Values that differ from run to run go to build.json.
 
+pub(crate) mod earlier;
 pub(crate) mod tree;
 
 use crate::build::{BuildFacts, EpochFrom};

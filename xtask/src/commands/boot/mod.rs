@@ -25,7 +25,8 @@ use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
-use xtask_core::failure::{Code, listing, refuse};
+use xtask_core::dry_run::{DryRun, Shown};
+use xtask_core::failure::{Code, refuse};
 use xtask_core::ui::{Ui, answer, seconds};
 use xtask_core::{apt, interrupt, json};
 
@@ -53,7 +54,7 @@ pub(crate) struct BootArgs {
     /// Folder for the screenshot and the serial log [default: boot/ beside the ISO]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// Print QEMU's command lines, and change nothing
+    /// Print the plan, with -v QEMU's command lines, and change nothing
     #[arg(long)]
     dry_run: bool,
     /// Print a machine-readable result on stdout
@@ -69,12 +70,8 @@ pub(crate) fn command(args: &BootArgs) -> Result<()> {
     let ui = Ui::new(args.verbose);
     let mut facts = BootFacts::gather(args)?;
     if args.dry_run {
-        println!("{}", describe(&facts));
-        let problems = facts.problems(args.setup);
-        if !problems.is_empty() {
-            ui.print(&listing(&problems));
-        }
-        return Ok(());
+        let shown = Shown { json: args.json, verbose: args.verbose };
+        return describe(&facts, args).show("boot", &facts.problems(args.setup), shown);
     }
     refuse(&facts.problems(args.setup))?;
     if !facts.missing.is_empty() {
@@ -200,23 +197,30 @@ fn machine(facts: &BootFacts, firmware: &Firmware) -> Machine {
     }
 }
 
-/// The plan, as shell commands.
-fn describe(facts: &BootFacts) -> String {
-    let mut lines =
-        vec![format!("# boot {}\n# result in {}", facts.iso.display(), facts.output.display())];
+/// The plan, for a dry run.
+fn describe(facts: &BootFacts, args: &BootArgs) -> DryRun {
+    let mut plan = DryRun::default();
+    let names: Vec<&str> = facts.firmwares.iter().map(Firmware::name).collect();
+    let at_once = if facts.at_once() > 1 { "at once" } else { "one after the other" };
+    plan.line("image", facts.iso.display().to_string());
+    plan.line("firmware", format!("{} ({at_once})", names.join(", ")));
+    let why = facts.accel.why_not_kvm.as_ref().map(|why| format!(" (no KVM: {why})"));
+    plan.line("machine", format!("{}{}", facts.accel.accel.name(), why.unwrap_or_default()));
+    plan.line("memory", format!("{} MiB for each guest", facts.memory()));
     if !facts.missing.is_empty() {
-        lines.push(format!(
-            "# with --setup: install what is missing\n{}",
-            apt::line(&facts.missing)
-        ));
+        plan.line("missing", format!("{} (--setup installs them)", facts.missing.join(", ")));
+        plan.step("with --setup: install missing packages", apt::line(&facts.missing));
     }
-    lines.push(format!("mkdir -m 700 {}", facts.runtime.display()));
+    plan.line("limit", format!("{} s until the login prompt", args.timeout));
+    plan.line("result", facts.output.display().to_string());
+    plan.step(
+        "make the folder for the sockets",
+        format!("mkdir -m 700 {}", facts.runtime.display()),
+    );
     for firmware in &facts.firmwares {
-        let machine = machine(facts, firmware);
-        lines.push(format!("# {}, {}", firmware.name(), facts.accel.accel.name()));
-        lines.push(machine.cmd().to_string());
+        plan.step(format!("boot under {}", firmware.name()), machine(facts, firmware).cmd());
     }
-    lines.join("\n")
+    plan
 }
 
 impl Booted {

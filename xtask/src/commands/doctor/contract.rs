@@ -13,11 +13,13 @@ use anyhow::{Context as _, Result, bail};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::time::{Duration, Instant};
+use xtask_core::dry_run::DryRun;
 use xtask_core::exec::{Cmd, Exit, StopBy};
 use xtask_core::facts::mirror::{DEBIAN_SUITES, SECURITY_SUITES};
 use xtask_core::failure::Problem;
 use xtask_core::hash;
-use xtask_core::ui::{Ui, answer};
+use xtask_core::rules::DOCTOR;
+use xtask_core::ui::Ui;
 
 const PROBE: &str = include_str!("contract.sh");
 const PROBE_NAME: &str = ".doctor-probe";
@@ -36,24 +38,28 @@ pub(super) struct Ran {
     pub(super) took: Duration,
 }
 
-/// Prints the commands, for a dry run.
-pub(super) fn describe(facts: &BuildFacts) -> Result<()> {
+/// The plan of doctor, for a dry run.
+pub(super) fn describe(facts: &BuildFacts) -> Result<DryRun> {
+    let mut plan = DryRun::default();
+    plan.line("recipe", facts.recipe.name.clone());
+    plan.line("engine", facts.engine.kind.name());
+    plan.line("rules", format!("{} (docs/rules.md)", DOCTOR.len()));
     let folders = crate::build::plan::Folders::new(facts);
     match crate::build::plan::run(facts, &folders, Network::Bridge)? {
         Run::Container { client, container } => {
             let nonce = "NONCE".to_owned();
-            answer(format_args!(
-                "{}",
-                with_command(facts, &container, &probe_arguments(facts, &nonce)).run(&client)
-            ));
+            let probe = with_command(facts, &container, &probe_arguments(facts, &nonce));
+            plan.line("containers", "4, each for some seconds: the container contract");
+            plan.step("look inside the builder", probe.run(&client));
             for more in [&["exit", "0"][..], &["exit", "1"], &["wait"]] {
                 let more: Vec<String> = more.iter().map(|word| (*word).to_owned()).collect();
-                answer(format_args!("{}", with_command(facts, &container, &more).run(&client)));
+                let what = format!("see how it ends: {}", more.join(" "));
+                plan.step(what, with_command(facts, &container, &more).run(&client));
             }
         }
-        Run::Host(_) => answer(format_args!("engine host runs no container")),
+        Run::Host(_) => plan.line("containers", "none: engine host runs no container"),
     }
-    Ok(())
+    Ok(plan)
 }
 
 pub(super) fn look(facts: &BuildFacts, network: Network, ui: &Ui, report: &mut Report) {

@@ -58,7 +58,8 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
         }
         Ok(mut facts) => {
             if build.dry_run {
-                return contract::describe(&facts);
+                let problems = crate::build::problems(&facts, build.setup);
+                return contract::describe(&facts)?.show("doctor", &problems, build.shown());
             }
             if build.setup && !facts.missing.is_empty() {
                 apt::install(&facts.missing, &ui)?;

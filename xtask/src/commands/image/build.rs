@@ -26,7 +26,7 @@ pub(crate) fn command(repo: &Repo, args: &ImageBuildArgs) -> Result<()> {
     let ui = Ui::new(build.verbose);
     let env = BuilderEnv::gather(repo, build)?;
     if build.dry_run {
-        return env.describe(&[], &ui);
+        return env.describe().show("image build", &env.problems, build.shown());
     }
     let open = env.open(&ui)?;
     let name = env.plan.execute(&open.client, open.network, &ui)?;

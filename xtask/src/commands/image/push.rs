@@ -88,8 +88,12 @@ pub(crate) fn command(repo: &Repo, args: &ImagePushArgs) -> Result<()> {
         let env = BuilderEnv::gather(repo, &args.build)?;
         let engine = env.client();
         let local = engine.local_name(&inputs.tag());
-        let cmds = [engine.tag(&local, &target.tagged()), engine.push(&target.tagged())];
-        return env.describe(&cmds, &ui);
+        let mut plan = env.describe();
+        plan.line("push to", target.tagged());
+        plan.line("more tags", target.more.join(", "));
+        plan.step("name it for the registry", engine.tag(&local, &target.tagged()));
+        plan.step("push", engine.push(&target.tagged()));
+        return plan.show("image push", &env.problems, args.build.shown());
     }
     let registry = Registry::open(&target.image(), &ui)?;
     let there = if args.if_missing { existing(&registry, &target, &inputs, &ui)? } else { None };

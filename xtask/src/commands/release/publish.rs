@@ -11,6 +11,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use xtask_core::apt;
+use xtask_core::dry_run::{DryRun, Shown};
 use xtask_core::exec::{quoted, which};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
@@ -80,9 +81,8 @@ pub(crate) fn command(repo: &Repo, args: &ReleasePublishArgs) -> Result<()> {
         problems.push(apt::problem(&[http::PACKAGE.to_owned()]));
     }
     if args.dry_run {
-        answer(format_args!("{}", describe(&release, &repository)));
-        refuse(&problems)?;
-        return Ok(());
+        let shown = Shown { json: args.json, verbose: args.verbose };
+        return describe(&release, &repository).show("release publish", &problems, shown);
     }
     refuse(&problems)?;
     let http = Http { stall_timeout: args.stall, ca_file: args.ca_file.clone(), ..Http::default() };
@@ -133,14 +133,16 @@ fn token(file: Option<&Path>, ui: &Ui) -> Result<Secret> {
 }
 
 /// The plan, for a dry run. It does not ask the server, so it cannot know which steps are done.
-fn describe(release: &Release, repository: &Url) -> String {
-    let mut text = format!("release {} of {repository}\n", release.tag);
-    text += "  create a draft, unless the server has one\n";
+fn describe(release: &Release, repository: &Url) -> DryRun {
+    let mut plan = DryRun::default();
+    plan.line("release", format!("{} of {repository}", release.tag));
+    plan.line("first", "create a draft, unless the server has one");
     for file in &release.files {
-        text +=
-            &format!("  upload, unless the server has it: {} ({} bytes)\n", file.name, file.size);
+        let what = format!("{} ({} bytes), unless the server has it", file.name, file.size);
+        plan.line("upload", what);
     }
-    text + "  download all files and compare the hashes\n  publish"
+    plan.line("then", "download all files, compare the hashes, publish");
+    plan
 }
 
 fn print(release: &Release, done: &Done, as_json: bool) {

@@ -21,7 +21,7 @@ use verdict::RebuildVerdict;
 use xtask_core::exec::{Signal, StopBy, quoted};
 use xtask_core::facts::git::CheckoutState;
 use xtask_core::facts::repo::Repo;
-use xtask_core::failure::{Code, OrExit as _, listing, refuse};
+use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::json;
 use xtask_core::records::published::Published;
 use xtask_core::ui::{Ui, answer, plain};
@@ -99,11 +99,11 @@ pub(crate) fn command(repo: &Repo, args: &ReproduceArgs) -> Result<()> {
     }
     let folders = folders(repo, args, &release)?;
     let request = request(args, &release, &folders.build);
-    let mut facts = ready(repo, &release, &request, args.build.dry_run, &ui)?;
+    let (mut facts, problems) = gather(repo, &release, &request)?;
     if args.build.dry_run {
-        answer(format_args!("{}", build::describe(&facts)?));
-        return Ok(());
+        return build::describe(&facts)?.show("reproduce", &problems, args.build.shown());
     }
+    refuse(&problems)?;
     // the engine that preflight accepted
     facts.request.what.build.engine = facts.engine.kind.into();
     // from here on all files are kept as evidence
@@ -166,15 +166,12 @@ fn request(args: &ReproduceArgs, release: &PublishedRelease, output: &Path) -> B
     }
 }
 
-/// Gathers the facts of the build. A checkout of another commit and all other problems are refused
-/// at once.
-fn ready(
+/// Gathers the facts of the build, and all its problems, a checkout of another commit first.
+fn gather(
     repo: &Repo,
     release: &PublishedRelease,
     args: &BuildRequest,
-    dry_run: bool,
-    ui: &Ui,
-) -> Result<BuildFacts> {
+) -> Result<(BuildFacts, Vec<Problem>)> {
     let source = CheckoutState::gather(repo)?;
     let mut problems = checkout::problems(repo, release, &source)?;
     let at_the_commit = problems.is_empty();
@@ -184,12 +181,7 @@ fn ready(
                 problems.extend(checkout::other_inputs(release, &facts));
             }
             problems.extend(build::problems(&facts, args.what.build.setup));
-            if dry_run && !problems.is_empty() {
-                ui.print(&listing(&problems));
-                return Ok(facts);
-            }
-            refuse(&problems)?;
-            Ok(facts)
+            Ok((facts, problems))
         }
         // at another commit, facts may be missing: its problem comes first
         Err(error) => {

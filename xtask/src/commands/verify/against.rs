@@ -11,8 +11,8 @@ use std::time::Instant;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
-use xtask_core::json;
 use xtask_core::http::{Http, Request, Sink};
+use xtask_core::json;
 use xtask_core::pins::Digest;
 use xtask_core::records::published::in_sums;
 use xtask_core::ui::{Ui, answer};
@@ -33,8 +33,8 @@ pub(super) fn command(
         facts = facts.with_output(dir)?;
     }
     if args.what.build.dry_run {
-        answer(format_args!("{}", build::describe(&facts)?));
-        return Ok(());
+        let problems = build::problems(&facts, args.what.build.setup);
+        return build::describe(&facts)?.show("verify", &problems, args.what.build.shown());
     }
     // read before the build, which may take an hour, so that a typing error is found at once
     let http = Http { ca_file: facts.ca_file.clone(), ..Http::default() };

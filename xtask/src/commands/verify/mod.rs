@@ -24,7 +24,7 @@ use xtask_core::interrupt;
 use xtask_core::pins::Digest;
 use xtask_core::records::published::Published;
 use xtask_core::records::verdict::{Difference, Verdict};
-use xtask_core::ui::{Ui, answer};
+use xtask_core::ui::Ui;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,14 +101,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     let places = VerifyFolders { a: out.join("build-a"), b: out.join("build-b"), out };
     let facts = facts.with_output(&places.a)?;
     if args.what.build.dry_run {
-        let mut second = facts.with_output(&places.b)?;
-        second.conditions = Varied::on(&args.vary, &second).conditions();
-        answer(format_args!(
-            "# build A\n{}\n# build B\n{}",
-            build::describe(&facts)?,
-            build::describe(&second)?
-        ));
-        return Ok(());
+        return dry_run(args, &facts, &places);
     }
 
     let kept = if args.resume { resume::finished(&places.a, &places.b, &facts, &ui) } else { None };
@@ -144,6 +137,26 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
         _ => None,
     };
     conclusion.say(&verdict, guilty.as_ref(), args.what.build.json)
+}
+
+/// Prints the plan of both builds.
+fn dry_run(args: &VerifyArgs, facts: &BuildFacts, places: &VerifyFolders) -> Result<()> {
+    let mut second = facts.with_output(&places.b)?;
+    let varied = Varied::on(&args.vary, &second);
+    second.conditions = varied.conditions();
+    let mut plan = build::describe(facts)?;
+    let how = match &varied.names()[..] {
+        [] => "under the same conditions".to_owned(),
+        names => format!("with another {}", names.join(", ")),
+    };
+    plan.line("build B", format!("the same, {how}: {}", places.b.display()));
+    plan.line("report", places.out.join("verify.json").display().to_string());
+    plan.steps_of("build B", &build::describe(&second)?);
+    let setup = args.what.build.setup;
+    let mut problems = build::problems(facts, setup);
+    let of_b = build::problems(&second, setup);
+    problems.extend(of_b.into_iter().filter(|p| !problems.contains(p)).collect::<Vec<_>>());
+    plan.show("verify", &problems, args.what.build.shown())
 }
 
 /// Compares the two output folders, and reports the verdict.
