@@ -1,12 +1,50 @@
-//! Protects the user's data: decides if a result may take the place of a folder.
+//! Protects the user's data: decides if a result may take the place of a folder or a file.
 
 use crate::exec::quoted;
 use crate::failure::Problem;
+use rustix::fs::{Access, access};
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+/// A file that only this project writes.
+#[derive(Clone, Copy, Debug)]
+pub struct Record {
+    pub name: &'static str,
+    /// Text in it: the format that it states. Empty if the name suffices.
+    pub mark: &'static str,
+}
+
 /// Records that show that a folder is the result of a build.
-pub const BUILD_RECORDS: [&str; 2] = ["BUILD_INFO", "build.json"];
+pub const BUILD_RECORDS: [Record; 2] = [
+    Record { name: "BUILD_INFO", mark: "Format: silvermetal-build-info/" },
+    Record { name: "build.json", mark: "" },
+];
+
+/// Longest record. A release's list has a kilobyte, a verdict on many files some megabytes.
+const LONGEST: u64 = 256 << 20;
+
+impl Record {
+    fn is_in(&self, dir: &Path) -> bool {
+        is_own(&dir.join(self.name), self.mark)
+    }
+}
+
+/// Returns true if `path` is a regular file that contains `mark`.
+pub fn is_own(path: &Path, mark: &str) -> bool {
+    let regular = |meta: fs::Metadata| meta.is_file() && meta.len() <= LONGEST;
+    fs::symlink_metadata(path).is_ok_and(regular)
+        && (mark.is_empty()
+            || fs::read(path).is_ok_and(|text| String::from_utf8_lossy(&text).contains(mark)))
+}
+
+/// Returns true if a folder is empty, or holds all of `records`.
+pub fn is_result(dir: &Path, records: &[Record]) -> bool {
+    let folder = fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir());
+    let empty = || fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
+    let own = || !records.is_empty() && records.iter().all(|record| record.is_in(dir));
+    folder && (empty() || own())
+}
 
 /// Folders that no result may replace.
 #[derive(Clone, Debug)]
@@ -27,13 +65,12 @@ impl Protected {
     }
 
     /// The reason why a result may not replace `dir`. A missing or an empty folder may be replaced,
-    /// and one that holds all of `records`, which earlier results have.
-    pub fn problem(&self, dir: &Path, records: &[&str]) -> Option<Problem> {
-        let meta = fs::symlink_metadata(dir).ok()?;
+    /// and one that holds all of `records`, which earlier results have. Without `records`, `dir` must
+    /// be new. The folder above must be writable, because a rename puts the result in place.
+    pub fn problem(&self, dir: &Path, records: &[Record]) -> Option<Problem> {
+        let above = dir.parent().unwrap_or(dir);
+        let Ok(meta) = fs::symlink_metadata(dir) else { return unwritable(above) };
         let shown = dir.display();
-        let refused = |what: String| {
-            Some(Problem::new(what, "name a folder that does not exist yet: --output DIR"))
-        };
         if !meta.is_dir() {
             return refused(format!("{shown} is in the way: expected a folder, or nothing"));
         }
@@ -43,28 +80,96 @@ impl Protected {
         {
             return refused(format!("{shown} would be replaced, and it holds {}", held.display()));
         }
+        if fs::metadata(above).is_ok_and(|above| above.dev() != meta.dev()) {
+            return refused(format!("{shown} is a mount point: expected a folder in it"));
+        }
         let entries = match fs::read_dir(dir) {
             Ok(entries) => entries.count(),
             Err(error) => return refused(format!("{shown} cannot be read: {error}")),
         };
-        if entries == 0 {
-            return None;
+        if entries > 0 {
+            let for_results = ["linux/build/output", "target"].map(|name| self.checkout.join(name));
+            if place.starts_with(&self.checkout)
+                && !for_results.iter().any(|dir| place.starts_with(dir) && place != *dir)
+            {
+                return refused(format!(
+                    "{shown} would be replaced, and it is part of the checkout"
+                ));
+            }
+            if records.is_empty() {
+                return refused(format!("{shown} is not empty"));
+            }
+            if !is_result(dir, records) {
+                return refused(format!(
+                    "{shown} holds other files than a result: expected {} (look at it: ls -A {})",
+                    records.iter().map(|record| record.name).collect::<Vec<_>>().join(" and "),
+                    quoted(&shown.to_string())
+                ));
+            }
         }
-        let for_results = ["linux/build/output", "target"].map(|name| self.checkout.join(name));
-        if place.starts_with(&self.checkout)
-            && !for_results.iter().any(|dir| place.starts_with(dir) && place != *dir)
-        {
-            return refused(format!("{shown} would be replaced, and it is part of the checkout"));
-        }
-        if records.iter().all(|name| dir.join(name).is_file()) {
-            return None;
-        }
-        refused(format!(
-            "{shown} holds other files than a result: expected {} (look at it: ls -A {})",
-            records.join(" and "),
-            quoted(&shown.to_string())
-        ))
+        unwritable(above)
     }
+}
+
+/// The reason why a command may not write `files` into `dir`, beside files of others. It replaces them
+/// only if `record` shows that an earlier run wrote them.
+pub fn shared_problem(dir: &Path, files: &[String], record: Record) -> Option<Problem> {
+    if !dir.exists() {
+        return match fs::symlink_metadata(dir) {
+            Ok(_) => refused(format!("{} is a link to nowhere", dir.display())),
+            Err(_) => unwritable(dir),
+        };
+    }
+    if !dir.is_dir() {
+        return refused(format!("{} is in the way: expected a folder, or nothing", dir.display()));
+    }
+    let own = record.is_in(dir);
+    let foreign = |name: &&String| {
+        fs::symlink_metadata(dir.join(name)).is_ok_and(|meta| !meta.is_file() || !own)
+    };
+    match files.iter().find(foreign) {
+        Some(name) => refused(format!(
+            "{} would be replaced, and no {} beside it shows that it is an earlier result",
+            dir.join(name).display(),
+            record.name
+        )),
+        None => unwritable(dir),
+    }
+}
+
+/// The reason why a command may not replace the file `path`: it is neither new nor an earlier result,
+/// which contains `mark`.
+pub fn file_problem(path: &Path, mark: &str) -> Option<Problem> {
+    let refused = |what: String| Some(Problem::new(what, "name another file"));
+    let shown = path.display();
+    let above = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.file_name().is_none() || path.is_dir() {
+        return refused(format!("{shown} is a folder: expected a file"));
+    }
+    if !above.is_dir() {
+        return refused(format!("{shown} cannot be written: {} is no folder", above.display()));
+    }
+    if fs::symlink_metadata(path).is_ok() && !is_own(path, mark) {
+        return refused(format!("{shown} would be replaced, and it is not an earlier report"));
+    }
+    unwritable(above)
+}
+
+fn refused(what: String) -> Option<Problem> {
+    Some(Problem::new(what, "name a folder that does not exist yet"))
+}
+
+/// The reason why nothing can be created in `dir`, or in the nearest folder above it that exists.
+fn unwritable(dir: &Path) -> Option<Problem> {
+    let existing = dir.ancestors().find(|dir| fs::symlink_metadata(dir).is_ok())?;
+    let what = if !existing.is_dir() {
+        format!("{} is in the way: expected a folder", existing.display())
+    } else if let Err(error) = access(existing, Access::WRITE_OK | Access::EXEC_OK) {
+        format!("nothing can be created in {}: {}", existing.display(), std::io::Error::from(error))
+    } else {
+        return None;
+    };
+    Some(Problem::new(what, "name a place that you can write to"))
 }
 
 /// The path without symbolic links, if it exists.
@@ -82,19 +187,22 @@ mod tests {
         let make = |name: &str, files: &[&str]| {
             fs::create_dir_all(top.join(name)).unwrap();
             for file in files {
-                fs::write(top.join(name).join(file), "x").unwrap();
+                fs::write(top.join(name).join(file), "Format: silvermetal-build-info/1").unwrap();
             }
         };
+        let own = BUILD_RECORDS.map(|record| record.name);
         make("empty", &[]);
         make("foreign", &["thesis.odt"]);
         make("half", &["BUILD_INFO"]);
-        make("own", &BUILD_RECORDS);
+        make("namesake", &["BUILD_INFO", "build.json"]);
+        fs::write(top.join("namesake/BUILD_INFO"), "of another project").unwrap();
+        make("own", &own);
         make("work/checkout/docs", &["page.md"]);
-        make("work/checkout/own", &BUILD_RECORDS);
-        make("work/checkout/linux/build/output/own", &BUILD_RECORDS);
+        make("work/checkout/own", &own);
+        make("work/checkout/linux/build/output/own", &own);
         make("work/checkout/linux/build/output/foreign", &["x"]);
-        make("work/checkout/target/own", &BUILD_RECORDS);
-        make("people/somebody/own", &BUILD_RECORDS);
+        make("work/checkout/target/own", &own);
+        make("people/somebody/own", &own);
         make("read-only", &["x"]);
         let mut mode = fs::metadata(top.join("read-only")).unwrap().permissions();
         mode.set_readonly(true);
@@ -114,6 +222,7 @@ mod tests {
             ("work/checkout/target/own", None),
             ("people/somebody/own", None),
             ("foreign", Some("holds other files than a result")),
+            ("namesake", Some("holds other files than a result")),
             ("half", Some("holds other files than a result")),
             ("read-only", Some("holds other files than a result")),
             ("work/checkout/linux/build/output/foreign", Some("holds other files than a result")),
@@ -125,6 +234,8 @@ mod tests {
             ("people/somebody", Some("and it holds")),
             ("people", Some("and it holds")),
             ("file", Some("expected a folder")),
+            ("file/below", Some("expected a folder")),
+            ("file/below/more", Some("expected a folder")),
             ("link", Some("expected a folder")),
         ] {
             let problem = protected.problem(&top.join(place), &BUILD_RECORDS);

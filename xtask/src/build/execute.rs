@@ -6,7 +6,7 @@ use super::run;
 use super::sandbox::Sandbox;
 use super::sweep;
 use crate::build::records::{self, Iso, RunFacts};
-use crate::build::saved_inputs;
+use crate::build::{saved_inputs, workdir};
 use crate::builder_image::{self, BuilderImage};
 use crate::engine::Client;
 use crate::engine::container::Network;
@@ -145,7 +145,7 @@ fn build_at(
     }
     if passed.is_err() {
         // kept because it took an hour to build and shows the violation
-        let rejected = beside_as(&facts.output, "rejected");
+        let rejected = workdir::rejected(&facts.output);
         work.publish(&result, &rejected)?;
         ui.notice(&format!(
             "the image is kept for inspection; it is not a result: {}",
@@ -161,11 +161,6 @@ fn build_at(
         size: iso.size,
         seconds: begun.elapsed().as_secs_f64(),
     })
-}
-
-fn beside_as(output: &Path, word: &str) -> PathBuf {
-    let name = output.file_name().unwrap_or_default().to_string_lossy();
-    output.with_file_name(format!("{word}-{name}"))
 }
 
 /// The command lines that build the builder image; `None` if a build would not build it.

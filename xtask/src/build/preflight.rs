@@ -1,7 +1,7 @@
 //! Finds everything that would make a build fail, and reports all of it before the build begins.
 
 use super::inputs::BuildFacts;
-use crate::build::records;
+use crate::build::{records, workdir};
 use crate::builder_image::{self, BuilderImage};
 use crate::engine::container::Network;
 use crate::engine::{EngineKind, EngineStatus};
@@ -50,14 +50,6 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
             "pass --engine private or --engine docker with --save-inputs and --from-inputs",
         ));
     }
-    if let Some(dir) = &facts.save_inputs
-        && std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
-    {
-        found.push(Problem::new(
-            format!("{} is not empty", dir.display()),
-            "pass --save-inputs a folder that does not exist",
-        ));
-    }
     if recipe.needs.submodule {
         found.extend(facts.upstream.iter().flat_map(Upstream::problems));
         let kind = facts.output_disk.kind.as_str();
@@ -78,8 +70,7 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
                 .of("loop-devices"),
         );
     }
-    let protected = Protected::here(&facts.repo.root);
-    found.extend(protected.problem(&facts.output, &BUILD_RECORDS));
+    found.extend(places(facts));
     let entry = recipe.dir.join(&recipe.entry);
     if !entry.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     {
@@ -153,6 +144,27 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
              (it shares this host's network, because the mirror is on loopback)",
             "stop the program that listens there, or serve the mirror on another address than loopback",
         ).of("package-cache"));
+    }
+    found
+}
+
+/// Folders that the build would replace, and must not.
+fn places(facts: &BuildFacts) -> Vec<Problem> {
+    let protected = Protected::here(&facts.repo.root);
+    let output = &facts.output;
+    let mut found: Vec<Problem> = protected.problem(output, &BUILD_RECORDS).into_iter().collect();
+    if found.is_empty() {
+        // the older result while the new one takes its place, and an image that violates its policy
+        let beside = [workdir::replaced(output), workdir::rejected(output)];
+        found.extend(beside.iter().filter_map(|dir| protected.problem(dir, &BUILD_RECORDS)));
+    }
+    if let Some(dir) = &facts.save_inputs {
+        found.extend(protected.problem(dir, &[]));
+        if dir.starts_with(output) || output.starts_with(dir) {
+            let what =
+                format!("{} and {} would replace each other", dir.display(), output.display());
+            found.push(Problem::new(what, "pass --save-inputs a folder beside the result"));
+        }
     }
     found
 }

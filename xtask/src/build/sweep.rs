@@ -15,18 +15,18 @@ pub(crate) fn notes(repo: &Repo) -> PathBuf {
 
 /// Removes the containers and then the work folders that killed runs of this checkout left, and the
 /// containers of CI jobs that have ended. It looks in `outputs` and in the folders that runs have noted.
-/// Returns the number of containers and folders that it removed.
+/// Returns the names of the containers and folders that it removed.
 pub(crate) fn sweep(
     outputs: &Path,
     client: Option<&Client>,
     repo: &Repo,
     ui: &Ui,
-) -> Result<usize> {
+) -> Result<Vec<String>> {
     let _beginners_wait = workdir::alone(&notes(repo)).context("cannot lock the work folders")?;
     let mut folders = workdir::noted(&notes(repo));
     folders.push(outputs.to_owned());
     let live: Vec<String> = folders.iter().flat_map(|dir| workdir::live(dir)).collect();
-    let mut count = 0;
+    let mut removed = Vec::new();
     if let Some(client) = client {
         let mut dead = client.containers_of_dead_jobs(own_container().as_deref())?;
         let of_ours = client.containers_of(&repo.checkout_id())?;
@@ -39,19 +39,19 @@ pub(crate) fn sweep(
         for name in dead {
             client.remove(&name)?;
             ui.notice(&format!("removed container {name}, left by a killed run"));
-            count += 1;
+            removed.push(format!("container {name}"));
         }
     }
     for dir in folders {
-        let swept = workdir::sweep(&dir);
+        let swept = workdir::sweep(&dir, &notes(repo));
         for id in &swept.runs {
             ui.notice(&format!("removed the work folder of {id}, left by a killed run"));
         }
         for what in &swept.stuck {
             ui.notice(what);
         }
-        count += swept.runs.len();
+        removed.extend(swept.runs.iter().map(|id| format!("work folder of {id}")));
     }
     workdir::forget_gone(&notes(repo));
-    Ok(count)
+    Ok(removed)
 }

@@ -2,7 +2,7 @@
 //! killed.
 
 use crate::engine::Client;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 use xtask_core::facts::host::Owner;
 use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::replace::{BUILD_RECORDS, is_result};
 
 const PREFIX: &str = ".work-";
 const REPLACED: &str = ".replaced-";
-const LOCK: &str = "lock";
+/// File of a work folder. Its name shows that the folder is ours.
+const LOCK: &str = "silvermetal.lock";
 
 /// The work folder of one build. Dropping it removes everything that was not published.
 pub(crate) struct WorkFolder {
@@ -100,16 +102,24 @@ impl WorkFolder {
     pub(crate) fn publish(&self, result: &Path, output: &Path) -> Result<()> {
         // between the two renames, a sweep would restore the older result
         let _sweeps_wait = self.note.parent().map(alone);
-        let name = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let replaced = output.with_file_name(format!("{REPLACED}{name}"));
+        let replaced = replaced(output);
         if output.exists() {
+            for folder in [output, &replaced] {
+                // preflight saw this long ago
+                if folder.exists() && !is_result(folder, &BUILD_RECORDS) {
+                    bail!("{} is no earlier result: it is not replaced", folder.display());
+                }
+            }
             remove(&replaced, None)?;
             fs::rename(output, &replaced)
                 .with_context(|| format!("cannot replace {}", output.display()))?;
         }
         fs::rename(result, output)
             .with_context(|| format!("cannot publish {}", output.display()))?;
-        remove(&replaced, None)
+        if is_result(&replaced, &BUILD_RECORDS) {
+            remove(&replaced, None)?;
+        }
+        Ok(())
     }
 }
 
@@ -130,6 +140,21 @@ impl EngineCleanup {
         let run = self.client.cmd().args(["run", "--rm", "--network", "none", "-v", &mount]);
         run.args(["--entrypoint", command[0], &self.image]).args(&command[1..]).read().map(drop)
     }
+}
+
+/// Folder of an older result while the new one takes its place.
+pub(crate) fn replaced(output: &Path) -> PathBuf {
+    beside(output, REPLACED)
+}
+
+/// Folder for an image that violates its content policy.
+pub(crate) fn rejected(output: &Path) -> PathBuf {
+    beside(output, "rejected-")
+}
+
+fn beside(output: &Path, prefix: &str) -> PathBuf {
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    output.with_file_name(format!("{prefix}{name}"))
 }
 
 fn all_owned_by(dir: &Path, owner: Owner) -> bool {
@@ -201,11 +226,12 @@ pub(crate) fn live(outputs: &Path) -> Vec<String> {
     work_folders(outputs).into_iter().filter(|(path, _)| is_live(path)).map(|(_, id)| id).collect()
 }
 
-/// Removes the work folders of killed runs. Restores an older result if its replacement is missing.
-pub(crate) fn sweep(outputs: &Path) -> Swept {
+/// Removes the work folders of killed runs, which a lock in them or a file in `notes` shows. Restores
+/// an older result if its replacement is missing. Folders that are not ours stay.
+pub(crate) fn sweep(outputs: &Path, notes: &Path) -> Swept {
     let mut swept = Swept::default();
     for (path, id) in work_folders(outputs) {
-        if is_live(&path) {
+        if is_live(&path) || !is_ours(&path, notes) {
             continue;
         }
         match remove(&path, None) {
@@ -218,6 +244,9 @@ pub(crate) fn sweep(outputs: &Path) -> Swept {
         let Some(name) = file_name.to_str().and_then(|n| n.strip_prefix(REPLACED)) else {
             continue;
         };
+        if !is_result(&entry.path(), &BUILD_RECORDS) {
+            continue;
+        }
         let output = outputs.join(name);
         let mended = if output.exists() {
             remove(&entry.path(), None)
@@ -241,6 +270,15 @@ fn work_folders(outputs: &Path) -> Vec<(PathBuf, String)> {
         .collect()
 }
 
+/// Returns true if a run made this folder: it holds the lock, or its run has noted it, or it is empty.
+fn is_ours(path: &Path, notes: &Path) -> bool {
+    let noted = || {
+        let above = fs::read(notes.join(path.file_name().unwrap_or_default())).ok();
+        above.zip(path.parent()).is_some_and(|(a, b)| a == b.as_os_str().as_bytes())
+    };
+    path.join(LOCK).is_file() || is_result(path, &[]) || noted()
+}
+
 fn is_live(path: &Path) -> bool {
     File::open(path.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_err())
 }
@@ -261,6 +299,33 @@ mod tests {
         dir
     }
 
+    /// Makes a folder that looks like a result.
+    fn result(dir: &Path) {
+        fs::create_dir(dir).unwrap();
+        for record in BUILD_RECORDS {
+            fs::write(dir.join(record.name), record.mark).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_folder_that_came_meanwhile_is_not_replaced() {
+        let dir = folder("meanwhile");
+        let work = work_in(&dir, ".work-a");
+        let made = dir.join(".work-a/result");
+        result(&made);
+        for place in ["abc", ".replaced-abc"] {
+            fs::create_dir(dir.join("abc")).ok();
+            fs::create_dir(dir.join(place)).ok();
+            fs::write(dir.join(place).join("mine"), "").unwrap();
+            work.publish(&made, &dir.join("abc")).unwrap_err();
+            assert!(dir.join(place).join("mine").exists(), "{place}");
+            fs::remove_file(dir.join(place).join("mine")).unwrap();
+        }
+        work.publish(&made, &dir.join("abc")).unwrap();
+        drop(work);
+        fs::remove_dir_all(dir).unwrap();
+    }
+
     #[test]
     fn a_result_appears_whole_and_replaces_the_older_one() {
         let dir = folder("publish");
@@ -268,7 +333,7 @@ mod tests {
         for content in ["old", "new"] {
             let work = work_in(&dir, ".work-a");
             let result = dir.join(".work-a/result");
-            fs::create_dir(&result).unwrap();
+            self::result(&result);
             fs::write(result.join("x"), content).unwrap();
             work.publish(&result, &output).unwrap();
         }
@@ -292,7 +357,7 @@ mod tests {
             });
             for _ in 0..200 {
                 let _lock = alone(&dir.join("notes")).unwrap();
-                assert_eq!(sweep(&dir).runs, [""; 0]);
+                assert_eq!(sweep(&dir, &dir.join("notes")).runs, [""; 0]);
             }
         });
         fs::remove_dir_all(dir).unwrap();
@@ -303,11 +368,22 @@ mod tests {
         let dir = folder("sweep");
         let live_run = work_in(&dir, ".work-live");
         fs::create_dir_all(dir.join(".work-dead/out")).unwrap();
-        fs::create_dir_all(dir.join(".replaced-abc")).unwrap();
+        fs::write(dir.join(".work-dead").join(LOCK), "").unwrap();
+        result(&dir.join(".replaced-abc"));
+        for foreign in [".work-notes", ".replaced-photos", "photos"] {
+            fs::create_dir_all(dir.join(foreign)).unwrap();
+            fs::write(dir.join(foreign).join("mine"), "").unwrap();
+        }
         assert_eq!(live(&dir), ["live"]);
         assert_eq!(noted(&dir.join("notes")), std::slice::from_ref(&dir));
-        assert_eq!(sweep(&dir), Swept { runs: vec!["dead".into()], stuck: vec![] });
+        assert_eq!(
+            sweep(&dir, &dir.join("notes")),
+            Swept { runs: vec!["dead".into()], stuck: vec![] }
+        );
         assert!(dir.join(".work-live/out").exists() && dir.join("abc").exists());
+        for foreign in [".work-notes", ".replaced-photos", "photos"] {
+            assert!(dir.join(foreign).join("mine").exists(), "{foreign} is somebody's");
+        }
         drop(live_run);
         assert!(!dir.join(".work-live").exists());
         fs::remove_dir_all(dir).unwrap();

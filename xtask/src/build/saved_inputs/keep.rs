@@ -93,9 +93,8 @@ pub(crate) fn put_in_place(from: &Path, to: &Path) -> Result<()> {
     }
     match fs::rename(from, to) {
         Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
-            let mut part = to.as_os_str().to_owned();
-            part.push(".part");
-            let part = PathBuf::from(part);
+            let name = to.file_name().unwrap_or_default().to_string_lossy();
+            let part = to.with_file_name(format!(".{name}.silvermetal-part"));
             drop(fs::remove_dir_all(&part)); // exists only if an earlier run was killed here
             copy_tree(from, &part)?;
             fs::rename(&part, to)

@@ -9,8 +9,8 @@ use xtask_core::pins::build_sh;
 use xtask_core::ui::Ui;
 
 /// Removes images that were built from other inputs than today's, except the pinned one and those
-/// that a container runs. Returns their number.
-pub(super) fn remove_old(client: &Client, repo: &Repo, ui: &Ui) -> Result<usize> {
+/// that a container runs. Returns their names.
+pub(super) fn remove_old(client: &Client, repo: &Repo, ui: &Ui) -> Result<Vec<String>> {
     let todays = Inputs::gather(repo)?.digest.to_string();
     let pinned = build_sh::read(&repo.build_sh())?.map(|image| image.to_string());
     // label that `image build` sets: the hash of the inputs
@@ -20,7 +20,7 @@ pub(super) fn remove_old(client: &Client, repo: &Repo, ui: &Ui) -> Result<usize>
     let mut ids: Vec<&str> = ids.lines().collect();
     ids.sort_unstable();
     ids.dedup();
-    let mut count = 0;
+    let mut removed = Vec::new();
     for id in ids {
         let template = format!(
             "{{{{index .Config.Labels \"{inputs}\"}}}}{{{{range .RepoDigests}}}}\n{{{{.}}}}{{{{end}}}}"
@@ -33,8 +33,8 @@ pub(super) fn remove_old(client: &Client, repo: &Repo, ui: &Ui) -> Result<usize>
         }
         if client.cmd().args(["image", "rm", "--force", id]).succeeds() {
             ui.notice(&format!("removed builder image {id}, built from other inputs"));
-            count += 1;
+            removed.push(format!("builder image {id}"));
         }
     }
-    Ok(count)
+    Ok(removed)
 }

@@ -12,6 +12,7 @@ use std::path::Path;
 use xtask_core::exec::which;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
+use xtask_core::json;
 use xtask_core::ui::Ui;
 
 const EXAMPLES: &str = "\
@@ -36,58 +37,64 @@ pub(crate) struct CleanArgs {
     /// Also remove the private engine's images and cache, and the logs
     #[arg(long)]
     all: bool,
+    /// Print a machine-readable result on stdout
+    #[arg(long)]
+    json: bool,
 }
 
 /// `cargo xtask clean`
 pub(crate) fn command(repo: &Repo, args: &CleanArgs) -> Result<()> {
     let ui = Ui::new(false);
     let places = EngineFolders::of(repo);
-    let mut count = if args.running { running::end(repo, &ui)? } else { 0 };
+    let mut removed = if args.running { running::end(repo, &ui)? } else { Vec::new() };
     let engines = [Client::new(EngineKind::Docker, None), Client::new(EngineKind::Podman, None)];
     for client in engines {
         if which(client.program()).is_none() || client.version().is_err() {
             continue;
         }
-        count += sweep::sweep(&repo.output(), Some(&client), repo, &ui)?;
+        removed.extend(sweep::sweep(&repo.output(), Some(&client), repo, &ui)?);
         if args.images {
-            count += images::remove_old(&client, repo, &ui)?;
+            removed.extend(images::remove_old(&client, repo, &ui)?);
         }
         for volume in [CACHE_VOLUME, PACKAGES_VOLUME] {
             if (args.volumes || args.all) && client.cmd().args(["volume", "rm", volume]).succeeds()
             {
                 ui.notice(&format!("removed volume {volume} ({})", client.kind));
-                count += 1;
+                removed.push(format!("volume {volume}"));
             }
         }
     }
-    count += sweep::sweep(&repo.output(), None, repo, &ui)?;
+    removed.extend(sweep::sweep(&repo.output(), None, repo, &ui)?);
     if private::clean(&places)? {
         ui.notice("stopped the private engine, left by a killed run");
-        count += 1;
+        removed.push("private engine".to_owned());
     }
     if args.volumes || args.all {
         for dir in [places.dir.join("data/volumes"), repo.state().join("apt-cache")] {
-            count += usize::from(remove(&dir, &ui)?);
+            removed.extend(remove(&dir, &ui)?);
         }
     }
     if args.all {
         // it lies outside the state folder if dockerd refuses the path of the checkout
         for dir in [&places.dir, &repo.state()] {
-            count += usize::from(remove(dir, &ui)?);
+            removed.extend(remove(dir, &ui)?);
         }
     }
-    if count == 0 {
+    if args.json {
+        json::print(&serde_json::json!({ "format": "silvermetal-clean/1", "removed": removed }));
+    } else if removed.is_empty() {
         ui.print("nothing to clean");
     }
     Ok(())
 }
 
-fn remove(dir: &Path, ui: &Ui) -> Result<bool> {
+/// Removes a folder, and returns its path; `None` if there is none.
+fn remove(dir: &Path, ui: &Ui) -> Result<Option<String>> {
     if !dir.exists() {
-        return Ok(false);
+        return Ok(None);
     }
     fs::remove_dir_all(dir)
         .map_err(|error| Code::Failed.error(format!("cannot remove {}: {error}", dir.display())))?;
     ui.notice(&format!("removed {}", dir.display()));
-    Ok(true)
+    Ok(Some(dir.display().to_string()))
 }

@@ -15,8 +15,8 @@ use xtask_core::ui::Ui;
 /// minutes that a runner gives to the last steps of a cancelled job.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Sends a TERM to them, and waits until they end. Returns their number.
-pub(super) fn end(repo: &Repo, ui: &Ui) -> Result<usize> {
+/// Sends a TERM to them, and waits until they end. Returns their ids and command lines.
+pub(super) fn end(repo: &Repo, ui: &Ui) -> Result<Vec<String>> {
     let program = std::env::current_exe().context("cannot find the path of this program")?;
     let family = ancestors(std::process::id());
     let others: Vec<u32> = pids()
@@ -25,8 +25,11 @@ pub(super) fn end(repo: &Repo, ui: &Ui) -> Result<usize> {
         .filter(|pid| program_of(*pid).is_some_and(|path| path == program))
         .filter(|pid| is_of_checkout(*pid, &repo.root))
         .collect();
+    let mut ended = Vec::new();
     for pid in &others {
-        ui.notice(&format!("ending process {pid}: {}", argv(*pid)));
+        let argv = argv(*pid);
+        ui.notice(&format!("ending process {pid}: {argv}"));
+        ended.push(format!("process {pid}: {argv}"));
         signal::send(Signal::TERM, *pid);
     }
     let patience = Instant::now() + PATIENCE;
@@ -37,7 +40,7 @@ pub(super) fn end(repo: &Repo, ui: &Ui) -> Result<usize> {
     for pid in others.iter().filter(alive) {
         ui.notice(&format!("process {pid} has not ended within {} s", PATIENCE.as_secs()));
     }
-    Ok(others.len())
+    Ok(ended)
 }
 
 /// `pid`, its parent, its parent's parent, and so on.

@@ -4,11 +4,13 @@ use super::candidate::{Candidate, ReleaseBuild};
 use super::folder::{RELEASE_RECORD, Release};
 use super::{GITEA_MAX_MIB, Package, default_folder, is_tag};
 use anyhow::{Context as _, Result};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use xtask_core::exec::quoted;
 use xtask_core::facts::git::CheckoutState;
+use xtask_core::facts::host::Disk;
 use xtask_core::facts::repo::Repo;
-use xtask_core::failure::{Code, OrExit as _, refuse};
+use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::json;
 use xtask_core::pins::build_sh;
 use xtask_core::replace::Protected;
@@ -71,6 +73,9 @@ pub(crate) fn command(repo: &Repo, args: &ReleaseBuildArgs) -> Result<()> {
     let candidate = Candidate::gather(repo, tag, &from, args.test, args.max_size)?;
     let mut problems = candidate.problems();
     problems.extend(Protected::here(&repo.root).problem(&folder, &[RELEASE_RECORD]));
+    if problems.is_empty() {
+        problems.extend(no_space(candidate.build.as_ref().ok(), &from, &folder)?);
+    }
     refuse(&problems)?;
     let build = candidate.build?;
     let release = Release {
@@ -100,6 +105,20 @@ pub(crate) fn command(repo: &Repo, args: &ReleaseBuildArgs) -> Result<()> {
     }
     ui.notice(&format!("next: cargo xtask release publish {}", quoted(&folder.to_string_lossy())));
     Ok(())
+}
+
+/// The problem that the release does not fit on its disk. Files on the same disk are linked.
+fn no_space(build: Option<&ReleaseBuild>, from: &Path, folder: &Path) -> Result<Option<Problem>> {
+    let device = |path: &Path| {
+        let existing = path.ancestors().find_map(|dir| dir.metadata().ok());
+        existing.map(|meta| meta.dev())
+    };
+    let size = build.map_or(0, |build| build.size);
+    let free = Disk::holding(folder)?.free;
+    Ok((device(from) != device(folder) && free < size).then(|| {
+        let what = format!("{}: the image has {size} bytes, {free} are free", folder.display());
+        Problem::new(what, "free some space, or name a folder on another disk: --output DIR")
+    }))
 }
 
 fn files(build: &ReleaseBuild, from: &Path) -> Vec<PathBuf> {

@@ -11,9 +11,11 @@ use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
 use xtask_core::pins::{Commit, Digest};
 use xtask_core::records::published::{BuildInfo, in_sums};
+use xtask_core::replace::Record;
 
 const FORMAT: &str = "silvermetal-release/1";
-pub(super) const RELEASE_RECORD: &str = "release.json";
+pub(super) const RELEASE_RECORD: Record =
+    Record { name: "release.json", mark: "\"silvermetal-release/" };
 /// The file that is published last, so that all files that it lists are published before it.
 const LAST: &str = "SHA256SUMS";
 
@@ -43,7 +45,7 @@ impl Release {
     pub(super) fn write(mut self, folder: &Path, files: &[PathBuf]) -> Result<Release> {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // always the same name, so that the next run removes what a killed run left
-        let partial = folder.with_file_name(format!(".{name}.partial"));
+        let partial = folder.with_file_name(format!(".{name}.silvermetal-part"));
         remove(&partial)?;
         fs::create_dir_all(&partial)
             .with_context(|| format!("cannot make {}", partial.display()))?;
@@ -57,7 +59,7 @@ impl Release {
             self.files.push(File { path: folder.join(&name), name, digest, size });
         }
         self.files.sort_by_key(|file| file.name == LAST);
-        let list = partial.join(RELEASE_RECORD);
+        let list = partial.join(RELEASE_RECORD.name);
         fs::write(&list, format!("{:#}\n", self.json()))
             .with_context(|| format!("cannot write {}", list.display()))?;
         remove(folder)?;
@@ -86,7 +88,7 @@ impl Release {
     /// Reads a folder. Each file must still have the hash that the list gives.
     pub(super) fn read(folder: &Path) -> Result<Release> {
         let folder = &std::path::absolute(folder).context("DIR").or_exit(Code::Usage)?;
-        let list = folder.join(RELEASE_RECORD);
+        let list = folder.join(RELEASE_RECORD.name);
         let text = fs::read_to_string(&list)
             .with_context(|| {
                 format!(

@@ -24,6 +24,7 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::json;
 use xtask_core::records::published::Published;
+use xtask_core::replace::{BUILD_RECORDS, Protected, Record, shared_problem};
 use xtask_core::ui::{Ui, answer, plain};
 
 const EXAMPLES: &str = "\
@@ -78,12 +79,26 @@ pub(crate) struct ReproduceArgs {
 /// Address for reports of a rebuild that differs.
 const REPORT_TO: &str = "security@silverlabs.uk";
 
+/// Files beside the folders of a reproduction.
+const STATEMENT: &str = "rebuild.json";
+const DIAGNOSIS: &str = "diagnosis.txt";
+
 /// Folders of one reproduction.
 struct ReproduceFolders {
     out: PathBuf,
     /// Copies of the published records.
     published: PathBuf,
     build: PathBuf,
+}
+
+impl ReproduceFolders {
+    /// Problems of the folders that are not the build's: they hold files of somebody else.
+    fn in_the_way(&self, repo: &Repo) -> Vec<Problem> {
+        let statement = Record { name: STATEMENT, mark: "\"silvermetal-rebuild/" };
+        let files = [STATEMENT, DIAGNOSIS].map(str::to_owned);
+        let published = Protected::here(&repo.root).problem(&self.published, &BUILD_RECORDS[..1]);
+        shared_problem(&self.out, &files, statement).into_iter().chain(published).collect()
+    }
 }
 
 /// `cargo xtask reproduce`
@@ -99,7 +114,12 @@ pub(crate) fn command(repo: &Repo, args: &ReproduceArgs) -> Result<()> {
     }
     let folders = folders(repo, args, &release)?;
     let request = request(args, &release, &folders.build);
-    let (mut facts, problems) = gather(repo, &release, &request)?;
+    let (mut facts, mut problems) = gather(repo, &release, &request)?;
+    for problem in folders.in_the_way(repo) {
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
     if args.build.dry_run {
         return build::describe(&facts)?.show("reproduce", &problems, args.build.shown());
     }
@@ -123,7 +143,7 @@ pub(crate) fn command(repo: &Repo, args: &ReproduceArgs) -> Result<()> {
         },
     };
     let statement = statement.with(&verdict, begun.elapsed().as_secs_f64());
-    let path = folders.out.join("rebuild.json");
+    let path = folders.out.join(STATEMENT);
     statement.write(&path)?;
     conclude(repo, args, &release, &verdict, &statement, &folders, &ui)
 }
@@ -214,7 +234,7 @@ fn conclude(
     if !matches!(verdict, RebuildVerdict::CouldNotBuild { .. }) {
         text += &format!("kept: {}\n", folders.out.display());
     }
-    text += &format!("statement: {}\n", folders.out.join("rebuild.json").display());
+    text += &format!("statement: {}\n", folders.out.join(STATEMENT).display());
     if let RebuildVerdict::Mismatch { .. } = verdict {
         text += &format!(
             "report it: send rebuild.json, published/ and the records in build/ to {REPORT_TO}\n"
@@ -252,7 +272,7 @@ fn diagnosis(repo: &Repo, published: &Path, ours: &Path, out: &Path, ui: &Ui) ->
         Ok(())
     });
     ui.end(None);
-    let path = out.join("diagnosis.txt");
+    let path = out.join(DIAGNOSIS);
     match outcome.and_then(|_| fs::write(&path, &text).context("cannot keep the diagnosis")) {
         Ok(()) => format!("{text}diagnosis: {}\n", path.display()),
         Err(error) => format!("no diagnosis: {error:#}\n"),

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::failure::{Code, OrExit as _, refuse};
 use xtask_core::hash;
 use xtask_core::records::published::{Published, in_sums};
 use xtask_core::records::verdict::{Difference, Verdict};
@@ -16,6 +16,8 @@ use xtask_core::records::verdict::{Difference, Verdict};
 const SAME_ISO: [&str; 3] = ["Commit", "Recipe", "Iso"];
 
 pub(super) fn command(args: &VerifyArgs, a: &Path, b: &Path) -> Result<()> {
+    let in_the_way = args.output.as_deref().and_then(report::in_the_way);
+    refuse(in_the_way.as_slice())?;
     let [a, b] = [read(a)?, read(b)?];
     let [machine_a, machine_b] = [&a, &b].map(|build| machine(&build.dir));
     if a.dir == b.dir || machine_a.is_some() && machine_a == machine_b {

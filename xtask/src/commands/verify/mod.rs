@@ -18,7 +18,7 @@ use varying::{Varied, Vary};
 use xtask_core::exec::quoted;
 use xtask_core::facts::host::Disk;
 use xtask_core::facts::repo::Repo;
-use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::hash;
 use xtask_core::interrupt;
 use xtask_core::pins::Digest;
@@ -103,6 +103,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     if args.what.build.dry_run {
         return dry_run(args, &facts, &places);
     }
+    refuse(&problems(args, &facts, &places))?;
 
     let kept = if args.resume { resume::finished(&places.a, &places.b, &facts, &ui) } else { None };
     let mut first = Ready::new(facts, &ui)?;
@@ -111,7 +112,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     // now, because a problem of build B must not wait until build A is finished
     let mut second = first.again(&places.b, varied.conditions())?;
     // no older verdict may remain beside newer builds
-    for old in ["verify.json", "verify.txt"] {
+    for old in report::NAMES {
         remove_if_exists(&places.out.join(old))?;
     }
     if kept.is_none() && jobs(args.jobs, &first.facts, &ui) == 2 {
@@ -139,6 +140,14 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     conclusion.say(&verdict, guilty.as_ref(), args.what.build.json)
 }
 
+/// Problems of build A, and of the folder for the report.
+fn problems(args: &VerifyArgs, facts: &BuildFacts, places: &VerifyFolders) -> Vec<Problem> {
+    let mut found = build::problems(facts, args.what.build.setup);
+    let more = report::in_the_way(&places.out).filter(|problem| !found.contains(problem));
+    found.extend(more);
+    found
+}
+
 /// Prints the plan of both builds.
 fn dry_run(args: &VerifyArgs, facts: &BuildFacts, places: &VerifyFolders) -> Result<()> {
     let mut second = facts.with_output(&places.b)?;
@@ -153,7 +162,7 @@ fn dry_run(args: &VerifyArgs, facts: &BuildFacts, places: &VerifyFolders) -> Res
     plan.line("report", places.out.join("verify.json").display().to_string());
     plan.steps_of("build B", &build::describe(&second)?);
     let setup = args.what.build.setup;
-    let mut problems = build::problems(facts, setup);
+    let mut problems = problems(args, facts, places);
     let of_b = build::problems(&second, setup);
     problems.extend(of_b.into_iter().filter(|p| !problems.contains(p)).collect::<Vec<_>>());
     plan.show("verify", &problems, args.what.build.shown())

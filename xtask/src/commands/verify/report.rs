@@ -4,18 +4,28 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
+use xtask_core::failure::Problem;
 use xtask_core::json;
 use xtask_core::records::verdict::{Difference, FileDifference, Verdict};
+use xtask_core::replace::{Record, shared_problem};
 use xtask_core::ui::answer;
 
 /// Format of verify.json.
 const FORMAT: &str = "silvermetal-verify/1";
+/// Files of the report.
+pub(super) const NAMES: [&str; 2] = ["verify.txt", "verify.json"];
 /// Most files that the text lists. verify.json has all of them.
 const SHOWN: usize = 10;
 
+/// The problem that the report would replace files of somebody else.
+pub(super) fn in_the_way(out: &Path) -> Option<Problem> {
+    let record = Record { name: NAMES[1], mark: "\"silvermetal-verify/" };
+    shared_problem(out, &NAMES.map(str::to_owned), record)
+}
+
 /// Writes the verdict to `verify.txt` and `verify.json`.
 pub(super) fn keep(out: &Path, text: &str, value: &Value) -> Result<()> {
-    for (name, content) in [("verify.txt", text), ("verify.json", &format!("{value:#}\n"))] {
+    for (name, content) in NAMES.into_iter().zip([text, &format!("{value:#}\n")]) {
         let path = out.join(name);
         std::fs::write(&path, content)
             .with_context(|| format!("cannot write {}", path.display()))?;
