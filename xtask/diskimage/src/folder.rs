@@ -130,7 +130,7 @@ impl Tree for Folder {
 
     fn open(&self, file: &Node) -> Result<Content> {
         let path = self.path(file)?;
-        let opened = File::open(&path)
+        let opened = File::open_in_folder(&path)
             .map_err(|e| Error::new(LAYER, 0, format!("cannot read {}: {e}", path.display())))?;
         Ok(Content::Plain(Arc::new(opened)))
     }

@@ -51,6 +51,8 @@ impl dyn Source + '_ {
 pub struct File {
     file: std::fs::File,
     size: u64,
+    /// False for one of many: an offset in it says nothing of where its bytes are.
+    outermost: bool,
 }
 
 impl File {
@@ -67,7 +69,13 @@ impl File {
         if size == 0 && file.read_at(&mut [0], 0)? > 0 {
             return Err(refused("a file that claims to be empty and is not"));
         }
-        Ok(File { file, size })
+        Ok(File { file, size, outermost: true })
+    }
+
+    /// Opens a file of a folder, as [`File::open`]. Its offsets are no [`Source::place`]: each file of
+    /// the folder begins at 0.
+    pub fn open_in_folder(path: &std::path::Path) -> std::io::Result<File> {
+        Ok(File { outermost: false, ..File::open(path)? })
     }
 }
 
@@ -90,7 +98,7 @@ impl Source for File {
     }
 
     fn place(&self, offset: u64, _len: u64) -> Option<u64> {
-        Some(offset)
+        self.outermost.then_some(offset)
     }
 }
 

@@ -290,6 +290,34 @@ fn folders_of_this_machine() {
     assert_eq!(found, ["l [tree]: link target", "x/y [tree]: content"]);
 }
 
+/// Each file of a folder begins at offset 0, so an offset says nothing of which file was compared.
+#[test]
+fn files_of_a_folder_are_all_compared() {
+    let scratch = Scratch::new();
+    scratch.sh("mkdir a b
+        for s in a b; do echo same >$s/1; echo s$s.1 >$s/2; echo s$s.1 >$s/3; echo s$s.2 >$s/4; echo $s >$s/5; done
+        find a b -exec touch -hd @0 {} +");
+    let found = lines(&scratch.pair("a", "b"));
+    let expected = ["2", "3", "4", "5"].map(|file| format!("{file} [tree]: content"));
+    assert_eq!(found, expected);
+}
+
+/// The same of stored blocks.
+#[test]
+#[ignore = "needs squashfs-tools: cargo xtask test --full"]
+fn images_in_a_folder_are_all_compared() {
+    let scratch = Scratch::new();
+    scratch.sh("mkdir a b
+        for s in a b; do for n in 1 2 3; do
+            mkdir t; if [ $n = 1 ]; then echo same; else echo s$s.$n; fi >t/f; touch -d @0 t/f t
+            mksquashfs t $s/$n -comp gzip -noI -noD -noF -no-fragments -noappend -quiet -no-progress -all-root -mkfs-time 0 >/dev/null
+            rm -r t
+        done; done
+        find a b -exec touch -hd @0 {} +");
+    let found = lines(&scratch.pair("a", "b"));
+    assert_eq!(found, ["2!f [squashfs]: content", "3!f [squashfs]: content"]);
+}
+
 /// A tree with one of everything, and images of it in which all that can differ does.
 const PAIR: &str = r#"
 make() { # SIDE
