@@ -11,7 +11,9 @@ use crate::subject;
 use anyhow::{Context as _, Result};
 use std::time::Instant;
 use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::hash;
 use xtask_core::json;
+use xtask_core::pins::Digest;
 use xtask_core::ui::answer;
 
 /// `cargo xtask diagnose`
@@ -31,7 +33,7 @@ pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
     }
 
     let mut facts = Facts::default();
-    let summary = compare::images(&pair.a, &pair.b, &mut |difference| facts.add(difference))
+    let compared = compare::images(&pair.a, &pair.b, &mut |difference| facts.add(difference))
         .or_exit(Code::Failed)?;
     let mut report = Report {
         identical: facts.is_empty(),
@@ -40,10 +42,14 @@ pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
         b: pair.b,
         records: None,
         diffoscope: None,
-        read: summary.bytes.iter().sum(),
+        hashes: None,
+        compared,
         seconds: 0.0,
     };
     report.records = records.map(|records| records.report(&report.diagnosis));
+    if args.html.is_some() && !report.a.is_dir() {
+        report.hashes = Some(hashes(&report)?);
+    }
     report.seconds = begun.elapsed().as_secs_f64();
     if !args.json {
         // before diffoscope begins, which may take minutes
@@ -74,6 +80,21 @@ pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
             report.b.display()
         ))),
     }
+}
+
+/// SHA-256 and size of both images, as they were compared.
+fn hashes(report: &Report) -> Result<[(Digest, u64); 2]> {
+    let hashes = hash::both(&report.a, &report.b)?;
+    let same = hashes[0].0 == hashes[1].0;
+    if same != report.identical || report.compared.bytes != hashes.each_ref().map(|(_, size)| *size)
+    {
+        return Err(Code::Failed.error(format!(
+            "{} or {} changed while they were compared; try again",
+            report.a.display(),
+            report.b.display()
+        )));
+    }
+    Ok(hashes)
 }
 
 fn say(report: &Report, args: &DiagnoseArgs) -> Result<()> {

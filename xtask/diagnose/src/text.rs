@@ -23,9 +23,17 @@ pub(crate) fn bytes(n: u64) -> String {
     }
 }
 
-/// Replaces control characters: names in an image may hold anything, also a terminal's commands.
+/// Escapes control characters, characters that change the direction of text, and characters that
+/// cannot be seen: names in an image may hold anything, also a terminal's commands.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+    let mut out = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match sign {
+            '\t' | '\'' | '"' | '\\' => out.push(sign),
+            sign => out.extend(sign.escape_debug()),
+        }
+    }
+    out
 }
 
 /// At most `longest` bytes and a `…`.
@@ -47,4 +55,20 @@ pub(crate) fn tail(text: &str, longest: usize) -> String {
         start += 1;
     }
     text[start..].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_escaped() {
+        assert_eq!(
+            printable("a\u{1b}[2J\r\u{202e}\u{200b}\u{a0}"),
+            r"a\u{1b}[2J\r\u{202e}\u{200b}\u{a0}"
+        );
+        let kept = "it's \"ä 日本\" C:\\x\t…";
+        assert_eq!(printable(kept), kept);
+        assert_eq!(printable(&printable("\u{7}\0")), r"\u{7}\0", "escaped once");
+    }
 }

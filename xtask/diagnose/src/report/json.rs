@@ -26,7 +26,7 @@ pub(crate) fn json(report: &Report) -> Value {
         "stage": report.records.as_ref().and_then(|records| records.stage.clone()),
         "inputs": report.records.as_ref().map(|records| records.inputs.clone()).unwrap_or_default(),
         "diffoscope": report.diffoscope.as_ref().map(|outcome| outcome.json()),
-        "bytes_read": report.read,
+        "bytes_read": report.read(),
         "seconds": report.seconds,
     })
 }

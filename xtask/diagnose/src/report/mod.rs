@@ -9,10 +9,12 @@ pub(crate) use json::json;
 pub(crate) use text::text;
 
 use crate::classify::{Cause, Diagnosis};
+use crate::compare::Summary;
 use crate::difference::Place;
 use crate::text::counted;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use xtask_core::pins::Digest;
 
 /// Everything that a report tells.
 pub(crate) struct Report {
@@ -25,8 +27,9 @@ pub(crate) struct Report {
     pub(crate) records: Option<Records>,
     pub(crate) diagnosis: Diagnosis,
     pub(crate) diffoscope: Option<crate::diffoscope::Outcome>,
-    /// Bytes read of both.
-    pub(crate) read: u64,
+    pub(crate) compared: Summary,
+    /// SHA-256 and size of A and B; only the page tells them. `None` of folders.
+    pub(crate) hashes: Option<[(Digest, u64); 2]>,
     pub(crate) seconds: f64,
 }
 
@@ -57,6 +60,11 @@ impl Report {
 
     fn stage_of(&self, place: &Place) -> Option<&str> {
         Some(self.records.as_ref()?.wrote.get(place)?.as_str())
+    }
+
+    /// Bytes read of both.
+    fn read(&self) -> u64 {
+        self.compared.bytes.iter().sum()
     }
 
     /// The answer in one line.
