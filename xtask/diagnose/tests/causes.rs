@@ -176,10 +176,6 @@ cases! {
         tree.dir("etc/x.d");
         tree.mode("etc/x.d", side.pick(0o755, 0o700));
     }
-    mode: ["mode"], |tree, side| {
-        tree.write("usr/bin/x", "x\n");
-        tree.mode("usr/bin/x", side.pick(0o644, 0o755));
-    }
     packages: ["packages"], |tree, side| {
         let version = side.pick("5.2.37-2", "5.2.37-3");
         tree.write("var/lib/dpkg/status", &format!(
@@ -281,6 +277,36 @@ hints! {
     one_digit_of_an_id: [], ["machine-id"], |tree, side| {
         tree.write("etc/machine-id", side.pick(
             "5c0e8f6c1bbd4a0ea4b8a0f7f53cf7a1\n", "5c0e8f6c1bbd4a0ea4b8a0f7f53cf7a2\n"));
+    }
+    permissions_of_one_file: [], ["mode"], |tree, side| {
+        tree.write("usr/bin/x", "x\n");
+        tree.mode("usr/bin/x", side.pick(0o644, 0o755));
+    }
+    one_file_that_others_may_read: [], ["mode"], |tree, side| {
+        tree.write("etc/keys", "x\n");
+        tree.mode("etc/keys", side.pick(0o640, 0o644));
+    }
+    lists_of_passwords_that_others_may_read: [], ["mode"], |tree, side| {
+        for name in ["etc/shadow", "etc/gshadow"] {
+            tree.write(name, "x\n");
+            tree.mode(name, side.pick(0o640, 0o644));
+        }
+    }
+    a_umask_beside_a_program_that_runs_as_root: [], ["mode"], |tree, side| {
+        for name in ["etc/x", "etc/y"] {
+            tree.write(name, "x\n");
+            tree.mode(name, side.pick(0o644, 0o600));
+        }
+        tree.write("usr/bin/x", "x\n");
+        tree.mode("usr/bin/x", side.pick(0o4755, 0o4700));
+    }
+    a_path_of_a_build_in_one_file_alone: [], ["-"], |tree, side| {
+        tree.write("etc/environment", side.pick("PWD=/build/a\n", "PWD=/build/b\n"));
+    }
+    checksums_of_a_file_in_another_folder: ["build-time"], ["-"], |tree, side| {
+        let made = side.pick("2026-11-22 01:02:03\n", "2026-11-23 04:05:06\n");
+        tree.write("usr/share/x/made", made);
+        tree.write("etc/md5sums", &format!("{}  made\n", md5(made)));
     }
     one_file_that_others_may_write: [], ["mode"], |tree, side| {
         tree.write("etc/passwd", "x\n");
@@ -642,11 +668,15 @@ fn ten_causes_at_once() {
         tree.write("etc/hostname", side.pick("alpha\n", "beta\n"));
         tree.write("etc/x.list", side.pick("m\na\nz\n", "z\nm\na\n"));
         tree.write("etc/made", side.pick("on 2026-11-22 03:25:01\n", "on 2026-11-23 04:11:17\n"));
-        tree.write("etc/build.env", side.pick("PWD=/build/a\n", "PWD=/build/b\n"));
+        for name in ["etc/build.env", "etc/build.txt"] {
+            tree.write(name, side.pick("PWD=/build/a\n", "PWD=/build/b\n"));
+        }
         tree.write("etc/late", "x\n");
         tree.time("etc/late", side.pick(EPOCH, EPOCH + 5));
-        tree.write("etc/mode", "x\n");
-        tree.mode("etc/mode", side.pick(0o644, 0o600));
+        for name in ["etc/mode", "etc/mode.too"] {
+            tree.write(name, "x\n");
+            tree.mode(name, side.pick(0o644, 0o600));
+        }
         tree.squashfs(&["-comp", "xz"], EPOCH + side.pick(0, 3));
         tree.iso(&["--modification-date", side.pick("2026112203250100", "2026112303250100")]);
     });

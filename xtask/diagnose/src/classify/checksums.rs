@@ -74,7 +74,7 @@ impl<'a> Checksums<'a> {
     fn candidates(&self, edit: &Edit, at: &At<'_>) -> Vec<usize> {
         let other = |file: &usize| self.files[*file] != *at.place;
         if let Some(name) = named_by(edit) {
-            let is = |file: &usize| is_named(self.files[*file].path(), name);
+            let is = |file: &usize| is_named(&self.files[*file], name, at.place);
             return (0..self.files.len()).filter(other).filter(is).collect();
         }
         let named = |file: &usize| {
@@ -123,11 +123,53 @@ fn named_by(edit: &Edit) -> Option<&str> {
     Some(name)
 }
 
-/// Returns true if `name` is a path, or its end.
-fn is_named(path: &str, name: &str) -> bool {
-    let name = name.trim_start_matches("./").trim_start_matches('/');
-    let rest = path.strip_suffix(name);
-    !name.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+/// Returns true if a list at `list` means this file by `name`: a path from the folder of the list, or from the
+/// root that it was made in. A bare name is of the folder alone.
+fn is_named(file: &Place, name: &str, list: &Place) -> bool {
+    let absolute = name.starts_with('/');
+    let name = plain(name.trim_start_matches('/'));
+    let (Some((path, layers)), Some((own, around))) =
+        (file.0.split_last(), without_unpacked(list).split_last())
+    else {
+        return false;
+    };
+    if name.is_empty() {
+        return false;
+    }
+    let path = plain(path);
+    let own = plain(own);
+    // the files of a Debian package, of which its other archive holds the checksums
+    if let ([.., data], [.., control], "md5sums" | "sha256sums") = (layers, around, own)
+        && layers[..layers.len() - 1] == around[..around.len() - 1]
+        && data.starts_with("data.tar")
+        && control.starts_with("control.tar")
+    {
+        return path == name;
+    }
+    if layers != around {
+        return false;
+    }
+    let folder = own.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let beside = path.strip_prefix(folder).map(|rest| rest.strip_prefix('/').unwrap_or(rest));
+    let of_folder = !absolute && beside == Some(name) && path.len() > folder.len();
+    let from_root = absolute || name.contains('/') || folder == "var/lib/dpkg/info";
+    of_folder || (from_root && path == name)
+}
+
+/// A place without what is only an unpacked content.
+fn without_unpacked(place: &Place) -> &[String] {
+    let mut layers = &place.0[..];
+    while let [rest @ .., last] = layers
+        && last == "[unpacked]"
+    {
+        layers = rest;
+    }
+    layers
+}
+
+/// A path as every archive could have it.
+fn plain(path: &str) -> &str {
+    path.strip_prefix("./").unwrap_or(path)
 }
 
 /// A checksum in hexadecimal.
@@ -162,7 +204,37 @@ mod tests {
         assert_eq!(named_by(&edit(" ", " 12 main/Packages")), Some("main/Packages"));
         assert_eq!(named_by(&edit("MD5 (etc/x) = ", "")), Some("etc/x"));
         assert_eq!(named_by(&edit("SHA256: ", "")), None);
-        assert!(is_named("live/vmlinuz", "./live/vmlinuz") && is_named("etc/passwd", "passwd"));
-        assert!(!is_named("etc/build-stamp", "passwd") && !is_named("etc/xpasswd", "passwd"));
+    }
+
+    #[test]
+    fn a_list_means_files_of_its_folder_or_paths_from_the_root() {
+        let place = |text: &str| Place(text.split('!').map(str::to_owned).collect());
+        let named = |list: &str, name: &str, file: &str| is_named(&place(file), name, &place(list));
+        for (list, name, file) in [
+            ("md5sum.txt", "./live/vmlinuz", "live/vmlinuz"),
+            ("live/SHA256SUMS", "vmlinuz", "live/vmlinuz"),
+            ("live/SHA256SUMS", "sub/vmlinuz", "live/sub/vmlinuz"),
+            ("live/SHA256SUMS", "live/vmlinuz", "live/vmlinuz"),
+            ("a.squashfs!etc/sums", "/etc/passwd", "a.squashfs!etc/passwd"),
+            ("dists/x/Release.gz![unpacked]", "main/Packages", "dists/x/main/Packages"),
+            ("var/lib/dpkg/info/x.md5sums", "usr/bin/x", "usr/bin/x"),
+            ("var/lib/dpkg/info/x.md5sums", "init", "init"),
+            ("x.deb!control.tar.xz!./md5sums", "usr/bin/x", "x.deb!data.tar.xz!./usr/bin/x"),
+        ] {
+            assert!(named(list, name, file), "{list} {name} {file}");
+        }
+        for (list, name, file) in [
+            ("live/SHA256SUMS", "passwd", "etc/passwd"),
+            ("live/SHA256SUMS", "passwd", "passwd"),
+            ("live/SHA256SUMS", "vmlinuz", "lives/vmlinuz"),
+            ("live/SHA256SUMS", "bin/x", "usr/bin/x"),
+            ("SHA256SUMS", "passwd", "etc/passwd"),
+            ("SHA256SUMS", "etc/passwd", "a.squashfs!etc/passwd"),
+            ("a.squashfs!etc/sums", "/etc/passwd", "etc/passwd"),
+            ("x.deb!control.tar.xz!./md5sums", "usr/bin/x", "y.deb!data.tar.xz!./usr/bin/x"),
+            ("x.deb!control.tar.xz!./other", "usr/bin/x", "x.deb!data.tar.xz!./usr/bin/x"),
+        ] {
+            assert!(!named(list, name, file), "{list} {name} {file}");
+        }
     }
 }

@@ -176,7 +176,7 @@ impl<'a> Classifier<'a> {
         b: &str,
     ) -> Option<&'static Rule> {
         let at = self.at(fact);
-        let others = |rule: &Rule| rule.id != "umask" || self.umask.is_borne_out(a, b);
+        let others = |rule: &Rule| rule.id != "umask" || self.umask.is_borne_out(&at);
         let rule = lookup::by_metadata(&at, field, a, b, others)?;
         let borne_out = rule.id != "system-owner"
             || self.accounts.is_one(self.images, &fact.place, field, [a, b]);

@@ -67,9 +67,6 @@ const DECISIONS: [&str; 40] = [
     "password",
 ];
 
-/// The sign that a variable of a build's environment holds a path.
-const VARIABLE: &str = "build variable";
-
 /// The position of an edit: the difference, and the edit in it.
 type Key = (usize, usize);
 
@@ -118,12 +115,7 @@ impl Correlator {
             return;
         }
         let path = edit.what == Edited::Path || (edit.a.contains('/') && edit.b.contains('/'));
-        let (a, b, mut signs) = if path { paths(&edit.a, &edit.b) } else { single(edit, at) };
-        if matches!(edit.key(), Some("PWD" | "OLDPWD" | "srcdir" | "abs_srcdir" | "abs_builddir"))
-            && signs.iter().any(|(rule, ..)| std::ptr::eq(*rule, &BUILD_PATH))
-        {
-            signs.push((&BUILD_PATH, VARIABLE, true));
-        }
+        let (a, b, signs) = if path { paths(&edit.a, &edit.b) } else { single(edit, at) };
         for (rule, sign, proof) in signs {
             let evidence = self.evidence.entry((a.clone(), b.clone())).or_insert_with(|| {
                 Evidence { rule, signs: HashSet::new(), proved: false, places: HashSet::new() }
@@ -164,9 +156,7 @@ impl Correlator {
         let known = |pair: &(String, String)| {
             let evidence = self.evidence.get(pair)?;
             // one path for another in one file alone may be somebody's decision
-            let seen = !std::ptr::eq(evidence.rule, &BUILD_PATH)
-                || evidence.places.len() > 1
-                || evidence.signs.contains(VARIABLE);
+            let seen = !std::ptr::eq(evidence.rule, &BUILD_PATH) || evidence.places.len() > 1;
             (seen && (evidence.proved || evidence.signs.len() > 1)).then_some(evidence.rule)
         };
         let explained = self.open.iter().filter_map(|open| {

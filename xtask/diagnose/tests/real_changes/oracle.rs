@@ -37,15 +37,14 @@ pub(crate) fn judge(
             .map(|(id, _)| id.as_str())
             .collect();
         let owned = image.at(&path);
-        // blocks may be compressed in several ways
         if matches!(owned.kind, Kind::Squashfs(..))
             && inner < data_end(&owned.bytes)
             && std::ptr::eq(owned, node)
-            && tools::same_files(dir, &node.bytes, &mutation.bytes)
+            && are_proved(dir, owned, mutation, answer)
         {
             continue;
         }
-        if !causes.iter().any(|id| proves(id, owned, inner, node, mutation)) {
+        if !causes.iter().any(|id| proves(id, owned, inner, *offset, mutation)) {
             let said = match causes.len() {
                 0 => "not mentioned".to_owned(),
                 _ => format!("only {causes:?} there, which does not give B"),
@@ -54,6 +53,20 @@ pub(crate) fn judge(
         }
     }
     Ok(())
+}
+
+/// Returns true if the files of a squashfs are still the same (blocks may be compressed in several ways), or
+/// differ in what a cause proves.
+fn are_proved(dir: &Path, squashfs: &Node, mutation: &Mutation, answer: &Answer) -> bool {
+    let names: Vec<&str> = squashfs.children.iter().map(|child| child.name).collect();
+    let Some(files) = tools::unpacked(dir, &mutation.bytes, &names) else { return false };
+    squashfs.children.iter().zip(&files).all(|(child, after)| {
+        let differ = |at: &usize| child.bytes.get(*at) != after.get(*at);
+        let causes =
+            answer.causes.iter().filter(|(_, place)| place.ends_with(&[child.name.into()]));
+        let proves = |at| causes.clone().any(|(id, _)| token(id, child, after, at));
+        (0..child.bytes.len().max(after.len())).filter(differ).all(proves)
+    })
 }
 
 /// Offset at which the blocks of files end and the tables begin.
@@ -120,16 +133,14 @@ fn within(place: &Place, names: &Place) -> bool {
     names.iter().all(|name| place.any(|part| part == name))
 }
 
-/// Returns true if a substitution of the kind that `id` names gives the byte at `offset` of `owner`.
-fn proves(id: &str, owner: &Node, offset: usize, node: &Node, mutation: &Mutation) -> bool {
-    // as the owner is after the mutation: its bytes lie unchanged in those of the mutated node
-    let start = mutation.offsets.first().copied().unwrap_or_default();
-    let after = if std::ptr::eq(owner, node) {
-        mutation.bytes.clone()
-    } else {
-        let Some(at) = position(&node.bytes, &owner.bytes, start) else { return false };
-        mutation.bytes[at..at + owner.bytes.len()].to_vec()
-    };
+/// Returns true if a substitution of the kind that `id` names gives the byte at `offset` of `owner`, which is
+/// the one at `whole` of the mutated node.
+fn proves(id: &str, owner: &Node, offset: usize, whole: usize, mutation: &Mutation) -> bool {
+    let start = whole - offset;
+    let end = mutation.bytes.len().min(start + owner.bytes.len());
+    // appended bytes belong to the mutated node itself
+    let end = if start == 0 && offset >= owner.bytes.len() { mutation.bytes.len() } else { end };
+    let after = mutation.bytes[start..end].to_vec();
     match owner.kind {
         Kind::Leaf => token(id, owner, &after, offset),
         Kind::Packed(compressor) => {
@@ -140,10 +151,6 @@ fn proves(id: &str, owner: &Node, offset: usize, node: &Node, mutation: &Mutatio
             .iter()
             .any(|(range, ids)| range.contains(&offset) && ids.iter().any(|x| id.contains(x))),
     }
-}
-
-fn position(whole: &[u8], part: &[u8], near: usize) -> Option<usize> {
-    (near.saturating_sub(part.len())..=near).find(|at| whole[*at..].starts_with(part))
 }
 
 fn same_content(compressor: Compressor, a: &[u8], b: &[u8]) -> bool {

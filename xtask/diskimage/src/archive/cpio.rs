@@ -164,7 +164,8 @@ fn archive(source: &Shared, mut at: u64, index: &mut Index, numbers: &mut Number
             }
             about.target = Some(source.exactly(LAYER, start, size as usize)?);
         }
-        if matches!(kind, Kind::Char | Kind::Block) {
+        // of anything but a device the numbers mean nothing, and are told where they are there
+        if matches!(kind, Kind::Char | Kind::Block) || (rmajor, rminor) != (0, 0) {
             about.device = Some((rmajor, rminor));
         }
         numbers.add(ino, (major, minor));

@@ -25,6 +25,8 @@ pub(crate) struct Inode {
     pub(crate) uid: u16,
     pub(crate) gid: u16,
     pub(crate) mtime: u32,
+    /// Its number, as it claims.
+    pub(crate) number: u32,
     pub(crate) links: u32,
     pub(crate) xattrs: u32,
     pub(crate) what: What,
@@ -49,7 +51,7 @@ impl Inode {
         let kind = cursor.u16()?;
         let mode = cursor.u16()?;
         let (uid, gid) = (cursor.u16()?, cursor.u16()?);
-        let (mtime, _number) = (cursor.u32()?, cursor.u32()?);
+        let (mtime, number) = (cursor.u32()?, cursor.u32()?);
         let extended = kind > 7;
         let (mut links, mut xattrs) = (1, NONE);
         let (kind, what) = match kind {
@@ -115,7 +117,7 @@ impl Inode {
             }
             other => return Err(cursor.error(format!("an inode of type {other}"))),
         };
-        Ok(Inode { kind, mode, uid, gid, mtime, links, xattrs, what })
+        Ok(Inode { kind, mode, uid, gid, mtime, number, links, xattrs, what })
     }
 }
 

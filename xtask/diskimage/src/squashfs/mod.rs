@@ -14,16 +14,20 @@ pub(crate) use superblock::MAGIC;
 
 use crate::budget::Budget;
 use crate::error::{Error, Result};
-use crate::field::Field;
+use crate::field::{Field, FieldKind};
 use crate::record::Record;
 use crate::source::{Shared, Slice, used};
 use crate::tree::{Content, Kind, Listing, Metadata as About, Named, Node, Part, Tree, is_name};
 use crate::unpack::Codec;
 use inode::{Inode, What};
 use metadata::Metadata;
+use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use superblock::{LAYER, Superblock};
 use xattr::Xattrs;
+
+/// Entries of the export table in a block of metadata.
+const EXPORTED: u32 = 1024;
 
 /// An open squashfs.
 pub struct Squashfs {
@@ -131,6 +135,28 @@ impl Squashfs {
             .ok_or_else(|| Error::new(LAYER, table, format!("fragment {index} is empty")))
     }
 
+    /// Holds the export table, by which NFS finds an inode of a number, against the inodes: where they
+    /// lie differs between images, and that each has its number does not.
+    fn exported(&self) -> Result<String> {
+        let mut misfits = Vec::new();
+        let mut left = self.superblock.inodes;
+        for block in 0..u64::from(left.div_ceil(EXPORTED)) {
+            let mut cursor = self.indexed(self.superblock.export_table, block, 0)?;
+            for _ in 0..left.min(EXPORTED) {
+                let (number, reference) = (self.superblock.inodes - left + 1, cursor.u64()?);
+                if !self.inode(reference).is_ok_and(|(inode, _)| inode.number == number) {
+                    misfits.extend([u64::from(number), reference].map(u64::to_le_bytes).concat());
+                }
+                left -= 1;
+            }
+        }
+        if misfits.is_empty() {
+            return Ok("every inode under its number".into());
+        }
+        let hash = crate::record::hex(&Sha256::digest(&misfits)[..4]);
+        Ok(format!("{} that name another inode ({hash})", misfits.len() / 16))
+    }
+
     /// A cursor in the block that entry `block` of a table of pointers names.
     fn indexed(&self, table: u64, block: u64, within: u32) -> Result<metadata::Cursor<'_>> {
         indexed(&self.source, &self.tables, table, block, within as usize)
@@ -168,7 +194,12 @@ impl Tree for Squashfs {
     }
 
     fn fields(&self) -> Vec<Field> {
-        self.superblock.fields(&*self.source)
+        let mut fields = self.superblock.fields(&*self.source);
+        if self.superblock.export_table != superblock::NONE {
+            let misfits = self.exported().unwrap_or_else(|error| error.to_string());
+            fields.push(Field::new(FieldKind::Header, "entries of the export table", misfits));
+        }
+        fields
     }
 
     fn root(&self) -> Result<Node> {

@@ -54,18 +54,16 @@ pub(super) static RULES: &[Rule] = &[
         name: "permissions as the builder's umask left them",
         fix: "umask 022 at the start of the build, or set the mode of what it makes",
         source: "umask(2)",
-        evidence: Evidence::Metadata(by_umask),
+        // of what other modes bear out
+        evidence: Evidence::Metadata(|c| *c.field == MetadataField::Mode),
     },
     Rule {
         id: "mode",
         name: "permissions differ",
         fix: "set the mode explicitly (install -m, chmod)",
         source: "the entries' modes",
-        evidence: Evidence::Metadata(|c| {
-            *c.field == MetadataField::Mode
-                && ![c.a, c.b].into_iter().any(runs_as_another)
-                && others_write(c.a) == others_write(c.b)
-        }),
+        // who may read, write or run something is a decision: the rule is only a hint
+        evidence: Evidence::Together,
     },
     Rule {
         id: "builder-owner",
@@ -155,16 +153,6 @@ fn is_person(id: &str) -> bool {
     id.parse::<u32>().is_ok_and(|id| (1000..65_534).contains(&id))
 }
 
-/// Returns true if a program with this mode runs as its owner or group: no umask and no copy makes that.
-fn runs_as_another(mode: &str) -> bool {
-    u32::from_str_radix(mode, 8).is_ok_and(|mode| mode & 0o6000 != 0)
-}
-
-/// The bits that let the group and others write.
-pub(crate) fn others_write(mode: &str) -> Option<u32> {
-    u32::from_str_radix(mode, 8).ok().map(|mode| mode & 0o022)
-}
-
 /// Returns true if a link leads to files that packages ship.
 fn is_shipped(target: &str) -> bool {
     target.starts_with("/usr/share/") && !target.split('/').any(|part| part == "..")
@@ -172,22 +160,4 @@ fn is_shipped(target: &str) -> bool {
 
 fn is_system(id: &str) -> bool {
     id.parse::<u32>().is_ok_and(|id| (1..1000).contains(&id))
-}
-
-/// The modes differ in bits that a umask takes away, all from one side.
-fn by_umask(changed: &Changed<'_>) -> bool {
-    if *changed.field != MetadataField::Mode {
-        return false;
-    }
-    let mode = |text: &str| u32::from_str_radix(text, 8).ok();
-    let (Some(a), Some(b)) = (mode(changed.a), mode(changed.b)) else { return false };
-    let (more, less) = if a & !b != 0 { (a, b) } else { (b, a) };
-    let taken = more & !less;
-    // nothing added, only bits of group and others, and each class loses what a usual umask takes
-    less & !more == 0 && taken & !0o077 == 0 && matches!(taken, 0o020 | 0o022 | 0o002) || {
-        let all = more & 0o077;
-        less & !more == 0
-            && taken & !0o077 == 0
-            && (taken == all || taken == more & 0o027 || taken == more & 0o007)
-    }
 }

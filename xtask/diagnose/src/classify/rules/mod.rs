@@ -13,7 +13,6 @@ mod volume;
 use super::Rule;
 
 pub(super) use builder::{BUILD_PATH, HOST_NAME, REPLACED, TEMPORARY, USER};
-pub(super) use metadata::others_write;
 
 /// Versions of packages: the inputs moved, not the build.
 pub(super) static PACKAGES: Rule = Rule {
