@@ -120,6 +120,35 @@ fn a_thousand_folders_deep() {
 }
 
 #[test]
+fn inodes_and_blocks_that_no_folder_reaches() {
+    let image = |hidden: bool, between: &[u8]| {
+        let mut squash = Squash::default();
+        let file = squash.file(b"one\n", 2, 1);
+        squash.between(between);
+        if hidden {
+            squash.file(b"evil\n", 3, 1);
+        }
+        open(flat(squash, vec![file]))
+    };
+    let plain = image(false, b"");
+    let hidden = image(true, b"");
+    assert_ne!(part(&*plain, "[in no folder]"), part(&*hidden, "[in no folder]"));
+    assert_eq!(part(&*hidden, "[between the blocks]").unwrap(), b"evil\n");
+    assert_eq!(part(&*plain, "[between the blocks]"), None);
+    assert_eq!(part(&*image(false, b"evil"), "[between the blocks]").unwrap(), b"evil");
+}
+
+#[test]
+fn an_export_table_that_names_another_inode() {
+    let image = fixture("gzip.squashfs");
+    // its blocks are compressed: the place of the table of owners instead
+    let mut other = image.clone();
+    other.copy_within(48..56, 88);
+    assert_eq!(part(&*open(image), "[in no folder]"), None);
+    assert!(open(other).parts().is_err(), "an owner is taken for the place of an inode");
+}
+
+#[test]
 fn an_inode_number_is_no_identity() {
     let mut squash = Squash::default();
     let honest = squash.file(b"honest", 5, 2);

@@ -20,6 +20,8 @@ const TARGET: usize = 65_536;
 #[derive(Clone, Debug)]
 pub(crate) struct Inode {
     pub(crate) kind: Kind,
+    /// Type as the names in folders have it: that of the basic inode.
+    pub(crate) code: u16,
     pub(crate) mode: u16,
     /// Indexes of the owner table.
     pub(crate) uid: u16,
@@ -39,6 +41,10 @@ pub(crate) enum What {
         start: u32,
         offset: u16,
         len: u32,
+        /// The number of the folder's parent, as it claims.
+        parent: u32,
+        /// Entries of the index of the listing, which follows the inode.
+        index: u16,
     },
     File(FileBlocks),
     Symlink(Vec<u8>),
@@ -52,7 +58,7 @@ impl Inode {
         let mode = cursor.u16()?;
         let (uid, gid) = (cursor.u16()?, cursor.u16()?);
         let (mtime, number) = (cursor.u32()?, cursor.u32()?);
-        let extended = kind > 7;
+        let (extended, code) = (kind > 7, if kind > 7 { kind - 7 } else { kind });
         let (mut links, mut xattrs) = (1, NONE);
         let (kind, what) = match kind {
             1 => {
@@ -60,17 +66,18 @@ impl Inode {
                 links = cursor.u32()?;
                 let len = u32::from(cursor.u16()?);
                 let offset = cursor.u16()?;
-                (Kind::Folder, What::Folder { start, offset, len })
+                let parent = cursor.u32()?;
+                (Kind::Folder, What::Folder { start, offset, len, parent, index: 0 })
             }
             8 => {
                 links = cursor.u32()?;
                 let len = cursor.u32()?;
                 let start = cursor.u32()?;
-                let _parent = cursor.u32()?;
-                let _index = cursor.u16()?;
+                let parent = cursor.u32()?;
+                let index = cursor.u16()?;
                 let offset = cursor.u16()?;
                 xattrs = cursor.u32()?;
-                (Kind::Folder, What::Folder { start, offset, len })
+                (Kind::Folder, What::Folder { start, offset, len, parent, index })
             }
             2 => {
                 let start = u64::from(cursor.u32()?);
@@ -117,7 +124,7 @@ impl Inode {
             }
             other => return Err(cursor.error(format!("an inode of type {other}"))),
         };
-        Ok(Inode { kind, mode, uid, gid, mtime, number, links, xattrs, what })
+        Ok(Inode { kind, code, mode, uid, gid, mtime, number, links, xattrs, what })
     }
 }
 

@@ -3,10 +3,13 @@
 //! This reader is our own because no crate gives access to the stored blocks, which makes it
 //! possible to compare two images without unpacking what is equal.
 
+mod gaps;
 mod inode;
 mod metadata;
 mod packed;
+mod reached;
 mod superblock;
+mod tree;
 mod xattr;
 
 pub use packed::{PackedBlock, PackedFile, Stored};
@@ -14,20 +17,16 @@ pub(crate) use superblock::MAGIC;
 
 use crate::budget::Budget;
 use crate::error::{Error, Result};
-use crate::field::{Field, FieldKind};
 use crate::record::Record;
-use crate::source::{Shared, Slice, used};
-use crate::tree::{Content, Kind, Listing, Metadata as About, Named, Node, Part, Tree, is_name};
+use crate::source::Shared;
+use crate::tree::{Metadata as About, Node, is_name};
 use crate::unpack::Codec;
 use inode::{Inode, What};
 use metadata::Metadata;
-use sha2::{Digest as _, Sha256};
+use reached::{Position, position};
 use std::sync::Arc;
 use superblock::{LAYER, Superblock};
 use xattr::Xattrs;
-
-/// Entries of the export table in a block of metadata.
-const EXPORTED: u32 = 1024;
 
 /// An open squashfs.
 pub struct Squashfs {
@@ -135,32 +134,72 @@ impl Squashfs {
             .ok_or_else(|| Error::new(LAYER, table, format!("fragment {index} is empty")))
     }
 
-    /// Holds the export table, by which NFS finds an inode of a number, against the inodes: where they
-    /// lie differs between images, and that each has its number does not.
-    fn exported(&self) -> Result<String> {
-        let mut misfits = Vec::new();
-        let mut left = self.superblock.inodes;
-        for block in 0..u64::from(left.div_ceil(EXPORTED)) {
-            let mut cursor = self.indexed(self.superblock.export_table, block, 0)?;
-            for _ in 0..left.min(EXPORTED) {
-                let (number, reference) = (self.superblock.inodes - left + 1, cursor.u64()?);
-                if !self.inode(reference).is_ok_and(|(inode, _)| inode.number == number) {
-                    misfits.extend([u64::from(number), reference].map(u64::to_le_bytes).concat());
+    /// Calls `each` with every name of a folder, and the header that it stands behind; returns the begin and
+    /// the end of the listing.
+    fn names(
+        &self,
+        folder: &Inode,
+        each: &mut dyn FnMut(&Header, Name) -> Result<()>,
+    ) -> Result<[Position; 2]> {
+        let What::Folder { start, offset, len, .. } = folder.what else {
+            return Err(Error::new(LAYER, self.superblock.inode_table, "no folder"));
+        };
+        let at = self.superblock.directory_table.saturating_add(u64::from(start));
+        let mut cursor = self.folders.cursor(at, usize::from(offset));
+        let first = position(&cursor);
+        // `.` and `..` count three bytes and are not stored
+        let wanted = u64::from(len).saturating_sub(3);
+        let mut done = 0;
+        while done < wanted {
+            let header =
+                Header { at: done, block: cursor.offset - self.superblock.directory_table };
+            let count = u64::from(cursor.u32()?) + 1;
+            let block = u64::from(cursor.u32()?);
+            let base = cursor.u32()?;
+            if count > 256 {
+                return Err(cursor.error(format!("{count} names behind one header")));
+            }
+            self.budget.entries(LAYER, cursor.offset, count)?;
+            done += 12;
+            for _ in 0..count {
+                let within = u64::from(cursor.u16()?);
+                // the number counts from that of the header, and may be below it
+                let number = base.wrapping_add_signed(i32::from(cursor.u16()?.cast_signed()));
+                let code = cursor.u16()?;
+                let len = usize::from(cursor.u16()?) + 1;
+                let bytes = cursor.bytes(len, 256)?;
+                if !is_name(&bytes) {
+                    return Err(cursor.error("a name that leads out of its folder"));
                 }
-                left -= 1;
+                done += 8 + len as u64;
+                each(&header, Name { bytes, reference: block << 16 | within, number, code })?;
             }
         }
-        if misfits.is_empty() {
-            return Ok("every inode under its number".into());
-        }
-        let hash = crate::record::hex(&Sha256::digest(&misfits)[..4]);
-        Ok(format!("{} that name another inode ({hash})", misfits.len() / 16))
+        Ok([first, position(&cursor)])
     }
 
     /// A cursor in the block that entry `block` of a table of pointers names.
     fn indexed(&self, table: u64, block: u64, within: u32) -> Result<metadata::Cursor<'_>> {
         indexed(&self.source, &self.tables, table, block, within as usize)
     }
+}
+
+/// A name in a folder.
+struct Name {
+    bytes: Vec<u8>,
+    /// The place of the inode.
+    reference: u64,
+    /// Number and type of the inode, as the name claims.
+    number: u32,
+    code: u16,
+}
+
+/// The names behind one header in a listing.
+struct Header {
+    /// Bytes of the listing before it.
+    at: u64,
+    /// Offset of its metadata block in the table of folders.
+    block: u64,
 }
 
 fn indexed<'a>(
@@ -186,85 +225,4 @@ fn owners(source: &Shared, superblock: &Superblock, tables: &Metadata) -> Result
         owners.push(indexed(source, tables, superblock.id_table, block, within)?.u32()?);
     }
     Ok(owners)
-}
-
-impl Tree for Squashfs {
-    fn layer(&self) -> &'static str {
-        LAYER
-    }
-
-    fn fields(&self) -> Vec<Field> {
-        let mut fields = self.superblock.fields(&*self.source);
-        if self.superblock.export_table != superblock::NONE {
-            let misfits = self.exported().unwrap_or_else(|error| error.to_string());
-            fields.push(Field::new(FieldKind::Header, "entries of the export table", misfits));
-        }
-        fields
-    }
-
-    fn root(&self) -> Result<Node> {
-        let root = self.node(self.superblock.root)?;
-        if root.metadata.kind != Kind::Folder {
-            return Err(Error::new(LAYER, 32, "the root is no folder"));
-        }
-        Ok(root)
-    }
-
-    fn list(&self, folder: &Node) -> Result<Vec<Named>> {
-        let (inode, _) = self.inode(folder.handle)?;
-        let What::Folder { start, offset, len } = inode.what else {
-            return Err(Error::new(LAYER, folder.handle, "no folder"));
-        };
-        let at = self.superblock.directory_table.saturating_add(u64::from(start));
-        let mut cursor = self.folders.cursor(at, usize::from(offset));
-        // `.` and `..` count three bytes and are not stored
-        let mut left = u64::from(len).saturating_sub(3);
-        let mut names = Listing::new(LAYER, &self.budget)?;
-        while left > 0 {
-            let count = u64::from(cursor.u32()?) + 1;
-            let block = u64::from(cursor.u32()?);
-            let _number = cursor.u32()?;
-            if count > 256 {
-                return Err(cursor.error(format!("{count} names behind one header")));
-            }
-            self.budget.entries(LAYER, cursor.offset, count)?;
-            left = left.saturating_sub(12);
-            for _ in 0..count {
-                let within = u64::from(cursor.u16()?);
-                let (_number, _kind) = (cursor.u16()?, cursor.u16()?);
-                let len = usize::from(cursor.u16()?) + 1;
-                let name = cursor.bytes(len, 256)?;
-                if !is_name(&name) {
-                    return Err(cursor.error("a name that leads out of its folder"));
-                }
-                left = left.saturating_sub(8 + len as u64);
-                names.push(cursor.offset, name, self.node(block << 16 | within)?)?;
-            }
-        }
-        Ok(names.finish())
-    }
-
-    fn open(&self, file: &Node) -> Result<Content> {
-        let (inode, mut cursor) = self.inode(file.handle)?;
-        let What::File(blocks) = inode.what else {
-            return Err(Error::new(LAYER, file.handle, "no file"));
-        };
-        let fragment = match blocks.fragment {
-            inode::NONE => None,
-            index => Some(self.fragment(index)?),
-        };
-        let held = self.budget.hold(LAYER, file.handle, blocks.count * 8)?;
-        let sizes = blocks.sizes(&mut cursor)?;
-        let file = PackedFile::new(self.blocks.clone(), &blocks, sizes, fragment, held)?;
-        Ok(Content::Packed(file))
-    }
-
-    fn parts(&self) -> Result<Vec<Part>> {
-        let start = self.superblock.bytes_used;
-        let len = self.source.size()?.saturating_sub(start);
-        // zeros up to a whole page are padding
-        let Some(used) = used(&*self.source, start, len)? else { return Ok(Vec::new()) };
-        let behind = Arc::new(Slice::new(self.source.clone(), start, used));
-        Ok(vec![Part::bytes("[behind the file system]", Some(start), behind)])
-    }
 }

@@ -38,7 +38,7 @@ pub struct PackedBlock {
 }
 
 /// Stored bytes of some blocks.
-fn total(sizes: &[u32]) -> u64 {
+pub(super) fn total(sizes: &[u32]) -> u64 {
     sizes.iter().map(|size| u64::from(size & LEN)).sum()
 }
 

@@ -78,6 +78,9 @@ impl Superblock {
         if !(4096..=1 << 20).contains(&block_size) || !block_size.is_power_of_two() {
             return Err(r.error(12, format!("block size {block_size} is none")));
         }
+        if u32::from(r.le16(22)?) != block_size.ilog2() {
+            return Err(r.error(22, "two block sizes"));
+        }
         let superblock = Superblock {
             inodes: r.le32(4)?,
             mkfs_time: r.le32(8)?,
@@ -136,6 +139,17 @@ impl Superblock {
             Field::new(Layout, "owner table", self.id_table),
             Field::new(Layout, "xattr table", self.xattr_table as i64),
         ]
+    }
+
+    /// Bytes of the superblock and of the compressor's options, as far as fields tell them.
+    pub(crate) fn described(&self) -> u64 {
+        let options = match self.codec {
+            _ if self.flags & FLAG_OPTIONS == 0 => 0,
+            Codec::Zstd => 2 + 4,
+            Codec::Gzip | Codec::Xz | Codec::Lz4 | Codec::Lzo => 2 + 8,
+            Codec::Lzma | Codec::Bzip2 | Codec::Deflate => 0,
+        };
+        LEN as u64 + options
     }
 
     /// Text of the options of the compressor. They are in an uncompressed metadata block behind the

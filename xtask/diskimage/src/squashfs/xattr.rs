@@ -1,11 +1,14 @@
 //! Extended attributes: a table of lists, each in metadata blocks of their own.
 
+use super::reached::{Indexed, Table, position};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
+use crate::gaps::Described;
 use crate::record::Record;
 use crate::source::Shared;
 use crate::squashfs::metadata::Metadata;
 use crate::squashfs::superblock::{LAYER, NONE, Superblock};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Bytes of a value; Linux allows 65,536.
@@ -82,6 +85,51 @@ impl Xattrs {
         }
         list.sort();
         Ok(list)
+    }
+
+    /// The bytes of names, values and the table of lists that none of these lists reaches; `stored`: where all
+    /// stored bytes that were read are added.
+    pub(super) fn unreached(
+        &self,
+        lists: &HashSet<u32>,
+        stored: &mut Described,
+        budget: &Arc<Budget>,
+    ) -> Result<Vec<u8>> {
+        let table = Indexed { pointers: self.pointers, entries: self.count.into(), len: 16 };
+        let (entries, mut rest) = table.read(&self.source, &self.metadata, stored)?;
+        let head = self.source.exactly(LAYER, self.pointers - 16, 16)?;
+        stored.add(self.pointers - 16, 16)?;
+        let head = Record::new(LAYER, self.pointers - 16, &head);
+        rest.extend(head.slice(12, 4)?.iter().filter(|byte| **byte != 0));
+        let first = self.source.exactly(LAYER, self.pointers, 8)?;
+        let end = Record::new(LAYER, self.pointers, &first).le64(0)?;
+        let mut names = Table::read(&self.metadata, self.start, end, budget, stored)?;
+        for (index, entry) in entries.chunks_exact(16).enumerate() {
+            if !lists.contains(&(index as u32)) {
+                rest.extend_from_slice(entry);
+                continue;
+            }
+            let r = Record::new(LAYER, self.pointers, entry);
+            let mut cursor = self.at(r.le64(0)?);
+            let from = position(&cursor);
+            for _ in 0..r.le32(8)? {
+                let (key, len) = (cursor.u16()?, usize::from(cursor.u16()?));
+                cursor.bytes(len, 256)?;
+                let len = cursor.u32()? as usize;
+                if key & ELSEWHERE == 0 {
+                    cursor.bytes(len, VALUE)?;
+                } else {
+                    let mut there = self.at(cursor.u64()?);
+                    let from = position(&there);
+                    let len = there.u32()? as usize;
+                    there.bytes(len, VALUE)?;
+                    names.add(from, position(&there))?;
+                }
+            }
+            names.add(from, position(&cursor))?;
+        }
+        rest.extend(names.rest()?);
+        Ok(rest)
     }
 
     /// A cursor at a reference: offset of the block, shifted by 16, and place in the block.

@@ -26,6 +26,9 @@ pub fn unpack(codec: Codec, packed: &[u8], limit: usize) -> Result<Vec<u8>, Stri
 fn zlib(packed: &[u8], out: &mut [u8]) -> Result<usize, String> {
     let mut decoder = flate2::Decompress::new(true);
     match decoder.decompress(packed, out, flate2::FlushDecompress::Finish) {
+        Ok(flate2::Status::StreamEnd) if decoder.total_in() < packed.len() as u64 => {
+            Err("zlib: ends before the block ends".into())
+        }
         Ok(flate2::Status::StreamEnd) => Ok(usize::try_from(decoder.total_out()).unwrap_or(0)),
         Ok(_) => Err("zlib: does not end where the block ends".into()),
         Err(error) => Err(format!("zlib: {error}")),
@@ -46,6 +49,9 @@ fn lzma(
             .process(&packed[read..], &mut out[written..], Action::Finish)
             .map_err(failed)?;
         match status {
+            Status::StreamEnd if decoder.total_in() < packed.len() as u64 => {
+                return Err("xz: ends before the block ends".into());
+            }
             Status::StreamEnd => return Ok(decoder.total_out() as usize),
             // the old format need not mark its end
             _ if decoder.total_out() as usize == out.len() && decoder.total_in() > 0 => {

@@ -62,6 +62,11 @@ impl Squash {
         self.claimed(claims, start, &sizes)
     }
 
+    /// Adds bytes that belong to no file.
+    pub fn between(&mut self, bytes: &[u8]) {
+        self.data.extend(bytes);
+    }
+
     /// A file that claims anything.
     pub fn claimed(&mut self, claims: Claims, start: u64, sizes: &[u32]) -> u64 {
         let reference = self.inode(9, claims.number);
