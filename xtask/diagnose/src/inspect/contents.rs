@@ -1,8 +1,9 @@
 //! Everything that `inspect` reads of an image.
 
-use super::boot::{self, BootEntry, Findings};
+use super::boot::{self, BootEntry, BootFindings};
+use super::kernel;
 use super::roots::{self, Root};
-use super::volumes::Volumes;
+use super::volumes::{self, RootImage, Volumes};
 use crate::dates;
 use anyhow::{Context as _, Result, anyhow};
 use diskimage::{FieldKind, Format, Kind, Layer, Tree};
@@ -17,7 +18,7 @@ const LARGEST: usize = 8;
 const ROOTS: usize = 64;
 
 /// The contents of an image.
-pub(crate) struct Contents {
+pub(super) struct Contents {
     pub(crate) path: PathBuf,
     /// Bytes.
     pub(crate) size: u64,
@@ -72,11 +73,11 @@ impl Contents {
                 contents.volume(iso);
                 contents.starts(iso);
                 contents.files(&image.layer.tree()).with_context(shown)?;
-                contents.volumes = Volumes::read(&image.layer, &image.source, &image.budget)
+                contents.volumes = volumes::find(&image.layer, &image.source, &image.budget)
                     .with_context(shown)?;
                 contents.boots();
             }
-            Layer::Squashfs(_) => contents.volumes.images.push(super::volumes::RootImage {
+            Layer::Squashfs(_) => contents.volumes.images.push(RootImage {
                 path: String::new(),
                 size: contents.size,
                 source: image.source.clone(),
@@ -148,13 +149,14 @@ impl Contents {
     /// Boot entries, kernels, and the initramfs that the entries name.
     fn boots(&mut self) {
         let volumes = &self.volumes;
-        let Findings { entries, initrds, unclear } = boot::read(volumes);
+        let BootFindings { entries, initrds, unclear } = boot::read(volumes);
         self.boot = entries.into_iter().collect();
         self.boot_unclear = unclear;
         for (number, file) in volumes.files() {
             let name = file.path.rsplit('/').next().unwrap_or_default();
             if name.starts_with("vmlinuz") || name.starts_with("linux") || name == "bzImage" {
-                let version = volumes.source(number).and_then(|source| boot::version_of(&*source));
+                let version =
+                    volumes.source(number).and_then(|source| kernel::version_of(&*source));
                 let version = version.ok().flatten();
                 self.kernels.extend(version.map(|version| (file.path.clone(), version)));
             }

@@ -5,16 +5,20 @@ mod changes;
 mod contents;
 mod file_tree;
 mod forbidden;
+mod grub_core;
+mod kernel;
+mod program;
 mod report;
 mod roots;
 mod rules;
 mod sources;
 mod traces;
+mod violation;
 mod volumes;
 
 use crate::cli::InspectArgs;
 use anyhow::Result;
-pub(crate) use contents::Contents;
+use contents::Contents;
 use std::path::Path;
 use xtask_core::exec::quoted;
 use xtask_core::facts::repo::Repo;
@@ -23,27 +27,6 @@ use xtask_core::json;
 use xtask_core::recipe::{self, Recipe};
 use xtask_core::records::published::BuildInfo;
 use xtask_core::ui::answer;
-
-/// Why an image does not hold its policy: one thing, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Violation {
-    /// For programs: never changes.
-    pub(crate) rule: &'static str,
-    pub(crate) what: String,
-}
-
-impl Violation {
-    /// The rule of what inspect did not understand.
-    const CANNOT_TELL: &str = "cannot-tell";
-
-    fn new(rule: &'static str, what: impl Into<String>) -> Violation {
-        Violation { rule, what: what.into() }
-    }
-
-    fn is_unclear(&self) -> bool {
-        self.rule == Self::CANNOT_TELL
-    }
-}
 
 /// `cargo xtask inspect`
 pub(crate) fn command(args: &InspectArgs) -> Result<()> {

@@ -1,7 +1,8 @@
 //! The report on an image, as text and as JSON.
 
+use super::contents::Contents;
 use super::roots::Root;
-use super::{Contents, Violation};
+use super::violation::Violation;
 use crate::text::{bytes, counted, printable};
 use serde_json::{Value, json as value};
 use xtask_core::calendar;

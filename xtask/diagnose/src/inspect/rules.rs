@@ -1,10 +1,10 @@
 //! The rules for every image, and those of a recipe's policy.
 
-use super::Violation;
 use super::boot::{BootEntry, Parameters};
 use super::contents::Contents;
 use super::roots::Root;
 use super::traces::Traces;
+use super::violation::Violation;
 use anyhow::Result;
 use std::collections::BTreeSet;
 use xtask_core::apt::sources::AptSource;

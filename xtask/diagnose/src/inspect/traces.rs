@@ -1,7 +1,8 @@
 //! Traces of the build in contents: names, paths and addresses that only the builder knows.
 
+use super::contents::Contents;
 use super::roots::Root;
-use super::{Contents, Violation};
+use super::violation::Violation;
 use anyhow::Result;
 use diskimage::{Format, Kind, Source};
 use memchr::memmem::{self, Finder};

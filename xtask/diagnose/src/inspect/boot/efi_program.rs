@@ -1,92 +1,12 @@
-//! Programs of UEFI firmware (PE files): unified kernel images, a kernel that the firmware starts by
-//! itself, and GRUB with a configuration or a disk in it.
+//! Programs of UEFI firmware that start Linux by themselves: unified kernel images, and a kernel that
+//! the firmware starts.
 
-use super::{BootEntry, Reader};
+use super::entry::BootEntry;
+use super::reader::{ConfigReader, is_memory_test};
 use crate::inspect::volumes::Volumes;
-use diskimage::source::Slice;
-use diskimage::{Budget, Format, Layer, Result, Shared};
-use std::sync::Arc;
-
-/// Bytes of a command line or of GRUB's configuration in a program.
-const TEXT: usize = 1 << 20;
-
-/// Parts of a program that decide what it starts.
-#[derive(Default)]
-pub(in crate::inspect) struct Program {
-    /// Contents of `.cmdline`.
-    pub(in crate::inspect) command_lines: Vec<String>,
-    /// True if it has a `.linux`.
-    pub(in crate::inspect) linux: bool,
-    /// Contents of `.initrd` and `.ucode`.
-    pub(in crate::inspect) initrds: Vec<Shared>,
-    /// Configurations of a GRUB.
-    pub(in crate::inspect) configurations: Vec<String>,
-    /// Disks in a GRUB, which hold its configuration.
-    pub(in crate::inspect) memory_disks: Vec<Shared>,
-}
-
-impl Program {
-    /// Reads a PE file.
-    pub(in crate::inspect) fn read(source: &Shared, budget: &Arc<Budget>) -> Result<Program> {
-        let tree = Layer::open(Format::Pe, source.clone(), budget)?.tree();
-        let mut program = Program::default();
-        for (name, node) in tree.list(&tree.root()?)? {
-            let part = tree.open(&node)?.source();
-            // a section of a name that is there already has a number behind it
-            match name.split(|byte| *byte == b'#').next().unwrap_or_default() {
-                b".cmdline" => program.command_lines.push(text(&part)?),
-                b".linux" => program.linux = true,
-                b".initrd" | b".ucode" => program.initrds.push(part),
-                b"mods" | b".mods" => program.modules(&part)?,
-                _ => {}
-            }
-        }
-        Ok(program)
-    }
-
-    /// GRUB's modules (include/grub/kernel.h): objects behind each other, some of which are no code.
-    pub(in crate::inspect) fn modules(&mut self, part: &Shared) -> Result<()> {
-        let head = part.up_to(0, 24)?;
-        if !head.starts_with(b"mimg") || head.len() < 24 {
-            return Ok(());
-        }
-        // with 64 bits a word of zeros follows the magic
-        let (word, mut at, end) = if le32(&head, 4) == 0 {
-            (8, u64::from(le32(&head, 8)), u64::from(le32(&head, 16)))
-        } else {
-            (4, u64::from(le32(&head, 4)), u64::from(le32(&head, 8)))
-        };
-        while at + 8 <= end {
-            let object = part.up_to(at, 8)?;
-            if object.len() < 8 || le32(&object, 4) < 8 {
-                break;
-            }
-            let len = u64::from(le32(&object, 4));
-            let content: Shared = Arc::new(Slice::new(part.clone(), at + 8, len - 8));
-            match le32(&object, 0) {
-                1 => self.memory_disks.push(content),
-                2 => self.configurations.push(text(&content)?),
-                _ => {}
-            }
-            at += len.next_multiple_of(word);
-        }
-        Ok(())
-    }
-}
-
-/// A text that ends at the first zero.
-fn text(part: &Shared) -> Result<String> {
-    let bytes = part.up_to(0, TEXT.min(usize::try_from(part.size()?).unwrap_or(TEXT)))?;
-    let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
-    Ok(String::from_utf8_lossy(text).trim_end().to_owned())
-}
-
-fn le32(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-}
 
 /// Takes the programs down that start Linux without a boot loader's configuration.
-pub(super) fn read(volumes: &Volumes, reader: &mut Reader) {
+pub(super) fn read(volumes: &Volumes, reader: &mut ConfigReader) {
     for (number, program) in &volumes.programs {
         let name = volumes.name(*number);
         if program.linux {
@@ -102,7 +22,7 @@ pub(super) fn read(volumes: &Volumes, reader: &mut Reader) {
             reader.findings.unclear(format!("{name}: {what}"));
         } else if is_started_by_firmware(&name)
             && volumes.is_kernel(*number)
-            && !super::is_memory_test(volumes, "memtest", &[*number])
+            && !is_memory_test(volumes, "memtest", &[*number])
         {
             reader.findings.entry(BootEntry::new(&name, "started by the firmware", &name, ""));
         }

@@ -1,7 +1,8 @@
 //! isolinux, syslinux, extlinux and pxelinux: entries of their configurations (syslinux wiki,
 //! "Config").
 
-use super::{BootEntry, Reader};
+use super::entry::BootEntry;
+use super::reader::{ConfigReader, is_memory_test};
 use crate::inspect::volumes::{FileNumber, Volumes};
 use std::collections::HashSet;
 
@@ -41,7 +42,7 @@ const HARMLESS: [&str; 20] = [
 /// Modules whose arguments are configurations.
 const MENUS: [&str; 5] = ["menu", "vesamenu", "gfxboot", "config", "kbdmap"];
 
-pub(super) fn read(volumes: &Volumes, reader: &mut Reader) {
+pub(super) fn read(volumes: &Volumes, reader: &mut ConfigReader) {
     for number in volumes.files_where(|path| is_config(&path.to_lowercase())) {
         if !reader.was_read(number) {
             file(volumes, number, reader);
@@ -75,7 +76,7 @@ fn is_menu(text: &str) -> bool {
 }
 
 /// Reads a configuration, all that it includes, and the menus that it leads to.
-pub(super) fn file(volumes: &Volumes, number: FileNumber, reader: &mut Reader) {
+pub(super) fn file(volumes: &Volumes, number: FileNumber, reader: &mut ConfigReader) {
     let mut open = vec![number];
     let mut menus = HashSet::from([number]);
     while let Some(number) = open.pop() {
@@ -117,7 +118,7 @@ struct Says {
 
 struct Menu<'a> {
     volumes: &'a Volumes,
-    reader: &'a mut Reader,
+    reader: &'a mut ConfigReader,
     seen: HashSet<FileNumber>,
     labels: Vec<Label>,
     says: Says,
@@ -280,7 +281,7 @@ impl Menu<'_> {
 
     fn linux(&mut self, label: &Label, path: &str, line: &str) {
         let files = self.volumes.find_from(label.number, path);
-        if super::is_memory_test(self.volumes, path, &files) {
+        if is_memory_test(self.volumes, path, &files) {
             return;
         }
         let entry = BootEntry::new(&label.file, &label.title, path, line);

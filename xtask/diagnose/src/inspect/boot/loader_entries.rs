@@ -1,9 +1,10 @@
 //! systemd-boot's entries (the Boot Loader Specification), which GRUB's `blscfg` reads as well.
 
-use super::{BootEntry, Reader};
+use super::entry::BootEntry;
+use super::reader::{ConfigReader, is_memory_test};
 use crate::inspect::volumes::{FileNumber, Volumes};
 
-pub(super) fn read(volumes: &Volumes, reader: &mut Reader) {
+pub(super) fn read(volumes: &Volumes, reader: &mut ConfigReader) {
     let is_entry = |path: &str| {
         let path = format!("/{}", path.to_lowercase());
         path.contains("/loader/entries/") && path.ends_with(".conf")
@@ -13,7 +14,7 @@ pub(super) fn read(volumes: &Volumes, reader: &mut Reader) {
     }
 }
 
-fn file(volumes: &Volumes, number: FileNumber, reader: &mut Reader) {
+fn file(volumes: &Volumes, number: FileNumber, reader: &mut ConfigReader) {
     let name = volumes.name(number);
     let text = match reader.text(volumes, number) {
         Ok(text) => text,
@@ -42,7 +43,7 @@ fn file(volumes: &Volumes, number: FileNumber, reader: &mut Reader) {
             // a unified kernel image has a command line of its own, unless the entry has one
             if (!starts_linux && !unified)
                 || (unified && options.is_empty())
-                || super::is_memory_test(volumes, path, &files)
+                || is_memory_test(volumes, path, &files)
             {
                 continue;
             }

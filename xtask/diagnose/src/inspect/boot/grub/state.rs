@@ -125,6 +125,16 @@ fn initial(name: &str) -> Values {
     known.iter().map(|value| (*value).to_owned()).collect()
 }
 
+/// A path in which GRUB's wildcards are unknown text.
+pub(super) fn wild(path: &str) -> String {
+    path.replace(['*', '?'], &UNKNOWN.to_string())
+}
+
+/// Text for messages, with its unknown parts as `…`.
+pub(super) fn shown(text: &str) -> String {
+    text.replace(UNKNOWN, "…")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

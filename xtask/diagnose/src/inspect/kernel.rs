@@ -9,7 +9,7 @@ const ENOUGH: usize = 0x200 + 0x1_0000 + 256;
 const MEMORY_TEST: u64 = 1 << 20;
 
 /// The version that the kernel image at the start of `source` names.
-pub(in crate::inspect) fn version_of(source: &dyn Source) -> Result<Option<String>> {
+pub(super) fn version_of(source: &dyn Source) -> Result<Option<String>> {
     Ok(version(&source.up_to(0, ENOUGH)?))
 }
 

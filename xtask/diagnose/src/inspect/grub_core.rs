@@ -1,7 +1,7 @@
 //! GRUB for BIOS (core.img, eltorito.img): a small decompressor, and behind it GRUB with its modules
 //! and configuration as a bare LZMA stream (grub-core/boot/i386/pc/startup_raw.S).
 
-use super::Program;
+use super::program::Program;
 use diskimage::source::{Bytes, Slice};
 use diskimage::unpack::{Codec, Unpacked};
 use diskimage::{Budget, Result, Shared};
@@ -18,7 +18,7 @@ const DECOMPRESSOR: std::ops::Range<usize> = 0x600..0x1200;
 const LARGEST: usize = 16 << 20;
 
 /// `None`: no GRUB for BIOS begins here.
-pub(in crate::inspect) fn read(source: &Shared, budget: &Arc<Budget>) -> Result<Option<Program>> {
+pub(super) fn read(source: &Shared, budget: &Arc<Budget>) -> Result<Option<Program>> {
     let head = source.up_to(0, STARTS.end + DECOMPRESSOR.end)?;
     for start in STARTS.step_by(512) {
         let number = |at: usize| {
