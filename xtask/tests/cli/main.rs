@@ -6,6 +6,7 @@
 )]
 
 mod build;
+mod json;
 mod preflight;
 #[path = "../support/mod.rs"]
 mod support;

@@ -7,6 +7,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test crate uses its part of it")]
 
 pub mod disk;
+pub mod json;
 pub mod running;
 
 use std::ffi::OsStr;
@@ -195,6 +196,7 @@ pub fn git(dir: &Path, args: &[&str]) -> String {
 
 pub fn run(command: &mut Command) -> Ran {
     let Output { status, stdout, stderr } = command.output().unwrap();
+    json::check(&String::from_utf8_lossy(&stdout));
     Ran {
         code: status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&stdout).into_owned(),

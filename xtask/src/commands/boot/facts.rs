@@ -2,7 +2,7 @@
 
 use super::accel::Choice;
 use super::firmware::{self, Firmware};
-use super::{BootArgs, iso, qemu, runtime};
+use super::{BootArgs, iso, output, qemu, runtime};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use xtask_core::exec::which;
@@ -67,7 +67,9 @@ impl BootFacts {
 
     /// Problems that prevent a boot. With `setup`, missing packages are none: `--setup` installs them.
     pub(crate) fn problems(&self, setup: bool) -> Vec<Problem> {
-        let mut found = Vec::new();
+        let names: Vec<&str> = self.firmwares.iter().map(Firmware::name).collect();
+        let mut found: Vec<Problem> =
+            output::in_the_way(&self.output, &names).into_iter().collect();
         if !self.missing.is_empty() && !setup {
             found.push(apt::problem(&self.missing));
         }

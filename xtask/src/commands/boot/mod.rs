@@ -14,6 +14,7 @@ mod screen;
 
 use accel::Accel;
 use anyhow::{Context as _, Result};
+use clap::value_parser;
 use facts::BootFacts;
 pub(crate) use facts::PACKAGES;
 use firmware::{Firmware, FirmwareChoice};
@@ -49,7 +50,7 @@ pub(crate) struct BootArgs {
     #[arg(long)]
     setup: bool,
     /// Give up after this many seconds without a login prompt
-    #[arg(long, value_name = "SECONDS", default_value = "600")]
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = value_parser!(u64).range(1..))]
     timeout: u64,
     /// Folder for the screenshot and the serial log [default: boot/ beside the ISO]
     #[arg(long, value_name = "DIR")]
@@ -84,9 +85,6 @@ pub(crate) fn command(args: &BootArgs) -> Result<()> {
     }
 
     let results = execute(&facts, args, &ui)?;
-    if args.json {
-        json::print(&result(&facts, &results));
-    }
     let failures: Vec<String> = results.iter().filter_map(Booted::failure).collect();
     if failures.is_empty() {
         return Ok(());
@@ -136,6 +134,11 @@ fn execute(facts: &BootFacts, args: &BootArgs, ui: &Ui) -> Result<Vec<Booted>> {
             results.push(booted);
         }
         broken.into_iter().collect::<Result<Vec<_>>>()?;
+    }
+    let result = result(facts, &results);
+    output.record(&result)?;
+    if args.json {
+        json::print(&result);
     }
     Ok(results)
 }
@@ -281,7 +284,7 @@ fn result(facts: &BootFacts, results: &[Booted]) -> serde_json::Value {
         })
         .collect();
     serde_json::json!({
-        "format": "silvermetal-boot/1",
+        "format": output::FORMAT,
         "iso": facts.iso.display().to_string(),
         "boots": results.iter().all(Booted::boots),
         "output": facts.output.display().to_string(),

@@ -2,12 +2,20 @@
 
 use super::qemu::Files;
 use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
 use std::fs;
 use std::io;
 use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 use xtask_core::facts::host::{Host, Owner};
-use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::failure::{Code, OrExit as _, Problem};
+use xtask_core::replace::{Record, shared_problem};
+
+/// The result of the newest boots. It shows that the files beside it are ours.
+const RECORD: Record = Record { name: "boot.json", mark: FORMAT };
+/// Bytes that are written on trial: more than a screenshot has.
+const TRIAL: usize = 1 << 20;
+pub(super) const FORMAT: &str = "silvermetal-boot/1";
 
 pub(crate) struct BootOutput {
     dir: PathBuf,
@@ -15,6 +23,21 @@ pub(crate) struct BootOutput {
     made: Vec<PathBuf>,
     /// Owner to chown results to, unless it is the current user.
     owner: Option<Owner>,
+}
+
+/// The problem that the results of these firmwares would replace files of somebody else.
+pub(super) fn in_the_way(dir: &Path, names: &[&str]) -> Option<Problem> {
+    let of_boot = |name: &&str| [screenshot(name), serial_log(name)];
+    let files: Vec<String> = names.iter().flat_map(of_boot).chain([RECORD.name.into()]).collect();
+    shared_problem(dir, &files, RECORD)
+}
+
+fn screenshot(firmware: &str) -> String {
+    format!("{firmware}.png")
+}
+
+fn serial_log(firmware: &str) -> String {
+    format!("{firmware}.serial.log")
 }
 
 impl BootOutput {
@@ -30,8 +53,9 @@ impl BootOutput {
             output.made.iter().try_for_each(|dir| output.give(dir))?;
             // checked before the boot, which takes long
             let trial = dir.join(".writable");
-            fs::write(&trial, "")?;
-            fs::remove_file(&trial)?;
+            let written = fs::write(&trial, [0; TRIAL]);
+            let removed = fs::remove_file(&trial);
+            written.and(removed)?;
             for name in names {
                 for old in [output.screenshot(name), output.serial_log(name)] {
                     match fs::remove_file(old) {
@@ -49,17 +73,34 @@ impl BootOutput {
     }
 
     pub(crate) fn screenshot(&self, firmware: &str) -> PathBuf {
-        self.dir.join(format!("{firmware}.png"))
+        self.dir.join(screenshot(firmware))
     }
 
     pub(crate) fn serial_log(&self, firmware: &str) -> PathBuf {
-        self.dir.join(format!("{firmware}.serial.log"))
+        self.dir.join(serial_log(firmware))
     }
 
     /// Copies the files of a boot. A file that the boot did not write is skipped.
     pub(crate) fn keep(&self, files: &Files, firmware: &str) -> Result<()> {
+        let record = self.dir.join(RECORD.name);
+        if !record.exists() {
+            // first, so that the next run may replace whatever this one leaves
+            fs::write(&record, format!("{:#}\n", json!({ "format": FORMAT })))
+                .and_then(|()| self.give(&record))
+                .with_context(|| format!("cannot write {}", record.display()))?;
+        }
         self.copy(&files.serial(), &self.serial_log(firmware))?;
         self.copy(&files.screenshot(), &self.screenshot(firmware))
+    }
+
+    /// Writes the result of the boots.
+    pub(crate) fn record(&self, result: &Value) -> Result<()> {
+        let path = self.dir.join(RECORD.name);
+        let part = self.dir.join(format!(".{}.part", RECORD.name));
+        fs::write(&part, format!("{result:#}\n"))
+            .and_then(|()| self.give(&part))
+            .and_then(|()| fs::rename(&part, &path))
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     fn copy(&self, from: &Path, to: &Path) -> Result<()> {
@@ -132,7 +173,8 @@ mod tests {
         fs::write(files.serial(), "new").unwrap();
         output.keep(&files, "bios").unwrap();
         assert_eq!(fs::read_to_string(kept.join("bios.serial.log")).unwrap(), "new");
-        assert_eq!(fs::read_dir(&kept).unwrap().count(), 2, "no half-written file stays");
+        assert_eq!(fs::read_dir(&kept).unwrap().count(), 3, "no half-written file stays");
+        assert_eq!(in_the_way(&kept, &["bios"]), None, "the next boot may replace them");
         drop(output);
         fs::remove_dir_all(dir).unwrap();
     }

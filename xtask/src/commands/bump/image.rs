@@ -262,6 +262,9 @@ fn on_engine<T>(
 fn check(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<()> {
     let Some(pin) = build_sh::read(&repo.build_sh())? else {
         ui.print("nothing is pinned yet: each machine builds its own image");
+        if args.json {
+            json::print(&checked(None, &[]));
+        }
         return Ok(());
     };
     let digest = pin.digest.as_ref().map(Digest::to_string).unwrap_or_default();
@@ -288,10 +291,7 @@ fn check(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<(
         }
     }
     if args.json {
-        json::print(&serde_json::json!({
-            "format": "silvermetal-bump-image-check/1",
-            "image": pin.to_string(), "current": findings.is_empty(), "findings": findings,
-        }));
+        json::print(&checked(Some(&pin), &findings));
     } else if findings.is_empty() {
         answer(format_args!("{pin}"));
     }
@@ -302,4 +302,12 @@ fn check(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<(
         "{}\n  fix: cargo xtask image push && cargo xtask bump-image",
         findings.join("\n  ")
     )))
+}
+
+/// The result of `--check` for a program.
+fn checked(pin: Option<&ImageRef>, findings: &[String]) -> serde_json::Value {
+    serde_json::json!({
+        "format": "silvermetal-bump-image-check/1",
+        "image": pin.map(ToString::to_string), "current": findings.is_empty(), "findings": findings,
+    })
 }
