@@ -135,7 +135,7 @@ fn the_page_has_exactly_the_keys_that_commands_print() {
     printed.add(built(&["iso", "canary", "--dry-run"], ""), 0);
     printed.add(built(&["iso", "canary"], "exit 7"), 4);
     printed.add(built(&["iso", "canary", "--output", "docs"], ""), 3);
-    let verify = ["verify", "canary", "--output", &at("v"), "--vary", "path,clock"];
+    let verify = ["verify", "canary", "--output", &at("v"), "--vary", "cpus,clock"];
     printed.add(built(&verify, ""), 0);
     let random = r#"cat /proc/sys/kernel/random/uuid >>"$out/silvermetal-canary.iso"
         cp /proc/sys/kernel/random/uuid "$out/id"; tar cf "$out/rootfs.tar" -C "$out" id
@@ -162,6 +162,7 @@ fn the_page_has_exactly_the_keys_that_commands_print() {
     printed.add(xtask(&["release", "publish", &at("r"), "--dry-run"], ""), 0);
     let rebuild = ["reproduce", &at("r"), "--output", &at("p")];
     printed.add(built(&rebuild, ""), 0);
+    printed.add(built(&["reproduce", &at("r"), "--output", &at("q")], "exit 7"), 4);
     printed.add(xtask(&["reproduce", "--collect", &at("p"), "--threshold", "1"], ""), 0);
     printed.add(xtask(&["diagnose", &at("v/build-a"), &at("v/build-b")], ""), 0);
 
