@@ -46,23 +46,23 @@ pub(crate) fn diagnose(repo: &Repo, ui: &Ui) -> Result<Cmd> {
         .args(["build", "--locked", "--package", PACKAGE])
         .args(["--message-format", "json-render-diagnostics", "--manifest-path"])
         .arg(repo.root.join("Cargo.toml"));
-    let (mut program, mut messages, mut building) = (None, Vec::new(), false);
+    let (mut program, mut messages, mut stage) = (None, Vec::new(), None);
     let exit = build.stream(&StopBy::Signal(Signal::TERM), |line| {
         if line.starts_with('{') {
             program = executable(line).or(program.take());
         } else {
-            if !building && BUILDS.iter().any(|word| line.trim_start().starts_with(word)) {
-                building = true;
+            if stage.is_none() && BUILDS.iter().any(|word| line.trim_start().starts_with(word)) {
                 ui.notice("compiling the program that reads disk images");
-                ui.begin(PACKAGE);
+                stage = Some(ui.stage(PACKAGE));
             }
             ui.line(line);
             messages.push(line.to_owned());
         }
         Ok(())
     });
-    let failed = !exit.as_ref().is_ok_and(|exit| exit.ok());
-    ui.end(failed.then_some("failed"));
+    if let Some(stage) = stage {
+        stage.end(exit.as_ref().is_ok_and(|exit| exit.ok()));
+    }
     let exit = exit?;
     match program {
         Some(program) if exit.ok() => Ok(Cmd::new(program)),

@@ -14,7 +14,7 @@ use cli::{Cli, Command};
 use std::process::ExitCode;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
-use xtask_core::secret::redacted;
+use xtask_core::ui::{self, Ui};
 use xtask_core::{interrupt, json};
 
 fn main() -> ExitCode {
@@ -28,14 +28,15 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             json::print_failure(&error);
-            eprintln!("{}", redacted(&format!("error: {error:#}")));
+            ui::error(&error);
             ExitCode::from(Code::of(&error) as u8)
         }
     }
 }
 
 fn run(command: &Command) -> Result<()> {
-    interrupt::install().context("cannot listen for signals")?;
+    let told = || Ui::new(false).notice("interrupted: stopping; interrupt twice more to leave at once");
+    interrupt::install(told).context("cannot listen for signals")?;
     let repo = Repo::find()?;
     match command {
         Command::Iso(args) => commands::iso::command(&repo, args),

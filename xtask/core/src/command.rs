@@ -101,6 +101,24 @@ impl Cmd {
         self.wrapped_by(Cmd::new("setpriv").args(["--pdeathsig", "KILL", "--"]))
     }
 
+    /// The command line for an error: cut if it is long, because the cause stands behind it.
+    pub fn brief(&self) -> String {
+        /// Characters of a line on a small terminal, without the words around it.
+        const MOST: usize = 60;
+        let whole = self.to_string();
+        if whole.chars().count() <= MOST {
+            return whole;
+        }
+        let mut short = quoted(&self.program.to_string_lossy());
+        for word in self.argv().iter().skip(1).map(|word| quoted(word)) {
+            if short.chars().count() + word.chars().count() >= MOST {
+                break;
+            }
+            short += &format!(" {word}");
+        }
+        short + " …"
+    }
+
     /// Program and arguments as text, for snapshots of plans. Bytes that are not UTF-8 are replaced.
     pub fn argv(&self) -> Vec<String> {
         std::iter::once(&self.program)
@@ -154,6 +172,16 @@ pub fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_shows_the_first_words_of_a_long_command() {
+        assert_eq!(Cmd::new("git").args(["rev-parse", "HEAD"]).brief(), "git rev-parse HEAD");
+        let long = Cmd::new("docker").args(["run", "--rm"]).args(["--mount"; 20]).env("K", "v");
+        let brief = long.brief();
+        assert!(brief.starts_with("docker run --rm --mount ") && brief.ends_with(" --mount …"));
+        assert!(brief.len() < 70, "{brief}");
+        assert_eq!(Cmd::new("sh").args(["-c", &"x".repeat(100)]).brief(), "sh -c …");
+    }
 
     #[test]
     fn a_command_is_shown_as_a_shell_takes_it() {

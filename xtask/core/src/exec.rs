@@ -107,7 +107,7 @@ impl Cmd {
         if !output.exit.ok() {
             interrupt::check()?;
             let words = last_words(&output.stderr, &output.stdout);
-            bail!("`{self}` failed ({}): {words}", output.exit);
+            bail!("`{}` failed ({}): {words}", self.brief(), output.exit);
         }
         Ok(output.stdout.trim_end_matches(['\n', '\r']).to_owned())
     }
@@ -185,7 +185,7 @@ impl Cmd {
         outcome?;
         match reader.try_wait()? {
             Some(output) => Ok(output.clone()),
-            None => bail!("`{self}` closed its output but did not exit"),
+            None => bail!("`{}` closed its output but did not exit", self.brief()),
         }
     }
 
@@ -216,7 +216,7 @@ impl Cmd {
         if interrupt::received() {
             stop_now(); // the signal came between the check and the guard
         }
-        let output = handle.wait().with_context(|| format!("cannot wait for `{self}`"))?;
+        let output = handle.wait().with_context(|| format!("cannot wait for `{}`", self.brief()))?;
         Ok(Exit::of(output.status))
     }
 

@@ -57,6 +57,11 @@ impl Code {
     }
 }
 
+/// Says what failed, in front of an error. An interruption is no failure: it stays as it is.
+pub fn in_context(error: anyhow::Error, failed: &'static str) -> anyhow::Error {
+    if Code::of(&error) == Code::Interrupted { error } else { error.context(failed) }
+}
+
 /// Gives the error of a `Result` an exit code.
 pub trait OrExit<T> {
     fn or_exit(self, code: Code) -> anyhow::Result<T>;

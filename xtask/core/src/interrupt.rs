@@ -12,15 +12,18 @@ static NEXT_ID: AtomicUsize = AtomicUsize::new(0);
 
 type Stopper = Box<dyn Fn() + Send>;
 
-/// Starts to listen. Each signal runs the stoppers. The third one exits at once, without the rest of
-/// the clean-up.
-pub fn install() -> std::io::Result<()> {
+/// Starts to listen. The first signal runs `tell`, and each one the stoppers. The third one exits at
+/// once, without the rest of the clean-up.
+pub fn install(tell: impl Fn() + Send + 'static) -> std::io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for _ in signals.forever() {
             let nth = RECEIVED.fetch_add(1, Ordering::SeqCst) + 1;
             if nth >= 3 {
                 std::process::exit(Code::Interrupted as i32);
+            }
+            if nth == 1 {
+                tell();
             }
             for (_, stop) in stoppers().iter() {
                 stop();

@@ -5,6 +5,7 @@
 
 pub mod apt;
 pub mod calendar;
+pub mod ci;
 mod command;
 pub mod deb822;
 pub mod dry_run;

@@ -8,7 +8,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-/// The last lines of a command's output, for the error if it fails. Shown, each begins on a new line.
+/// The last meaningful lines of a command's output, for the error if it fails. Shown, each begins on a
+/// new line.
 #[derive(Clone, Debug, Default)]
 pub struct Tail(VecDeque<String>);
 
@@ -16,7 +17,12 @@ impl Tail {
     /// Lines that are kept.
     const MOST: usize = 20;
 
+    /// Adds a line, unless it says nothing about a failure.
     pub fn push(&mut self, line: &str) {
+        let repeated = self.0.back().is_some_and(|last| last == line);
+        if repeated || line.trim().is_empty() || line.starts_with(MARK) {
+            return;
+        }
         if self.0.len() == Self::MOST {
             self.0.pop_front();
         }
@@ -32,6 +38,9 @@ impl fmt::Display for Tail {
         self.0.iter().try_for_each(|line| write!(f, "\n    {line}"))
     }
 }
+
+/// Beginning of the lines that a recipe writes for xtask, as `@@stage NAME`.
+const MARK: &str = "@@";
 
 /// A log file that is being written, and its last lines.
 pub struct Log {
@@ -52,9 +61,14 @@ impl Log {
         Ok(Log { path: path.to_owned(), file: BufWriter::new(file), tail: Tail::default() })
     }
 
-    /// Appends a line, without its line end.
+    /// Appends a line of a command's output, without its line end.
     pub fn line(&mut self, line: &str) -> Result<()> {
         self.tail.push(line);
+        self.remark(line)
+    }
+
+    /// Appends a line that no failure needs to show.
+    pub fn remark(&mut self, line: &str) -> Result<()> {
         writeln!(self.file, "{line}")
             .with_context(|| format!("cannot write {}", self.path.display()))
     }
@@ -67,14 +81,14 @@ impl Log {
         self.file.flush().with_context(|| format!("cannot write {}", self.path.display()))
     }
 
-    /// The error for a failed step: what failed, the last lines, and the path of the log.
+    /// The error for a failed step: what failed, the path of the log, and its last lines.
     pub fn failure(&mut self, what: &str) -> anyhow::Error {
-        let flushed = self.flush();
-        let mut text =
-            format!("{what}\n  last lines:{}\n  log: {}", self.tail, self.path.display());
-        if let Err(error) = flushed {
-            text += &format!(" (incomplete: {error:#})");
-        }
-        Code::Failed.error(text)
+        let incomplete = match self.flush() {
+            Ok(()) => String::new(),
+            Err(error) => format!(" (incomplete: {error:#})"),
+        };
+        let log = self.path.display();
+        // at the end, because people read there
+        Code::Failed.error(format!("{what}\n  log: {log}{incomplete}\n  last lines:{}", self.tail))
     }
 }

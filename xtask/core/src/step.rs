@@ -6,8 +6,8 @@ use crate::log::Tail;
 use crate::ui::Ui;
 use anyhow::{Result, bail};
 
-/// Runs a command as the stage `name`: shows its command line, its output and how it ended. `on_line`
-/// gets every line of its output. Returns the exit code, whatever it is.
+/// Runs a command as the stage `name`: shows its output and how it ended. `on_line` gets every line of
+/// its output. Returns the exit code, whatever it is.
 pub fn stream(
     name: &str,
     cmd: &Cmd,
@@ -15,14 +15,13 @@ pub fn stream(
     ui: &Ui,
     mut on_line: impl FnMut(&str) -> Result<()>,
 ) -> Result<Exit> {
+    let stage = ui.stage(name);
     ui.command(cmd);
-    ui.begin(name);
     let exit = cmd.stream(stop, |line| {
         ui.line(line);
         on_line(line)
     });
-    let ok = exit.as_ref().is_ok_and(|exit| exit.ok());
-    ui.end((!ok).then_some("failed"));
+    stage.end(exit.as_ref().is_ok_and(|exit| exit.ok()));
     exit
 }
 
@@ -37,7 +36,7 @@ pub fn run(name: &str, cmd: &Cmd, stop: &StopBy, ui: &Ui) -> Result<()> {
         return Ok(());
     }
     interrupt::check()?;
-    bail!("`{cmd}` failed ({exit}), last lines:{tail}")
+    bail!("`{}` failed ({exit}), last lines:{tail}", cmd.brief())
 }
 
 #[cfg(test)]
@@ -53,7 +52,7 @@ mod tests {
         };
         step("true").unwrap();
         let error = step("seq 100; exit 7").unwrap_err().to_string();
-        assert!(error.contains("failed (exit 7), last lines:\n    81\n    82\n"), "{error}");
+        assert!(error.contains("failed (exit 7), last lines:\n    81\n"), "{error}");
         assert!(error.ends_with("\n    100") && !error.contains("\n    80\n"), "{error}");
         assert!(step("false").unwrap_err().to_string().ends_with("it printed nothing"));
     }

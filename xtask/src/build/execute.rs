@@ -1,6 +1,7 @@
 //! Executes a build, from checked facts to a published folder.
 
 use super::inputs::BuildFacts;
+use super::last_build::LastBuild;
 use super::policy_gate::PolicyGate;
 use super::run;
 use super::sandbox::Sandbox;
@@ -14,11 +15,12 @@ use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use xtask_core::exec::{Signal, StopBy};
 use xtask_core::failure::{Problem, refuse};
 use xtask_core::log::Log;
 use xtask_core::pins::Digest;
 use xtask_core::ui::Ui;
-use xtask_core::{hash, interrupt};
+use xtask_core::{hash, interrupt, step};
 
 /// A published ISO.
 pub(crate) struct BuiltIso {
@@ -79,9 +81,9 @@ pub(super) fn build(
     let site = Sandbox::set_up(facts, network)?;
     let built = build_at(&site, facts, gate, image_id, begun, ui);
     // takes a while: the product's work folder has some hundred thousand files
-    ui.begin("clean-up");
+    let clean_up = ui.stage("clean-up");
     drop(site);
-    ui.end(None);
+    clean_up.end(true);
     built
 }
 
@@ -96,7 +98,9 @@ fn build_at(
     let Sandbox { folders, run, work, .. } = site;
     let mut log = Log::create(&folders.log)?;
 
-    let stages = run::run(run, &facts.recipe, &folders.out(), ui, &mut log)?;
+    let last = LastBuild::like(facts);
+    let stages = run::run(run, &facts.recipe, &last, &folders.out(), ui, &mut log)?;
+    let hashing = ui.wait("hashing the ISO");
     work.give_to(facts.host.caller, facts.host.uid)?;
     let out = folders.out();
     let made = out.join(&facts.recipe.iso);
@@ -109,12 +113,13 @@ fn build_at(
     }
     let (digest, size) = hash::file(&made)?;
     let iso = Iso { digest, size };
+    drop(hashing);
 
     let inputs = match (&facts.save_inputs, &facts.engine.client) {
         (Some(_), Some(client)) => {
-            ui.begin("inputs");
+            let stage = ui.stage("save inputs");
             let kept = saved_inputs::keep(facts, client, &folders.cache(), &folders.inputs());
-            ui.end(kept.is_err().then_some("failed"));
+            stage.end(kept.is_ok());
             Some(kept?)
         }
         _ => facts.inputs.as_ref().map(|saved| saved.digest.clone()),
@@ -203,8 +208,8 @@ fn ensure_image(
         }
         BuilderImage::Saved { archive, .. } => {
             let load = client.load(archive);
-            ui.command(&load);
-            load.read().context("cannot load the builder image of the saved inputs")?;
+            step::run("load image", &load, &StopBy::Signal(Signal::TERM), ui)
+                .context("cannot load the builder image of the saved inputs")?;
             return client.image_id(&name)?.with_context(|| {
                 format!(
                     "{} contains another image than its manifest says: expected {name} (if its kind \
@@ -216,12 +221,15 @@ fn ensure_image(
         }
         BuilderImage::Named(_) => {
             let pull = client.pull(&name);
-            ui.command(&pull);
-            let probe = pull.output()?;
-            interrupt::check()?;
-            if !probe.exit.ok() {
-                let why =
-                    probe.stderr.lines().last().unwrap_or("no reason given").trim().to_owned();
+            let mut why = "no reason given".to_owned();
+            let stop = StopBy::Signal(Signal::TERM);
+            let exit = step::stream("pull image", &pull, &stop, ui, |line| {
+                if !line.trim().is_empty() {
+                    line.trim().clone_into(&mut why);
+                }
+                Ok(())
+            })?;
+            if !exit.ok() {
                 refuse(&[Problem::new(
                     format!("the builder image {name} cannot be pulled: {why}"),
                     ways(),

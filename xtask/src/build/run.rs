@@ -2,6 +2,7 @@
 
 use super::plan::Run;
 use crate::build::records::StageRecord;
+use crate::build::last_build::LastBuild;
 use crate::build::records::tree;
 use anyhow::{Context as _, Result};
 use std::path::Path;
@@ -14,7 +15,7 @@ use xtask_core::log::Log;
 use xtask_core::recipe::{Recipe, Stage};
 use xtask_core::records::ledger::Artefact;
 use xtask_core::records::manifest::Manifest;
-use xtask_core::ui::Ui;
+use xtask_core::ui::{Stage as ShownStage, StageTitle, Ui};
 
 /// Start of a line that begins a stage. It is part of the contract with a recipe's entry.
 const STAGE_MARK: &str = "@@stage ";
@@ -23,8 +24,10 @@ const STAGE_MARK: &str = "@@stage ";
 struct Progress<'a> {
     recipe: &'a Recipe,
     out: &'a Path,
+    last: &'a LastBuild,
     ui: &'a Ui,
     current: Option<(String, Instant)>,
+    shown: Option<ShownStage<'a>>,
     done: Vec<(String, Duration, Hashing)>,
 }
 
@@ -37,15 +40,16 @@ type Artefacts = (Vec<Artefact>, Vec<(String, Manifest)>);
 pub(crate) fn run(
     run: &Run,
     recipe: &Recipe,
+    last: &LastBuild,
     out: &Path,
     ui: &Ui,
     log: &mut Log,
 ) -> Result<Vec<StageRecord>> {
     let cmd = run.cmd();
+    log.remark(&format!("$ {cmd}"))?;
+    let shown = Some(ui.stage("start"));
     ui.command(&cmd);
-    log.line(&format!("$ {cmd}"))?;
-    let mut progress = Progress { recipe, out, ui, current: None, done: Vec::new() };
-    ui.begin("start");
+    let mut progress = Progress { recipe, last, out, ui, current: None, shown, done: Vec::new() };
     let exit = cmd.stream(&run.stop_by(), |line| {
         log.line(line)?;
         match line.strip_prefix(STAGE_MARK) {
@@ -55,7 +59,9 @@ pub(crate) fn run(
         Ok(())
     });
     let ok = exit.as_ref().is_ok_and(|exit| exit.ok());
-    ui.end((!ok).then_some("failed"));
+    if let Some(shown) = progress.shown.take() {
+        shown.end(ok);
+    }
     interrupt::check()?;
     let exit = match exit {
         Ok(exit) => exit,
@@ -72,7 +78,16 @@ pub(crate) fn run(
 impl Progress<'_> {
     fn enter(&mut self, name: &str) -> Result<()> {
         self.leave();
-        self.ui.begin(name);
+        if let Some(shown) = self.shown.take() {
+            shown.end(true);
+        }
+        let stages = &self.recipe.stages;
+        let place = stages.iter().position(|stage| stage.name == name);
+        self.shown = Some(self.ui.stage(StageTitle {
+            name: name.to_owned(),
+            place: place.map(|at| (at + 1, stages.len())),
+            about: self.last.stages.get(name).copied(),
+        }));
         self.current = Some((name.to_owned(), Instant::now()));
         Ok(())
     }

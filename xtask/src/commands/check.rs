@@ -84,7 +84,7 @@ fn show(report: &CheckReport, as_json: bool) {
     } else {
         answer(format_args!("{}", report.text()));
     }
-    if std::env::var("CI").is_ok_and(|ci| ci == "true") {
+    if xtask_core::ci::is_ci() {
         let annotations = report.annotations();
         // on stdout they would break the JSON
         if as_json { eprint!("{annotations}") } else { print!("{annotations}") }

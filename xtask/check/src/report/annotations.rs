@@ -1,10 +1,9 @@
 //! Workflow commands, which Gitea and GitHub show on the run's page.
-//!
-//! Format: "Workflow commands" in GitHub Actions' reference.
 
 use crate::finding::Finding;
 use crate::report::catalog;
 use crate::run::CheckReport;
+use xtask_core::ci::{data, property};
 
 pub(crate) fn text(report: &CheckReport) -> String {
     report.findings.iter().map(one).collect()
@@ -21,14 +20,6 @@ fn one(finding: &Finding) -> String {
     let link = catalog::link(rule);
     let message = data(&format!("{what}\nexpected: {expected}\nfix: {fix}\nsee: {link}"));
     format!("::{} {}::{message}\n", severity.word(), properties.join(","))
-}
-
-fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
-}
-
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use xtask_core::exec::{Background, Exit};
 use xtask_core::failure::Code;
 use xtask_core::interrupt::{self, StopperGuard};
 use xtask_core::signal::{self, Signal};
-use xtask_core::ui::{Ui, seconds};
+use xtask_core::ui::{Ui, span};
 
 const POLL: Duration = Duration::from_millis(100);
 /// Interval between questions to QEMU, which cost more than reading a file.
@@ -102,7 +102,7 @@ impl Guest<'_> {
             }
             Ending::Prompt(prompt) => BootOutcome::Failed(format!(
                 "`{prompt}` appeared on the serial console after {}, but not on the screen",
-                seconds(took)
+                span(took)
             )),
             Ending::Seen => BootOutcome::LoginPrompt,
             Ending::No(why) => {
@@ -167,7 +167,7 @@ impl Guest<'_> {
 
     fn late(&self) -> String {
         let what = if self.serial.spoke { "no login prompt" } else { "nothing" };
-        let within = seconds(self.begun.elapsed());
+        let within = span(self.begun.elapsed());
         // somebody who looks at the screenshot may still know the answer
         format!(
             "{what} on the serial console within {within}, and no known login prompt on the screen; \
@@ -194,7 +194,7 @@ impl Guest<'_> {
         if self.machine.accel == Accel::Kvm && late && monitor.bytes_read()? < BOOT_LOADER {
             let what = format!(
                 "under KVM the guest read less than a boot loader of the image within {}",
-                seconds(self.begun.elapsed())
+                span(self.begun.elapsed())
             );
             return Err(Code::Failed.error(what));
         }
@@ -246,10 +246,6 @@ impl Guest<'_> {
         for line in &lines {
             self.ui.line(&format!("{}: {line}", self.machine.firmware.name()));
         }
-        if lines.is_empty() && self.serial.drawn.is_none_or(|at| at.elapsed() >= ASK_EVERY) {
-            self.serial.drawn = Some(Instant::now());
-            self.ui.line(""); // redraws the elapsed time
-        }
         Ok(())
     }
 
@@ -290,7 +286,6 @@ struct Stream {
     file: Option<File>,
     console: Console,
     spoke: bool,
-    drawn: Option<Instant>,
 }
 
 impl Stream {

@@ -28,7 +28,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use xtask_core::dry_run::{DryRun, Shown};
 use xtask_core::failure::{Code, refuse};
-use xtask_core::ui::{Ui, answer, seconds};
+use xtask_core::ui::{Ui, answer, span};
 use xtask_core::{apt, interrupt, json};
 
 const EXAMPLES: &str = "\
@@ -110,7 +110,7 @@ fn execute(facts: &BootFacts, args: &BootArgs, ui: &Ui) -> Result<Vec<Booted>> {
     let mut results = Vec::new();
     for group in facts.firmwares.chunks(facts.at_once()) {
         let names: Vec<&str> = group.iter().map(Firmware::name).collect();
-        ui.begin(&format!("boot {}", names.join(", ")));
+        let stage = ui.stage(format!("boot {}", names.join(", ")).as_str());
         // QEMU is killed when the thread that started it ends: each thread waits for its QEMU
         let booted: Vec<Result<Booted>> = thread::scope(|scope| {
             let output = &output;
@@ -124,7 +124,7 @@ fn execute(facts: &BootFacts, args: &BootArgs, ui: &Ui) -> Result<Vec<Booted>> {
                 .collect()
         });
         let well = booted.iter().all(|booted| booted.as_ref().is_ok_and(Booted::boots));
-        ui.end((!well).then_some("failed"));
+        stage.end(well);
         interrupt::check()?;
         let (fine, broken): (Vec<_>, Vec<_>) = booted.into_iter().partition(Result::is_ok);
         for booted in fine.into_iter().flatten() {
@@ -234,7 +234,7 @@ impl Booted {
     /// The result as one line for stdout.
     fn line(&self) -> String {
         let outcome = match &self.boot.outcome {
-            BootOutcome::LoginPrompt => format!("login prompt after {}", seconds(self.boot.took)),
+            BootOutcome::LoginPrompt => format!("login prompt after {}", span(self.boot.took)),
             BootOutcome::Failed(why) => format!("no: {why}"),
         };
         let accel = self.accel.name();
@@ -247,7 +247,7 @@ impl Booted {
         let mut text = format!(
             "  {}: {why} (after {}, {})",
             self.firmware,
-            seconds(self.boot.took),
+            span(self.boot.took),
             self.accel.name()
         );
         if !self.boot.last_lines.is_empty() {

@@ -124,7 +124,7 @@ fn run(
     mut on_line: impl FnMut(&str),
 ) -> Result<Ran> {
     let cmd = container.run(client);
-    ui.begin("contract");
+    let stage = ui.stage("contract");
     let begun = Instant::now();
     let mut lines = Vec::new();
     // KILL, because the client forwards other signals to systemd, which ignores them
@@ -135,7 +135,7 @@ fn run(
         lines.push(line.to_owned());
         Ok(())
     });
-    ui.end(None);
+    stage.end(exit.is_ok());
     let ran = Ran { exit: exit?, lines, took: begun.elapsed() };
     // the container outlives a killed client; an engine that hangs here is a finding
     let remove = client.cmd().args(["rm", "--force", "--volumes", &container.name]);

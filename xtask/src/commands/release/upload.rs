@@ -138,9 +138,9 @@ impl Upload<'_> {
         let mut attempt = 1;
         loop {
             let name = format!("upload {} ({} MiB)", file.name, file.size.div_ceil(MIB));
-            self.ui.begin(&name);
+            let stage = self.ui.stage(name.as_str());
             let outcome = self.gitea.upload(there, &file.name, &file.path);
-            self.ui.end(outcome.is_err().then_some("failed"));
+            stage.end(outcome.is_ok());
             let Err(error) = outcome else { break };
             interrupt::check()?;
             // the server may have stored the file in whole or in part
@@ -205,9 +205,9 @@ impl Upload<'_> {
     }
 
     fn step<T>(&self, what: &str, asset: &Asset, act: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.ui.begin(&format!("{what} {}", asset.name));
+        let stage = self.ui.stage(format!("{what} {}", asset.name).as_str());
         let outcome = act();
-        self.ui.end(outcome.is_err().then_some("failed"));
+        stage.end(outcome.is_ok());
         outcome
     }
 }

@@ -25,6 +25,7 @@ use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::json;
 use xtask_core::records::published::Published;
 use xtask_core::replace::{BUILD_RECORDS, Protected, Record, shared_problem};
+use xtask_core::step;
 use xtask_core::ui::{Ui, answer, plain};
 
 const EXAMPLES: &str = "\
@@ -263,15 +264,11 @@ fn diagnosis(repo: &Repo, published: &Path, ours: &Path, out: &Path, ui: &Ui) ->
     let program = program.arg("diagnose");
     let program = diffoscope.iter().fold(program, |program, it| it.hand_to(program));
     let cmd = program.arg(published).arg(ours);
-    ui.command(&cmd);
-    ui.begin("diagnose");
     let mut text = String::new();
-    let outcome = cmd.stream(&StopBy::Signal(Signal::TERM), |line| {
-        ui.line(line);
+    let outcome = step::stream("diagnose", &cmd, &StopBy::Signal(Signal::TERM), ui, |line| {
         text += &format!("{line}\n");
         Ok(())
     });
-    ui.end(None);
     let path = out.join(DIAGNOSIS);
     match outcome.and_then(|_| fs::write(&path, &text).context("cannot keep the diagnosis")) {
         Ok(()) => format!("{text}diagnosis: {}\n", path.display()),

@@ -6,6 +6,7 @@ use crate::{builder_image, commands::boot, engine};
 use anyhow::Result;
 use tools::Tools;
 use xtask_core::apt;
+use xtask_core::ci;
 use xtask_core::exec::{Cmd, Signal, StopBy, which};
 use xtask_core::facts::host::Host;
 use xtask_core::facts::repo::Repo;
@@ -84,14 +85,14 @@ pub(crate) fn command(repo: &Repo, args: &TestArgs) -> Result<()> {
     let tools = if args.full { Some(Tools::installed(repo, &ui)?) } else { None };
     let mut failed = Vec::new();
     for step in plan(repo, args, tools.as_ref(), &ui) {
+        let stage = ui.stage(step.name);
         ui.command(&step.cmd);
-        ui.begin(step.name);
         let exit = step.cmd.stream(&StopBy::Signal(Signal::TERM), |line| {
             // unchanged, because CI reads cargo's last lines
             answer(format_args!("{line}"));
             Ok(())
         })?;
-        ui.end((!exit.ok()).then_some("failed"));
+        stage.end(exit.ok());
         if !exit.ok() {
             failed.push(step.name);
         }
@@ -117,7 +118,7 @@ fn packages(repo: &Repo, host: &Host) -> Result<Vec<String>> {
 fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>, ui: &Ui) -> Vec<TestStep> {
     let cargo = |words: &[&str]| Cmd::new("cargo").args(words).current_dir(&repo.root);
     let mut lints = cargo(&["clippy", "--workspace", "--all-targets"]);
-    if std::env::var("CI").is_ok_and(|ci| ci == "true") {
+    if ci::is_ci() {
         // elsewhere a warning must not stop somebody in the middle of their work
         lints = lints.args(["--", "-D", "warnings"]);
     }

@@ -18,7 +18,7 @@ use varying::{Varied, Vary};
 use xtask_core::exec::quoted;
 use xtask_core::facts::host::Disk;
 use xtask_core::facts::repo::Repo;
-use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
+use xtask_core::failure::{Code, OrExit as _, Problem, in_context, refuse};
 use xtask_core::hash;
 use xtask_core::interrupt;
 use xtask_core::pins::Digest;
@@ -70,6 +70,7 @@ pub(crate) struct VerifyArgs {
 
 const GIB: u64 = 1 << 30;
 const B_FAILED: &str = "build B failed; build A is kept: pass --resume to go on with it";
+const B_INTERRUPTED: &str = "interrupted; build A is kept: pass --resume to go on with it";
 const ONLY_A_FAILED: &str = "build A failed; build B is kept: pass --resume to go on with it";
 
 /// Folders of a verify.
@@ -120,14 +121,17 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     } else {
         if kept.is_none() {
             ui.print("build A");
-            first.build(begun, &ui).map_err(|error| error.context("build A failed"))?;
+            first.build(begun, &ui).map_err(|error| in_context(error, "build A failed"))?;
         }
         ui.print("build B");
         // with today's facts: the checkout or the disk may have changed during build A
         let second = first.again(&places.b, varied.conditions());
         second
             .and_then(|second| second.build(Instant::now(), &ui))
-            .map_err(|error| error.context(B_FAILED))?;
+            .map_err(|error| match Code::of(&error) {
+                Code::Interrupted => Code::Interrupted.error(B_INTERRUPTED),
+                _ => error.context(B_FAILED),
+            })?;
     }
     let conclusion = Conclusion { places: &places, varied: &varied, begun };
     let verdict = conclusion.verdict()?;
@@ -261,6 +265,7 @@ fn at_once(first: &mut Ready, second: &mut Ready, begun: Instant, ui: &Ui) -> Re
     first.facts.host.cpus = cpus;
     match results {
         [Ok(_), Ok(_)] => Ok(()),
+        [Err(error), _] | [_, Err(error)] if Code::of(&error) == Code::Interrupted => Err(error),
         [Err(error), Ok(_)] if second.facts.conditions.varied.is_empty() => {
             Err(error.context(ONLY_A_FAILED))
         }

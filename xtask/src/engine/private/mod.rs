@@ -119,6 +119,7 @@ pub(crate) struct Private {
     users: File,
     /// The daemon, if this xtask started it.
     daemon: Option<Background>,
+    ui: Ui,
 }
 
 impl Private {
@@ -142,7 +143,7 @@ impl Private {
         } else {
             (network_of(places), None)
         };
-        Ok(Private { places: places.clone(), network, users, daemon })
+        Ok(Private { places: places.clone(), network, users, daemon, ui: ui.again() })
     }
 }
 
@@ -180,9 +181,12 @@ fn set_up_and_start(
     let config = config(places, bridge.as_ref().ok())?;
     fs::write(places.dir.join("daemon.json"), config).context("cannot write daemon.json")?;
     let cmd = places.daemon();
+    let stage = ui.stage("start engine");
     ui.command(&cmd);
     let daemon = cmd.start(&places.log())?;
-    match wait_until_ready(client, &daemon) {
+    let ready = wait_until_ready(client, &daemon);
+    stage.end(ready.is_ok());
+    match ready {
         Ok(()) => Ok((network, daemon)),
         Err(error) => {
             drop(daemon);
@@ -257,7 +261,10 @@ impl Drop for Private {
                 && self.users.unlock().is_ok()
                 && self.users.try_lock().is_ok();
             if last {
+                // takes long if it still removes a container with many files
+                let stage = self.ui.stage("stop engine");
                 stop(&self.places);
+                stage.end(true);
             }
             last
         });
