@@ -18,6 +18,7 @@ use xtask_core::facts::upstream::{Upstream, UpstreamOrigin};
 use xtask_core::failure::{Code, OrExit as _, Problem};
 use xtask_core::pins::{conf, env_file};
 use xtask_core::recipe::Recipe;
+use xtask_core::ui::Ui;
 use xtask_core::{calendar, http};
 
 /// Everything that a build depends on.
@@ -79,6 +80,7 @@ pub(crate) enum EpochFrom {
 
 impl BuildFacts {
     pub(crate) fn gather(repo: &Repo, request: &BuildRequest) -> Result<BuildFacts> {
+        let _shown = Ui::new(false).wait("looking at checkout, engine and mirror");
         BuildFacts::read(repo, request, request.what.build.engine, None)
     }
 

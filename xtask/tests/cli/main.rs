@@ -10,6 +10,7 @@ mod json;
 mod preflight;
 #[path = "../support/mod.rs"]
 mod support;
+mod terminal;
 
 use snapbox::{Assert, Redactions, file};
 use std::process::Command;

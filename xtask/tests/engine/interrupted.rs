@@ -77,7 +77,8 @@ fn a_signal_ends_engine_hosts_build_and_leaves_nothing() {
 fn a_signal_while_the_engine_starts_leaves_nothing() {
     let machine = Machine::get();
     let checkout = checkout();
-    let mut running = Running::start(&mut checkout.xtask(["iso", "waits", "--engine", "private"]));
+    let mut iso = checkout.xtask(["iso", "waits", "--engine", "private", "-v"]);
+    let mut running = Running::start(&mut iso);
     running.until_it_runs("unshare");
     running.signal("INT");
     running.ends().exits(130).says("error: interrupted");
@@ -174,10 +175,10 @@ fn a_signal_during_the_image_build_leaves_nothing() {
     let mut image = checkout.xtask(["image", "build", "--engine", "private", "--setup", "-v"]);
     let mut running = Running::start(&mut image);
     // a step of the base, or of the image itself if a registry serves the base
-    running.until("== ");
+    running.until_begins(&["base", "image"]);
     let tar = state().join("base.tar");
     let patience = Instant::now() + Duration::from_secs(60);
-    while running.said().contains("== base") && !tar.exists() && Instant::now() < patience {
+    while running.said().contains("base  begins") && !tar.exists() && Instant::now() < patience {
         thread::sleep(Duration::from_millis(20));
     }
     running.signal("INT");

@@ -9,6 +9,7 @@
 pub mod disk;
 pub mod json;
 pub mod running;
+pub mod terminal;
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -55,6 +55,13 @@ impl Running {
         self.until_a_line(&program, |said| said.starts_with("$ ") && said.contains(&program));
     }
 
+    /// Waits until one of these stages begins.
+    #[track_caller]
+    pub fn until_begins(&mut self, stages: &[&str]) {
+        let begins = |said: &String| stages.iter().any(|it| *said == format!("{it}  begins"));
+        self.until_a_line(&stages.join(" or "), begins);
+    }
+
     #[track_caller]
     fn until_a_line(&mut self, line: &str, is_it: impl Fn(&String) -> bool) {
         let deadline = Instant::now() + TIMEOUT;

@@ -19,7 +19,7 @@ use xtask_core::facts::mirror::{DEBIAN_SUITES, SECURITY_SUITES};
 use xtask_core::failure::Problem;
 use xtask_core::hash;
 use xtask_core::rules::DOCTOR;
-use xtask_core::ui::Ui;
+use xtask_core::ui::{Ui, span};
 
 const PROBE: &str = include_str!("contract.sh");
 const PROBE_NAME: &str = ".doctor-probe";
@@ -63,7 +63,10 @@ pub(super) fn describe(facts: &BuildFacts) -> Result<DryRun> {
 }
 
 pub(super) fn look(facts: &BuildFacts, network: Network, ui: &Ui, report: &mut Report) {
-    if let Err(error) = probe(facts, network, ui, report) {
+    let stage = ui.stage("contract");
+    let probed = probe(facts, network, ui, report);
+    stage.end(probed.is_ok());
+    if let Err(error) = probed {
         let fix = "solve that, and run this again; -v shows all output";
         report.broken(Problem::new(format!("{error:#}"), fix).of("contract-start"));
     }
@@ -92,7 +95,7 @@ fn probe(facts: &BuildFacts, network: Network, ui: &Ui, report: &mut Report) -> 
         }
     } else {
         report
-            .holds("contract-start", format!("the probe ran for {:.1} s", ran.took.as_secs_f64()));
+            .holds("contract-start", format!("the probe ran for {}", span(ran.took)));
     }
     arrived(facts, &site, &nonce, report);
     codes(facts, client, container, &ran, ui, report)?;
@@ -124,7 +127,6 @@ fn run(
     mut on_line: impl FnMut(&str),
 ) -> Result<Ran> {
     let cmd = container.run(client);
-    let stage = ui.stage("contract");
     let begun = Instant::now();
     let mut lines = Vec::new();
     // KILL, because the client forwards other signals to systemd, which ignores them
@@ -135,7 +137,6 @@ fn run(
         lines.push(line.to_owned());
         Ok(())
     });
-    stage.end(exit.is_ok());
     let ran = Ran { exit: exit?, lines, took: begun.elapsed() };
     // the container outlives a killed client; an engine that hangs here is a finding
     let remove = client.cmd().args(["rm", "--force", "--volumes", &container.name]);
@@ -225,14 +226,14 @@ fn stops(
         Some((true, took)) if took < STOP && left.is_empty() => {
             report.holds(
                 rule,
-                format!("stopped in {:.1} s ({}), nothing left", took.as_secs_f64(), ran.exit),
+                format!("stopped in {} ({}), nothing left", span(took), ran.exit),
             );
         }
         Some((done, took)) => {
             let done = if done { "" } else { ", and the engine reported a failure" };
             let what = format!(
-                "stopping took {:.1} s{done}; {} container left",
-                took.as_secs_f64(),
+                "stopping took {}{done}; {} container left",
+                span(took),
                 left.len()
             );
             report.broken(Problem::new(what, fix(rule)).of(rule));

@@ -4,6 +4,7 @@ use super::report::Report;
 use crate::build::{BuildFacts, preflight};
 use crate::engine::EngineKind;
 use std::path::Path;
+use xtask_core::calendar::utc;
 use xtask_core::facts::host::Disk;
 use xtask_core::facts::mirror::MirrorOrigin;
 use xtask_core::failure::Problem;
@@ -22,7 +23,8 @@ pub(super) fn look(facts: &BuildFacts, setup: bool, report: &mut Report) {
     };
     holds("packages", "all installed".to_owned());
     holds("memory", format!("{} of RAM on this machine", gib(facts.host.memory)));
-    holds("clock", format!("{} is after SOURCE_DATE_EPOCH {}", facts.now, facts.epoch.seconds));
+    let [now, epoch] = [facts.now, facts.epoch.seconds].map(|seconds| utc(seconds as i64));
+    holds("clock", format!("{now} UTC is after SOURCE_DATE_EPOCH, {epoch} UTC"));
     holds("ready-to-build", format!("recipe {}, commit {}", facts.recipe.name, facts.source.short));
     disk(facts, report);
     mirror(facts, report);

@@ -18,8 +18,8 @@ use std::path::PathBuf;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, Problem};
 use xtask_core::rules::DOCTOR;
-use xtask_core::ui::Ui;
-use xtask_core::{apt, interrupt, json};
+use xtask_core::ui::{Tone, Ui, answer, on_stdout};
+use xtask_core::{apt, ci, interrupt, json};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -71,16 +71,27 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
     if build.json {
         json::print(&report.json());
     } else {
-        report.print();
+        report.print(build.verbose);
     }
-    match report.findings() {
-        0 => Ok(()),
-        1 => Err(Code::NotReady.error("not ready: 1 finding")),
-        n => Err(Code::NotReady.error(format!("not ready: {n} findings"))),
+    let findings = match report.findings() {
+        0 => {
+            if !build.json {
+                let well = on_stdout(Tone::Good, &report.all_is_well(&args.what.recipe));
+                answer(format_args!("{well}"));
+            }
+            return Ok(());
+        }
+        1 => "1 finding".to_owned(),
+        n => format!("{n} findings"),
+    };
+    if ci::is_ci() {
+        report.annotations().iter().for_each(|line| ui.print(line));
     }
+    Err(Code::NotReady.error(format!("not ready: {findings}; do what `fix:` says, and run doctor again")))
 }
 
 fn look(facts: &BuildFacts, setup: bool, ui: &Ui, report: &mut Report) -> Result<()> {
+    let _shown = ui.wait("asking engine, registries and mirrors");
     // the network may be slow: ask the engine at the same time
     let pins = std::thread::scope(|scope| {
         let pins = scope.spawn(|| pins::look(facts, &Ui::new(false)));

@@ -1,9 +1,10 @@
 //! The state of each rule, and how it is printed.
 
 use serde_json::{Value, json};
+use xtask_core::ci;
 use xtask_core::failure::Problem;
 use xtask_core::rules::{DOCTOR, Described};
-use xtask_core::ui::answer;
+use xtask_core::ui::{Tone, answer, on_stdout};
 
 /// State of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,21 +69,70 @@ impl Report {
         })
     }
 
-    pub(crate) fn print(&self) {
+    /// Prints the rules, and then what was skipped: a line for each reason, with the rules if
+    /// `verbose`.
+    pub(crate) fn print(&self, verbose: bool) {
         for (rule, state) in self.ordered() {
-            let (word, text) = match state {
-                RuleState::Holds(what) => ("ok", what),
-                RuleState::Doubtful(problem) => ("warning", &problem.what),
-                RuleState::Broken(problem) => ("BROKEN", &problem.what),
-                RuleState::Skipped(why) => ("skipped", why),
+            let (tone, word, text) = match state {
+                RuleState::Holds(what) => (Tone::Good, "ok", what),
+                RuleState::Doubtful(problem) => (Tone::Doubtful, "warning", &problem.what),
+                RuleState::Broken(problem) => (Tone::Bad, "BROKEN", &problem.what),
+                RuleState::Skipped(_) => continue,
             };
-            answer(format_args!("{word:<8} {:<20} {}", rule.name, indented(text)));
+            let word = on_stdout(tone, &format!("{word:<8}"));
+            answer(format_args!("{word} {:<20} {}", rule.name, indented(text)));
             if let RuleState::Broken(problem) | RuleState::Doubtful(problem) = state {
                 answer(format_args!("         expected: {}", rule.what));
                 answer(format_args!("         why: {} ({})", rule.why, rule.source));
                 answer(format_args!("         fix: {}", indented(&problem.fix)));
             }
         }
+        for (why, rules) in self.skipped_by_reason() {
+            let word = on_stdout(Tone::Faint, "skipped ");
+            let names = match &rules[..] {
+                [one] => (*one).to_owned(),
+                all if verbose => all.join(", "),
+                all => format!("{} rules", all.len()),
+            };
+            answer(format_args!("{word} {names:<20} {}", indented(why)));
+        }
+    }
+
+    /// The rules that were skipped, by the reason.
+    fn skipped_by_reason(&self) -> Vec<(&str, Vec<&'static str>)> {
+        let mut reasons: Vec<(&str, Vec<&'static str>)> = Vec::new();
+        for (rule, state) in self.ordered() {
+            let RuleState::Skipped(why) = state else { continue };
+            match reasons.iter_mut().find(|(known, _)| known == why) {
+                Some((_, rules)) => rules.push(rule.name),
+                None => reasons.push((why, vec![rule.name])),
+            }
+        }
+        reasons
+    }
+
+    /// The broken rules, each with its fix, for the page of a CI run.
+    pub(crate) fn annotations(&self) -> Vec<String> {
+        let problems = self.ordered().filter_map(|(rule, state)| match state {
+            RuleState::Broken(problem) => Some((rule, problem)),
+            _ => None,
+        });
+        problems
+            .map(|(rule, problem)| {
+                ci::error(&format!("{}: {}\nfix: {}", rule.name, problem.what, problem.fix))
+            })
+            .collect()
+    }
+
+    /// The line at the end, if nothing is broken.
+    pub(crate) fn all_is_well(&self, recipe: &str) -> String {
+        let is_doubt = |(_, state): &&(_, RuleState)| matches!(state, RuleState::Doubtful(_));
+        let doubts = match self.found.iter().filter(is_doubt).count() {
+            0 => String::new(),
+            1 => ", with 1 warning".to_owned(),
+            n => format!(", with {n} warnings"),
+        };
+        format!("ready{doubts}: cargo xtask iso {recipe}")
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -124,6 +174,27 @@ mod tests {
                 rule.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
             );
         }
+    }
+
+    #[test]
+    fn rules_that_were_skipped_are_listed_by_their_reason() {
+        let mut report = Report::default();
+        report.skipped("terminal", "no engine");
+        report.skipped("release-tag", "no tag");
+        report.skipped("chroot", "no engine");
+        report.holds("disk", "much");
+        assert_eq!(
+            report.skipped_by_reason(),
+            [("no tag", vec!["release-tag"]), ("no engine", vec!["terminal", "chroot"])]
+        );
+    }
+
+    #[test]
+    fn the_last_line_counts_warnings() {
+        let mut report = Report::default();
+        assert_eq!(report.all_is_well("canary"), "ready: cargo xtask iso canary");
+        report.doubtful(Problem::new("slow", "wait").of("mirror"));
+        assert_eq!(report.all_is_well("base"), "ready, with 1 warning: cargo xtask iso base");
     }
 
     #[test]
