@@ -35,7 +35,8 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> Result<()> {
-    let told = || Ui::new(false).notice("interrupted: stopping; interrupt twice more to leave at once");
+    let told =
+        || Ui::new(false).notice("interrupted: stopping; interrupt twice more to leave at once");
     interrupt::install(told).context("cannot listen for signals")?;
     let repo = Repo::find()?;
     match command {

@@ -216,7 +216,8 @@ impl Cmd {
         if interrupt::received() {
             stop_now(); // the signal came between the check and the guard
         }
-        let output = handle.wait().with_context(|| format!("cannot wait for `{}`", self.brief()))?;
+        let output =
+            handle.wait().with_context(|| format!("cannot wait for `{}`", self.brief()))?;
         Ok(Exit::of(output.status))
     }
 

@@ -2,11 +2,11 @@
 
 use super::inputs::{BuildFacts, EpochFrom};
 use super::plan::{Folders, Run};
-use super::records::earlier;
+use super::records::earlier::EarlierBuild;
 use crate::builder_image::BuilderImage;
 use crate::engine::{EngineKind, EngineStatus};
 use xtask_core::dry_run::DryRun;
-use xtask_core::ui::seconds;
+use xtask_core::ui::span;
 use xtask_core::{apt, calendar};
 
 /// The plan. `image_build` is the step that builds the builder image, if a build would build it.
@@ -127,13 +127,13 @@ fn image(facts: &BuildFacts) -> String {
 
 fn last_time(facts: &BuildFacts) -> String {
     let engine = facts.engine.kind.name();
-    let Some(earlier) = earlier::newest(&facts.repo.output(), &facts.recipe.name, engine) else {
+    let Some(earlier) = EarlierBuild::like(facts) else {
         return format!("no build of {} on engine {engine} is known", facts.recipe.name);
     };
-    let stages = earlier.stages.iter().map(|(name, took)| format!("{name} {}", seconds(*took)));
+    let stages = earlier.stages.iter().map(|(name, took)| format!("{name} {}", span(*took)));
     format!(
         "{} ({}), at {} UTC",
-        seconds(earlier.took),
+        span(earlier.took),
         stages.collect::<Vec<_>>().join(", "),
         calendar::utc(i64::try_from(earlier.started).unwrap_or_default())
     )

@@ -1,11 +1,11 @@
 //! Executes a build, from checked facts to a published folder.
 
 use super::inputs::BuildFacts;
-use super::last_build::LastBuild;
 use super::policy_gate::PolicyGate;
 use super::run;
 use super::sandbox::Sandbox;
 use super::sweep;
+use crate::build::records::earlier::EarlierBuild;
 use crate::build::records::{self, Iso, RunFacts};
 use crate::build::{saved_inputs, workdir};
 use crate::builder_image::{self, BuilderImage};
@@ -98,8 +98,8 @@ fn build_at(
     let Sandbox { folders, run, work, .. } = site;
     let mut log = Log::create(&folders.log)?;
 
-    let last = LastBuild::like(facts);
-    let stages = run::run(run, &facts.recipe, &last, &folders.out(), ui, &mut log)?;
+    let earlier = EarlierBuild::like(facts);
+    let stages = run::run(run, &facts.recipe, earlier.as_ref(), &folders.out(), ui, &mut log)?;
     let hashing = ui.wait("hashing the ISO");
     work.give_to(facts.host.caller, facts.host.uid)?;
     let out = folders.out();

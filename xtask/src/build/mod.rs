@@ -4,7 +4,6 @@ mod args;
 mod describe;
 mod execute;
 mod inputs;
-mod last_build;
 pub(crate) mod plan;
 mod policy_gate;
 pub(crate) mod preflight;

@@ -2,7 +2,7 @@
 
 use super::plan::Run;
 use crate::build::records::StageRecord;
-use crate::build::last_build::LastBuild;
+use crate::build::records::earlier::EarlierBuild;
 use crate::build::records::tree;
 use anyhow::{Context as _, Result};
 use std::path::Path;
@@ -24,7 +24,7 @@ const STAGE_MARK: &str = "@@stage ";
 struct Progress<'a> {
     recipe: &'a Recipe,
     out: &'a Path,
-    last: &'a LastBuild,
+    earlier: Option<&'a EarlierBuild>,
     ui: &'a Ui,
     current: Option<(String, Instant)>,
     shown: Option<ShownStage<'a>>,
@@ -40,7 +40,7 @@ type Artefacts = (Vec<Artefact>, Vec<(String, Manifest)>);
 pub(crate) fn run(
     run: &Run,
     recipe: &Recipe,
-    last: &LastBuild,
+    earlier: Option<&EarlierBuild>,
     out: &Path,
     ui: &Ui,
     log: &mut Log,
@@ -49,7 +49,8 @@ pub(crate) fn run(
     log.remark(&format!("$ {cmd}"))?;
     let shown = Some(ui.stage("start"));
     ui.command(&cmd);
-    let mut progress = Progress { recipe, last, out, ui, current: None, shown, done: Vec::new() };
+    let mut progress =
+        Progress { recipe, earlier, out, ui, current: None, shown, done: Vec::new() };
     let exit = cmd.stream(&run.stop_by(), |line| {
         log.line(line)?;
         match line.strip_prefix(STAGE_MARK) {
@@ -86,7 +87,7 @@ impl Progress<'_> {
         self.shown = Some(self.ui.stage(StageTitle {
             name: name.to_owned(),
             place: place.map(|at| (at + 1, stages.len())),
-            about: self.last.stages.get(name).copied(),
+            about: self.earlier.and_then(|earlier| earlier.stage(name)),
         }));
         self.current = Some((name.to_owned(), Instant::now()));
         Ok(())

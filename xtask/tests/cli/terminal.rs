@@ -21,7 +21,8 @@ fn checkout() -> (Checkout, String) {
 }
 
 fn iso(checkout: &Checkout, go: &str) -> Command {
-    let mut iso = checkout.xtask(["iso", "quiet", "--engine", "docker", "--mirror", &mirror_peer()]);
+    let mut iso =
+        checkout.xtask(["iso", "quiet", "--engine", "docker", "--mirror", &mirror_peer()]);
     iso.env("PATH", checkout.path_with("docker", STUB)).env("RUN", QUIET).env("GO", go);
     iso.env("TERM", "xterm").env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
     iso
@@ -86,7 +87,10 @@ fn a_pipe_a_dumb_terminal_and_ci_get_a_line_at_the_beginning_and_the_end_of_a_st
     let mut dumb = iso(&checkout, "/");
     let (code, written) = Terminal::start(dumb.env("TERM", "dumb"), 60, 20).ends();
     assert_eq!(code, 0, "{written}");
-    assert!(!written.contains('\x1b') && !written.replace("\r\n", "").contains('\r'), "{written:?}");
+    assert!(
+        !written.contains('\x1b') && !written.replace("\r\n", "").contains('\r'),
+        "{written:?}"
+    );
 
     let ran = run(&mut iso(&checkout, "/")).exits(0);
     for lines in [written.replace("\r\n", "\n"), ran.stderr] {
@@ -117,7 +121,11 @@ fn a_failure_ends_with_its_cause_and_is_shown_on_the_page_of_the_ci_run() {
     assert!(error.contains("error: stage quiet failed (exit 100)\n  log: /"), "{error}");
     assert!(annotation.starts_with("::error::stage quiet failed (exit 100)%0A  log: /"));
     let ran = run(iso(&checkout, "/").env("RUN", fails)).exits(4);
-    assert!(!ran.stderr.contains("::error") && !ran.stderr.contains("docker run"), "{}", ran.stderr);
+    assert!(
+        !ran.stderr.contains("::error") && !ran.stderr.contains("docker run"),
+        "{}",
+        ran.stderr
+    );
     let ran = run(iso(&checkout, "/").env("RUN", "exit 7").arg("-v")).exits(4);
     ran.says("\n$ docker run --rm ").says("  last lines: it printed nothing");
 }

@@ -40,8 +40,17 @@ mod tests {
     fn a_span_is_as_exact_as_it_matters() {
         let shown = [0.04, 1.26, 9.94, 9.96, 59.6, 61.0, 725.0, 3599.7, 3725.0]
             .map(|s| span(Duration::from_secs_f64(s)));
-        let expected =
-            ["0.0 s", "1.3 s", "9.9 s", "10 s", "1 min", "1 min 1 s", "12 min 5 s", "1 h", "1 h 2 min"];
+        let expected = [
+            "0.0 s",
+            "1.3 s",
+            "9.9 s",
+            "10 s",
+            "1 min",
+            "1 min 1 s",
+            "12 min 5 s",
+            "1 h",
+            "1 h 2 min",
+        ];
         assert_eq!(shown, expected);
     }
 }

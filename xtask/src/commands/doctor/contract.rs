@@ -94,8 +94,7 @@ fn probe(facts: &BuildFacts, network: Network, ui: &Ui, report: &mut Report) -> 
             return Ok(());
         }
     } else {
-        report
-            .holds("contract-start", format!("the probe ran for {}", span(ran.took)));
+        report.holds("contract-start", format!("the probe ran for {}", span(ran.took)));
     }
     arrived(facts, &site, &nonce, report);
     codes(facts, client, container, &ran, ui, report)?;
@@ -224,18 +223,11 @@ fn stops(
     let left: Vec<&String> = left.iter().filter(|name| **name == container.name).collect();
     match stopped {
         Some((true, took)) if took < STOP && left.is_empty() => {
-            report.holds(
-                rule,
-                format!("stopped in {} ({}), nothing left", span(took), ran.exit),
-            );
+            report.holds(rule, format!("stopped in {} ({}), nothing left", span(took), ran.exit));
         }
         Some((done, took)) => {
             let done = if done { "" } else { ", and the engine reported a failure" };
-            let what = format!(
-                "stopping took {}{done}; {} container left",
-                span(took),
-                left.len()
-            );
+            let what = format!("stopping took {}{done}; {} container left", span(took), left.len());
             report.broken(Problem::new(what, fix(rule)).of(rule));
         }
         None => report

@@ -87,7 +87,8 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
     if ci::is_ci() {
         report.annotations().iter().for_each(|line| ui.print(line));
     }
-    Err(Code::NotReady.error(format!("not ready: {findings}; do what `fix:` says, and run doctor again")))
+    Err(Code::NotReady
+        .error(format!("not ready: {findings}; do what `fix:` says, and run doctor again")))
 }
 
 fn look(facts: &BuildFacts, setup: bool, ui: &Ui, report: &mut Report) -> Result<()> {

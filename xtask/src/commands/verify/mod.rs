@@ -126,12 +126,12 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
         ui.print("build B");
         // with today's facts: the checkout or the disk may have changed during build A
         let second = first.again(&places.b, varied.conditions());
-        second
-            .and_then(|second| second.build(Instant::now(), &ui))
-            .map_err(|error| match Code::of(&error) {
+        second.and_then(|second| second.build(Instant::now(), &ui)).map_err(
+            |error| match Code::of(&error) {
                 Code::Interrupted => Code::Interrupted.error(B_INTERRUPTED),
                 _ => error.context(B_FAILED),
-            })?;
+            },
+        )?;
     }
     let conclusion = Conclusion { places: &places, varied: &varied, begun };
     let verdict = conclusion.verdict()?;
