@@ -19,8 +19,14 @@ const SECTIONS: u16 = 96;
 /// Bytes of a section header.
 const SECTION: usize = 40;
 
+/// Bytes that are summed up at a time; even.
+const CHUNK: usize = 1 << 18;
+
 /// Bytes before the PE header: DOS headers with a stub program.
 const STUB: u32 = 1 << 16;
+
+/// Offset of the checksum behind the start of the PE header.
+const CHECKSUM: u64 = 24 + 64;
 
 /// An open PE file.
 pub struct Pe {
@@ -32,6 +38,8 @@ pub struct Pe {
     start: u64,
     /// Seconds since 1970, if it is a time at all: linkers also write a hash there.
     linked: u32,
+    /// Bytes of the optional header.
+    optional: u16,
     budget: Arc<Budget>,
 }
 
@@ -89,7 +97,40 @@ impl Pe {
             }
             sections.push(Section { name, start, len, flags: r.le32(36)? });
         }
-        Ok(Pe { source, sections, headers: table + len as u64, start, linked, budget })
+        Ok(Pe { source, sections, headers: table + len as u64, start, linked, optional, budget })
+    }
+}
+
+impl Pe {
+    /// Returns true if the header holds the checksum of the file (ImageHlp, CheckSumMappedFile): the sum of all
+    /// words but its own, with the carry added, and the length.
+    fn has_right_checksum(&self) -> Result<bool> {
+        let size = self.source.size()?;
+        let at = self.start + CHECKSUM;
+        if u64::from(self.optional) < CHECKSUM - 24 + 4 || at + 4 > self.headers {
+            return Ok(false);
+        }
+        self.budget.unpack(LAYER, 0, size)?;
+        let said = Record::new(LAYER, at, &self.source.exactly(LAYER, at, 4)?).le32(0)?;
+        let (mut sum, mut offset) = (0_u64, 0);
+        while offset < size {
+            let mut bytes = self.source.up_to(offset, CHUNK)?;
+            if bytes.is_empty() {
+                break;
+            }
+            for place in at.max(offset)..(at + 4).min(offset + bytes.len() as u64) {
+                bytes[(place - offset) as usize] = 0;
+            }
+            offset += bytes.len() as u64;
+            let words = bytes.chunks(2);
+            sum += words
+                .map(|word| u64::from(word[0]) | u64::from(*word.get(1).unwrap_or(&0)) << 8)
+                .sum::<u64>();
+        }
+        while sum > 0xffff {
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        Ok(u64::from(said) == sum + size)
     }
 }
 
@@ -149,6 +190,11 @@ impl Tree for Pe {
         let time = self.start as usize + 8;
         headers[..2].fill(0);
         headers[time..time + 4].fill(0);
+        if self.has_right_checksum()? {
+            // it follows from the rest, which is told
+            let at = (self.start + CHECKSUM) as usize;
+            headers[at..at + 4].fill(0);
+        }
         let mut parts = vec![Part::bytes("[headers]", None, Arc::new(Bytes(headers)))];
         parts.extend(known.part("[between the sections]", &self.source, &self.budget, 0, end)?);
         Ok(parts)

@@ -515,6 +515,56 @@ fn sections_beyond_the_end_of_a_program() {
 }
 
 #[test]
+fn a_checksum_of_a_program_that_is_right_or_wrong() {
+    let mut image = fixture("small.efi");
+    let start = u32::from_le_bytes(image[0x3c..0x40].try_into().unwrap()) as usize;
+    let at = start + 88;
+    let headers =
+        |image: &[u8]| part(&*open(image.to_vec()), "[headers]").unwrap()[at..at + 4].to_vec();
+    image[at..at + 4].fill(0);
+    let words =
+        image.chunks(2).map(|word| u64::from(word[0]) | u64::from(*word.get(1).unwrap_or(&0)) << 8);
+    let mut sum: u64 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    let right = (sum + image.len() as u64) as u32;
+    image[at..at + 4].copy_from_slice(&right.to_le_bytes());
+    assert_eq!(headers(&image), [0; 4]);
+    image[at..at + 4].copy_from_slice(&(right ^ 1).to_le_bytes());
+    assert_eq!(headers(&image), (right ^ 1).to_le_bytes());
+}
+
+/// A disk with two logical partitions in an extended one.
+#[test]
+fn logical_partitions_are_files() {
+    let mut image = vec![0_u8; 40 * 512];
+    let mut table = |sector: usize, entry: usize, kind: u8, start: u32, len: u32| {
+        let at = sector * 512 + 446 + entry * 16;
+        image[at + 4] = kind;
+        image[at + 8..at + 12].copy_from_slice(&start.to_le_bytes());
+        image[at + 12..at + 16].copy_from_slice(&len.to_le_bytes());
+        image[sector * 512 + 510..sector * 512 + 512].copy_from_slice(&[0x55, 0xaa]);
+    };
+    table(0, 0, 0x83, 1, 4);
+    table(0, 1, 0x05, 8, 30);
+    table(8, 0, 0x83, 1, 3);
+    table(8, 1, 0x05, 10, 20);
+    table(18, 0, 0x83, 2, 5);
+    image[20 * 512..][..5].copy_from_slice(b"inner");
+    let tree = open(image.clone());
+    let sizes: Vec<_> = root(&*tree).iter().map(|(_, node)| node.metadata.size).collect();
+    assert_eq!(sizes, [4 * 512, 3 * 512, 5 * 512]);
+    let (_, last) = root(&*tree).pop().unwrap();
+    assert_eq!(tree.open(&last).unwrap().source().up_to(0, 5).unwrap(), b"inner");
+    // the boot records of the logical partitions are no part of a table that is told
+    assert!(part(&*tree, "[between the partitions]").unwrap().len() > 1024);
+    // a chain that leads back is none
+    image[8 * 512 + 462 + 8..][..4].copy_from_slice(&0_u32.to_le_bytes());
+    assert!(Layer::of(&shared(image), &Budget::new(1 << 20, 100)).unwrap().is_none());
+}
+
+#[test]
 fn an_ext4_that_names_the_same_blocks_for_ever() {
     let image = fixture("ext4.img");
     // the first extent of the root: its block, the length, the depth of the tree

@@ -1,6 +1,7 @@
 //! A disk image: partitions as files.
 
-use super::{Disk, LAYER, SECTOR};
+use super::extended::{self, is_extended};
+use super::{Anchors, Disk, LAYER, SECTOR};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::field::Field;
@@ -28,7 +29,7 @@ pub(crate) fn is_disk(source: &dyn Source) -> Result<bool> {
             let fits = |(start, len): &(u64, u64)| {
                 *start >= SECTOR && *len > 0 && start.saturating_add(*len) <= size
             };
-            let partitions = partitions(&disk);
+            let partitions = partitions(source, &disk).unwrap_or_default();
             !partitions.is_empty() && partitions.iter().all(fits)
         }
         // a GPT that cannot be read is told as such
@@ -37,21 +38,28 @@ pub(crate) fn is_disk(source: &dyn Source) -> Result<bool> {
     })
 }
 
-fn partitions(disk: &Disk) -> Vec<(u64, u64)> {
-    match &disk.gpt {
-        Some(gpt) => gpt.partitions.iter().map(|p| (p.start, p.len)).collect(),
-        None => {
-            // 0xee stands for the whole disk, if there is a GPT
-            disk.mbr.iter().filter(|p| p.kind != 0xee).map(|p| (p.start, p.len)).collect()
+fn partitions(source: &dyn Source, disk: &Disk) -> Result<Vec<(u64, u64)>> {
+    if let Some(gpt) = &disk.gpt {
+        return Ok(gpt.partitions.iter().map(|p| (p.start, p.len)).collect());
+    }
+    let mut found = Vec::new();
+    // 0xee stands for the whole disk, if there is a GPT
+    for partition in disk.mbr.iter().filter(|p| p.kind != 0xee) {
+        if is_extended(partition.kind) {
+            let logical = extended::partitions(source, partition)?;
+            found.extend(logical.iter().map(|p| (p.start, p.len)));
+        } else {
+            found.push((partition.start, partition.len));
         }
     }
+    Ok(found)
 }
 
 impl DiskImage {
     pub fn open(source: Shared, budget: Arc<Budget>) -> Result<DiskImage> {
         let disk =
             Disk::read(&*source)?.ok_or_else(|| Error::new(LAYER, 510, "no partition table"))?;
-        let partitions = partitions(&disk);
+        let partitions = partitions(&*source, &disk)?;
         let size = source.size()?;
         for (start, len) in &partitions {
             if start.saturating_add(*len) > size {
@@ -74,7 +82,12 @@ impl Tree for DiskImage {
     }
 
     fn fields(&self) -> Vec<Field> {
-        self.disk.fields()
+        let mut anchors = Anchors::new(self.source.size().unwrap_or(0));
+        for (index, (start, len)) in self.partitions.iter().enumerate() {
+            let name = format!("the end of partition {}", index + 1);
+            anchors.add(start.saturating_add(*len), name);
+        }
+        self.disk.fields(&anchors)
     }
 
     fn flat(&self) -> bool {

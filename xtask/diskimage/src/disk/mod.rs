@@ -1,8 +1,11 @@
 //! Partition tables: MBR and GPT (UEFI 2.10, 5.2 and 5.3), of disk images and of hybrid ISOs.
 
+mod anchors;
+mod extended;
 mod image;
 mod leftover;
 
+pub(crate) use anchors::Anchors;
 pub use image::DiskImage;
 pub(crate) use image::is_disk;
 
@@ -92,7 +95,8 @@ impl Disk {
         Ok(Some(disk))
     }
 
-    pub fn fields(&self) -> Vec<Field> {
+    /// The fields of the tables; `anchors` name offsets of the image.
+    pub(crate) fn fields(&self, anchors: &Anchors) -> Vec<Field> {
         use FieldKind::{BootRecord, DiskId, Extent};
         let mut fields =
             vec![Field::new(DiskId, "MBR disk signature", format!("{:08x}", self.signature))];
@@ -101,8 +105,10 @@ impl Disk {
             |show: &dyn Fn(&MbrPartition) -> String| join(self.mbr.iter().map(show).collect());
         let kinds = each(&|p| format!("{:02x}{}", p.kind, if p.active { " active" } else { "" }));
         fields.push(Field::new(BootRecord, "MBR partition types", kinds));
-        let extents = each(&|p| format!("{}+{}", p.start, p.len));
-        fields.push(Field::new(Extent, "MBR partitions", extents));
+        let starts = each(&|p| anchors.text(p.start));
+        fields.push(Field::new(BootRecord, "starts of the MBR partitions", starts));
+        let ends = each(&|p| anchors.text(p.start.saturating_add(p.len)));
+        fields.push(Field::new(Extent, "ends of the MBR partitions", ends));
         if let Some(gpt) = &self.gpt {
             let each = |show: &dyn Fn(&GptPartition) -> String| {
                 join(gpt.partitions.iter().map(show).collect())
@@ -112,11 +118,18 @@ impl Disk {
             fields.push(Field::new(DiskId, "GPT partition GUIDs", guids));
             let kinds = each(&|p| format!("{} {} flags {:x}", p.name, p.kind, p.flags));
             fields.push(Field::new(BootRecord, "GPT partition types", kinds));
-            let extents = each(&|p| format!("{}+{}", p.start, p.len));
-            fields.push(Field::new(Extent, "GPT partitions", extents));
-            fields.push(Field::new(Extent, "GPT backup header", gpt.backup));
+            let starts = each(&|p| anchors.text(p.start));
+            fields.push(Field::new(BootRecord, "starts of the GPT partitions", starts));
+            let ends = each(&|p| anchors.text(p.start.saturating_add(p.len)));
+            fields.push(Field::new(Extent, "ends of the GPT partitions", ends));
+            let behind = anchors.text(gpt.backup + SECTOR);
+            fields.push(Field::new(BootRecord, "end of the GPT backup header", behind));
+            // up to the second table, which ends with the backup of the header
             let (first, last) = gpt.usable;
-            fields.push(Field::new(Extent, "GPT usable sectors", format!("{first} to {last}")));
+            let table = (gpt.backup.saturating_sub(gpt.table.1)) / SECTOR;
+            let last = table.checked_sub(last).map_or(-1, |sectors| sectors.cast_signed());
+            let usable = format!("from {first} on, up to {last} before the second table");
+            fields.push(Field::new(BootRecord, "GPT usable sectors", usable));
         }
         fields
     }

@@ -4,6 +4,7 @@ use super::record::{Entry, Records};
 use super::sector::{LAYER, SECTOR};
 use super::volume::ucs2;
 use super::{BootEntry, Iso, gaps, leftover};
+use crate::disk::Anchors;
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
 use crate::record::{printable, rest_text};
@@ -153,6 +154,25 @@ impl Iso {
     }
 }
 
+impl Iso {
+    /// Names for the offsets at which partitions begin and end.
+    fn anchors(&self) -> Anchors {
+        let mut anchors = Anchors::new(self.source.size().unwrap_or(0));
+        for (index, (_, start, len)) in self.images().into_iter().enumerate() {
+            let image = index + 1;
+            anchors.add(start, format!("boot image {image}"));
+            for (unit, name) in [(1, "the end"), (SECTOR, "the last sector")] {
+                let end = (start + len).next_multiple_of(unit);
+                anchors.add(end, format!("{name} of boot image {image}"));
+            }
+        }
+        if let Ok(space) = self.volumes.primary.space() {
+            anchors.add(space, "the end of the volume".to_owned());
+        }
+        anchors
+    }
+}
+
 impl Tree for Iso {
     fn layer(&self) -> &'static str {
         LAYER
@@ -182,7 +202,7 @@ impl Tree for Iso {
             fields.push(Field::new(FieldKind::Extent, "El Torito images", offsets));
         }
         if let Some(disk) = &self.disk {
-            fields.extend(disk.fields());
+            fields.extend(disk.fields(&self.anchors()));
         }
         fields
     }
