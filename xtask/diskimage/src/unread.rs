@@ -7,7 +7,7 @@ use crate::source::Shared;
 type Magic = (&'static str, u64, &'static [u8]);
 
 /// Sources: magic(5) of file 5.46, and for the file systems Linux, include/uapi/linux/magic.h.
-const MAGICS: [Magic; 41] = [
+const MAGICS: [Magic; 45] = [
     ("lzop", 0, b"\x89LZO\0\r\n\x1a\n"),
     ("lzip", 0, b"LZIP\x01"),
     ("lrzip", 0, b"LRZI\0"),
@@ -36,6 +36,10 @@ const MAGICS: [Magic; 41] = [
     ("exFAT file system", 3, b"EXFAT   "),
     ("romfs file system", 0, b"-rom1fs-"),
     ("cramfs file system", 0, b"\x45\x3d\xcd\x28"),
+    ("JFFS2 file system", 0, b"\x85\x19\x03\x20"),
+    ("JFFS2 file system", 0, b"\x85\x19\x01\xe0"),
+    ("JFFS2 file system", 0, b"\x85\x19\x02\xe0"),
+    ("zisofs container", 0, b"\x37\xe4\x53\x96\xc9\xdb\xd6\x07"),
     ("big-endian squashfs", 0, b"sqsh"),
     ("UDF file system", 0x8001, b"BEA01"),
     ("LUKS volume", 0, b"LUKS\xba\xbe"),

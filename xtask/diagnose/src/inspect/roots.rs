@@ -1,6 +1,7 @@
 //! Root file systems and initramfs of an image: what each of them holds. All are read, since a boot
 //! parameter, an overlay or a rescue entry can make any of them the system that runs.
 
+use super::boot::Parameters;
 use super::file_tree::{FileTree, Id};
 use super::forbidden::{self, Found};
 use super::sources;
@@ -24,6 +25,27 @@ const MACHINE_ID: usize = 4096;
 
 /// Images in one root that are looked at.
 const NESTED: usize = 64;
+
+/// Files of an initramfs whose words count like those of the kernel's command line
+/// (dracut.cmdline(7), live-boot(7)).
+const PARAMETER_FILES: [&str; 4] =
+    ["etc/cmdline", "etc/cmdline.d/*", "etc/live/boot.conf", "etc/live/boot.conf.d/*"];
+
+/// Beginnings of words that name a root.
+const ROOT: [&str; 12] = [
+    "root=",
+    "netroot=",
+    "nfsroot=",
+    "rd.live.",
+    "live_media",
+    "LIVE_MEDIA",
+    "fetch=",
+    "httpfs=",
+    "ftpfs=",
+    "findiso=",
+    "fromiso=",
+    "iso_scan/",
+];
 
 /// One squashfs or initramfs.
 pub(crate) struct Root {
@@ -161,6 +183,15 @@ impl Root {
             if sources::moves_lists(&text) {
                 unclear
                     .insert(format!("{}: apt is told to read its sources elsewhere", found.path));
+            }
+        }
+        for found in
+            PARAMETER_FILES.iter().filter(|_| initramfs).flat_map(|name| files.matches(name))
+        {
+            let text = found.target.map(text).transpose()?.flatten().unwrap_or_default();
+            let names_root = |word: String| ROOT.iter().any(|name| word.starts_with(name));
+            if Parameters::parse(&text).words().any(names_root) {
+                unclear.insert(format!("{}: it may name another root", found.path));
             }
         }
         let mut machine_ids = Vec::new();

@@ -98,6 +98,17 @@ fn other_root(contents: &Contents, entry: &BootEntry) -> Vec<String> {
             all.push(said(format!("root={value} takes the root from elsewhere")));
         }
     }
+    for name in ["systemd.set_credential", "systemd.set_credential_binary"] {
+        let value = parameters.all(name).next();
+        all.extend(value.map(|value| said(format!("{name}={value} sets what a service reads"))));
+    }
+    let is_live = parameters.all("boot").any(|value| value == "live")
+        || parameters.all("rd.live.image").next().is_some();
+    if let Some(value) = parameters.all("root").find(|value| !value.starts_with("live:"))
+        && !is_live
+    {
+        all.push(said(format!("root={value} is a root on a disk, not in this image")));
+    }
     if let Some(path) = dracut_root(&parameters)
         && !contents.roots.iter().any(|root| root.is_at(&path))
     {
@@ -257,6 +268,26 @@ fn files(contents: &Contents, found: &mut Vec<Violation>) {
         for path in &root.machine_ids {
             let what = format!("{path} is not empty: every copy of the image would have the same");
             found.push(Violation::new("machine-id", in_root(contents, root, &what)));
+        }
+    }
+    for entry in &contents.boot {
+        let parameters = entry.parameters();
+        let id = parameters.all("systemd.machine_id").find(|id| !["", "firmware"].contains(id));
+        if let Some(id) = id {
+            let (file, title) = (&entry.file, &entry.title);
+            let what = format!(
+                "{file}: boot entry `{title}`: systemd.machine_id={id}: every copy of the image would \
+                 have the same"
+            );
+            found.push(Violation::new("machine-id", what));
+        }
+    }
+    for (number, file) in contents.volumes.files() {
+        if format!("/{}", file.path.to_lowercase()).ends_with("/loader/random-seed")
+            && contents.volumes.size(number) > 0
+        {
+            let what = format!("{}: a seed that every copy of the image would have", file.path);
+            found.push(Violation::new("random-seed", what));
         }
     }
 }

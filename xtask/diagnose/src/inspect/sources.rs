@@ -18,8 +18,45 @@ pub(super) fn read(file: &str, text: &str) -> Vec<AptSource> {
     sources::read(file, text)
 }
 
-/// True if apt's settings name other places for the lists of sources (apt.conf(5), "Dir::Etc").
+/// True if apt's settings name other places for the lists of sources, or other settings (apt.conf(5)).
 pub(super) fn moves_lists(settings: &str) -> bool {
-    let text = settings.to_lowercase();
-    text.contains("sourcelist") || text.contains("sourceparts")
+    // a comment ends nothing
+    let parts = settings.split("/*").enumerate().map(|(index, part)| match part.split_once("*/") {
+        Some((_, rest)) if index > 0 => rest,
+        _ => part,
+    });
+    let text = parts.collect::<String>().to_lowercase();
+    text.split(['\n', ';', '{', '}']).map(str::trim).any(|line| {
+        // `Dir "/x"`, `Dir { … }`, `Dir::Etc …`; but not `Dir::Cache`
+        let folder = line.strip_prefix("dir").is_some_and(|rest| {
+            !rest.starts_with("::") && !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-')
+        });
+        folder
+            || ["rootdir", "#include"].iter().any(|start| line.starts_with(start))
+            || ["dir::etc", "sourcelist", "sourceparts"].iter().any(|part| line.contains(part))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_move_the_lists() {
+        for text in [
+            "Dir::Etc::sourcelist \"x\";",
+            "Dir::Etc \"x\";",
+            "Dir \"x\";",
+            "APT::A \"0\"; Dir {\n Etc \"x\"; };",
+            "Dir\n{\n Etc \"x\"; };",
+            "RootDir \"x\";",
+            "#include \"x\"",
+            "D/* */ir::Etc \"x\";",
+        ] {
+            assert!(moves_lists(text), "{text}");
+        }
+        for text in ["Dir::Cache::pkgcache \"\";", "APT::X \"/a/dir\";", "// a\nDirty \"x\";", ""] {
+            assert!(!moves_lists(text), "{text}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ mod legal;
 mod make;
 mod records;
 mod roots;
+mod seldom;
 #[macro_use]
 #[path = "../support/mod.rs"]
 mod support;

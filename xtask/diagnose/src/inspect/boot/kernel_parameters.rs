@@ -5,9 +5,13 @@
 /// Bytes of a command line that Linux on x86 reads (COMMAND_LINE_SIZE with its final zero).
 const LONGEST: usize = 2047;
 
-/// Parameters that take back what another one asks for. All of them may stand before or after it.
-const TAKEN_BACK: [(&str, &[&str]); 2] = [
+/// Parameters that take back what another one asks for. All of them may stand before or after it;
+/// `on` stands for every value that Linux reads as true. Poisoned pages are not zeroed
+/// (mem_debugging_and_hardening_init in mm/mm_init.c).
+const TAKEN_BACK: [(&str, &[&str]); 4] = [
     ("slab_nomerge", &["slab_merge", "slub_merge"]),
+    ("init_on_alloc", &["page_poison=on"]),
+    ("init_on_free", &["page_poison=on"]),
     (
         "mitigations",
         &[
@@ -68,11 +72,14 @@ impl Parameters {
         }
         let against =
             TAKEN_BACK.iter().find(|(other, _)| *other == name).map_or(&[][..], |(_, a)| a);
-        let against = against.iter().find(|against| {
-            let (name, value) = split(against);
-            self.list.iter().any(|parameter| *parameter == (name.clone(), value.clone()))
+        let against = against.iter().map(|against| split(against)).find_map(|(name, value)| {
+            let is_value = |other: &Option<String>| {
+                *other == value
+                    || (value.as_deref() == Some("on") && other.as_deref().is_some_and(is_true))
+            };
+            self.list.iter().find(|(other, given)| *other == name && is_value(given))
         });
-        against.map(|against| format!("{wanted} (which {against} takes back)"))
+        against.map(|parameter| format!("{wanted} (which {} takes back)", word(parameter)))
     }
 
     /// Values of all parameters called `name`; an empty one if it has none.
@@ -84,11 +91,22 @@ impl Parameters {
     }
 
     pub(crate) fn words(&self) -> impl Iterator<Item = String> {
-        self.list.iter().map(|(name, value)| match value {
-            Some(value) => format!("{name}={value}"),
-            None => name.clone(),
-        })
+        self.list.iter().map(word)
     }
+}
+
+/// A parameter as it is written.
+fn word((name, value): &(String, Option<String>)) -> String {
+    match value {
+        Some(value) => format!("{name}={value}"),
+        None => name.clone(),
+    }
+}
+
+/// True for a value that kstrtobool takes for true.
+fn is_true(value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    value.starts_with(['1', 'y', 't']) || value.starts_with("on")
 }
 
 /// True if Linux cuts the end of the line off.
@@ -194,6 +212,10 @@ mod tests {
     fn some_parameters_take_others_back() {
         assert!(!has("slab_merge slab_nomerge", "slab_nomerge"));
         assert!(!has("mitigations=auto,nosmt spectre-v2=off", "mitigations=auto,nosmt"));
+        for on in ["1", "on", "Y", "true"] {
+            assert!(!has(&format!("page_poison={on} init_on_free=1"), "init_on_free=1"), "{on}");
+        }
+        assert!(has("init_on_free=1 page_poison=0", "init_on_free=1"));
         assert!(has("mitigations=auto,nosmt spectre_v2=on tsx=off", "mitigations=auto,nosmt"));
     }
 

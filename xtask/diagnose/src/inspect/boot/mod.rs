@@ -39,5 +39,9 @@ pub(super) fn read(volumes: &Volumes) -> BootFindings {
         let name = volumes.name(number);
         reader.findings.unclear(format!("{name}: a configuration that inspect does not read"));
     }
+    for number in volumes.files_where(|path| path.to_lowercase().ends_with(".cred")) {
+        let what = "a credential, which systemd-stub hands to the system that it starts";
+        reader.findings.unclear(format!("{}: {what}", volumes.name(number)));
+    }
     reader.findings
 }

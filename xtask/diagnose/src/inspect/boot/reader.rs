@@ -22,7 +22,9 @@ impl ConfigReader {
         if bytes.len() > LARGEST {
             return Err(format!("a configuration of more than {LARGEST} bytes"));
         }
-        if bytes.contains(&0) {
+        // GRUB unpacks what is compressed; a text has no other control characters than these
+        let is_text = |byte: &u8| *byte >= b' ' || b"\t\n\x0b\x0c\r\x1a\x1b".contains(byte);
+        if !bytes.iter().all(is_text) {
             return Err("a configuration with bytes that are no text".to_owned());
         }
         Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -166,10 +166,13 @@ impl Volumes {
     /// Files that a path of GRUB's may mean. Whatever device it names, every volume is looked at. A
     /// zero stands for text that is not known.
     pub(in crate::inspect) fn grub_path(&self, path: &str) -> Result<Vec<FileNumber>, String> {
-        let on_device = match path.strip_prefix('(') {
-            Some(rest) => rest.split_once(')').map_or(rest, |(_, path)| path),
-            None => path,
+        let (device, on_device) = match path.strip_prefix('(') {
+            Some(rest) => rest.split_once(')').unwrap_or(("", rest)),
+            None => ("", path),
         };
+        if begins_with(device, &NETWORKS) {
+            return Err("a file from a network".to_owned());
+        }
         if on_device.is_empty() {
             return Ok(Vec::new());
         }
@@ -182,7 +185,11 @@ impl Volumes {
                     _ => Ok(Vec::new()),
                 };
             }
-            return Ok(self.find(on_device));
+            let found = self.find(on_device);
+            if found.is_empty() && begins_with(device, &DISKS) {
+                return Err("no file of this image, but another disk may have it".to_owned());
+            }
+            return Ok(found);
         }
         let parts: Vec<&str> = on_device.split('\0').collect();
         if parts.iter().all(|part| part.trim_matches('/').is_empty()) {
@@ -212,6 +219,17 @@ impl Volumes {
             true
         }))
     }
+}
+
+/// Beginnings of GRUB's names of network devices (GRUB manual, "Device syntax").
+const NETWORKS: [&str; 5] = ["http", "tftp", "pxe", "net", "efinet"];
+
+/// Beginnings of its names of disks.
+const DISKS: [&str; 10] =
+    ["hd", "fd", "ahci", "ata", "usb", "scsi", "nvme", "lvm", "md/", "crypto"];
+
+fn begins_with(device: &str, names: &[&str]) -> bool {
+    names.iter().any(|name| device.starts_with(name))
 }
 
 fn distinct(numbers: impl Iterator<Item = FileNumber>) -> Vec<FileNumber> {
