@@ -1,6 +1,7 @@
 //! Measures a verify of the canary against one build, and the share of the ledger in a build.
 //!
 //! `cargo bench -p xtask --bench verify [-- --engine host]`: four minutes; results go to target/tmp.
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark of our own files")]
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Cmd, Signal, StopBy};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
@@ -38,7 +39,7 @@ pub(crate) fn diagnose(repo: &Repo, ui: &Ui) -> Result<Cmd> {
         } else {
             Err(Code::NotReady.error(format!(
                 "{} is not built: cargo build --package {PACKAGE}",
-                program.display()
+                program.shown()
             )))
         };
     };

@@ -21,6 +21,8 @@ fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| {
         if error.use_stderr() {
             json::print_failure(&Code::Usage.error(&error));
+            ui::usage(&error.to_string());
+            std::process::exit(Code::Usage as i32);
         }
         error.exit()
     });

@@ -149,7 +149,7 @@ impl Linter {
 fn identity(program: &Path) -> String {
     let meta = program.metadata().ok();
     let made = meta.and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
-    format!("{} {made:?}\n", program.display())
+    format!("{} {made:?}\n", program.to_string_lossy())
 }
 
 fn keep(path: &Path, answer: &str) -> std::io::Result<()> {

@@ -9,6 +9,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::git::git;
 use xtask_core::facts::repo::Repo;
 
@@ -139,15 +140,14 @@ impl SourceFile {
 
 impl Tree {
     pub(crate) fn load(root: &Path) -> Result<Tree> {
-        let root =
-            root.canonicalize().with_context(|| format!("cannot read {}", root.display()))?;
+        let root = root.canonicalize().with_context(|| format!("cannot read {}", root.shown()))?;
         let now = xtask_core::calendar::now();
         let mut tree = Tree { repo: Repo { root }, now, in_git: true, entries: BTreeMap::new() };
         tree.list();
         if !tree.entries.values().any(|entry| !matches!(entry.content, FileContent::NotRead)) {
             bail!(
                 "{} has no file that a rule reads: expected a checkout of SilverMetal that git lists",
-                tree.repo.root.display()
+                tree.repo.root.shown()
             );
         }
         Ok(tree)
@@ -263,7 +263,7 @@ fn read_file(root: &Path, path: &str) -> FileContent {
     let full = root.join(path);
     let Ok(meta) = full.symlink_metadata() else { return FileContent::Missing };
     if meta.is_symlink() {
-        let target = std::fs::read_link(&full).unwrap_or_default().display().to_string();
+        let target = std::fs::read_link(&full).unwrap_or_default().shown().to_string();
         return FileContent::Unusable(ReadError::Link { target });
     }
     if !meta.is_file() {

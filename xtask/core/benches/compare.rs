@@ -1,6 +1,7 @@
 //! Hashing and comparing two 1 GiB images as `verify` does it, beside `sha256sum A B` and `cmp`.
 //!
 //! `cargo bench -p xtask-core`; the images are equal, lie in the page cache and go when it ends.
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark of our own files")]
 
 use anyhow::{Context as _, Result, ensure};
 use std::fs::{self, File};

@@ -2,6 +2,8 @@
 //!
 //! Format of its commands: "Workflow commands" in GitHub Actions' reference.
 
+use crate::escape::printable;
+
 /// Returns true in a job of a CI service, by the variable that all of them set.
 pub fn is_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| says_yes(&value))
@@ -18,7 +20,7 @@ pub fn error(message: &str) -> String {
 
 /// Escapes the message of a command.
 pub fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    printable(text).replace('%', "%25").replace('\n', "%0A")
 }
 
 /// Escapes the value of a command's property.

@@ -1,7 +1,9 @@
 //! Command lines as data. [`crate::exec`] runs them.
 
+use crate::escape;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// A command line. Any module may build or extend one, and a dry run prints it; only
@@ -109,8 +111,8 @@ impl Cmd {
         if whole.chars().count() <= MOST {
             return whole;
         }
-        let mut short = quoted(&self.program.to_string_lossy());
-        for word in self.argv().iter().skip(1).map(|word| quoted(word)) {
+        let mut short = quoted(&self.program);
+        for word in self.args.iter().map(quoted) {
             if short.chars().count() + word.chars().count() >= MOST {
                 break;
             }
@@ -152,21 +154,41 @@ impl fmt::Display for Cmd {
             words.push("env -i".to_owned());
         }
         for (key, value) in &self.env {
-            words.push(format!("{key}={}", quoted(&value.to_string_lossy())));
+            words.push(format!("{key}={}", quoted(value)));
         }
-        words.extend(self.argv().iter().map(|word| quoted(word)));
+        words.extend(std::iter::once(&self.program).chain(&self.args).map(quoted));
         write!(f, "{}", words.join(" "))
     }
 }
 
-/// Quotes one word for a shell, if it needs quotes.
-pub fn quoted(word: &str) -> String {
+/// Quotes one word for a shell, if it needs quotes. Bytes that a terminal acts on, does not show, or
+/// cannot show are written as `$'\NNN'`, which bash and zsh read, and POSIX since 2024.
+pub fn quoted(word: impl AsRef<OsStr>) -> String {
+    let word = word.as_ref();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+    match word.to_str() {
+        Some(text) if !text.is_empty() && text.chars().all(plain) => text.to_owned(),
+        Some(text) if !text.contains(escape::steers) => {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        }
+        _ => ansi_c_quoted(word.as_bytes()),
     }
+}
+
+fn ansi_c_quoted(word: &[u8]) -> String {
+    let mut out = "$'".to_owned();
+    let octal = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\{byte:03o}")).collect::<String>();
+    for chunk in word.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\'' | '\\' => out.extend(['\\', c]),
+                c if escape::steers(c) => out += &octal(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                c => out.push(c),
+            }
+        }
+        out += &octal(chunk.invalid());
+    }
+    out + "'"
 }
 
 #[cfg(test)]
@@ -188,5 +210,24 @@ mod tests {
         let cmd =
             Cmd::new("docker").args(["run", "a b", "it's", "--mount=x,y=z", ""]).env("K", "$V");
         assert_eq!(cmd.to_string(), r"K='$V' docker run 'a b' 'it'\''s' --mount=x,y=z ''");
+    }
+
+    #[test]
+    fn a_shell_reads_a_quoted_word_back_to_the_byte() {
+        for word in [
+            b"$(touch x)".as_slice(),
+            b"it's; rm -rf \"$HOME\" `x` \\ \\n",
+            b"a\nb\r\x1b[2J\x07 \xe2\x80\xae \xff\xfe' \\",
+            b"-n",
+            b"",
+            "ü ".as_bytes(),
+        ] {
+            let quoted = quoted(OsStr::from_bytes(word));
+            assert!(!quoted.contains(escape::steers), "{quoted:?}");
+            let echo =
+                Cmd::new("bash").args(["-c", &format!("printf '%s' {quoted} | od -An -v -tx1")]);
+            let hex: String = word.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(echo.read().unwrap().replace([' ', '\n'], ""), hex, "{quoted}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Runs commands. This is the only place in the workspace that starts a process.
 #![allow(clippy::disallowed_methods, reason = "this is the one place that spawns")]
 
+use crate::escape::Shown as _;
 use crate::failure::Code;
 use crate::interrupt;
 use crate::signal;
@@ -192,8 +193,8 @@ impl Cmd {
     /// Starts a command that runs beside us. It writes all output to the file `log`.
     pub fn start(&self, log: &Path) -> Result<Background> {
         interrupt::check()?;
-        let log = std::fs::File::create(log)
-            .with_context(|| format!("cannot write {}", log.display()))?;
+        let log =
+            std::fs::File::create(log).with_context(|| format!("cannot write {}", log.shown()))?;
         let handle = in_its_own_group(self.expression().stdin_null())
             .stderr_to_stdout()
             .stdout_file(log)

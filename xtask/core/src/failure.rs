@@ -1,5 +1,6 @@
 //! Exit codes and the errors that carry them.
 
+use crate::escape::Shown as _;
 use std::fmt;
 use std::path::Path;
 
@@ -129,8 +130,8 @@ pub type Fault = (usize, String);
 /// Returns one error that lists the faults of a file as `PATH:LINE: what`.
 pub fn unreadable(path: &Path, faults: &[Fault]) -> anyhow::Error {
     let shown = |(line, what): &Fault| match line {
-        0 => format!("{}: {what}", path.display()),
-        line => format!("{}:{line}: {what}", path.display()),
+        0 => format!("{}: {what}", path.shown()),
+        line => format!("{}:{line}: {what}", path.shown()),
     };
     Code::NotReady.error(faults.iter().map(shown).collect::<Vec<_>>().join("\n"))
 }

@@ -1,5 +1,6 @@
 //! SHA-256 of files and texts.
 
+use crate::escape::Shown as _;
 use crate::interrupt;
 use crate::pins::Digest;
 use anyhow::{Context as _, Result, anyhow};
@@ -13,8 +14,8 @@ use std::path::Path;
 /// # Errors
 /// A file that cannot be read; an interruption.
 pub fn file(path: &Path) -> Result<(Digest, u64)> {
-    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    reader(&mut file).with_context(|| format!("cannot read {}", path.display()))
+    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.shown()))?;
+    reader(&mut file).with_context(|| format!("cannot read {}", path.shown()))
 }
 
 /// Hash and size in bytes of everything that the reader still yields.
@@ -38,7 +39,7 @@ pub fn both(a: &Path, b: &Path) -> Result<[(Digest, u64); 2]> {
     std::thread::scope(|scope| {
         let other = scope.spawn(|| file(b));
         let first = file(a)?;
-        let second = other.join().map_err(|_| anyhow!("hashing {} panicked", b.display()))??;
+        let second = other.join().map_err(|_| anyhow!("hashing {} panicked", b.shown()))??;
         Ok([first, second])
     })
 }

@@ -1,7 +1,7 @@
 //! Results for programs (`--json`): one object on stdout, also after a failure. docs/json.md gives every key.
 
 use crate::failure::{self, Code, Problem};
-use crate::ui::answer;
+use crate::ui::answer_json;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +12,7 @@ static PRINTED: AtomicBool = AtomicBool::new(false);
 pub fn print(result: &Value) {
     debug_assert!(result["format"].is_string(), "a result without a format: {result}");
     PRINTED.store(true, Ordering::Relaxed);
-    answer(format_args!("{result:#}"));
+    answer_json(format_args!("{result:#}"));
 }
 
 /// Prints a failure as an object if the command line has `--json`, and the command has printed no

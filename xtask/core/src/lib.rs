@@ -9,6 +9,7 @@ pub mod ci;
 mod command;
 pub mod deb822;
 pub mod dry_run;
+pub mod escape;
 pub mod exec;
 pub mod facts;
 pub mod failure;

@@ -1,5 +1,6 @@
 //! The full log of a run. It lies outside the work folder, so that it survives a failure.
 
+use crate::escape::Shown as _;
 use crate::failure::Code;
 use anyhow::{Context as _, Result};
 use std::collections::VecDeque;
@@ -53,11 +54,9 @@ impl Log {
     /// Creates the file, and its folder if that is missing.
     pub fn create(path: &Path) -> Result<Log> {
         if let Some(dir) = path.parent() {
-            std::fs::create_dir_all(dir)
-                .with_context(|| format!("cannot make {}", dir.display()))?;
+            std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.shown()))?;
         }
-        let file =
-            File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        let file = File::create(path).with_context(|| format!("cannot write {}", path.shown()))?;
         Ok(Log { path: path.to_owned(), file: BufWriter::new(file), tail: Tail::default() })
     }
 
@@ -69,8 +68,7 @@ impl Log {
 
     /// Appends a line that no failure needs to show.
     pub fn remark(&mut self, line: &str) -> Result<()> {
-        writeln!(self.file, "{line}")
-            .with_context(|| format!("cannot write {}", self.path.display()))
+        writeln!(self.file, "{line}").with_context(|| format!("cannot write {}", self.path.shown()))
     }
 
     pub fn path(&self) -> &Path {
@@ -78,7 +76,7 @@ impl Log {
     }
 
     pub fn flush(&mut self) -> Result<()> {
-        self.file.flush().with_context(|| format!("cannot write {}", self.path.display()))
+        self.file.flush().with_context(|| format!("cannot write {}", self.path.shown()))
     }
 
     /// The error for a failed step: what failed, the path of the log, and its last lines.
@@ -87,7 +85,7 @@ impl Log {
             Ok(()) => String::new(),
             Err(error) => format!(" (incomplete: {error:#})"),
         };
-        let log = self.path.display();
+        let log = self.path.shown();
         // at the end, because people read there
         Code::Failed.error(format!("{what}\n  log: {log}{incomplete}\n  last lines:{}", self.tail))
     }

@@ -1,5 +1,6 @@
 //! Protects the user's data: decides if a result may take the place of a folder or a file.
 
+use crate::escape::Shown as _;
 use crate::exec::quoted;
 use crate::failure::Problem;
 use rustix::fs::{Access, access};
@@ -70,7 +71,7 @@ impl Protected {
     pub fn problem(&self, dir: &Path, records: &[Record]) -> Option<Problem> {
         let above = dir.parent().unwrap_or(dir);
         let Ok(meta) = fs::symlink_metadata(dir) else { return unwritable(above) };
-        let shown = dir.display();
+        let shown = dir.shown();
         if !meta.is_dir() {
             return refused(format!("{shown} is in the way: expected a folder, or nothing"));
         }
@@ -78,7 +79,7 @@ impl Protected {
         if let Some(held) =
             self.others.iter().chain([&self.checkout]).find(|p| p.starts_with(&place))
         {
-            return refused(format!("{shown} would be replaced, and it holds {}", held.display()));
+            return refused(format!("{shown} would be replaced, and it holds {}", held.shown()));
         }
         if fs::metadata(above).is_ok_and(|above| above.dev() != meta.dev()) {
             return refused(format!("{shown} is a mount point: expected a folder in it"));
@@ -103,7 +104,7 @@ impl Protected {
                 return refused(format!(
                     "{shown} holds other files than a result: expected {} (look at it: ls -A {})",
                     records.iter().map(|record| record.name).collect::<Vec<_>>().join(" and "),
-                    quoted(&shown.to_string())
+                    quoted(dir)
                 ));
             }
         }
@@ -116,12 +117,12 @@ impl Protected {
 pub fn shared_problem(dir: &Path, files: &[String], record: Record) -> Option<Problem> {
     if !dir.exists() {
         return match fs::symlink_metadata(dir) {
-            Ok(_) => refused(format!("{} is a link to nowhere", dir.display())),
+            Ok(_) => refused(format!("{} is a link to nowhere", dir.shown())),
             Err(_) => unwritable(dir),
         };
     }
     if !dir.is_dir() {
-        return refused(format!("{} is in the way: expected a folder, or nothing", dir.display()));
+        return refused(format!("{} is in the way: expected a folder, or nothing", dir.shown()));
     }
     let own = record.is_in(dir);
     let foreign = |name: &&String| {
@@ -130,7 +131,7 @@ pub fn shared_problem(dir: &Path, files: &[String], record: Record) -> Option<Pr
     match files.iter().find(foreign) {
         Some(name) => refused(format!(
             "{} would be replaced, and no {} beside it shows that it is an earlier result",
-            dir.join(name).display(),
+            dir.join(name).shown(),
             record.name
         )),
         None => unwritable(dir),
@@ -141,13 +142,13 @@ pub fn shared_problem(dir: &Path, files: &[String], record: Record) -> Option<Pr
 /// which contains `mark`.
 pub fn file_problem(path: &Path, mark: &str) -> Option<Problem> {
     let refused = |what: String| Some(Problem::new(what, "name another file"));
-    let shown = path.display();
+    let shown = path.shown();
     let above = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if path.file_name().is_none() || path.is_dir() {
         return refused(format!("{shown} is a folder: expected a file"));
     }
     if !above.is_dir() {
-        return refused(format!("{shown} cannot be written: {} is no folder", above.display()));
+        return refused(format!("{shown} cannot be written: {} is no folder", above.shown()));
     }
     if fs::symlink_metadata(path).is_ok() && !is_own(path, mark) {
         return refused(format!("{shown} would be replaced, and it is not an earlier report"));
@@ -163,9 +164,9 @@ fn refused(what: String) -> Option<Problem> {
 fn unwritable(dir: &Path) -> Option<Problem> {
     let existing = dir.ancestors().find(|dir| fs::symlink_metadata(dir).is_ok())?;
     let what = if !existing.is_dir() {
-        format!("{} is in the way: expected a folder", existing.display())
+        format!("{} is in the way: expected a folder", existing.shown())
     } else if let Err(error) = access(existing, Access::WRITE_OK | Access::EXEC_OK) {
-        format!("nothing can be created in {}: {}", existing.display(), std::io::Error::from(error))
+        format!("nothing can be created in {}: {}", existing.shown(), std::io::Error::from(error))
     } else {
         return None;
     };

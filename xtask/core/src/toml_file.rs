@@ -1,5 +1,6 @@
 //! Edits of TOML files that keep the comments.
 
+use crate::escape::Shown as _;
 use crate::failure::{Code, OrExit as _};
 use anyhow::{Context as _, Result};
 use std::path::Path;
@@ -8,7 +9,7 @@ use toml_edit::{DocumentMut, Item, Table, Value};
 /// Parses `text`; an error names `path`.
 pub fn parsed(text: &str, path: &Path) -> Result<DocumentMut> {
     text.parse::<DocumentMut>()
-        .with_context(|| format!("{} is not TOML", path.display()))
+        .with_context(|| format!("{} is not TOML", path.shown()))
         .or_exit(Code::NotReady)
 }
 

@@ -5,6 +5,7 @@
 //! `… -- ISO` makes a pair of a live ISO first (as root): three files of its squashfs differ, both
 //! are packed with the options that the ISO has. Needs diffoscope, and for that squashfs-tools and
 //! xorriso: `cargo xtask test --full` installs them.
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark of our own files")]
 
 #[allow(unreachable_pub, reason = "shared by benchmarks")]
 mod support;

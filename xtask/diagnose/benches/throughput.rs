@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -p diagnose --bench throughput` makes two equal images of 1 GiB;
 //! `… -- A B` takes yours. Files are read once before, so that the disk is not what is measured.
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark of our own files")]
 
 #[allow(unreachable_pub, reason = "shared by benchmarks")]
 mod support;

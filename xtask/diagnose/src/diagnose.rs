@@ -10,6 +10,7 @@ use crate::report::{self, Report};
 use crate::subject;
 use anyhow::{Context as _, Result};
 use std::time::Instant;
+use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
 use xtask_core::json;
@@ -27,8 +28,8 @@ pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
     {
         return Err(Code::Usage.error(format!(
             "{} is {x}, {} is {y}: expected two of one format",
-            pair.a.display(),
-            pair.b.display()
+            pair.a.shown(),
+            pair.b.shown()
         )));
     }
 
@@ -76,8 +77,8 @@ pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
         None if report.identical => Ok(()),
         None => Err(Code::No.error(format!(
             "{} and {} are not the same",
-            report.a.display(),
-            report.b.display()
+            report.a.shown(),
+            report.b.shown()
         ))),
     }
 }
@@ -90,8 +91,8 @@ fn hashes(report: &Report) -> Result<[(Digest, u64); 2]> {
     {
         return Err(Code::Failed.error(format!(
             "{} or {} changed while they were compared; try again",
-            report.a.display(),
-            report.b.display()
+            report.a.shown(),
+            report.b.shown()
         )));
     }
     Ok(hashes)
@@ -102,7 +103,7 @@ fn say(report: &Report, args: &DiagnoseArgs) -> Result<()> {
         let beside = path.with_extension(format!("tmp-{}", std::process::id()));
         std::fs::write(&beside, report::page(report))
             .and_then(|()| std::fs::rename(&beside, path))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+            .with_context(|| format!("cannot write {}", path.shown()))?;
     }
     if args.json {
         json::print(&report::json(report));

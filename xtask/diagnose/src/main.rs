@@ -25,12 +25,14 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use std::process::ExitCode;
 use xtask_core::failure::Code;
-use xtask_core::json;
+use xtask_core::{json, ui};
 
 fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| {
         if error.use_stderr() {
             json::print_failure(&Code::Usage.error(&error));
+            ui::usage(&error.to_string());
+            std::process::exit(Code::Usage as i32);
         }
         error.exit()
     });
@@ -38,7 +40,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             json::print_failure(&error);
-            eprintln!("error: {error:#}");
+            ui::error(&error);
             ExitCode::from(Code::of(&error) as u8)
         }
     }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::failure::Code;
 use xtask_core::records::published::BuildInfo;
 
@@ -26,8 +27,8 @@ pub(crate) fn pair(paths: &[PathBuf]) -> Result<Pair> {
                     return Err(Code::Usage.error(format!(
                         "{}: expected the folder of a verify, with build-a and build-b in it, or \
                          two images; {} is no finished build",
-                        verify.display(),
-                        folder.display()
+                        verify.shown(),
+                        folder.shown()
                     )));
                 }
             }
@@ -38,7 +39,7 @@ pub(crate) fn pair(paths: &[PathBuf]) -> Result<Pair> {
     };
     for folder in &folders {
         if !folder.exists() {
-            return Err(Code::Usage.error(format!("{}: no such file or folder", folder.display())));
+            return Err(Code::Usage.error(format!("{}: no such file or folder", folder.shown())));
         }
     }
     let [(a, build_a), (b, build_b)] = [image(&folders[0])?, image(&folders[1])?];
@@ -47,8 +48,8 @@ pub(crate) fn pair(paths: &[PathBuf]) -> Result<Pair> {
         return Err(Code::Usage.error(format!(
             "{} is a folder, {} is none: expected two of one kind, or the output folder of a build \
              and an image",
-            folder.display(),
-            file.display()
+            folder.shown(),
+            file.shown()
         )));
     }
     Ok(Pair { a, b, builds: build_a.zip(build_b).map(<[PathBuf; 2]>::from) })
@@ -66,7 +67,7 @@ fn image(path: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
 /// The image that is meant: itself, or that of an output folder.
 pub(crate) fn iso(path: &Path) -> Result<PathBuf> {
     if !path.exists() {
-        return Err(Code::Usage.error(format!("{}: no such file or folder", path.display())));
+        return Err(Code::Usage.error(format!("{}: no such file or folder", path.shown())));
     }
     if !path.is_dir() {
         return Ok(path.to_owned());
@@ -76,14 +77,14 @@ pub(crate) fn iso(path: &Path) -> Result<PathBuf> {
     if Path::new(&iso).file_name().is_none_or(|name| name != iso.as_str()) && !iso.is_empty() {
         return Err(Code::Usage.error(format!(
             "{}: `Iso: {iso}` is expected to be the name of a file in that folder",
-            path.join("BUILD_INFO").display()
+            path.join("BUILD_INFO").shown()
         )));
     }
     let iso = Some(path.join(&iso)).filter(|path| !iso.is_empty() && path.is_file());
     iso.ok_or_else(|| {
         Code::Usage.error(format!(
             "{}: expected an image, or the output folder of a build (with BUILD_INFO and its ISO)",
-            path.display()
+            path.shown()
         ))
     })
 }

@@ -1,5 +1,6 @@
 //! Lists the contents of an image: `cargo run -p diskimage --example list -- IMAGE [PATH/OF/LAYER…]`.
 //! The last path may also name a file or a part, e.g. `[boot code]`, whose bytes it writes.
+#![allow(clippy::print_stdout, reason = "an example")]
 
 use diskimage::{Layer, PartContent, Shared, Tree, hex, printable};
 use std::error::Error;

@@ -9,6 +9,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use xtask_core::escape::Shown as _;
 
 const LAYER: &str = "tree";
 
@@ -44,11 +45,11 @@ impl Folder {
 
     fn node(&self, path: PathBuf) -> Result<Node> {
         let failed = |error: std::io::Error| {
-            Error::new(LAYER, 0, format!("cannot read {}: {error}", path.display()))
+            Error::new(LAYER, 0, format!("cannot read {}: {error}", path.shown()))
         };
         let about = std::fs::symlink_metadata(&path).map_err(failed)?;
         let kind = Kind::of_mode(about.mode()).ok_or_else(|| {
-            Error::new(LAYER, 0, format!("{}: a file of no known kind", path.display()))
+            Error::new(LAYER, 0, format!("{}: a file of no known kind", path.shown()))
         })?;
         let mut metadata = Metadata::new(kind);
         metadata.mode = Some(about.mode() & 0o7777);
@@ -116,7 +117,7 @@ impl Tree for Folder {
     fn list(&self, folder: &Node) -> Result<Vec<Named>> {
         let path = self.path(folder)?;
         let failed = |error: std::io::Error| {
-            Error::new(LAYER, 0, format!("cannot read {}: {error}", path.display()))
+            Error::new(LAYER, 0, format!("cannot read {}: {error}", path.shown()))
         };
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&path).map_err(failed)? {
@@ -131,7 +132,7 @@ impl Tree for Folder {
     fn open(&self, file: &Node) -> Result<Content> {
         let path = self.path(file)?;
         let opened = File::open_in_folder(&path)
-            .map_err(|e| Error::new(LAYER, 0, format!("cannot read {}: {e}", path.display())))?;
+            .map_err(|e| Error::new(LAYER, 0, format!("cannot read {}: {e}", path.shown())))?;
         Ok(Content::Plain(Arc::new(opened)))
     }
 }

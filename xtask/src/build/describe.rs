@@ -6,6 +6,7 @@ use super::records::earlier::EarlierBuild;
 use crate::builder_image::BuilderImage;
 use crate::engine::{EngineKind, EngineStatus};
 use xtask_core::dry_run::DryRun;
+use xtask_core::escape::Shown as _;
 use xtask_core::ui::span;
 use xtask_core::{apt, calendar};
 
@@ -36,16 +37,16 @@ pub(super) fn describe(
         }
     }
     if let Some(saved) = &facts.inputs {
-        let copy = format!("cp -r {} {}", saved.dir.display(), folders.cache().display());
+        let copy = format!("cp -r {} {}", saved.dir.shown(), folders.cache().shown());
         plan.step("use the saved package cache", copy);
     }
     plan.step("build", run.cmd());
     if let Some(dir) = &facts.save_inputs {
-        let keep = format!("mv {} {}", folders.inputs().display(), dir.display());
+        let keep = format!("mv {} {}", folders.inputs().shown(), dir.shown());
         plan.step("keep the fetched inputs", keep);
     }
     let result = folders.work.join("result");
-    let publish = format!("mv {} {}", result.display(), folders.output.display());
+    let publish = format!("mv {} {}", result.shown(), folders.output.shown());
     plan.step("publish the result", publish);
     plan
 }
@@ -71,10 +72,10 @@ fn summarize(facts: &BuildFacts, plan: &mut DryRun) {
     let stages: Vec<&str> = recipe.stages.iter().map(|stage| stage.name.as_str()).collect();
     plan.line("stages", stages.join(", "));
     if let Some(dir) = &facts.save_inputs {
-        plan.line("inputs", format!("everything fetched is kept in {}", dir.display()));
+        plan.line("inputs", format!("everything fetched is kept in {}", dir.shown()));
     }
     let replaced = if facts.output.exists() { " (replaces an older result)" } else { "" };
-    plan.line("result", format!("{}{replaced}", facts.output.display()));
+    plan.line("result", format!("{}{replaced}", facts.output.shown()));
     plan.line("last time", last_time(facts));
 }
 
@@ -94,7 +95,7 @@ fn pins(facts: &BuildFacts) -> String {
 fn packages(facts: &BuildFacts) -> String {
     let mirror = &facts.mirror.mirror;
     match &facts.inputs {
-        Some(saved) => format!("saved inputs in {}; no network", saved.dir.display()),
+        Some(saved) => format!("saved inputs in {}; no network", saved.dir.shown()),
         None if mirror.pinned() => mirror.debian.clone(),
         None => format!("{} (not the pinned snapshot)", mirror.debian),
     }

@@ -15,6 +15,7 @@ use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Signal, StopBy};
 use xtask_core::failure::{Problem, refuse};
 use xtask_core::log::Log;
@@ -72,8 +73,7 @@ pub(super) fn build(
         Some(client) => Some(ensure_image(facts, client, network, setup, ui)?),
         None => {
             let cache = facts.repo.state().join("apt-cache");
-            fs::create_dir_all(&cache)
-                .with_context(|| format!("cannot make {}", cache.display()))?;
+            fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.shown()))?;
             None
         }
     };
@@ -126,7 +126,7 @@ fn build_at(
     };
 
     let result = folders.work.join("result");
-    fs::create_dir(&result).with_context(|| format!("cannot make {}", result.display()))?;
+    fs::create_dir(&result).with_context(|| format!("cannot make {}", result.shown()))?;
     fs::rename(&made, result.join(&facts.recipe.iso))
         .context("cannot move the ISO to the result")?;
     let run_facts = RunFacts {
@@ -154,7 +154,7 @@ fn build_at(
         work.publish(&result, &rejected)?;
         ui.notice(&format!(
             "the image is kept for inspection; it is not a result: {}",
-            rejected.display()
+            rejected.shown()
         ));
     }
     passed?;
@@ -215,7 +215,7 @@ fn ensure_image(
                     "{} contains another image than its manifest says: expected {name} (if its kind \
                      of image store differs, an engine gives the same image another id: use the \
                      kind of engine that saved it)",
-                    archive.display()
+                    archive.shown()
                 )
             });
         }
@@ -243,7 +243,7 @@ fn ensure_image(
 fn keep_log(log: &mut Log, result: &Path) -> Result<()> {
     log.flush()?;
     let logs = result.join("logs");
-    fs::create_dir(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
+    fs::create_dir(&logs).with_context(|| format!("cannot make {}", logs.shown()))?;
     fs::copy(log.path(), logs.join("build.log")).context("cannot keep the log")?;
     fs::remove_file(log.path()).context("cannot move the log")
 }

@@ -10,6 +10,7 @@ use crate::engine::variations::BuildConditions;
 use crate::engine::{EngineChoice, EngineKind, EngineStatus, Selection, detect};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::git::CheckoutState;
 use xtask_core::facts::host::{Disk, Host};
 use xtask_core::facts::mirror::{self, FoundMirror, SnapshotPin, Wanted};
@@ -254,7 +255,7 @@ fn epoch(repo: &Repo, commit_time: u64) -> Result<Epoch> {
                 .with_context(|| {
                     format!(
                         "{}: SOURCE_DATE_EPOCH: expected seconds since 1970, found `{value}`",
-                        path.display()
+                        path.shown()
                     )
                 })
                 .or_exit(Code::NotReady)?;
@@ -281,7 +282,7 @@ fn flavor(
     let (name, code, from) = match (wanted, saved) {
         (Some(name), _) => (name.to_owned(), Code::Usage, "--flavor".to_owned()),
         (None, Some(name)) => (name.to_owned(), Code::NotReady, "--from-inputs".to_owned()),
-        (None, None) => (conf::flavor(&conf)?, Code::NotReady, conf.display().to_string()),
+        (None, None) => (conf::flavor(&conf)?, Code::NotReady, conf.shown().to_string()),
     };
     if !recipe.flavors.contains(&name) {
         let there_are = recipe.flavors.join(", ");
@@ -323,6 +324,6 @@ fn upstream(
 
 fn existing(path: &Path) -> Result<PathBuf> {
     path.canonicalize()
-        .with_context(|| format!("cannot read {}", path.display()))
+        .with_context(|| format!("cannot read {}", path.shown()))
         .or_exit(Code::Usage)
 }

@@ -8,6 +8,8 @@ use crate::engine::{EngineKind, EngineStatus};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use xtask_core::apt;
+use xtask_core::escape::Shown as _;
+use xtask_core::exec::quoted;
 use xtask_core::facts::host::Disk;
 use xtask_core::facts::mirror;
 use xtask_core::facts::upstream::Upstream;
@@ -75,8 +77,8 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
     if !entry.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     {
         found.push(Problem::new(
-            format!("the recipe's entry is not an executable file: {}", entry.display()),
-            format!("chmod +x '{}', or correct `entry` in recipe.toml", entry.display()),
+            format!("the recipe's entry is not an executable file: {}", entry.shown()),
+            format!("chmod +x {}, or correct `entry` in recipe.toml", quoted(&entry)),
         ));
     }
     let mut seen_by_the_engine: Vec<&Path> = facts.output.parent().into_iter().collect();
@@ -98,7 +100,7 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
                     "not enough disk: recipe {} needs {} GiB, and {} has {free:.1} GiB free",
                     recipe.name,
                     recipe.needs.disk_gib,
-                    facts.output.display(),
+                    facts.output.shown(),
                 ),
                 "free some space, or pass --output DIR on a larger disk",
             )
@@ -161,8 +163,7 @@ fn places(facts: &BuildFacts) -> Vec<Problem> {
     if let Some(dir) = &facts.save_inputs {
         found.extend(protected.problem(dir, &[]));
         if dir.starts_with(output) || output.starts_with(dir) {
-            let what =
-                format!("{} and {} would replace each other", dir.display(), output.display());
+            let what = format!("{} and {} would replace each other", dir.shown(), output.shown());
             found.push(Problem::new(what, "pass --save-inputs a folder beside the result"));
         }
     }
@@ -189,7 +190,7 @@ fn image_problem(facts: &BuildFacts, setup: bool) -> Option<Problem> {
                 Problem::new(
                     format!(
                         "the saved inputs have no builder image: {} is missing",
-                        archive.display()
+                        archive.shown()
                     ),
                     "restore the folder from a good copy",
                 )

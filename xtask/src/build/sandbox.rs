@@ -11,6 +11,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use walkdir::WalkDir;
+use xtask_core::escape::Shown as _;
 
 /// Dropping it removes the container, and then the work folder.
 pub(crate) struct Sandbox {
@@ -69,7 +70,7 @@ impl Drop for Remover {
 /// contain only files and folders.
 pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     for entry in WalkDir::new(from) {
-        let entry = entry.with_context(|| format!("cannot list {}", from.display()))?;
+        let entry = entry.with_context(|| format!("cannot list {}", from.shown()))?;
         let target = to.join(entry.path().strip_prefix(from)?);
         let copied = if entry.file_type().is_dir() {
             fs::create_dir_all(&target)
@@ -77,7 +78,7 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<()> {
             fs::copy(entry.path(), &target).map(drop)
         };
         copied.with_context(|| {
-            format!("cannot copy {} to {}", entry.path().display(), target.display())
+            format!("cannot copy {} to {}", entry.path().shown(), target.shown())
         })?;
         let executable = entry.metadata()?.permissions().mode() & 0o100 != 0;
         fs::set_permissions(

@@ -9,6 +9,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown};
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::host::Owner;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::replace::{BUILD_RECORDS, is_result};
@@ -66,7 +67,7 @@ impl WorkFolder {
             drop(fs::remove_file(&note));
         }
         let lock = made
-            .with_context(|| format!("cannot make the work folder {}: pass --output DIR on a disk that can be written", path.display()))
+            .with_context(|| format!("cannot make the work folder {}: pass --output DIR on a disk that can be written", path.shown()))
             .or_exit(Code::NotReady)?;
         Ok(WorkFolder { path: path.to_owned(), note, cleanup: None, _lock: lock })
     }
@@ -91,7 +92,7 @@ impl WorkFolder {
             for entry in all.filter_entry(|entry| entry.path() != scratch) {
                 let entry = entry.context("cannot list the work folder")?;
                 lchown(entry.path(), Some(owner.uid), Some(owner.gid)).with_context(|| {
-                    format!("cannot give {} to its caller", entry.path().display())
+                    format!("cannot give {} to its caller", entry.path().shown())
                 })?;
             }
         }
@@ -107,15 +108,14 @@ impl WorkFolder {
             for folder in [output, &replaced] {
                 // preflight saw this long ago
                 if folder.exists() && !is_result(folder, &BUILD_RECORDS) {
-                    bail!("{} is no earlier result: it is not replaced", folder.display());
+                    bail!("{} is no earlier result: it is not replaced", folder.shown());
                 }
             }
             remove(&replaced, None)?;
             fs::rename(output, &replaced)
-                .with_context(|| format!("cannot replace {}", output.display()))?;
+                .with_context(|| format!("cannot replace {}", output.shown()))?;
         }
-        fs::rename(result, output)
-            .with_context(|| format!("cannot publish {}", output.display()))?;
+        fs::rename(result, output).with_context(|| format!("cannot publish {}", output.shown()))?;
         if is_result(&replaced, &BUILD_RECORDS) {
             remove(&replaced, None)?;
         }
@@ -136,8 +136,9 @@ impl Drop for WorkFolder {
 
 impl EngineCleanup {
     fn run(&self, command: &[&str]) -> Result<()> {
-        let mount = format!("{}:/work", self.path.display());
-        let run = self.client.cmd().args(["run", "--rm", "--network", "none", "-v", &mount]);
+        let mut mount = self.path.clone().into_os_string();
+        mount.push(":/work");
+        let run = self.client.cmd().args(["run", "--rm", "--network", "none", "-v"]).arg(mount);
         run.args(["--entrypoint", command[0], &self.image]).args(&command[1..]).read().map(drop)
     }
 }
@@ -178,7 +179,7 @@ fn remove(path: &Path, cleanup: Option<&EngineCleanup>) -> Result<()> {
     };
     match removed {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other.with_context(|| format!("cannot remove {}", path.display())),
+        other => other.with_context(|| format!("cannot remove {}", path.shown())),
     }
 }
 

@@ -8,6 +8,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::PathBuf;
 use std::time::Duration;
 use xtask_core::apt;
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Cmd, Signal, StopBy, which};
 use xtask_core::facts::git::git;
 use xtask_core::facts::mirror::{Mirror, SUITE, SnapshotPin};
@@ -126,7 +127,7 @@ impl Plan {
     /// Takes the lock for image builds, because a checkout has one log and one file for the base.
     fn alone(&self, ui: &Ui) -> Result<File> {
         let path = self.scratch.with_extension("lock");
-        let context = || format!("cannot lock {}", path.display());
+        let context = || format!("cannot lock {}", path.shown());
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir).with_context(context)?;
         }

@@ -12,6 +12,7 @@ use crate::engine::private::EngineFolders;
 use crate::engine::{Client, EngineKind};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 pub(crate) use xtask_core::facts::builder_inputs::Inputs;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
@@ -99,7 +100,7 @@ pub(crate) fn fix_hint(engine: EngineKind, build_sh: &Path) -> String {
         "build it here: cargo xtask image build{flag} (or pass --setup); \
          or name a published one by digest: --image REGISTRY/silvermetal-builder@sha256:… \
          (the pin in {} says `{}`)",
-        build_sh.display(),
+        build_sh.shown(),
         build_sh::UNPUBLISHED
     )
 }

@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
+use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::pins::Digest;
 use xtask_core::toml_file;
@@ -64,7 +65,7 @@ impl Provenance {
     /// Reads the entry of `digest`; `None` if there is none.
     pub(crate) fn read(path: &Path, digest: &str) -> Result<Option<Provenance>> {
         let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+            .with_context(|| format!("cannot read {}", path.shown()))?;
         let mut document = toml_file::parsed(&text, path)?;
         let entries = entries(&mut document, path)?.iter().map(Provenance::from);
         Ok(entries.into_iter().find(|entry| entry.digest == digest))
@@ -96,7 +97,7 @@ fn entries<'a>(document: &'a mut DocumentMut, path: &Path) -> Result<&'a mut Arr
     let item = document.entry(TABLE).or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
     item.as_array_of_tables_mut()
         .with_context(|| {
-            format!("{}: expected [[{TABLE}]], one table for each image", path.display())
+            format!("{}: expected [[{TABLE}]], one table for each image", path.shown())
         })
         .or_exit(Code::NotReady)
 }

@@ -6,7 +6,7 @@ use xtask_check::{CheckReport, RuleSelection, Severity};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
 use xtask_core::json;
-use xtask_core::ui::answer;
+use xtask_core::ui::{Ui, answer, ci_commands};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -76,8 +76,9 @@ pub(crate) fn command(repo: &Repo, args: &CheckArgs) -> Result<()> {
 }
 
 fn show(report: &CheckReport, as_json: bool) {
+    let ui = Ui::new(false);
     for note in report.notes() {
-        eprintln!("note: {note}");
+        ui.notice(&note);
     }
     if as_json {
         json::print(&report.json());
@@ -85,8 +86,7 @@ fn show(report: &CheckReport, as_json: bool) {
         answer(format_args!("{}", report.text()));
     }
     if xtask_core::ci::is_ci() {
-        let annotations = report.annotations();
         // on stdout they would break the JSON
-        if as_json { eprint!("{annotations}") } else { print!("{annotations}") }
+        ci_commands(&report.annotations(), as_json);
     }
 }

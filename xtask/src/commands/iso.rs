@@ -4,6 +4,7 @@ use crate::build::{self, BuildFacts, BuildRequest, Ready, RecipeArgs};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Instant;
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::repo::Repo;
 use xtask_core::json;
 use xtask_core::ui::{Ui, answer};
@@ -49,7 +50,7 @@ pub(crate) fn command(repo: &Repo, args: &IsoArgs) -> Result<()> {
     if args.what.build.json {
         json::print(&built.json(&ready.facts));
     } else {
-        answer(format_args!("{}  {}", built.digest.hex(), built.path.display()));
+        answer(format_args!("{}  {}", built.digest.hex(), built.path.shown()));
     }
     Ok(())
 }

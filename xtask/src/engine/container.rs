@@ -2,6 +2,8 @@
 
 use super::client::{Client, JOB_LABEL, LABEL};
 use super::variations::BuildConditions;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 use xtask_core::exec::Cmd;
 
@@ -57,25 +59,35 @@ pub(crate) struct Container {
 
 impl Mount {
     /// The value of `--mount`. Unlike `-v`, it refuses a source that does not exist.
-    fn argument(&self) -> String {
+    fn argument(&self) -> OsString {
         match self {
             Mount::Bind { host, guest, mode } => {
-                let source = csv_field(&format!("source={}", host.display()));
+                let source = csv_field(&[b"source=", host.as_os_str().as_bytes()].concat());
                 let mode = if *mode == Mode::ReadOnly { ",readonly" } else { "" };
-                format!("type=bind,{source},target={guest}{mode}")
+                let rest = format!(",target={guest}{mode}");
+                OsString::from_vec([b"type=bind,", &*source, rest.as_bytes()].concat())
             }
-            Mount::Volume { name, guest } => format!("type=volume,source={name},target={guest}"),
+            Mount::Volume { name, guest } => {
+                format!("type=volume,source={name},target={guest}").into()
+            }
         }
     }
 }
 
 /// One field of the value of `--mount`, which is CSV (quoted by RFC 4180).
-fn csv_field(field: &str) -> String {
-    if field.contains([',', '"', '\n']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
+fn csv_field(field: &[u8]) -> Vec<u8> {
+    if !field.iter().any(|byte| b",\"\r\n".contains(byte)) {
+        return field.to_owned();
     }
+    let mut quoted = vec![b'"'];
+    for byte in field {
+        quoted.push(*byte);
+        if *byte == b'"' {
+            quoted.push(b'"');
+        }
+    }
+    quoted.push(b'"');
+    quoted
 }
 
 impl Container {

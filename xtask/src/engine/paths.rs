@@ -6,6 +6,7 @@
 use super::Client;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::container::{in_container, own_names};
 use xtask_core::failure::Code;
 
@@ -48,7 +49,7 @@ impl PathMap {
             None => Err(Code::NotReady.error(format!(
                 "{} is inside this container and on none of its mounts, so the host's engine cannot \
                  see it: mount the workspace into this container (a volume or a bind), or pass --engine host",
-                path.display()
+                path.shown()
             ))),
         }
     }
@@ -71,7 +72,7 @@ mod tests {
         let map = PathMap::Mounts(parse(
             "/workspace\t/var/lib/docker/volumes/w/_data\n/workspace/deep\t/srv/deep\n/var/run/docker.sock\t/run/docker.sock\n",
         ));
-        let there = |path: &str| map.translate(Path::new(path)).map(|p| p.display().to_string());
+        let there = |path: &str| map.translate(Path::new(path)).map(|p| p.shown().to_string());
         assert_eq!(there("/workspace/a/b").unwrap(), "/var/lib/docker/volumes/w/_data/a/b");
         assert_eq!(there("/workspace/deep").unwrap(), "/srv/deep");
         let error = there("/workspaces/x").unwrap_err();

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::Cmd;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::secret::Secret;
@@ -32,14 +33,14 @@ pub(crate) fn read_config(dir: &Path) -> Result<Value> {
             return Ok(Value::Object(serde_json::Map::new()));
         }
         other => other
-            .with_context(|| format!("cannot read {}", path.display()))
+            .with_context(|| format!("cannot read {}", path.shown()))
             .or_exit(Code::NotReady)?,
     };
     let config: Value = serde_json::from_str(&text)
-        .with_context(|| format!("{} is not JSON", path.display()))
+        .with_context(|| format!("{} is not JSON", path.shown()))
         .or_exit(Code::NotReady)?;
     if !config.is_object() {
-        return Err(Code::NotReady.error(format!("{}: expected a JSON object", path.display())));
+        return Err(Code::NotReady.error(format!("{}: expected a JSON object", path.shown())));
     }
     Ok(config)
 }
@@ -53,7 +54,7 @@ impl Credentials {
         match helper.filter(|name| !name.is_empty()) {
             Some(name) => ask(name, key),
             None => in_file(&config, key)
-                .with_context(|| dir.join("config.json").display().to_string())
+                .with_context(|| dir.join("config.json").shown().to_string())
                 .or_exit(Code::NotReady),
         }
     }

@@ -3,7 +3,11 @@
 //! A plain `cargo test` ignores these tests; `cargo xtask test --full` runs them. `Machine::get` lets
 //! one run at a time.
 #![allow(clippy::disallowed_methods, reason = "tests start xtask and its peers themselves")]
-#![allow(clippy::unwrap_used, reason = "a test may panic, also in its helpers")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may print and panic, also in its helpers"
+)]
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
 mod callers;

@@ -43,7 +43,7 @@ impl Mark {
     /// Shell code that creates the mark and runs `first`; if the mark exists, it runs `second`. Because
     /// mkdir is atomic, exactly one of two parallel builds is the first.
     fn tells(&self, first: &str, second: &str) -> String {
-        format!("if mkdir {} 2>&-; then {first}; else {second}; fi", self.0.display())
+        format!("if mkdir {} 2>&-; then {first}; else {second}; fi", self.0.to_str().unwrap())
     }
 
     fn reset(&self) {

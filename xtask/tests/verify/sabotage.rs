@@ -80,15 +80,15 @@ fn a_changed_mirror_is_distinguished_from_an_unreproducible_build() {
     let mark = changed.clone();
     let peer = mirror_peer_of(move || format!("changed: {}\n", mark.exists()));
     // the first build changes the mirror at its end
-    let checkout = checkout("", &format!("touch {}", changed.display()));
+    let checkout = checkout("", &format!("touch {}", changed.to_str().unwrap()));
     let words = ["verify", "tiny", "--engine", "host", "--mirror", &peer];
     let ran = run(&mut checkout.xtask(words));
     fs::remove_file(&changed).unwrap();
     // the image does not depend on InRelease, and equal images are identical
     ran.exits(0);
     let checkout = self::checkout(
-        &format!("[ ! -e {0} ] || echo newer >etc/two", changed.display()),
-        &format!("touch {}", changed.display()),
+        &format!("[ ! -e {0} ] || echo newer >etc/two", changed.to_str().unwrap()),
+        &format!("touch {}", changed.to_str().unwrap()),
     );
     let ran = run(&mut checkout.xtask(words));
     fs::remove_file(&changed).unwrap();
@@ -102,7 +102,7 @@ fn a_changed_mirror_is_distinguished_from_an_unreproducible_build() {
 #[ignore = "needs root: cargo xtask test --full"]
 fn a_checkout_that_changes_during_build_a_is_an_input_that_moved() {
     let checkout = checkout("", "");
-    let change = format!("touch '{}/new'; date +%N >etc/two", checkout.root.display());
+    let change = format!("touch '{}/new'; date +%N >etc/two", checkout.root.to_str().unwrap());
     checkout.edit("linux/build/recipes/tiny/build", "echo two >etc/two", &change);
     checkout.commit();
     let ran = run(&mut verify(&checkout, &[])).exits(1);

@@ -1,5 +1,6 @@
 //! The inputs of the builder image and their hash, which identifies the image before it is built.
 
+use crate::escape::Shown as _;
 use crate::facts::mirror::SnapshotPin;
 use crate::facts::repo::Repo;
 use crate::failure::{Code, OrExit as _};
@@ -29,17 +30,17 @@ impl Inputs {
         let docker = repo.docker();
         let dockerfile = docker.join("Dockerfile.builder");
         let text = std::fs::read_to_string(&dockerfile)
-            .with_context(|| format!("cannot read {}", dockerfile.display()))
+            .with_context(|| format!("cannot read {}", dockerfile.shown()))
             .or_exit(Code::NotReady)?;
         let base = base_image(&text).with_context(|| {
-            format!("{}: expected one line ARG BASE_IMAGE=name:tag@sha256:…", dockerfile.display())
+            format!("{}: expected one line ARG BASE_IMAGE=name:tag@sha256:…", dockerfile.shown())
         });
         let base = base.or_exit(Code::NotReady)?;
         let stamp = SnapshotPin::read(repo)?.stamp.to_string();
         let mut listing = format!("base {base}\nsnapshot {stamp}\n");
         let files = WalkDir::new(&docker).sort_by_file_name().into_iter();
         for entry in files {
-            let entry = entry.with_context(|| format!("cannot list {}", docker.display()))?;
+            let entry = entry.with_context(|| format!("cannot list {}", docker.shown()))?;
             if !entry.file_type().is_file() || is_no_input(&entry.file_name().to_string_lossy()) {
                 continue;
             }

@@ -2,6 +2,7 @@
 
 use super::repo::Repo;
 use super::submodule::SUBMODULE;
+use crate::escape::Shown as _;
 use crate::exec::Cmd;
 use crate::failure::{Code, OrExit as _};
 use crate::pins::Commit;
@@ -33,7 +34,7 @@ impl CheckoutState {
             .args(["log", "-1", "--format=%H %ct"])
             .read()
             .with_context(|| {
-                format!("{} has no commit to build from: expected a git clone", repo.root.display())
+                format!("{} has no commit to build from: expected a git clone", repo.root.shown())
             })
             .or_exit(Code::NotReady)?;
         let (commit, time) = head.split_once(' ').context("unexpected output of git log")?;

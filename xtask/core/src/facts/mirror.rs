@@ -2,6 +2,7 @@
 //! mirror that this host's own apt uses.
 
 use crate::apt::sources::{self, AptSource};
+use crate::escape::Shown as _;
 use crate::facts::repo::Repo;
 use crate::failure::{Code, Problem};
 use crate::http::{Http, Request, Sink, Url};
@@ -31,7 +32,7 @@ impl SnapshotPin {
         let values = env_file::read(&path, &["SNAPSHOT_URL", "SNAPSHOT_STAMP"])?;
         let get = |key: &str| {
             let value =
-                values.get(key).with_context(|| format!("{}: {key} is missing", path.display()));
+                values.get(key).with_context(|| format!("{}: {key} is missing", path.shown()));
             value.map_err(|error| Code::NotReady.wrap(error))
         };
         let stamp: Result<SnapshotStamp> = get("SNAPSHOT_STAMP")?.parse();
@@ -39,7 +40,7 @@ impl SnapshotPin {
         Ok(SnapshotPin {
             url: own.unwrap_or(get("SNAPSHOT_URL")?.clone()).trim_end_matches('/').to_owned(),
             stamp: stamp
-                .with_context(|| format!("{}", path.display()))
+                .with_context(|| format!("{}", path.shown()))
                 .map_err(|e| Code::NotReady.wrap(e))?,
         })
     }

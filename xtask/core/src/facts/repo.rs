@@ -1,9 +1,11 @@
 //! The paths of this checkout.
 
 use super::container::own_container;
+use crate::escape::Shown as _;
 use crate::failure::Code;
 use crate::hash;
 use anyhow::{Context as _, Result};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// A checkout of SilverMetal.
@@ -28,12 +30,12 @@ impl Repo {
             .with_context(|| {
                 format!(
                     "{} is not in a SilverMetal checkout: expected linux/build/recipes above it",
-                    here.display()
+                    here.shown()
                 )
             });
         let root = root.map_err(|error| Code::NotReady.wrap(error))?;
         let root =
-            root.canonicalize().with_context(|| format!("cannot resolve {}", root.display()))?;
+            root.canonicalize().with_context(|| format!("cannot resolve {}", root.shown()))?;
         Ok(Repo { root })
     }
 
@@ -42,7 +44,8 @@ impl Repo {
     /// its own, so the container's id is a part of it.
     pub fn checkout_id(&self) -> String {
         let container = own_container().unwrap_or_default();
-        hash::text(&format!("{container}{}", self.root.display())).hex()[..12].to_owned()
+        hash::bytes(&[container.as_bytes(), self.root.as_os_str().as_bytes()].concat()).hex()[..12]
+            .to_owned()
     }
 
     pub fn build(&self) -> PathBuf {

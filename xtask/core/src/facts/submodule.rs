@@ -1,6 +1,7 @@
 //! The remote of derivative-maker, found by git's own rules.
 
 use super::git::git;
+use crate::escape::Shown as _;
 use crate::failure::{Code, OrExit as _};
 use anyhow::{Context as _, Result, bail};
 use std::path::Path;
@@ -23,7 +24,7 @@ pub fn url(root: &Path) -> Result<String> {
         return Ok(resolved);
     }
     // git clones a submodule from the top of the checkout
-    Ok(root.join(resolved).display().to_string())
+    Ok(root.join(resolved).to_string_lossy().into_owned())
 }
 
 fn recorded(root: &Path) -> Result<String> {
@@ -40,7 +41,7 @@ fn recorded(root: &Path) -> Result<String> {
         .with_context(|| {
             format!(
                 "{}: no submodule found: expected a section for {SUBMODULE}",
-                root.join(".gitmodules").display()
+                root.join(".gitmodules").shown()
             )
         })?;
     let entries: Vec<(&str, &str)> =
@@ -70,7 +71,7 @@ fn remote(root: &Path) -> Result<String> {
     let only = (remotes.lines().count() == 1).then(|| remotes.trim().to_owned());
     let name = followed.or(only).unwrap_or_else(|| "origin".to_owned());
     let url = read(&["config", "--get", &format!("remote.{name}.url")]);
-    Ok(url.unwrap_or_else(|| root.display().to_string()))
+    Ok(url.unwrap_or_else(|| root.to_string_lossy().into_owned()))
 }
 
 /// Resolves `url` against the URL of a repository, as `git submodule` does.

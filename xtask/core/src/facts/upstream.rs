@@ -2,6 +2,7 @@
 //! that `--upstream` names.
 
 use super::git::git;
+use crate::escape::Shown as _;
 use crate::failure::{Code, OrExit as _, Problem};
 use crate::hash;
 use crate::pins::{Commit, Digest};
@@ -54,14 +55,14 @@ impl Upstream {
     pub fn gather(dir: &Path, origin: UpstreamOrigin, pin: Option<Commit>) -> Result<Upstream> {
         let dir = dir
             .canonicalize()
-            .with_context(|| format!("cannot read {}", dir.display()))
+            .with_context(|| format!("cannot read {}", dir.shown()))
             .or_exit(if origin == UpstreamOrigin::Caller { Code::Usage } else { Code::NotReady })?;
         let there = dir.join(".git").exists() && dir.join("derivative-maker").is_file();
         if !there {
             if origin == UpstreamOrigin::Caller {
                 return Err(Code::Usage.error(format!(
                     "{} is no checkout of derivative-maker: expected .git and derivative-maker in it",
-                    dir.display()
+                    dir.shown()
                 )));
             }
             return Ok(Upstream {
@@ -144,7 +145,7 @@ impl Upstream {
             format!(
                 "derivative-maker comes from {}, not from the pinned submodule; of its own submodules \
                  {at_their_pin} are at their pins, {} elsewhere, {} missing: this ISO is never released",
-                self.dir.display(),
+                self.dir.shown(),
                 elsewhere.len(),
                 missing.len()
             )

@@ -2,6 +2,7 @@
 
 use super::url;
 use super::{Body, Failure, HeaderValue, Http, LONGEST_COMPLAINT, Method, Request, Response, Sink};
+use crate::escape::Shown as _;
 use crate::exec::{Cmd, Exit};
 use crate::pins::Digest;
 use anyhow::{Context as _, Result, bail};
@@ -78,7 +79,7 @@ pub(super) fn config(http: &Http, request: &Request) -> Result<Vec<u8>> {
             config.option("data-raw", url::pairs(&fields).as_bytes())?;
         }
         Body::Form { field, file, name } => {
-            File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+            File::open(file).with_context(|| format!("cannot read {}", file.shown()))?;
             let mut form = format!("{field}=@").into_bytes();
             form.extend(in_quotes(file.as_os_str().as_bytes()));
             form.extend(b";filename=");
@@ -199,7 +200,7 @@ impl<'a> Answer<'a> {
             if found.status >= 200 {
                 if let (Sink::File(path), 200..300) = (self.sink, found.status) {
                     let file = File::create(path)
-                        .with_context(|| format!("cannot write {}", path.display()))?;
+                        .with_context(|| format!("cannot write {}", path.shown()))?;
                     self.file = Some(file);
                 }
                 self.found = Some(found);
@@ -240,7 +241,7 @@ impl<'a> Answer<'a> {
             Sink::File(path) => {
                 if let Some(file) = &mut self.file {
                     file.write_all(piece)
-                        .with_context(|| format!("cannot write {}", path.display()))?;
+                        .with_context(|| format!("cannot write {}", path.shown()))?;
                 }
             }
             Sink::Hash => {}
@@ -252,7 +253,7 @@ impl<'a> Answer<'a> {
     pub(super) fn finish(self, request: &Request) -> Result<Option<Response>> {
         let Some(found) = self.found else { return Ok(None) };
         if let (Some(file), Sink::File(path)) = (self.file, self.sink) {
-            file.sync_all().with_context(|| format!("cannot write {}", path.display()))?;
+            file.sync_all().with_context(|| format!("cannot write {}", path.shown()))?;
         }
         Ok(Some(Response {
             asked: request.to_string(),

@@ -1,6 +1,7 @@
 //! The pin of the builder image: the default of `BUILDER_IMAGE` in build.sh.
 
 use super::ImageRef;
+use crate::escape::Shown as _;
 use crate::failure::{Fault, unreadable};
 use anyhow::{Context as _, Result};
 use std::path::Path;
@@ -16,7 +17,7 @@ const END: &str = "}\"";
 /// build.sh does not have exactly one pin, or it is not an image by digest.
 pub fn read(path: &Path) -> Result<Option<ImageRef>> {
     let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.shown()))?;
     let pin = parse(&text).map_err(|fault| unreadable(path, &[fault]))?;
     Ok(pin.map(|(_, image)| image))
 }

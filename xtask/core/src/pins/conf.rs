@@ -1,5 +1,6 @@
 //! Settings in silvermetal-base.conf, which derivative-maker sources as bash.
 
+use crate::escape::Shown as _;
 use crate::failure::{Fault, unreadable};
 use anyhow::{Context as _, Result};
 use std::path::Path;
@@ -22,7 +23,7 @@ pub fn flavor(path: &Path) -> Result<String> {
 
 fn read(path: &Path, get: impl Fn(&str) -> Result<String, Fault>) -> Result<String> {
     let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.shown()))?;
     get(&text).map_err(|fault| unreadable(path, &[fault]))
 }
 

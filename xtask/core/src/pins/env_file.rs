@@ -1,5 +1,6 @@
 //! The `.env` files in linux/build/config: `KEY=value` lines and `#` comments, nothing else.
 
+use crate::escape::Shown as _;
 use crate::failure::{Fault, unreadable};
 use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::path::Path;
 /// All faults with their lines, unknown keys among them.
 pub fn read(path: &Path, known: &[&str]) -> Result<BTreeMap<String, String>> {
     let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.shown()))?;
     parse(&text, known).map_err(|faults| unreadable(path, &faults))
 }
 

@@ -7,6 +7,7 @@ mod parse;
 
 pub use engine_kind::EngineKind;
 
+use crate::escape::Shown as _;
 use crate::facts::repo::Repo;
 use crate::failure::{Code, unreadable};
 use anyhow::{Context as _, Result};
@@ -90,12 +91,12 @@ impl Recipe {
         if !plain || !path.is_file() {
             return Err(Code::Usage.error(format!(
                 "no recipe `{name}`: expected {} (there are: {})",
-                path.display(),
+                path.shown(),
                 names(repo).join(", ")
             )));
         }
         let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+            .with_context(|| format!("cannot read {}", path.shown()))?;
         parse::recipe(name, &dir, &text).map_err(|faults| unreadable(&path, &faults))
     }
 

@@ -2,6 +2,7 @@
 //!
 //! The first difference between the ledgers of two builds shows the stage that made them differ.
 
+use crate::escape::Shown as _;
 use crate::failure::{Code, OrExit as _};
 use crate::pins::Digest;
 use anyhow::{Context as _, Result};
@@ -39,13 +40,13 @@ impl Ledger {
     /// The first line that is not `STAGE SHA-256 BYTES PATH`, with its number.
     pub fn read(path: &Path) -> Result<Ledger> {
         let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read {}", path.display()))
+            .with_context(|| format!("cannot read {}", path.shown()))
             .or_exit(Code::Failed)?;
         let parse = |(n, line): (usize, &str)| {
             artefact(line).with_context(|| {
                 format!(
                     "{}:{}: expected `STAGE SHA-256 BYTES PATH`, found `{line}`",
-                    path.display(),
+                    path.shown(),
                     n + 1
                 )
             })

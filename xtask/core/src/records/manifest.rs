@@ -2,6 +2,7 @@
 //!
 //! With manifests, two trees can be compared long after they were deleted.
 
+use crate::escape::Shown as _;
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -52,11 +53,11 @@ pub fn to_text(manifest: &Manifest) -> String {
 /// The first line without nine fields, with its number.
 pub fn read(path: &Path) -> Result<Manifest> {
     let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.shown()))?;
     let parse = |(n, line): (usize, &str)| {
         let fields: Vec<&str> = line.split('\t').collect();
         let [kind, mode, owner, mtime, size, content, xattrs, name, target] = fields[..] else {
-            bail!("{}:{}: expected 9 fields, found {}", path.display(), n + 1, fields.len());
+            bail!("{}:{}: expected 9 fields, found {}", path.shown(), n + 1, fields.len());
         };
         let entry = Entry {
             kind: kind.to_owned(),

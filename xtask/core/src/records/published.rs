@@ -4,6 +4,7 @@ use super::MANIFESTS;
 use super::ledger::Ledger;
 use super::manifest::{self, Manifest};
 use crate::deb822;
+use crate::escape::Shown as _;
 use crate::failure::{Code, OrExit as _};
 use crate::pins::Digest;
 use anyhow::{Context as _, Result};
@@ -32,12 +33,11 @@ impl Published {
     pub fn read(dir: &Path) -> Result<Published> {
         let text = |name: &str| {
             let path = dir.join(name);
-            std::fs::read_to_string(&path)
-                .with_context(|| format!("cannot read {}", path.display()))
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.shown()))
         };
         let info = BuildInfo::parse(&text("BUILD_INFO").or_exit(Code::Failed)?);
         info.iso_digest()
-            .with_context(|| format!("{}/BUILD_INFO has no Iso-Sha256", dir.display()))?;
+            .with_context(|| format!("{}/BUILD_INFO has no Iso-Sha256", dir.shown()))?;
         Ok(Published {
             dir: dir.to_owned(),
             info,

@@ -16,14 +16,14 @@ pub enum Tone {
 }
 
 /// Colours a text for stdout.
-pub fn on_stdout(tone: Tone, text: &str) -> String {
+pub(super) fn on_stdout(tone: Tone, text: &str) -> String {
     static COLOURED: OnceLock<bool> = OnceLock::new();
     let coloured = COLOURED.get_or_init(|| wanted(AutoStream::choice(&std::io::stdout())));
     if *coloured { painted(tone, text) } else { text.to_owned() }
 }
 
 /// Colours a text for stderr.
-pub fn on_stderr(tone: Tone, text: &str) -> String {
+pub(super) fn on_stderr(tone: Tone, text: &str) -> String {
     static COLOURED: OnceLock<bool> = OnceLock::new();
     let coloured = COLOURED.get_or_init(|| wanted(AutoStream::choice(&std::io::stderr())));
     if *coloured { painted(tone, text) } else { text.to_owned() }

@@ -1,16 +1,24 @@
 //! Output for people: results on stdout, and on stderr what happens during long work.
+//!
+//! Everything that xtask prints goes through here. Only colours and commands to the CI service are
+//! printed as they are; every other text is escaped first.
+#![allow(clippy::print_stderr, reason = "this is the one place that prints")]
 
 mod colour;
+mod safe;
 mod screen;
 mod span;
 
-pub use colour::{Tone, on_stderr, on_stdout};
+pub use colour::Tone;
 pub use span::{clock, span};
 
 use crate::ci;
+use crate::escape::{Shown as _, printable, printable_json};
 use crate::exec::Cmd;
 use crate::interrupt;
 use crate::secret::redacted;
+use colour::{on_stderr, on_stdout};
+use safe::safe;
 use screen::LiveRow;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,23 +26,50 @@ use std::time::{Duration, Instant};
 
 /// Prints a line of the result on stdout. A reader that closes the pipe (`| head -1`) is not an error.
 pub fn answer(text: std::fmt::Arguments<'_>) {
-    screen::above(|| drop(writeln!(std::io::stdout(), "{}", redacted(&text.to_string()))));
+    to_stdout(&safe(&text.to_string()));
 }
 
-/// Prints the error that ends a command; in CI also for the run's page.
-pub fn error(error: &anyhow::Error) {
-    let text = redacted(&format!("{error:#}")).into_owned();
+/// Prints a line of the result that begins with a coloured word.
+pub fn answer_in(tone: Tone, word: &str, text: &str) {
+    to_stdout(&format!("{}{}", on_stdout(tone, &safe(word)), safe(text)));
+}
+
+/// Prints a result for a program on stdout: JSON, which means the same when it is escaped. See
+/// [`crate::json`].
+pub(crate) fn answer_json(json: impl std::fmt::Display) {
+    to_stdout(&printable_json(&redacted(&json.to_string())));
+}
+
+/// Prints commands to the CI service ([`crate::ci`]), whose values are escaped: on stderr, or on stdout.
+pub fn ci_commands(commands: &str, on_stderr: bool) {
+    let commands = redacted(commands);
+    let commands = printable(commands.trim_end());
     screen::above(|| {
-        eprintln!("{} {text}", on_stderr(Tone::Bad, "error:"));
-        if ci::is_ci() {
-            eprintln!("{}", ci::error(&text));
+        if commands.is_empty() {
+        } else if on_stderr {
+            eprintln!("{commands}");
+        } else {
+            drop(writeln!(std::io::stdout(), "{commands}"));
         }
     });
 }
 
-/// Removes control characters, so that a text from elsewhere cannot steer the terminal.
-pub fn plain(text: &str) -> String {
-    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+/// Prints what is wrong with a command line.
+pub fn usage(text: &str) {
+    screen::above(|| eprint!("{}", safe(text)));
+}
+
+/// Prints the error that ends a command; in CI also for the run's page.
+pub fn error(error: &anyhow::Error) {
+    let text = format!("{error:#}");
+    screen::above(|| eprintln!("{} {}", on_stderr(Tone::Bad, "error:"), safe(&text)));
+    if ci::is_ci() {
+        ci_commands(&ci::error(&text), true);
+    }
+}
+
+fn to_stdout(text: &str) {
+    screen::above(|| drop(writeln!(std::io::stdout(), "{text}")));
 }
 
 /// What happens during a command: live rows on a terminal, lines in a pipe, folded lines in CI.
@@ -73,8 +108,8 @@ impl From<&str> for StageTitle {
 impl StageTitle {
     fn shown(&self) -> String {
         match self.place {
-            Some((n, all)) => format!("[{n}/{all}] {}", self.name),
-            None => self.name.clone(),
+            Some((n, all)) => format!("[{n}/{all}] {}", self.name.shown()),
+            None => self.name.shown().to_string(),
         }
     }
 }
@@ -143,7 +178,8 @@ impl Ui {
 
     /// Prints a note.
     pub fn notice(&self, text: &str) {
-        self.print(&format!("{} {text}", on_stderr(Tone::Doubtful, "note:")));
+        self.end_group(); // nobody would see it in a folded group
+        self.write(&format!("{} {}", on_stderr(Tone::Doubtful, "note:"), safe(text)));
     }
 
     /// Shows the command line of a command that takes long or changes something: with `--verbose`, and
@@ -192,11 +228,11 @@ impl Ui {
         if self.style == Style::Ci {
             if let Some(stage) = stage.filter(|stage| !stage.in_group) {
                 stage.in_group = true;
-                self.write(&format!("::group::{}", stage.title.name));
+                ci_commands(&format!("::group::{}", stage.title.name.shown()), true);
             }
-            self.write(&format!("  {text}"));
+            self.write(&safe(&format!("  {text}")));
         } else if self.verbose {
-            self.write(&format!("  {text}"));
+            self.write(&safe(&format!("  {text}")));
         }
     }
 
@@ -215,7 +251,7 @@ impl Ui {
                 (false, true) => format!("  {}", on_stderr(Tone::Doubtful, "interrupted")),
                 (false, false) => format!("  {}", on_stderr(Tone::Bad, "failed")),
             };
-            let title = stage.title.shown();
+            let title = safe(&stage.title.shown());
             drop(stage);
             self.write(&format!("{title:<20} {took:>7}{outcome}"));
         }
@@ -224,19 +260,20 @@ impl Ui {
     /// Prints a text that belongs to no stage.
     pub fn print(&self, text: &str) {
         self.end_group(); // nobody would see it in a folded group
-        self.write(text);
+        self.write(&safe(text));
     }
 
     fn end_group(&self) {
         for stage in self.running().iter_mut().filter(|stage| stage.in_group) {
             stage.in_group = false;
-            self.write("::endgroup::");
+            ci_commands("::endgroup::", true);
         }
     }
 
+    /// Prints a text that is safe.
     fn write(&self, text: &str) {
         screen::above(|| {
-            for line in redacted(text).lines() {
+            for line in text.lines() {
                 eprintln!("{}{line}", self.prefix);
             }
         });

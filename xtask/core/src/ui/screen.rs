@@ -5,6 +5,7 @@
 //! the rows, and the next redraw erases everything below the cursor.
 
 use super::span::clock;
+use crate::escape::steers;
 use crate::secret::redacted;
 use rustix::termios::tcgetwinsize;
 use std::io::{Write as _, stderr};
@@ -160,7 +161,7 @@ fn cut(text: &str, columns: usize) -> String {
     let mut free = columns.saturating_sub(1);
     let mut kept = String::new();
     for c in text.chars().map(|c| if c == '\t' { ' ' } else { c }) {
-        let Some(width) = c.width() else { continue };
+        let Some(width) = c.width().filter(|_| !steers(c)) else { continue };
         if width > free {
             break;
         }
@@ -186,6 +187,6 @@ mod tests {
 
     #[test]
     fn a_row_cannot_steer_the_terminal() {
-        assert_eq!(cut("a\tb\x1b[2Jc\rd\u{9b}e", 80), "a b[2Jcde");
+        assert_eq!(cut("a\tb\x1b[2Jc\rd\u{9b}\u{202e}e", 80), "a b[2Jcde");
     }
 }

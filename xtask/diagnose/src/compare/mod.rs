@@ -29,6 +29,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use walk::Walk;
+use xtask_core::escape::Shown as _;
 
 /// The two images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub(crate) fn images(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Re
     let mut summary = match (a.is_dir(), b.is_dir()) {
         (true, true) => folders(a, b, &mut sink)?,
         (false, false) => files(a, b, &mut sink)?,
-        _ => bail!("{} and {}: one is a folder, one is not", a.display(), b.display()),
+        _ => bail!("{} and {}: one is a folder, one is not", a.shown(), b.shown()),
     };
     summary.differences = told;
     Ok(summary)
@@ -59,7 +60,7 @@ pub(crate) fn images(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Re
 
 fn files(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Result<Summary> {
     let open = |path: &Path| -> Result<Shared> {
-        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let file = File::open(path).with_context(|| format!("cannot read {}", path.shown()))?;
         Ok(Arc::new(file))
     };
     let sources = [open(a)?, open(b)?];

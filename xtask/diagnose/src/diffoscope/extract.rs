@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::interrupt;
 
 /// Pairs that are looked at.
@@ -33,7 +34,7 @@ impl Extracted {
     ) -> Result<Extracted> {
         fs::create_dir_all(folder.parent().unwrap_or(&folder))
             .and_then(|()| fs::create_dir(&folder))
-            .with_context(|| format!("cannot make {}", folder.display()))?;
+            .with_context(|| format!("cannot make {}", folder.shown()))?;
         readable(&folder, 0o755)?;
         let mut extracted = Extracted { folder, places: Vec::new(), left_out: Vec::new() };
         let mut bytes = 0;
@@ -74,7 +75,7 @@ impl Extracted {
             let folder = pair.join(if side == Side::A { "a" } else { "b" });
             fs::create_dir_all(&folder)?;
             let path = folder.join(name(place));
-            if write(&source, &path).with_context(|| format!("cannot write {}", path.display()))? {
+            if write(&source, &path).with_context(|| format!("cannot write {}", path.shown()))? {
                 continue;
             }
             fs::remove_dir_all(&pair)?;
@@ -90,7 +91,7 @@ impl Extracted {
 /// By root in a container, who has no rights there beyond anybody's; whatever the caller's umask.
 fn readable(path: &Path, mode: u32) -> Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
-        .with_context(|| format!("cannot set the mode of {}", path.display()))
+        .with_context(|| format!("cannot set the mode of {}", path.shown()))
 }
 
 impl Drop for Extracted {

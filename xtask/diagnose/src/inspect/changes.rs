@@ -6,6 +6,7 @@ use crate::text::printable;
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::Path;
+use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::json;
 use xtask_core::ui::answer;
@@ -43,7 +44,7 @@ fn packages(path: &Path) -> Result<BTreeMap<String, String>> {
     anyhow::ensure!(
         !packages.is_empty(),
         "{}: no package database (var/lib/dpkg/status) in it",
-        path.display()
+        path.shown()
     );
     Ok(packages)
 }

@@ -10,6 +10,7 @@ use diskimage::{FieldKind, Format, Kind, Layer, Tree};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use xtask_core::escape::Shown as _;
 
 /// Files that are named of those that are largest.
 const LARGEST: usize = 8;
@@ -49,7 +50,7 @@ pub(super) struct Contents {
 
 impl Contents {
     pub(crate) fn read(path: &Path, epoch: Option<i64>) -> Result<Contents> {
-        let shown = || path.display().to_string();
+        let shown = || path.shown().to_string();
         let image = diskimage::open(path).with_context(shown)?;
         let mut contents = Contents {
             path: path.to_owned(),
@@ -83,7 +84,7 @@ impl Contents {
                 source: image.source.clone(),
                 format: Format::Squashfs,
             }),
-            _ => return Err(anyhow!("{}: expected an ISO or a squashfs", path.display())),
+            _ => return Err(anyhow!("{}: expected an ISO or a squashfs", path.shown())),
         }
         contents.roots(&image.budget).with_context(shown)?;
         Ok(contents)

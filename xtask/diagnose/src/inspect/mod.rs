@@ -20,6 +20,7 @@ use crate::cli::InspectArgs;
 use anyhow::Result;
 use contents::Contents;
 use std::path::Path;
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
@@ -64,8 +65,8 @@ fn one(iso: &Path, args: &InspectArgs) -> Result<()> {
     }
     Err(Code::No.error(format!(
         "{} does not hold the content policy ({}): {}",
-        quoted(&iso.to_string_lossy()),
-        recipe.path().display(),
+        quoted(&iso),
+        recipe.path().shown(),
         report::headline(&recipe.name, &violations)
     )))
 }

@@ -6,6 +6,7 @@ use super::violation::Violation;
 use crate::text::{bytes, counted, printable};
 use serde_json::{Value, json as value};
 use xtask_core::calendar;
+use xtask_core::escape::Shown as _;
 
 pub(super) fn text(contents: &Contents, recipe: &str, violations: &[Violation]) -> String {
     let mut out = String::new();
@@ -17,7 +18,7 @@ pub(super) fn text(contents: &Contents, recipe: &str, violations: &[Violation]) 
             say!(out, "  - {} [{}]", printable(&violation.what), violation.rule);
         }
     }
-    say!(out, "\n{}", contents.path.display());
+    say!(out, "\n{}", contents.path.shown());
     let date = contents.volume_date.map(calendar::utc).unwrap_or_else(|| "no date".to_owned());
     say!(out, "  {} `{}`, {date}", bytes(contents.size), printable(&contents.label));
     let firmware = contents.firmware.join(", ");

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::upstream::UpstreamOrigin;
 use xtask_core::pins::Digest;
 use xtask_core::records::MANIFESTS;
@@ -67,7 +68,7 @@ pub(crate) fn write(
     let inside = Inside::read(out);
     let write = |name: &str, text: &str| {
         let path = result.join(name);
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.shown()))
     };
     write("SHA256SUMS", &format!("{}  {}\n", iso.digest.hex(), facts.recipe.iso))?;
     write("BUILD_INFO", &build_info(facts, &inside, iso, run))?;
@@ -165,9 +166,9 @@ fn write_manifests(result: &Path, stages: &[StageRecord]) -> Result<()> {
     let dir = result.join(MANIFESTS);
     for (name, manifest) in stages.iter().flat_map(|stage| &stage.manifests) {
         let path = dir.join(format!("{}.manifest", name.replace('/', "-")));
-        fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.shown()))?;
         fs::write(&path, manifest::to_text(manifest))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+            .with_context(|| format!("cannot write {}", path.shown()))?;
     }
     Ok(())
 }

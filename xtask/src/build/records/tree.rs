@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
+use xtask_core::escape::Shown as _;
 use xtask_core::pins::Digest;
 use xtask_core::records::manifest::{Entry, Manifest};
 use xtask_core::{hash, interrupt};
@@ -14,14 +15,14 @@ const XATTR_PREFIXES: [&str; 2] = ["SCHILY.xattr.", "LIBARCHIVE.xattr."];
 
 /// Returns hash and size of a tar, and the manifest of the tree in it.
 pub(crate) fn of_tar(path: &Path) -> Result<(Digest, u64, Manifest)> {
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.shown()))?;
     let mut whole =
         Hashed { inner: BufReader::with_capacity(1 << 20, file), hasher: Sha256::new(), size: 0 };
     let manifest =
-        entries(&mut whole).with_context(|| format!("{} is not a complete tar", path.display()))?;
+        entries(&mut whole).with_context(|| format!("{} is not a complete tar", path.shown()))?;
     // the bytes after the end mark are part of the file's hash
     io::copy(&mut whole, &mut io::sink())
-        .with_context(|| format!("cannot read {}", path.display()))?;
+        .with_context(|| format!("cannot read {}", path.shown()))?;
     Ok((Digest::from_bytes(&whole.hasher.finalize()), whole.size, manifest))
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
+use xtask_core::escape::Shown as _;
 use xtask_core::hash;
 use xtask_core::pins::Digest;
 use xtask_core::records::published::BuildInfo;
@@ -24,7 +25,7 @@ pub(crate) fn keep(
     cache: &Path,
     dir: &Path,
 ) -> Result<Digest> {
-    fs::create_dir(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    fs::create_dir(dir).with_context(|| format!("cannot make {}", dir.shown()))?;
     let mut files = Vec::new();
     for entry in WalkDir::new(cache).sort_by_file_name() {
         let entry = entry.context("cannot list the package cache")?;
@@ -38,7 +39,7 @@ pub(crate) fn keep(
         let object = object(dir, &digest);
         if let Some(folder) = object.parent() {
             fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make {}", folder.display()))?;
+                .with_context(|| format!("cannot make {}", folder.shown()))?;
         }
         fs::rename(entry.path(), &object).with_context(|| format!("cannot keep {path}"))?;
         files.push(Object { digest, size, path });
@@ -59,7 +60,7 @@ pub(crate) fn keep(
             let (digest, _) = hash::file(path)?;
             let object = object(dir, &digest);
             fs::create_dir_all(object.parent().unwrap_or(dir))?;
-            fs::copy(path, &object).with_context(|| format!("cannot keep {}", path.display()))?;
+            fs::copy(path, &object).with_context(|| format!("cannot keep {}", path.shown()))?;
             digest.to_string()
         }
         None => "no".to_owned(),
@@ -89,7 +90,7 @@ pub(super) fn object(dir: &Path, digest: &Digest) -> PathBuf {
 /// Moves saved inputs to their folder, which appears complete or not at all, even on another disk.
 pub(crate) fn put_in_place(from: &Path, to: &Path) -> Result<()> {
     if let Some(above) = to.parent() {
-        fs::create_dir_all(above).with_context(|| format!("cannot make {}", above.display()))?;
+        fs::create_dir_all(above).with_context(|| format!("cannot make {}", above.shown()))?;
     }
     match fs::rename(from, to) {
         Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
@@ -101,5 +102,5 @@ pub(crate) fn put_in_place(from: &Path, to: &Path) -> Result<()> {
         }
         other => other,
     }
-    .with_context(|| format!("cannot move the kept inputs to {}", to.display()))
+    .with_context(|| format!("cannot move the kept inputs to {}", to.shown()))
 }

@@ -7,6 +7,7 @@ use crate::builder_image::BuilderImage;
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::mirror::{FoundMirror, Mirror, MirrorOrigin};
 use xtask_core::failure::{Code, OrExit as _, Problem};
 use xtask_core::hash;
@@ -35,12 +36,12 @@ impl Saved {
             .with_context(|| {
                 format!(
                     "cannot read {}: --from-inputs takes a folder that --save-inputs made",
-                    path.display()
+                    path.shown()
                 )
             })
             .or_exit(Code::Usage)?;
         let manifest = InputsManifest::parse(&text)
-            .with_context(|| format!("{}", path.display()))
+            .with_context(|| format!("{}", path.shown()))
             .or_exit(Code::NotReady)?;
         let mut faults = Vec::new();
         for file in &manifest.files {
@@ -106,7 +107,7 @@ impl Saved {
                 found.push(Problem::new(
                     format!(
                         "the inputs in {} are for another build: they were saved with {field} {}, this build has {}",
-                        self.dir.display(),
+                        self.dir.shown(),
                         or_none(saved),
                         or_none(today)
                     ),
@@ -122,7 +123,7 @@ impl Saved {
                 n => format!("; and {n} more"),
             };
             found.push(Problem::new(
-                format!("the inputs in {} are damaged: {shown}{more}", self.dir.display()),
+                format!("the inputs in {} are damaged: {shown}{more}", self.dir.shown()),
                 "restore the folder from a good copy: every file is named by its SHA-256",
             ));
         }
@@ -135,7 +136,7 @@ impl Saved {
             saved if saved == commit => String::new(),
             saved => format!("; they were saved at commit {saved}, and this is {commit}"),
         };
-        format!("no network: packages and image come from {}{other}", self.dir.display())
+        format!("no network: packages and image come from {}{other}", self.dir.shown())
     }
 
     /// Copies the saved files into a build's package cache. They are not linked, because the builder may
@@ -145,7 +146,7 @@ impl Saved {
             let to = cache.join(&file.path);
             if let Some(folder) = to.parent() {
                 fs::create_dir_all(folder)
-                    .with_context(|| format!("cannot make {}", folder.display()))?;
+                    .with_context(|| format!("cannot make {}", folder.shown()))?;
             }
             fs::copy(object(&self.dir, &file.digest), &to)
                 .with_context(|| format!("cannot restore {}", file.path))?;

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Cmd, Exit};
 use xtask_core::interrupt;
 
@@ -66,7 +67,7 @@ impl Choice {
         }
         let dir = RuntimeDir::create(scratch)?;
         let rom = dir.path().join("probe.rom");
-        fs::write(&rom, probe_rom()).with_context(|| format!("cannot write {}", rom.display()))?;
+        fs::write(&rom, probe_rom()).with_context(|| format!("cannot write {}", rom.shown()))?;
         let log = dir.path().join("probe.log");
         let qemu = probe_cmd(&rom).start(&log)?; // killed when dropped
         let begun = Instant::now();

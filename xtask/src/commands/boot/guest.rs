@@ -11,6 +11,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Background, Exit};
 use xtask_core::failure::Code;
 use xtask_core::interrupt::{self, StopperGuard};
@@ -225,7 +226,7 @@ impl Guest<'_> {
     fn screen(&self, monitor: &mut Monitor, what: impl Fn(&Picture<'_>) -> bool) -> Result<bool> {
         let pixels = self.machine.files.pixels();
         monitor.screendump(&pixels, PictureFormat::Ppm)?;
-        let ppm = fs::read(&pixels).with_context(|| format!("cannot read {}", pixels.display()))?;
+        let ppm = fs::read(&pixels).with_context(|| format!("cannot read {}", pixels.shown()))?;
         Ok(Picture::parse(&ppm).is_some_and(|picture| what(&picture)))
     }
 
@@ -297,7 +298,7 @@ impl Stream {
         }
         let Some(file) = &mut self.file else { return Ok(Vec::new()) };
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
+        file.read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.shown()))?;
         self.spoke |= !bytes.is_empty();
         Ok(self.console.feed(&bytes))
     }

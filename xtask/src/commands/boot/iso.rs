@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, OrExit as _};
 
 /// Offset of the first volume descriptor's identifier: byte 1 of sector 16.
@@ -16,13 +17,13 @@ pub(crate) fn find(path: &Path) -> Result<PathBuf> {
     let path = std::path::absolute(path).context("the ISO's path").or_exit(Code::Usage)?;
     let file = match File::open(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(Code::Usage.error(format!("no such file: {}", path.display())));
+            return Err(Code::Usage.error(format!("no such file: {}", path.shown())));
         }
         other => other
-            .with_context(|| format!("cannot read {}", path.display()))
+            .with_context(|| format!("cannot read {}", path.shown()))
             .or_exit(Code::NotReady)?,
     };
-    check(&file).with_context(|| path.display().to_string()).or_exit(Code::Usage)?;
+    check(&file).with_context(|| path.shown().to_string()).or_exit(Code::Usage)?;
     Ok(path)
 }
 

@@ -27,6 +27,8 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 use xtask_core::dry_run::{DryRun, Shown};
+use xtask_core::escape::Shown as _;
+use xtask_core::exec::quoted;
 use xtask_core::failure::{Code, refuse};
 use xtask_core::ui::{Ui, answer, span};
 use xtask_core::{apt, interrupt, json};
@@ -89,7 +91,7 @@ pub(crate) fn command(args: &BootArgs) -> Result<()> {
     if failures.is_empty() {
         return Ok(());
     }
-    Err(Code::No.error(format!("{} does not boot:\n{}", facts.iso.display(), failures.join("\n"))))
+    Err(Code::No.error(format!("{} does not boot:\n{}", facts.iso.shown(), failures.join("\n"))))
 }
 
 /// The boot with one firmware, and the files that show it.
@@ -158,7 +160,7 @@ fn one(
     output.keep(&machine.files, name)?;
     let serial_log = output.serial_log(name);
     let boot = boot.with_context(|| match serial_log.exists() {
-        true => format!("{name} (serial log: {})", serial_log.display()),
+        true => format!("{name} (serial log: {})", serial_log.shown()),
         false => name.to_owned(),
     })?;
     Ok(Booted {
@@ -205,7 +207,7 @@ fn describe(facts: &BootFacts, args: &BootArgs) -> DryRun {
     let mut plan = DryRun::default();
     let names: Vec<&str> = facts.firmwares.iter().map(Firmware::name).collect();
     let at_once = if facts.at_once() > 1 { "at once" } else { "one after the other" };
-    plan.line("image", facts.iso.display().to_string());
+    plan.line("image", facts.iso.to_string_lossy());
     plan.line("firmware", format!("{} ({at_once})", names.join(", ")));
     let why = facts.accel.why_not_kvm.as_ref().map(|why| format!(" (no KVM: {why})"));
     plan.line("machine", format!("{}{}", facts.accel.accel.name(), why.unwrap_or_default()));
@@ -215,10 +217,10 @@ fn describe(facts: &BootFacts, args: &BootArgs) -> DryRun {
         plan.step("with --setup: install missing packages", apt::line(&facts.missing));
     }
     plan.line("limit", format!("{} s until the login prompt", args.timeout));
-    plan.line("result", facts.output.display().to_string());
+    plan.line("result", facts.output.to_string_lossy());
     plan.step(
         "make the folder for the sockets",
-        format!("mkdir -m 700 {}", facts.runtime.display()),
+        format!("mkdir -m 700 {}", quoted(&facts.runtime)),
     );
     for firmware in &facts.firmwares {
         plan.step(format!("boot under {}", firmware.name()), machine(facts, firmware).cmd());
@@ -238,7 +240,7 @@ impl Booted {
             BootOutcome::Failed(why) => format!("no: {why}"),
         };
         let accel = self.accel.name();
-        format!("{}  {outcome} ({accel})  {}", self.firmware, self.screenshot.display())
+        format!("{}  {outcome} ({accel})  {}", self.firmware, self.screenshot.shown())
     }
 
     /// The reason of a failure, with the evidence.
@@ -257,10 +259,10 @@ impl Booted {
             text += &format!("\n      {line}");
         }
         text += &match &self.boot.no_screenshot {
-            None => format!("\n    screenshot: {}", self.screenshot.display()),
+            None => format!("\n    screenshot: {}", self.screenshot.shown()),
             Some(why) => format!("\n    no screenshot: {why}"),
         };
-        Some(text + &format!("\n    serial log: {}", self.serial_log.display()))
+        Some(text + &format!("\n    serial log: {}", self.serial_log.shown()))
     }
 }
 
@@ -278,16 +280,16 @@ fn result(facts: &BootFacts, results: &[Booted]) -> serde_json::Value {
                 "why": why,
                 "seconds": booted.boot.took.as_secs_f64(),
                 "accelerator": booted.accel.name(),
-                "screenshot": booted.boot.no_screenshot.is_none().then(|| booted.screenshot.display().to_string()),
-                "serial_log": booted.serial_log.display().to_string(),
+                "screenshot": booted.boot.no_screenshot.is_none().then(|| booted.screenshot.to_string_lossy()),
+                "serial_log": booted.serial_log.to_string_lossy(),
             })
         })
         .collect();
     serde_json::json!({
         "format": output::FORMAT,
-        "iso": facts.iso.display().to_string(),
+        "iso": facts.iso.to_string_lossy(),
         "boots": results.iter().all(Booted::boots),
-        "output": facts.output.display().to_string(),
+        "output": facts.output.to_string_lossy(),
         "firmwares": firmwares,
     })
 }

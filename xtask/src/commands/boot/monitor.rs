@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
+use xtask_core::escape::Shown as _;
 
 /// Longest wait for an answer. On a busy host QEMU may be slow.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -40,7 +41,7 @@ pub(crate) enum PictureFormat {
 impl Monitor {
     pub(crate) fn connect(socket: &Path) -> Result<Monitor> {
         let stream = UnixStream::connect(socket)
-            .with_context(|| format!("cannot reach QEMU at {}", socket.display()))?;
+            .with_context(|| format!("cannot reach QEMU at {}", socket.shown()))?;
         stream.set_read_timeout(Some(ANSWER_WITHIN)).context("QEMU's monitor")?;
         stream.set_write_timeout(Some(ANSWER_WITHIN)).context("QEMU's monitor")?;
         let mut monitor = Monitor { stream: BufReader::new(stream), shutdown: None };

@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::host::{Host, Owner};
 use xtask_core::failure::{Code, OrExit as _, Problem};
 use xtask_core::replace::{Record, shared_problem};
@@ -67,7 +68,7 @@ impl BootOutput {
             Ok(())
         })();
         ready
-            .with_context(|| format!("cannot write to {} (pass --output DIR)", dir.display()))
+            .with_context(|| format!("cannot write to {} (pass --output DIR)", dir.shown()))
             .or_exit(Code::NotReady)?;
         Ok(output)
     }
@@ -87,7 +88,7 @@ impl BootOutput {
             // first, so that the next run may replace whatever this one leaves
             fs::write(&record, format!("{:#}\n", json!({ "format": FORMAT })))
                 .and_then(|()| self.give(&record))
-                .with_context(|| format!("cannot write {}", record.display()))?;
+                .with_context(|| format!("cannot write {}", record.shown()))?;
         }
         self.copy(&files.serial(), &self.serial_log(firmware))?;
         self.copy(&files.screenshot(), &self.screenshot(firmware))
@@ -100,7 +101,7 @@ impl BootOutput {
         fs::write(&part, format!("{result:#}\n"))
             .and_then(|()| self.give(&part))
             .and_then(|()| fs::rename(&part, &path))
-            .with_context(|| format!("cannot write {}", path.display()))
+            .with_context(|| format!("cannot write {}", path.shown()))
     }
 
     fn copy(&self, from: &Path, to: &Path) -> Result<()> {
@@ -116,7 +117,7 @@ impl BootOutput {
             // an error of the copy says more than one of the clean-up
             drop(fs::remove_file(&part));
         }
-        copied.with_context(|| format!("cannot write {}", to.display()))
+        copied.with_context(|| format!("cannot write {}", to.shown()))
     }
 
     fn give(&self, path: &Path) -> io::Result<()> {

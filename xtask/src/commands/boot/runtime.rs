@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
 
@@ -49,10 +50,10 @@ impl RuntimeDir {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 format!(
                     "another boot writes to the same output (if none does, remove {})",
-                    path.display()
+                    path.shown()
                 )
             }
-            _ => format!("cannot make {}", path.display()),
+            _ => format!("cannot make {}", path.shown()),
         };
         let what = what();
         let lock = made.context(what).or_exit(Code::NotReady)?;
@@ -95,7 +96,7 @@ mod tests {
     fn a_socket_fits_however_deep_the_output_is() {
         let deep = PathBuf::from(format!("/{}", "deep/".repeat(100)));
         let place = place(&Path::new("/").join("x".repeat(LONGEST_BASE - 1)), &deep);
-        assert!(place.join("uefi.monitor").as_os_str().len() < 108, "{}", place.display());
+        assert!(place.join("uefi.monitor").as_os_str().len() < 108, "{}", place.shown());
         assert_ne!(place, super::place(place.parent().unwrap(), Path::new("/other")));
     }
 

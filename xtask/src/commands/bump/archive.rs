@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use xtask_core::apt;
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Cmd, which};
 use xtask_core::failure::{Code, refuse};
 use xtask_core::http::{Http, Request, Sink, Url};
@@ -49,8 +50,7 @@ impl<'a> Archives<'a> {
             refuse(&[apt::problem(&missing)])?;
         }
         let scratch = state.join(format!("archive-{}", std::process::id()));
-        fs::create_dir_all(&scratch)
-            .with_context(|| format!("cannot make {}", scratch.display()))?;
+        fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.shown()))?;
         Ok(Archives { http: Http { stall_timeout: 30, ..Http::default() }, keyring, scratch, ui })
     }
 

@@ -5,6 +5,7 @@ use std::fs::{self, File, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, Problem, refuse};
 
 /// The content of one file before and after the edit.
@@ -18,29 +19,29 @@ pub(super) struct Edit {
 impl Edit {
     /// Reads a file to be edited: a regular file in UTF-8 that its owner may write.
     pub(super) fn of(path: &Path) -> Result<Edit> {
-        let meta = fs::symlink_metadata(path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+        let meta =
+            fs::symlink_metadata(path).with_context(|| format!("cannot read {}", path.shown()))?;
         let problem = if meta.file_type().is_symlink() {
             Some(Problem::new(
-                format!("{} is a symbolic link: expected the file itself", path.display()),
+                format!("{} is a symbolic link: expected the file itself", path.shown()),
                 "replace it with the file",
             ))
         } else if !meta.is_file() {
             Some(Problem::new(
-                format!("{} is not a regular file", path.display()),
+                format!("{} is not a regular file", path.shown()),
                 "replace it with the file",
             ))
         } else if meta.permissions().mode() & 0o200 == 0 {
             Some(Problem::new(
-                format!("{} is read-only", path.display()),
-                format!("chmod u+w {}", xtask_core::exec::quoted(&path.display().to_string())),
+                format!("{} is read-only", path.shown()),
+                format!("chmod u+w {}", xtask_core::exec::quoted(path)),
             ))
         } else {
             None
         };
         refuse(&problem.into_iter().collect::<Vec<_>>())?;
         let before =
-            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.shown()))?;
         Ok(Edit { path: path.to_owned(), after: before.clone(), before })
     }
 
@@ -104,12 +105,12 @@ impl Edit {
             file.set_permissions(Permissions::from_mode(meta.permissions().mode() & 0o7777))?;
             file.sync_all()
         };
-        write().with_context(|| format!("cannot write {}", path.display()))
+        write().with_context(|| format!("cannot write {}", path.shown()))
     }
 
     fn rename(&self) -> Result<()> {
         fs::rename(self.waiting(), &self.path)
-            .with_context(|| format!("cannot replace {}", self.path.display()))
+            .with_context(|| format!("cannot replace {}", self.path.shown()))
     }
 }
 
@@ -129,9 +130,9 @@ pub(super) struct Prepared<'a> {
 /// and writes the new contents.
 pub(super) fn prepare<'a>(edits: &'a [Edit], lock: &Path) -> Result<Prepared<'a>> {
     if let Some(dir) = lock.parent() {
-        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.shown()))?;
     }
-    let held = File::create(lock).with_context(|| format!("cannot write {}", lock.display()))?;
+    let held = File::create(lock).with_context(|| format!("cannot write {}", lock.shown()))?;
     held.lock().context("cannot lock the pins")?;
     for edit in edits.iter().filter(|edit| !edit.changes()) {
         drop(fs::remove_file(edit.waiting())); // only a killed run leaves one
@@ -140,11 +141,11 @@ pub(super) fn prepare<'a>(edits: &'a [Edit], lock: &Path) -> Result<Prepared<'a>
     let prepared = Prepared { changed, _lock: held };
     for edit in &prepared.changed {
         let now = fs::read_to_string(&edit.path)
-            .with_context(|| format!("cannot read {}", edit.path.display()))?;
+            .with_context(|| format!("cannot read {}", edit.path.shown()))?;
         if now != edit.before {
             return Err(Code::NotReady.error(format!(
                 "{} has just been changed by somebody else: run this again",
-                edit.path.display()
+                edit.path.shown()
             )));
         }
         edit.write(&edit.after)?;

@@ -9,6 +9,7 @@ use crate::engine::{EngineChoice, EngineKind, detect};
 use crate::registry::{Refusal, Registry};
 use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::host::Host;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
@@ -65,7 +66,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpImageArgs) -> Result<()> {
     }
     // unusable files are reported before any registry or engine is asked
     let (mut script, mut record) = (Edit::of(&repo.build_sh())?, Edit::of(&repo.builder_image())?);
-    let path = script.path().display().to_string();
+    let path = script.path().shown().to_string();
     let refused = |why: String| Code::NotReady.error(format!("{path}: {why}"));
     build_sh::the_one(&script.after).map_err(refused)?;
 

@@ -12,6 +12,8 @@ mod upstream;
 
 use edit::Edit;
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
+use xtask_core::exec::quoted;
 use xtask_core::facts::repo::Repo;
 
 /// The steps that are left to a person once the files are written.
@@ -19,7 +21,7 @@ fn next_steps(repo: &Repo, edits: &[Edit]) -> String {
     let files: Vec<String> = edits
         .iter()
         .filter(|edit| edit.changes())
-        .map(|edit| xtask_core::exec::quoted(&shown(repo, edit.path())))
+        .map(|edit| quoted(shown(repo, edit.path())))
         .collect();
     format!(
         "next steps:\n  1. cargo xtask verify    (the new pin must give the same ISO twice; try `verify canary` first)\n  \
@@ -35,5 +37,5 @@ fn lock(repo: &Repo) -> PathBuf {
 
 /// A path as git shows it from the checkout's root.
 fn shown(repo: &Repo, path: &Path) -> String {
-    path.strip_prefix(&repo.root).unwrap_or(path).display().to_string()
+    path.strip_prefix(&repo.root).unwrap_or(path).shown().to_string()
 }

@@ -3,6 +3,7 @@
 use super::edit::Edit;
 use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
+use xtask_core::escape::Shown as _;
 use xtask_core::failure::Code;
 use xtask_core::toml_file;
 
@@ -32,7 +33,7 @@ impl Reviewed {
         if reviewed.commit.is_empty() || reviewed.blobs.is_empty() {
             return Err(Code::NotReady.error(format!(
                 "{}: expected a table [reviewed] with `commit` and `blobs`",
-                record.path().display()
+                record.path().shown()
             )));
         }
         Ok(reviewed)
@@ -92,7 +93,7 @@ impl Reviewed {
         if commit != self.commit && text == readme.before() {
             return Err(Code::NotReady.error(format!(
                 "{}: expected the text `{}`",
-                readme.path().display(),
+                readme.path().shown(),
                 named(&self.commit, &self.tag)
             )));
         }

@@ -8,6 +8,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use xtask_core::calendar;
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::git::git;
 use xtask_core::facts::mirror::{DEBIAN_SUITES, SECURITY_SUITES, SnapshotPin};
 use xtask_core::facts::repo::Repo;
@@ -120,7 +121,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpSnapshotArgs) -> Result<()> {
 fn builders_list(repo: &Repo) -> Result<BTreeSet<String>> {
     let path = repo.docker().join("packages.list");
     let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}", path.display()))
+        .with_context(|| format!("cannot read {}", path.shown()))
         .or_exit(Code::NotReady)?;
     let words = text.lines().filter_map(|line| line.split('#').next()?.split_whitespace().next());
     Ok(words.map(str::to_owned).collect())

@@ -9,6 +9,7 @@ use crate::engine::{Client, EngineKind};
 use anyhow::Result;
 use std::fs;
 use std::path::Path;
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::which;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
@@ -94,7 +95,7 @@ fn remove(dir: &Path, ui: &Ui) -> Result<Option<String>> {
         return Ok(None);
     }
     fs::remove_dir_all(dir)
-        .map_err(|error| Code::Failed.error(format!("cannot remove {}: {error}", dir.display())))?;
-    ui.notice(&format!("removed {}", dir.display()));
-    Ok(Some(dir.display().to_string()))
+        .map_err(|error| Code::Failed.error(format!("cannot remove {}: {error}", dir.shown())))?;
+    ui.notice(&format!("removed {}", dir.shown()));
+    Ok(Some(dir.shown().to_string()))
 }

@@ -14,6 +14,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::time::{Duration, Instant};
 use xtask_core::dry_run::DryRun;
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Cmd, Exit, StopBy};
 use xtask_core::facts::mirror::{DEBIAN_SUITES, SECURITY_SUITES};
 use xtask_core::failure::Problem;
@@ -79,7 +80,7 @@ fn probe(facts: &BuildFacts, network: Network, ui: &Ui, report: &mut Report) -> 
     let recipe = site.folders.sources(facts).recipe;
     let nonce = hash::text(&format!("{:?}", std::time::SystemTime::now())).hex().to_owned();
     let path = recipe.join(PROBE_NAME);
-    fs::write(&path, PROBE).with_context(|| format!("cannot write {}", path.display()))?;
+    fs::write(&path, PROBE).with_context(|| format!("cannot write {}", path.shown()))?;
     fs::set_permissions(&path, Permissions::from_mode(0o755))?;
     fs::write(recipe.join(NONCE_NAME), format!("{nonce}\n"))?;
     fs::set_permissions(recipe.join(NONCE_NAME), Permissions::from_mode(0o644))?;
@@ -155,7 +156,7 @@ fn arrived(facts: &BuildFacts, site: &Sandbox, nonce: &str, report: &mut Report)
     let found = fs::read_to_string(&path).unwrap_or_default();
     if found.trim() != nonce {
         let what =
-            format!("the output of the builder did not arrive in {}", site.folders.out().display());
+            format!("the output of the builder did not arrive in {}", site.folders.out().shown());
         report.broken(Problem::new(what, fix(rule)).of(rule));
         return;
     }

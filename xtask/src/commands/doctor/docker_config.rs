@@ -6,6 +6,7 @@ use crate::engine::EngineKind;
 use crate::registry::{config_dir, read_config};
 use std::fs::{self, File};
 use std::path::Path;
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
 use xtask_core::failure::Problem;
 
@@ -20,18 +21,18 @@ pub(super) fn look(facts: &BuildFacts, report: &mut Report) {
         report.skipped(RULE, "HOME is not set: docker's client has no configuration");
         return;
     };
-    let shown = quoted(&dir.display().to_string());
+    let shown = quoted(&dir);
     let config = dir.join("config.json");
     if config.is_dir() {
         report.broken(
             Problem::new(
                 format!(
                     "{} is a folder: a bind mount of a missing file created it",
-                    config.display()
+                    config.shown()
                 ),
                 format!(
                     "rmdir {}, and log in on the runner's host before the job: docker login",
-                    quoted(&config.display().to_string())
+                    quoted(config)
                 ),
             )
             .of(RULE),
@@ -49,10 +50,10 @@ pub(super) fn look(facts: &BuildFacts, report: &mut Report) {
         return;
     }
     match unwritable(&dir) {
-        None => report.holds(RULE, format!("{} can be read, and its folder can be written to", config.display())),
+        None => report.holds(RULE, format!("{} can be read, and its folder can be written to", config.shown())),
         Some(why) => report.broken(
             Problem::new(
-                format!("{} cannot be written to ({why}): buildx keeps its state there", dir.display()),
+                format!("{} cannot be written to ({why}): buildx keeps its state there", dir.shown()),
                 format!(
                     "mount only {shown}/config.json, read-only, and not the folder; or set DOCKER_CONFIG to a folder of the job's own"
                 ),

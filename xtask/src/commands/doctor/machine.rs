@@ -5,6 +5,7 @@ use crate::build::{BuildFacts, preflight};
 use crate::engine::EngineKind;
 use std::path::Path;
 use xtask_core::calendar::utc;
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::host::Disk;
 use xtask_core::facts::mirror::MirrorOrigin;
 use xtask_core::failure::Problem;
@@ -36,7 +37,7 @@ fn disk(facts: &BuildFacts, report: &mut Report) {
     }
     let free = facts.output_disk.free;
     let verify = 2 * facts.recipe.needs.disk_gib;
-    let text = format!("{:.1} GiB free at {}", free as f64 / GIB as f64, facts.output.display());
+    let text = format!("{:.1} GiB free at {}", free as f64 / GIB as f64, facts.output.shown());
     if free < verify * GIB {
         report.doubtful(
             Problem::new(
@@ -55,7 +56,7 @@ fn disk(facts: &BuildFacts, report: &mut Report) {
     if let Some(disk) = Disk::holding(&state).ok().filter(|disk| disk.free < GIB) {
         report.broken(
             Problem::new(
-                format!("not enough disk: {} MiB free at {}", disk.free >> 20, state.display()),
+                format!("not enough disk: {} MiB free at {}", disk.free >> 20, state.shown()),
                 format!("free some there: {}", clean(&state)),
             )
             .of("disk"),
@@ -64,7 +65,7 @@ fn disk(facts: &BuildFacts, report: &mut Report) {
 }
 
 fn clean(state: &Path) -> String {
-    format!("cargo xtask clean --all removes {}", state.display())
+    format!("cargo xtask clean --all removes {}", state.shown())
 }
 
 fn mirror(facts: &BuildFacts, report: &mut Report) {

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, Problem};
 use xtask_core::rules::DOCTOR;
-use xtask_core::ui::{Tone, Ui, answer, on_stdout};
+use xtask_core::ui::{Tone, Ui, answer_in, ci_commands};
 use xtask_core::{apt, ci, interrupt, json};
 
 const EXAMPLES: &str = "\
@@ -76,8 +76,7 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
     let findings = match report.findings() {
         0 => {
             if !build.json {
-                let well = on_stdout(Tone::Good, &report.all_is_well(&args.what.recipe));
-                answer(format_args!("{well}"));
+                answer_in(Tone::Good, &report.all_is_well(&args.what.recipe), "");
             }
             return Ok(());
         }
@@ -85,7 +84,7 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
         n => format!("{n} findings"),
     };
     if ci::is_ci() {
-        report.annotations().iter().for_each(|line| ui.print(line));
+        report.annotations().iter().for_each(|line| ci_commands(line, true));
     }
     Err(Code::NotReady
         .error(format!("not ready: {findings}; do what `fix:` says, and run doctor again")))

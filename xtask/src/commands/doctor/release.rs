@@ -3,6 +3,7 @@
 use super::report::Report;
 use crate::build::BuildFacts;
 use crate::commands::release::{GITEA_MAX_MIB, Package, may_read};
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::git::git;
 use xtask_core::failure::Problem;
 use xtask_core::secret::{RELEASE_TOKEN, Secret};
@@ -58,7 +59,7 @@ fn size(facts: &BuildFacts, report: &mut Report) {
     let rule = "release-size";
     let iso = facts.output.join(&facts.recipe.iso);
     let Ok(meta) = iso.metadata() else {
-        report.skipped(rule, format!("{} is not built yet", iso.display()));
+        report.skipped(rule, format!("{} is not built yet", iso.shown()));
         return;
     };
     let mib = meta.len().div_ceil(1 << 20);
@@ -69,7 +70,7 @@ fn size(facts: &BuildFacts, report: &mut Report) {
         );
         return;
     }
-    let what = format!("{} has {mib} MiB: Gitea accepts {GITEA_MAX_MIB} by default", iso.display());
+    let what = format!("{} has {mib} MiB: Gitea accepts {GITEA_MAX_MIB} by default", iso.shown());
     let fix = "raise FILE_MAX_SIZE under [repository.release] in Gitea's app.ini, and pass --max-size MIB to release";
     report.doubtful(Problem::new(what, fix).of(rule));
 }

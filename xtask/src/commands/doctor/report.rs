@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use xtask_core::ci;
 use xtask_core::failure::Problem;
 use xtask_core::rules::{DOCTOR, Described};
-use xtask_core::ui::{Tone, answer, on_stdout};
+use xtask_core::ui::{Tone, answer, answer_in};
 
 /// State of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,8 +79,8 @@ impl Report {
                 RuleState::Broken(problem) => (Tone::Bad, "BROKEN", &problem.what),
                 RuleState::Skipped(_) => continue,
             };
-            let word = on_stdout(tone, &format!("{word:<8}"));
-            answer(format_args!("{word} {:<20} {}", rule.name, indented(text)));
+            let text = format!(" {:<20} {}", rule.name, indented(text));
+            answer_in(tone, &format!("{word:<8}"), &text);
             if let RuleState::Broken(problem) | RuleState::Doubtful(problem) = state {
                 answer(format_args!("         expected: {}", rule.what));
                 answer(format_args!("         why: {} ({})", rule.why, rule.source));
@@ -88,13 +88,12 @@ impl Report {
             }
         }
         for (why, rules) in self.skipped_by_reason() {
-            let word = on_stdout(Tone::Faint, "skipped ");
             let names = match &rules[..] {
                 [one] => (*one).to_owned(),
                 all if verbose => all.join(", "),
                 all => format!("{} rules", all.len()),
             };
-            answer(format_args!("{word} {names:<20} {}", indented(why)));
+            answer_in(Tone::Faint, "skipped ", &format!(" {names:<20} {}", indented(why)));
         }
     }
 

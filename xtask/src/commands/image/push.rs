@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Signal, StopBy};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
@@ -112,7 +113,7 @@ pub(crate) fn command(repo: &Repo, args: &ImagePushArgs) -> Result<()> {
         let lines = format!("image={image}\ndigest={}\n", manifest.digest);
         let written = File::options().append(true).create(true).open(&path);
         let written = written.and_then(|mut file| file.write_all(lines.as_bytes()));
-        written.with_context(|| format!("cannot write {} (GITHUB_OUTPUT)", path.display()))?;
+        written.with_context(|| format!("cannot write {} (GITHUB_OUTPUT)", path.shown()))?;
     }
     if args.build.json {
         json::print(&serde_json::json!({

@@ -6,6 +6,7 @@ use super::{GITEA_MAX_MIB, Package, default_folder, is_tag};
 use anyhow::{Context as _, Result};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
 use xtask_core::facts::git::CheckoutState;
 use xtask_core::facts::host::Disk;
@@ -101,9 +102,9 @@ pub(crate) fn command(repo: &Repo, args: &ReleaseBuildArgs) -> Result<()> {
     if args.json {
         json::print(&release.json());
     } else {
-        answer(format_args!("{}", folder.display()));
+        answer(format_args!("{}", folder.shown()));
     }
-    ui.notice(&format!("next: cargo xtask release publish {}", quoted(&folder.to_string_lossy())));
+    ui.notice(&format!("next: cargo xtask release publish {}", quoted(&folder)));
     Ok(())
 }
 
@@ -116,7 +117,7 @@ fn no_space(build: Option<&ReleaseBuild>, from: &Path, folder: &Path) -> Result<
     let size = build.map_or(0, |build| build.size);
     let free = Disk::holding(folder)?.free;
     Ok((device(from) != device(folder) && free < size).then(|| {
-        let what = format!("{}: the image has {size} bytes, {free} are free", folder.display());
+        let what = format!("{}: the image has {size} bytes, {free} are free", folder.shown());
         Problem::new(what, "free some space, or name a folder on another disk: --output DIR")
     }))
 }

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
 use xtask_core::facts::git::{CheckoutState, git};
 use xtask_core::facts::mirror::SnapshotPin;
@@ -112,7 +113,7 @@ impl Candidate {
     }
 
     fn verify(&self) -> String {
-        format!("cargo xtask verify --output {}", quoted(&self.from.to_string_lossy()))
+        format!("cargo xtask verify --output {}", quoted(&self.from))
     }
 
     fn of_the_checkout(&self) -> Vec<Problem> {
@@ -162,7 +163,7 @@ impl Candidate {
         let mut expect = |what: &str, expected: &str, is: &str| {
             if expected != is {
                 found.push(Problem::new(
-                    format!("{}: {what}: expected {expected}, found {is}", path.display()),
+                    format!("{}: {what}: expected {expected}, found {is}", path.shown()),
                     self.verify(),
                 ));
             }
@@ -179,7 +180,7 @@ impl Candidate {
 
     fn of_the_build(&self, build: &ReleaseBuild) -> Vec<Problem> {
         let info = |field: &str| build.records.info.get(field);
-        let dir = build.records.dir.display();
+        let dir = build.records.dir.shown();
         let mut found = Vec::new();
         let mut expect = |field: &str, expected: &str| {
             if info(field) != expected {
@@ -270,10 +271,10 @@ impl Candidate {
 
 impl VerifyReport {
     fn read(path: &Path) -> Result<VerifyReport> {
-        let whole = || format!("no verify report: cannot read {}", path.display());
+        let whole = || format!("no verify report: cannot read {}", path.shown());
         let text = fs::read_to_string(path).with_context(whole)?;
         let json: Value = serde_json::from_str(&text)
-            .with_context(|| format!("{} is not a verify report", path.display()))?;
+            .with_context(|| format!("{} is not a verify report", path.shown()))?;
         let field = |name: &str| json[name].as_str().unwrap_or("no value").to_owned();
         Ok(VerifyReport {
             verdict: field("verdict"),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
 use xtask_core::pins::{Commit, Digest};
@@ -47,13 +48,12 @@ impl Release {
         // always the same name, so that the next run removes what a killed run left
         let partial = folder.with_file_name(format!(".{name}.silvermetal-part"));
         remove(&partial)?;
-        fs::create_dir_all(&partial)
-            .with_context(|| format!("cannot make {}", partial.display()))?;
+        fs::create_dir_all(&partial).with_context(|| format!("cannot make {}", partial.shown()))?;
         for from in files {
             let name = from.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let to = partial.join(&name);
             fs::hard_link(from, &to).or_else(|_| fs::copy(from, &to).map(drop)).with_context(
-                || format!("cannot link or copy {} into the release", from.display()),
+                || format!("cannot link or copy {} into the release", from.shown()),
             )?;
             let (digest, size) = hash::file(&to)?;
             self.files.push(File { path: folder.join(&name), name, digest, size });
@@ -61,10 +61,10 @@ impl Release {
         self.files.sort_by_key(|file| file.name == LAST);
         let list = partial.join(RELEASE_RECORD.name);
         fs::write(&list, format!("{:#}\n", self.json()))
-            .with_context(|| format!("cannot write {}", list.display()))?;
+            .with_context(|| format!("cannot write {}", list.shown()))?;
         remove(folder)?;
         fs::rename(&partial, folder)
-            .with_context(|| format!("cannot publish {}", folder.display()))?;
+            .with_context(|| format!("cannot publish {}", folder.shown()))?;
         Ok(self)
     }
 
@@ -93,12 +93,12 @@ impl Release {
             .with_context(|| {
                 format!(
                     "cannot read {}: expected a folder that `cargo xtask release build` made",
-                    list.display()
+                    list.shown()
                 )
             })
             .or_exit(Code::NotReady)?;
         let release = parse(&text, folder)
-            .with_context(|| format!("{}", list.display()))
+            .with_context(|| format!("{}", list.shown()))
             .or_exit(Code::NotReady)?;
         let changed: Vec<String> = release.files.iter().filter_map(File::changed).collect();
         if !changed.is_empty() {
@@ -124,7 +124,7 @@ impl Release {
             let file = self.files.iter().find(|file| file.name == name);
             let file = file.with_context(|| format!("the list names no file {name}"))?;
             fs::read_to_string(&file.path)
-                .with_context(|| format!("cannot read {}", file.path.display()))
+                .with_context(|| format!("cannot read {}", file.path.shown()))
         };
         let iso = self.iso()?;
         let info = BuildInfo::parse(&text("BUILD_INFO")?);
@@ -134,7 +134,7 @@ impl Release {
         {
             bail!(
                 "SHA256SUMS, BUILD_INFO and {} do not belong together: cargo xtask release build {}",
-                iso.path.display(),
+                iso.path.shown(),
                 self.tag
             );
         }
@@ -148,7 +148,7 @@ impl File {
         match hash::file(&self.path) {
             Err(error) => Some(format!("{error:#}")),
             Ok((digest, _)) if digest != self.digest => {
-                Some(format!("{}: expected {}, found {digest}", self.path.display(), self.digest))
+                Some(format!("{}: expected {}, found {digest}", self.path.shown(), self.digest))
             }
             Ok(_) => None,
         }
@@ -194,7 +194,7 @@ fn parse(text: &str, folder: &Path) -> Result<Release> {
 fn remove(dir: &Path) -> Result<()> {
     match fs::remove_dir_all(dir) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", dir.display()))
+            Err(error).with_context(|| format!("cannot remove {}", dir.shown()))
         }
         _ => Ok(()),
     }

@@ -11,6 +11,7 @@ mod upload;
 use anyhow::{Context as _, Result};
 use std::path::PathBuf;
 use toml_edit::{Document, Item};
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::http::Http;
@@ -49,15 +50,15 @@ impl Package {
     pub(crate) fn read(repo: &Repo) -> Result<Package> {
         let path = repo.root.join("Cargo.toml");
         let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+            .with_context(|| format!("cannot read {}", path.shown()))?;
         let document: Document<&str> = Document::parse(text.as_str())
-            .with_context(|| format!("{}", path.display()))
+            .with_context(|| format!("{}", path.shown()))
             .or_exit(Code::NotReady)?;
         let field = |name: &str| {
             let package = document.get("workspace").and_then(|w| w.get("package"));
             let value = package.and_then(|package| package.get(name)).and_then(Item::as_str);
             let value = value.map(str::to_owned).with_context(|| {
-                format!("{}: expected `{name}` in [workspace.package]", path.display())
+                format!("{}: expected `{name}` in [workspace.package]", path.shown())
             });
             value.or_exit(Code::NotReady)
         };

@@ -12,6 +12,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use xtask_core::apt;
 use xtask_core::dry_run::{DryRun, Shown};
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::{quoted, which};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
@@ -98,7 +99,7 @@ pub(crate) fn command(repo: &Repo, args: &ReleasePublishArgs) -> Result<()> {
 fn not_published(error: &Error, folder: &Path) -> Error {
     Code::of(error).error(format!(
         "not published: {error:#}\n  uploaded files are kept; to continue: cargo xtask release publish {}",
-        quoted(&folder.to_string_lossy())
+        quoted(folder)
     ))
 }
 
@@ -107,7 +108,7 @@ fn too_large(file: &File, max_mib: u64) -> Option<Problem> {
         Problem::new(
             format!(
                 "{} has {} MiB: the server accepts at most {max_mib} MiB per file",
-                file.path.display(),
+                file.path.shown(),
                 file.size.div_ceil(MIB)
             ),
             "raise FILE_MAX_SIZE under [repository.release] in Gitea's app.ini, and pass --max-size MIB",
@@ -120,16 +121,12 @@ fn token(file: Option<&Path>, ui: &Ui) -> Result<Secret> {
         let value = std::env::var(RELEASE_TOKEN).unwrap_or_default();
         return Secret::new(&value, RELEASE_TOKEN);
     };
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.shown()))?;
     let mode = path.metadata().map_or(0, |meta| meta.permissions().mode());
     if mode & 0o077 != 0 {
-        ui.notice(&format!(
-            "other users can read the token: chmod 600 {}",
-            quoted(&path.to_string_lossy())
-        ));
+        ui.notice(&format!("other users can read the token: chmod 600 {}", quoted(path)));
     }
-    Secret::new(text.trim(), &path.display().to_string())
+    Secret::new(text.trim(), &path.shown().to_string())
 }
 
 /// The plan, for a dry run. It does not ask the server, so it cannot know which steps are done.

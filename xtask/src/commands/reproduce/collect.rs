@@ -12,11 +12,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::json;
 use xtask_core::pins::Digest;
-use xtask_core::ui::{Ui, answer, plain};
+use xtask_core::ui::{Ui, answer};
 
 /// Most bytes of a statement. It usually has a few KiB.
 const LONGEST: u64 = 1 << 20;
@@ -61,10 +62,7 @@ pub(super) fn command(repo: &Repo, args: &ReproduceArgs, dir: &Path, ui: &Ui) ->
     if args.build.json {
         json::print(&value(subject.as_ref(), &votes, &count, threshold));
     } else {
-        answer(format_args!(
-            "{}",
-            plain(text(subject.as_ref(), &votes, &count, threshold).trim_end())
-        ));
+        answer(format_args!("{}", text(subject.as_ref(), &votes, &count, threshold).trim_end()));
     }
     if enough {
         return Ok(());
@@ -75,10 +73,10 @@ pub(super) fn command(repo: &Repo, args: &ReproduceArgs, dir: &Path, ui: &Ui) ->
 
 /// Reads all `*.json` below `dir`, in the order of their paths.
 fn read(dir: &Path) -> Result<Vec<(PathBuf, Result<SentStatement>)>> {
-    fs::metadata(dir).with_context(|| format!("cannot list {}", dir.display()))?;
+    fs::metadata(dir).with_context(|| format!("cannot list {}", dir.shown()))?;
     let mut found = Vec::new();
     for entry in WalkDir::new(dir).sort_by_file_name() {
-        let entry = entry.with_context(|| format!("cannot list {}", dir.display()))?;
+        let entry = entry.with_context(|| format!("cannot list {}", dir.shown()))?;
         let path = entry.path();
         if !entry.file_type().is_file() || path.extension().is_none_or(|e| e != "json") {
             continue;
@@ -180,7 +178,7 @@ fn text(
             Vote::Disagrees(who) => format!("MISMATCH     {who}"),
             Vote::NotCounted(why) => format!("not counted  {why}"),
         };
-        let _ = writeln!(text, "  {line}  ({})", path.display());
+        let _ = writeln!(text, "  {line}  ({})", path.shown());
     }
     let agree = count.agree.len();
     let _ = match threshold as usize {

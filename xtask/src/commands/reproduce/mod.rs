@@ -18,6 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use verdict::RebuildVerdict;
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Signal, StopBy, quoted};
 use xtask_core::facts::git::CheckoutState;
 use xtask_core::facts::repo::Repo;
@@ -26,7 +27,7 @@ use xtask_core::json;
 use xtask_core::records::published::Published;
 use xtask_core::replace::{BUILD_RECORDS, Protected, Record, shared_problem};
 use xtask_core::step;
-use xtask_core::ui::{Ui, answer, plain};
+use xtask_core::ui::{Ui, answer};
 
 const EXAMPLES: &str = "\
 Exit codes:
@@ -233,9 +234,9 @@ fn conclude(
         };
     }
     if !matches!(verdict, RebuildVerdict::CouldNotBuild { .. }) {
-        text += &format!("kept: {}\n", folders.out.display());
+        text += &format!("kept: {}\n", folders.out.shown());
     }
-    text += &format!("statement: {}\n", folders.out.join(STATEMENT).display());
+    text += &format!("statement: {}\n", folders.out.join(STATEMENT).shown());
     if let RebuildVerdict::Mismatch { .. } = verdict {
         text += &format!(
             "report it: send rebuild.json, published/ and the records in build/ to {REPORT_TO}\n"
@@ -244,7 +245,7 @@ fn conclude(
     if args.build.json {
         json::print(&statement.0);
     } else {
-        answer(format_args!("{}", plain(text.trim_end())));
+        answer(format_args!("{}", text.trim_end()));
     }
     match verdict.result() {
         RebuildResult::Match => Ok(()),
@@ -271,7 +272,7 @@ fn diagnosis(repo: &Repo, published: &Path, ours: &Path, out: &Path, ui: &Ui) ->
     });
     let path = out.join(DIAGNOSIS);
     match outcome.and_then(|_| fs::write(&path, &text).context("cannot keep the diagnosis")) {
-        Ok(()) => format!("{text}diagnosis: {}\n", path.display()),
+        Ok(()) => format!("{text}diagnosis: {}\n", path.shown()),
         Err(error) => format!("no diagnosis: {error:#}\n"),
     }
 }
@@ -279,9 +280,5 @@ fn diagnosis(repo: &Repo, published: &Path, ours: &Path, out: &Path, ui: &Ui) ->
 fn next_step(release: &PublishedRelease, ours: &Path) -> String {
     let iso = release.info.get("Iso");
     let fetch = release.url_of(iso).map(|url| format!("curl -LO {} && ", quoted(url.as_str())));
-    format!(
-        "next: {}cargo xtask diagnose {iso} {}\n",
-        fetch.unwrap_or_default(),
-        quoted(&ours.to_string_lossy())
-    )
+    format!("next: {}cargo xtask diagnose {iso} {}\n", fetch.unwrap_or_default(), quoted(ours))
 }

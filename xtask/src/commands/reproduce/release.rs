@@ -6,13 +6,14 @@ use crate::commands::release::{Package, is_tag};
 use anyhow::{Context as _, Error, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
 use xtask_core::http::{Http, Request, Sink, Url};
 use xtask_core::pins::{Commit, Digest};
 use xtask_core::records::published::{BuildInfo, in_sums};
-use xtask_core::ui::{Ui, plain};
+use xtask_core::ui::Ui;
 
 const SUMS: &str = "SHA256SUMS";
 const INFO: &str = "BUILD_INFO";
@@ -59,7 +60,7 @@ impl PublishedRelease {
     ) -> Result<PublishedRelease> {
         let (folder, tag) = find(repo, args, named).or_exit(Code::Usage)?;
         let whence = match &folder {
-            Place::Here(dir) => dir.display().to_string(),
+            Place::Here(dir) => dir.shown().to_string(),
             Place::Web(url) => url.to_string(),
         };
         let http = Http { ca_file: args.build.ca_file.clone(), ..Http::default() };
@@ -76,7 +77,7 @@ impl PublishedRelease {
                 records.push((name, found));
             }
         }
-        let text = |n: usize| plain(&String::from_utf8_lossy(&records[n].1));
+        let text = |n: usize| String::from_utf8_lossy(&records[n].1);
         let info = BuildInfo::parse(&text(1));
         let commit =
             described(&info).with_context(|| format!("{whence}/{INFO}")).or_exit(Code::NotReady)?;
@@ -126,7 +127,7 @@ impl PublishedRelease {
             found.push(format!(
                 "{SUMS} says {}, {} hashes to {}",
                 published.hex(),
-                image.path.display(),
+                image.path.shown(),
                 image.digest.hex()
             ));
         }
@@ -156,11 +157,10 @@ impl PublishedRelease {
 
     /// Writes the records as they were published.
     pub(super) fn keep(&self, dir: &Path) -> Result<()> {
-        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.shown()))?;
         for (name, content) in &self.records {
             let path = dir.join(name);
-            fs::write(&path, content)
-                .with_context(|| format!("cannot write {}", path.display()))?;
+            fs::write(&path, content).with_context(|| format!("cannot write {}", path.shown()))?;
         }
         Ok(())
     }
@@ -237,7 +237,7 @@ impl Place {
                 } else {
                     fs::read(&path).map_err(Into::into)
                 };
-                read.with_context(|| format!("cannot read {}", path.display()))
+                read.with_context(|| format!("cannot read {}", path.shown()))
                     .or_exit(Code::NotReady)
                     .map(Some)
             }

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::Path;
+use xtask_core::escape::Shown as _;
 use xtask_core::pins::Digest;
 
 const FORMAT: &str = "silvermetal-rebuild/1";
@@ -81,7 +82,7 @@ impl Statement {
         let part = path.with_extension("json.part");
         fs::write(&part, format!("{:#}\n", self.0))
             .and_then(|()| fs::rename(&part, path))
-            .with_context(|| format!("cannot write {}", path.display()))
+            .with_context(|| format!("cannot write {}", path.shown()))
     }
 }
 

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Cmd, Signal, StopBy};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
@@ -30,13 +31,13 @@ impl Tools {
         fs::create_dir_all(repo.state()).context("cannot make the state folder")?;
         // not in `dir`, which venv empties
         let pins = repo.state().join("tools.txt");
-        fs::write(&pins, PINS).with_context(|| format!("cannot write {}", pins.display()))?;
+        fs::write(&pins, PINS).with_context(|| format!("cannot write {}", pins.shown()))?;
         for cmd in tools.install(&dir, &pins) {
             step::run("tools", &cmd, &StopBy::Signal(Signal::TERM), ui)
                 .context("cannot install the pinned tools of xtask/src/commands/test/tools.txt; they come from PyPI; check that this machine reaches it")
                 .or_exit(Code::NotReady)?;
         }
-        fs::write(&stamp, PINS).with_context(|| format!("cannot write {}", stamp.display()))?;
+        fs::write(&stamp, PINS).with_context(|| format!("cannot write {}", stamp.shown()))?;
         Ok(tools)
     }
 
@@ -56,6 +57,6 @@ impl Tools {
     /// `PATH` with these programs first, for a program that runs others of them.
     pub(super) fn path(&self) -> String {
         let path = std::env::var("PATH").unwrap_or_default();
-        format!("{}:{path}", self.bin.display())
+        format!("{}:{path}", self.bin.to_string_lossy())
     }
 }

@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::Instant;
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
@@ -60,7 +61,7 @@ pub(super) fn command(
     if same {
         Ok(())
     } else {
-        Err(Code::No.error(format!("{} is not what {published} says", built.path.display())))
+        Err(Code::No.error(format!("{} is not what {published} says", built.path.shown())))
     }
 }
 
@@ -71,7 +72,7 @@ fn expected(published: &str, iso: &str, state: &Path, http: &Http, ui: &Ui) -> R
     }
     let url = published.parse().or_exit(Code::Usage)?;
     let path = state.join(format!("published-{}", std::process::id()));
-    fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.display()))?;
+    fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.shown()))?;
     let fetched = http.send(&Request::get(&url), Sink::File(&path), ui);
     let fetched = fetched.and_then(|response| response.expect(&[200])).or_exit(Code::NotReady);
     let digest = fetched.and_then(|_| of_file(&path, published, iso).or_exit(Code::Usage));

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
+use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, OrExit as _, refuse};
 use xtask_core::hash;
 use xtask_core::records::published::{Published, in_sums};
@@ -23,8 +24,8 @@ pub(super) fn command(args: &VerifyArgs, a: &Path, b: &Path) -> Result<()> {
     if a.dir == b.dir || machine_a.is_some() && machine_a == machine_b {
         return Err(Code::Usage.error(format!(
             "{} and {} are the same build: expected the folders of two builds",
-            a.dir.display(),
-            b.dir.display()
+            a.dir.shown(),
+            b.dir.shown()
         )));
     }
     let looked_at: Vec<bool> =
@@ -33,10 +34,8 @@ pub(super) fn command(args: &VerifyArgs, a: &Path, b: &Path) -> Result<()> {
     let out = args.output.as_deref();
     let mut text = report::text(&verdict, out.unwrap_or(&a.dir), &next_step(&a, &b));
     for (build, _) in [&a, &b].into_iter().zip(&looked_at).filter(|(_, seen)| !**seen) {
-        text += &format!(
-            "by its record alone, because its image is missing: {}\n",
-            build.dir.display()
-        );
+        text +=
+            &format!("by its record alone, because its image is missing: {}\n", build.dir.shown());
     }
     let host = |build: &Option<Value>| build.as_ref().map(|json| json["host"].clone());
     let facts = json!({
@@ -50,7 +49,7 @@ pub(super) fn command(args: &VerifyArgs, a: &Path, b: &Path) -> Result<()> {
     });
     let value = report::json(&verdict, facts);
     if let Some(out) = out {
-        fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+        fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.shown()))?;
         report::keep(out, &text, &value)?;
     }
     report::say(&text, &value, args.what.build.json);
@@ -61,10 +60,10 @@ pub(super) fn command(args: &VerifyArgs, a: &Path, b: &Path) -> Result<()> {
 }
 
 fn read(dir: &Path) -> Result<Published> {
-    let whole = dir.canonicalize().with_context(|| format!("cannot read {}", dir.display()));
+    let whole = dir.canonicalize().with_context(|| format!("cannot read {}", dir.shown()));
     Published::read(&whole.or_exit(Code::Usage)?)
         .or_exit(Code::Usage)
-        .with_context(|| format!("{}: expected the output folder of a build", dir.display()))
+        .with_context(|| format!("{}: expected the output folder of a build", dir.shown()))
 }
 
 /// build.json: the facts about one run, which are never equal in two builds.
@@ -82,7 +81,7 @@ fn image_is_as_recorded(build: &Published) -> Result<bool> {
         if in_sums(&text, iso).as_ref() != Some(&recorded) {
             return Err(Code::Failed.error(format!(
                 "{} and BUILD_INFO beside it disagree: expected `{}  {iso}`",
-                sums.display(),
+                sums.shown(),
                 recorded.hex()
             )));
         }
@@ -99,7 +98,7 @@ fn verdict(a: &Published, b: &Published) -> Result<Verdict> {
     if da == db && SAME_ISO.iter().all(|field| a.info.get(field) == b.info.get(field)) {
         let size = a.info.get("Iso-Size");
         let size = size.parse().with_context(|| {
-            format!("{}/BUILD_INFO: Iso-Size: expected bytes, found `{size}`", a.dir.display())
+            format!("{}/BUILD_INFO: Iso-Size: expected bytes, found `{size}`", a.dir.shown())
         })?;
         return Ok(Verdict::Identical { digest: da, size });
     }

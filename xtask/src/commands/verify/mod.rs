@@ -15,6 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use varying::{Varied, Vary};
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
 use xtask_core::facts::host::Disk;
 use xtask_core::facts::repo::Repo;
@@ -162,8 +163,8 @@ fn dry_run(args: &VerifyArgs, facts: &BuildFacts, places: &VerifyFolders) -> Res
         [] => "under the same conditions".to_owned(),
         names => format!("with another {}", names.join(", ")),
     };
-    plan.line("build B", format!("the same, {how}: {}", places.b.display()));
-    plan.line("report", places.out.join("verify.json").display().to_string());
+    plan.line("build B", format!("the same, {how}: {}", places.b.shown()));
+    plan.line("report", places.out.join("verify.json").shown().to_string());
     plan.steps_of("build B", &build::describe(&second)?);
     let setup = args.what.build.setup;
     let mut problems = problems(args, facts, places);
@@ -207,14 +208,14 @@ impl Conclusion<'_> {
         match verdict {
             Verdict::Identical { .. } => share_the_image(&a, &b),
             Verdict::Differs(_) => Err(Code::No
-                .error(format!("the two builds differ: {}", out.join("verify.txt").display()))),
+                .error(format!("the two builds differ: {}", out.join("verify.txt").shown()))),
         }
     }
 }
 
 /// The command that says more about two builds that differ.
 fn next_step(a: &Published, b: &Published) -> String {
-    let [a, b] = [a, b].map(|build| quoted(&build.dir.to_string_lossy()));
+    let [a, b] = [a, b].map(|build| quoted(&build.dir));
     format!("cargo xtask diagnose {a} {b}")
 }
 
@@ -238,7 +239,7 @@ fn check_against_record(build: &Published, digest: &Digest) -> Result<()> {
     Err(Code::Failed.error(format!(
         "{} has changed since it was built: its record says {recorded}, its hash is {digest}; \
          run verify again, without --resume",
-        build.iso().display()
+        build.iso().shown()
     )))
 }
 
@@ -247,7 +248,7 @@ fn share_the_image(a: &Published, b: &Published) -> Result<()> {
     let temporary = b.dir.join(".shared");
     fs::hard_link(a.iso(), &temporary)
         .and_then(|()| fs::rename(&temporary, b.iso()))
-        .with_context(|| format!("cannot link {} to {}", b.iso().display(), a.iso().display()))
+        .with_context(|| format!("cannot link {} to {}", b.iso().shown(), a.iso().shown()))
 }
 
 /// Runs both builds at the same time, each with half of the CPUs and its own log.
@@ -301,7 +302,7 @@ fn jobs(wanted: u8, facts: &BuildFacts, ui: &Ui) -> u8 {
 fn remove_if_exists(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+            Err(error).with_context(|| format!("cannot remove {}", path.shown()))
         }
         _ => Ok(()),
     }

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
+use xtask_core::escape::Shown as _;
 use xtask_core::failure::Problem;
 use xtask_core::json;
 use xtask_core::records::verdict::{Difference, FileDifference, Verdict};
@@ -27,8 +28,7 @@ pub(super) fn in_the_way(out: &Path) -> Option<Problem> {
 pub(super) fn keep(out: &Path, text: &str, value: &Value) -> Result<()> {
     for (name, content) in NAMES.into_iter().zip([text, &format!("{value:#}\n")]) {
         let path = out.join(name);
-        std::fs::write(&path, content)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        std::fs::write(&path, content).with_context(|| format!("cannot write {}", path.shown()))?;
     }
     Ok(())
 }
@@ -51,7 +51,7 @@ pub(super) fn text(verdict: &Verdict, out: &Path, next: &str) -> String {
         }
         Verdict::Differs(difference) => {
             describe(&mut text, difference);
-            writeln!(text, "kept: {}\nnext: {next}", out.display())
+            writeln!(text, "kept: {}\nnext: {next}", out.shown())
         }
     };
     text

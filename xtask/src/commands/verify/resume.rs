@@ -5,6 +5,7 @@ use crate::build::records::known_before;
 use anyhow::{Result, bail};
 use std::fs;
 use std::path::Path;
+use xtask_core::escape::Shown as _;
 use xtask_core::hash;
 use xtask_core::records::published::Published;
 use xtask_core::ui::Ui;
@@ -17,12 +18,12 @@ pub(super) fn finished(dir: &Path, b: &Path, facts: &BuildFacts, ui: &Ui) -> Opt
     if !dir.exists() && matching(b, facts).is_ok_and(|b| is_ordinary(&b)) {
         match fs::rename(b, dir) {
             Ok(()) => ui.notice("only build B is finished: it is used as build A"),
-            Err(error) => ui.notice(&format!("cannot rename {}: {error}", b.display())),
+            Err(error) => ui.notice(&format!("cannot rename {}: {error}", b.shown())),
         }
     }
     match matching(dir, facts) {
         Ok(build) => {
-            ui.notice(&format!("going on with the finished build A in {}", dir.display()));
+            ui.notice(&format!("going on with the finished build A in {}", dir.shown()));
             Some(build)
         }
         Err(why) => {
@@ -52,7 +53,7 @@ fn matching(dir: &Path, facts: &BuildFacts) -> Result<Published> {
     }
     let (digest, _) = hash::file(&build.iso())?;
     if digest != build.info.iso_digest()? {
-        bail!("{} has changed since it was built", build.iso().display());
+        bail!("{} has changed since it was built", build.iso().shown());
     }
     Ok(build)
 }

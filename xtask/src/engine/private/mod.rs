@@ -13,8 +13,10 @@ use super::{Client, EngineKind};
 use anyhow::{Context as _, Result};
 use network::Bridge;
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Background, Cmd, which};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
@@ -41,9 +43,10 @@ pub(crate) struct EngineFolders {
 impl EngineFolders {
     pub(crate) fn of(repo: &Repo) -> EngineFolders {
         let mut dir = repo.state().join("engine");
-        let id = hash::text(&dir.to_string_lossy()).hex()[..8].to_owned();
-        if dir.to_string_lossy().contains(',') {
-            // dockerd reads a data root with a comma as a list, and does not start
+        let id = hash::bytes(dir.as_os_str().as_bytes()).hex()[..8].to_owned();
+        let plain = |text: &str| !text.contains(|c: char| c == ',' || c.is_control());
+        if !dir.to_str().is_some_and(plain) {
+            // dockerd reads a data root with a comma as a list, and its configuration is UTF-8
             dir = PathBuf::from(format!("/var/lib/silvermetal-{id}"));
         }
         let inside = dir.join("run");
@@ -57,7 +60,7 @@ impl EngineFolders {
     }
 
     pub(crate) fn client(&self) -> Client {
-        let socket = format!("unix://{}", self.run.join("docker.sock").display());
+        let socket = format!("unix://{}", self.run.join("docker.sock").to_string_lossy());
         Client::new(EngineKind::Private, Some(socket))
     }
 
@@ -126,7 +129,7 @@ impl Private {
     /// Joins the running engine. Otherwise sweeps the leftovers of a killed run and starts the engine.
     pub(crate) fn start(places: &EngineFolders, ui: &Ui) -> Result<Private> {
         fs::create_dir_all(&places.dir)
-            .with_context(|| format!("cannot make {}", places.dir.display()))?;
+            .with_context(|| format!("cannot make {}", places.dir.shown()))?;
         let starting = lock_file(&places.dir.join("start.lock"))?;
         starting.lock().context("cannot lock the private engine")?;
         let users = lock_file(&places.dir.join("users.lock"))?;
@@ -149,7 +152,7 @@ impl Private {
 
 fn lock_file(path: &Path) -> Result<File> {
     let file = File::options().create(true).truncate(false).read(true).write(true).open(path);
-    file.with_context(|| format!("cannot open {}", path.display()))
+    file.with_context(|| format!("cannot open {}", path.shown()))
 }
 
 /// Starts dockerd and waits until it answers. If that fails, its leftovers are removed.
@@ -167,7 +170,7 @@ fn set_up_and_start(
     ui: &Ui,
 ) -> Result<(Network, Background)> {
     fs::create_dir_all(&places.run)
-        .with_context(|| format!("cannot make {}", places.run.display()))?;
+        .with_context(|| format!("cannot make {}", places.run.shown()))?;
     let bridge = Bridge::set_up(&places.id);
     let network = match &bridge {
         Ok(_) => Network::Bridge,
@@ -197,7 +200,7 @@ fn set_up_and_start(
             let tail = lines[lines.len().saturating_sub(5)..].join("\n  ");
             let error = error.context(format!(
                 "the private engine did not start; its log ends:\n  {tail}\n  log: {}",
-                log.display()
+                log.shown()
             ));
             Err(Code::NotReady.wrap(error))
         }
@@ -227,7 +230,7 @@ fn config(places: &EngineFolders, bridge: Option<&Bridge>) -> Result<String> {
         "data-root": places.dir.join("data"),
         "exec-root": places.run,
         "pidfile": places.pid_file(),
-        "hosts": [format!("unix://{}", places.run.join("docker.sock").display())],
+        "hosts": [format!("unix://{}", places.run.join("docker.sock").to_string_lossy())],
         "bridge": bridge.map_or("none", |b| &b.name),
         // dockerd's own rules would outlive it; network.rs adds three rules instead
         "iptables": false,

@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use xtask_core::exec::which;
+use xtask_core::escape::Shown as _;
+use xtask_core::exec::{quoted, which};
 
 /// Capability names by number (include/uapi/linux/capability.h, Linux 5.9 and later).
 const NAMES: [&str; 41] = [
@@ -65,7 +66,7 @@ pub(super) fn wrapper(dir: &Path) -> Result<Option<PathBuf>> {
     let runc = which("runc").context("runc is not installed: apt-get install runc")?;
     let path = dir.join("oci-runtime");
     fs::write(&path, script(&lacking, &runc))
-        .with_context(|| format!("cannot write {}", path.display()))?;
+        .with_context(|| format!("cannot write {}", path.shown()))?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
     Ok(Some(path))
 }
@@ -100,10 +101,10 @@ fn script(lacking: &[&str], runc: &Path) -> String {
          \x20 previous=$word\n\
          done\n\
          [ -z \"$bundle\" ] || sed -i '{}' \"$bundle/config.json\"\n\
-         exec '{}' \"$@\"\n",
+         exec {} \"$@\"\n",
         lacking.join(", "),
         edits.join("; "),
-        runc.display(),
+        quoted(runc),
     )
 }
 

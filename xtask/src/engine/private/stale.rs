@@ -9,7 +9,7 @@ use xtask_core::signal::{self, Signal};
 /// The daemon in our pid file, if it is alive and uses our configuration.
 pub(super) fn daemon_pid(places: &EngineFolders) -> Option<u32> {
     let pid = fs::read_to_string(places.pid_file()).ok()?.trim().parse().ok()?;
-    let config = places.dir.join("daemon.json").display().to_string();
+    let config = places.dir.join("daemon.json").to_string_lossy().into_owned();
     (alive(pid) && command_line(pid).contains(&config)).then_some(pid)
 }
 
@@ -28,8 +28,8 @@ fn command_line(pid: u32) -> String {
 
 /// Kills every process of this engine, and removes its bridge and its run folder.
 pub(super) fn sweep(places: &EngineFolders) {
-    let run = places.run.display().to_string();
-    let config = places.dir.join("daemon.json").display().to_string();
+    let run = places.run.to_string_lossy().into_owned();
+    let config = places.dir.join("daemon.json").to_string_lossy().into_owned();
     let patience = Instant::now() + Duration::from_secs(10);
     loop {
         let processes = processes();
