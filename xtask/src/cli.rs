@@ -6,6 +6,7 @@ use crate::commands::bump::snapshot::BumpSnapshotArgs;
 use crate::commands::bump::submodule::BumpSubmoduleArgs;
 use crate::commands::check::CheckArgs;
 use crate::commands::clean::CleanArgs;
+use crate::commands::completions::CompletionsArgs;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::image::ImageCommand;
 use crate::commands::iso::IsoArgs;
@@ -62,5 +63,6 @@ pub(crate) enum Command {
     BumpSnapshot(BumpSnapshotArgs),
     BumpSubmodule(BumpSubmoduleArgs),
     Clean(CleanArgs),
+    Completions(CompletionsArgs),
     Test(TestArgs),
 }

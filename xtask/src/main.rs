@@ -55,6 +55,7 @@ fn run(command: &Command) -> Result<()> {
         Command::BumpImage(args) => commands::bump::image::command(&repo, args),
         Command::BumpSnapshot(args) => commands::bump::snapshot::command(&repo, args),
         Command::BumpSubmodule(args) => commands::bump::submodule::command(&repo, args),
+        Command::Completions(args) => commands::completions::command(args),
         Command::Clean(args) => commands::clean::command(&repo, args),
         Command::Test(args) => commands::test::command(&repo, args),
     }

@@ -7,7 +7,6 @@
 mod finding;
 mod linter;
 mod model;
-mod names;
 mod parse;
 mod report;
 mod rule;

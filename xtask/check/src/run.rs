@@ -29,9 +29,9 @@ pub struct CheckReport {
     asked_for: Vec<String>,
 }
 
-/// Runs the selected rules over the checkout in `root`. An unreadable folder asks for exit code 3.
+/// Runs the selected rules over the checkout in `root`. A folder that is no checkout asks for exit code 2.
 pub fn check(root: &Path, selection: &RuleSelection) -> Result<CheckReport> {
-    let tree = Tree::load(root).map_err(|error| Code::NotReady.wrap(error))?;
+    let tree = Tree::load(root).map_err(|error| Code::Usage.wrap(error))?;
     Ok(run(tree, selection))
 }
 

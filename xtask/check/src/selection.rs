@@ -1,9 +1,9 @@
 //! Selection of the rules that run: `--only` and `--skip`.
 
-use crate::names::did_you_mean;
 use crate::rules;
 use anyhow::Result;
 use xtask_core::failure::Code;
+use xtask_core::names::did_you_mean;
 use xtask_core::rules::DOCTOR;
 
 /// The rules that run. Every name in it is a rule of `check`, and at least one rule is left.

@@ -19,6 +19,7 @@ pub mod http;
 pub mod interrupt;
 pub mod json;
 pub mod log;
+pub mod names;
 pub mod pins;
 pub mod recipe;
 pub mod records;

@@ -5,10 +5,11 @@ use crate::cli::DiagnoseArgs;
 use crate::compare;
 use crate::diffoscope;
 use crate::images::Images;
+use crate::page_file::PageFile;
 use crate::records;
 use crate::report::{self, Report};
 use crate::subject;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use std::time::Instant;
 use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, OrExit as _};
@@ -21,6 +22,7 @@ use xtask_core::ui::answer;
 pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
     let begun = Instant::now();
     let pair = subject::pair(&args.images)?;
+    let page = args.html.as_deref().map(PageFile::create).transpose()?;
     let (records, context) = records::of(&pair);
     let images = Images::open_both(&pair.a, &pair.b);
     if let [Some(x), Some(y)] = images.formats()
@@ -71,7 +73,10 @@ pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
         Err(error) if Code::of(&error) == Code::Interrupted => return Err(error),
         Err(error) => Some(error),
     };
-    say(&report, args)?;
+    if let Some(page) = page {
+        page.publish(&report::page(&report))?;
+    }
+    say(&report, args);
     match refused {
         Some(error) => Err(error),
         None if report.identical => Ok(()),
@@ -98,17 +103,10 @@ fn hashes(report: &Report) -> Result<[(Digest, u64); 2]> {
     Ok(hashes)
 }
 
-fn say(report: &Report, args: &DiagnoseArgs) -> Result<()> {
-    if let Some(path) = &args.html {
-        let beside = path.with_extension(format!("tmp-{}", std::process::id()));
-        std::fs::write(&beside, report::page(report))
-            .and_then(|()| std::fs::rename(&beside, path))
-            .with_context(|| format!("cannot write {}", path.shown()))?;
-    }
+fn say(report: &Report, args: &DiagnoseArgs) {
     if args.json {
         json::print(&report::json(report));
     } else if let Some(outcome) = &report.diffoscope {
         answer(format_args!("\n{outcome}"));
     }
-    Ok(())
 }

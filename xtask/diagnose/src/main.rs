@@ -16,6 +16,7 @@ mod edits;
 mod images;
 mod inspect;
 mod packages;
+mod page_file;
 mod records;
 mod report;
 mod subject;

@@ -6,7 +6,7 @@ use xtask_core::recipe;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct RecipeArgs {
-    /// Folder under linux/build/recipes
+    /// Folder under linux/build/recipes: its name or its path
     #[arg(value_name = "RECIPE", default_value = recipe::DEFAULT)]
     pub(crate) recipe: String,
     #[command(flatten)]

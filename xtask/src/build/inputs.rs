@@ -17,6 +17,7 @@ use xtask_core::facts::mirror::{self, FoundMirror, SnapshotPin, Wanted};
 use xtask_core::facts::repo::Repo;
 use xtask_core::facts::upstream::{Upstream, UpstreamOrigin};
 use xtask_core::failure::{Code, OrExit as _, Problem};
+use xtask_core::names::did_you_mean;
 use xtask_core::pins::{conf, env_file};
 use xtask_core::recipe::Recipe;
 use xtask_core::ui::Ui;
@@ -143,7 +144,7 @@ impl BuildFacts {
         let save_inputs = args.save_inputs.as_ref();
         let output = match &args.output {
             Some(dir) => absolute(dir, "--output")?,
-            None => repo.output().join(folder_name(&recipe, &source)),
+            None => repo.output().join(folder_name(&recipe, &source, engine.kind)),
         };
         Ok(BuildFacts {
             missing: host.missing(&packages),
@@ -237,11 +238,13 @@ fn engine_side_facts(engine: &mut Selection, places: &EngineFolders) -> (PathMap
     }
 }
 
-/// `SHORT-SHA[-dirty]`, and the recipe's name before it if the recipe is not released.
-fn folder_name(recipe: &Recipe, source: &CheckoutState) -> String {
+/// `SHORT-SHA[-dirty][-host]`, and the recipe's name before it if the recipe is not released. The tools
+/// of engine host are this machine's, so its results have folders of their own.
+fn folder_name(recipe: &Recipe, source: &CheckoutState, engine: EngineKind) -> String {
+    let host = if engine == EngineKind::Host { "-host" } else { "" };
     let dirty = if source.dirty { "-dirty" } else { "" };
     let prefix = if recipe.released { String::new() } else { format!("{}-", recipe.name) };
-    format!("{prefix}{}{dirty}", source.short)
+    format!("{prefix}{}{dirty}{host}", source.short)
 }
 
 fn epoch(repo: &Repo, commit_time: u64) -> Result<Epoch> {
@@ -287,8 +290,9 @@ fn flavor(
     if !recipe.flavors.contains(&name) {
         let there_are = recipe.flavors.join(", ");
         return Err(code.error(format!(
-            "{from}: recipe {} has no flavor `{name}`: expected one of {there_are}",
-            recipe.name
+            "{from}: recipe {} has no flavor `{name}`: expected one of {there_are}{}",
+            recipe.name,
+            did_you_mean(&name, recipe.flavors.iter().map(String::as_str))
         )));
     }
     Ok(Some(name))

@@ -21,8 +21,8 @@ Examples:
 pub(crate) struct IsoArgs {
     #[command(flatten)]
     what: RecipeArgs,
-    /// Folder for the result [default: linux/build/output/SHORT-SHA, or canary-SHORT-SHA for the
-    /// canary]
+    /// Folder for the result [default: linux/build/output/SHORT-SHA, canary-SHORT-SHA for the canary,
+    /// with `-host` behind it on engine host]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Keep everything that the build fetches in a new folder, so that --from-inputs can build it

@@ -4,6 +4,7 @@ pub(crate) mod boot;
 pub(crate) mod bump;
 pub(crate) mod check;
 pub(crate) mod clean;
+pub(crate) mod completions;
 pub(crate) mod diagnose;
 pub(crate) mod doctor;
 pub(crate) mod image;

@@ -67,7 +67,7 @@ fn every_command_prints_an_object_if_it_is_not_ready() {
         (2, false, ["diagnose", nowhere, nowhere].to_vec()),
         (2, false, ["inspect", nowhere].to_vec()),
         (2, false, ["check", "--only", "nothing"].to_vec()),
-        (3, false, ["check", "--root", nowhere].to_vec()),
+        (2, false, ["check", "--root", nowhere].to_vec()),
         (2, false, ["doctor", "cannary"].to_vec()),
         (3, true, ["release", "build"].to_vec()),
         (3, false, ["release", "publish"].to_vec()),

@@ -51,7 +51,10 @@ fn the_help_of_every_command_is_as_recorded() {
 fn usage_errors_exit_2() {
     let checkout = Checkout::new("usage");
     run(&mut checkout.xtask(["frobnicate"])).exits(2).says("unrecognized subcommand");
-    run(&mut checkout.xtask(["iso", "cannary"])).exits(2).says("there are: base, canary");
+    run(&mut checkout.xtask(["iso", "cannary"]))
+        .exits(2)
+        .says("did you mean `canary`?")
+        .says("there are: base, canary");
     run(&mut checkout.xtask(["iso", "../canary"])).exits(2).says("no recipe");
     run(&mut checkout.xtask(["iso", "canary", "--engine", "k8s"])).exits(2).says("possible values");
     run(&mut checkout.xtask(["iso", "canary", "--image", "Bad Name"]))
@@ -111,4 +114,43 @@ fn the_alias_works_in_a_worktree_with_blanks_from_any_folder() {
         let plan = run(&mut cargo).exits(0).stdout;
         assert!(plan.contains("a work tree/linux/build/output/.work-canary-"), "{plan}");
     }
+}
+
+#[test]
+fn a_recipe_is_also_named_by_its_path() {
+    let checkout = Checkout::new("by path");
+    let mirror = mirror_peer();
+    let recipes = checkout.root.join("linux/build/recipes");
+    let absolute = recipes.join("canary").to_str().unwrap().to_owned();
+    let plan = |name: &str| {
+        let mut iso = checkout.xtask(["iso", name, "--dry-run", "--engine", "docker"]);
+        iso.args(["--mirror", &mirror]).env("PATH", checkout.path_with("docker", STUB));
+        run(&mut iso)
+    };
+    for name in
+        ["./linux/build/recipes/canary/", "linux/build/recipes/canary/recipe.toml", &absolute]
+    {
+        assert!(plan(name).exits(0).stdout.starts_with("recipe     canary: "), "{name}");
+    }
+    for name in ["linux/build/recipes", "linux/build", "/", "docs/rules.md"] {
+        plan(name).exits(2).says("there are: base, canary");
+    }
+}
+
+#[test]
+fn completions_complete_cargo_xtask_in_bash() {
+    let checkout = Checkout::new("completions");
+    let script = run(&mut checkout.xtask(["completions", "bash"])).exits(0).stdout;
+    let complete = |words: &str| {
+        let ask = format!(
+            "{script}\nCOMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n\
+             _cargo_xtask cargo \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; echo \"${{COMPREPLY[@]}}\""
+        );
+        run(Command::new("bash").args(["-c", &ask])).exits(0).stdout
+    };
+    assert_eq!(complete("cargo xt"), "xtask\n");
+    assert_eq!(complete("cargo xtask ver"), "verify\n");
+    assert_eq!(complete("cargo xtask iso --engine ho"), "host\n");
+    assert_eq!(complete("cargo xtask image pu"), "push\n");
+    run(&mut checkout.xtask(["completions", "tcsh"])).exits(2).says("possible values");
 }

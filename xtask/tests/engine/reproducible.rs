@@ -11,11 +11,13 @@ use std::process::Command;
 const REPRODUCIBLE: [&str; 5] =
     ["silvermetal-canary.iso", "BUILD_INFO", "ledger", "SHA256SUMS", "packages.txt"];
 
-/// Output folder of the canary.
-fn result(checkout: &Checkout) -> PathBuf {
+/// Output folder of the canary that was built on `engine`.
+fn result(checkout: &Checkout, engine: &str) -> PathBuf {
+    let host = if engine == "host" { "-host" } else { "" };
     let short = git(&checkout.root, &["rev-parse", "--short=7", "HEAD"]);
-    assert_eq!(checkout.output_names(), [format!("canary-{}", short.trim())]);
-    checkout.output().join(format!("canary-{}", short.trim()))
+    let name = format!("canary-{}{host}", short.trim());
+    assert_eq!(checkout.output_names(), [name.as_str()]);
+    checkout.output().join(name)
 }
 
 /// Starts `inner`, with its environment and folder, through `outer`.
@@ -134,7 +136,7 @@ pub fn two_clones(machine: &Machine, engine: &str, flags: [&[&str]; 2]) -> [Chec
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
 
     let first = run(&mut here.xtask(iso(flags[0]))).exits(0);
-    records_hold(&first, &result(&here), engine, host.trim());
+    records_hold(&first, &result(&here, engine), engine, host.trim());
 
     let secrets =
         ["token", "key", "more"].map(|name| format!("hunter2-{name}-{}", std::process::id()));
@@ -144,18 +146,18 @@ pub fn two_clones(machine: &Machine, engine: &str, flags: [&[&str]; 2]) -> [Chec
     let second = run(&mut command);
     let seen = watch.stop();
     let second = second.exits(0);
-    records_hold(&second, &result(&there), engine, "intruder.example");
+    records_hold(&second, &result(&there, engine), engine, "intruder.example");
 
     for name in REPRODUCIBLE {
-        let [a, b] = [&here, &there].map(|checkout| result(checkout).join(name));
+        let [a, b] = [&here, &there].map(|checkout| result(checkout, engine).join(name));
         let same = run(Command::new("cmp").args([&a, &b])).code == 0;
         let ledgers =
-            [&here, &there].map(|c| fs::read_to_string(result(c).join("ledger")).unwrap());
+            [&here, &there].map(|c| fs::read_to_string(result(c, engine).join("ledger")).unwrap());
         assert!(same, "{name} differs; the ledgers:\n{}\n{}", ledgers[0], ledgers[1]);
     }
     assert!(!seen.inside.is_empty(), "the watch found no process of the build");
     assert!(seen.words.is_empty(), "{:#?}", seen.words);
-    assert_eq!(files_with(&secrets, &[&result(&there), &state()]), "");
+    assert_eq!(files_with(&secrets, &[&result(&there, engine), &state()]), "");
     let said = format!("{}{}", second.stdout, second.stderr);
     assert!(!secrets.iter().any(|secret| said.contains(secret)), "{said}");
     machine.has_no_traces();

@@ -2,10 +2,10 @@
 
 use crate::finding::{Location, Severity};
 use crate::model::runner::{PATH, Runner, duration};
-use crate::names::nearest;
 use crate::parse::yaml::YamlNode;
 use crate::rule::{Findings, Rule, legal, replace};
 use crate::tree::Tree;
+use xtask_core::names::nearest;
 use xtask_core::rules::Described;
 
 pub(crate) const RULE: Rule = Rule {

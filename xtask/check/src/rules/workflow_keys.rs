@@ -3,10 +3,10 @@
 use crate::finding::{Location, Severity};
 use crate::model::versions::{PATH, Version, Versions};
 use crate::model::workflow::{self, Workflow};
-use crate::names::nearest;
 use crate::parse::yaml::YamlNode;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::Tree;
+use xtask_core::names::nearest;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";

@@ -3,11 +3,11 @@
 use crate::finding::{Location, Severity};
 use crate::model::runner::Runner;
 use crate::model::workflow::{self, Job, Workflow};
-use crate::names::did_you_mean;
 use crate::parse::expression::{Expr, Reference};
 use crate::parse::yaml::{Value, YamlNode};
 use crate::rule::{Findings, Rule, legal, replace};
 use crate::tree::Tree;
+use xtask_core::names::did_you_mean;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";

@@ -10,6 +10,7 @@ pub use engine_kind::EngineKind;
 use crate::escape::Shown as _;
 use crate::facts::repo::Repo;
 use crate::failure::{Code, unreadable};
+use crate::names::did_you_mean;
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 
@@ -79,20 +80,24 @@ pub struct Stage {
 }
 
 impl Recipe {
-    /// Reads the recipe called `name`.
+    /// Reads the recipe called `name`. Its folder, or the recipe.toml in it, names it, too.
     ///
     /// # Errors
     /// A name without a folder is a usage error. Faults in recipe.toml are an error that lists all of
     /// them, one a line, as `PATH:LINE: what`.
     pub fn load(repo: &Repo, name: &str) -> Result<Recipe> {
+        let named = name_of_path(repo, name);
+        let name = named.as_deref().unwrap_or(name);
         let dir = repo.recipes().join(name);
         let path = toml(&dir);
         let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
         if !plain || !path.is_file() {
+            let names = names(repo);
             return Err(Code::Usage.error(format!(
-                "no recipe `{name}`: expected {} (there are: {})",
-                path.shown(),
-                names(repo).join(", ")
+                "no recipe `{name}`: expected a folder with a recipe.toml in {} (there are: {}){}",
+                repo.recipes().shown(),
+                names.join(", "),
+                did_you_mean(name, names.iter().map(String::as_str))
             )));
         }
         let text = std::fs::read_to_string(&path)
@@ -104,6 +109,18 @@ impl Recipe {
     pub fn path(&self) -> PathBuf {
         toml(&self.dir)
     }
+}
+
+/// Name of the recipe whose folder or recipe.toml `path` is.
+fn name_of_path(repo: &Repo, path: &str) -> Option<String> {
+    if !path.contains('/') {
+        return None;
+    }
+    let path = Path::new(path).canonicalize().ok()?;
+    let dir = if path.ends_with("recipe.toml") { path.parent()? } else { &path };
+    let recipes = repo.recipes().canonicalize().ok()?;
+    let name = dir.strip_prefix(recipes).ok()?.to_str()?;
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// Names of all recipes, sorted.

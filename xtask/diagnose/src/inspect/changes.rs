@@ -7,12 +7,13 @@ use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::Path;
 use xtask_core::escape::Shown as _;
-use xtask_core::failure::{Code, OrExit as _};
-use xtask_core::json;
+use xtask_core::exec::quoted;
+use xtask_core::failure::Code;
 use xtask_core::ui::answer;
+use xtask_core::{hash, json};
 
 pub(super) fn command(a: &Path, b: &Path, as_json: bool) -> Result<()> {
-    let list = |path: &Path| packages(&crate::subject::iso(path)?).or_exit(Code::Failed);
+    let list = |path: &Path| packages(&crate::subject::iso(path)?);
     let (old, new) = (list(a)?, list(b)?);
     let changed = package_changes(&old, &new);
     if as_json {
@@ -25,6 +26,12 @@ pub(super) fn command(a: &Path, b: &Path, as_json: bool) -> Result<()> {
         }));
     } else if changed.is_empty() {
         answer(format_args!("the same {} packages", old.len()));
+        let [a, b] = [crate::subject::iso(a)?, crate::subject::iso(b)?];
+        let [(x, _), (y, _)] = hash::both(&a, &b)?;
+        if x != y {
+            let [a, b] = [a, b].map(|path| quoted(&path));
+            answer(format_args!("but the images differ; next: cargo xtask diagnose {a} {b}"));
+        }
     } else {
         answer(format_args!("{} of {} packages changed", changed.len(), old.len()));
         for (_, line) in &changed {

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use xtask_core::escape::Shown as _;
+use xtask_core::failure::{Code, OrExit as _};
 
 /// Files that are named of those that are largest.
 const LARGEST: usize = 8;
@@ -51,7 +52,7 @@ pub(super) struct Contents {
 impl Contents {
     pub(crate) fn read(path: &Path, epoch: Option<i64>) -> Result<Contents> {
         let shown = || path.shown().to_string();
-        let image = diskimage::open(path).with_context(shown)?;
+        let image = diskimage::open(path).with_context(shown).or_exit(Code::Usage)?;
         let mut contents = Contents {
             path: path.to_owned(),
             size: image.source.size().with_context(shown)?,

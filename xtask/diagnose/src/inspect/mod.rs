@@ -23,7 +23,7 @@ use std::path::Path;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
 use xtask_core::facts::repo::Repo;
-use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::failure::Code;
 use xtask_core::json;
 use xtask_core::recipe::{self, Recipe};
 use xtask_core::records::published::BuildInfo;
@@ -49,9 +49,10 @@ fn one(iso: &Path, args: &InspectArgs) -> Result<()> {
         .clone()
         .or_else(|| known("Recipe"))
         .unwrap_or_else(|| recipe::DEFAULT.to_owned());
-    let recipe = Recipe::load(&Repo::find()?, &recipe)?;
+    let repo = Repo::find()?;
+    let recipe = Recipe::load(&repo, &recipe)?;
     let epoch = known("Source-Date-Epoch").and_then(|text| text.parse().ok());
-    let contents = Contents::read(&iso, epoch).or_exit(Code::Failed)?;
+    let contents = Contents::read(&iso, epoch)?;
     let traces = traces::Traces::of_builder(&iso, !args.quick);
     let violations =
         rules::violations(&contents, &recipe.policy.clone().unwrap_or_default(), &traces)?;
@@ -63,12 +64,34 @@ fn one(iso: &Path, args: &InspectArgs) -> Result<()> {
     if violations.is_empty() {
         return Ok(());
     }
+    let named = args.recipe.is_some() || known("Recipe").is_some();
+    let other = if named { None } else { likelier(&repo, &contents, &traces, violations.len()) };
+    let other = other.map(|name| {
+        format!("; no record names its recipe, and it looks like {name}: pass --recipe {name}")
+    });
     Err(Code::No.error(format!(
-        "{} does not hold the content policy ({}): {}",
+        "{} does not hold the content policy ({}): {}{}",
         quoted(&iso),
         recipe.path().shown(),
-        report::headline(&recipe.name, &violations)
+        report::headline(&recipe.name, &violations),
+        other.unwrap_or_default()
     )))
+}
+
+/// The recipe whose policy an image violates least, if that is less often than `violations`.
+fn likelier(
+    repo: &Repo,
+    contents: &Contents,
+    traces: &traces::Traces,
+    violations: usize,
+) -> Option<String> {
+    let count = |name: &String| {
+        let policy = Recipe::load(repo, name).ok()?.policy.unwrap_or_default();
+        Some(rules::violations(contents, &policy, traces).ok()?.len())
+    };
+    let names = recipe::names(repo).into_iter();
+    let counted = names.filter_map(|name| Some((count(&name)?, name)));
+    counted.min().filter(|(count, _)| *count < violations).map(|(_, name)| name)
 }
 
 /// BUILD_INFO beside the image.

@@ -4,7 +4,7 @@ mod html;
 mod json;
 mod text;
 
-pub(crate) use html::page;
+pub(crate) use html::{PAGE_MARK, page};
 pub(crate) use json::json;
 pub(crate) use text::text;
 

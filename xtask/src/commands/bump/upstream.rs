@@ -8,6 +8,7 @@ use xtask_core::facts::git::git;
 use xtask_core::facts::repo::Repo;
 use xtask_core::facts::submodule;
 use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::names::nearest;
 use xtask_core::ui::Ui;
 
 /// Most commits of the log that are shown.
@@ -53,6 +54,17 @@ impl Signature {
     }
 }
 
+/// The tags that are most like `rev`.
+fn like<'a>(rev: &str, tags: impl Iterator<Item = &'a str>) -> String {
+    let mut nearest = nearest(rev, tags);
+    nearest.truncate(5);
+    if nearest.is_empty() {
+        String::new()
+    } else {
+        format!(" (there are: {}, …)", nearest.join(", "))
+    }
+}
+
 impl UpstreamCopy {
     pub(super) fn fetch(repo: &Repo, ui: &Ui) -> Result<UpstreamCopy> {
         let url = submodule::url(&repo.root)?;
@@ -94,8 +106,11 @@ impl UpstreamCopy {
         let found =
             self.git().args(["rev-parse", "--verify", "--quiet", "--end-of-options", &name]).read();
         found.map_err(|_| {
-            Code::Usage
-                .error(format!("the remote has no `{rev}`: expected a tag, a branch or a commit"))
+            let tags = self.git().args(["tag", "--list"]).read().unwrap_or_default();
+            Code::Usage.error(format!(
+                "the remote has no `{rev}`: expected a tag, a branch or a commit{}",
+                like(rev, tags.lines())
+            ))
         })
     }
 

@@ -137,7 +137,11 @@ impl Candidate {
                     "tag {tag} does not match version {} in Cargo.toml: expected {expected}",
                     self.version
                 ),
-                format!("set `version` in Cargo.toml, or tag {expected}"),
+                if tag.starts_with(TEST_PREFIX) {
+                    format!("cargo xtask release build {tag} --test")
+                } else {
+                    format!("set `version` in Cargo.toml, or tag {expected}")
+                },
             ));
         }
         match &self.tagged {

@@ -96,7 +96,7 @@ impl Release {
                     list.shown()
                 )
             })
-            .or_exit(Code::NotReady)?;
+            .or_exit(Code::Usage)?;
         let release = parse(&text, folder)
             .with_context(|| format!("{}", list.shown()))
             .or_exit(Code::NotReady)?;

@@ -66,7 +66,10 @@ pub(crate) fn command(repo: &Repo, args: &ReleasePublishArgs) -> Result<()> {
     let ui = Ui::new(args.verbose);
     let package = Package::read(repo)?;
     let folder = args.folder.clone().unwrap_or_else(|| default_folder(repo, &package.tag()));
-    let release = Release::read(&folder)?;
+    let release = Release::read(&folder).map_err(|error| match args.folder {
+        Some(_) => error,
+        None => Code::NotReady.wrap(error), // nobody named a wrong folder: nothing was built yet
+    })?;
     let repository: Url =
         args.repository.as_deref().unwrap_or(&package.repository).parse().or_exit(Code::Usage)?;
     let token = token(args.token_file.as_deref(), &ui);

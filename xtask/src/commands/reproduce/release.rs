@@ -69,7 +69,8 @@ impl PublishedRelease {
             let found = folder.record(name, &http, ui)?.with_context(|| {
                 format!("{whence} has no {name}: expected the folder, or the page, of a release")
             });
-            records.push((name, found.or_exit(Code::NotReady)?));
+            let code = if let Place::Here(_) = folder { Code::Usage } else { Code::NotReady };
+            records.push((name, found.or_exit(code)?));
         }
         for name in MORE {
             // the verdict does not depend on these records

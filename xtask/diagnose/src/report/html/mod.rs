@@ -17,6 +17,9 @@ const ROWS: usize = 2_000;
 /// Places that are named below a cause.
 const PLACES: usize = 5;
 
+/// Line of every page. It shows that a file is an earlier page, which may be replaced.
+pub(crate) const PAGE_MARK: &str = "<meta name=\"generator\" content=\"silvermetal-diagnosis\">";
+
 pub(crate) fn page(report: &Report) -> String {
     let mut out = String::new();
     head(&mut out, report);
@@ -31,6 +34,7 @@ pub(crate) fn page(report: &Report) -> String {
 fn head(out: &mut String, report: &Report) {
     let title = escaped(&report.headline());
     say!(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">");
+    say!(out, "{}", PAGE_MARK);
     say!(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
     say!(out, "<meta name=\"color-scheme\" content=\"light dark\">");
     // even if something slipped through the escaping, nothing would run or load

@@ -1,14 +1,14 @@
 //! Suggestions for misspelt names.
 
 /// The names in the order of their likeness to `name`.
-pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut names: Vec<&str> = names.collect();
     names.sort_by_key(|other| distance(name, other));
     names
 }
 
 /// "did you mean …", if a name is close enough to be meant.
-pub(crate) fn did_you_mean<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
     match nearest(name, names).first() {
         Some(best) if distance(name, best) <= 1 + name.len() / 3 => {
             format!("; did you mean `{best}`?")
