@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
 use crate::gaps::Described;
 use crate::record::{Record, printable};
-use crate::source::{Bytes, Extents, Shared, Source};
+use crate::source::{Bytes, Extents, Shared, Source, used};
 use crate::tree::{Content, Kind, Listing, Metadata, Named, Node, Part, Tree};
 use std::sync::Arc;
 use xtask_core::calendar;
@@ -21,6 +21,9 @@ const SECTION: usize = 40;
 
 /// Bytes that are summed up at a time; even.
 const CHUNK: usize = 1 << 18;
+
+/// Bytes of zeros behind a section, which belong to it: linkers fill up to a page.
+const PAGE: u64 = 64 << 10;
 
 /// Bytes before the PE header: DOS headers with a stub program.
 const STUB: u32 = 1 << 16;
@@ -48,6 +51,9 @@ struct Section {
     /// Offset and bytes in the file.
     start: u64,
     len: u64,
+    /// Bytes in memory, and those that the file keeps, up to its next page.
+    in_memory: u64,
+    in_file: u64,
     flags: u32,
 }
 
@@ -85,17 +91,18 @@ impl Pe {
         let mut sections = Vec::new();
         for (index, entry) in bytes.chunks_exact(SECTION).enumerate() {
             let r = Record::new(LAYER, table + (index * SECTION) as u64, entry);
-            let (in_memory, in_file, place) = (r.le32(8)?, r.le32(16)?, r.le32(20)?);
+            let (in_memory, in_file, place) =
+                (u64::from(r.le32(8)?), u64::from(r.le32(16)?), r.le32(20)?);
             let name = entry[..8].split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
             // the rest of the file's last page is padding
-            let len = u64::from(if in_memory == 0 { in_file } else { in_file.min(in_memory) });
+            let len = if in_memory == 0 { in_file } else { in_file.min(in_memory) };
             let start = u64::from(place);
             if len > 0 && start + len > size {
                 return Err(
                     r.error(20, format!("a section that ends behind the file: {start}+{len}"))
                 );
             }
-            sections.push(Section { name, start, len, flags: r.le32(36)? });
+            sections.push(Section { name, start, len, in_memory, in_file, flags: r.le32(36)? });
         }
         Ok(Pe { source, sections, headers: table + len as u64, start, linked, optional, budget })
     }
@@ -183,6 +190,10 @@ impl Tree for Pe {
         known.add(0, self.headers)?;
         for section in &self.sections {
             known.add(section.start, section.len)?;
+            let (padding, len) = (section.start + section.len, section.in_file - section.len);
+            if used(&*self.source, padding, len.min(PAGE))?.is_none() {
+                known.add(padding, len.min(PAGE))?;
+            }
         }
         let end = self.source.size()?;
         let mut headers = self.source.exactly(LAYER, 0, self.headers as usize)?;
@@ -194,6 +205,13 @@ impl Tree for Pe {
             // it follows from the rest, which is told
             let at = (self.start + CHECKSUM) as usize;
             headers[at..at + 4].fill(0);
+        }
+        // told as the length of the section
+        let table = self.headers as usize - self.sections.len() * SECTION;
+        for (entry, section) in headers[table..].chunks_exact_mut(SECTION).zip(&self.sections) {
+            if section.in_memory == section.len {
+                entry[8..12].fill(0);
+            }
         }
         let mut parts = vec![Part::bytes("[headers]", None, Arc::new(Bytes(headers)))];
         parts.extend(known.part("[between the sections]", &self.source, &self.budget, 0, end)?);

@@ -9,10 +9,11 @@ use super::fact::{Fact, Facts, Seen};
 use super::format::{excerpt, item, shown, what};
 use super::implanted;
 use super::mirrors;
-use super::moved::Moved;
+use super::moved::{self, Moved};
 use super::renames;
 use super::rules::{self, lookup};
 use super::umask::Umask;
+use super::verity::HashTrees;
 use super::{At, Cause, Context, Diagnosis, Item, Rule, epoch};
 use crate::difference::{FieldKind, MetadataField, Place, Side};
 use crate::edits::declared::Declared;
@@ -34,7 +35,8 @@ pub(crate) fn classify(facts: &Facts, context: &Context, images: &Images) -> Dia
         context: &context,
         images,
         consequences: Consequences::of(facts),
-        moved: Moved::between(facts, images),
+        moved: moved::all(facts, images),
+        trees: HashTrees::of(facts, images),
         correlator: Correlator::default(),
         checksums: Checksums::of(facts, images),
         account: Account::new(facts.list.len()),
@@ -59,7 +61,8 @@ struct Classifier<'a> {
     context: &'a Context,
     images: &'a Images,
     consequences: Consequences,
-    moved: Option<Moved>,
+    moved: Vec<Moved>,
+    trees: HashTrees,
     correlator: Correlator,
     checksums: Checksums<'a>,
     account: Account,
@@ -111,7 +114,7 @@ impl<'a> Classifier<'a> {
     fn fact(&mut self, index: usize, fact: &Fact, names: &HashMap<usize, Changes>) {
         let at = self.at(fact);
         self.diagnosis.contents |= !is_around(fact);
-        if self.moved.as_ref().is_some_and(|moved| moved.explains(fact, self.images)) {
+        if self.moved.iter().any(|moved| moved.explains(fact, self.images)) {
             return self.explained(index, fact, &rules::PACKAGES, Vec::new());
         }
         if epoch::follows(fact, self.context) {
@@ -223,6 +226,13 @@ impl<'a> Classifier<'a> {
             // the layer that could not be read is named; these are its bytes
             return self.account.settle(index, Settled::NotRead);
         }
+        if let Some(tree) = self.trees.get(index) {
+            if tree.follows() {
+                return self.follows(index, fact, "hashes of the data, recomputed".to_owned());
+            }
+            let lines = tree.excerpt();
+            return self.explained(index, fact, &rules::VERITY, lines);
+        }
         if let Some(rule) = self.by_shape(at) {
             return self.explained(index, fact, rule, excerpt(fact));
         }
@@ -319,6 +329,7 @@ impl<'a> Classifier<'a> {
             }
             if matches!(edit.what, Edited::Declared(declared) if declared.follows())
                 || self.consequences.has_edit(edit)
+                || self.trees.has_edit(edit)
                 || self.checksums.explain(edit, &at)
             {
                 pending.follows = true;
@@ -373,7 +384,7 @@ impl<'a> Classifier<'a> {
         let usually = match &fact.what {
             Seen::Metadata { field: MetadataField::Mode, .. } => named("mode"),
             Seen::Metadata { field: MetadataField::Xattr(_), .. } => named("xattrs"),
-            _ => lookup::usual(&self.at(fact)),
+            _ => self.usual(fact),
         };
         self.diagnosis.unexplained.push(Item {
             excerpt: excerpt(fact),
@@ -382,9 +393,16 @@ impl<'a> Classifier<'a> {
         });
     }
 
+    /// The cause that a difference at such a place usually has.
+    fn usual(&self, fact: &Fact) -> Option<&'static Rule> {
+        let listed = || self.moved.iter().any(|moved| moved.lists(fact));
+        lookup::usual(&self.at(fact)).or_else(|| listed().then_some(&rules::PACKAGES))
+    }
+
     fn not_read(&mut self, index: usize, fact: &Fact, what: String) {
         self.account.settle(index, Settled::NotRead);
-        self.diagnosis.unreadable.push(item(fact, what));
+        let usually = self.usual(fact);
+        self.diagnosis.unreadable.push(Item { usually, ..item(fact, what) });
     }
 
     fn conclude(mut self, facts: &Facts) -> Diagnosis {
@@ -420,11 +438,9 @@ impl<'a> Classifier<'a> {
         diagnosis.counts = self.account.counts();
         diagnosis.contents |= diagnosis.counts.unexplained + diagnosis.counts.not_read > 0;
         diagnosis.causes = self.causes.into_values().collect();
-        if let (Some(moved), Some(cause)) = (
-            &self.moved,
-            diagnosis.causes.iter_mut().find(|cause| std::ptr::eq(cause.rule, &rules::PACKAGES)),
-        ) {
-            cause.excerpt.clone_from(&moved.changes);
+        let packages = |cause: &&mut Cause| std::ptr::eq(cause.rule, &rules::PACKAGES);
+        if let Some(cause) = diagnosis.causes.iter_mut().find(packages) {
+            cause.excerpt = self.moved.into_iter().flat_map(|moved| moved.changes).collect();
         }
         // moved inputs first: they say that the rest may be no fault of the build
         diagnosis.causes.sort_by_key(|cause| {
@@ -474,13 +490,16 @@ impl<'a> Classifier<'a> {
         }
         self.account.settle(index, Settled::Unexplained);
         let mut item = Item { excerpt: excerpt(fact), ..item(fact, what(fact)) };
-        item.usually = lookup::usual(&at);
+        item.usually = self.usual(fact);
         if let Seen::Content(changes) = &fact.what
             && let Some((a, b)) = changes.perhaps
             && self.context.are_near(a, b)
         {
             item.usually =
                 item.usually.or_else(|| rules::all().find(|rule| rule.id == "build-time"));
+        }
+        if item.usually.is_none() && !at.is_code() && are_settings(fact, &pending.left) {
+            item.usually = Some(&rules::SETTING);
         }
         if item.usually.is_none() && !opaque {
             item.usually = pending.found.first().map(|found| found.rule);
@@ -528,6 +547,33 @@ fn exchanged(changes: &Changes) -> bool {
     let dates = || changes.edits.iter().filter(|edit| matches!(edit.what, Edited::Dates(..)));
     let pairs: HashSet<(&str, &str)> = dates().map(|edit| (&*edit.a, &*edit.b)).collect();
     pairs.iter().any(|(a, b)| pairs.contains(&(b, a)))
+}
+
+/// Returns true if these edits of a content exchange values that have a name: `timeout=5`.
+fn are_settings(fact: &Fact, left: &[usize]) -> bool {
+    let Seen::Content(changes) = &fact.what else { return false };
+    let is_name = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+    };
+    // the whole line is one setting, or a word of it is, as on a kernel's command line
+    let is_line = |line: &str| {
+        let line = line.trim_start();
+        let line = ["set ", "export "].iter().find_map(|x| line.strip_prefix(x)).unwrap_or(line);
+        let named = line.split_once('=').or_else(|| line.split_once(": "));
+        named.is_some_and(|(name, _)| is_name(name.trim_end()))
+    };
+    let is_setting = |edit: &Edit| {
+        let word = edit.before.trim_end_matches(['"', '\'']).strip_suffix('=').unwrap_or_default();
+        match edit.what {
+            Edited::Bytes | Edited::Declared(_) => false,
+            Edited::Line => [&edit.a, &edit.b].iter().all(|line| line.is_empty() || is_line(line)),
+            _ => is_line(&edit.before) || is_name(word.rsplit(' ').next().unwrap_or_default()),
+        }
+    };
+    !left.is_empty()
+        && left
+            .iter()
+            .all(|n| changes.edits.get(*n).is_some_and(|edit| edit.in_text && is_setting(edit)))
 }
 
 /// Returns true if a difference leaves every content and every link as it is.

@@ -25,6 +25,7 @@ mod renames;
 mod rule;
 mod rules;
 mod umask;
+mod verity;
 
 pub(crate) use classifier::classify;
 pub(crate) use context::{Build, Context};

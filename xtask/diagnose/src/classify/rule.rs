@@ -80,7 +80,8 @@ impl At<'_> {
     /// Returns true if the order of lines means something: of a script's acts, of
     /// settings in sections, or of rules of which the first that fits decides.
     pub(crate) fn is_ordered(&self) -> bool {
-        self.content.is_some_and(|changes| changes.script || changes.sections)
+        self.is_code()
+            || self.content.is_some_and(|changes| changes.sections)
             || self.path_is(&[
                 "etc/pam.d/**",
                 "etc/sudoers*",
@@ -88,6 +89,20 @@ impl At<'_> {
                 "etc/ssh/**",
                 "etc/apt/preferences*",
                 "etc/apt/sources.list*",
+                "etc/*.conf",
+                "etc/**/*.conf",
+                "etc/*.conf.d/**",
+                "etc/cron*",
+                "etc/cron*/**",
+                "etc/crypttab",
+                "etc/environment",
+                "etc/exports",
+                "etc/fstab",
+                "etc/ld.so*",
+                "etc/modules",
+                "etc/security/**",
+                "etc/shells",
+                "boot/**",
                 "etc/iptables/**",
                 "etc/nftables*",
                 "etc/hosts*",
@@ -96,10 +111,18 @@ impl At<'_> {
                 "etc/profile*",
                 "**/*.rules",
                 "**/*.service",
-                "**/*.sh",
-                "**/*.py",
                 "**/*.cfg",
             ])
+    }
+
+    /// Returns true if this is a script or a program's source, in which each line is an act.
+    pub(crate) fn is_code(&self) -> bool {
+        const ENDS: [&str; 24] = [
+            "awk", "bash", "c", "cc", "cmd", "cpp", "css", "el", "fish", "go", "h", "java", "js",
+            "lua", "mjs", "php", "py", "rb", "rs", "sh", "sql", "tcl", "ts", "vim",
+        ];
+        let end = self.path().rsplit_once('.').map_or("", |(_, end)| end);
+        ENDS.contains(&end) || self.content.is_some_and(|changes| changes.script)
     }
 
     /// Returns true if this is a script, or a setting's file, in which a value is somebody's decision.

@@ -89,8 +89,11 @@ fn pages(sources: &[Shared; 2], size: u64, first: u64) -> Result<Changes, Broken
     }
     let mut whole: Option<Changes> = None;
     for (from, to) in stretches {
-        let mut changes =
-            edits::between(&read(Side::A, from, to)?, &read(Side::B, from, to)?, [None; 2]);
+        let (a, b) = (read(Side::A, from, to)?, read(Side::B, from, to)?);
+        let mut changes = match from {
+            0 => edits::between(&a, &b, [None; 2]),
+            _ => edits::within(&a, &b),
+        };
         match &mut whole {
             Some(whole) => {
                 whole.edits.append(&mut changes.edits);

@@ -205,6 +205,18 @@ pub(super) fn within_line(changes: &mut Changes, a: &str, b: &str, in_text: bool
 /// is whole, `'b' => 1`: nothing moves from one to another.
 fn items_reordered(a: &str, b: &str) -> Option<Reordered> {
     let head = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    // the arguments of a call mean something by their place
+    let mut open = Vec::new();
+    for sign in a[..floor(a, head)].chars() {
+        match sign {
+            '(' | '[' | '{' => open.push(sign),
+            ')' | ']' | '}' => drop(open.pop()),
+            _ => {}
+        }
+    }
+    if open.last() == Some(&'(') {
+        return None;
+    }
     let most = a.len().min(b.len()) - head;
     let foot = a.bytes().rev().zip(b.bytes().rev()).take_while(|(x, y)| x == y).take(most).count();
     let starts = a[..floor(a, head)]

@@ -20,7 +20,16 @@ pub(crate) use keys::{are_other_ids, are_other_keys};
 pub(crate) fn between(a: &[u8], b: &[u8], at: [Option<u64>; 2]) -> Changes {
     let mut changes = Changes::new();
     let masked = declared::substituted(a, b, at, &mut changes);
-    let a_now = masked.as_deref().unwrap_or(a);
+    compared(changes, a, masked.as_deref().unwrap_or(a), b)
+}
+
+/// Two stretches from the middle of contents, in which no format's first bytes stand.
+pub(crate) fn within(a: &[u8], b: &[u8]) -> Changes {
+    compared(Changes::new(), a, a, b)
+}
+
+/// The edits from `a_now`, A with its declared fields replaced, to B.
+fn compared(mut changes: Changes, a: &[u8], a_now: &[u8], b: &[u8]) -> Changes {
     match (text(a_now), text(b)) {
         _ if a_now == b => {}
         (Some(x), Some(y)) => {

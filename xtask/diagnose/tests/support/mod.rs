@@ -377,6 +377,19 @@ pub fn md5(content: &str) -> String {
     String::from_utf8(text).unwrap()[..32].to_owned()
 }
 
+/// SHA-256 in hexadecimal.
+pub fn sha256(content: &str) -> String {
+    use sha2::{Digest as _, Sha256};
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// SHA-1 as Alpine writes it.
+pub fn sha1_base64(content: &str) -> String {
+    use sha1::{Digest as _, Sha1};
+    let text = run_with(Command::new("base64").arg("-w0"), &Sha1::digest(content));
+    String::from_utf8(text).unwrap()
+}
+
 /// Compiled Python: a magic number, flags, the source's time and size, and the code.
 pub fn pyc(time: u32, code: &[u8]) -> Vec<u8> {
     let mut bytes = b"\xf3\x0d\x0d\x0a\0\0\0\0".to_vec();

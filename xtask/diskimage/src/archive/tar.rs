@@ -40,10 +40,15 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
     let (mut global, mut pax) = (Pax::new(), Pax::new());
     let (mut long_name, mut long_link) = (None, None);
     let mut formats = BTreeSet::new();
+    // the header of the extended header before a member, and its offset
+    let mut extended: Option<(u64, Vec<u8>)> = None;
     let mut at = 0;
     loop {
         let header = source.up_to(at, BLOCK as usize)?;
         if header.is_empty() || header.iter().all(|byte| *byte == 0) {
+            if let Some((here, extended)) = extended {
+                index.rest(here, &leftover(&extended, &[]))?;
+            }
             index.trailer(source, at)?;
             let formats: Vec<_> = formats.into_iter().collect();
             return Ok(index.finish(vec![Field::new(Layout, "formats", formats.join(", "))]));
@@ -81,7 +86,10 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
         formats.insert(format(&header).unwrap_or("other"));
         let kind = r.u8(156)?;
         if matches!(kind, b'x' | b'g' | b'L' | b'K') {
-            index.rest(here, &leftover(&header, &[]))?;
+            match kind {
+                b'x' if extended.is_none() => extended = Some((here, header.clone())),
+                _ => index.rest(here, &leftover(&header, &[]))?,
+            }
             let content =
                 limited(if matches!(kind, b'x' | b'g') { EXTENDED } else { NAME as u64 })?;
             match kind {
@@ -123,6 +131,17 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
             _ => true,
         });
         index.rest(here, &leftover(&header, &told))?;
+        let mut usual = false;
+        if let Some((here, extended)) = extended.take() {
+            let mut rest = leftover(&extended, &[]);
+            usual = is_usual(&extended, &header, &name);
+            if usual {
+                for (at, len) in [(0, 100), (100, 8), (108, 8), (116, 8), (136, 12), (156, 1)] {
+                    rest[at..at + len].fill(0);
+                }
+            }
+            index.rest(here, &rest)?;
+        }
         let name = long_name.take().unwrap_or(name);
         let link = match long_link.take() {
             Some(link) => link,
@@ -176,9 +195,29 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
             }
         }
         about.xattrs.sort();
+        if usual {
+            about.more.push(("extended header", "as GNU tar names it".to_owned()));
+        }
         pax = Pax::new();
         index.add(&name, about, source, start, size)?;
     }
+}
+
+/// `true` if the header of an extended header is as GNU tar makes it of the member's: `FOLDER/PaxHeaders/NAME`,
+/// mode 644, root's, and with the same time.
+fn is_usual(extended: &[u8], member: &[u8], name: &[u8]) -> bool {
+    let name = name.strip_suffix(b"/").unwrap_or(name);
+    let cut = name.iter().rposition(|byte| *byte == b'/');
+    let (folder, name) = match cut {
+        Some(cut) => (&name[..cut], &name[cut + 1..]),
+        None => (&b"."[..], name),
+    };
+    let wanted = [folder, b"/PaxHeaders/", name].concat();
+    wanted.len() < 100
+        && extended[..wanted.len()] == wanted
+        && extended[wanted.len()..100].iter().all(|byte| *byte == 0)
+        && extended[100..124] == *b"0000644\x000000000\x000000000\0"
+        && extended[136..148] == member[136..148]
 }
 
 /// Format of a header by its magic and version.

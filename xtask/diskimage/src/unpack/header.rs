@@ -33,37 +33,38 @@ pub(super) fn fields(codec: Codec, raw: &dyn Source) -> Vec<Field> {
 
 /// RFC 1952, 2.3.
 fn gzip(r: Record<'_>) -> Option<Vec<Field>> {
-    use FieldKind::{CompressionHeader, GzipTime};
+    use FieldKind::{CompressionHeader, GzipTime, Header};
     let (flags, mtime) = (r.u8(3).ok()?, r.le32(4).ok()?);
     let time = if mtime == 0 { "none".into() } else { calendar::utc(mtime.into()) };
     let mut at = 10;
-    let mut extra = "none".to_string();
+    let mut extra = None;
     if flags & 0x04 != 0 {
         let len = usize::from(r.le16(at).ok()?);
-        extra =
-            format!("{len} bytes {}", rest_text(r.slice(at + 2, len).ok()?).unwrap_or_default());
+        let text = rest_text(r.slice(at + 2, len).ok()?).unwrap_or_default();
+        extra = Some(format!("{len} bytes {text}"));
         at += 2 + len;
     }
     let mut text = |bit: u8| {
         if flags & bit == 0 {
-            return Some("none".to_string());
+            return Some(None);
         }
         let rest = r.bytes.get(at..)?;
         let end = rest.iter().position(|byte| *byte == 0)?;
         at += end + 1;
-        Some(printable(&rest[..end]))
+        Some(Some(printable(&rest[..end])))
     };
     let (name, comment) = (text(0x08)?, text(0x10)?);
-    Some(vec![
+    let mut fields = vec![
         Field::new(GzipTime, "gzip mtime", time),
         Field::new(CompressionHeader, "level", r.u8(8).ok()?),
         Field::new(CompressionHeader, "operating system", r.u8(9).ok()?),
-        Field::new(CompressionHeader, "file name", name),
-        Field::new(CompressionHeader, "comment", comment),
-        Field::new(CompressionHeader, "extra field", extra),
+        Field::new(CompressionHeader, "file name", name.unwrap_or_else(|| "none".into())),
         // text, header checksum, reserved; the other bits say which fields there are
         Field::new(CompressionHeader, "flags", format!("{:02x}", flags & !0x1c)),
-    ])
+    ];
+    fields.extend(comment.map(|text| Field::new(Header, "comment", text)));
+    fields.extend(extra.map(|text| Field::new(Header, "extra field", text)));
+    Some(fields)
 }
 
 /// The .xz file format, 2.1.1.2.

@@ -142,6 +142,10 @@ const IDS: [&str; 12] = [
 ];
 
 fn is_random(edit: &Edit, at: &At<'_>) -> bool {
+    // an id in a setting names a disk or lets somebody in: that is a decision
+    if at.is_setting() && !at.content.is_some_and(|changes| changes.secret) {
+        return false;
+    }
     match edit.what {
         Edited::Uuid => edit.in_text && are_other_ids(&edit.a, &edit.b),
         // ids of one kind have one length
@@ -171,7 +175,7 @@ fn is_store_path(edit: &Edit, _: &At<'_>) -> bool {
 }
 
 /// A whole commit id behind a name that says so.
-fn is_commit(edit: &Edit, _: &At<'_>) -> bool {
+fn is_commit(edit: &Edit, at: &At<'_>) -> bool {
     let key = edit.key().unwrap_or_default().to_lowercase();
     let named = ["build_id", "commit", "revision", "git_commit", "git_sha", "vcs_ref"];
     edit.in_text
@@ -179,4 +183,5 @@ fn is_commit(edit: &Edit, _: &At<'_>) -> bool {
         && matches!(edit.a.len(), 40 | 64)
         && [&edit.a, &edit.b].iter().all(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))
         && named.contains(&key.as_str())
+        && !at.is_code()
 }

@@ -71,13 +71,15 @@ pub(super) static RULES: &[Rule] = &[
         ]),
     },
     Rule {
-        id: "apk-packages",
-        name: "other versions of Alpine's packages: the inputs moved, not the build",
-        fix: "build both from the same repositories and the same list",
-        source: "apk's database of both images",
-        evidence: Evidence::Edit(|edit, at| {
-            at.path_is(&["lib/apk/db/installed"]) && edit.before == "V:" && edit.after.is_empty()
-        }),
+        id: "rpm-database",
+        name: "rpm's database: other packages, or installed in another order or at another time",
+        fix: "build both from the same snapshot and the same list, with SOURCE_DATE_EPOCH set (rpm takes it as the time of installation)",
+        source: "rpm(8); the database itself is not read",
+        evidence: Evidence::Paths(&[
+            "var/lib/rpm/**",
+            "usr/lib/sysimage/rpm/**",
+            "usr/share/rpm/**",
+        ]),
     },
     Rule {
         id: "loader-cache",

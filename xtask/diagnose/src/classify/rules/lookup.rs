@@ -3,6 +3,7 @@
 use super::super::rule::{At, Changed, Evidence, Rule};
 use super::all;
 use crate::difference::{FieldKind, MetadataField};
+use crate::edits::declared::Declared;
 use crate::edits::{Edit, Edited};
 
 type Shape = fn(&str, &str) -> bool;
@@ -68,7 +69,11 @@ pub(crate) fn by_repacking(format: &str) -> Option<&'static Rule> {
 /// The first rule that has the edit, and those beside it.
 pub(crate) fn by_edit(edit: &Edit, at: &At<'_>) -> Vec<&'static Rule> {
     if let Edited::Declared(declared) = edit.what {
-        let rule = find(|e| matches!(e, Evidence::Declared(holds) if holds(declared, at)));
+        let rule = match declared {
+            Declared::FileSystemId => by_field(FieldKind::FileSystemId, ""),
+            Declared::FileSystemTime => by_field(FieldKind::FileSystemTime, ""),
+            _ => find(|e| matches!(e, Evidence::Declared(holds) if holds(declared, at))),
+        };
         if rule.is_some() {
             return rule.into_iter().collect();
         }

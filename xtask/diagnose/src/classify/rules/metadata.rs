@@ -98,6 +98,15 @@ pub(super) static RULES: &[Rule] = &[
         evidence: Evidence::Together,
     },
     Rule {
+        id: "extended-headers",
+        name: "extended headers in a tar on one side only: another format, or times with fractions",
+        fix: "tar --format=gnu, or --format=posix --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
+        source: "GNU tar manual, Reproducibility; all that the headers say is compared",
+        evidence: Evidence::Metadata(|c| {
+            *c.field == MetadataField::More("extended header") && c.at.layer == "tar"
+        }),
+    },
+    Rule {
         id: "cpio-links",
         name: "link counts in an initramfs: the file system that it was packed on shares the file with others",
         fix: "pack from a fresh copy (cp -r), in which nothing is linked",

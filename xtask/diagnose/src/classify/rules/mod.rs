@@ -19,7 +19,7 @@ pub(super) static PACKAGES: Rule = Rule {
     id: "packages",
     name: "other package versions: the inputs moved, not the build",
     fix: "build both from the same snapshot (linux/build/config/snapshot-pin.env) and the same lists",
-    source: "dpkg's checksums of both images, which name both contents",
+    source: "the package databases of both images (dpkg, apk, pacman), whose checksums name both contents",
     evidence: super::rule::Evidence::Together,
 };
 
@@ -29,6 +29,24 @@ pub(super) static EPOCH: Rule = Rule {
     name: "another SOURCE_DATE_EPOCH: the inputs moved, and these follow it",
     fix: "build both from the same commit, or set it in linux/build/config/source-date-epoch.env",
     source: "the records, or the volume dates and the times of files, which agree",
+    evidence: super::rule::Evidence::Together,
+};
+
+/// A hash tree whose salt or UUID was made at random.
+pub(super) static VERITY: Rule = Rule {
+    id: "verity-salt",
+    name: "random salt or UUID of a dm-verity hash tree, and the hashes that follow from it",
+    fix: "veritysetup format --salt=… --uuid=… (systemd-repart --seed=…) with constants",
+    source: "veritysetup(8); the tree was recomputed over the data on both sides",
+    evidence: super::rule::Evidence::Together,
+};
+
+/// A value with a name. Nothing proves why it differs, so it is only a hint.
+pub(super) static SETTING: Rule = Rule {
+    id: "setting",
+    name: "a setting: somebody decided it, or another version of what writes it",
+    fix: "compare the commits, configurations and packages of both builds",
+    source: "the line has the form NAME=VALUE",
     evidence: super::rule::Evidence::Together,
 };
 
@@ -69,9 +87,17 @@ mod tests {
     #[test]
     fn every_rule_has_a_name_of_its_own_and_says_what_mends_it() {
         let mut ids = BTreeSet::new();
-        for rule in
-            all().chain([&PACKAGES, &EPOCH, &HOST_NAME, &USER, &BUILD_PATH, &TEMPORARY, &REPLACED])
-        {
+        for rule in all().chain([
+            &PACKAGES,
+            &EPOCH,
+            &VERITY,
+            &SETTING,
+            &HOST_NAME,
+            &USER,
+            &BUILD_PATH,
+            &TEMPORARY,
+            &REPLACED,
+        ]) {
             assert!(ids.insert(rule.id), "{} stands twice", rule.id);
             for text in [rule.name, rule.fix, rule.source] {
                 assert!(!text.is_empty() && !text.ends_with('.'), "{}: {text}", rule.id);

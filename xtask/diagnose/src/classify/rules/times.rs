@@ -64,15 +64,20 @@ fn is_zone(edit: &Edit, at: &At<'_>) -> bool {
             if at.path_is(&["etc/timezone"]) {
                 return word(&edit.a) && word(&edit.b);
             }
-            named(&edit.a)
-                && named(&edit.b)
-                && (edit.key() == Some("TZ") || at.path_is(&["etc/localtime"]))
+            let file = |text: &str| {
+                let zone = text.strip_prefix("/usr/share/zoneinfo/");
+                zone.is_some_and(|zone| !zone.split('/').any(|part| part == ".."))
+            };
+            if at.path_is(&["etc/localtime"]) {
+                return matches!(&*edit.before, "" | "..") && file(&edit.a) && file(&edit.b);
+            }
+            named(&edit.a) && named(&edit.b) && edit.key() == Some("TZ")
         }
         _ => false,
     }
 }
 
-/// `Europe/Berlin`, `/usr/share/zoneinfo/Etc/UTC`.
+/// `Europe/Berlin`.
 fn is_region(text: &str) -> bool {
     let regions = [
         "Africa",
@@ -86,7 +91,7 @@ fn is_region(text: &str) -> bool {
         "Indian",
         "Pacific",
     ];
-    text.split('/').any(|part| regions.contains(&part)) || text.contains("zoneinfo")
+    text.split('/').any(|part| regions.contains(&part))
 }
 
 /// One time for another, in the same notation, and both near those of the builds.
@@ -100,6 +105,7 @@ fn is_time(edit: &Edit, at: &At<'_>) -> bool {
             // an id that is made of a date names a volume
             let id = edit.before.to_lowercase().contains("uuid");
             alike
+                && !decides(edit, at)
                 && day(a)
                 && day(b)
                 && !only_zone
@@ -112,6 +118,23 @@ fn is_time(edit: &Edit, at: &At<'_>) -> bool {
         }
         _ => false,
     }
+}
+
+/// Returns true if something may be done by this date: it stands in a script's acts, or it is the value of a
+/// setting whose name is not that of a time of making.
+fn decides(edit: &Edit, at: &At<'_>) -> bool {
+    let before = edit.before.trim_start();
+    if ["#", ";", "//", "\"", "REM "].iter().any(|sign| before.starts_with(sign)) {
+        return false;
+    }
+    let named = before.trim_end().ends_with(['=', ':']);
+    let name = edit.key().unwrap_or_default().to_lowercase();
+    let made = ["build", "built", "date", "time", "made", "created", "generated", "version", "id"];
+    let limits = ["expir", "valid", "until", "after", "before", "start", "end", "since"];
+    let of_making = named
+        && made.iter().any(|word| name.contains(word))
+        && !limits.iter().any(|word| name.contains(word));
+    (at.is_code() || (at.is_setting() && named)) && !of_making
 }
 
 /// syslog leaves the year out; then day and month must be near those of the builds.

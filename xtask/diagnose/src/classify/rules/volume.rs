@@ -83,6 +83,13 @@ pub(super) static RULES: &[Rule] = &[
         evidence: Evidence::FieldNamed("inode and device numbers"),
     },
     Rule {
+        id: "tar-format",
+        name: "another format of a tar: GNU's or POSIX's",
+        fix: "tar --format=gnu, or --format=posix, everywhere",
+        source: "GNU tar manual, Formats; all that the headers say is compared",
+        evidence: Evidence::FieldNamed("formats"),
+    },
+    Rule {
         id: "build-id",
         name: "ELF build id, or checksum of the debug file: a hash of what was linked, paths and debug information included",
         fix: "-ffile-prefix-map to a constant path, or -Wl,--build-id=none",
@@ -136,15 +143,15 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "file-system-times",
         name: "times in the superblock of a file system: mkfs took the clock",
-        fix: "SOURCE_DATE_EPOCH and E2FSPROGS_FAKE_TIME for mke2fs",
-        source: "mke2fs(8)",
+        fix: "SOURCE_DATE_EPOCH and E2FSPROGS_FAKE_TIME for mke2fs; mkfs.erofs -T",
+        source: "mke2fs(8), mkfs.erofs(1)",
         evidence: Evidence::Field(&[FieldKind::FileSystemTime]),
     },
     Rule {
         id: "file-system-ids",
         name: "UUID or hash seed of a file system, made at random",
-        fix: "mke2fs -U and -E hash_seed with constants",
-        source: "mke2fs(8)",
+        fix: "mke2fs -U and -E hash_seed, or mkfs.erofs -U, with constants",
+        source: "mke2fs(8), mkfs.erofs(1)",
         evidence: Evidence::Field(&[FieldKind::FileSystemId]),
     },
 ];

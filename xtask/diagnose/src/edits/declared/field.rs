@@ -25,6 +25,10 @@ pub(crate) enum Declared {
     HfsPlusSerial,
     /// ISO 9660: number of sectors, or a date, in a copy of the volume descriptor.
     DescriptorCopy,
+    /// erofs: UUID of the file system.
+    FileSystemId,
+    /// erofs: time at which the file system was made.
+    FileSystemTime,
 }
 
 impl Declared {
@@ -54,6 +58,8 @@ pub(super) enum DeclaredField {
     Checksum,
     HfsPlusSerial,
     DescriptorCopy,
+    FileSystemId,
+    FileSystemTime,
 }
 
 /// A content, and its offset in the image if it lies there as it is.

@@ -4,6 +4,7 @@
 //! still differs is told as edits like any other. So a declared field never hides a byte beside it.
 
 mod elf;
+mod erofs;
 mod field;
 mod hfsplus;
 mod iso;
@@ -18,7 +19,7 @@ use field::{DeclaredField, PlacedContent, Region};
 type Reader = fn(&PlacedContent<'_>) -> Option<Vec<Region>>;
 
 /// Each finds its ranges in order; `None` if the content is in another format.
-const READERS: [Reader; 7] = [
+const READERS: [Reader; 8] = [
     elf::regions,
     pyc::regions,
     keystore::regions,
@@ -26,6 +27,7 @@ const READERS: [Reader; 7] = [
     iso::boot_info,
     hfsplus::regions,
     iso::descriptor_copy,
+    erofs::regions,
 ];
 
 /// A with every declared field replaced by B's; `None` if no format declares any.
@@ -86,6 +88,8 @@ fn pair(a: DeclaredField, b: DeclaredField) -> Option<Declared> {
         (DeclaredField::Checksum, DeclaredField::Checksum) => Declared::Checksum,
         (DeclaredField::DescriptorCopy, DeclaredField::DescriptorCopy) => Declared::DescriptorCopy,
         (DeclaredField::HfsPlusSerial, DeclaredField::HfsPlusSerial) => Declared::HfsPlusSerial,
+        (DeclaredField::FileSystemId, DeclaredField::FileSystemId) => Declared::FileSystemId,
+        (DeclaredField::FileSystemTime, DeclaredField::FileSystemTime) => Declared::FileSystemTime,
         _ => return None,
     })
 }
