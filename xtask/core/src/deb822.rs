@@ -10,6 +10,8 @@ pub struct Paragraph<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field<'a> {
     pub name: &'a str,
+    /// Number of its first line in the text, from 1.
+    pub line: usize,
     /// Lines of the value, without the blank that begins a continuation. The first is what follows
     /// the colon, without blanks at its ends; it may be empty.
     pub lines: Vec<&'a str>,
@@ -41,7 +43,7 @@ impl<'a> Paragraph<'a> {
 pub fn paragraphs(text: &str) -> Vec<Paragraph<'_>> {
     let mut found = Vec::new();
     let mut current = Paragraph::default();
-    for line in text.lines().filter(|line| !line.starts_with('#')) {
+    for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.starts_with('#')) {
         if line.trim().is_empty() {
             found.push(std::mem::take(&mut current));
         } else if let Some(more) = line.strip_prefix([' ', '\t']) {
@@ -49,7 +51,11 @@ pub fn paragraphs(text: &str) -> Vec<Paragraph<'_>> {
                 field.lines.push(more);
             }
         } else if let Some((name, value)) = line.split_once(':') {
-            current.fields.push(Field { name: name.trim(), lines: vec![value.trim()] });
+            current.fields.push(Field {
+                name: name.trim(),
+                line: n + 1,
+                lines: vec![value.trim()],
+            });
         }
     }
     found.push(current);

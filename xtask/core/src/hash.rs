@@ -3,18 +3,18 @@
 use crate::escape::Shown as _;
 use crate::interrupt;
 use crate::pins::Digest;
+use crate::record_file;
 use anyhow::{Context as _, Result, anyhow};
 use sha2::{Digest as _, Sha256};
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// Hash of a file, and its size in bytes. The file is read once.
+/// Hash of a regular file, and its size in bytes. The file is read once.
 ///
 /// # Errors
 /// A file that cannot be read; an interruption.
 pub fn file(path: &Path) -> Result<(Digest, u64)> {
-    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.shown()))?;
+    let mut file = record_file::open(path)?;
     reader(&mut file).with_context(|| format!("cannot read {}", path.shown()))
 }
 

@@ -22,6 +22,7 @@ pub mod log;
 pub mod names;
 pub mod pins;
 pub mod recipe;
+pub mod record_file;
 pub mod records;
 pub mod replace;
 pub mod rules;

@@ -8,6 +8,7 @@ use crate::subject::Pair;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use xtask_core::record_file;
 use xtask_core::records::manifest::Manifest;
 use xtask_core::records::published::Published;
 use xtask_core::records::verdict::Difference;
@@ -120,7 +121,7 @@ fn tools(a: &Published, b: &Published) -> Vec<String> {
 
 /// From build.json, which only says how a build went.
 fn conditions(build: &Published) -> Build {
-    let bytes = std::fs::read(build.dir.join("build.json")).unwrap_or_default();
+    let bytes = record_file::read(&build.dir.join("build.json")).unwrap_or_default();
     let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let text = |key: &str| json[key].as_str().map(str::to_owned);
     Build { host: text("host"), kernel: text("kernel"), cpus: json["cpus"].as_u64() }

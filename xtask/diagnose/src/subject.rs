@@ -6,9 +6,6 @@ use xtask_core::escape::Shown as _;
 use xtask_core::failure::Code;
 use xtask_core::records::published::BuildInfo;
 
-/// Bytes of a BUILD_INFO at most.
-const LONGEST: u64 = 1 << 20;
-
 /// Two things to compare, and the folders that their builds published, where there are any.
 #[derive(Debug)]
 pub(crate) struct Pair {
@@ -99,12 +96,5 @@ fn is_of(dir: &Path, image: &Path) -> bool {
 }
 
 fn build_info(dir: &Path) -> Option<BuildInfo> {
-    let path = dir.join("BUILD_INFO");
-    // a pipe by that name would never end
-    let regular =
-        std::fs::metadata(&path).is_ok_and(|about| about.is_file() && about.len() <= LONGEST);
-    regular
-        .then(|| std::fs::read_to_string(path).ok())
-        .flatten()
-        .map(|text| BuildInfo::parse(&text))
+    BuildInfo::read(&dir.join("BUILD_INFO")).ok()
 }

@@ -107,8 +107,7 @@ fn engine_with(
 fn recorded_image(built: &Path) -> Option<String> {
     let built = built.canonicalize().ok()?;
     let folders = [built.clone(), built.join("build-a"), built.parent()?.to_owned()];
-    let info = folders.iter().find_map(|dir| std::fs::read_to_string(dir.join("BUILD_INFO")).ok());
-    let info = BuildInfo::parse(&info?);
+    let info = folders.iter().find_map(|dir| BuildInfo::read(&dir.join("BUILD_INFO")).ok())?;
     let image = info.get("Builder-Image").split_whitespace().next()?;
     (image == super::LOCAL || image.contains('/')).then(|| image.to_owned())
 }

@@ -5,7 +5,9 @@
 use crate::escape::Shown as _;
 use crate::failure::{Code, OrExit as _};
 use crate::pins::Digest;
-use anyhow::{Context as _, Result};
+use crate::record_file::{self, plain_name};
+use anyhow::{Context as _, Result, bail};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -16,7 +18,7 @@ pub struct Artefact {
     pub digest: Digest,
     /// Size in bytes.
     pub size: u64,
-    /// Path in out/.
+    /// Path in out/: plain names, joined by `/`.
     pub path: String,
 }
 
@@ -39,30 +41,37 @@ impl Ledger {
     /// # Errors
     /// The first line that is not `STAGE SHA-256 BYTES PATH`, with its number.
     pub fn read(path: &Path) -> Result<Ledger> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read {}", path.shown()))
-            .or_exit(Code::Failed)?;
+        let text = record_file::text(path).or_exit(Code::Failed)?;
         let parse = |(n, line): (usize, &str)| {
             artefact(line).with_context(|| {
                 format!(
-                    "{}:{}: expected `STAGE SHA-256 BYTES PATH`, found `{line}`",
+                    "{}:{}: expected `STAGE SHA-256 BYTES PATH`, found `{}`",
                     path.shown(),
-                    n + 1
+                    n + 1,
+                    line.shown()
                 )
             })
         };
-        Ok(Ledger(text.lines().enumerate().map(parse).collect::<Result<_>>()?))
+        let artefacts: Vec<Artefact> =
+            text.lines().enumerate().map(parse).collect::<Result<_>>()?;
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = artefacts.iter().find(|x| !seen.insert((&x.stage, &x.path))) {
+            let (stage, file) = (twice.stage.shown(), twice.path.shown());
+            bail!("{}: stage {stage} has two lines of {file}: expected one", path.shown());
+        }
+        Ok(Ledger(artefacts))
     }
 }
 
 fn artefact(line: &str) -> Option<Artefact> {
     let mut words = line.splitn(4, ' ');
-    Some(Artefact {
+    let artefact = Artefact {
         stage: words.next()?.to_owned(),
         digest: format!("sha256:{}", words.next()?).parse().ok()?,
         size: words.next()?.parse().ok()?,
         path: words.next()?.to_owned(),
-    })
+    };
+    artefact.path.split('/').all(|part| plain_name(part).is_ok()).then_some(artefact)
 }
 
 #[cfg(test)]
@@ -80,8 +89,16 @@ mod tests {
         let path = std::env::temp_dir().join(format!("xtask-ledger-{}", std::process::id()));
         std::fs::write(&path, ledger.to_text()).unwrap();
         assert_eq!(Ledger::read(&path).unwrap(), ledger);
-        std::fs::write(&path, "rootfs zz 7 x\n").unwrap();
-        assert!(Ledger::read(&path).unwrap_err().to_string().contains(":1: expected"));
+        let hash = "a".repeat(64);
+        for bad in ["zz 7 x", "H 7 ../x", "H 7 /x", "H 7 a//b", "H 7 a/./b", "H 7 \x1b", "H x x"] {
+            std::fs::write(&path, format!("rootfs {}\n", bad.replace('H', &hash))).unwrap();
+            let error = Ledger::read(&path).unwrap_err().to_string();
+            assert!(error.contains(":1: expected"), "{bad}: {error}");
+        }
+        let other = "b".repeat(64);
+        std::fs::write(&path, format!("s {hash} 7 x\nt {hash} 7 x\ns {other} 7 x\n")).unwrap();
+        let error = Ledger::read(&path).unwrap_err().to_string();
+        assert!(error.contains("stage s has two lines of x"), "{error}");
         std::fs::remove_file(path).unwrap();
     }
 }

@@ -3,7 +3,8 @@
 //! With manifests, two trees can be compared long after they were deleted.
 
 use crate::escape::Shown as _;
-use anyhow::{Context as _, Result, bail};
+use crate::record_file;
+use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -52,8 +53,7 @@ pub fn to_text(manifest: &Manifest) -> String {
 /// # Errors
 /// The first line without nine fields, with its number.
 pub fn read(path: &Path) -> Result<Manifest> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.shown()))?;
+    let text = record_file::text(path)?;
     let parse = |(n, line): (usize, &str)| {
         let fields: Vec<&str> = line.split('\t').collect();
         let [kind, mode, owner, mtime, size, content, xattrs, name, target] = fields[..] else {
@@ -71,7 +71,17 @@ pub fn read(path: &Path) -> Result<Manifest> {
         };
         Ok((unescaped(name), entry))
     };
-    text.lines().enumerate().map(parse).collect()
+    let mut manifest = Manifest::new();
+    for line in text.lines().enumerate() {
+        let n = line.0 + 1;
+        let (name, entry) = parse(line)?;
+        if let Some(earlier) = manifest.insert(name, entry.clone())
+            && earlier != entry
+        {
+            bail!("{}:{n}: the path has another entry above: expected one", path.shown());
+        }
+    }
+    Ok(manifest)
 }
 
 fn escaped(text: &str) -> String {

@@ -3,6 +3,7 @@
 pub mod ledger;
 pub mod manifest;
 pub mod published;
+pub mod sums;
 pub mod verdict;
 
 /// Name of the folder of manifests, beside the ledger.

@@ -7,8 +7,9 @@ use crate::deb822;
 use crate::escape::Shown as _;
 use crate::failure::{Code, OrExit as _};
 use crate::pins::Digest;
-use anyhow::{Context as _, Result};
-use std::collections::BTreeMap;
+use crate::record_file::{self, plain_name};
+use anyhow::{Context as _, Result, bail};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// An output folder.
@@ -31,18 +32,20 @@ impl Published {
     /// # Errors
     /// BUILD_INFO or the ledger is missing or cannot be read.
     pub fn read(dir: &Path) -> Result<Published> {
-        let text = |name: &str| {
-            let path = dir.join(name);
-            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.shown()))
-        };
-        let info = BuildInfo::parse(&text("BUILD_INFO").or_exit(Code::Failed)?);
+        let info = BuildInfo::read(&dir.join("BUILD_INFO")).or_exit(Code::Failed)?;
         info.iso_digest()
             .with_context(|| format!("{}/BUILD_INFO has no Iso-Sha256", dir.shown()))?;
+        plain_name(info.get("Iso")).with_context(|| format!("{}/BUILD_INFO: Iso", dir.shown()))?;
         Ok(Published {
             dir: dir.to_owned(),
             info,
             ledger: Ledger::read(&dir.join("ledger"))?,
-            packages: text("packages.txt").unwrap_or_default().lines().map(str::to_owned).collect(),
+            packages: record_file::if_there(&dir.join("packages.txt"), record_file::text)
+                .or_exit(Code::Failed)?
+                .unwrap_or_default()
+                .lines()
+                .map(str::to_owned)
+                .collect(),
         })
     }
 
@@ -55,17 +58,39 @@ impl Published {
     pub fn manifest(&self, artefact: &str) -> Result<Option<Manifest>> {
         let path =
             self.dir.join(MANIFESTS).join(format!("{}.manifest", artefact.replace('/', "-")));
-        if path.exists() { manifest::read(&path).map(Some) } else { Ok(None) }
+        record_file::if_there(&path, manifest::read)
     }
 }
 
 impl BuildInfo {
+    /// Reads a BUILD_INFO.
+    ///
+    /// # Errors
+    /// Those of [`record_file::text`] and of [`BuildInfo::parse`].
+    pub fn read(path: &Path) -> Result<BuildInfo> {
+        BuildInfo::parse(&record_file::text(path)?).with_context(|| path.shown().to_string())
+    }
+
     /// Reads the fields. Lines that are not part of a field are left out.
-    pub fn parse(text: &str) -> BuildInfo {
-        let paragraphs = deb822::paragraphs(text);
-        let fields = paragraphs.iter().flat_map(|paragraph| paragraph.fields());
-        let value = |lines: &[&str]| lines.join("\n").trim_start_matches('\n').to_owned();
-        BuildInfo(fields.map(|field| (field.name.to_owned(), value(&field.lines))).collect())
+    ///
+    /// # Errors
+    /// A field that stands there twice, because two readers could read two records in it; an `Iso` that
+    /// is no plain file name.
+    pub fn parse(text: &str) -> Result<BuildInfo> {
+        let mut info = BuildInfo::default();
+        let mut names = BTreeSet::new();
+        for field in deb822::paragraphs(text).iter().flat_map(|paragraph| paragraph.fields()) {
+            let at = || format!("line {}", field.line);
+            if !names.insert(field.name.to_ascii_lowercase()) {
+                bail!("{}: a second field {}", at(), field.name.shown());
+            }
+            let value = field.lines.join("\n").trim_start_matches('\n').to_owned();
+            if field.name == "Iso" {
+                plain_name(field.lines.join("\n").as_str()).with_context(|| at() + ": Iso")?;
+            }
+            info.0.insert(field.name.to_owned(), value);
+        }
+        Ok(info)
     }
 
     /// The value of a field; empty if there is no such field.
@@ -82,23 +107,14 @@ impl BuildInfo {
     }
 }
 
-/// Finds the hash of `iso` in a SHA256SUMS, whose lines are in coreutils' format: hash, blank, blank or
-/// `*`, name.
-pub fn in_sums(text: &str, iso: &str) -> Option<Digest> {
-    text.lines().find_map(|line| {
-        let (hash, name) = line.split_once(' ')?;
-        let name = name.strip_prefix([' ', '*'])?;
-        (name.rsplit('/').next() == Some(iso)).then(|| format!("sha256:{hash}").parse().ok())?
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn fields_of_one_and_of_many_lines() {
-        let info = BuildInfo::parse("Recipe: canary\nInRelease:\n a  x\n b  y\nIso: z.iso\n");
+        let info =
+            BuildInfo::parse("Recipe: canary\nInRelease:\n a  x\n b  y\nIso: z.iso\n").unwrap();
         assert_eq!(info.get("Recipe"), "canary");
         assert_eq!(info.get("InRelease"), "a  x\nb  y");
         assert_eq!(info.get("Iso"), "z.iso");
@@ -106,11 +122,17 @@ mod tests {
     }
 
     #[test]
-    fn the_line_of_the_image_is_found() {
-        let (a, b) = ("a".repeat(64), "b".repeat(64));
-        let sums = format!("{a}  other.iso\n{b} *./x.iso\n");
-        assert_eq!(in_sums(&sums, "x.iso").unwrap().hex(), b);
-        assert_eq!(in_sums(&sums, "y.iso"), None);
-        assert_eq!(in_sums("zz  x.iso\n", "x.iso"), None);
+    fn a_record_that_says_two_things_is_refused() {
+        for (text, line) in [
+            ("Iso: a.iso\nRecipe: x\nIso: a.iso\n", 3),
+            ("Iso: a.iso\n\niso: b.iso\n", 3),
+            ("Iso: ../a.iso\n", 1),
+            ("Iso: /a.iso\n", 1),
+            ("Recipe: x\nIso:\n a.iso\n", 2),
+            ("Iso: a\u{202e}.iso\n", 1),
+        ] {
+            let error = BuildInfo::parse(text).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("line {line}: ")), "{text:?}: {error}");
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! The verdict on two builds, with its evidence.
 
 use crate::pins::Digest;
+use crate::records::ledger::Artefact;
 use crate::records::manifest::{Entry, Manifest};
 use crate::records::published::Published;
 use anyhow::Result;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Fields of BUILD_INFO that are inputs of a build, with their names for people. If one differs, the
 /// comparison does not show whether the *build* is reproducible.
@@ -58,39 +59,37 @@ impl Difference {
     pub fn between(a: &Published, b: &Published) -> Result<Difference> {
         let (stage, files) = match first_stage(a, b) {
             None => (None, Vec::new()),
-            Some(stage) => {
-                let files = files_of(&stage, a, b)?;
-                (Some(stage), files)
-            }
+            Some(stage) => (Some(stage.to_owned()), files_of(stage, a, b)?),
         };
         Ok(Difference { stage, files, inputs: inputs(a, b) })
     }
 }
 
-/// The first stage whose artefacts differ, in the order of A's ledger and then of B's.
-fn first_stage(a: &Published, b: &Published) -> Option<String> {
-    let mut seen = BTreeSet::new();
-    let order = a.ledger.0.iter().chain(&b.ledger.0).map(|artefact| &artefact.stage);
-    order
-        .filter(|stage| seen.insert((*stage).clone()))
-        .find(|stage| of(a, stage) != of(b, stage))
-        .cloned()
+/// Artefacts by stage.
+type Stages<'a> = BTreeMap<&'a str, BTreeMap<&'a str, &'a Digest>>;
+
+fn stages(build: &Published) -> Stages<'_> {
+    let mut stages = Stages::new();
+    for Artefact { stage, path, digest, .. } in &build.ledger.0 {
+        stages.entry(stage).or_default().insert(path, digest);
+    }
+    stages
 }
 
-fn of(build: &Published, stage: &str) -> Vec<(String, Digest)> {
-    let artefacts = build.ledger.0.iter().filter(|artefact| artefact.stage == stage);
-    artefacts.map(|artefact| (artefact.path.clone(), artefact.digest.clone())).collect()
+/// The first stage whose artefacts differ, in the order of A's ledger and then of B's.
+fn first_stage<'a>(a: &'a Published, b: &'a Published) -> Option<&'a str> {
+    let (in_a, in_b) = (stages(a), stages(b));
+    let order = a.ledger.0.iter().chain(&b.ledger.0).map(|artefact| artefact.stage.as_str());
+    order.into_iter().find(|stage| in_a.get(stage) != in_b.get(stage))
 }
 
 fn files_of(stage: &str, a: &Published, b: &Published) -> Result<Vec<FileDifference>> {
-    let (in_a, in_b) = (of(a, stage), of(b, stage));
-    let paths: BTreeSet<&String> = in_a.iter().chain(&in_b).map(|(path, _)| path).collect();
-    let digest = |list: &[(String, Digest)], path: &str| {
-        list.iter().find(|(p, _)| p == path).map(|(_, digest)| digest.clone())
-    };
+    let of = |build| stages(build).remove(stage).unwrap_or_default();
+    let (in_a, in_b) = (of(a), of(b));
+    let paths: BTreeSet<&str> = in_a.keys().chain(in_b.keys()).copied().collect();
     let mut found = Vec::new();
     for path in paths {
-        let (da, db) = (digest(&in_a, path), digest(&in_b, path));
+        let (da, db) = (in_a.get(path), in_b.get(path));
         if da == db {
             continue;
         }
@@ -102,16 +101,16 @@ fn files_of(stage: &str, a: &Published, b: &Published) -> Result<Vec<FileDiffere
                         "the tree is the same, its tar is not (order of entries, or headers)"
                             .into(),
                     ];
-                    found.push(FileDifference { path: path.clone(), what });
+                    found.push(FileDifference { path: path.to_owned(), what });
                 }
                 found.extend(inside);
             }
             (Some(_), Some(_), ..) => {
-                found.push(FileDifference { path: path.clone(), what: vec!["content".into()] })
+                found.push(FileDifference { path: path.to_owned(), what: vec!["content".into()] })
             }
             (da, ..) => {
                 let side = if da.is_some() { "only in A" } else { "only in B" };
-                found.push(FileDifference { path: path.clone(), what: vec![side.into()] });
+                found.push(FileDifference { path: path.to_owned(), what: vec![side.into()] });
             }
         }
     }
@@ -201,7 +200,7 @@ fn inputs(a: &Published, b: &Published) -> Vec<InputDifference> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::ledger::{Artefact, Ledger};
+    use crate::records::ledger::Ledger;
     use crate::records::published::BuildInfo;
 
     fn build(info: &str, artefacts: &[(&str, &str, char)]) -> Published {
@@ -213,7 +212,7 @@ mod tests {
         };
         Published {
             dir: "/nowhere".into(),
-            info: BuildInfo::parse(info),
+            info: BuildInfo::parse(info).unwrap(),
             ledger: Ledger(artefacts.iter().map(artefact).collect()),
             packages: Vec::new(),
         }

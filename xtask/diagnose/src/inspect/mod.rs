@@ -96,8 +96,7 @@ fn likelier(
 
 /// BUILD_INFO beside the image.
 fn records(iso: &Path) -> Option<BuildInfo> {
-    let path = iso.parent()?.join("BUILD_INFO");
-    let info = BuildInfo::parse(&std::fs::read_to_string(path).ok()?);
+    let info = BuildInfo::read(&iso.parent()?.join("BUILD_INFO")).ok()?;
     // somebody else's record says nothing of this image
     (iso.file_name()?.to_str()? == info.get("Iso")).then_some(info)
 }

@@ -2,10 +2,10 @@
 
 use crate::build::BuildFacts;
 use serde_json::Value;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use walkdir::WalkDir;
+use xtask_core::record_file;
 use xtask_core::records::published::BuildInfo;
 
 /// Facts about a finished build, from its build.json.
@@ -57,11 +57,11 @@ pub(crate) fn newest(
 }
 
 fn read(path: &Path, is_it: impl Fn(&BuildInfo) -> bool) -> Option<EarlierBuild> {
-    let info = BuildInfo::parse(&fs::read_to_string(path.with_file_name("BUILD_INFO")).ok()?);
+    let info = BuildInfo::read(&path.with_file_name("BUILD_INFO")).ok()?;
     if !is_it(&info) {
         return None;
     }
-    let json: Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    let json: Value = serde_json::from_slice(&record_file::read(path).ok()?).ok()?;
     let seconds = |value: &Value| Duration::try_from_secs_f64(value["seconds"].as_f64()?).ok();
     let stages = json["stages"].as_array()?.iter();
     Some(EarlierBuild {
@@ -77,6 +77,7 @@ fn read(path: &Path, is_it: impl Fn(&BuildInfo) -> bool) -> Option<EarlierBuild>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn the_newest_build_of_the_recipe_and_engine_is_found() {

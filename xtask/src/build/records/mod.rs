@@ -14,6 +14,7 @@ use std::time::Duration;
 use xtask_core::escape::Shown as _;
 use xtask_core::facts::upstream::UpstreamOrigin;
 use xtask_core::pins::Digest;
+use xtask_core::record_file;
 use xtask_core::records::MANIFESTS;
 use xtask_core::records::ledger::{Artefact, Ledger};
 use xtask_core::records::manifest::{self, Manifest};
@@ -47,7 +48,7 @@ struct Inside {
 impl Inside {
     fn read(out: &Path) -> Inside {
         let text =
-            |name: &str| fs::read_to_string(out.join("records").join(name)).unwrap_or_default();
+            |name: &str| record_file::text(&out.join("records").join(name)).unwrap_or_default();
         Inside {
             packages: text("packages.txt"),
             tools: text("tools.txt"),

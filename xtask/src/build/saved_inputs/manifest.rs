@@ -51,7 +51,7 @@ impl InputsManifest {
     }
 
     pub(super) fn parse(text: &str) -> Result<InputsManifest> {
-        let mut about = BuildInfo::parse(text);
+        let mut about = BuildInfo::parse(text)?;
         let mut take = |name: &str| about.0.remove(name).unwrap_or_default();
         let format = take("Format");
         if format != FORMAT {
@@ -88,7 +88,7 @@ mod tests {
             path: path.into(),
         };
         InputsManifest {
-            about: BuildInfo::parse("Recipe: canary\nApt-Pinned: no\n"),
+            about: BuildInfo::parse("Recipe: canary\nApt-Pinned: no\n").unwrap(),
             submodules: vec!["aa live-build".into()],
             files: vec![file("debian/pool/a b.deb"), file("debian/dists/trixie/InRelease")],
         }

@@ -11,7 +11,9 @@ use xtask_core::escape::Shown as _;
 use xtask_core::facts::mirror::{FoundMirror, Mirror, MirrorOrigin};
 use xtask_core::failure::{Code, OrExit as _, Problem};
 use xtask_core::hash;
+use xtask_core::interrupt;
 use xtask_core::pins::Digest;
+use xtask_core::record_file;
 
 /// A mirror that does not exist (RFC 2606). approx is told to stay offline, and never asks it.
 const NOWHERE: &str = "http://inputs.invalid";
@@ -32,7 +34,7 @@ impl Saved {
     pub(crate) fn read(dir: &Path) -> Result<Saved> {
         let dir = std::path::absolute(dir).context("--from-inputs")?;
         let path = dir.join(MANIFEST);
-        let text = fs::read_to_string(&path)
+        let text = record_file::text(&path)
             .with_context(|| {
                 format!(
                     "cannot read {}: --from-inputs takes a folder that --save-inputs made",
@@ -47,11 +49,11 @@ impl Saved {
         for file in &manifest.files {
             match hash::file(&object(&dir, &file.digest)) {
                 Ok((digest, _)) if digest == file.digest => {}
-                Ok(_) => faults.push(format!("{}: content changed", file.path)),
-                Err(error) if error.downcast_ref::<std::io::Error>().is_some() => {
-                    faults.push(format!("{}: missing or unreadable", file.path));
+                Ok(_) => faults.push(format!("{}: content changed", file.path.shown())),
+                Err(error) => {
+                    interrupt::check()?;
+                    faults.push(format!("{}: missing or unreadable: {error:#}", file.path.shown()));
                 }
-                Err(error) => return Err(error),
             }
         }
         Ok(Saved { dir, digest: hash::text(&text), manifest, faults })

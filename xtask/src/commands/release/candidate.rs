@@ -4,7 +4,6 @@ use super::{Package, TEST_PREFIX};
 use crate::engine::EngineKind;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use std::fs;
 use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
@@ -15,7 +14,9 @@ use xtask_core::failure::Problem;
 use xtask_core::hash;
 use xtask_core::pins::{Commit, Digest, ImageRef, conf};
 use xtask_core::recipe::Recipe;
-use xtask_core::records::published::{Published, in_sums};
+use xtask_core::record_file;
+use xtask_core::records::published::Published;
+use xtask_core::records::sums::in_sums;
 
 const MIB: u64 = 1 << 20;
 
@@ -276,7 +277,7 @@ impl Candidate {
 impl VerifyReport {
     fn read(path: &Path) -> Result<VerifyReport> {
         let whole = || format!("no verify report: cannot read {}", path.shown());
-        let text = fs::read_to_string(path).with_context(whole)?;
+        let text = record_file::text(path).with_context(whole)?;
         let json: Value = serde_json::from_str(&text)
             .with_context(|| format!("{} is not a verify report", path.shown()))?;
         let field = |name: &str| json[name].as_str().unwrap_or("no value").to_owned();
@@ -294,12 +295,12 @@ impl ReleaseBuild {
         let records = Published::read(&from.join("build-a"))?;
         let recipe = Recipe::load(repo, records.info.get("Recipe")).ok();
         let (digest, size) = hash::file(&records.iso())?;
-        let sums = fs::read_to_string(records.dir.join("SHA256SUMS")).unwrap_or_default();
-        let second = Published::read(&from.join("build-b")).ok();
+        let sums = record_file::read(&records.dir.join("SHA256SUMS"))?;
+        let second = record_file::if_there(&from.join("build-b"), Published::read)?;
         Ok(ReleaseBuild {
             released: recipe.as_ref().map(|recipe| recipe.released),
             needs_submodule: recipe.is_some_and(|recipe| recipe.needs.submodule),
-            in_sums: in_sums(&sums, records.info.get("Iso")),
+            in_sums: in_sums(&sums, records.info.get("Iso")).ok(),
             second: second.map(|second| second.info.get("Iso-Sha256").to_owned()),
             records,
             digest,

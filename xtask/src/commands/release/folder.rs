@@ -4,6 +4,7 @@
 use super::is_tag;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,9 @@ use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
 use xtask_core::pins::{Commit, Digest};
-use xtask_core::records::published::{BuildInfo, in_sums};
+use xtask_core::record_file::{self, plain_name};
+use xtask_core::records::published::BuildInfo;
+use xtask_core::records::sums::in_sums;
 use xtask_core::replace::Record;
 
 const FORMAT: &str = "silvermetal-release/1";
@@ -89,7 +92,7 @@ impl Release {
     pub(super) fn read(folder: &Path) -> Result<Release> {
         let folder = &std::path::absolute(folder).context("DIR").or_exit(Code::Usage)?;
         let list = folder.join(RELEASE_RECORD.name);
-        let text = fs::read_to_string(&list)
+        let text = record_file::text(&list)
             .with_context(|| {
                 format!(
                     "cannot read {}: expected a folder that `cargo xtask release build` made",
@@ -123,12 +126,11 @@ impl Release {
         let text = |name: &str| {
             let file = self.files.iter().find(|file| file.name == name);
             let file = file.with_context(|| format!("the list names no file {name}"))?;
-            fs::read_to_string(&file.path)
-                .with_context(|| format!("cannot read {}", file.path.shown()))
+            record_file::text(&file.path)
         };
         let iso = self.iso()?;
-        let info = BuildInfo::parse(&text("BUILD_INFO")?);
-        if in_sums(&text(LAST)?, &self.iso).as_ref() != Some(&iso.digest)
+        let info = BuildInfo::parse(&text("BUILD_INFO")?)?;
+        if in_sums(text(LAST)?.as_bytes(), &self.iso).ok().as_ref() != Some(&iso.digest)
             || info.iso_digest()? != iso.digest
             || info.get("Commit") != self.commit.to_string()
         {
@@ -166,14 +168,15 @@ fn parse(text: &str, folder: &Path) -> Result<Release> {
     }
     let tag = text(&json, "tag")?;
     if !is_tag(&tag) {
-        bail!("`{tag}` is not a tag");
+        bail!("`{}` is not a tag", tag.shown());
     }
     let files = json["files"].as_array().context("expected a list `files`")?;
+    let names: BTreeSet<Option<&str>> = files.iter().map(|file| file["name"].as_str()).collect();
+    if names.len() != files.len() {
+        bail!("`files` names a file twice: expected each once");
+    }
     let file = |value: &Value| {
-        let name = text(value, "name")?;
-        if name.contains('/') || name.starts_with('.') {
-            bail!("`{name}` is not a file name");
-        }
+        let name = plain_name(&text(value, "name")?)?.to_owned();
         Ok(File {
             path: folder.join(&name),
             name,
@@ -185,8 +188,8 @@ fn parse(text: &str, folder: &Path) -> Result<Release> {
         tag,
         test: json["test"].as_bool().context("expected true or false `test`")?,
         commit: text(&json, "commit")?.parse()?,
-        recipe: text(&json, "recipe")?,
-        iso: text(&json, "iso")?,
+        recipe: plain_name(&text(&json, "recipe")?)?.to_owned(),
+        iso: plain_name(&text(&json, "iso")?)?.to_owned(),
         files: files.iter().map(file).collect::<Result<_>>()?,
     })
 }

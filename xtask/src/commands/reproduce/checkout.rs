@@ -6,6 +6,7 @@ use crate::build::BuildFacts;
 use crate::build::records::known_before;
 use crate::engine::EngineKind;
 use anyhow::Result;
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::git::{CheckoutState, git};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Problem;
@@ -74,6 +75,18 @@ pub(super) fn problems(
 /// Compares the other inputs of the build, by the fields of BUILD_INFO.
 pub(super) fn other_inputs(release: &PublishedRelease, facts: &BuildFacts) -> Vec<Problem> {
     let mut found = Vec::new();
+    let (iso, recipe) = (release.info.get("Iso"), &facts.recipe);
+    if iso != recipe.iso {
+        found.push(Problem::new(
+            format!(
+                "Iso: the release has `{}`, recipe {} makes `{}`",
+                iso.shown(),
+                recipe.name,
+                recipe.iso
+            ),
+            "BUILD_INFO is not the record of this recipe's image: ask whoever published it",
+        ));
+    }
     for (field, now) in known_before(facts) {
         let then = release.info.get(field);
         if then != now && !COMPARED_OTHERWISE.contains(&field) {

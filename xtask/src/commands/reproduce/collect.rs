@@ -17,6 +17,7 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::json;
 use xtask_core::pins::Digest;
+use xtask_core::record_file;
 use xtask_core::ui::{Ui, answer};
 
 /// Most bytes of a statement. It usually has a few KiB.
@@ -85,7 +86,7 @@ fn read(dir: &Path) -> Result<Vec<(PathBuf, Result<SentStatement>)>> {
         let text = if long {
             Err(anyhow::anyhow!("larger than {LONGEST} bytes"))
         } else {
-            fs::read_to_string(path).context("cannot be read")
+            record_file::text(path)
         };
         found.push((path.to_owned(), text.and_then(|text| SentStatement::parse(&text))));
     }
@@ -215,7 +216,7 @@ fn value(
                 Vote::Disagrees(who) => ("mismatch", who),
                 Vote::NotCounted(why) => ("not counted", why),
             };
-            json!({ "file": path, "standing": word, "who_or_why": words })
+            json!({ "file": path.to_string_lossy(), "standing": word, "who_or_why": words })
         })
         .collect();
     let subject: BTreeMap<&str, &str> = subject.map_or_else(BTreeMap::new, |s| {

@@ -280,5 +280,6 @@ fn diagnosis(repo: &Repo, published: &Path, ours: &Path, out: &Path, ui: &Ui) ->
 fn next_step(release: &PublishedRelease, ours: &Path) -> String {
     let iso = release.info.get("Iso");
     let fetch = release.url_of(iso).map(|url| format!("curl -LO {} && ", quoted(url.as_str())));
-    format!("next: {}cargo xtask diagnose {iso} {}\n", fetch.unwrap_or_default(), quoted(ours))
+    let (fetch, iso, ours) = (fetch.unwrap_or_default(), quoted(iso), quoted(ours));
+    format!("next: {fetch}cargo xtask diagnose {iso} {ours}\n")
 }

@@ -11,8 +11,11 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
 use xtask_core::http::{Http, Request, Sink, Url};
+use xtask_core::interrupt;
 use xtask_core::pins::{Commit, Digest};
-use xtask_core::records::published::{BuildInfo, in_sums};
+use xtask_core::record_file::{self, plain_name};
+use xtask_core::records::published::BuildInfo;
+use xtask_core::records::sums::in_sums;
 use xtask_core::ui::Ui;
 
 const SUMS: &str = "SHA256SUMS";
@@ -30,8 +33,10 @@ pub(super) struct PublishedRelease {
     folder: Place,
     pub(super) info: BuildInfo,
     pub(super) commit: Commit,
-    /// Hash of the image in SHA256SUMS. `None` if there is no valid line for it.
+    /// Hash of the image in SHA256SUMS, if all lines that name the image agree.
     pub(super) published: Option<Digest>,
+    /// The reason why `published` is none.
+    no_hash: Option<String>,
     /// The image, if it is on this machine.
     pub(super) iso: Option<Image>,
     /// Contradictions between SHA256SUMS, BUILD_INFO and the image. No build can match all of them.
@@ -74,20 +79,29 @@ impl PublishedRelease {
         }
         for name in MORE {
             // the verdict does not depend on these records
-            if let Ok(Some(found)) = folder.record(name, &http, ui) {
-                records.push((name, found));
+            match folder.record(name, &http, ui) {
+                Ok(found) => records.extend(found.map(|found| (name, found))),
+                Err(error) => {
+                    interrupt::check()?;
+                    ui.notice(&format!("going on without {name}: {error:#}"));
+                }
             }
         }
-        let text = |n: usize| String::from_utf8_lossy(&records[n].1);
-        let info = BuildInfo::parse(&text(1));
-        let commit =
-            described(&info).with_context(|| format!("{whence}/{INFO}")).or_exit(Code::NotReady)?;
-        let published = in_sums(&text(0), info.get("Iso"));
+        let read = || {
+            let text = std::str::from_utf8(&records[1].1).context("expected UTF-8")?;
+            let info = BuildInfo::parse(text)?;
+            let commit = described(&info)?;
+            anyhow::Ok((info, commit))
+        };
+        let (info, commit) =
+            read().with_context(|| format!("{whence}/{INFO}")).or_exit(Code::NotReady)?;
+        let published = in_sums(&records[0].1, info.get("Iso"));
         let mut release = PublishedRelease {
             tag,
             folder,
             commit,
-            published,
+            no_hash: published.as_ref().err().map(|why| format!("{SUMS}: {why:#}")),
+            published: published.ok(),
             iso: None,
             contradictions: Vec::new(),
             info,
@@ -112,10 +126,9 @@ impl PublishedRelease {
     }
 
     fn contradictions(&self) -> Vec<String> {
-        let iso = self.info.get("Iso");
         let mut found = Vec::new();
         let Some(published) = &self.published else {
-            return vec![format!("{SUMS} has no line `SHA-256  {iso}`")];
+            return self.no_hash.iter().cloned().collect();
         };
         if self.info.get("Iso-Sha256") != published.hex() {
             found.push(format!(
@@ -176,10 +189,7 @@ fn described(info: &BuildInfo) -> Result<Commit> {
     if info.get("Format") != FORMAT {
         anyhow::bail!("Format: expected {FORMAT}, found `{}`", info.get("Format"));
     }
-    let iso = info.get("Iso");
-    if iso.is_empty() || iso.contains('/') || iso.starts_with('.') {
-        anyhow::bail!("Iso: expected a file name, found `{iso}`");
-    }
+    plain_name(info.get("Iso")).context("Iso")?;
     info.get("Commit").parse().context("Commit")
 }
 
@@ -229,18 +239,7 @@ impl Place {
         match self {
             Place::Here(dir) => {
                 let path = dir.join(name);
-                let size = match path.metadata() {
-                    Err(_) => return Ok(None),
-                    Ok(meta) => meta.len(),
-                };
-                let read = if size > LONGEST_RECORD {
-                    Err(anyhow::anyhow!("larger than {LONGEST_RECORD} bytes"))
-                } else {
-                    fs::read(&path).map_err(Into::into)
-                };
-                read.with_context(|| format!("cannot read {}", path.shown()))
-                    .or_exit(Code::NotReady)
-                    .map(Some)
+                record_file::if_there(&path, record_file::read).or_exit(Code::NotReady)
             }
             Place::Web(url) => {
                 let request = Request::get(&url.child(name));

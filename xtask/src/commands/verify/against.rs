@@ -4,7 +4,7 @@ use super::VerifyArgs;
 use crate::build::{self, BuildFacts, Ready};
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::Instant;
@@ -15,7 +15,8 @@ use xtask_core::hash;
 use xtask_core::http::{Http, Request, Sink};
 use xtask_core::json;
 use xtask_core::pins::Digest;
-use xtask_core::records::published::in_sums;
+use xtask_core::record_file;
+use xtask_core::records::sums::in_sums;
 use xtask_core::ui::{Ui, answer};
 
 /// Offset of the magic `CD001` of an ISO 9660 image (ECMA-119, 8.4.3: sector 16, byte 1).
@@ -81,7 +82,7 @@ fn expected(published: &str, iso: &str, state: &Path, http: &Http, ui: &Ui) -> R
 }
 
 fn of_file(path: &Path, name: &str, iso: &str) -> Result<Digest> {
-    let mut file = File::open(path).with_context(|| format!("cannot read {name}"))?;
+    let mut file = record_file::open(path)?;
     if name.ends_with(".iso") {
         // the name says that it is an image, even if it is too damaged to look like one
         return Ok(hash::file(path)?.0);
@@ -94,7 +95,5 @@ fn of_file(path: &Path, name: &str, iso: &str) -> Result<Digest> {
     if file.metadata()?.len() > LONGEST_SUMS {
         bail!("{name} is neither a SHA256SUMS nor an ISO 9660 image");
     }
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {name} as a SHA256SUMS"))?;
-    in_sums(&text, iso).with_context(|| format!("{name}: expected a line `SHA-256  {iso}`"))
+    in_sums(&record_file::read(path)?, iso).with_context(|| name.shown().to_string())
 }

@@ -9,7 +9,9 @@ use std::path::Path;
 use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, OrExit as _, refuse};
 use xtask_core::hash;
-use xtask_core::records::published::{Published, in_sums};
+use xtask_core::record_file;
+use xtask_core::records::published::Published;
+use xtask_core::records::sums::in_sums;
 use xtask_core::records::verdict::{Difference, Verdict};
 
 /// Fields that must be equal in both records. Otherwise they are not two builds of the same ISO, even if
@@ -42,8 +44,8 @@ pub(super) fn command(args: &VerifyArgs, a: &Path, b: &Path) -> Result<()> {
         "recipe": a.info.get("Recipe"),
         "commit": a.info.get("Commit"),
         "engine": a.info.get("Engine"),
-        "a": a.dir,
-        "b": b.dir,
+        "a": a.dir.to_string_lossy(),
+        "b": b.dir.to_string_lossy(),
         "hosts": [host(&machine_a), host(&machine_b)],
         "images_hashed": looked_at,
     });
@@ -68,28 +70,30 @@ fn read(dir: &Path) -> Result<Published> {
 
 /// build.json: the facts about one run, which are never equal in two builds.
 fn machine(dir: &Path) -> Option<Value> {
-    serde_json::from_slice(&fs::read(dir.join("build.json")).ok()?).ok()
+    serde_json::from_slice(&record_file::read(&dir.join("build.json")).ok()?).ok()
 }
 
 /// Checks that the records of a build, and its image if it exists, agree. Returns false if there is no
 /// image.
 fn image_is_as_recorded(build: &Published) -> Result<bool> {
     let sums = build.dir.join("SHA256SUMS");
-    if let Ok(text) = fs::read_to_string(&sums) {
+    if let Some(text) = record_file::if_there(&sums, record_file::read)? {
         let iso = build.info.get("Iso");
         let recorded = build.info.iso_digest()?;
-        if in_sums(&text, iso).as_ref() != Some(&recorded) {
+        let listed = in_sums(&text, iso);
+        if listed.as_ref().ok() != Some(&recorded) {
+            let why = listed.err().map(|why| format!(" ({why})")).unwrap_or_default();
             return Err(Code::Failed.error(format!(
-                "{} and BUILD_INFO beside it disagree: expected `{}  {iso}`",
+                "{} and BUILD_INFO beside it disagree: expected `{}  {iso}`{why}",
                 sums.shown(),
                 recorded.hex()
             )));
         }
     }
-    if !build.iso().exists() {
+    let Some((digest, _)) = record_file::if_there(&build.iso(), hash::file)? else {
         return Ok(false);
-    }
-    check_against_record(build, &hash::file(&build.iso())?.0)?;
+    };
+    check_against_record(build, &digest)?;
     Ok(true)
 }
 

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use xtask_core::escape::Shown as _;
 use xtask_core::hash;
+use xtask_core::record_file;
 use xtask_core::records::published::Published;
 use xtask_core::ui::Ui;
 
@@ -35,7 +36,7 @@ pub(super) fn finished(dir: &Path, b: &Path, facts: &BuildFacts, ui: &Ui) -> Opt
 
 /// Returns true if nothing was varied in a build, according to its build.json.
 fn is_ordinary(build: &Published) -> bool {
-    let text = fs::read_to_string(build.dir.join("build.json")).unwrap_or_default();
+    let text = record_file::text(&build.dir.join("build.json")).unwrap_or_default();
     let json: Result<serde_json::Value, _> = serde_json::from_str(&text);
     json.is_ok_and(|json| json["varied"].as_array().is_some_and(Vec::is_empty))
 }
