@@ -20,6 +20,8 @@ use xtask_core::replace::{BUILD_RECORDS, Protected};
 const GIB: u64 = 1 << 30;
 /// Space for the builder image (0.9 GiB) and the container's layer (up to 1.7 GiB), with a reserve.
 pub(crate) const ENGINE_GIB: u64 = 4;
+/// Space for saved inputs: the builder image's archive (0.9 GiB) and the packages.
+const INPUTS_GIB: u64 = 2;
 /// File systems on which grub-probe finds no device: an ISO built there silently loses its
 /// hardening kernel parameters (derivative-maker, step 2800).
 const NOT_BLOCK_BACKED: [&str; 4] = ["overlay", "tmpfs", "aufs", "9p"];
@@ -112,6 +114,17 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
             format!("not enough disk: the engine needs {ENGINE_GIB} GiB for image and container, and has {free:.1} GiB free"),
             format!("remove unused images and containers: {} system prune", if facts.engine.kind == EngineKind::Podman { "podman" } else { "docker" }),
         ).of("disk"));
+    }
+    if let Some(dir) = &facts.save_inputs
+        && let Ok(disk) = Disk::holding(dir)
+        && let Some(free) = lacks(&disk, INPUTS_GIB)
+    {
+        let what = format!(
+            "not enough disk: saved inputs need {INPUTS_GIB} GiB, and {} has {free:.1} GiB free",
+            dir.shown()
+        );
+        let fix = "free some space, or pass --save-inputs DIR on a larger disk";
+        found.push(Problem::new(what, fix).of("disk"));
     }
     // 5 % less is enough: a machine with 8 GiB reports a little less
     if host.memory < recipe.needs.ram_gib * GIB / 20 * 19 {

@@ -107,7 +107,7 @@ impl Printed {
 }
 
 /// Stands for the container of a build. `$EXTRA` makes a difference.
-const BUILDS: &str = r#"
+pub(crate) const BUILDS: &str = r#"
     mkdir -p "$out/records"; echo "hello 1 amd64" >"$out/records/packages.txt"
     echo "$(printf '%064d' 1)  debian/dists/trixie/InRelease" >"$out/records/inrelease.txt"
     echo "mksquashfs 4.6" >"$out/records/tools.txt"

@@ -7,6 +7,7 @@
 
 mod build;
 mod json;
+mod places;
 mod preflight;
 #[path = "../support/mod.rs"]
 mod support;
