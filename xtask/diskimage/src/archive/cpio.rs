@@ -141,12 +141,18 @@ fn archive(source: &Shared, mut at: u64, index: &mut Index, numbers: &mut Number
         if name_len == 0 || name_len > NAME {
             return Err(Error::new(LAYER, at, format!("a name of {name_len} bytes")));
         }
-        let name = source.exactly(LAYER, at + HEADER as u64, name_len)?;
-        let name = name.strip_suffix(&[0]).unwrap_or(&name);
-        let start = (at + (HEADER + name_len) as u64).next_multiple_of(4);
-        let size = u64::from(size);
-        let end = (start + size).next_multiple_of(4);
-        leftover(source, at, &header, name_len, size, index)?;
+        let stored = source.exactly(LAYER, at + HEADER as u64, name_len)?;
+        let name = stored.strip_suffix(&[0]).unwrap_or(&stored);
+        let name_end = at + (HEADER + name_len) as u64;
+        let start = name_end.next_multiple_of(4);
+        let content_end = start + u64::from(size);
+        let end = content_end.next_multiple_of(4);
+        // in the order of the bytes: to go back, a compressed archive is unpacked from its start
+        let mut rest = leftover(&header, stored.strip_suffix(&[0]), index);
+        rest.extend(padding(source, name_end, start)?);
+        let content = index.hashed(source, start, u64::from(size))?;
+        rest.extend(padding(source, content_end, end)?);
+        index.rest(at, &rest)?;
         if name == TRAILER {
             return Ok(end);
         }
@@ -159,7 +165,7 @@ fn archive(source: &Shared, mut at: u64, index: &mut Index, numbers: &mut Number
         about.mtime = Some(mtime.into());
         about.links = Some(links);
         if kind == Kind::Symlink {
-            if size > NAME as u64 {
+            if content.len > NAME as u64 {
                 return Err(Error::new(LAYER, at, format!("a link of {size} bytes")));
             }
             about.target = Some(source.exactly(LAYER, start, size as usize)?);
@@ -169,24 +175,14 @@ fn archive(source: &Shared, mut at: u64, index: &mut Index, numbers: &mut Number
             about.device = Some((rmajor, rminor));
         }
         numbers.add(ino, (major, minor));
-        index.add(name, about, source, start, size)?;
+        index.push(name, about, content, start)?;
         at = end;
     }
 }
 
-/// Keeps the bytes of a member that no metadata tells: the checksum, digits in lower case, padding,
-/// and the numbers of the trailer.
-fn leftover(
-    source: &Shared,
-    at: u64,
-    header: &[u8],
-    name_len: usize,
-    size: u64,
-    index: &mut Index,
-) -> Result<()> {
-    let name_start = at + HEADER as u64;
-    let name_end = name_start + name_len as u64;
-    let name = source.exactly(LAYER, name_start, name_len)?;
+/// The bytes of a header that no metadata tells: the checksum, digits in lower case, and the numbers
+/// of the trailer.
+fn leftover(header: &[u8], name: Option<&[u8]>, index: &Index) -> Vec<u8> {
     let mut rest = Vec::new();
     if header.iter().any(u8::is_ascii_lowercase) {
         rest.push(b'a');
@@ -194,7 +190,7 @@ fn leftover(
     if !header[102..].iter().all(|digit| *digit == b'0') {
         rest.extend_from_slice(&header[102..]);
     }
-    if name.strip_suffix(&[0]) == Some(TRAILER) {
+    if name == Some(TRAILER) {
         // inode, mode, owner, group, links, time, size, devices: all zero but for one link, and the
         // time, which may be that of the members
         let last = index.members.last().and_then(|member| member.metadata.mtime);
@@ -205,13 +201,14 @@ fn leftover(
             rest.extend(numbers);
         }
     }
-    let start = name_end.next_multiple_of(4);
-    let end = start + size;
-    for (from, to) in [(name_end, start), (end, end.next_multiple_of(4))] {
-        let padding = source.up_to(from, (to - from) as usize)?;
-        rest.extend(padding.iter().filter(|byte| **byte != 0));
-    }
-    index.rest(at, &rest)
+    rest
+}
+
+/// The bytes between two places that are not zero.
+fn padding(source: &Shared, from: u64, to: u64) -> Result<Vec<u8>> {
+    let mut padding = source.up_to(from, (to - from) as usize)?;
+    padding.retain(|byte| *byte != 0);
+    Ok(padding)
 }
 
 /// The thirteen numbers of a header, eight hexadecimal digits each.

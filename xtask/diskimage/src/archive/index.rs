@@ -87,9 +87,15 @@ impl Index {
         start: u64,
         len: u64,
     ) -> Result<()> {
-        let content: Shared = Arc::new(Slice::new(source.clone(), start, len));
-        let digest = self.hash(&*content, start, len, &mut |_| ())?;
-        self.push(name, metadata, Hashed { bytes: content, len, digest }, start)
+        let content = self.hashed(source, start, len)?;
+        self.push(name, metadata, content, start)
+    }
+
+    /// The `len` bytes of `source` at `start` as a content.
+    pub(super) fn hashed(&self, source: &Shared, start: u64, len: u64) -> Result<Hashed> {
+        let bytes: Shared = Arc::new(Slice::new(source.clone(), start, len));
+        let digest = self.hash(&*bytes, start, len, &mut |_| ())?;
+        Ok(Hashed { bytes, len, digest })
     }
 
     /// Adds a member with its hashed content, whose header is at `offset`.
