@@ -14,7 +14,8 @@ pub fn unpack(codec: Codec, packed: &[u8], limit: usize) -> Result<Vec<u8>, Stri
         Codec::Lz4 => {
             lz4_flex::block::decompress_into(packed, &mut out).map_err(|e| format!("lz4: {e}"))?
         }
-        Codec::Zstd => zstd(packed, &mut out)?,
+        Codec::Zstd => zstd::bulk::decompress_to_buffer(packed, &mut out)
+            .map_err(|error| format!("zstd: {error}"))?,
         Codec::Bzip2 | Codec::Deflate => {
             return Err(format!("no block is compressed by {}", codec.name()));
         }
@@ -63,10 +64,4 @@ fn lzma(
             _ => {}
         }
     }
-}
-
-fn zstd(packed: &[u8], out: &mut [u8]) -> Result<usize, String> {
-    let mut decoder = ruzstd::decoding::FrameDecoder::new();
-    decoder.set_max_window_size(8 << 20);
-    decoder.decode_all(packed, out).map_err(|error| format!("zstd: {error}"))
 }

@@ -211,9 +211,10 @@ impl Unpacked {
             }
             Codec::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(raw)),
             Codec::Zstd => {
-                let decoder =
-                    ruzstd::decoding::StreamingDecoder::new_with_max_window_size(raw, ZSTD_WINDOW);
-                Box::new(decoder.map_err(|error| failed(io::Error::other(error.to_string())))?)
+                let decoder = zstd::stream::read::Decoder::with_buffer(raw).map_err(failed)?;
+                let mut decoder = decoder.single_frame();
+                decoder.window_log_max(ZSTD_WINDOW.ilog2()).map_err(failed)?;
+                Box::new(decoder)
             }
             Codec::Lzo => return Err(failed(io::Error::other("lzop is not read"))),
         };
