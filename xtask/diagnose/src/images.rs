@@ -3,7 +3,7 @@
 use crate::difference::{Place, Side};
 use diskimage::{Budget, Folder, Layer, Shared, Tree};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of a list, such as a package database, that are read at most.
 const LONGEST_LIST: usize = 64 << 20;
@@ -13,12 +13,16 @@ pub(crate) struct Images {
     trees: [Option<Arc<dyn Tree>>; 2],
     /// Their bytes; `None` for a folder.
     sources: [Option<Shared>; 2],
+    /// The layer that was opened last, and the way to it: many files are read from one.
+    last: [Mutex<Option<Opened>>; 2],
 }
+
+type Opened = (Vec<String>, Arc<dyn Tree>);
 
 impl Images {
     pub(crate) fn open_both(a: &Path, b: &Path) -> Images {
         let [(tree_a, source_a), (tree_b, source_b)] = [a, b].map(outermost);
-        Images { trees: [tree_a, tree_b], sources: [source_a, source_b] }
+        Images { trees: [tree_a, tree_b], sources: [source_a, source_b], last: Default::default() }
     }
 
     /// The formats of A and B; `None` for one that is not read.
@@ -57,6 +61,12 @@ impl Images {
     }
 
     fn innermost(&self, side: Side, layers: &[String]) -> Option<Arc<dyn Tree>> {
+        let mut last = self.last[side as usize].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((way, tree)) = &*last
+            && way == layers
+        {
+            return Some(tree.clone());
+        }
         let mut tree = self.trees[side as usize].clone()?;
         let budget = Budget::for_size(1 << 30);
         for layer in layers {
@@ -64,6 +74,7 @@ impl Images {
             let source = tree.open(&node).ok()?.source();
             tree = Layer::of(&source, &budget).ok()??.tree();
         }
+        *last = Some((layers.to_vec(), tree.clone()));
         Some(tree)
     }
 }

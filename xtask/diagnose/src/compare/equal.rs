@@ -71,13 +71,23 @@ impl EqualMap {
 
     /// Compares the chunks from `first` on.
     fn strip(&self, sources: &[Shared; 2], first: u64) -> diskimage::Result<()> {
-        let offset = first * CHUNK;
-        let len = (STRIP * CHUNK).min(self.sizes[0].min(self.sizes[1]) - offset) as usize;
-        let bytes = [sources[0].up_to(offset, len)?, sources[1].up_to(offset, len)?];
-        let [a, b] = bytes.each_ref().map(|bytes| bytes.chunks(CHUNK as usize));
-        for ((a, b), chunk) in a.zip(b).zip(&self.chunks[first as usize..]) {
-            let equal = a == b;
-            chunk.store(if equal { EQUAL } else { DIFFERS }, Ordering::Relaxed);
+        let size = self.sizes[0].min(self.sizes[1]);
+        // one chunk at a time: both stay in the processor's cache
+        let mut buffers = [vec![0; CHUNK as usize], vec![0; CHUNK as usize]];
+        for index in (first..self.chunks.len() as u64).take(STRIP as usize) {
+            let offset = index * CHUNK;
+            let len = CHUNK.min(size - offset) as usize;
+            let mut read = [0; 2];
+            for ((source, buffer), read) in sources.iter().zip(&mut buffers).zip(&mut read) {
+                *read = source.read_at(offset, &mut buffer[..len])?;
+            }
+            if read != [len; 2] {
+                // it changed while it was read: nothing is known
+                return Ok(());
+            }
+            let equal = buffers[0][..len] == buffers[1][..len];
+            let known = if equal { EQUAL } else { DIFFERS };
+            self.chunks[index as usize].store(known, Ordering::Relaxed);
             if equal {
                 self.run.store(0, Ordering::Relaxed);
             } else {
@@ -154,10 +164,12 @@ pub(super) fn first_difference(
         [Some(a), Some(b)] if a == b => map.map(|map| (map, a)),
         _ => None,
     };
-    let mut buffers = [Vec::new(), Vec::new()];
+    // no more at a time than stays in the processor's cache
+    let most = len.min(2 * CHUNK);
+    let mut buffers = [vec![0; most as usize], vec![0; most as usize]];
     let mut at = 0;
     while at < len {
-        let mut n = (len - at).min(STRIP / 4 * CHUNK);
+        let mut n = (len - at).min(most);
         if let Some((map, place)) = map {
             let (equal, chunk) = map.equal(place + at);
             if equal {
@@ -166,16 +178,16 @@ pub(super) fn first_difference(
             }
             n = n.min(chunk);
         }
-        for ((side, range), buffer) in [(Side::A, a), (Side::B, b)].into_iter().zip(&mut buffers) {
+        let mut read = [0; 2];
+        for (side, range) in [(Side::A, a), (Side::B, b)] {
             budgets[side as usize].unpack("image", range.offset + at, n).of(side)?;
-            buffer.resize(n as usize, 0);
-            let read = range.source.read_at(range.offset + at, buffer).of(side)?;
-            buffer.truncate(read);
+            let buffer = &mut buffers[side as usize][..n as usize];
+            read[side as usize] = range.source.read_at(range.offset + at, buffer).of(side)?;
         }
-        if let Some(i) = differs_at(&buffers[0], &buffers[1]) {
+        if let Some(i) = differs_at(&buffers[0][..read[0]], &buffers[1][..read[1]]) {
             return Ok(Some(at + i as u64));
         }
-        if (buffers[0].len() as u64) < n {
+        if (read[0] as u64) < n {
             // both end here, before they should
             return Ok(None);
         }
