@@ -106,7 +106,7 @@ pub(super) fn compare(
 ) -> Result<()> {
     for first in (0..map.chunks.len() as u64).step_by(STRIP as usize) {
         let (map, sources) = (map.clone(), sources.clone());
-        pool.spawn(Spot::outermost("file"), move || {
+        pool.spawn(Spot::outermost("file"), STRIP * CHUNK, move || {
             interrupt::check()?;
             if map.run.load(Ordering::Relaxed) < HOPELESS {
                 map.strip(&sources, first)?;

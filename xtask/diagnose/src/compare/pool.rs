@@ -16,17 +16,31 @@ const THREADS: usize = 8;
 /// Answers that may wait for an earlier one.
 const AHEAD: u64 = 512;
 
+/// Steps and bytes of a job. To hand a thread one small file costs more than to compare it.
+const STEPS: usize = 64;
+const BYTES: u64 = 1 << 20;
+
 /// Something to compare.
 type Work = Box<dyn FnOnce() -> Result<Vec<Difference>> + Send>;
 
-/// Its number, its place, and what to do.
-type Job = (u64, Spot, Work);
+enum Step {
+    /// Differences that are known.
+    Tell(Vec<Difference>),
+    /// A place, and how to find its differences.
+    Find(Spot, Work),
+}
+
+/// What one thread does at a time, in this order, and its number.
+type Job = (u64, Vec<Step>);
 
 /// The end of the walk that hands out work and takes the answers.
 pub(super) struct Pool<'a> {
     jobs: SyncSender<Job>,
     answers: Arc<Answers>,
-    /// Number of the next piece of work, and of the next answer to pass on.
+    /// The next job, and the bytes that it compares.
+    steps: Vec<Step>,
+    bytes: u64,
+    /// Number of the next job, and of the next answer to pass on.
     next: u64,
     passed: u64,
     /// Differences passed on.
@@ -62,8 +76,16 @@ impl<'a> Pool<'a> {
             for _ in 0..threads {
                 scope.spawn(|| work(&queue, &answers));
             }
-            let mut pool =
-                Pool { jobs, answers: answers.clone(), next: 0, passed: 0, told: 0, sink };
+            let mut pool = Pool {
+                jobs,
+                answers: answers.clone(),
+                steps: Vec::new(),
+                bytes: 0,
+                next: 0,
+                passed: 0,
+                told: 0,
+                sink,
+            };
             walk(&mut pool)?;
             pool.drain()
             // the queue ends with the pool, and the threads with the queue
@@ -75,19 +97,38 @@ impl<'a> Pool<'a> {
         if differences.is_empty() {
             return Ok(());
         }
-        self.answers.put(self.next, Ok(differences));
-        self.next += 1;
-        self.pass(AHEAD)
+        if self.steps.is_empty() {
+            self.answers.put(self.next, Ok(differences));
+            self.next += 1;
+            return self.pass(AHEAD);
+        }
+        self.add(Step::Tell(differences))
     }
 
-    /// Has something at that place compared.
+    /// Has `bytes` bytes at that place compared.
     pub(super) fn spawn(
         &mut self,
         spot: Spot,
+        bytes: u64,
         work: impl FnOnce() -> Result<Vec<Difference>> + Send + 'static,
     ) -> Result<()> {
         interrupt::check()?;
-        let sent = self.jobs.send((self.next, spot, Box::new(work)));
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.add(Step::Find(spot, Box::new(work)))
+    }
+
+    fn add(&mut self, step: Step) -> Result<()> {
+        self.steps.push(step);
+        if self.steps.len() >= STEPS || self.bytes >= BYTES { self.send() } else { Ok(()) }
+    }
+
+    /// Hands the next job to a thread.
+    fn send(&mut self) -> Result<()> {
+        if self.steps.is_empty() {
+            return Ok(());
+        }
+        self.bytes = 0;
+        let sent = self.jobs.send((self.next, std::mem::take(&mut self.steps)));
         sent.map_err(|_| anyhow!("no thread is left"))?;
         self.next += 1;
         self.pass(AHEAD)
@@ -95,6 +136,7 @@ impl<'a> Pool<'a> {
 
     /// Waits for all work and passes on every answer.
     pub(super) fn drain(&mut self) -> Result<()> {
+        self.send()?;
         self.pass(0)
     }
 
@@ -121,13 +163,23 @@ impl<'a> Pool<'a> {
 fn work(queue: &Mutex<Receiver<Job>>, answers: &Answers) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok((number, spot, work)) = job else { return };
+        let Ok((number, steps)) = job else { return };
+        let found: Result<Vec<Vec<Difference>>> = steps.into_iter().map(Step::run).collect();
+        answers.put(number, found.map(|found| found.into_iter().flatten().collect()));
+    }
+}
+
+impl Step {
+    fn run(self) -> Result<Vec<Difference>> {
+        let (spot, work) = match self {
+            Step::Tell(differences) => return Ok(differences),
+            Step::Find(spot, work) => (spot, work),
+        };
         // a decoder that gives up on a hostile file must not take the other files' answers along
-        let answer = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
             let why = "the reader of this file failed; please report it".to_string();
             let what = What::Unreadable { side: Side::A, offset: 0, why };
             Ok(vec![spot.difference(what)])
-        });
-        answers.put(number, answer);
+        })
     }
 }

@@ -62,7 +62,13 @@ impl Out for Pool<'_> {
 
     fn files(&mut self, shares: &Arc<Shares>, spot: Spot, contents: [Content; 2]) -> Result<()> {
         let shares = shares.clone();
-        self.spawn(spot.clone(), move || compare(&shares, &spot, &contents))
+        // a stream would be unpacked to its end to know its size
+        let size = |content: &Content| match content {
+            Content::Packed(file) => file.len(),
+            Content::Plain(_) => u64::MAX,
+        };
+        let bytes = contents.each_ref().map(size).into_iter().fold(0, u64::max);
+        self.spawn(spot.clone(), bytes, move || compare(&shares, &spot, &contents))
     }
 
     fn shares_out(&self) -> bool {

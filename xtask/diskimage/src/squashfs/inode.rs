@@ -145,7 +145,7 @@ impl FileBlocks {
         let mut sizes = Vec::new();
         let mut left = self.count as usize;
         // in steps, so that memory follows what the image holds, not what it claims
-        let mut bytes = vec![0; STEP * 4];
+        let mut bytes = vec![0; left.min(STEP) * 4];
         while left > 0 {
             let step = left.min(STEP);
             cursor.fill(&mut bytes[..step * 4])?;

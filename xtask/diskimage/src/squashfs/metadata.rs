@@ -102,7 +102,7 @@ impl Metadata {
 
     /// A cursor at a place in an unpacked block.
     pub(crate) fn cursor(&self, offset: u64, within: usize) -> Cursor<'_> {
-        Cursor { metadata: self, offset, within }
+        Cursor { metadata: self, offset, within, block: None }
     }
 }
 
@@ -113,6 +113,8 @@ pub(crate) struct Cursor<'a> {
     pub(crate) offset: u64,
     /// Place in the unpacked block.
     pub(crate) within: usize,
+    /// The block at `offset`, once it was read.
+    block: Option<Arc<Block>>,
 }
 
 impl Cursor<'_> {
@@ -124,13 +126,17 @@ impl Cursor<'_> {
     pub(crate) fn fill(&mut self, into: &mut [u8]) -> Result<()> {
         let mut done = 0;
         while done < into.len() {
-            let block = self.metadata.block(self.offset)?;
+            let block = match &mut self.block {
+                Some(block) => block,
+                none => none.insert(self.metadata.block(self.offset)?),
+            };
             let from = block.bytes.get(self.within..).unwrap_or_default();
             if from.is_empty() {
                 if self.within > block.bytes.len() {
                     return Err(self.error("a place behind the end of its metadata block"));
                 }
                 (self.offset, self.within) = (block.next, 0);
+                self.block = None;
                 continue;
             }
             let n = from.len().min(into.len() - done);

@@ -24,7 +24,7 @@ use crate::unpack::Codec;
 use inode::{Inode, What};
 use metadata::Metadata;
 use reached::{Position, position};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use superblock::{LAYER, Superblock};
 use xattr::Xattrs;
 
@@ -38,6 +38,8 @@ pub struct Squashfs {
     owners: Vec<u32>,
     xattrs: Option<Xattrs>,
     blocks: Arc<packed::Blocks>,
+    /// The index of a fragment that was found last, and the fragment: files in one folder share one.
+    fragment: Mutex<Option<(u32, Stored)>>,
     budget: Arc<Budget>,
 }
 
@@ -63,6 +65,7 @@ impl Squashfs {
             owners,
             xattrs,
             blocks: Arc::new(blocks),
+            fragment: Mutex::default(),
             budget,
             source,
             superblock,
@@ -122,6 +125,12 @@ impl Squashfs {
 
     /// The stored block of a fragment.
     fn fragment(&self, index: u32) -> Result<Stored> {
+        let mut last = self.fragment.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((found, fragment)) = *last
+            && found == index
+        {
+            return Ok(fragment);
+        }
         let table = self.superblock.fragment_table;
         if index >= self.superblock.fragments || table == superblock::NONE {
             let why = format!("fragment {index} of {}", self.superblock.fragments);
@@ -130,8 +139,10 @@ impl Squashfs {
         // entries of 16 bytes, 512 in a block
         let mut cursor = self.indexed(table, u64::from(index / 512), index % 512 * 16)?;
         let (start, size) = (cursor.u64()?, cursor.u32()?);
-        packed::stored(start, size, self.superblock.block_size)?
-            .ok_or_else(|| Error::new(LAYER, table, format!("fragment {index} is empty")))
+        let fragment = packed::stored(start, size, self.superblock.block_size)?
+            .ok_or_else(|| Error::new(LAYER, table, format!("fragment {index} is empty")))?;
+        *last = Some((index, fragment));
+        Ok(fragment)
     }
 
     /// Calls `each` with every name of a folder, and the header that it stands behind; returns the begin and
