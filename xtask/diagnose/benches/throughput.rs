@@ -1,4 +1,4 @@
-//! How fast two images are compared, beside reading and hashing them, and in how much memory.
+//! How fast two images are compared, beside cmp, reading and hashing them, and in how much memory.
 //!
 //! `cargo bench -p diagnose --bench throughput` makes two equal images of 1 GiB;
 //! `… -- A B` takes yours. Files are read once before, so that the disk is not what is measured.
@@ -46,6 +46,8 @@ fn main() -> Result<()> {
         diskimage::sha256(&File::open(path)?)?;
     }
     let hashing = show("reading and hashing both", since.elapsed().as_secs_f64());
+    // of two images that differ, it reads no further than their first difference
+    show("cmp", measured(Cmd::new("cmp").args(&pair), &folder)?.seconds);
     let taken =
         measured(Cmd::new(env!("CARGO_BIN_EXE_diagnose")).arg("diagnose").args(&pair), &folder)?;
     let seconds = show("diagnose", taken.seconds);
@@ -73,7 +75,8 @@ fn read(path: &Path) -> Result<u64> {
 
 /// An image of 1 GiB: a small one, and behind it what no compressor could make smaller.
 fn made(path: &Path) -> Result<PathBuf> {
-    let small = Path::new(env!("CARGO_MANIFEST_DIR")).join("../layers/tests/fixtures/hybrid.iso");
+    let small =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../diskimage/tests/fixtures/hybrid.iso");
     let small = fs::read(small)?;
     let mut file = std::io::BufWriter::new(fs::File::create(path)?);
     file.write_all(&small)?;

@@ -426,6 +426,38 @@ fn archives_in_archives_without_an_end() {
     assert!(read < 1000 * inner.len() as u64, "{read}");
 }
 
+#[test]
+fn a_compressed_archive_is_unpacked_once() {
+    use std::io::Write as _;
+    // members that are longer than what is kept of a stream to go back in it, and no multiple of four
+    let mut archive = Vec::new();
+    for (name, len) in [("a", 5_000_001_usize), ("bb", 5_000_002), ("ccc", 5_000_003)] {
+        archive.extend(cpio_header(name, len));
+        archive.extend((0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8));
+        archive.resize(archive.len().next_multiple_of(4), 0);
+    }
+    archive.extend(cpio_header("TRAILER!!!", 0));
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(&archive).unwrap();
+    let packed = packer.finish().unwrap();
+    let len = packed.len() as u64;
+
+    let source = Counted::new(packed);
+    let shared: Shared = source.clone();
+    let tree = Layer::of(&shared, &Budget::for_size(len)).unwrap().unwrap().tree();
+    assert_eq!(root(&*tree).len(), 3);
+    let read = source.read.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(read < len + (1 << 20), "{read} bytes were read of {len}");
+}
+
+fn cpio_header(name: &str, len: usize) -> Vec<u8> {
+    let numbers = [1, 0o100_644, 0, 0, 1, 0, len, 0, 0, 0, 0, name.len() + 1, 0];
+    let numbers: String = numbers.iter().map(|number| format!("{number:08X}")).collect();
+    let mut header = format!("070701{numbers}{name}\0").into_bytes();
+    header.resize(header.len().next_multiple_of(4), 0);
+    header
+}
+
 // ---- zip, PE, disks ----
 
 #[test]
