@@ -18,6 +18,9 @@ mod tests;
 mod tree;
 
 pub use finding::Severity;
+pub use report::annotations::annotations;
 pub use report::catalog::{explain, table};
+pub use report::human::text;
+pub use report::json::json;
 pub use run::{CheckReport, check};
 pub use selection::RuleSelection;

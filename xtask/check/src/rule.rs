@@ -81,6 +81,8 @@ pub(crate) const fn legal(path: &'static str, from: &'static str, to: &'static s
 /// Collects the findings of one rule.
 pub(crate) struct Findings {
     rule: &'static str,
+    /// Returns `true` for the name of a rule.
+    pub(crate) is_rule: fn(&str) -> bool,
     severity: Severity,
     pub(crate) list: Vec<Finding>,
     pub(crate) notes: Vec<String>,
@@ -89,9 +91,10 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    pub(crate) fn of(rule: &'static Rule) -> Findings {
+    pub(crate) fn of(rule: &'static Rule, is_rule: fn(&str) -> bool) -> Findings {
         Findings {
             rule: rule.name(),
+            is_rule,
             severity: rule.severity,
             list: Vec::new(),
             notes: Vec::new(),

@@ -2,13 +2,11 @@
 
 use crate::finding::{Finding, Severity};
 use crate::model::exception::{self, Exception};
-use crate::report;
 use crate::rule::Findings;
 use crate::rules;
 use crate::selection::RuleSelection;
 use crate::tree::Tree;
 use anyhow::Result;
-use serde_json::Value;
 use std::path::Path;
 use xtask_core::failure::Code;
 
@@ -46,7 +44,7 @@ pub(crate) fn run(tree: Tree, selection: &RuleSelection) -> CheckReport {
         asked_for: selection.only().to_owned(),
     };
     for rule in rules::ALL.iter().filter(|rule| selection.includes(rule.name())) {
-        let mut found = Findings::of(rule);
+        let mut found = Findings::of(rule, is_rule);
         (rule.check)(&report.tree, &mut found);
         report.findings.append(&mut found.list);
         report.notes.append(&mut found.notes);
@@ -63,6 +61,10 @@ pub(crate) fn run(tree: Tree, selection: &RuleSelection) -> CheckReport {
     report.notes.sort();
     report.notes.dedup();
     report
+}
+
+fn is_rule(name: &str) -> bool {
+    rules::find(name).is_some()
 }
 
 impl CheckReport {
@@ -83,21 +85,6 @@ impl CheckReport {
         }
     }
 
-    /// The findings for a person, and a last line that counts them.
-    pub fn text(&self) -> String {
-        report::human::text(self)
-    }
-
-    /// The findings for a program: one JSON object.
-    pub fn json(&self) -> Value {
-        report::json::value(self)
-    }
-
-    /// The findings as workflow commands (`::error file=…`), which Gitea shows on the run's page.
-    pub fn annotations(&self) -> String {
-        report::annotations::text(self)
-    }
-
     /// Everything that was not checked, and the reason: one line each.
     pub fn notes(&self) -> Vec<String> {
         let skipped = self.skipped.iter();
@@ -109,7 +96,7 @@ impl CheckReport {
     fn excuse(&mut self) {
         let exceptions = exception::all(&self.tree);
         for finding in std::mem::take(&mut self.findings) {
-            let matching = exceptions.iter().find(|e| e.is_valid() && e.excuses(&finding));
+            let matching = exceptions.iter().find(|e| e.is_valid(is_rule) && e.excuses(&finding));
             match matching.filter(|_| finding.rule != rules::exceptions::NAME) {
                 Some(exception) => self.excused.push((finding, exception.clone())),
                 None => self.findings.push(finding),
@@ -120,7 +107,7 @@ impl CheckReport {
         }
         // an exception to a rule that did not run may still be needed
         let unused = exceptions.iter().filter(|e| {
-            e.is_valid()
+            e.is_valid(is_rule)
                 && self.ran.contains(&e.rule.as_str())
                 && !self.excused.iter().any(|(_, used)| used == *e)
         });

@@ -81,12 +81,12 @@ fn show(report: &CheckReport, as_json: bool) {
         ui.notice(&note);
     }
     if as_json {
-        json::print(&report.json());
+        json::print(&xtask_check::json(report));
     } else {
-        answer(format_args!("{}", report.text()));
+        answer(format_args!("{}", xtask_check::text(report)));
     }
     if xtask_core::ci::is_ci() {
         // on stdout they would break the JSON
-        ci_commands(&report.annotations(), as_json);
+        ci_commands(&xtask_check::annotations(report), as_json);
     }
 }

@@ -7,9 +7,6 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 use xtask_core::exec::Cmd;
 
-/// Host name of every build. It is a constant, so that the machine's name cannot get into the ISO.
-pub(crate) const HOSTNAME: &str = "silvermetal-builder";
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     ReadOnly,

@@ -1,9 +1,11 @@
 //! Conditions that must not change the ISO. `verify --vary` changes them for build B.
 
 use crate::engine::EngineKind;
-use crate::engine::container::HOSTNAME;
 use std::collections::BTreeSet;
 use std::str::FromStr;
+
+/// Host name of every build. It is a constant, so that the machine's name cannot get into the ISO.
+pub(crate) const HOSTNAME: &str = "silvermetal-builder";
 
 /// One condition that a build must not depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,7 +5,8 @@ use crate::report::catalog;
 use crate::run::CheckReport;
 use xtask_core::ci::{data, property};
 
-pub(crate) fn text(report: &CheckReport) -> String {
+/// The findings as workflow commands (`::error file=…`), which Gitea shows on the run's page.
+pub fn annotations(report: &CheckReport) -> String {
     report.findings.iter().map(one).collect()
 }
 

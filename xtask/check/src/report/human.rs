@@ -9,7 +9,8 @@ use crate::tree::Tree;
 /// A longer line is cut around the column.
 const WIDTH: usize = 110;
 
-pub(crate) fn text(report: &CheckReport) -> String {
+/// The findings for a person, and a last line that counts them.
+pub fn text(report: &CheckReport) -> String {
     let findings: String =
         report.findings.iter().map(|finding| one(finding, &report.tree)).collect();
     findings + &summary(report)

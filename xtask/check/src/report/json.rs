@@ -5,23 +5,24 @@ use crate::report::catalog;
 use crate::rules;
 use crate::run::CheckReport;
 use crate::tree::Tree;
-use serde_json::{Value, json};
+use serde_json::{Value, json as value};
 
 /// Characters that are quoted from a line. Some lines have a megabyte.
 const QUOTED: usize = 500;
 
-pub(crate) fn value(report: &CheckReport) -> Value {
+/// The findings for a program: one JSON object.
+pub fn json(report: &CheckReport) -> Value {
     let one = |finding: &Finding| one(finding, &report.tree);
     let findings: Vec<Value> = report.findings.iter().map(one).collect();
     let excused = report.excused.iter().map(|(finding, exception)| {
         let mut value = one(finding);
-        value["reason"] = json!(exception.reason);
+        value["reason"] = value!(exception.reason);
         value
     });
     let skipped = report.skipped.iter();
-    let skipped = skipped.map(|(rule, reason)| json!({ "rule": rule, "reason": reason }));
+    let skipped = skipped.map(|(rule, reason)| value!({ "rule": rule, "reason": reason }));
     let errors = report.count(Severity::Error);
-    json!({
+    value!({
         "format": "silvermetal-check/1",
         "rules": report.ran.len(),
         "errors": errors,
@@ -36,7 +37,7 @@ pub(crate) fn value(report: &CheckReport) -> Value {
 fn one(finding: &Finding, tree: &Tree) -> Value {
     let Finding { rule, severity, location, what, expected, fix } = finding;
     let described = rules::find(rule).map(|rule| rule.described);
-    json!({
+    value!({
         "rule": rule,
         "severity": severity.word(),
         "path": location.path,

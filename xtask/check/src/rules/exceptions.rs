@@ -41,7 +41,7 @@ const FIX: &str = "write `# check: allow RULE reason` with a rule of `cargo xtas
 fn check(tree: &Tree, found: &mut Findings) {
     for exception in exception::all(tree) {
         let Exception { location, rule, reason, .. } = exception;
-        if crate::rules::find(&rule).is_none() {
+        if !(found.is_rule)(&rule) {
             found.add(location, format!("no rule is named `{rule}`"), "the name of a rule", FIX);
         } else if reason.is_empty() {
             let what = format!("the exception to `{rule}` has no reason, so it excuses nothing");

@@ -2,6 +2,9 @@
 
 use super::checkout::{Checkout, LINTERS};
 use crate::finding::Severity;
+use crate::report::annotations::annotations;
+use crate::report::human;
+use crate::report::json::json;
 use crate::rule::{Fixture, FixtureEdit, edit, replace};
 use crate::run::{CheckReport, check};
 use crate::selection::RuleSelection;
@@ -178,8 +181,12 @@ fn a_comment_with_a_reason_excuses_a_finding_and_is_counted() {
     let text: &'static str = format!("{comment}    timeout-minutes: 100").leak();
     checkout.break_by(&replace(WORKFLOW, "    timeout-minutes: 300", text, ""));
     let report = checkout.check();
-    assert!(report.findings.is_empty(), "{}", report.text());
-    assert!(report.text().ends_with(" no finding; 1 excused by comments"), "{}", report.text());
+    assert!(report.findings.is_empty(), "{}", human::text(&report));
+    assert!(
+        human::text(&report).ends_with(" no finding; 1 excused by comments"),
+        "{}",
+        human::text(&report)
+    );
     // if the rule does not run, nobody knows whether the comment is needed
     assert!(checkout.check_with(&[], &[&LINTERS[..], &["timeouts"]].concat()).findings.is_empty());
 }
@@ -237,7 +244,7 @@ fn findings_show_line_reason_and_fix() {
     let checkout = Checkout::clean();
     checkout.break_by(&replace(RUNNER, "  capacity: 1\n", "  capacitiy: 1\n", ""));
     let report = checkout.check();
-    let text = report.text();
+    let text = human::text(&report);
     for part in [
         "error[runner-keys]: `runner` has no key `capacitiy`",
         "  --> .gitea/runner/config.yaml:6:3\n",
@@ -251,8 +258,8 @@ fn findings_show_line_reason_and_fix() {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }
     let annotation = "::error file=.gitea/runner/config.yaml,line=6,col=3,title=runner-keys::";
-    assert!(report.annotations().starts_with(annotation));
-    let json: Value = report.json();
+    assert!(annotations(&report).starts_with(annotation));
+    let json: Value = json(&report);
     assert_eq!(json["errors"], 1);
     assert_eq!(json["findings"][0]["see"], "docs/rules.md#check-runner-keys");
 }

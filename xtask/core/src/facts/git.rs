@@ -1,13 +1,15 @@
 //! The commit that is built.
 
 use super::repo::Repo;
-use super::submodule::SUBMODULE;
 use crate::escape::Shown as _;
 use crate::exec::Cmd;
 use crate::failure::{Code, OrExit as _};
 use crate::pins::Commit;
 use anyhow::{Context as _, Result};
 use std::path::Path;
+
+/// Path of the submodule in the checkout.
+pub const SUBMODULE: &str = "linux/build/derivative-maker";
 
 /// The commit that is checked out, and the state of the checkout.
 #[derive(Clone, Debug)]

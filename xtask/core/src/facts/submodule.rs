@@ -1,13 +1,10 @@
 //! The remote of derivative-maker, found by git's own rules.
 
-use super::git::git;
+use super::git::{SUBMODULE, git};
 use crate::escape::Shown as _;
 use crate::failure::{Code, OrExit as _};
 use anyhow::{Context as _, Result, bail};
 use std::path::Path;
-
-/// Path of the submodule in the checkout.
-pub const SUBMODULE: &str = "linux/build/derivative-maker";
 
 /// URL that a fresh clone of the checkout at `root` would fetch the submodule from.
 ///

@@ -1,7 +1,10 @@
 //! The interface to curl: configuration (curl(1), `--config`), exit codes, output.
 
+use super::failure::Failure;
+use super::request::{Body, HeaderValue, Method, Request};
+use super::response::{Response, Sink};
+use super::settings::Http;
 use super::url;
-use super::{Body, Failure, HeaderValue, Http, LONGEST_COMPLAINT, Method, Request, Response, Sink};
 use crate::escape::Shown as _;
 use crate::exec::{Cmd, Exit};
 use crate::pins::Digest;
@@ -12,6 +15,12 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+/// Name of the program, and of its Debian package.
+pub const PACKAGE: &str = "curl";
+
+/// Bytes that are kept of the body of an answer that is an error.
+const LONGEST_COMPLAINT: usize = 1 << 16;
+
 /// Longest headers that are accepted, in bytes.
 const LONGEST_HEADERS: usize = 1 << 18;
 
@@ -21,7 +30,7 @@ const SYSTEM_CAS: &str = "/etc/ssl/certs";
 /// The command line. The rest is read on stdin. ~/.curlrc is not read, because it could make curl write
 /// the request to a file.
 pub(super) fn command() -> Cmd {
-    Cmd::new(super::PACKAGE).args(["--disable", "--config", "-"])
+    Cmd::new(PACKAGE).args(["--disable", "--config", "-"])
 }
 
 /// The request as a configuration for curl's stdin.

@@ -3,8 +3,10 @@
 use super::peer::{Peer, Seen, answer};
 use super::*;
 use crate::hash;
+use crate::secret::Secret;
 use std::fs;
 use std::net::TcpListener;
+use std::path::PathBuf;
 
 fn http() -> Http {
     Http { pause: Duration::ZERO, ..Http::default() }

@@ -1,6 +1,7 @@
 //! The text of a recipe.toml, read into a [`Recipe`]: all faults at once, each with its line.
 
-use super::{EngineKind, Needs, Policy, Recipe, Stage};
+use super::contents::{Needs, Policy, Recipe, Stage};
+use super::engine_kind::EngineKind;
 use crate::failure::Fault;
 use std::path::Path;
 use toml_edit::{Document, Item, TableLike};

@@ -1,13 +1,13 @@
 //! `--save-inputs`: keeps the package cache and the builder image of a finished build.
 
+use super::layout::{IMAGE, MANIFEST, object};
 use super::manifest::{InputsManifest, Object};
-use super::{IMAGE, MANIFEST, OBJECTS};
 use crate::build::records;
 use crate::build::{BuildFacts, copy_tree};
 use crate::engine::Client;
 use anyhow::{Context as _, Result};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use walkdir::WalkDir;
 use xtask_core::escape::Shown as _;
 use xtask_core::hash;
@@ -80,11 +80,6 @@ pub(crate) fn keep(
     let text = manifest.to_text();
     fs::write(dir.join(MANIFEST), &text).context("cannot write the manifest of the inputs")?;
     Ok(hash::text(&text))
-}
-
-/// Path of an object below `dir`.
-pub(super) fn object(dir: &Path, digest: &Digest) -> PathBuf {
-    dir.join(OBJECTS).join(&digest.hex()[..2]).join(digest.hex())
 }
 
 /// Moves saved inputs to their folder, which appears complete or not at all, even on another disk.

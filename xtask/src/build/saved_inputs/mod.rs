@@ -8,15 +8,10 @@
 //! - `builder-image.tar`: the builder image, for `docker load`
 
 mod keep;
+mod layout;
 mod manifest;
 mod saved;
 
 pub(crate) use keep::{keep, put_in_place};
+pub(crate) use layout::CACHE_GUEST;
 pub(crate) use saved::Saved;
-
-/// Cache of approx inside the builder.
-pub(crate) const CACHE_GUEST: &str = "/var/cache/approx-derivative-maker";
-
-const MANIFEST: &str = "manifest";
-const OBJECTS: &str = "objects";
-const IMAGE: &str = "builder-image.tar";

@@ -1,8 +1,7 @@
 //! `--from-inputs`: checks saved inputs, and copies them into a build's package cache.
 
-use super::keep::object;
+use super::layout::{IMAGE, MANIFEST, object};
 use super::manifest::InputsManifest;
-use super::{IMAGE, MANIFEST};
 use crate::builder_image::BuilderImage;
 use anyhow::{Context as _, Result};
 use std::fs;

@@ -1,6 +1,5 @@
 //! Chooses KVM if it really works, else software emulation.
 
-use super::qemu::QEMU;
 use super::runtime::RuntimeDir;
 use anyhow::{Context as _, Result};
 use std::fs::{self, File};
@@ -10,6 +9,8 @@ use std::time::{Duration, Instant};
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Cmd, Exit};
 use xtask_core::interrupt;
+
+pub(crate) const QEMU: &str = "qemu-system-x86_64";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Accel {

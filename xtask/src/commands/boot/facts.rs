@@ -1,8 +1,9 @@
 //! Facts gathered before a boot. Preflight reports the bad ones.
 
-use super::accel::Choice;
+use super::accel::{Choice, QEMU};
+use super::args::BootArgs;
 use super::firmware::{self, Firmware};
-use super::{BootArgs, iso, output, qemu, runtime};
+use super::{iso, output, qemu, runtime};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use xtask_core::exec::which;
@@ -39,7 +40,7 @@ impl BootFacts {
             None => iso.with_file_name("boot"),
         };
         let (firmwares, no_ovmf) = firmware::choose(args.firmware, Path::new("/"));
-        let no_qemu = which(qemu::QEMU).is_none();
+        let no_qemu = which(QEMU).is_none();
         let no_setpriv = which("setpriv").is_none();
         let [qemu_package, ovmf_package] = PACKAGES;
         let lacking =

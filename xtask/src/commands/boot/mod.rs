@@ -1,6 +1,7 @@
 //! `cargo xtask boot`: boots an image to a login prompt, and takes a screenshot.
 
 mod accel;
+mod args;
 mod console;
 mod facts;
 mod firmware;
@@ -12,12 +13,13 @@ mod qemu;
 mod runtime;
 mod screen;
 
+pub(crate) use args::BootArgs;
+
 use accel::Accel;
 use anyhow::{Context as _, Result};
-use clap::value_parser;
 use facts::BootFacts;
 pub(crate) use facts::PACKAGES;
-use firmware::{Firmware, FirmwareChoice};
+use firmware::Firmware;
 use guest::{Boot, BootOutcome};
 use output::BootOutput;
 use qemu::{Files, Machine};
@@ -32,41 +34,6 @@ use xtask_core::exec::quoted;
 use xtask_core::failure::{Code, refuse};
 use xtask_core::ui::{Ui, answer, span};
 use xtask_core::{apt, interrupt, json};
-
-const EXAMPLES: &str = "\
-Examples:
-  cargo xtask boot linux/build/output/canary-1a2b3c4/silvermetal-canary.iso
-  cargo xtask boot image.iso --firmware uefi --verbose    watch the serial console
-  cargo xtask boot image.iso --timeout 1800               without KVM a desktop takes its time";
-
-/// Boot an ISO in QEMU to a login prompt; keep a screenshot and the serial log
-#[derive(Clone, Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
-pub(crate) struct BootArgs {
-    /// Image to boot; it is not written to
-    iso: PathBuf,
-    /// Firmware to boot it under
-    #[arg(long, default_value = "both")]
-    firmware: FirmwareChoice,
-    /// First install QEMU and its firmware if they are missing
-    #[arg(long)]
-    setup: bool,
-    /// Give up after this many seconds without a login prompt
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = value_parser!(u64).range(1..))]
-    timeout: u64,
-    /// Folder for the screenshot and the serial log [default: boot/ beside the ISO]
-    #[arg(long, value_name = "DIR")]
-    output: Option<PathBuf>,
-    /// Print the plan, with -v QEMU's command lines, and change nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Print a machine-readable result on stdout
-    #[arg(long)]
-    json: bool,
-    /// Show the serial console while the image boots
-    #[arg(long, short)]
-    verbose: bool,
-}
 
 /// `cargo xtask boot`
 pub(crate) fn command(args: &BootArgs) -> Result<()> {

@@ -1,13 +1,12 @@
 //! The QEMU command line of the machine that boots the image.
 
-use super::accel::Accel;
+use super::accel::{Accel, QEMU};
 use super::firmware::Firmware;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use xtask_core::exec::Cmd;
 
-pub(crate) const QEMU: &str = "qemu-system-x86_64";
 /// Name of the drive with the image.
 pub(crate) const CD: &str = "cd";
 

@@ -2,9 +2,8 @@
 
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
-use xtask_core::facts::git::git;
+use xtask_core::facts::git::{SUBMODULE, git};
 use xtask_core::facts::repo::Repo;
-use xtask_core::facts::submodule::SUBMODULE;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 
 /// The gitlink as it was when the command began.

@@ -8,8 +8,8 @@ use super::upstream::UpstreamCopy;
 use super::{lock, next_steps, shown};
 use anyhow::Result;
 use serde_json::json;
+use xtask_core::facts::git::SUBMODULE;
 use xtask_core::facts::repo::Repo;
-use xtask_core::facts::submodule::SUBMODULE;
 use xtask_core::json;
 use xtask_core::ui::{Ui, answer};
 

@@ -1,9 +1,8 @@
 //! Tests the container contract from the inside: runs the container of a build, with a probe in
 //! place of the recipe's entry.
 
-use super::contract_findings::{fix, refused, take};
-use super::report::Report;
-use super::skip_engine_rules;
+use super::contract_findings::{PROBE_TIMEOUT, Ran, fix, refused, take};
+use super::report::DoctorReport;
 use crate::build::BuildFacts;
 use crate::build::plan::Run;
 use crate::build::sandbox::Sandbox;
@@ -25,19 +24,10 @@ use xtask_core::ui::{Ui, span};
 const PROBE: &str = include_str!("contract.sh");
 const PROBE_NAME: &str = ".doctor-probe";
 const NONCE_NAME: &str = ".doctor-nonce";
-/// Seconds after which a container is killed.
-pub(super) const PROBE_TIMEOUT: &str = "40";
 /// Exit code of a probe that finished.
 const PROBED: i32 = 42;
 /// Longest time that stopping the container may take.
 const STOP: Duration = Duration::from_secs(5);
-
-/// One container that ended.
-pub(super) struct Ran {
-    pub(super) exit: Exit,
-    pub(super) lines: Vec<String>,
-    pub(super) took: Duration,
-}
 
 /// The plan of doctor, for a dry run.
 pub(super) fn describe(facts: &BuildFacts) -> Result<DryRun> {
@@ -63,7 +53,7 @@ pub(super) fn describe(facts: &BuildFacts) -> Result<DryRun> {
     Ok(plan)
 }
 
-pub(super) fn look(facts: &BuildFacts, network: Network, ui: &Ui, report: &mut Report) {
+pub(super) fn look(facts: &BuildFacts, network: Network, ui: &Ui, report: &mut DoctorReport) {
     let stage = ui.stage("contract");
     let probed = probe(facts, network, ui, report);
     stage.end(probed.is_ok());
@@ -71,10 +61,10 @@ pub(super) fn look(facts: &BuildFacts, network: Network, ui: &Ui, report: &mut R
         let fix = "solve that, and run this again; -v shows all output";
         report.broken(Problem::new(format!("{error:#}"), fix).of("contract-start"));
     }
-    skip_engine_rules(report, "the container ended before this was examined");
+    report.skip_engine_rules("the container ended before this was examined");
 }
 
-fn probe(facts: &BuildFacts, network: Network, ui: &Ui, report: &mut Report) -> Result<()> {
+fn probe(facts: &BuildFacts, network: Network, ui: &Ui, report: &mut DoctorReport) -> Result<()> {
     let site = Sandbox::set_up(facts, network)?;
     let Run::Container { client, container } = &site.run else { return Ok(()) };
     let recipe = site.folders.sources(facts).recipe;
@@ -147,7 +137,7 @@ fn run(
 }
 
 /// Checks that the builder's output is in this checkout's folder, owned by uid 1000.
-fn arrived(facts: &BuildFacts, site: &Sandbox, nonce: &str, report: &mut Report) {
+fn arrived(facts: &BuildFacts, site: &Sandbox, nonce: &str, report: &mut DoctorReport) {
     let rule = "output-writable";
     if report.is_broken(rule) {
         return;
@@ -179,7 +169,7 @@ fn codes(
     container: &Container,
     probed: &Ran,
     ui: &Ui,
-    report: &mut Report,
+    report: &mut DoctorReport,
 ) -> Result<()> {
     let mut wrong = Vec::new();
     if probed.exit != Exit::Code(PROBED) {
@@ -208,7 +198,7 @@ fn stops(
     client: &Client,
     container: &Container,
     ui: &Ui,
-    report: &mut Report,
+    report: &mut DoctorReport,
 ) -> Result<()> {
     let rule = "stops-clean";
     let mut stopped = None;

@@ -1,11 +1,21 @@
 //! Turns the output of a container of the contract into findings.
 
-use super::contract::{PROBE_TIMEOUT, Ran};
-use super::report::Report;
+use super::report::DoctorReport;
 use crate::build::BuildFacts;
 use std::time::Duration;
+use xtask_core::exec::Exit;
 use xtask_core::failure::Problem;
 use xtask_core::rules::DOCTOR;
+
+/// Seconds after which a container is killed.
+pub(super) const PROBE_TIMEOUT: &str = "40";
+
+/// One container that ended.
+pub(super) struct Ran {
+    pub(super) exit: Exit,
+    pub(super) lines: Vec<String>,
+    pub(super) took: Duration,
+}
 
 /// Refusals of the image's entrypoint.sh: words of the message, the broken rule, the fix.
 const REFUSALS: [(&str, &str, &str); 3] = [
@@ -19,7 +29,7 @@ const REFUSALS: [(&str, &str, &str); 3] = [
 ];
 
 /// Reports what the probe printed. Returns `false` if it printed nothing.
-pub(super) fn take(ran: &Ran, facts: &BuildFacts, report: &mut Report) -> bool {
+pub(super) fn take(ran: &Ran, facts: &BuildFacts, report: &mut DoctorReport) -> bool {
     let mut told = false;
     for line in &ran.lines {
         if let Some(rest) = line.strip_prefix("@@doctor-engine ") {
@@ -42,7 +52,7 @@ pub(super) fn take(ran: &Ran, facts: &BuildFacts, report: &mut Report) -> bool {
 
 /// Compares the disk and the memory of the engine's machine, seen from the container, with what a
 /// build needs.
-fn engine_machine(text: &str, facts: &BuildFacts, report: &mut Report) {
+fn engine_machine(text: &str, facts: &BuildFacts, report: &mut DoctorReport) {
     let mut numbers = text.split(' ').map(|word| word.parse::<u64>().unwrap_or_default());
     let (disk, memory) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
     let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
@@ -72,7 +82,7 @@ fn engine_machine(text: &str, facts: &BuildFacts, report: &mut Report) {
 }
 
 /// Reports that the probe did not finish, and the cause.
-pub(super) fn refused(ran: &Ran, told: bool, report: &mut Report) {
+pub(super) fn refused(ran: &Ran, told: bool, report: &mut DoctorReport) {
     let last = ran.lines.iter().rev().find(|line| !line.trim().is_empty());
     let last = last.map_or("no output", |line| line.trim());
     for (words, rule, fix) in REFUSALS {

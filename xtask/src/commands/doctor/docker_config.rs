@@ -1,6 +1,6 @@
 //! The docker client's folder: config.json is readable, and the plugins can write beside it.
 
-use super::report::Report;
+use super::report::DoctorReport;
 use crate::build::BuildFacts;
 use crate::engine::EngineKind;
 use crate::registry::{config_dir, read_config};
@@ -12,7 +12,7 @@ use xtask_core::failure::Problem;
 
 const RULE: &str = "docker-config";
 
-pub(super) fn look(facts: &BuildFacts, report: &mut Report) {
+pub(super) fn look(facts: &BuildFacts, report: &mut DoctorReport) {
     if !matches!(facts.engine.kind, EngineKind::Docker | EngineKind::Private) {
         report.skipped(RULE, format!("engine {} has no docker client", facts.engine.kind));
         return;

@@ -1,8 +1,8 @@
 //! The engine: it answers, speaks the client's API, and has or gets the builder image. Then the
 //! container contract is tested inside it.
 
-use super::report::Report;
-use super::{contract, skip_engine_rules};
+use super::contract;
+use super::report::DoctorReport;
 use crate::build::{self, BuildFacts};
 use crate::engine::container::Network;
 use crate::engine::private::Private;
@@ -10,13 +10,13 @@ use crate::engine::{Client, EngineKind};
 use xtask_core::failure::Problem;
 use xtask_core::ui::Ui;
 
-pub(super) fn look(facts: &BuildFacts, setup: bool, ui: &Ui, report: &mut Report) {
+pub(super) fn look(facts: &BuildFacts, setup: bool, ui: &Ui, report: &mut DoctorReport) {
     let Some(client) = &facts.engine.client else { return };
     let mut private = None;
     let silent =
         ["engine-answers", "engine-api", "packages"].iter().any(|rule| report.is_broken(rule));
     if silent {
-        skip_engine_rules(report, "no engine answers");
+        report.skip_engine_rules("no engine answers");
         return;
     }
     if facts.engine.kind == EngineKind::Private {
@@ -30,7 +30,7 @@ pub(super) fn look(facts: &BuildFacts, setup: bool, ui: &Ui, report: &mut Report
                     )
                     .of("engine-answers"),
                 );
-                skip_engine_rules(report, "no engine answers");
+                report.skip_engine_rules("no engine answers");
                 return;
             }
         }
@@ -54,13 +54,13 @@ pub(super) fn look(facts: &BuildFacts, setup: bool, ui: &Ui, report: &mut Report
                 let why = why.lines().next().unwrap_or_default().to_owned();
                 report.broken(Problem::new(why, ways).of("builder-image"));
             }
-            skip_engine_rules(report, "there is no builder image");
+            report.skip_engine_rules("there is no builder image");
         }
     }
 }
 
 /// Compares the client's API version with the engine's minimum.
-fn api(client: &Client, report: &mut Report) {
+fn api(client: &Client, report: &mut DoctorReport) {
     if client.kind == EngineKind::Podman {
         report.skipped("engine-api", "podman is client and engine in one");
         return;
@@ -104,7 +104,7 @@ fn number(version: &str) -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-fn cgroup(client: &Client, report: &mut Report) {
+fn cgroup(client: &Client, report: &mut DoctorReport) {
     if report.is_broken("cgroup-v2") {
         return;
     }

@@ -1,6 +1,6 @@
 //! This machine: the problems of preflight, and shortages that a build meets later.
 
-use super::report::Report;
+use super::report::DoctorReport;
 use crate::build::{BuildFacts, preflight};
 use crate::engine::EngineKind;
 use std::path::Path;
@@ -12,7 +12,7 @@ use xtask_core::failure::Problem;
 
 const GIB: u64 = 1 << 30;
 
-pub(super) fn look(facts: &BuildFacts, setup: bool, report: &mut Report) {
+pub(super) fn look(facts: &BuildFacts, setup: bool, report: &mut DoctorReport) {
     for problem in preflight::problems(facts, setup) {
         report.broken(problem);
     }
@@ -31,7 +31,7 @@ pub(super) fn look(facts: &BuildFacts, setup: bool, report: &mut Report) {
     mirror(facts, report);
 }
 
-fn disk(facts: &BuildFacts, report: &mut Report) {
+fn disk(facts: &BuildFacts, report: &mut DoctorReport) {
     if report.is_broken("disk") {
         return;
     }
@@ -68,7 +68,7 @@ fn clean(state: &Path) -> String {
     format!("cargo xtask clean --all removes {}", state.shown())
 }
 
-fn mirror(facts: &BuildFacts, report: &mut Report) {
+fn mirror(facts: &BuildFacts, report: &mut DoctorReport) {
     if report.is_broken("mirror") {
         return;
     }

@@ -13,7 +13,7 @@ pub(crate) mod report;
 use crate::build::{BuildFacts, BuildRequest, RecipeArgs};
 use crate::engine::EngineKind;
 use anyhow::Result;
-use report::Report;
+use report::DoctorReport;
 use std::path::PathBuf;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, Problem};
@@ -46,7 +46,7 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
     let ui = Ui::new(build.verbose);
     let iso =
         BuildRequest { what: args.what.clone(), output: args.output.clone(), save_inputs: None };
-    let mut report = Report::default();
+    let mut report = DoctorReport::default();
     match BuildFacts::gather(repo, &iso) {
         Err(error) if Code::of(&error) == Code::Usage => return Err(error),
         Err(error) => {
@@ -90,7 +90,7 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
         .error(format!("not ready: {findings}; do what `fix:` says, and run doctor again")))
 }
 
-fn look(facts: &BuildFacts, setup: bool, ui: &Ui, report: &mut Report) -> Result<()> {
+fn look(facts: &BuildFacts, setup: bool, ui: &Ui, report: &mut DoctorReport) -> Result<()> {
     let _shown = ui.wait("asking engine, registries and mirrors");
     // the network may be slow: ask the engine at the same time
     let pins = std::thread::scope(|scope| {
@@ -99,7 +99,7 @@ fn look(facts: &BuildFacts, setup: bool, ui: &Ui, report: &mut Report) -> Result
         docker_config::look(facts, report);
         release::look(facts, ui, report);
         if facts.engine.kind == EngineKind::Host {
-            skip_engine_rules(report, "engine host runs no container");
+            report.skip_engine_rules("engine host runs no container");
         } else {
             engine::look(facts, setup, ui, report);
         }
@@ -115,18 +115,8 @@ fn look(facts: &BuildFacts, setup: bool, ui: &Ui, report: &mut Report) -> Result
 }
 
 /// Skips all rules that have no state yet, because of `why`.
-fn skip_rest(report: &mut Report, why: &str) {
+fn skip_rest(report: &mut DoctorReport, why: &str) {
     for rule in DOCTOR.iter().filter(|rule| !report.knows(rule.name)).collect::<Vec<_>>() {
         report.skipped(rule.name, why);
-    }
-}
-
-/// The same for the rules that need a container.
-fn skip_engine_rules(report: &mut Report, why: &str) {
-    let others = ["image-served", "registry-login", "upstream-reachable"];
-    for rule in DOCTOR {
-        if !report.knows(rule.name) && !others.contains(&rule.name) {
-            report.skipped(rule.name, why);
-        }
     }
 }

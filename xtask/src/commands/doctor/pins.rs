@@ -1,18 +1,18 @@
 //! The pins: registries still serve the images, and the remote of derivative-maker the commit.
 
-use super::report::Report;
+use super::report::DoctorReport;
 use crate::build::BuildFacts;
 use crate::builder_image::{BuilderImage, Inputs};
 use crate::registry::{Refusal, Registry};
 use anyhow::Result;
-use xtask_core::facts::git::git;
-use xtask_core::facts::submodule::{self, SUBMODULE};
+use xtask_core::facts::git::{SUBMODULE, git};
+use xtask_core::facts::submodule;
 use xtask_core::failure::Problem;
 use xtask_core::pins::ImageRef;
 use xtask_core::ui::Ui;
 
-pub(super) fn look(facts: &BuildFacts, ui: &Ui) -> Report {
-    let mut report = Report::default();
+pub(super) fn look(facts: &BuildFacts, ui: &Ui) -> DoctorReport {
+    let mut report = DoctorReport::default();
     if let BuilderImage::Named(image) = &facts.image {
         // even if this machine has the image, the next one needs the registry
         served(image, facts.image_present, ui, &mut report);
@@ -31,7 +31,7 @@ pub(super) fn look(facts: &BuildFacts, ui: &Ui) -> Report {
 }
 
 /// Asks the registry of `image`. With `spare`, a build works without the registry.
-fn served(image: &ImageRef, spare: bool, ui: &Ui, report: &mut Report) {
+fn served(image: &ImageRef, spare: bool, ui: &Ui, report: &mut DoctorReport) {
     let Some(digest) = &image.digest else {
         report.doubtful(
             Problem::new(format!("{image} is not pinned by its digest"), "cargo xtask bump-image")
@@ -64,7 +64,7 @@ fn served(image: &ImageRef, spare: bool, ui: &Ui, report: &mut Report) {
     }
 }
 
-fn upstream(facts: &BuildFacts, report: &mut Report) {
+fn upstream(facts: &BuildFacts, report: &mut DoctorReport) {
     let rule = "upstream-reachable";
     if !facts.recipe.needs.submodule {
         report.skipped(

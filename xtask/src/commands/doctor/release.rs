@@ -1,15 +1,15 @@
 //! Problems that a release of this commit would meet.
 
-use super::report::Report;
+use super::report::DoctorReport;
 use crate::build::BuildFacts;
-use crate::commands::release::{GITEA_MAX_MIB, Package, may_read};
+use crate::commands::release::{MAX_MIB, Package, may_read};
 use xtask_core::escape::Shown as _;
 use xtask_core::facts::git::git;
 use xtask_core::failure::Problem;
 use xtask_core::secret::{RELEASE_TOKEN, Secret};
 use xtask_core::ui::Ui;
 
-pub(super) fn look(facts: &BuildFacts, ui: &Ui, report: &mut Report) {
+pub(super) fn look(facts: &BuildFacts, ui: &Ui, report: &mut DoctorReport) {
     match Package::read(&facts.repo) {
         Ok(package) => {
             tag(facts, &package, report);
@@ -23,7 +23,7 @@ pub(super) fn look(facts: &BuildFacts, ui: &Ui, report: &mut Report) {
     size(facts, report);
 }
 
-fn tag(facts: &BuildFacts, package: &Package, report: &mut Report) {
+fn tag(facts: &BuildFacts, package: &Package, report: &mut DoctorReport) {
     let rule = "release-tag";
     let in_ci = std::env::var("GITHUB_REF_TYPE").is_ok_and(|kind| kind == "tag");
     let job = std::env::var("GITHUB_REF_NAME").ok().filter(|_| in_ci);
@@ -55,7 +55,7 @@ fn tag(facts: &BuildFacts, package: &Package, report: &mut Report) {
     }
 }
 
-fn size(facts: &BuildFacts, report: &mut Report) {
+fn size(facts: &BuildFacts, report: &mut DoctorReport) {
     let rule = "release-size";
     let iso = facts.output.join(&facts.recipe.iso);
     let Ok(meta) = iso.metadata() else {
@@ -63,19 +63,16 @@ fn size(facts: &BuildFacts, report: &mut Report) {
         return;
     };
     let mib = meta.len().div_ceil(1 << 20);
-    if mib <= GITEA_MAX_MIB {
-        report.holds(
-            rule,
-            format!("{mib} MiB, of the {GITEA_MAX_MIB} that Gitea accepts by default"),
-        );
+    if mib <= MAX_MIB {
+        report.holds(rule, format!("{mib} MiB, of the {MAX_MIB} that Gitea accepts by default"));
         return;
     }
-    let what = format!("{} has {mib} MiB: Gitea accepts {GITEA_MAX_MIB} by default", iso.shown());
+    let what = format!("{} has {mib} MiB: Gitea accepts {MAX_MIB} by default", iso.shown());
     let fix = "raise FILE_MAX_SIZE under [repository.release] in Gitea's app.ini, and pass --max-size MIB to release";
     report.doubtful(Problem::new(what, fix).of(rule));
 }
 
-fn token(package: &Package, ui: &Ui, report: &mut Report) {
+fn token(package: &Package, ui: &Ui, report: &mut DoctorReport) {
     let rule = "release-token";
     let value = std::env::var(RELEASE_TOKEN).unwrap_or_default();
     if value.is_empty() {

@@ -20,11 +20,11 @@ pub(crate) enum RuleState {
 
 /// The states found so far. A rule may have several.
 #[derive(Debug, Default)]
-pub(crate) struct Report {
+pub(crate) struct DoctorReport {
     found: Vec<(&'static str, RuleState)>,
 }
 
-impl Report {
+impl DoctorReport {
     pub(crate) fn holds(&mut self, rule: &'static str, what: impl Into<String>) {
         self.found.push((rule, RuleState::Holds(what.into())));
     }
@@ -42,11 +42,21 @@ impl Report {
     }
 
     /// Adds the states of another report.
-    pub(crate) fn take(&mut self, other: Report) {
+    pub(crate) fn take(&mut self, other: DoctorReport) {
         // a rule that the other report examined is no longer skipped
         self.found
             .retain(|(rule, state)| !matches!(state, RuleState::Skipped(_)) || !other.knows(rule));
         self.found.extend(other.found);
+    }
+
+    /// Skips all rules that need a container and have no state yet, because of `why`.
+    pub(crate) fn skip_engine_rules(&mut self, why: &str) {
+        let others = ["image-served", "registry-login", "upstream-reachable"];
+        for rule in DOCTOR {
+            if !self.knows(rule.name) && !others.contains(&rule.name) {
+                self.skipped(rule.name, why);
+            }
+        }
     }
 
     pub(crate) fn knows(&self, rule: &str) -> bool {
@@ -177,7 +187,7 @@ mod tests {
 
     #[test]
     fn rules_that_were_skipped_are_listed_by_their_reason() {
-        let mut report = Report::default();
+        let mut report = DoctorReport::default();
         report.skipped("terminal", "no engine");
         report.skipped("release-tag", "no tag");
         report.skipped("chroot", "no engine");
@@ -190,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_last_line_counts_warnings() {
-        let mut report = Report::default();
+        let mut report = DoctorReport::default();
         assert_eq!(report.all_is_well("canary"), "ready: cargo xtask iso canary");
         report.doubtful(Problem::new("slow", "wait").of("mirror"));
         assert_eq!(report.all_is_well("base"), "ready, with 1 warning: cargo xtask iso base");
@@ -198,7 +208,7 @@ mod tests {
 
     #[test]
     fn only_broken_rules_are_findings() {
-        let mut report = Report::default();
+        let mut report = DoctorReport::default();
         report.holds("disk", "much");
         report.doubtful(Problem::new("slow", "wait").of("mirror"));
         report.skipped("chroot", "no engine");

@@ -1,8 +1,10 @@
 //! `cargo xtask release build`: collects a build that `verify` found identical.
 
 use super::candidate::{Candidate, ReleaseBuild};
-use super::folder::{RELEASE_RECORD, Release};
-use super::{GITEA_MAX_MIB, Package, default_folder, is_tag};
+use super::folder::{RELEASE_RECORD, Release, default_folder};
+use super::gitea::MAX_MIB;
+use super::package::Package;
+use super::tag::is_tag;
 use anyhow::{Context as _, Result};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -39,7 +41,7 @@ pub(crate) struct ReleaseBuildArgs {
     #[arg(long)]
     test: bool,
     /// Largest file that the server takes, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = GITEA_MAX_MIB)]
+    #[arg(long, value_name = "MIB", default_value_t = MAX_MIB)]
     max_size: u64,
     /// Print a machine-readable result on stdout
     #[arg(long)]

@@ -1,6 +1,8 @@
 //! A verified build that may become a release, and the problems that forbid it.
 
-use super::{Package, TEST_PREFIX};
+use super::gitea::MIB;
+use super::package::Package;
+use super::tag::TEST_PREFIX;
 use crate::engine::EngineKind;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -17,8 +19,6 @@ use xtask_core::recipe::Recipe;
 use xtask_core::record_file;
 use xtask_core::records::published::Published;
 use xtask_core::records::sums::in_sums;
-
-const MIB: u64 = 1 << 20;
 
 /// Facts about the build and the checkout. None of them is checked yet.
 pub(super) struct Candidate {

@@ -1,7 +1,7 @@
 //! The folder of a release: the files to publish, and `release.json`, which lists them. The folder
 //! appears complete or not at all.
 
-use super::is_tag;
+use super::tag::is_tag;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
+use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
 use xtask_core::pins::{Commit, Digest};
@@ -201,4 +202,9 @@ fn remove(dir: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Default folder of a release.
+pub(super) fn default_folder(repo: &Repo, tag: &str) -> PathBuf {
+    repo.output().join(format!("release-{tag}"))
 }

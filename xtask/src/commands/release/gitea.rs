@@ -10,6 +10,12 @@ use xtask_core::pins::{Commit, Digest};
 use xtask_core::secret::{RELEASE_TOKEN, Secret};
 use xtask_core::ui::Ui;
 
+/// Gitea's default limit for one file of a release in MiB (`FILE_MAX_SIZE` under
+/// `[repository.release]` in app.example.ini).
+pub(crate) const MAX_MIB: u64 = 2048;
+
+pub(super) const MIB: u64 = 1 << 20;
+
 /// Most bytes of an answer. A page of releases with their notes has far fewer.
 const LONGEST_ANSWER: usize = 16 << 20;
 /// Number of items to ask for per page. A server may return fewer (`[api] MAX_RESPONSE_ITEMS`).

@@ -1,9 +1,9 @@
 //! `cargo xtask release publish`: publishes the folder of a release on Gitea, all of it or nothing.
 
-use super::folder::{File, Release};
-use super::gitea::Gitea;
+use super::folder::{File, Release, default_folder};
+use super::gitea::{Gitea, MAX_MIB, MIB};
+use super::package::Package;
 use super::upload::{Done, Upload};
-use super::{GITEA_MAX_MIB, Package, default_folder};
 use anyhow::{Context as _, Error, Result};
 use clap::value_parser;
 use serde_json::json;
@@ -43,7 +43,7 @@ pub(crate) struct ReleasePublishArgs {
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// Largest file that the server takes, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = GITEA_MAX_MIB)]
+    #[arg(long, value_name = "MIB", default_value_t = MAX_MIB)]
     max_size: u64,
     /// Give up on a transfer that makes no progress for this long
     #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = value_parser!(u32).range(1..))]
@@ -58,8 +58,6 @@ pub(crate) struct ReleasePublishArgs {
     #[arg(long, short)]
     verbose: bool,
 }
-
-pub(super) const MIB: u64 = 1 << 20;
 
 /// `cargo xtask release publish`
 pub(crate) fn command(repo: &Repo, args: &ReleasePublishArgs) -> Result<()> {
@@ -159,29 +157,4 @@ fn print(release: &Release, done: &Done, as_json: bool) {
         "files": release.json()["files"],
         "uploaded": done.uploaded,
     }));
-}
-
-/// Title and notes of the release.
-pub(super) fn notes(release: &Release) -> Result<(String, String)> {
-    let iso = release.iso()?;
-    let check = format!(
-        "Two clean builds of commit {} gave this image, byte for byte:\n\n    {}  {}\n\n\
-         Rebuild it and compare: `cargo xtask reproduce {}` (docs/reproduce-a-release.md).\n",
-        release.commit,
-        iso.digest.hex(),
-        iso.name,
-        release.tag
-    );
-    Ok(if release.test {
-        let title = format!("{}: a test release, not SilverMetal", release.tag);
-        (
-            title,
-            format!(
-                "This release tries the pipeline (recipe {}). Do not install it.\n\n{check}",
-                release.recipe
-            ),
-        )
-    } else {
-        (format!("SilverMetal {}", release.tag), check)
-    })
 }

@@ -6,8 +6,7 @@
 //! complete one changes nothing.
 
 use super::folder::{File, Release};
-use super::gitea::{Asset, Draft, Gitea, GiteaRelease};
-use super::publish::{MIB, notes};
+use super::gitea::{Asset, Draft, Gitea, GiteaRelease, MIB};
 use anyhow::Result;
 use xtask_core::failure::Code;
 use xtask_core::interrupt;
@@ -210,4 +209,29 @@ impl Upload<'_> {
         stage.end(outcome.is_ok());
         outcome
     }
+}
+
+/// Title and notes of the release.
+fn notes(release: &Release) -> Result<(String, String)> {
+    let iso = release.iso()?;
+    let check = format!(
+        "Two clean builds of commit {} gave this image, byte for byte:\n\n    {}  {}\n\n\
+         Rebuild it and compare: `cargo xtask reproduce {}` (docs/reproduce-a-release.md).\n",
+        release.commit,
+        iso.digest.hex(),
+        iso.name,
+        release.tag
+    );
+    Ok(if release.test {
+        let title = format!("{}: a test release, not SilverMetal", release.tag);
+        (
+            title,
+            format!(
+                "This release tries the pipeline (recipe {}). Do not install it.\n\n{check}",
+                release.recipe
+            ),
+        )
+    } else {
+        (format!("SilverMetal {}", release.tag), check)
+    })
 }

@@ -2,6 +2,7 @@
 //! that removes it.
 
 use super::release::PublishedRelease;
+use super::verdict::REPORT_TO;
 use crate::build::BuildFacts;
 use crate::build::records::known_before;
 use crate::engine::EngineKind;
@@ -55,7 +56,7 @@ pub(super) fn problems(
                 ),
                 format!(
                     "git fetch --force origin tag {tag}; if it still differs, report it to {}",
-                    super::REPORT_TO
+                    REPORT_TO
                 ),
             ));
         }

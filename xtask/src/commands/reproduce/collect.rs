@@ -2,9 +2,10 @@
 //!
 //! Statements are not signed. The person who collects them must know who sent each file.
 
-use super::ReproduceArgs;
+use super::args::ReproduceArgs;
 use super::release::PublishedRelease;
-use super::statement::{RebuildResult, SentStatement};
+use super::statement::SentStatement;
+use super::verdict::{REPORT_TO, RebuildResult};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -192,12 +193,7 @@ fn text(
     };
     if !count.disagree.is_empty() {
         let who: Vec<&str> = count.disagree.iter().map(String::as_str).collect();
-        let _ = writeln!(
-            text,
-            "{} got another image: report it to {}",
-            who.join(", "),
-            super::REPORT_TO
-        );
+        let _ = writeln!(text, "{} got another image: report it to {}", who.join(", "), REPORT_TO);
     }
     text
 }

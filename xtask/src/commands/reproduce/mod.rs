@@ -1,23 +1,25 @@
 //! `cargo xtask reproduce`: rebuilds a release of somebody else, and compares the images.
 
+mod args;
 mod checkout;
 mod collect;
 mod release;
 mod statement;
 mod verdict;
 
+pub(crate) use args::ReproduceArgs;
+
 use crate::build::{self, BuildFacts, BuildRequest, Ready, RecipeArgs};
 use crate::builder_image::{self, diffoscope::Diffoscope};
-use crate::engine::{BuildArgs, EngineChoice, EngineKind};
+use crate::engine::{EngineChoice, EngineKind};
 use crate::external;
 use anyhow::{Context as _, Result};
-use clap::value_parser;
 use release::PublishedRelease;
-use statement::{RebuildResult, Statement};
+use statement::Statement;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use verdict::RebuildVerdict;
+use verdict::{REPORT_TO, RebuildResult, RebuildVerdict};
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Signal, StopBy, quoted};
 use xtask_core::facts::git::CheckoutState;
@@ -28,58 +30,6 @@ use xtask_core::records::published::Published;
 use xtask_core::replace::{BUILD_RECORDS, Protected, Record, shared_problem};
 use xtask_core::step;
 use xtask_core::ui::{Ui, answer};
-
-const EXAMPLES: &str = "\
-Exit codes:
-  0  the rebuild matches
-  1  it does not match: an anomaly of the supply chain; the output says whom to tell
-  3  not ready; the output names the commands that mend it
-  4  could not build, which says nothing about the release
-
-Examples:
-  cargo xtask reproduce v1.1.0
-  cargo xtask reproduce v1.1.0 --as 'Alice <alice@example.org>' --iso silvermetal-base.iso
-  cargo xtask reproduce ~/downloads/v1.1.0 --dry-run
-  cargo xtask reproduce v1.1.0 --collect ~/statements    count who has reproduced it";
-
-/// Rebuild a release and compare: match, mismatch, or could not build
-#[derive(Clone, Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
-pub(crate) struct ReproduceArgs {
-    /// Tag of a release (v1.1.0), its page, its folder of files, or a local folder with SHA256SUMS
-    /// and BUILD_INFO
-    #[arg(value_name = "TAG|URL|DIR", required_unless_present = "collect")]
-    release: Option<String>,
-    #[command(flatten)]
-    build: BuildArgs,
-    /// Builder image, if the release's own registry cannot be reached: same digest, other registry
-    #[arg(long, value_name = "REF")]
-    image: Option<String>,
-    /// Rebuild without network, from the inputs that --save-inputs kept
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["mirror", "image", "setup"])]
-    from_inputs: Option<PathBuf>,
-    /// Folder for the rebuild and its statement [default: linux/build/output/reproduce-TAG]
-    #[arg(long, value_name = "DIR")]
-    output: Option<PathBuf>,
-    /// The published image, if you have it: a mismatch is then diagnosed
-    #[arg(long, value_name = "FILE")]
-    iso: Option<PathBuf>,
-    /// Name that rebuild.json states, e.g. 'Alice <alice@example.org>' [default: USER@HOST]
-    #[arg(long = "as", value_name = "NAME")]
-    rebuilder: Option<String>,
-    /// Page of the repository, for a TAG [default: `repository` in Cargo.toml]
-    #[arg(long, value_name = "URL")]
-    repository: Option<String>,
-    /// Build nothing: count the rebuild.json statements below DIR, each rebuilder once, CI never
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["image", "output", "rebuilder", "iso"])]
-    collect: Option<PathBuf>,
-    /// Number of independent rebuilders that must agree
-    #[arg(long, value_name = "N", default_value = "2", requires = "collect", value_parser = value_parser!(u32).range(1..))]
-    threshold: u32,
-}
-
-/// Address for reports of a rebuild that differs.
-const REPORT_TO: &str = "security@silverlabs.uk";
 
 /// Files beside the folders of a reproduction.
 const STATEMENT: &str = "rebuild.json";

@@ -1,7 +1,7 @@
 //! A published release: SHA256SUMS and BUILD_INFO from a folder or from the web, compared with each
 //! other. No token is needed.
 
-use super::ReproduceArgs;
+use super::args::ReproduceArgs;
 use crate::commands::release::{Package, is_tag};
 use anyhow::{Context as _, Error, Result};
 use std::fs;

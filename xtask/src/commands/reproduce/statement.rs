@@ -2,7 +2,7 @@
 //! such statements.
 
 use super::release::PublishedRelease;
-use super::verdict::RebuildVerdict;
+use super::verdict::{RebuildResult, RebuildVerdict};
 use crate::build::BuildFacts;
 use crate::build::records::known_before;
 use anyhow::{Context as _, Result, bail};
@@ -15,26 +15,6 @@ use xtask_core::pins::Digest;
 const FORMAT: &str = "silvermetal-rebuild/1";
 /// Variables that runners of Gitea, GitHub, GitLab and others set.
 const CI_VARIABLES: [&str; 3] = ["CI", "GITEA_ACTIONS", "GITHUB_ACTIONS"];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RebuildResult {
-    Match,
-    Mismatch,
-    CouldNotBuild,
-}
-
-impl RebuildResult {
-    const ALL: [RebuildResult; 3] =
-        [RebuildResult::Match, RebuildResult::Mismatch, RebuildResult::CouldNotBuild];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            RebuildResult::Match => "match",
-            RebuildResult::Mismatch => "mismatch",
-            RebuildResult::CouldNotBuild => "could-not-build",
-        }
-    }
-}
 
 /// The statement of this rebuild.
 pub(super) struct Statement(pub(super) Value);

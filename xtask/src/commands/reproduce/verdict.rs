@@ -1,7 +1,6 @@
 //! The verdict on a release: match, mismatch, or could not build.
 
 use super::release::PublishedRelease;
-use super::statement::RebuildResult;
 use anyhow::Result;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,6 +10,29 @@ use xtask_core::records::verdict::Difference;
 
 /// Most differences of one kind that are printed. The records hold all of them.
 const SHOWN: usize = 10;
+
+/// Address for reports of a rebuild that differs.
+pub(super) const REPORT_TO: &str = "security@silverlabs.uk";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RebuildResult {
+    Match,
+    Mismatch,
+    CouldNotBuild,
+}
+
+impl RebuildResult {
+    pub(super) const ALL: [RebuildResult; 3] =
+        [RebuildResult::Match, RebuildResult::Mismatch, RebuildResult::CouldNotBuild];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            RebuildResult::Match => "match",
+            RebuildResult::Mismatch => "mismatch",
+            RebuildResult::CouldNotBuild => "could-not-build",
+        }
+    }
+}
 
 pub(super) enum RebuildVerdict {
     Match { digest: Digest },

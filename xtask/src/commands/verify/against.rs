@@ -1,6 +1,6 @@
 //! `verify --against`: builds once, and compares the hash with a published one.
 
-use super::VerifyArgs;
+use super::args::VerifyArgs;
 use crate::build::{self, BuildFacts, Ready};
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;

@@ -1,7 +1,8 @@
 //! `verify --compare A B`: compares the records of two builds that were made elsewhere, e.g. on two
 //! machines.
 
-use super::{VerifyArgs, check_against_record, next_step, report};
+use super::args::VerifyArgs;
+use super::report;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::fs;
@@ -9,6 +10,7 @@ use std::path::Path;
 use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, OrExit as _, refuse};
 use xtask_core::hash;
+use xtask_core::pins::Digest;
 use xtask_core::record_file;
 use xtask_core::records::published::Published;
 use xtask_core::records::sums::in_sums;
@@ -34,7 +36,7 @@ pub(super) fn command(args: &VerifyArgs, a: &Path, b: &Path) -> Result<()> {
         [&a, &b].into_iter().map(image_is_as_recorded).collect::<Result<_>>()?;
     let verdict = verdict(&a, &b)?;
     let out = args.output.as_deref();
-    let mut text = report::text(&verdict, out.unwrap_or(&a.dir), &next_step(&a, &b));
+    let mut text = report::text(&verdict, out.unwrap_or(&a.dir), &report::next_step(&a, &b));
     for (build, _) in [&a, &b].into_iter().zip(&looked_at).filter(|(_, seen)| !**seen) {
         text +=
             &format!("by its record alone, because its image is missing: {}\n", build.dir.shown());
@@ -107,4 +109,17 @@ fn verdict(a: &Published, b: &Published) -> Result<Verdict> {
         return Ok(Verdict::Identical { digest: da, size });
     }
     Ok(Verdict::Differs(Box::new(Difference::between(a, b)?)))
+}
+
+/// Fails if the image has another hash than the record beside it.
+pub(super) fn check_against_record(build: &Published, digest: &Digest) -> Result<()> {
+    let recorded = build.info.iso_digest()?;
+    if recorded == *digest {
+        return Ok(());
+    }
+    Err(Code::Failed.error(format!(
+        "{} has changed since it was built: its record says {recorded}, its hash is {digest}; \
+         run verify again, without --resume",
+        build.iso().shown()
+    )))
 }

@@ -1,73 +1,31 @@
 //! `cargo xtask verify`: builds one commit twice, and compares the two ISOs.
 
 mod against;
+mod args;
 mod bisect;
 mod compare_outputs;
 mod report;
 mod resume;
 mod varying;
 
-use crate::build::{self, BuildFacts, BuildRequest, BuiltIso, Ready, RecipeArgs};
+pub(crate) use args::VerifyArgs;
+
+use crate::build::{self, BuildFacts, BuildRequest, BuiltIso, Ready};
 use anyhow::{Context as _, Result, anyhow};
-use clap::value_parser;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use varying::{Varied, Vary};
+use varying::Varied;
 use xtask_core::escape::Shown as _;
-use xtask_core::exec::quoted;
 use xtask_core::facts::host::Disk;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, in_context, refuse};
 use xtask_core::hash;
 use xtask_core::interrupt;
-use xtask_core::pins::Digest;
 use xtask_core::records::published::Published;
 use xtask_core::records::verdict::{Difference, Verdict};
 use xtask_core::ui::Ui;
-
-const EXAMPLES: &str = "\
-Examples:
-  cargo xtask verify canary                       two builds of the canary
-  cargo xtask verify canary --vary all --bisect   vary build B, and find the condition that matters
-  cargo xtask verify --resume                     go on after build B failed
-  cargo xtask verify --against SHA256SUMS         one build, compared with a published hash
-  cargo xtask verify --compare ~/a/out ~/b/out    the builds of two machines, by their records";
-
-/// Build twice and compare: the ISOs are identical, or the first difference is shown
-#[derive(Clone, Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
-pub(crate) struct VerifyArgs {
-    #[command(flatten)]
-    what: RecipeArgs,
-    /// Folder for both builds and the report [default: linux/build/output/verify-SHORT-SHA, …]
-    #[arg(long, value_name = "DIR")]
-    output: Option<PathBuf>,
-    /// Number of builds at the same time: 1 or 2
-    #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u8).range(1..=2))]
-    jobs: u8,
-    /// Go on with build A of an interrupted verify, if its record still matches
-    #[arg(long)]
-    resume: bool,
-    /// Conditions that build B varies because they must not matter: all, none, or a list out of
-    /// host-name, path, user, umask, cpus, locale, time-zone, environment, clock, directory-order,
-    /// firmware, kernel
-    #[arg(long, value_name = "all|none|LIST", default_value = "none")]
-    vary: Vary,
-    /// If the builds differ, find the one condition of --vary that causes it, by halving the list
-    #[arg(long, requires = "vary")]
-    bisect: bool,
-    /// Build once, and compare with a published SHA256SUMS or ISO
-    #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["resume", "jobs", "vary", "bisect"])]
-    against: Option<String>,
-    /// Build nothing: compare the output folders of two builds by their records, e.g. from two
-    /// machines. The images may be missing. With --output, the report is kept there
-    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = [
-        "recipe", "against", "resume", "jobs", "vary", "bisect", "setup", "dry_run",
-    ])]
-    compare: Vec<PathBuf>,
-}
 
 const GIB: u64 = 1 << 30;
 const B_FAILED: &str = "build B failed; build A is kept: pass --resume to go on with it";
@@ -188,7 +146,7 @@ impl Conclusion<'_> {
     fn say(&self, verdict: &Verdict, guilty: Option<&bisect::Guilty>, as_json: bool) -> Result<()> {
         let (a, b) = (Published::read(&self.places.a)?, Published::read(&self.places.b)?);
         let out = &self.places.out;
-        let mut text = report::text(verdict, out, &next_step(&a, &b));
+        let mut text = report::text(verdict, out, &report::next_step(&a, &b));
         text += &self.varied.text();
         text += &guilty.map(|guilty| format!("{guilty}\n")).unwrap_or_default();
         let facts = json!({
@@ -213,34 +171,16 @@ impl Conclusion<'_> {
     }
 }
 
-/// The command that says more about two builds that differ.
-fn next_step(a: &Published, b: &Published) -> String {
-    let [a, b] = [a, b].map(|build| quoted(&build.dir));
-    format!("cargo xtask diagnose {a} {b}")
-}
-
 /// Compares both images. Each is read once, and its hash must be the one in its own record.
 fn judge(a: &Published, b: &Published) -> Result<Verdict> {
     let [(da, size), (db, _)] = hash::both(&a.iso(), &b.iso())?;
     for (build, digest) in [(a, &da), (b, &db)] {
-        check_against_record(build, digest)?;
+        compare_outputs::check_against_record(build, digest)?;
     }
     if da == db {
         return Ok(Verdict::Identical { digest: da, size });
     }
     Ok(Verdict::Differs(Box::new(Difference::between(a, b)?)))
-}
-
-fn check_against_record(build: &Published, digest: &Digest) -> Result<()> {
-    let recorded = build.info.iso_digest()?;
-    if recorded == *digest {
-        return Ok(());
-    }
-    Err(Code::Failed.error(format!(
-        "{} has changed since it was built: its record says {recorded}, its hash is {digest}; \
-         run verify again, without --resume",
-        build.iso().shown()
-    )))
 }
 
 /// Replaces B's image, which is identical to A's, with a hard link to it.

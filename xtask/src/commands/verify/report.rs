@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 use xtask_core::escape::Shown as _;
+use xtask_core::exec::quoted;
 use xtask_core::failure::Problem;
 use xtask_core::json;
+use xtask_core::records::published::Published;
 use xtask_core::records::verdict::{Difference, FileDifference, Verdict};
 use xtask_core::replace::{Record, shared_problem};
 use xtask_core::ui::answer;
@@ -116,4 +118,10 @@ pub(super) fn json(verdict: &Verdict, facts: Value) -> Value {
 
 fn file(file: &FileDifference) -> Value {
     json!({ "path": file.path, "what": file.what })
+}
+
+/// The command that says more about two builds that differ.
+pub(super) fn next_step(a: &Published, b: &Published) -> String {
+    let [a, b] = [a, b].map(|build| quoted(&build.dir));
+    format!("cargo xtask diagnose {a} {b}")
 }

@@ -1,6 +1,7 @@
 //! Kills the processes that a private engine left: dockerd, containerd, shims and containers.
 
-use super::{EngineFolders, network};
+use super::folders::EngineFolders;
+use super::network;
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};

@@ -1,0 +1,40 @@
+//! Arguments of `cargo xtask boot`.
+
+use super::firmware::FirmwareChoice;
+use clap::value_parser;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask boot linux/build/output/canary-1a2b3c4/silvermetal-canary.iso
+  cargo xtask boot image.iso --firmware uefi --verbose    watch the serial console
+  cargo xtask boot image.iso --timeout 1800               without KVM a desktop takes its time";
+
+/// Boot an ISO in QEMU to a login prompt; keep a screenshot and the serial log
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct BootArgs {
+    /// Image to boot; it is not written to
+    pub(super) iso: PathBuf,
+    /// Firmware to boot it under
+    #[arg(long, default_value = "both")]
+    pub(super) firmware: FirmwareChoice,
+    /// First install QEMU and its firmware if they are missing
+    #[arg(long)]
+    pub(super) setup: bool,
+    /// Give up after this many seconds without a login prompt
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = value_parser!(u64).range(1..))]
+    pub(super) timeout: u64,
+    /// Folder for the screenshot and the serial log [default: boot/ beside the ISO]
+    #[arg(long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+    /// Print the plan, with -v QEMU's command lines, and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Print a machine-readable result on stdout
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Show the serial console while the image boots
+    #[arg(long, short)]
+    pub(super) verbose: bool,
+}

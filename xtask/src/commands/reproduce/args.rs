@@ -1,0 +1,54 @@
+//! Arguments of `cargo xtask reproduce`.
+
+use crate::engine::BuildArgs;
+use clap::value_parser;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Exit codes:
+  0  the rebuild matches
+  1  it does not match: an anomaly of the supply chain; the output says whom to tell
+  3  not ready; the output names the commands that mend it
+  4  could not build, which says nothing about the release
+
+Examples:
+  cargo xtask reproduce v1.1.0
+  cargo xtask reproduce v1.1.0 --as 'Alice <alice@example.org>' --iso silvermetal-base.iso
+  cargo xtask reproduce ~/downloads/v1.1.0 --dry-run
+  cargo xtask reproduce v1.1.0 --collect ~/statements    count who has reproduced it";
+
+/// Rebuild a release and compare: match, mismatch, or could not build
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct ReproduceArgs {
+    /// Tag of a release (v1.1.0), its page, its folder of files, or a local folder with SHA256SUMS
+    /// and BUILD_INFO
+    #[arg(value_name = "TAG|URL|DIR", required_unless_present = "collect")]
+    pub(super) release: Option<String>,
+    #[command(flatten)]
+    pub(super) build: BuildArgs,
+    /// Builder image, if the release's own registry cannot be reached: same digest, other registry
+    #[arg(long, value_name = "REF")]
+    pub(super) image: Option<String>,
+    /// Rebuild without network, from the inputs that --save-inputs kept
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["mirror", "image", "setup"])]
+    pub(super) from_inputs: Option<PathBuf>,
+    /// Folder for the rebuild and its statement [default: linux/build/output/reproduce-TAG]
+    #[arg(long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+    /// The published image, if you have it: a mismatch is then diagnosed
+    #[arg(long, value_name = "FILE")]
+    pub(super) iso: Option<PathBuf>,
+    /// Name that rebuild.json states, e.g. 'Alice <alice@example.org>' [default: USER@HOST]
+    #[arg(long = "as", value_name = "NAME")]
+    pub(super) rebuilder: Option<String>,
+    /// Page of the repository, for a TAG [default: `repository` in Cargo.toml]
+    #[arg(long, value_name = "URL")]
+    pub(super) repository: Option<String>,
+    /// Build nothing: count the rebuild.json statements below DIR, each rebuilder once, CI never
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["image", "output", "rebuilder", "iso"])]
+    pub(super) collect: Option<PathBuf>,
+    /// Number of independent rebuilders that must agree
+    #[arg(long, value_name = "N", default_value = "2", requires = "collect", value_parser = value_parser!(u32).range(1..))]
+    pub(super) threshold: u32,
+}
