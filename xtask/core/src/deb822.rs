@@ -63,6 +63,22 @@ pub fn paragraphs(text: &str) -> Vec<Paragraph<'_>> {
     found
 }
 
+/// Appends a field to the text of a paragraph. What follows the first line of `value` becomes
+/// continuations; no blank follows the colon if the first line is empty.
+pub fn push_field(text: &mut String, name: &str, value: &str) {
+    text.push_str(name);
+    text.push(':');
+    for (n, line) in value.split('\n').enumerate() {
+        text.push_str(match (n, line) {
+            (0, "") => "",
+            (0, _) => " ",
+            _ => "\n ",
+        });
+        text.push_str(line);
+    }
+    text.push('\n');
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +96,17 @@ mod tests {
         assert_eq!(found[1].words("Suites").collect::<Vec<_>>(), ["a", "b", "c"]);
         assert_eq!((found[1].get("URIs"), found[1].words("URIs").count()), (None, 0));
         assert_eq!(paragraphs("\n# nothing\n"), []);
+    }
+
+    #[test]
+    fn a_field_that_is_written_is_read_again() {
+        let mut text = String::new();
+        push_field(&mut text, "Iso", "a.iso");
+        push_field(&mut text, "Tools", "\nbash 5\ncurl 8");
+        push_field(&mut text, "Empty", "");
+        assert_eq!(text, "Iso: a.iso\nTools:\n bash 5\n curl 8\nEmpty:\n");
+        let found = paragraphs(&text);
+        let lines: Vec<_> = found[0].fields().iter().map(|field| field.lines.clone()).collect();
+        assert_eq!(lines, [vec!["a.iso"], vec!["", "bash 5", "curl 8"], vec![""]]);
     }
 }

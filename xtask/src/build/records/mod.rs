@@ -7,10 +7,10 @@ pub(crate) mod tree;
 use crate::build::{BuildFacts, EpochFrom};
 use crate::builder_image::BuilderImage;
 use anyhow::{Context as _, Result};
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
+use xtask_core::deb822;
 use xtask_core::escape::Shown as _;
 use xtask_core::facts::upstream::UpstreamOrigin;
 use xtask_core::pins::Digest;
@@ -135,10 +135,7 @@ pub(crate) fn known_before(facts: &BuildFacts) -> Vec<(&'static str, String)> {
 /// BUILD_INFO: one paragraph in deb822 style (deb822(5)); continuation lines begin with a blank.
 fn build_info(facts: &BuildFacts, inside: &Inside, iso: &Iso, run: &RunFacts) -> String {
     let mut text = String::new();
-    let mut field = |name: &str, value: &str| {
-        // writing to a String cannot fail
-        let _ = writeln!(text, "{name}: {value}");
-    };
+    let mut field = |name: &str, value: &str| deb822::push_field(&mut text, name, value);
     for (name, value) in known_before(facts) {
         field(name, &value);
     }
@@ -147,8 +144,7 @@ fn build_info(facts: &BuildFacts, inside: &Inside, iso: &Iso, run: &RunFacts) ->
     }
     for (name, lines) in [("InRelease", &inside.inrelease), ("Tools", &inside.tools)] {
         if !lines.is_empty() {
-            let indented: Vec<String> = lines.lines().map(|line| format!("\n {line}")).collect();
-            field(name, &indented.concat());
+            field(name, &format!("\n{}", lines.lines().collect::<Vec<_>>().join("\n")));
         }
     }
     if !inside.packages.is_empty() {
@@ -158,8 +154,7 @@ fn build_info(facts: &BuildFacts, inside: &Inside, iso: &Iso, run: &RunFacts) ->
     field("Iso", &facts.recipe.iso);
     field("Iso-Size", &iso.size.to_string());
     field("Iso-Sha256", iso.digest.hex());
-    // no blank follows the colon if the value begins on the next line
-    text.replace(": \n", ":\n")
+    text
 }
 
 /// Writes `manifests/TAR.manifest` for every tree that a stage produced as a tar.

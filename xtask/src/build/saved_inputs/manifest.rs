@@ -1,8 +1,8 @@
 //! The manifest of saved inputs: the input fields of BUILD_INFO, and the files of the package cache.
 
 use anyhow::{Context as _, Result, bail};
-use std::fmt::Write as _;
 use std::path::{Component, Path};
+use xtask_core::deb822;
 use xtask_core::pins::Digest;
 use xtask_core::records::published::BuildInfo;
 
@@ -32,14 +32,13 @@ impl InputsManifest {
     /// Equal inputs give equal text.
     pub(super) fn to_text(&self) -> String {
         let mut text = format!("Format: {FORMAT}\n");
-        // writing to a String cannot fail
         for (name, value) in &self.about.0 {
-            let _ = writeln!(text, "{name}: {value}");
+            deb822::push_field(&mut text, name, value);
         }
         let mut list = |name: &str, lines: &mut dyn Iterator<Item = String>| {
-            let lines: String = lines.map(|line| format!("\n {line}")).collect();
+            let lines: String = lines.map(|line| format!("\n{line}")).collect();
             if !lines.is_empty() {
-                let _ = writeln!(text, "{name}:{lines}");
+                deb822::push_field(&mut text, name, &lines);
             }
         };
         list("Submodules", &mut self.submodules.iter().cloned());
