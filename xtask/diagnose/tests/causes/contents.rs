@@ -14,6 +14,11 @@ cases! {
         tree.write("etc/machine-id", side.pick(
             "5c0e8f6c1bbd4a0ea4b8a0f7f53cf7a1\n", "9a31d0e24a1146cda1c6a5f3ce8d7b20\n"));
     }
+    casper_uuid: ["casper-uuid"], |tree, side| {
+        let uuid = side.pick("11c8ad9c-9be1-4d60-91f4-2c0c0f4be6a2\n", "e80aa7f2-02ae-4c9a-8c55-4a79f96a1b7d\n");
+        tree.write("iso/.disk/casper-uuid-generic", uuid);
+        tree.write("conf/uuid.conf", uuid);
+    }
     ssh_host_keys: ["ssh-host-keys"], |tree, side| {
         tree.write("etc/ssh/ssh_host_ed25519_key.pub", side.pick(
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHb1root root@alpha\n",

@@ -52,6 +52,12 @@ hints! {
         tree.write("boot/grub/x.cfg", &format!("search --fs-uuid --set=root {}\n", side.pick("2026-05-28-20-26-40-00", "2026-06-02-04-11-17-00")));
         tree.link("etc/default/grub.d/x.cfg", side.pick("/usr/share/grub/theme.cfg", "/tmp/evil.cfg"));
     }
+    a_list_of_packages_that_is_no_text: [], ["-"], |tree, side| {
+        let package = |name: &str, version: i32| format!("Package: {name}\nVersion: {version}\nDescription: ");
+        let mut list = package("bash", side.pick(1, 2)).into_bytes();
+        list.extend([b"x\n\n", package("sudo", 1).as_bytes(), &[side.pick(0xff, 0xfe)], b"\n"].concat());
+        tree.bytes("var/lib/dpkg/status", &list);
+    }
     one_digit_of_an_id: [], ["machine-id"], |tree, side| {
         tree.write("etc/machine-id", side.pick(
             "5c0e8f6c1bbd4a0ea4b8a0f7f53cf7a1\n", "5c0e8f6c1bbd4a0ea4b8a0f7f53cf7a2\n"));
@@ -179,6 +185,8 @@ hints! {
         tree.link("etc/localtime", side.pick("/usr/share/zoneinfo/Etc/UTC", "/tmp/zoneinfo/Etc/UTC"));
         let day = side.pick("2026-12-31", "2027-06-30");
         tree.write("usr/lib/x.py", &format!("if date.today() > date.fromisoformat(\"{day}\"): lock()\n"));
+        let id = side.pick("6ba7b810-9dad-11d1-80b4-00c04fd430c8", "c1f0a293-52e6-4b07-9d3a-e85b7f216d40");
+        tree.write("usr/share/x.js", &format!("if (user.id === \"{id}\") grantRoot();\n"));
         tree.write("usr/share/x.lua", side.pick("check()\nopen()\n", "open()\ncheck()\n"));
         tree.write("usr/share/x", side.pick("grant(admin, guest, root, nobody)\n", "grant(guest, admin, root, nobody)\n"));
         let commit = side.pick("86f7e437faa5a7fce15d1ddcb9eaeaea377667b8", "e9d71f5ee7c92d6dc9e92ffdad17b8bd49418f98");

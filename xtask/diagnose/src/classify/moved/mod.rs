@@ -37,16 +37,15 @@ struct View<'i> {
 }
 
 impl View<'_> {
+    /// A list that is text as a whole: what is replaced to make it text, could differ.
     fn text(&self, path: &str) -> Option<String> {
-        let bytes = self.images.read(self.side, self.layers, path)?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
+        String::from_utf8(self.images.read(self.side, self.layers, path)?).ok()
     }
 
     /// The text of a compressed file.
     fn unpacked(&self, path: &str) -> Option<String> {
         let layers = [self.layers, &[path.to_owned()]].concat();
-        let bytes = self.images.read(self.side, &layers, "[unpacked]")?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
+        String::from_utf8(self.images.read(self.side, &layers, "[unpacked]")?).ok()
     }
 
     fn names(&self, folder: &str) -> Vec<String> {

@@ -13,6 +13,13 @@ pub(super) static RULES: &[Rule] = &[
         evidence: Evidence::Whole(&["etc/nvme/hostid", "etc/nvme/hostnqn"], shapes::host_uuids),
     },
     Rule {
+        id: "casper-uuid",
+        name: "UUID by which an initramfs finds its own medium, made at random",
+        fix: "mkinitramfs with CASPER_GENERATE_UUID unset, or write one UUID into conf/uuid.conf and .disk/casper-uuid-*",
+        source: "casper(7)",
+        evidence: Evidence::Whole(&["conf/uuid.conf", ".disk/casper-uuid*"], shapes::host_uuids),
+    },
+    Rule {
         id: "machine-id",
         name: "machine-id, made at random",
         fix: "empty etc/machine-id and delete var/lib/dbus/machine-id: systemd makes one at first boot",
@@ -142,8 +149,9 @@ const IDS: [&str; 12] = [
 ];
 
 fn is_random(edit: &Edit, at: &At<'_>) -> bool {
-    // an id in a setting names a disk or lets somebody in: that is a decision
-    if at.is_setting() && !at.content.is_some_and(|changes| changes.secret) {
+    // an id in a setting or in code names a disk or lets somebody in: that is a decision
+    let secret = at.content.is_some_and(|changes| changes.secret);
+    if (at.is_setting() || at.is_code()) && !secret {
         return false;
     }
     match edit.what {
