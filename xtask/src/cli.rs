@@ -26,7 +26,7 @@ Exit codes:
   130  interrupted
 
 Examples:
-  cargo xtask iso canary --setup     a small bootable ISO in a minute or two
+  cargo xtask iso canary --setup     a small bootable ISO; minutes, the first time
   cargo xtask verify                 the product, built twice and compared
   cargo xtask help iso               the same as `cargo xtask iso --help`";
 

@@ -11,7 +11,7 @@ use xtask_core::ui::{Ui, answer};
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask iso canary --setup            a small bootable ISO, in a minute or two
+  cargo xtask iso canary --setup            a small bootable ISO; minutes, the first time
   cargo xtask iso --dry-run                 the plan of a build of the product; with -v every command
   cargo xtask iso --save-inputs ~/inputs    build, and keep everything that was fetched";
 
