@@ -26,7 +26,7 @@ pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
     let (records, context) = records::of(&pair);
     let images = Images::open_both(&pair.a, &pair.b);
     if let [Some(x), Some(y)] = images.formats()
-        && x != y
+        && container(x) != container(y)
     {
         return Err(Code::Usage.error(format!(
             "{} is {x}, {} is {y}: expected two of one format",
@@ -86,6 +86,11 @@ pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
             report.b.shown()
         ))),
     }
+}
+
+/// The format that holds another one: a Debian package is an ar with certain members.
+fn container(format: &str) -> &str {
+    if format == "deb" { "ar" } else { format }
 }
 
 /// SHA-256 and size of both images, as they were compared.

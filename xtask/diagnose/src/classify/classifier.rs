@@ -458,7 +458,11 @@ impl<'a> Classifier<'a> {
             Seen::Content(changes) => (changes.rest.clone(), changes.unread, changes.is_opaque()),
             _ => (None, None, false),
         };
-        if pending.left.is_empty() && rest.is_none() {
+        // a date among bytes whose format nobody reads may be anything
+        let is_read = unread.is_none()
+            || matches!(&fact.what, Seen::Content(changes)
+                if changes.edits.iter().all(|edit| matches!(edit.what, Edited::Declared(_))));
+        if pending.left.is_empty() && rest.is_none() && is_read {
             if pending.found.is_empty() && pending.follows {
                 let boot = |edit: &Edit| edit.what == Edited::Declared(Declared::BootPosition);
                 let is_boot = matches!(&fact.what, Seen::Content(x) if x.edits.iter().all(boot));

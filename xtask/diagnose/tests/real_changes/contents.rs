@@ -112,6 +112,20 @@ pub(crate) fn manual() -> String {
         .collect()
 }
 
+/// Files in formats that are named, but not read, with a date in each.
+pub(crate) fn unread(name: &str) -> Vec<u8> {
+    let text = |seed: u64| {
+        let letters = Random::new(seed).text(600, HEX);
+        format!("{letters} built 2026-05-28 20:26:40, by {letters}").into_bytes()
+    };
+    match name {
+        "erofs" => [&[0; 1024][..], b"\xe2\xe1\xf5\xe0", &text(21), &text(22)].concat(),
+        "lzop" => [&b"\x89LZO\0\r\n\x1a\n"[..], &text(23)].concat(),
+        "rpm" => [&b"\xed\xab\xee\xdb"[..], &text(24)].concat(),
+        _ => [&b"SQLite format 3\0"[..], &text(25)].concat(),
+    }
+}
+
 /// Offsets of the machine code in [`program`].
 pub(crate) const CODE: std::ops::Range<usize> = 0x1000..0x4000;
 

@@ -171,6 +171,100 @@ pub(crate) fn disk(partition: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A disk with a GPT and its backup (UEFI 2.10, 5.3), and these partitions.
+pub(crate) fn gpt(partitions: &[&[u8]]) -> Vec<u8> {
+    const SECTOR: u64 = 512;
+    const TABLE: usize = 128 * 128;
+    let crc = |bytes: &[u8]| {
+        let mut crc = flate2::Crc::new();
+        crc.update(bytes);
+        crc.sum()
+    };
+    let mut table = vec![0; TABLE];
+    let mut body = Vec::new();
+    let first = 2 + TABLE as u64 / SECTOR;
+    for (i, content) in partitions.iter().enumerate() {
+        let start = first + body.len() as u64 / SECTOR;
+        body.extend(*content);
+        pad(&mut body, SECTOR as usize);
+        let entry = &mut table[i * 128..][..128];
+        // a Linux file system, and a GUID of its own
+        entry[..16].copy_from_slice(&[
+            0xaf, 0x3d, 0xc6, 0x0f, 0x83, 0x84, 0x72, 0x47, 0x8e, 0x79, 0x3d, 0x69, 0xd8, 0x47,
+            0x7d, 0xe4,
+        ]);
+        entry[16..32].fill(0x20 + i as u8);
+        entry[32..40].copy_from_slice(&start.to_le_bytes());
+        let last = first + body.len() as u64 / SECTOR - 1;
+        entry[40..48].copy_from_slice(&last.to_le_bytes());
+        for (at, letter) in [b'p', b'a', b'r', b't'].into_iter().enumerate() {
+            entry[56 + 2 * at] = letter;
+        }
+    }
+    let sectors = 2 * first - 1 + body.len() as u64 / SECTOR;
+    let header = |own: u64, other: u64, entries: u64| {
+        let mut header = b"EFI PART\0\0\x01\0\x5c\0\0\0\0\0\0\0\0\0\0\0".to_vec();
+        for number in [own, other, first, sectors - first] {
+            header.extend(number.to_le_bytes());
+        }
+        header.extend([0x11; 16]);
+        header.extend(entries.to_le_bytes());
+        for number in [128, 128, crc(&table)] {
+            header.extend(number.to_le_bytes());
+        }
+        let sum = crc(&header);
+        header[16..20].copy_from_slice(&sum.to_le_bytes());
+        pad(&mut header, SECTOR as usize);
+        header
+    };
+    let mut out = vec![0; 440];
+    out.extend([0; 6]);
+    // the whole disk is of type 0xee
+    out.extend([0, 0, 2, 0, 0xee, 0xff, 0xff, 0xff, 1, 0, 0, 0]);
+    out.extend((sectors as u32 - 1).to_le_bytes());
+    out.resize(510, 0);
+    out.extend([0x55, 0xaa]);
+    out.extend(header(1, sectors - 1, 2));
+    out.extend(&table);
+    out.extend(body);
+    out.extend(&table);
+    out.extend(header(sectors - 1, 1, sectors - first + 1));
+    out
+}
+
+/// A PE file with these sections, such as a unified kernel image.
+pub(crate) fn pe(sections: Members<'_>) -> Vec<u8> {
+    const ALIGN: usize = 512;
+    let mut out = b"MZ".to_vec();
+    out.resize(0x3c, 0);
+    out.extend(64_u32.to_le_bytes());
+    out.extend(b"PE\0\0\x64\x86");
+    out.extend((sections.len() as u16).to_le_bytes());
+    // the time, no symbols, 112 bytes of optional header, an executable
+    out.extend(TIME.to_le_bytes());
+    out.extend([0, 0, 0, 0, 0, 0, 0, 0, 112, 0, 0x2e, 2]);
+    out.extend([0x0b, 2]);
+    out.resize(64 + 24 + 112, 0);
+    let mut place = (out.len() + sections.len() * 40).next_multiple_of(ALIGN);
+    for (name, content) in sections {
+        let mut header = name.as_bytes().to_vec();
+        header.resize(8, 0);
+        let stored = content.len().next_multiple_of(ALIGN);
+        for number in [content.len(), 0x10_0000 + place, stored, place, 0, 0, 0] {
+            header.extend((number as u32).to_le_bytes());
+        }
+        header.extend([0x40, 0, 0, 0x40]);
+        out.extend(&header[..40]);
+        place += stored;
+    }
+    for (_, content) in sections {
+        pad(&mut out, ALIGN);
+        out.extend(*content);
+    }
+    pad(&mut out, ALIGN);
+    out
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compressor {
     Gzip,

@@ -14,12 +14,17 @@ pub(crate) struct Image {
 }
 
 /// Every kind of image.
-pub(crate) const IMAGES: [Image; 13] = [
+pub(crate) const IMAGES: [Image; 18] = [
     Image { name: "archives", programs: &[], make: archives },
     Image { name: "initramfs", programs: &[], make: initramfs },
     Image { name: "package", programs: &[], make: package },
     Image { name: "disk", programs: &[], make: disk },
     Image { name: "fat", programs: &[], make: efi },
+    Image { name: "gpt", programs: &[], make: gpt },
+    Image { name: "uki", programs: &[], make: uki },
+    Image { name: "jar", programs: &[], make: jar },
+    Image { name: "not-read", programs: &[], make: not_read },
+    Image { name: "gpt-ext4", programs: &["mke2fs"], make: gpt_ext4 },
     Image { name: "appimage", programs: &["mksquashfs"], make: appimage },
     Image { name: "ext4", programs: &["mke2fs"], make: ext4 },
     Image {
@@ -148,6 +153,72 @@ fn efi(dir: &Path, build: Build) -> Node {
 /// A disk that boots by its EFI partition.
 fn disk(dir: &Path, build: Build) -> Node {
     Node::layer(dir, "", Kind::Disk, vec![efi(dir, build)])
+}
+
+/// A disk with a GPT: the EFI partition, and one that holds an archive.
+fn gpt(dir: &Path, build: Build) -> Node {
+    let data = vec![
+        Node::leaf("etc/stamp", build.stamp()),
+        packed(dir, "usr/share/doc/x.gz", Gzip, Node::leaf("", contents::manual())),
+        Node::leaf("usr/bin/x", contents::program()),
+    ];
+    let partitions = vec![
+        Node { name: "partition-1", ..efi(dir, build) },
+        Node::layer(dir, "partition-2", Kind::Tar, data),
+    ];
+    Node::layer(dir, "", Kind::Gpt, partitions)
+}
+
+/// A disk whose root file system is an ext4.
+fn gpt_ext4(dir: &Path, build: Build) -> Node {
+    let partitions = vec![
+        Node { name: "partition-1", ..efi(dir, build) },
+        Node { name: "partition-2", ..ext4(dir, build) },
+    ];
+    Node::layer(dir, "", Kind::Gpt, partitions)
+}
+
+/// A unified kernel image.
+fn uki(dir: &Path, build: Build) -> Node {
+    let init = vec![
+        Node::leaf("init", contents::script()),
+        Node::leaf("etc/stamp", build.stamp()),
+        Node::leaf("usr/bin/busybox", contents::program()),
+    ];
+    let sections = vec![
+        Node::leaf(".osrel", "ID=x\nVERSION_ID=1\n"),
+        Node::leaf(".cmdline", "root=/dev/sda2 ro quiet init_on_alloc=1\n"),
+        Node::leaf(".linux", contents::program()),
+        Node { name: ".initrd", ..packed(dir, "", Zstd, Node::layer(dir, "", Kind::Cpio, init)) },
+    ];
+    Node::layer(dir, "", Kind::Pe, sections)
+}
+
+/// A jar with another one in it.
+fn jar(dir: &Path, build: Build) -> Node {
+    let inner = vec![
+        Node::leaf("x/Inner.class", contents::program()),
+        Node::leaf("x/inner.properties", "allow=no\n"),
+    ];
+    let files = vec![
+        Node::leaf("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nMain-Class: org.x.Main\n"),
+        Node::leaf("built", build.stamp()),
+        Node::leaf("org/x/Main.class", contents::program()),
+        Node::layer(dir, "lib/inner.jar", Kind::Zip, inner),
+    ];
+    Node::layer(dir, "", Kind::Zip, files)
+}
+
+/// Formats that are named, but not read.
+fn not_read(dir: &Path, build: Build) -> Node {
+    let files = vec![
+        Node::leaf("etc/stamp", build.stamp()),
+        Node::unread("live/root.erofs", contents::unread("erofs")),
+        Node::unread("live/initrd.lzo", contents::unread("lzop")),
+        Node::unread("pool/x.rpm", contents::unread("rpm")),
+        Node::unread("usr/lib/sysimage/rpm/rpmdb.sqlite", contents::unread("sqlite")),
+    ];
+    Node::layer(dir, "", Kind::Tar, files)
 }
 
 /// A root file system that is no squashfs.

@@ -9,6 +9,7 @@
 mod answer;
 mod contents;
 mod formats;
+mod hostile;
 mod images;
 mod kinds;
 mod layers;

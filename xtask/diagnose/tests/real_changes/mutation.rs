@@ -62,7 +62,8 @@ fn region(node: &Node, random: &mut Random) -> (usize, usize) {
     let size = node.bytes.len();
     let small = 600.min(size);
     match (node.kind, random.below(4)) {
-        (Kind::Leaf, _) => (0, size),
+        (Kind::Leaf | Kind::Unread, _) => (0, size),
+        (Kind::Gpt, 0) => (0, 2048),
         (Kind::Iso, 0) => (0, 32 << 10),
         (Kind::Iso, 1) => (32 << 10, 24 << 10),
         (_, 0) => (0, small),

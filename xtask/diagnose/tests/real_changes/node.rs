@@ -9,6 +9,8 @@ use std::path::Path;
 pub(crate) enum Kind {
     /// A file that holds nothing but its own bytes.
     Leaf,
+    /// A file in a format that is named, but not read.
+    Unread,
     /// One content, compressed.
     Packed(Compressor),
     /// Its children one after the other, as archives follow each other in an initramfs.
@@ -20,6 +22,10 @@ pub(crate) enum Kind {
     Fat,
     /// One partition, behind a master boot record.
     Disk,
+    /// Partitions in a GPT.
+    Gpt,
+    /// Sections of a PE file.
+    Pe,
     Ext4,
     /// Options of mksquashfs; the time it was made, in seconds after [`TIME`].
     Squashfs(&'static [&'static str], u32),
@@ -38,6 +44,17 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) fn leaf(name: &'static str, bytes: impl Into<Vec<u8>>) -> Node {
         Node { name, kind: Kind::Leaf, bytes: bytes.into(), children: Vec::new() }
+    }
+
+    /// A file in a format that is not read.
+    pub(crate) fn unread(name: &'static str, bytes: impl Into<Vec<u8>>) -> Node {
+        Node { kind: Kind::Unread, ..Node::leaf(name, bytes) }
+    }
+
+    /// Places of the layers of a kind.
+    pub(crate) fn names_of(&self, kind: Kind) -> Vec<Vec<&'static str>> {
+        let paths = self.paths().into_iter().filter(|path| self.at(path).kind == kind);
+        paths.map(|path| self.names(&path)).collect()
     }
 
     /// A layer; `dir` is a folder for files of the tools.
@@ -94,7 +111,7 @@ impl Node {
             })
             .collect();
         match self.kind {
-            Kind::Leaf => self.bytes.clone(),
+            Kind::Leaf | Kind::Unread => self.bytes.clone(),
             Kind::Packed(compressor) => compressor.pack(members[0].1),
             Kind::Row => members.iter().flat_map(|(_, bytes)| *bytes).copied().collect(),
             Kind::Cpio => formats::cpio(&members),
@@ -103,6 +120,8 @@ impl Node {
             Kind::Zip => formats::zip(&members),
             Kind::Fat => formats::fat(&members),
             Kind::Disk => formats::disk(members[0].1),
+            Kind::Gpt => formats::gpt(&members.iter().map(|(_, bytes)| *bytes).collect::<Vec<_>>()),
+            Kind::Pe => formats::pe(&members),
             Kind::Ext4 => tools::ext4(&dir.join("ext4"), &members),
             Kind::Squashfs(options, later) => {
                 tools::squashfs(&dir.join("squashfs"), options, TIME + later, &members)

@@ -21,12 +21,12 @@ pub(crate) fn judge(
         return Err("said to be identical".to_owned());
     }
     let node = image.at(&mutation.path);
-    if node.kind == Kind::Leaf && !answer.contents_differ {
+    if matches!(node.kind, Kind::Leaf | Kind::Unread) && !answer.contents_differ {
         return Err("contents are said to be identical".to_owned());
     }
     for offset in &mutation.offsets {
         let (path, inner) = owner(image, &mutation.path, *offset);
-        if is_open(image, mutation, &path, before, answer) {
+        if image.at(&path).kind != Kind::Unread && is_open(image, mutation, &path, before, answer) {
             continue;
         }
         let names: Place = image.names(&path).into_iter().map(|x| plain(x).to_owned()).collect();
@@ -37,6 +37,14 @@ pub(crate) fn judge(
             .map(|(id, _)| id.as_str())
             .collect();
         let owned = image.at(&path);
+        if owned.kind == Kind::Unread {
+            // or the layer around it cannot be opened, and is unexplained itself
+            let around = |place: &Place| names.starts_with(place) && *place != names;
+            if answer.not_read.contains(&names) || answer.open.iter().any(|(at, _)| around(at)) {
+                continue;
+            }
+            return Err(format!("{names:?}, byte {inner}: not said to be not read"));
+        }
         if matches!(owned.kind, Kind::Squashfs(..))
             && inner < data_end(&owned.bytes)
             && std::ptr::eq(owned, node)
@@ -86,6 +94,8 @@ fn owner(image: &Node, path: &[usize], offset: usize) -> (Vec<usize>, usize) {
             | Kind::Ar
             | Kind::Fat
             | Kind::Disk
+            | Kind::Gpt
+            | Kind::Pe
             | Kind::Ext4
             | Kind::Squashfs(..)
             | Kind::Iso
@@ -236,7 +246,8 @@ fn is_pem(text: &[u8]) -> bool {
 fn fields(kind: Kind, bytes: &[u8], near: usize) -> Vec<(Range<usize>, &'static [&'static str])> {
     let mut found: Vec<(Range<usize>, &'static [&'static str])> = Vec::new();
     match kind {
-        Kind::Disk => found.push((440..444, &["disk-guid"])),
+        Kind::Disk | Kind::Gpt => found.push((440..444, &["disk-guid"])),
+        Kind::Pe => found.push((64 + 8..64 + 12, &["link-time"])),
         Kind::Squashfs(..) => found.push((8..12, &["mkfs-time"])),
         Kind::Fat => {
             found.push((0x27..0x2b, &["fat-serial"]));

@@ -5,14 +5,19 @@ use super::index::{Archive, Index, NAME};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
+use crate::record::printable;
 use crate::source::Shared;
 use crate::tree::{Kind, Metadata};
 use crate::unpack::stream::codec_of;
 use crate::unpack::{Codec, Unpacked};
 use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(crate) const LAYER: &str = "cpio";
+
+/// Bytes of a name that links show.
+const SHOWN: usize = 256;
 
 /// Bytes of a header.
 const HEADER: usize = 110;
@@ -112,6 +117,33 @@ impl Numbers {
     }
 }
 
+/// Members of one archive that Linux makes one file: their inode and device numbers are the same, and they claim
+/// several links (init/initramfs.c, find_link). The content of the last is that of all.
+#[derive(Default)]
+struct Links {
+    members: HashMap<(u32, u32, u32, Kind), Vec<usize>>,
+}
+
+impl Links {
+    fn add(&mut self, number: (u32, u32, u32, Kind), member: usize) {
+        self.members.entry(number).or_default().push(member);
+    }
+
+    /// Names the first of them, in the order of names, in the metadata of each.
+    fn tell(self, index: &mut Index) {
+        for members in self.members.into_values().filter(|members| members.len() > 1) {
+            let names = members.iter().filter_map(|member| index.members.get(*member));
+            let Some(name) = names.map(|member| &member.name).min() else { continue };
+            let name = printable(&name[..name.len().min(SHOWN)]);
+            for member in members {
+                if let Some(member) = index.members.get_mut(member) {
+                    member.metadata.more.push(("one file with", name.clone()));
+                }
+            }
+        }
+    }
+}
+
 /// Offset of the first byte from `at` on that is not zero.
 fn skip_zeros(source: &Shared, mut at: u64) -> Result<u64> {
     let end = at + PADDING;
@@ -130,12 +162,13 @@ fn skip_zeros(source: &Shared, mut at: u64) -> Result<u64> {
 
 /// Reads one archive and returns the offset behind it.
 fn archive(source: &Shared, mut at: u64, index: &mut Index, numbers: &mut Numbers) -> Result<u64> {
+    let mut links = Links::default();
     loop {
         let header = source.exactly(LAYER, at, HEADER)?;
         if !is_cpio(&header) {
             return Err(Error::new(LAYER, at, "no member begins here"));
         }
-        let [ino, mode, uid, gid, links, mtime, size, major, minor, rmajor, rminor, name_len, _] =
+        let [ino, mode, uid, gid, count, mtime, size, major, minor, rmajor, rminor, name_len, _] =
             numbers_of(&header, at)?;
         let name_len = name_len as usize;
         if name_len == 0 || name_len > NAME {
@@ -154,6 +187,7 @@ fn archive(source: &Shared, mut at: u64, index: &mut Index, numbers: &mut Number
         rest.extend(padding(source, content_end, end)?);
         index.rest(at, &rest)?;
         if name == TRAILER {
+            links.tell(index);
             return Ok(end);
         }
         let kind = Kind::of_mode(mode)
@@ -163,7 +197,7 @@ fn archive(source: &Shared, mut at: u64, index: &mut Index, numbers: &mut Number
         about.uid = Some(uid);
         about.gid = Some(gid);
         about.mtime = Some(mtime.into());
-        about.links = Some(links);
+        about.links = Some(count);
         if kind == Kind::Symlink {
             if content.len > NAME as u64 {
                 return Err(Error::new(LAYER, at, format!("a link of {size} bytes")));
@@ -175,6 +209,9 @@ fn archive(source: &Shared, mut at: u64, index: &mut Index, numbers: &mut Number
             about.device = Some((rmajor, rminor));
         }
         numbers.add(ino, (major, minor));
+        if count > 1 && !matches!(kind, Kind::Folder | Kind::Symlink) {
+            links.add((ino, major, minor, kind), index.members.len());
+        }
         index.push(name, about, content, start)?;
         at = end;
     }

@@ -29,7 +29,7 @@ pub struct Archive {
 }
 
 pub(super) struct Member {
-    name: Vec<u8>,
+    pub(super) name: Vec<u8>,
     pub(super) metadata: Metadata,
     content: Shared,
     digest: [u8; 32],

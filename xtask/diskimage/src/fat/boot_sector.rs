@@ -118,11 +118,20 @@ impl BootSector {
         self.data + u64::from(cluster - 2) * self.cluster
     }
 
-    /// Place and length of the fields in the sector.
-    pub(super) fn told(&self) -> [(usize, usize); 3] {
-        // jump, OEM name, BIOS parameter block; the extended block; the signature
-        let extended = if self.bits == 32 { (28, 62) } else { (28, 34) };
-        [(3, 25), extended, (510, 2)]
+    /// Place and length of what the fields tell. A number of 16 bits may stand in a wider one as well, if it
+    /// is 0; then that one is told.
+    pub(super) fn told(&self, sector: &[u8]) -> Vec<(usize, usize)> {
+        let zero = |at: usize| sector[at..at + 2] == [0; 2];
+        // OEM name, bytes in a sector, sectors in a cluster, tables, entries in the root, media, hidden
+        let mut told = vec![(3, 8), (11, 2), (13, 1), (16, 1), (17, 2), (21, 1), (28, 4)];
+        told.push(if zero(19) { (32, 4) } else { (19, 2) });
+        told.push(if zero(22) { (36, 4) } else { (22, 2) });
+        let extended = if self.bits == 32 { 64 } else { 36 };
+        // only with a mark of 0x29 is there a serial number, label and type
+        if sector[extended + 2] == 0x29 {
+            told.push((extended + 3, 23));
+        }
+        told
     }
 
     pub(super) fn fields(&self) -> Vec<Field> {

@@ -25,7 +25,7 @@ pub(super) fn parts(tree: &dyn Tree, volume: &Volume) -> Result<Vec<Part>> {
 
     let reserved = shape.fat.min(LISTING as u64) as usize;
     let mut boot = volume.source.exactly(LAYER, 0, reserved)?;
-    for (at, len) in shape.told() {
+    for (at, len) in shape.told(&boot) {
         boot[at..at + len].fill(0);
     }
     bytes("[boot code]", boot);
