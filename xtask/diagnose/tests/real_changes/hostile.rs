@@ -13,6 +13,12 @@ use std::process::Command;
 const MEMORY: u64 = 6 << 20;
 const SECONDS: &str = "300";
 
+/// Makes an image with a date in it.
+type Make = fn(&str) -> Vec<u8>;
+
+/// Makes an archive of one member.
+type Wrap = fn(&[u8]) -> Vec<u8>;
+
 fn stamps() -> [String; 2] {
     [Build::First, Build::Later].map(Build::stamp)
 }
@@ -165,7 +171,7 @@ fn lengths_that_disagree() {
 
 #[test]
 fn bytes_after_the_end() {
-    let makes: [(&str, fn(&str) -> Vec<u8>); 6] =
+    let makes: [(&str, Make); 6] =
         [("tar", tar), ("cpio", cpio), ("zip", zip), ("fat", fat), ("gpt", gpt), ("pe", pe)];
     for (name, make) in makes {
         tells_change(name, make, |b| b.extend(b"evil"));
@@ -286,13 +292,11 @@ fn decoders_after_an_error() {
 
 #[test]
 fn layers_without_an_end() {
-    let nested = |make: &dyn Fn(&[u8]) -> Vec<u8>, inner: &[u8]| {
-        (0..60).fold(inner.to_vec(), |inner, _| make(&inner))
-    };
-    let makes: [(&str, &dyn Fn(&[u8]) -> Vec<u8>); 3] = [
-        ("tar", &|inner| formats::tar(&[("x", inner)])),
-        ("zip", &|inner| formats::zip(&[("x", inner)])),
-        ("gzip", &|inner| Compressor::Gzip.pack(inner)),
+    let nested = |make: Wrap, inner: &[u8]| (0..60).fold(inner.to_vec(), |inner, _| make(&inner));
+    let makes: [(&str, Wrap); 3] = [
+        ("tar", |inner| formats::tar(&[("x", inner)])),
+        ("zip", |inner| formats::zip(&[("x", inner)])),
+        ("gzip", |inner| Compressor::Gzip.pack(inner)),
     ];
     for (name, make) in makes {
         let [a, b] = [&b"good\n"[..], b"evil\n"].map(|inner| nested(make, inner));
