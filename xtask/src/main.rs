@@ -9,7 +9,7 @@ mod external;
 mod registry;
 
 use anyhow::{Context as _, Result};
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use cli::{Cli, Command};
 use std::process::ExitCode;
 use xtask_core::facts::repo::Repo;
@@ -55,7 +55,7 @@ fn run(command: &Command) -> Result<()> {
         Command::BumpImage(args) => commands::bump::image::command(&repo, args),
         Command::BumpSnapshot(args) => commands::bump::snapshot::command(&repo, args),
         Command::BumpSubmodule(args) => commands::bump::submodule::command(&repo, args),
-        Command::Completions(args) => commands::completions::command(args),
+        Command::Completions(args) => commands::completions::command(Cli::command(), args),
         Command::Clean(args) => commands::clean::command(&repo, args),
         Command::Test(args) => commands::test::command(&repo, args),
     }

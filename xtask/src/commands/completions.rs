@@ -1,8 +1,6 @@
 //! `cargo xtask completions`: completion scripts for shells.
 
-use crate::cli::Cli;
 use anyhow::Result;
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 use xtask_core::ui::answer;
 
@@ -54,11 +52,11 @@ _cargo_xtask() {
 compdef _cargo_xtask cargo
 "#;
 
-/// `cargo xtask completions`
-pub(crate) fn command(args: &CompletionsArgs) -> Result<()> {
+/// `cargo xtask completions`, for the commands and flags of `cli`
+pub(crate) fn command(cli: clap::Command, args: &CompletionsArgs) -> Result<()> {
     let mut script = Vec::new();
     // the script must name the function, not `cargo xtask`
-    let mut cli = Cli::command().name(NAME).bin_name(NAME);
+    let mut cli = cli.name(NAME).bin_name(NAME);
     clap_complete::generate(args.shell, &mut cli, NAME, &mut script);
     let more = match args.shell {
         Shell::Bash => BASH,

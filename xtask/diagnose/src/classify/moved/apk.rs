@@ -1,6 +1,6 @@
 //! Alpine's apk 2: one text, lib/apk/db/installed, with the SHA-1 of each file (Alpine wiki, Apk spec).
 
-use super::{Brought, Manager, Sum, View, merged, value};
+use super::manager::{Brought, Manager, Sum, View, merged, value};
 use diskimage::hex;
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Debian's dpkg: var/lib/dpkg/status, and for each package a list of files and one of MD5 sums.
 
-use super::{Brought, Manager, Sum, View, merged};
+use super::manager::{Brought, Manager, Sum, View, merged};
 use crate::packages::versions;
 use std::collections::HashSet;
 

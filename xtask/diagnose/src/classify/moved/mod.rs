@@ -3,6 +3,7 @@
 
 mod apk;
 mod dpkg;
+mod manager;
 mod pacman;
 
 use super::checksums;
@@ -10,68 +11,13 @@ use super::fact::{Fact, Facts, Seen};
 use crate::difference::{Place, Side};
 use crate::images::Images;
 use crate::packages::changes;
+use manager::{Brought, Manager, Sum, View, merged, value};
 use md5::Md5;
 use sha1::Sha1;
 use sha2::Sha256;
-use std::collections::{BTreeMap, HashMap, HashSet};
-
-/// How a package manager keeps what it installed.
-struct Manager {
-    /// Returns true if packages may have moved where something differs at this path.
-    has: fn(&str) -> bool,
-    /// Version by name.
-    versions: fn(&View<'_>) -> Option<BTreeMap<String, String>>,
-    /// Adds what one package brought.
-    brought: fn(&View<'_>, name: &str, version: &str, &mut Brought),
-    /// The one file that all packages share, and the fields that name a paragraph of it.
-    shared: Option<(&'static str, [&'static str; 2])>,
-}
+use std::collections::{BTreeMap, HashSet};
 
 const MANAGERS: [Manager; 3] = [dpkg::MANAGER, apk::MANAGER, pacman::MANAGER];
-
-/// The file system of one side that has the package database.
-struct View<'i> {
-    images: &'i Images,
-    side: Side,
-    layers: &'i [String],
-}
-
-impl View<'_> {
-    /// A list that is text as a whole: what is replaced to make it text, could differ.
-    fn text(&self, path: &str) -> Option<String> {
-        String::from_utf8(self.images.read(self.side, self.layers, path)?).ok()
-    }
-
-    /// The text of a compressed file.
-    fn unpacked(&self, path: &str) -> Option<String> {
-        let layers = [self.layers, &[path.to_owned()]].concat();
-        String::from_utf8(self.images.read(self.side, &layers, "[unpacked]")?).ok()
-    }
-
-    fn names(&self, folder: &str) -> Vec<String> {
-        self.images.names(self.side, self.layers, folder)
-    }
-}
-
-/// A checksum in hexadecimal.
-enum Sum {
-    Md5(String),
-    Sha1(String),
-    Sha256(String),
-}
-
-/// What packages of one side brought.
-#[derive(Default)]
-struct Brought {
-    /// Checksum of each file, by its path.
-    sums: HashMap<String, Sum>,
-    /// Files whose checksums the database may not have.
-    files: HashSet<String>,
-    /// Folders, which other packages may have, too.
-    folders: HashSet<String>,
-    /// Files of the database itself.
-    lists: HashSet<String>,
-}
 
 /// Packages of one database that moved.
 pub(super) struct Moved {
@@ -189,21 +135,6 @@ fn others<'t>(
         }
     }
     Some(others)
-}
-
-/// The rest of the first line that begins so.
-fn value<'t>(paragraph: &'t str, field: &str) -> Option<&'t str> {
-    paragraph.lines().find_map(|line| line.strip_prefix(field))
-}
-
-/// A path as it is since /bin, /sbin and /lib are links into /usr.
-fn merged(path: &str) -> String {
-    let first = path.split('/').next().unwrap_or_default();
-    if matches!(first, "bin" | "sbin" | "lib" | "lib32" | "lib64" | "libx32") {
-        format!("usr/{path}")
-    } else {
-        path.to_owned()
-    }
 }
 
 #[cfg(test)]

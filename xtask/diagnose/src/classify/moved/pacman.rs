@@ -1,6 +1,6 @@
 //! Arch's pacman: for each package a folder, with an mtree that has the SHA-256 of each file (alpm-mtree(5)).
 
-use super::{Brought, Manager, Sum, View, merged};
+use super::manager::{Brought, Manager, Sum, View, merged};
 
 const LOCAL: &str = "var/lib/pacman/local";
 
