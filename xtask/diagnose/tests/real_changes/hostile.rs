@@ -252,6 +252,10 @@ fn headers_that_nothing_reads() {
         let at = find(b, b"etc/last") - 110;
         b[at + 102..at + 110].copy_from_slice(b"DEADBEEF");
     });
+    tells_change("more bits than a mode in a cpio has", cpio, |b| {
+        let at = find(b, b"etc/last") - 110;
+        b[at + 14] = b'1';
+    });
     tells_change("a device number of a file in a cpio", cpio, |b| {
         let at = find(b, b"init\0") - 110;
         b[at + 78..at + 86].copy_from_slice(b"00000008");

@@ -224,6 +224,10 @@ fn leftover(header: &[u8], name: Option<&[u8]>, index: &Index) -> Vec<u8> {
     if header.iter().any(u8::is_ascii_lowercase) {
         rest.push(b'a');
     }
+    // a mode has 16 bits
+    if header[14..18] != *b"0000" {
+        rest.extend_from_slice(&header[14..18]);
+    }
     if !header[102..].iter().all(|digit| *digit == b'0') {
         rest.extend_from_slice(&header[102..]);
     }
