@@ -39,7 +39,10 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<()> {
     let told =
         || Ui::new(false).notice("interrupted: stopping; interrupt twice more to leave at once");
-    interrupt::install(told).context("cannot listen for signals")?;
+    let left = || {
+        Ui::new(false).notice("left without cleaning up, because a read or a program does not end")
+    };
+    interrupt::install(told, left).context("cannot listen for signals")?;
     let repo = Repo::find()?;
     match command {
         Command::Iso(args) => commands::iso::command(&repo, args),

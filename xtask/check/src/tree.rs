@@ -12,6 +12,7 @@ use std::path::Path;
 use xtask_core::escape::Shown as _;
 use xtask_core::facts::git::git;
 use xtask_core::facts::repo::Repo;
+use xtask_core::interrupt;
 
 /// Larger files are not read. This is ten times the largest file here.
 const MAX_BYTES: u64 = 256 << 10;
@@ -143,7 +144,7 @@ impl Tree {
         let root = root.canonicalize().with_context(|| format!("cannot read {}", root.shown()))?;
         let now = xtask_core::calendar::now();
         let mut tree = Tree { repo: Repo { root }, now, in_git: true, entries: BTreeMap::new() };
-        tree.list();
+        tree.list()?;
         if !tree.entries.values().any(|entry| !matches!(entry.content, FileContent::NotRead)) {
             bail!(
                 "{} has no file that a rule reads: expected a checkout of SilverMetal that git lists",
@@ -153,7 +154,7 @@ impl Tree {
         Ok(tree)
     }
 
-    fn list(&mut self) {
+    fn list(&mut self) -> Result<()> {
         let root = self.repo.root.clone();
         // -t prints a letter before each file; untracked files (?) have no mode
         let listing = git(&root)
@@ -174,10 +175,12 @@ impl Tree {
                 }
             }
             Err(_) => {
+                interrupt::check()?;
                 self.in_git = false;
                 self.walk("");
             }
         }
+        Ok(())
     }
 
     fn walk(&mut self, folder: &str) {

@@ -77,20 +77,31 @@ impl fmt::Display for Exit {
 /// A program that cannot be started is an error in every way of running, with exit code
 /// [`Code::NotReady`]; the error names the program.
 impl Cmd {
-    /// Runs a short command and collects what it prints. It reads [`Cmd::input`] on stdin.
+    /// Runs a short command and collects what it prints. It reads [`Cmd::input`] on stdin. A signal to us
+    /// ends it, unless it is a part of the clean-up after one.
     pub fn output(&self) -> Result<Output> {
-        let shell = xshell::Shell::new().context("cannot read the current directory")?;
-        if let Some(dir) = &self.dir {
-            shell.change_dir(dir);
+        let expression = self.expression().stdout_capture().stderr_capture().unchecked();
+        let expression = match &self.input.0[..] {
+            [] => expression.stdin_null(),
+            bytes => expression.stdin_bytes(bytes),
+        };
+        let cleaning_up = interrupt::received();
+        let handle = expression.start().map_err(|error| self.unstartable(anyhow!(error)))?;
+        let pids = handle.pids();
+        let stop = move || pids.iter().for_each(|pid| signal::send(Signal::TERM, *pid));
+        let guard = (!cleaning_up).then(|| interrupt::on_interrupt(stop.clone()));
+        if !cleaning_up && interrupt::received() {
+            stop(); // the signal came before the guard
         }
-        let cmd = shell.cmd(&self.program).args(&self.args).quiet().ignore_status();
-        let mut cmd = cmd.env_clear().envs(self.environment());
-        if !self.input.0.is_empty() {
-            cmd = cmd.stdin(&self.input.0);
+        let output =
+            handle.wait().with_context(|| format!("cannot wait for `{}`", self.brief()))?;
+        drop(guard);
+        let exit = Exit::of(output.status);
+        if !cleaning_up && !exit.ok() {
+            interrupt::check()?;
         }
-        let output = cmd.output().map_err(|error| self.unstartable(anyhow!(error)))?;
         Ok(Output {
-            exit: Exit::of(output.status),
+            exit,
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         })

@@ -1,9 +1,13 @@
 //! The signals INT, TERM and HUP: they stop what runs; every guard cleans up; xtask exits with 130.
+//!
+//! A thread that hangs in a read (a dead network file system) sees no signal. Then xtask leaves without the
+//! clean-up, and the next run sweeps what is left, as after a SIGKILL.
 
 use crate::failure::Code;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Number of signals received.
 static RECEIVED: AtomicUsize = AtomicUsize::new(0);
@@ -12,9 +16,19 @@ static NEXT_ID: AtomicUsize = AtomicUsize::new(0);
 
 type Stopper = Box<dyn Fn() + Send>;
 
+/// True as soon as [`check`] has told somebody.
+static NOTICED: AtomicBool = AtomicBool::new(false);
+
+/// Time until somebody notices a signal; without and with a child that was told to end.
+const PATIENCE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
+
 /// Starts to listen. The first signal runs `tell`, and each one the stoppers. The third one exits at
-/// once, without the rest of the clean-up.
-pub fn install(tell: impl Fn() + Send + 'static) -> std::io::Result<()> {
+/// once, without the rest of the clean-up. If nobody notices the first one, `give_up` runs, and xtask exits.
+pub fn install(
+    tell: impl Fn() + Send + 'static,
+    give_up: impl Fn() + Send + 'static,
+) -> std::io::Result<()> {
+    let mut give_up = Some(give_up);
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for _ in signals.forever() {
@@ -24,6 +38,9 @@ pub fn install(tell: impl Fn() + Send + 'static) -> std::io::Result<()> {
             }
             if nth == 1 {
                 tell();
+                if let Some(give_up) = give_up.take() {
+                    std::thread::spawn(move || leave_if_nobody_notices(&give_up));
+                }
             }
             for (_, stop) in stoppers().iter() {
                 stop();
@@ -31,6 +48,20 @@ pub fn install(tell: impl Fn() + Send + 'static) -> std::io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+fn leave_if_nobody_notices(give_up: &dyn Fn()) {
+    const STEP: Duration = Duration::from_millis(50);
+    let mut waited = Duration::ZERO;
+    while !NOTICED.load(Ordering::SeqCst) {
+        let children = STOPPERS.try_lock().map_or(true, |stoppers| !stoppers.is_empty());
+        if waited >= PATIENCE[usize::from(children)] {
+            give_up();
+            std::process::exit(Code::Interrupted as i32);
+        }
+        std::thread::sleep(STEP);
+        waited += STEP;
+    }
 }
 
 fn stoppers() -> MutexGuard<'static, Vec<(usize, Stopper)>> {
@@ -44,7 +75,11 @@ pub fn received() -> bool {
 /// Returns an error if a signal was received. Call it between steps, and before you report the failure
 /// of a step: the signal may have caused it.
 pub fn check() -> anyhow::Result<()> {
-    if received() { Err(Code::Interrupted.error("interrupted")) } else { Ok(()) }
+    if !received() {
+        return Ok(());
+    }
+    NOTICED.store(true, Ordering::SeqCst);
+    Err(Code::Interrupted.error("interrupted"))
 }
 
 /// Makes every signal run `stop`, on the signal thread, until the guard is dropped.

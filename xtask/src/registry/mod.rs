@@ -17,6 +17,8 @@ use credentials::Credentials;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use xtask_core::escape::Shown as _;
+use xtask_core::exec::quoted;
 use xtask_core::failure::Code;
 use xtask_core::hash;
 use xtask_core::http::{Http, Method, Request, Response, Sink, Url};
@@ -34,6 +36,14 @@ const MANIFESTS: [&str; 4] = [
 ];
 /// Most bytes of a manifest or of an image's configuration: the specification's limit, 4 MiB.
 const LARGEST: usize = 4 << 20;
+
+/// Most indexes inside each other. Docker makes one.
+const DEEPEST: u32 = 3;
+/// Variable with the hosts, separated by blanks, that may get a registry's credentials although they are
+/// not the registry: its token servers.
+const TOKEN_SERVERS: &str = "SILVERMETAL_TOKEN_SERVERS";
+/// Docker Hub, and its token server.
+const OF_DOCKER_HUB: [&str; 2] = ["https://registry-1.docker.io", "https://auth.docker.io"];
 
 /// A repository of a registry.
 pub(crate) struct Registry<'a> {
@@ -145,8 +155,9 @@ impl<'a> Registry<'a> {
         let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();
         if !MANIFESTS.contains(&media_type.as_str()) {
             bail!(
-                "{}: {reference} is of type `{media_type}`: expected an image's manifest",
-                self.address.host
+                "{}: {reference} is of type `{}`: expected an image's manifest",
+                self.address.host,
+                media_type.shown()
             );
         }
         let digest = hash::bytes(&response.body);
@@ -181,6 +192,14 @@ impl<'a> Registry<'a> {
 
     /// Returns the labels of the image. For an index, those of its image for amd64.
     pub(crate) fn labels(&self, manifest: &ImageManifest) -> Result<BTreeMap<String, String>> {
+        self.labels_within(manifest, DEEPEST)
+    }
+
+    fn labels_within(
+        &self,
+        manifest: &ImageManifest,
+        depth: u32,
+    ) -> Result<BTreeMap<String, String>> {
         let parsed: Value =
             serde_json::from_str(&manifest.text).context("the manifest is not JSON")?;
         if let Some(images) = parsed["manifests"].as_array() {
@@ -189,7 +208,12 @@ impl<'a> Registry<'a> {
             };
             let digest = images.iter().find(amd64).and_then(|image| image["digest"].as_str());
             let digest = digest.context("the index has no image for linux/amd64")?;
-            return self.labels(&self.manifest(digest)?);
+            // a digest, because the registry could answer a tag with the same index again
+            let digest: Digest = digest.parse().context("the index")?;
+            let Some(depth) = depth.checked_sub(1) else {
+                bail!("more than {DEEPEST} indexes inside each other: expected an image");
+            };
+            return self.labels_within(&self.manifest(&digest.to_string())?, depth);
         }
         let digest =
             parsed["config"]["digest"].as_str().context("the manifest has no `config.digest`")?;
@@ -219,7 +243,7 @@ impl<'a> Registry<'a> {
     /// Sends a request. If the registry asks for credentials, sends it again with them.
     fn send(&self, request: &Request, actions: &str) -> Result<Response> {
         let with = |authorization: &Option<(&'static str, Secret)>| match authorization {
-            Some((scheme, secret)) => request.clone().authorization(scheme, secret),
+            Some((scheme, secret)) => request.clone().authorization(scheme, secret, &self.api),
             None => request.clone(),
         };
         let known = self.authorization.borrow().clone();
@@ -254,6 +278,27 @@ impl<'a> Registry<'a> {
         }
     }
 
+    /// Fails if the registry's credentials must not go to its token server. Docker sends them to whatever
+    /// server the registry names; here that is another host only for Docker Hub, or by the user's word.
+    fn may_have_credentials(&self, realm: &Url) -> Result<()> {
+        if realm.same_origin(&self.api) {
+            return Ok(());
+        }
+        let (origin, host) = (realm.origin(), &self.address.host);
+        let server = origin.split_once("://").map_or("", |(_, server)| server);
+        let named = std::env::var(TOKEN_SERVERS).unwrap_or_default();
+        let of_the_hub = [self.api.origin(), origin.clone()] == OF_DOCKER_HUB;
+        if !of_the_hub && !named.split_whitespace().any(|named| named == server) {
+            return Err(Code::NotReady.error(format!(
+                "{host} wants its credentials sent to another host, {origin}: not sent\n  fix: if {server} \
+                 is the token server of {host}: {TOKEN_SERVERS}={}",
+                quoted(server)
+            )));
+        }
+        self.ui.notice(&format!("{host}: its credentials go to its token server, {origin}"));
+        Ok(())
+    }
+
     /// Gets a token from the registry's token server, with or without credentials.
     fn token(
         &self,
@@ -264,12 +309,15 @@ impl<'a> Registry<'a> {
     ) -> Result<Option<(&'static str, Secret)>> {
         let realm: Url =
             realm.parse().with_context(|| format!("{}: its token server", self.address.host))?;
+        if *credentials != Credentials::Anonymous {
+            self.may_have_credentials(&realm)?;
+        }
         let mut query = vec![("scope", scope)];
         query.extend(service.map(|service| ("service", service)));
         let request = match credentials {
             Credentials::Anonymous => Request::get(&realm.query(&query)),
             Credentials::Basic(pair) => {
-                Request::get(&realm.query(&query)).authorization("Basic", pair)
+                Request::get(&realm.query(&query)).authorization("Basic", pair, &realm)
             }
             Credentials::Identity(token) => {
                 query.extend([("grant_type", "refresh_token"), ("client_id", "silvermetal-xtask")]);

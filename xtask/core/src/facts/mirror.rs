@@ -182,6 +182,9 @@ pub fn announce(mirror: &Mirror, ui: &Ui) {
     }
 }
 
+/// Most bytes of an InRelease. That of Debian has 200 KiB.
+const LARGEST_RELEASE: u64 = 16 << 20;
+
 /// The security archive next to a Debian archive: `…/debian-security` for `…/debian`, by convention.
 fn security_beside(debian: &str) -> Option<String> {
     Some(format!("{}/debian-security", debian.strip_suffix("/debian")?))
@@ -199,7 +202,7 @@ fn unreachable(url: &str, suite: &str, wanted: &Wanted) -> Option<String> {
     };
     let answer = || {
         let url = format!("{url}/dists/{suite}/InRelease").parse()?;
-        http.send(&Request::get(&url), Sink::Hash, &Ui::new(false))?.expect(&[200])
+        http.send(&Request::get(&url), Sink::Hash(LARGEST_RELEASE), &Ui::new(false))?.expect(&[200])
     };
     answer().err().map(|error| format!("{error:#}"))
 }

@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 /// Name of the program, and of its Debian package.
 pub const PACKAGE: &str = "curl";
@@ -34,7 +35,8 @@ pub(super) fn command() -> Cmd {
 }
 
 /// The request as a configuration for curl's stdin.
-pub(super) fn config(http: &Http, request: &Request) -> Result<Vec<u8>> {
+/// It may take the time `left`.
+pub(super) fn config(http: &Http, request: &Request, left: Duration) -> Result<Vec<u8>> {
     let mut config = Config(Vec::new());
     for flag in
         ["silent", "show-error", "include", "suppress-connect-headers", "globoff", "http1.1"]
@@ -49,6 +51,8 @@ pub(super) fn config(http: &Http, request: &Request) -> Result<Vec<u8>> {
     config.option("connect-timeout", http.connect_timeout.to_string().as_bytes())?;
     config.option("speed-limit", b"1")?;
     config.option("speed-time", http.stall_timeout.to_string().as_bytes())?;
+    // 0 would mean no limit
+    config.option("max-time", (left.as_secs() + 1).to_string().as_bytes())?;
     if let Some(ca) = &http.ca_file {
         config.option("cacert", ca.as_os_str().as_bytes())?;
         if Path::new(SYSTEM_CAS).is_dir() {
@@ -70,7 +74,7 @@ pub(super) fn config(http: &Http, request: &Request) -> Result<Vec<u8>> {
     for header in &request.headers {
         let value = match &header.value {
             HeaderValue::Plain(value) => value.clone(),
-            HeaderValue::Secret(before, secret) => format!("{before}{}", secret.reveal()),
+            HeaderValue::Secret(before, secret, _) => format!("{before}{}", secret.reveal()),
         };
         config.option("header", format!("{}: {value}", header.name).as_bytes())?;
     }
@@ -156,7 +160,10 @@ pub(super) fn failure(exit: Exit, stderr: &str) -> Failure {
         7 => "no connection",
         18 | 52 | 55 | 56 => "the connection was cut",
         26 => "the file cannot be read",
-        28 => "it stood still for too long",
+        28 if words.is_some_and(|words| words.starts_with("Operation too slow")) => {
+            "it stood still for too long"
+        }
+        28 => "it took too long",
         35 | 51 | 53 | 54 | 58 | 59 | 60 | 66 | 77 | 80 | 83 | 90 | 91 => {
             "no trusted TLS connection"
         }
@@ -207,7 +214,7 @@ impl<'a> Answer<'a> {
             let found = parse_head(&self.head)?;
             self.head.clear();
             if found.status >= 200 {
-                if let (Sink::File(path), 200..300) = (self.sink, found.status) {
+                if let (Sink::File(path, _), 200..300) = (self.sink, found.status) {
                     let file = File::create(path)
                         .with_context(|| format!("cannot write {}", path.shown()))?;
                     self.file = Some(file);
@@ -247,13 +254,16 @@ impl<'a> Answer<'a> {
                 }
                 self.body.extend(piece);
             }
-            Sink::File(path) => {
+            Sink::File(_, most) | Sink::Hash(most) if self.size > most => {
+                bail!("the server's answer does not end: expected at most {most} bytes");
+            }
+            Sink::File(path, _) => {
                 if let Some(file) = &mut self.file {
                     file.write_all(piece)
                         .with_context(|| format!("cannot write {}", path.shown()))?;
                 }
             }
-            Sink::Hash => {}
+            Sink::Hash(_) => {}
         }
         Ok(())
     }
@@ -261,7 +271,7 @@ impl<'a> Answer<'a> {
     /// The answer; `None` if its headers are not complete.
     pub(super) fn finish(self, request: &Request) -> Result<Option<Response>> {
         let Some(found) = self.found else { return Ok(None) };
-        if let (Some(file), Sink::File(path)) = (self.file, self.sink) {
+        if let (Some(file), Sink::File(path, _)) = (self.file, self.sink) {
             file.sync_all().with_context(|| format!("cannot write {}", path.shown()))?;
         }
         Ok(Some(Response {

@@ -32,8 +32,9 @@ pub(super) struct Header {
 #[derive(Clone, Debug)]
 pub(super) enum HeaderValue {
     Plain(String),
-    /// Scheme (`token `, `Bearer `) and secret. A redirect to another origin drops the header.
-    Secret(String, Secret),
+    /// Scheme (`token `, `Bearer `), secret, and the only origin that it is sent to. A redirect to
+    /// another origin drops the header.
+    Secret(String, Secret, Url),
 }
 
 #[derive(Clone, Debug)]
@@ -89,9 +90,10 @@ impl Request {
         self
     }
 
-    /// `Authorization: SCHEME SECRET`.
-    pub fn authorization(mut self, scheme: &str, secret: &Secret) -> Request {
-        let value = HeaderValue::Secret(format!("{scheme} "), secret.clone());
+    /// `Authorization: SCHEME SECRET`, for a secret that the user gave to the origin of `owner`.
+    /// [`super::Http::send`] sends it nowhere else.
+    pub fn authorization(mut self, scheme: &str, secret: &Secret, owner: &Url) -> Request {
+        let value = HeaderValue::Secret(format!("{scheme} "), secret.clone(), owner.clone());
         self.headers.push(Header { name: "Authorization".to_owned(), value });
         self
     }
@@ -118,6 +120,14 @@ impl Request {
         self.body =
             Body::Form { field: field.to_owned(), file: file.to_owned(), name: name.to_owned() };
         self
+    }
+
+    /// The origin of a secret that does not belong to the request's own.
+    pub(super) fn foreign_secret(&self) -> Option<&Url> {
+        self.headers.iter().find_map(|header| match &header.value {
+            HeaderValue::Secret(_, _, owner) if !owner.same_origin(&self.url) => Some(owner),
+            _ => None,
+        })
     }
 
     pub(super) fn has_secrets(&self) -> bool {

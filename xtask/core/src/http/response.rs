@@ -12,10 +12,10 @@ use std::time::Duration;
 pub enum Sink<'a> {
     /// Memory, up to this number of bytes. A longer body is an error.
     Memory(usize),
-    /// A new file. After a failed transfer the caller removes it.
-    File(&'a Path),
-    /// None: only hash and size are computed.
-    Hash,
+    /// A new file, up to this number of bytes. After a failed transfer the caller removes it.
+    File(&'a Path, u64),
+    /// None: only hash and size are computed, up to this number of bytes.
+    Hash(u64),
 }
 
 /// A complete answer of any status.

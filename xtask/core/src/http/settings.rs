@@ -1,7 +1,7 @@
 //! Settings for requests.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Settings for the requests to one server.
 #[derive(Clone, Debug)]
@@ -10,6 +10,8 @@ pub struct Http {
     pub connect_timeout: u32,
     /// Longest time without any data, in seconds.
     pub stall_timeout: u32,
+    /// End of a series of requests, e.g. the pages of a list.
+    pub deadline: Option<Instant>,
     /// Number of attempts, if another attempt does no harm.
     pub attempts: u32,
     /// Pause before the second attempt. It doubles with each one; a server's Retry-After replaces it.
@@ -27,6 +29,7 @@ impl Default for Http {
         Http {
             connect_timeout: 15,
             stall_timeout: 120,
+            deadline: None,
             attempts: 4,
             pause: Duration::from_millis(500),
             ca_file: None,

@@ -63,7 +63,8 @@ fn a_file_goes_up_whole_and_comes_down_with_its_hash() {
     );
 
     let down = scratch("down");
-    let response = http().send(&Request::get(&peer.url), Sink::File(&down), &ui()).unwrap();
+    let response =
+        http().send(&Request::get(&peer.url), Sink::File(&down, 200_000), &ui()).unwrap();
     assert_eq!(fs::read_to_string(&down).unwrap(), content);
     assert_eq!((response.digest, response.size), (hash::text(&content), 200_000));
     for path in [file, down] {
@@ -77,7 +78,7 @@ fn a_secret_goes_to_the_server_and_nowhere_else() {
     let peer = Peer::new(&[&answer("401 Unauthorized", "", &format!("no such token: {secret}"))]);
     let secret_value = Secret::new(&secret, "test").unwrap();
     let request = Request::new(Method::Post, &peer.url)
-        .authorization("token", &secret_value)
+        .authorization("token", &secret_value, &peer.url)
         .json(&format!("{{\"also\": \"{secret}\"}}"));
     let response = http().send(&request, Sink::Memory(1000), &ui()).unwrap();
     let seen = &peer.seen()[0];
@@ -88,7 +89,15 @@ fn a_secret_goes_to_the_server_and_nowhere_else() {
     assert!(error.contains("401 Unauthorized: no such token: ***"), "{error}");
 
     let open = Request::get(&"http://gitea.example/".parse().unwrap());
-    let error = http().send(&open.authorization("token", &secret_value), Sink::Hash, &ui());
+    let error = http().send(
+        &open.clone().authorization(
+            "token",
+            &secret_value,
+            &"http://gitea.example".parse().unwrap(),
+        ),
+        Sink::Hash(1000),
+        &ui(),
+    );
     assert!(error.unwrap_err().to_string().contains("refusing to send a secret over plain http"));
 }
 
@@ -98,7 +107,7 @@ fn a_secret_does_not_follow_to_another_origin() {
     let other = Peer::new(&[&answer("200 OK", "", "here")]);
     let away = answer("302 Found", &format!("Location: {}/x\r\n", other.url), "");
     let peer = Peer::new(&[&answer("301 Moved", "Location: /again\r\n", ""), &away]);
-    let request = Request::get(&peer.url).authorization("token", &secret);
+    let request = Request::get(&peer.url).authorization("token", &secret, &peer.url);
     let response = http().send(&request, Sink::Memory(10), &ui()).unwrap();
     assert_eq!(response.text().unwrap(), "here");
     let has = |seen: &Seen| seen.head.contains("hunter2-redirect");
@@ -152,6 +161,47 @@ fn a_server_that_sends_nothing_times_out() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
     let http = Http { stall_timeout: 1, attempts: 1, ..http() };
-    let error = http.send(&Request::get(&url), Sink::Hash, &ui()).unwrap_err().to_string();
+    let error = http.send(&Request::get(&url), Sink::Hash(1000), &ui()).unwrap_err().to_string();
     assert!(error.contains("it stood still for too long"), "{error}");
+}
+
+#[test]
+fn a_secret_is_not_sent_to_an_origin_that_it_does_not_belong_to() {
+    let secret = Secret::new("hunter2-foreign", "test").unwrap();
+    let peer = Peer::new(&[&answer("200 OK", "", "")]);
+    let owner = "http://127.0.0.1:9".parse().unwrap();
+    let request = Request::get(&peer.url).authorization("token", &secret, &owner);
+    let error = http().send(&request, Sink::Memory(10), &ui()).unwrap_err().to_string();
+    assert!(error.contains("a secret that belongs to http://127.0.0.1:9"), "{error}");
+    assert!(peer.seen().is_empty());
+}
+
+#[test]
+fn a_request_has_an_end_however_slow_or_long_the_answer_is() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url: Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                use std::io::Write as _;
+                let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n";
+                let mut alive = stream.write_all(head).is_ok();
+                while alive {
+                    std::thread::sleep(Duration::from_millis(300));
+                    alive = stream.write_all(b"xx").is_ok();
+                }
+            });
+        }
+    });
+    // it never stands still: two bytes come every 0.3 s
+    let http = Http { connect_timeout: 1, stall_timeout: 2, attempts: 1, ..http() };
+    let error = http.send(&Request::get(&url), Sink::Hash(1000), &ui()).unwrap_err().to_string();
+    assert!(error.contains("it took too long"), "{error}");
+    let long = Peer::new(&[&answer("200 OK", "", &"x".repeat(100_000))]);
+    let file = scratch("long");
+    for sink in [Sink::Hash(99_999), Sink::File(&file, 99_999)] {
+        let error = http.send(&Request::get(&long.url), sink, &ui()).unwrap_err().to_string();
+        assert!(error.contains("expected at most 99999 bytes"), "{error}");
+    }
+    fs::remove_file(file).unwrap();
 }

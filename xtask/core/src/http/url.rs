@@ -1,5 +1,6 @@
 //! URLs (RFC 3986), as far as requests need them.
 
+use crate::escape::Shown as _;
 use anyhow::{Context as _, Result, bail};
 use std::fmt;
 use std::str::FromStr;
@@ -64,6 +65,24 @@ impl Url {
 
     pub fn is_https(&self) -> bool {
         self.text.starts_with("https://")
+    }
+
+    /// True if scheme, host and port are those of `other`. A default port may be left out.
+    pub fn same_origin(&self, other: &Url) -> bool {
+        let whole = |url: &Url| {
+            let origin = url.origin();
+            let default = if url.is_https() { ":443" } else { ":80" };
+            origin.strip_suffix(default).unwrap_or(&origin).to_owned()
+        };
+        whole(self) == whole(other)
+    }
+
+    /// Another path, with its query, at the same origin. Unlike a reference, `//x/y` is a path here.
+    pub fn at(&self, path: &str) -> Result<Url> {
+        if !path.is_empty() && !path.starts_with(['/', '?']) {
+            bail!("`{}` is not a path: expected `/…`", path.shown());
+        }
+        format!("{}{path}", &self.text[..self.origin]).parse()
     }
 
     /// True if the host is this machine's loopback interface.
@@ -163,6 +182,23 @@ mod tests {
             assert_eq!(base.join(reference).unwrap().as_str(), expected);
         }
         assert!(base.join("ftp://x/").is_err());
+        for path in ["//x/y", "/y?z", "", "?z"] {
+            let at = base.at(path).unwrap();
+            assert_eq!((at.as_str(), at.origin()), (&*format!("https://h:1{path}"), base.origin()));
+        }
+        for bad in ["x", "@x/", ".x", ":2/", "/\n", "/ "] {
+            assert!(base.at(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        for same in ["https://h", "https://H:443/x", "https://h/?y"] {
+            assert!(url("https://h/a").same_origin(&url(same)), "{same}");
+        }
+        for other in ["http://h", "https://h:80", "https://h.x", "https://h:4430", "https://x.h"] {
+            assert!(!url("https://h/a").same_origin(&url(other)), "{other}");
+        }
     }
 
     #[test]

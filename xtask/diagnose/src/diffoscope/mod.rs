@@ -63,7 +63,7 @@ pub(crate) fn look(
             ));
         }
     };
-    interrupt::install(|| {}).context("cannot listen for signals")?;
+    interrupt::install(|| {}, || {}).context("cannot listen for signals")?;
     let extracted = Extracted::from(contents().map(|item| &item.place), images, from.folder())?;
     let seconds = budget.saturating_sub(begun.elapsed()).as_secs().max(1);
     let n = counted(extracted.places.len(), "unexplained file", "unexplained files");

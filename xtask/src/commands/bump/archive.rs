@@ -16,6 +16,8 @@ const GPGV: &str = "gpgv";
 /// Debian's keyring, and the package that installs it.
 const KEYRING: (&str, &str) =
     ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring");
+/// Most bytes of a compressed list of packages. That of Debian has 10 MiB.
+const LARGEST_INDEX: u64 = 256 << 20;
 /// Most bytes of an InRelease. That of trixie has 140 KB.
 const LARGEST_RELEASE: usize = 16 << 20;
 
@@ -81,8 +83,10 @@ impl<'a> Archives<'a> {
         let (hash, name, kind) = index;
         let file = self.scratch.join("Packages");
         let url: Url = format!("{base}/{name}").parse()?;
-        let answer =
-            self.http.send(&Request::get(&url), Sink::File(&file), self.ui)?.expect(&[200])?;
+        let answer = self
+            .http
+            .send(&Request::get(&url), Sink::File(&file, LARGEST_INDEX), self.ui)?
+            .expect(&[200])?;
         if answer.digest.hex() != hash {
             bail!(
                 "{url}: expected SHA-256 {hash} as in its InRelease, found {}: the snapshot is incomplete",
@@ -98,7 +102,11 @@ impl<'a> Archives<'a> {
     fn release(&self, base: &str) -> Result<BTreeMap<String, String>> {
         let url: Url = format!("{base}/InRelease").parse()?;
         let (signed, text) = (self.scratch.join("InRelease"), self.scratch.join("Release"));
-        let answer = self.http.send(&Request::get(&url), Sink::File(&signed), self.ui)?;
+        let answer = self.http.send(
+            &Request::get(&url),
+            Sink::File(&signed, LARGEST_RELEASE as u64),
+            self.ui,
+        )?;
         answer.expect(&[200])?;
         let gpgv = Cmd::new(GPGV).arg("--keyring").arg(&self.keyring).arg("--output").arg(&text);
         drop(fs::remove_file(&text)); // left from the previous suite

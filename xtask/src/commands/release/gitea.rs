@@ -4,6 +4,8 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::{Duration, Instant};
+use xtask_core::escape::Shown as _;
 use xtask_core::failure::Code;
 use xtask_core::http::{Http, Method, Request, Response, Sink, Url};
 use xtask_core::pins::{Commit, Digest};
@@ -20,8 +22,11 @@ pub(super) const MIB: u64 = 1 << 20;
 const LONGEST_ANSWER: usize = 16 << 20;
 /// Number of items to ask for per page. A server may return fewer (`[api] MAX_RESPONSE_ITEMS`).
 const PAGE: &str = "50";
-/// Most pages of a list, so that a server whose list never ends does not hang us.
-const MOST_PAGES: u32 = 1000;
+/// Most items and bytes of a list, and the longest time for it, so that a server whose list never ends does
+/// not hang us.
+const MOST_ITEMS: usize = 10_000;
+const LARGEST_LIST: u64 = 64 << 20;
+const LONGEST_LIST: Duration = Duration::from_secs(900);
 
 /// The releases of a repository, as the owner of the token sees them.
 pub(super) struct Gitea<'a> {
@@ -74,7 +79,7 @@ impl<'a> Gitea<'a> {
             )));
         };
         let [owner, name] = [owner, name].map(String::from_utf8_lossy);
-        let api = repository.join(&format!("{below}/api/v1/repos/{owner}/{name}"))?;
+        let api = repository.at(&format!("{below}/api/v1/repos/{owner}/{name}"))?;
         Ok(Gitea { http, api, token, ui })
     }
 
@@ -92,9 +97,8 @@ impl<'a> Gitea<'a> {
             return release(&json(self.accepted(answer, &[200])?)?).map(Some);
         }
         // a draft may be shown only in the list; or the repository does not exist
-        let found = self.all(&self.api.child("releases"))?;
-        let releases: Vec<GiteaRelease> = found.iter().map(release).collect::<Result<_>>()?;
-        let mut of_tag: Vec<GiteaRelease> = releases.into_iter().filter(|r| r.tag == tag).collect();
+        let mut of_tag = self.all(&self.api.child("releases"), release)?;
+        of_tag.retain(|release| release.tag == tag);
         // prefer the published release, then the oldest draft
         of_tag.sort_by_key(|release| (release.draft, release.id));
         Ok(of_tag.into_iter().next())
@@ -121,7 +125,7 @@ impl<'a> Gitea<'a> {
     }
 
     pub(super) fn assets(&self, release: &GiteaRelease) -> Result<Vec<Asset>> {
-        self.all(&self.assets_of(release))?.iter().map(asset).collect()
+        self.all(&self.assets_of(release), asset)
     }
 
     pub(super) fn delete(&self, release: &GiteaRelease, asset: &Asset) -> Result<()> {
@@ -148,12 +152,14 @@ impl<'a> Gitea<'a> {
 
     /// Downloads a file, and returns its hash and its size in bytes.
     pub(super) fn hash(&self, asset: &Asset) -> Result<(Digest, u64)> {
-        let named = self.api.join(&asset.url).with_context(|| format!("URL of {}", asset.name))?;
+        let named =
+            self.api.join(&asset.url).with_context(|| format!("URL of {}", asset.name.shown()))?;
         // the server's ROOT_URL may differ from the URL under which we reach it
-        let url = self.api.join(named.path())?;
+        let url =
+            self.api.at(named.path()).with_context(|| format!("URL of {}", asset.name.shown()))?;
         // the files of a draft are shown only to a token that may write
-        let request = Request::get(&url).authorization("token", &self.token);
-        let answer = self.http.send(&request, Sink::Hash, self.ui)?;
+        let request = Request::get(&url).authorization("token", &self.token, &self.api);
+        let answer = self.http.send(&request, Sink::Hash(asset.size), self.ui)?;
         let answer = self.accepted(answer, &[200])?;
         Ok((answer.digest, answer.size))
     }
@@ -170,28 +176,42 @@ impl<'a> Gitea<'a> {
     }
 
     fn ask(&self, request: &Request) -> Result<Response> {
-        let request = request
-            .clone()
-            .authorization("token", &self.token)
-            .header("Accept", "application/json");
-        self.http.send(&request, Sink::Memory(LONGEST_ANSWER), self.ui)
+        self.ask_with(&self.http, request)
     }
 
-    /// Reads pages until one has no new items. A server may ignore the paging, or use another size.
-    fn all(&self, url: &Url) -> Result<Vec<Value>> {
-        let mut seen = BTreeSet::new();
-        let mut all = Vec::new();
-        for page in 1..=MOST_PAGES {
+    fn ask_with(&self, http: &Http, request: &Request) -> Result<Response> {
+        let request = request
+            .clone()
+            .authorization("token", &self.token, &self.api)
+            .header("Accept", "application/json");
+        http.send(&request, Sink::Memory(LONGEST_ANSWER), self.ui)
+    }
+
+    /// Reads pages until one has no new items, and keeps the `items` that `read` makes of them. A server
+    /// may ignore the paging, or use another size.
+    fn all<T>(&self, url: &Url, read: impl Fn(&Value) -> Result<T>) -> Result<Vec<T>> {
+        let http = Http { deadline: Some(Instant::now() + LONGEST_LIST), ..self.http.clone() };
+        let (mut seen, mut all, mut bytes) = (BTreeSet::new(), Vec::new(), 0);
+        for page in 1.. {
             let url = url.query(&[("page", &page.to_string()), ("limit", PAGE)]);
-            let answer = json(self.accepted(self.ask(&Request::get(&url))?, &[200])?)?;
+            let answer = self.accepted(self.ask_with(&http, &Request::get(&url))?, &[200])?;
+            bytes += answer.size;
+            let answer = json(answer)?;
             let items = answer.as_array().with_context(|| format!("{url}: expected a list"))?;
-            let before = all.len();
-            all.extend(items.iter().filter(|item| seen.insert(item["id"].as_u64())).cloned());
-            if all.len() == before {
-                return Ok(all);
+            let before = seen.len();
+            for item in items {
+                if seen.insert(item["id"].as_u64()) {
+                    all.push(read(item)?);
+                }
+            }
+            if seen.len() == before {
+                break;
+            }
+            if seen.len() > MOST_ITEMS || bytes > LARGEST_LIST {
+                bail!("{url}: the list does not end: {} items in {bytes} bytes", seen.len());
             }
         }
-        bail!("{url}: the list has more than {MOST_PAGES} pages")
+        Ok(all)
     }
 
     /// Fails on any other status. A status with one usual cause gets a fix.

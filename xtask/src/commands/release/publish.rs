@@ -145,7 +145,7 @@ fn describe(release: &Release, repository: &Url) -> DryRun {
 
 fn print(release: &Release, done: &Done, as_json: bool) {
     if !as_json {
-        answer(format_args!("{}", done.release.page));
+        answer(format_args!("{}", done.release.page.shown()));
         return;
     }
     json::print(&json!({

@@ -8,6 +8,7 @@
 use super::folder::{File, Release};
 use super::gitea::{Asset, Draft, Gitea, GiteaRelease, MIB};
 use anyhow::Result;
+use xtask_core::escape::Shown as _;
 use xtask_core::failure::Code;
 use xtask_core::interrupt;
 use xtask_core::ui::Ui;
@@ -91,7 +92,7 @@ impl Upload<'_> {
             if !self.release.files.iter().any(|file| file.name == asset.name) {
                 self.ui.notice(&format!(
                     "{} on the server does not belong to this release: left alone",
-                    asset.name
+                    asset.name.shown()
                 ));
             }
         }
@@ -126,7 +127,7 @@ impl Upload<'_> {
             return Err(Code::No.error(format!(
                 "{} is published, but its file {} is not the one of this release ({why}); a published \
                  release is never changed: find out who uploaded it ({}), and release another version",
-                there.tag, asset.name, there.page
+                there.tag, asset.name.shown(), there.page.shown()
             )));
         }
         self.ui.notice(&format!("{}: deleting the file on the server ({why})", asset.name));

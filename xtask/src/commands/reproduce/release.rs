@@ -256,6 +256,9 @@ impl Place {
 
 /// Adds the fix to an error: a rebuild needs no server if the records are in a folder.
 fn unreachable(error: Error) -> Error {
+    if Code::of(&error) == Code::Interrupted {
+        return error;
+    }
     Code::NotReady.error(format!(
         "{error:#}\n  fix: get {SUMS} and {INFO} in another way, and name their folder: cargo xtask reproduce DIR"
     ))

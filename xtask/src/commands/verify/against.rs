@@ -21,6 +21,8 @@ use xtask_core::ui::{Ui, answer};
 
 /// Offset of the magic `CD001` of an ISO 9660 image (ECMA-119, 8.4.3: sector 16, byte 1).
 const MAGIC_AT: u64 = 16 * 2048 + 1;
+/// Most bytes of an image, eight times those of today's.
+const LARGEST_IMAGE: u64 = 16 << 30;
 /// Most bytes of a SHA256SUMS. That of a release is far smaller.
 const LONGEST_SUMS: u64 = 1 << 20;
 
@@ -74,7 +76,7 @@ fn expected(published: &str, iso: &str, state: &Path, http: &Http, ui: &Ui) -> R
     let url = published.parse().or_exit(Code::Usage)?;
     let path = state.join(format!("published-{}", std::process::id()));
     fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.shown()))?;
-    let fetched = http.send(&Request::get(&url), Sink::File(&path), ui);
+    let fetched = http.send(&Request::get(&url), Sink::File(&path, LARGEST_IMAGE), ui);
     let fetched = fetched.and_then(|response| response.expect(&[200])).or_exit(Code::NotReady);
     let digest = fetched.and_then(|_| of_file(&path, published, iso).or_exit(Code::Usage));
     drop(fs::remove_file(&path)); // it may not exist: the request may have failed
