@@ -30,10 +30,10 @@ fn a_verified_build_is_collected_completely() {
     assert_eq!(json["files"].as_array().unwrap().last().unwrap()["name"], "SHA256SUMS");
     assert_eq!((&json["tag"], &json["test"]), (&TAG.into(), &false.into()));
     // again, after a killed run left its folder
-    fs::create_dir(folder.with_file_name(".release-v1.1.0.partial")).unwrap();
+    fs::create_dir(folder.with_file_name(".release-v1.1.0.silvermetal-part")).unwrap();
     run(factory.xtask(&["release", "build", TAG, "--from"]).arg(factory.verify_folder())).exits(0);
     assert_eq!(fs::read_to_string(folder.join("release.json")).unwrap(), list);
-    assert!(!folder.with_file_name(".release-v1.1.0.partial").exists());
+    assert!(!folder.with_file_name(".release-v1.1.0.silvermetal-part").exists());
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn an_invalid_statement_is_reported_and_not_counted() {
         "carol could not build",
         "expected format silvermetal-rebuild/1, found silvermetal-rebuild/2",
         "not JSON",
-        "cannot be read",
+        "bytes.json:1: expected UTF-8",
     ] {
         assert!(ran.stdout.contains(line), "{line} is not in\n{}", ran.stdout);
     }
