@@ -47,7 +47,7 @@ fn run(command: &Command) -> Result<()> {
     match command {
         Command::Iso(args) => commands::iso::command(&repo, args),
         Command::Verify(args) => commands::verify::command(&repo, args),
-        Command::Boot(args) => commands::boot::command(args),
+        Command::Boot(args) => commands::boot::command(&repo, args),
         Command::Check(args) => commands::check::command(&repo, args),
         Command::Diagnose(args) => commands::diagnose::command(&repo, args),
         Command::Inspect(args) => commands::inspect::command(&repo, args),

@@ -21,6 +21,7 @@ pub(crate) use inputs::{BuildFacts, EpochFrom};
 pub(crate) use plan::{CACHE_VOLUME, PACKAGES_VOLUME};
 pub(crate) use preflight::problems;
 pub(crate) use ready::Ready;
+pub(crate) use records::earlier;
 use sandbox::copy_tree;
 
 use crate::engine::container::Network;

@@ -5,6 +5,7 @@ use crate::external;
 use anyhow::Result;
 use std::path::Path;
 use xtask_core::exec::{Cmd, Exit};
+use xtask_core::failure::Code;
 use xtask_core::interrupt;
 use xtask_core::log::Log;
 use xtask_core::ui::Ui;
@@ -38,17 +39,34 @@ impl PolicyGate {
     }
 
     pub(super) fn check(&self, iso: &Path, log: &mut Log, ui: &Ui) -> Result<()> {
+        let stage = ui.stage("inspect");
+        let inspected = self.inspect(iso, log);
+        stage.end(inspected.is_ok());
+        let Some(violations) = inspected? else { return Ok(()) };
+        if !self.enforced {
+            ui.notice(&violations);
+            return Ok(());
+        }
+        log.flush()?;
+        let log = log.path().display();
+        // without the last lines of the build, which succeeded
+        let what = format!("the ISO was made, but must not ship: {violations}\n  log: {log}");
+        Err(Code::Failed.error(what))
+    }
+
+    /// Returns what breaks the policy.
+    fn inspect(&self, iso: &Path, log: &mut Log) -> Result<Option<String>> {
         let violations = match self.inspect.clone().arg(iso).output() {
             Ok(probe) => {
                 interrupt::check()?;
                 for line in probe.stdout.lines().chain(probe.stderr.lines()) {
-                    log.line(line)?;
+                    log.remark(line)?;
                 }
                 // the list of contents, after the first blank line, goes only to the log
                 let violations: Vec<&str> =
                     probe.stdout.lines().take_while(|line| !line.is_empty()).collect();
                 match probe.exit {
-                    Exit::Code(0) => return Ok(()),
+                    Exit::Code(0) => return Ok(None),
                     Exit::Code(1) => violations.join("\n"),
                     exit => {
                         format!("the ISO cannot be inspected ({exit}): {}", probe.stderr.trim())
@@ -57,10 +75,6 @@ impl PolicyGate {
             }
             Err(error) => format!("the ISO cannot be inspected: {error:#}"),
         };
-        if !self.enforced {
-            ui.notice(&violations);
-            return Ok(());
-        }
-        Err(log.failure(&format!("the ISO was made, but must not ship: {violations}")))
+        Ok(Some(violations))
     }
 }

@@ -87,7 +87,9 @@ impl Http {
         let mut attempt = 1;
         loop {
             ui.line(&request.to_string());
+            let shown = ui.wait(&request.to_string());
             let outcome = self.once(request, sink, end);
+            drop(shown);
             interrupt::check()?;
             let (why, wait) = match &outcome {
                 Ok(response) if response.may_change(request.method) => {

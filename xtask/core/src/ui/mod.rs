@@ -209,10 +209,11 @@ impl Ui {
         Stage { ui: self, depth: running.len() - 1, ok: false }
     }
 
-    /// Shows on a terminal that something short is waited for.
+    /// Shows on a terminal that something short is waited for. A running stage has a row already.
     pub fn wait(&self, what: &str) -> Wait {
-        let row = (self.style == Style::Terminal).then(|| LiveRow::open(what, None));
-        Wait(row)
+        let has_row = self.running().last().is_some_and(|stage| stage.row.is_some());
+        let shown = self.style == Style::Terminal && !has_row;
+        Wait(shown.then(|| LiveRow::open(what, None)))
     }
 
     /// Shows a line of the running stage's output.

@@ -117,22 +117,25 @@ impl Screen {
         if self.drawn.as_ref().is_some_and(|(then, drawn)| *then == size && *drawn == rows) {
             return;
         }
-        let up = match rows.len() {
-            1 => String::new(),
-            n => format!("\x1b[{}A", n - 1),
-        };
-        put(&format!("\r{}\x1b[J\r{up}", rows.join("\x1b[K\r\n")));
+        put_rows(&rows);
         self.drawn = Some((size, rows));
     }
 
     fn erase(&mut self) {
-        if self.drawn.take().is_some() {
-            put("\r\x1b[J");
+        if let Some((_, rows)) = self.drawn.take() {
+            put_rows(&vec![String::new(); rows.len()]);
         }
     }
 }
 
-fn put(text: &str) {
+/// Replaces the rows that were drawn last. Each row is erased by itself: a terminal may keep what it
+/// erases from the first line to the end of the screen as something to scroll back to.
+fn put_rows(rows: &[String]) {
+    let up = match rows.len() {
+        1 => String::new(),
+        n => format!("\x1b[{}A", n - 1),
+    };
+    let text = format!("\r{}\x1b[K\x1b[J\r{up}", rows.join("\x1b[K\r\n"));
     let mut stderr = stderr().lock();
     // a terminal that is gone is no reason to stop
     drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask boot linux/build/output/canary-1a2b3c4/silvermetal-canary.iso
+  cargo xtask boot --setup                                the ISO that was built last
   cargo xtask boot image.iso --firmware uefi --verbose    watch the serial console
   cargo xtask boot image.iso --timeout 1800               without KVM a desktop takes its time";
 
@@ -14,8 +14,8 @@ Examples:
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct BootArgs {
-    /// Image to boot; it is not written to
-    pub(super) iso: PathBuf,
+    /// Image to boot; it is not written to [default: the newest ISO of this checkout]
+    pub(super) iso: Option<PathBuf>,
     /// Firmware to boot it under
     #[arg(long, default_value = "both")]
     pub(super) firmware: FirmwareChoice,

@@ -33,8 +33,8 @@ pub(crate) struct BootFacts {
 }
 
 impl BootFacts {
-    pub(crate) fn gather(args: &BootArgs) -> Result<BootFacts> {
-        let iso = iso::find(&args.iso)?;
+    pub(crate) fn gather(iso: &Path, args: &BootArgs) -> Result<BootFacts> {
+        let iso = iso::find(iso)?;
         let output = match &args.output {
             Some(dir) => std::path::absolute(dir).context("--output").or_exit(Code::Usage)?,
             None => iso.with_file_name("boot"),

@@ -15,6 +15,7 @@ mod screen;
 
 pub(crate) use args::BootArgs;
 
+use crate::build::earlier;
 use accel::Accel;
 use anyhow::{Context as _, Result};
 use facts::BootFacts;
@@ -31,14 +32,20 @@ use std::time::{Duration, Instant};
 use xtask_core::dry_run::{DryRun, Shown};
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
+use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, refuse};
+use xtask_core::records::published::Published;
 use xtask_core::ui::{Ui, answer, span};
 use xtask_core::{apt, interrupt, json};
 
 /// `cargo xtask boot`
-pub(crate) fn command(args: &BootArgs) -> Result<()> {
+pub(crate) fn command(repo: &Repo, args: &BootArgs) -> Result<()> {
     let ui = Ui::new(args.verbose);
-    let mut facts = BootFacts::gather(args)?;
+    let iso = match &args.iso {
+        Some(iso) => iso.clone(),
+        None => newest(repo)?,
+    };
+    let mut facts = BootFacts::gather(&iso, args)?;
     if args.dry_run {
         let shown = Shown { json: args.json, verbose: args.verbose };
         return describe(&facts, args).show("boot", &facts.problems(args.setup), shown);
@@ -46,7 +53,7 @@ pub(crate) fn command(args: &BootArgs) -> Result<()> {
     refuse(&facts.problems(args.setup))?;
     if !facts.missing.is_empty() {
         apt::install(&facts.missing, &ui)?;
-        facts = BootFacts::gather(args)?;
+        facts = BootFacts::gather(&iso, args)?;
         refuse(&facts.problems(false))?;
     }
     if let Some(why) = &facts.accel.why_not_kvm {
@@ -59,6 +66,16 @@ pub(crate) fn command(args: &BootArgs) -> Result<()> {
         return Ok(());
     }
     Err(Code::No.error(format!("{} does not boot:\n{}", facts.iso.shown(), failures.join("\n"))))
+}
+
+/// The ISO of the newest build whose result is in this checkout.
+fn newest(repo: &Repo) -> Result<PathBuf> {
+    let newest = earlier::newest(&repo.output(), |_| true);
+    let named = newest.map(|build| Published::read(&build.dir).map(|records| records.iso()));
+    named.transpose()?.ok_or_else(|| {
+        let what = format!("no ISO in {}: name one, or build one", repo.output().display());
+        Code::Usage.error(format!("{what} (cargo xtask iso canary --setup)"))
+    })
 }
 
 /// The boot with one firmware, and the files that show it.

@@ -140,6 +140,7 @@ struct Conclusion<'a> {
 
 impl Conclusion<'_> {
     fn verdict(&self) -> Result<Verdict> {
+        let _shown = Ui::new(false).wait("comparing the two images");
         judge(&Published::read(&self.places.a)?, &Published::read(&self.places.b)?)
     }
 
