@@ -1,5 +1,6 @@
 //! The full log of a run. It lies outside the work folder, so that it survives a failure.
 
+use crate::as_seen::as_seen;
 use crate::escape::Shown as _;
 use crate::failure::Code;
 use anyhow::{Context as _, Result};
@@ -20,14 +21,15 @@ impl Tail {
 
     /// Adds a line, unless it says nothing about a failure.
     pub fn push(&mut self, line: &str) {
-        let repeated = self.0.back().is_some_and(|last| last == line);
+        let line = as_seen(line);
+        let repeated = self.0.back().is_some_and(|last| *last == line);
         if repeated || line.trim().is_empty() || line.starts_with(MARK) {
             return;
         }
         if self.0.len() == Self::MOST {
             self.0.pop_front();
         }
-        self.0.push_back(line.to_owned());
+        self.0.push_back(line);
     }
 }
 

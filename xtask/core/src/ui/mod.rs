@@ -12,6 +12,7 @@ mod span;
 pub use colour::Tone;
 pub use span::{clock, span};
 
+use crate::as_seen::as_seen;
 use crate::ci;
 use crate::escape::{Shown as _, printable, printable_json};
 use crate::exec::Cmd;
@@ -218,13 +219,14 @@ impl Ui {
 
     /// Shows a line of the running stage's output.
     pub fn line(&self, text: &str) {
+        let text = as_seen(text);
         if text.is_empty() {
             return;
         }
         let mut running = self.running();
         let stage = running.last_mut();
         if let Some(row) = stage.as_ref().and_then(|stage| stage.row.as_ref()) {
-            row.say(text);
+            row.say(&text);
         }
         if self.style == Style::Ci {
             if let Some(stage) = stage.filter(|stage| !stage.in_group) {

@@ -6,6 +6,7 @@
 
 use super::span::clock;
 use crate::escape::steers;
+use crate::interrupt;
 use crate::secret::redacted;
 use rustix::termios::tcgetwinsize;
 use std::io::{Write as _, stderr};
@@ -41,6 +42,8 @@ struct Row {
     /// Expected duration.
     about: Option<Duration>,
     last: String,
+    /// True if no interruption had come when it began: then an interruption ends it.
+    can_stop: bool,
 }
 
 /// A row. It disappears when this is dropped.
@@ -51,8 +54,14 @@ impl LiveRow {
         let mut screen = lock();
         let id = screen.next;
         screen.next += 1;
-        let (since, last) = (Instant::now(), String::new());
-        screen.rows.push(Row { id, title: title.to_owned(), since, about, last });
+        screen.rows.push(Row {
+            id,
+            title: title.to_owned(),
+            since: Instant::now(),
+            about,
+            last: String::new(),
+            can_stop: !interrupt::received(),
+        });
         screen.draw();
         if !screen.ticking {
             // without the thread, the rows change only when something is printed
@@ -145,7 +154,8 @@ impl Row {
     fn text(&self) -> String {
         let about = self.about.map(|about| format!(" of about {}", clock(about)));
         let about = about.unwrap_or_default();
-        let last = redacted(&self.last);
+        let stops = self.can_stop && interrupt::received();
+        let last = if stops { "stopping".into() } else { redacted(&self.last) };
         format!("{}  {}{about}  {}", self.title, clock(self.since.elapsed()), last.trim())
     }
 }
