@@ -2,7 +2,7 @@
 //! apt and its like overwrite a line again and again.
 
 /// Returns what stands there last, without the terminal's commands.
-pub fn as_seen(line: &str) -> String {
+pub(crate) fn as_seen(line: &str) -> String {
     let overwritten = line.trim_end().rsplit('\r').find(|part| !part.trim().is_empty());
     let mut seen = String::new();
     let mut rest = overwritten.unwrap_or_default();
