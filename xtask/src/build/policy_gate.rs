@@ -4,6 +4,7 @@ use super::BuildFacts;
 use crate::external;
 use anyhow::Result;
 use std::path::Path;
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Cmd, Exit};
 use xtask_core::failure::Code;
 use xtask_core::interrupt;
@@ -48,7 +49,7 @@ impl PolicyGate {
             return Ok(());
         }
         log.flush()?;
-        let log = log.path().display();
+        let log = log.path().shown();
         // without the last lines of the build, which succeeded
         let what = format!("the ISO was made, but must not ship: {violations}\n  log: {log}");
         Err(Code::Failed.error(what))

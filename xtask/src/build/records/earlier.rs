@@ -36,9 +36,10 @@ impl EarlierBuild {
         newest(&facts.repo.output(), is_like).into_iter().chain(here).max_by_key(|it| it.started)
     }
 
-    /// Time of a stage.
+    /// Time of a stage, if it is one that a person waits for.
     pub(crate) fn stage(&self, name: &str) -> Option<Duration> {
-        self.stages.iter().find(|(stage, _)| stage == name).map(|(_, took)| *took)
+        let took = self.stages.iter().find(|(stage, _)| stage == name).map(|(_, took)| *took);
+        took.filter(|took| took.as_secs() > 0)
     }
 }
 

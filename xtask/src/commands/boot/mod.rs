@@ -73,7 +73,7 @@ fn newest(repo: &Repo) -> Result<PathBuf> {
     let newest = earlier::newest(&repo.output(), |_| true);
     let named = newest.map(|build| Published::read(&build.dir).map(|records| records.iso()));
     named.transpose()?.ok_or_else(|| {
-        let what = format!("no ISO in {}: name one, or build one", repo.output().display());
+        let what = format!("no ISO in {}: name one, or build one", repo.output().shown());
         Code::Usage.error(format!("{what} (cargo xtask iso canary --setup)"))
     })
 }
