@@ -199,7 +199,7 @@ impl Ui {
         let title = title.into();
         let shown = title.shown();
         let row = if self.style == Style::Terminal {
-            Some(LiveRow::open(&format!("{}{shown}", self.prefix), title.about))
+            Some(LiveRow::open(&self.prefix, &shown, title.about))
         } else {
             let about = title.about.map(|about| format!(", about {}", clock(about)));
             self.print(&format!("{shown}  begins{}", about.unwrap_or_default()));
@@ -214,7 +214,7 @@ impl Ui {
     pub fn wait(&self, what: &str) -> Wait {
         let has_row = self.running().last().is_some_and(|stage| stage.row.is_some());
         let shown = self.style == Style::Terminal && !has_row;
-        Wait(shown.then(|| LiveRow::open(what, None)))
+        Wait(shown.then(|| LiveRow::open(&self.prefix, what, None)))
     }
 
     /// Shows a line of the running stage's output.

@@ -37,6 +37,8 @@ struct Size {
 
 struct Row {
     id: usize,
+    /// Empty if only one build runs.
+    build: String,
     title: String,
     since: Instant,
     /// Expected duration.
@@ -50,18 +52,22 @@ struct Row {
 pub(super) struct LiveRow(usize);
 
 impl LiveRow {
-    pub(super) fn open(title: &str, about: Option<Duration>) -> LiveRow {
+    /// `build` begins the row. The rows of two builds keep their order, whichever begins a stage first.
+    pub(super) fn open(build: &str, title: &str, about: Option<Duration>) -> LiveRow {
         let mut screen = lock();
         let id = screen.next;
         screen.next += 1;
-        screen.rows.push(Row {
+        let at = screen.rows.partition_point(|row| *row.build <= *build);
+        let row = Row {
             id,
+            build: build.to_owned(),
             title: title.to_owned(),
             since: Instant::now(),
             about,
             last: String::new(),
             can_stop: !interrupt::received(),
-        });
+        };
+        screen.rows.insert(at, row);
         screen.draw();
         if !screen.ticking {
             // without the thread, the rows change only when something is printed
@@ -156,7 +162,8 @@ impl Row {
         let about = about.unwrap_or_default();
         let stops = self.can_stop && interrupt::received();
         let last = if stops { "stopping".into() } else { redacted(&self.last) };
-        format!("{}  {}{about}  {}", self.title, clock(self.since.elapsed()), last.trim())
+        let time = clock(self.since.elapsed());
+        format!("{}{}  {time}{about}  {}", self.build, self.title, last.trim())
     }
 }
 
