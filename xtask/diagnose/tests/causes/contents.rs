@@ -19,6 +19,20 @@ cases! {
         tree.write("iso/.disk/casper-uuid-generic", uuid);
         tree.write("conf/uuid.conf", uuid);
     }
+    nix_store: ["nix-store"], |tree, side| {
+        let hash = side.pick("0123456789abcdfghijklmnpqrsvwxyz", "zyxwvsrqpnmlkjihgfdcba9876543210");
+        tree.write("usr/share/x/paths", &format!("/nix/store/{hash}-hello-2.12\n"));
+    }
+    commit: ["commit"], |tree, side| {
+        let commit = side.pick("86f7e437faa5a7fce15d1ddcb9eaeaea377667b8", "e9d71f5ee7c92d6dc9e92ffdad17b8bd49418f98");
+        tree.write("usr/lib/os-release", &format!("ID=x\nBUILD_ID={commit}\n"));
+    }
+    resolv_conf: ["resolv-conf"], |tree, side| {
+        tree.write("etc/resolv.conf", side.pick("nameserver 10.0.0.1\n", "nameserver 192.168.1.1\nsearch lan\n"));
+    }
+    dracut_host_only: ["dracut-host-only"], |tree, side| {
+        tree.write("usr/lib/dracut/hostonly-kernel-modules.txt", side.pick("virtio_rng\nacpi_cpufreq\n", "virtio_rng\n"));
+    }
     ssh_host_keys: ["ssh-host-keys"], |tree, side| {
         tree.write("etc/ssh/ssh_host_ed25519_key.pub", side.pick(
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHb1root root@alpha\n",

@@ -257,7 +257,7 @@ fn what_the_headers_and_the_padding_of_an_efi_program_hide() {
     }
 }
 
-/// The superblock of an erofs in one block, with a text behind it; no checksum.
+/// An erofs of one block: the superblock, and a text behind it.
 fn erofs(id: u8, time: i64, text: &str) -> Vec<u8> {
     let mut bytes = vec![0; 4096];
     bytes[1024..1028].copy_from_slice(&0xe0f5_e1e2_u32.to_le_bytes());
@@ -265,6 +265,21 @@ fn erofs(id: u8, time: i64, text: &str) -> Vec<u8> {
     bytes[1048..1056].copy_from_slice(&time.to_le_bytes());
     bytes[1072..1088].fill(id);
     bytes[2048..2048 + text.len()].copy_from_slice(text.as_bytes());
+    bytes[1032] = 1;
+    summed(bytes)
+}
+
+/// With its checksum, CRC-32C without the last inversion.
+fn summed(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes[1028..1032].fill(0);
+    let mut sum = u32::MAX;
+    for byte in &bytes[1024..] {
+        sum ^= u32::from(*byte);
+        for _ in 0..8 {
+            sum = (sum >> 1) ^ if sum & 1 == 1 { 0x82f6_3b78 } else { 0 };
+        }
+    }
+    bytes[1028..1032].copy_from_slice(&sum.to_le_bytes());
     bytes
 }
 
@@ -278,11 +293,16 @@ fn ids_and_times_of_a_file_system_that_is_not_read() {
     };
     let pair = of(|| erofs(2, EPOCH + 9, "root=no"));
     pair.names_in("image.iso", &["file-system-ids", "file-system-times"]);
-    let others: [fn() -> Vec<u8>; 2] = [
+    let others: [fn() -> Vec<u8>; 3] = [
         || erofs(2, EPOCH + 9, "root=ok"),
         || {
             let mut bytes = erofs(2, EPOCH + 9, "root=no");
             bytes[1024 + 14] = 77; // the root's number
+            summed(bytes)
+        },
+        || {
+            let mut bytes = erofs(2, EPOCH + 9, "root=no");
+            bytes[1028] ^= 1; // a checksum that is none
             bytes
         },
     ];
@@ -311,4 +331,70 @@ fn comments_in_the_header_of_a_gzip() {
         };
         Pair::of_images("gzip-comment", make).hints(&["gzip-time"], &["-"]);
     }
+}
+
+/// An initramfs whose second member's header has other digits, on side B, in the field at this offset.
+fn initramfs(name: &str, field: usize, digits: &'static str) -> Pair {
+    Pair::new(name, |tree, side| {
+        tree.initrd("iso/initrd", &["init", "usr"], EPOCH);
+        let mut bytes = std::fs::read(tree.path("iso/initrd")).unwrap();
+        let second = bytes.windows(6).rposition(|x| x == b"070701").unwrap();
+        let second = bytes[..second].windows(6).rposition(|x| x == b"070701").unwrap();
+        if side == Side::B {
+            bytes[second + field..][..8].copy_from_slice(digits.as_bytes());
+        }
+        iso(tree, &[("initrd", bytes)]);
+    })
+}
+
+#[test]
+fn numbers_in_the_headers_of_an_initramfs() {
+    needs_tools!();
+    initramfs("cpio-inode", 6, "0000beef").names_in("image.iso", &["cpio-inodes"]);
+    initramfs("cpio-links", 38, "00000002").names_in("image.iso", &["cpio-links"]);
+    // a program that runs as root, and the number of a device
+    for (field, digits) in [(14, "000089ed"), (78, "00000001")] {
+        let json = initramfs("cpio-mode", field, digits).json("image.iso");
+        assert!(!json["unexplained"].as_array().unwrap().is_empty(), "{json:#}");
+    }
+}
+
+/// A kernel module with a signature, and one byte of its code.
+fn module(tree: &Tree, signature: u8, code: u8) {
+    let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
+    bytes.resize(600, 0x90);
+    bytes[500] = code;
+    bytes.extend([0x30, 0x82, 1, 0]);
+    bytes.extend([signature; 256]);
+    bytes.extend([0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 4]);
+    bytes.extend(b"~Module signature appended~\n");
+    tree.bytes("usr/lib/modules/x.ko", &bytes);
+}
+
+#[test]
+fn signatures_of_kernel_modules() {
+    needs_tools!();
+    let make = |tree: &Tree, side: Side| module(tree, side.pick(1, 2), 0x90);
+    Pair::of_images("module", make).names(&["module-signature"]);
+    let make = |tree: &Tree, side: Side| module(tree, side.pick(1, 2), side.pick(0x90, 0xcc));
+    Pair::of_images("module-code", make).hints(&[], &["module-signature"]);
+    let make = |tree: &Tree, side: Side| {
+        module(tree, 1, 0x90);
+        if side == Side::B {
+            let bytes = std::fs::read(tree.path("usr/lib/modules/x.ko")).unwrap();
+            tree.bytes("usr/lib/modules/x.ko", &bytes[..600]);
+        }
+    };
+    Pair::of_images("module-unsigned", make).hints(&[], &["-"]);
+}
+
+#[test]
+fn serial_numbers_of_hfs_plus() {
+    needs_tools!();
+    let pair = Pair::new("hfsplus", |tree, side| {
+        tree.squashfs(&[], EPOCH);
+        let serial = side.pick("1122334455667788", "99aabbccddeeff00");
+        tree.iso(&["-hfsplus", "-hfsplus-serial-no", serial]);
+    });
+    pair.names_in("image.iso", &["hfsplus-serial"]);
 }

@@ -58,6 +58,21 @@ hints! {
         list.extend([b"x\n\n", package("sudo", 1).as_bytes(), &[side.pick(0xff, 0xfe)], b"\n"].concat());
         tree.bytes("var/lib/dpkg/status", &list);
     }
+    passwords_and_keys: [], ["key-rings", "password-salt"], |tree, side| {
+        let hash = side.pick("a", "b").repeat(86);
+        tree.write("etc/shadow", &format!("root:$6$saltsalt${hash}:20600:0:99999:7:::\n"));
+        tree.write("etc/pacman.d/gnupg/pubring.gpg", side.pick("\u{1}one\u{0}", "\u{1}two\u{0}"));
+    }
+    shapes_that_do_not_hold: [], ["dracut-host-only", "loader-cache", "resolv-conf", "setting"], |tree, side| {
+        tree.write("etc/resolv.conf", side.pick("nameserver 10.0.0.1\n", "nameserver $(id)\n"));
+        tree.write("usr/lib/dracut/hostonly-kernel-modules.txt", side.pick("virtio_rng\n", "virtio_rng $(id)\n"));
+        tree.write("usr/lib/dracut/hostonly-files.txt", side.pick("virtio_rng\n", "/etc/shadow\n"));
+        tree.write("etc/ld.so.cache", side.pick("ld.so-1.7.0\u{0}a", "ld.so-1.7.0\u{0}b"));
+        // no whole commit, and another path below one store hash
+        tree.write("usr/lib/os-release", &format!("BUILD_ID={}\n", side.pick("86f7e43", "e9d71f5")));
+        let hash = "0123456789abcdfghijklmnpqrsvwxyz";
+        tree.write("etc/x.service", &format!("ExecStart=/nix/store/{hash}-x/bin/{}\n", side.pick("good", "evil")));
+    }
     one_digit_of_an_id: [], ["machine-id"], |tree, side| {
         tree.write("etc/machine-id", side.pick(
             "5c0e8f6c1bbd4a0ea4b8a0f7f53cf7a1\n", "5c0e8f6c1bbd4a0ea4b8a0f7f53cf7a2\n"));
