@@ -96,12 +96,11 @@ impl Cmd {
         let output =
             handle.wait().with_context(|| format!("cannot wait for `{}`", self.brief()))?;
         drop(guard);
-        let exit = Exit::of(output.status);
-        if !cleaning_up && !exit.ok() {
+        if !cleaning_up {
             interrupt::check()?;
         }
         Ok(Output {
-            exit,
+            exit: Exit::of(output.status),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
