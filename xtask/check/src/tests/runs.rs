@@ -235,7 +235,7 @@ fn a_folder_without_files_to_check_is_an_error() {
     let checkout = Checkout::clean();
     let empty = checkout.root.join("linux/build/derivative-maker");
     let error = check(&empty, &RuleSelection::default()).err().unwrap();
-    assert_eq!(Code::of(&error), Code::NotReady);
+    assert_eq!(Code::of(&error), Code::Usage);
     assert!(error.to_string().contains("no file that a rule reads"), "{error:#}");
 }
 
