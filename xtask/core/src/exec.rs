@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus, Stdio};
 
 pub use crate::command::{Cmd, quoted, which};
 pub use crate::signal::Signal;
@@ -80,21 +80,30 @@ impl Cmd {
     /// Runs a short command and collects what it prints. It reads [`Cmd::input`] on stdin. A signal to us
     /// ends it, unless it is a part of the clean-up after one.
     pub fn output(&self) -> Result<Output> {
-        let expression = self.expression().stdout_capture().stderr_capture().unchecked();
-        let expression = match &self.input.0[..] {
-            [] => expression.stdin_null(),
-            bytes => expression.stdin_bytes(bytes),
-        };
+        let shell = xshell::Shell::new().context("cannot read the current directory")?;
+        if let Some(dir) = &self.dir {
+            shell.change_dir(dir);
+        }
+        let mut command = Command::from(shell.cmd(&self.program).args(&self.args));
+        command.env_clear().envs(self.environment());
+        let input = &self.input.0;
+        command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let cleaning_up = interrupt::received();
-        let handle = expression.start().map_err(|error| self.unstartable(anyhow!(error)))?;
-        let pids = handle.pids();
-        let stop = move || pids.iter().for_each(|pid| signal::send(Signal::TERM, *pid));
-        let guard = (!cleaning_up).then(|| interrupt::on_interrupt(stop.clone()));
+        let mut child = command.spawn().map_err(|error| self.unstartable(anyhow!(error)))?;
+        let pid = child.id();
+        let stop = move || signal::send(Signal::TERM, pid);
+        let guard = (!cleaning_up).then(|| interrupt::on_interrupt(stop));
         if !cleaning_up && interrupt::received() {
             stop(); // the signal came before the guard
         }
-        let output =
-            handle.wait().with_context(|| format!("cannot wait for `{}`", self.brief()))?;
+        let stdin = child.stdin.take();
+        let output = std::thread::scope(|threads| {
+            // a program may end without reading its input: that is no error
+            threads.spawn(|| stdin.map(|mut pipe| pipe.write_all(input)));
+            child.wait_with_output()
+        });
+        let output = output.with_context(|| format!("cannot wait for `{}`", self.brief()))?;
         drop(guard);
         if !cleaning_up {
             interrupt::check()?;
