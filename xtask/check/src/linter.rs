@@ -2,7 +2,7 @@
 
 use crate::finding::Location;
 use crate::rule::Findings;
-use crate::tree::{SourceFile, Tree};
+use crate::tree::{SourceFile, SourceTree};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
@@ -38,7 +38,7 @@ pub(crate) struct Remark {
 }
 
 /// A file, and the others that the linter reads with it.
-pub(crate) struct Input<'t> {
+pub(crate) struct LinterInput<'t> {
     pub(crate) file: &'t SourceFile,
     pub(crate) also: Vec<&'t SourceFile>,
 }
@@ -52,7 +52,12 @@ struct Asked<'t> {
 
 impl Linter {
     /// Checks the files with the program, or says that it is missing.
-    pub(crate) fn check(&self, tree: &Tree, inputs: &[Input<'_>], found: &mut Findings) {
+    pub(crate) fn check(
+        &self,
+        tree: &SourceTree,
+        inputs: &[LinterInput<'_>],
+        found: &mut Findings,
+    ) {
         let Some(program) = self.find(tree) else {
             return found.skip(format!("{} is not installed ({})", self.program, self.install));
         };
@@ -73,13 +78,13 @@ impl Linter {
     }
 
     /// The pinned program that `cargo xtask test --full` installs, or the one on PATH.
-    fn find(&self, tree: &Tree) -> Option<PathBuf> {
+    fn find(&self, tree: &SourceTree) -> Option<PathBuf> {
         let pinned = tree.repo.state().join("tools/bin").join(self.program);
         if pinned.exists() { Some(pinned) } else { which(self.program) }
     }
 
     /// Runs the program once per file on all CPUs, so that a slow file delays no other.
-    fn ask<'t>(&self, program: &Path, tree: &Tree, open: Vec<Asked<'t>>) -> Vec<Asked<'t>> {
+    fn ask<'t>(&self, program: &Path, tree: &SourceTree, open: Vec<Asked<'t>>) -> Vec<Asked<'t>> {
         let threads = thread::available_parallelism().map_or(1, usize::from).min(open.len());
         let root = &tree.repo.root;
         let config = self.config.filter(|(_, path)| tree.source(path).is_some());
@@ -132,7 +137,7 @@ impl Linter {
     }
 
     /// The hash of everything that an answer depends on.
-    fn key(&self, program: &Path, tree: &Tree, input: &Input<'_>) -> String {
+    fn key(&self, program: &Path, tree: &SourceTree, input: &LinterInput<'_>) -> String {
         // actionlint passes scripts to shellcheck
         let programs = [Some(program.to_owned()), which("shellcheck")];
         let mut all: String = programs.iter().flatten().map(|path| identity(path)).collect();

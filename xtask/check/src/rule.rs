@@ -1,13 +1,13 @@
 //! A rule: name, explanation, the check itself, and fixtures that only this rule catches.
 
 use crate::finding::{Finding, Location, Severity};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 pub(crate) struct Rule {
     pub(crate) described: Described,
     pub(crate) severity: Severity,
-    pub(crate) check: fn(&Tree, &mut Findings),
+    pub(crate) check: fn(&SourceTree, &mut Findings),
     #[cfg_attr(not(test), expect(dead_code, reason = "only tests read them"))]
     pub(crate) fixtures: &'static [Fixture],
 }

@@ -5,14 +5,14 @@ use crate::model::exception::{self, Exception};
 use crate::rule::Findings;
 use crate::rules;
 use crate::selection::RuleSelection;
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use anyhow::Result;
 use std::path::Path;
 use xtask_core::failure::Code;
 
 /// The result of a run, and the files that the findings quote.
 pub struct CheckReport {
-    pub(crate) tree: Tree,
+    pub(crate) tree: SourceTree,
     /// Sorted by path and line.
     pub(crate) findings: Vec<Finding>,
     /// Findings that a `# check: allow` comment excuses.
@@ -29,11 +29,11 @@ pub struct CheckReport {
 
 /// Runs the selected rules over the checkout in `root`. A folder that is no checkout asks for exit code 2.
 pub fn check(root: &Path, selection: &RuleSelection) -> Result<CheckReport> {
-    let tree = Tree::load(root).map_err(|error| Code::Usage.wrap(error))?;
+    let tree = SourceTree::load(root).map_err(|error| Code::Usage.wrap(error))?;
     Ok(run(tree, selection))
 }
 
-pub(crate) fn run(tree: Tree, selection: &RuleSelection) -> CheckReport {
+pub(crate) fn run(tree: SourceTree, selection: &RuleSelection) -> CheckReport {
     let mut report = CheckReport {
         tree,
         findings: Vec::new(),

@@ -32,7 +32,7 @@ pub(crate) const NO_GIT: &str = "this folder is no git repository";
 
 pub(crate) const EXECUTABLE: &str = "100755";
 
-pub(crate) struct Tree {
+pub(crate) struct SourceTree {
     pub(crate) repo: Repo,
     /// The current time in seconds since 1970-01-01 UTC.
     pub(crate) now: u64,
@@ -139,11 +139,12 @@ impl SourceFile {
     }
 }
 
-impl Tree {
-    pub(crate) fn load(root: &Path) -> Result<Tree> {
+impl SourceTree {
+    pub(crate) fn load(root: &Path) -> Result<SourceTree> {
         let root = root.canonicalize().with_context(|| format!("cannot read {}", root.shown()))?;
         let now = xtask_core::calendar::now();
-        let mut tree = Tree { repo: Repo { root }, now, in_git: true, entries: BTreeMap::new() };
+        let mut tree =
+            SourceTree { repo: Repo { root }, now, in_git: true, entries: BTreeMap::new() };
         tree.list()?;
         if !tree.entries.values().any(|entry| !matches!(entry.content, FileContent::NotRead)) {
             bail!(

@@ -3,12 +3,12 @@
 /// A paragraph: fields, in the order of the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Paragraph<'a> {
-    fields: Vec<Field<'a>>,
+    fields: Vec<ControlField<'a>>,
 }
 
 /// A field. A value that stands in one line has one entry in `lines`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field<'a> {
+pub struct ControlField<'a> {
     pub name: &'a str,
     /// Number of its first line in the text, from 1.
     pub line: usize,
@@ -18,7 +18,7 @@ pub struct Field<'a> {
 }
 
 impl<'a> Paragraph<'a> {
-    pub fn fields(&self) -> &[Field<'a>] {
+    pub fn fields(&self) -> &[ControlField<'a>] {
         &self.fields
     }
 
@@ -33,7 +33,7 @@ impl<'a> Paragraph<'a> {
         lines.flat_map(|line| line.split_whitespace())
     }
 
-    fn field(&self, name: &str) -> Option<&Field<'a>> {
+    fn field(&self, name: &str) -> Option<&ControlField<'a>> {
         self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
     }
 }
@@ -51,7 +51,7 @@ pub fn paragraphs(text: &str) -> Vec<Paragraph<'_>> {
                 field.lines.push(more);
             }
         } else if let Some((name, value)) = line.split_once(':') {
-            current.fields.push(Field {
+            current.fields.push(ControlField {
                 name: name.trim(),
                 line: n + 1,
                 lines: vec![value.trim()],

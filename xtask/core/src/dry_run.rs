@@ -23,7 +23,7 @@ struct Step {
 
 /// How a plan is printed.
 #[derive(Clone, Copy, Debug)]
-pub struct Shown {
+pub struct PlanFormat {
     pub json: bool,
     /// Also prints every command.
     pub verbose: bool,
@@ -47,7 +47,7 @@ impl DryRun {
     }
 
     /// Prints the plan of `command`. Problems end a dry run as they would end the run: with exit code 3.
-    pub fn show(&self, command: &str, problems: &[Problem], shown: Shown) -> Result<()> {
+    pub fn show(&self, command: &str, problems: &[Problem], shown: PlanFormat) -> Result<()> {
         if shown.json {
             json::print(&self.json(command, problems));
         } else {
@@ -106,7 +106,7 @@ mod tests {
         let json = plan().json("iso", &problems);
         assert_eq!(json["ready"], false);
         assert_eq!(json["problems"][0]["fix"], "buy one");
-        let shown = Shown { json: false, verbose: false };
+        let shown = PlanFormat { json: false, verbose: false };
         let error = plan().show("iso", &problems, shown).unwrap_err();
         assert_eq!(Code::of(&error), Code::NotReady);
         plan().show("iso", &[], shown).unwrap();

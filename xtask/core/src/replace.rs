@@ -10,22 +10,22 @@ use std::path::{Path, PathBuf};
 
 /// A file that only this project writes.
 #[derive(Clone, Copy, Debug)]
-pub struct Record {
+pub struct RecordFile {
     pub name: &'static str,
     /// Text in it: the format that it states. Empty if the name suffices.
     pub mark: &'static str,
 }
 
 /// Records that show that a folder is the result of a build.
-pub const BUILD_RECORDS: [Record; 2] = [
-    Record { name: "BUILD_INFO", mark: "Format: silvermetal-build-info/" },
-    Record { name: "build.json", mark: "" },
+pub const BUILD_RECORDS: [RecordFile; 2] = [
+    RecordFile { name: "BUILD_INFO", mark: "Format: silvermetal-build-info/" },
+    RecordFile { name: "build.json", mark: "" },
 ];
 
 /// Longest record. A release's list has a kilobyte, a verdict on many files some megabytes.
 const LONGEST: u64 = 256 << 20;
 
-impl Record {
+impl RecordFile {
     fn is_in(&self, dir: &Path) -> bool {
         is_own(&dir.join(self.name), self.mark)
     }
@@ -40,7 +40,7 @@ pub fn is_own(path: &Path, mark: &str) -> bool {
 }
 
 /// Returns true if a folder is empty, or holds all of `records`.
-pub fn is_result(dir: &Path, records: &[Record]) -> bool {
+pub fn is_result(dir: &Path, records: &[RecordFile]) -> bool {
     let folder = fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir());
     let empty = || fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
     let own = || !records.is_empty() && records.iter().all(|record| record.is_in(dir));
@@ -68,7 +68,7 @@ impl Protected {
     /// The reason why a result may not replace `dir`. A missing or an empty folder may be replaced,
     /// and one that holds all of `records`, which earlier results have. Without `records`, `dir` must
     /// be new. The folder above must be writable, because a rename puts the result in place.
-    pub fn problem(&self, dir: &Path, records: &[Record]) -> Option<Problem> {
+    pub fn problem(&self, dir: &Path, records: &[RecordFile]) -> Option<Problem> {
         let above = dir.parent().unwrap_or(dir);
         let Ok(meta) = fs::symlink_metadata(dir) else { return unwritable(above) };
         let shown = dir.shown();
@@ -114,7 +114,7 @@ impl Protected {
 
 /// The reason why a command may not write `files` into `dir`, beside files of others. It replaces them
 /// only if `record` shows that an earlier run wrote them.
-pub fn shared_problem(dir: &Path, files: &[String], record: Record) -> Option<Problem> {
+pub fn shared_problem(dir: &Path, files: &[String], record: RecordFile) -> Option<Problem> {
     if !dir.exists() {
         return match fs::symlink_metadata(dir) {
             Ok(_) => refused(format!("{} is a link to nowhere", dir.shown())),

@@ -42,10 +42,10 @@ pub(crate) struct DiagnoseArgs {
     pub(crate) html: Option<PathBuf>,
     /// When to run diffoscope; it looks only at files whose difference nothing explains
     #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub(crate) diffoscope: Diffoscope,
+    pub(crate) diffoscope: DiffoscopeOption,
     /// Time that diffoscope may take for all files together, e.g. 90s, 10m, 1h
     #[arg(long, value_name = "TIME", default_value = "10m")]
-    pub(crate) budget: Budget,
+    pub(crate) budget: TimeBudget,
     /// How to run diffoscope in the builder image; xtask sets it if an engine has that image
     #[arg(long, value_name = "JSON", hide = true)]
     pub(crate) diffoscope_command: Option<BuilderShell>,
@@ -81,7 +81,7 @@ pub(crate) struct InspectArgs {
 
 /// Value of `--diffoscope`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Diffoscope {
+pub(crate) enum DiffoscopeOption {
     /// If an engine that runs has the builder image
     Auto,
     /// There, else on an engine of our own, else this machine's own; without any it is an error
@@ -92,12 +92,12 @@ pub(crate) enum Diffoscope {
 
 /// A number of seconds, minutes or hours; more than none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Budget(pub(crate) Duration);
+pub(crate) struct TimeBudget(pub(crate) Duration);
 
-impl FromStr for Budget {
+impl FromStr for TimeBudget {
     type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Budget, Self::Err> {
+    fn from_str(text: &str) -> Result<TimeBudget, Self::Err> {
         let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let unit = match &text[digits.len()..] {
             "" | "s" => 1,
@@ -107,7 +107,7 @@ impl FromStr for Budget {
         };
         match digits.parse::<u32>() {
             Ok(number @ 1..) if unit > 0 => {
-                Ok(Budget(Duration::from_secs(u64::from(number) * unit)))
+                Ok(TimeBudget(Duration::from_secs(u64::from(number) * unit)))
             }
             _ => Err("expected a number of seconds, minutes or hours: 90s, 10m, 1h"),
         }
@@ -121,10 +121,10 @@ mod tests {
     #[test]
     fn budgets() {
         for (text, seconds) in [("90", 90), ("90s", 90), ("10m", 600), ("1h", 3600)] {
-            assert_eq!(text.parse(), Ok(Budget(Duration::from_secs(seconds))), "{text}");
+            assert_eq!(text.parse(), Ok(TimeBudget(Duration::from_secs(seconds))), "{text}");
         }
         for text in ["", "0", "m", "-1", "1d", "10 m", "1.5h"] {
-            assert!(text.parse::<Budget>().is_err(), "{text}");
+            assert!(text.parse::<TimeBudget>().is_err(), "{text}");
         }
     }
 }

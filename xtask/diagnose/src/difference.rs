@@ -20,17 +20,17 @@ pub(crate) struct Place(pub(crate) Vec<String>);
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Difference {
     pub(crate) place: Place,
-    /// Format of the innermost container around `place` (of a [`What::Field`]: of the layer that
+    /// Format of the innermost container around `place` (of a [`DifferenceKind::Field`]: of the layer that
     /// has the field), as its reader names it: `squashfs`, `ISO 9660`, `cpio`, `FAT`, `tar`, …;
     /// `tree` for a folder of this machine.
     pub(crate) layer: &'static str,
-    pub(crate) what: What,
+    pub(crate) what: DifferenceKind,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum What {
+pub(crate) enum DifferenceKind {
     /// An entry that the other side does not have. If it is a folder, its entries come next.
-    OnlyIn { side: Side, entry: Entry },
+    OnlyIn { side: Side, entry: OneSidedEntry },
     /// A header field of the layer that `place` names.
     Field { kind: FieldKind, name: &'static str, a: String, b: String },
     /// Metadata of the entry that `place` names.
@@ -91,7 +91,7 @@ impl MetadataField {
 
 /// An entry that only one side has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct OneSidedEntry {
     /// As [`MetadataField::Kind`].
     pub(crate) kind: &'static str,
     /// Permission bits.

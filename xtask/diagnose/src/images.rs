@@ -83,7 +83,7 @@ fn outermost(path: &Path) -> (Option<Arc<dyn Tree>>, Option<Shared>) {
     if path.is_dir() {
         return (Some(Arc::new(Folder::open(path))), None);
     }
-    let Ok(file) = diskimage::source::File::open(path) else { return (None, None) };
+    let Ok(file) = diskimage::source::LocalFile::open(path) else { return (None, None) };
     let source: Shared = Arc::new(file);
     let budget = Budget::for_size(source.size().unwrap_or(0));
     let layer = Layer::of(&source, &budget).ok().flatten();

@@ -11,14 +11,14 @@ use std::path::Path;
 use xtask_core::record_file;
 use xtask_core::records::manifest::Manifest;
 use xtask_core::records::published::Published;
-use xtask_core::records::verdict::Difference;
+use xtask_core::records::verdict::BuildDifference;
 use xtask_core::ui::Ui;
 
 /// The records of both builds.
 pub(crate) struct Records {
     a: Published,
     b: Published,
-    difference: Difference,
+    difference: BuildDifference,
     /// Stage, and what it left as a tree on both sides; in the order of the stages.
     trees: Vec<(String, Manifest, Manifest)>,
 }
@@ -41,7 +41,7 @@ pub(crate) fn of(pair: &Pair) -> (Option<Records>, Context) {
 impl Records {
     fn read(a: &Path, b: &Path) -> Result<Records> {
         let (a, b) = (Published::read(a)?, Published::read(b)?);
-        let difference = Difference::between(&a, &b)?;
+        let difference = BuildDifference::between(&a, &b)?;
         let mut trees = Vec::new();
         for artefact in &a.ledger.0 {
             if let (Some(x), Some(y)) = (a.manifest(&artefact.path)?, b.manifest(&artefact.path)?) {
@@ -64,7 +64,7 @@ impl Records {
     }
 
     /// The part of a report that comes from the records.
-    pub(crate) fn report(&self, diagnosis: &Diagnosis) -> report::Records {
+    pub(crate) fn report(&self, diagnosis: &Diagnosis) -> report::RecordFacts {
         let of_causes = diagnosis.causes.iter().flat_map(|cause| &cause.places);
         let of_items = diagnosis.unexplained.iter().map(|item| &item.place);
         let places: BTreeSet<&Place> = of_causes.chain(of_items).collect();
@@ -77,7 +77,11 @@ impl Records {
             format!("{}: {} → {}", input.what, short(&input.a), short(&input.b))
         });
         let inputs = inputs.chain(tools(&self.a, &self.b));
-        report::Records { stage: self.difference.stage.clone(), inputs: inputs.collect(), wrote }
+        report::RecordFacts {
+            stage: self.difference.stage.clone(),
+            inputs: inputs.collect(),
+            wrote,
+        }
     }
 
     /// The first stage that left something else at this place.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::field::Field;
-use crate::source::File;
+use crate::source::LocalFile;
 use crate::tree::{Content, Kind, Metadata, Named, Node, Tree};
 use std::collections::HashMap;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -131,7 +131,7 @@ impl Tree for Folder {
 
     fn open(&self, file: &Node) -> Result<Content> {
         let path = self.path(file)?;
-        let opened = File::open_in_folder(&path)
+        let opened = LocalFile::open_in_folder(&path)
             .map_err(|e| Error::new(LAYER, 0, format!("cannot read {}: {e}", path.shown())))?;
         Ok(Content::Plain(Arc::new(opened)))
     }

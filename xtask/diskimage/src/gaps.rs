@@ -10,14 +10,14 @@ use std::sync::Arc;
 const RANGES: usize = 1 << 20;
 
 /// The ranges of a container that something describes, as (offset, bytes). Everything else is a gap.
-pub(crate) struct Described {
+pub(crate) struct DescribedRanges {
     layer: &'static str,
     ranges: Vec<(u64, u64)>,
 }
 
-impl Described {
-    pub(crate) fn new(layer: &'static str) -> Described {
-        Described { layer, ranges: Vec::new() }
+impl DescribedRanges {
+    pub(crate) fn new(layer: &'static str) -> DescribedRanges {
+        DescribedRanges { layer, ranges: Vec::new() }
     }
 
     /// Adds a range that was read and is told: a file's bytes, or a table that was understood to its

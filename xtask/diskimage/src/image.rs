@@ -9,7 +9,7 @@ use crate::ext::{self, Ext};
 use crate::fat::{self, Fat};
 use crate::iso::{self, Iso};
 use crate::pe::{self, Pe};
-use crate::source::{File, Shared};
+use crate::source::{LocalFile, Shared};
 use crate::squashfs::{self, Squashfs};
 use crate::tree::Tree;
 use crate::unpack::stream::codec_of;
@@ -154,7 +154,7 @@ pub struct Image {
 
 /// Opens an image by its path.
 pub fn open(path: &Path) -> Result<Image> {
-    let file = File::open(path).map_err(|error| Error::new("file", 0, error.to_string()))?;
+    let file = LocalFile::open(path).map_err(|error| Error::new("file", 0, error.to_string()))?;
     let source: Shared = Arc::new(file);
     let budget = Budget::for_size(source.size()?);
     let layer = Layer::of(&source, &budget)?

@@ -37,7 +37,7 @@ pub use fat::Fat;
 pub use field::{Field, FieldKind};
 pub use folder::Folder;
 pub use image::{Format, Image, Layer, open};
-pub use iso::{BootEntry, Iso};
+pub use iso::{CatalogueEntry, Iso};
 pub use pe::Pe;
 pub use record::{hex, printable};
 pub use source::{Shared, Source, sha256};

@@ -4,7 +4,7 @@
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
-use crate::gaps::Described;
+use crate::gaps::DescribedRanges;
 use crate::record::{Record, printable};
 use crate::source::{Bytes, Extents, Shared, Source, used};
 use crate::tree::{Content, Kind, Listing, Metadata, Named, Node, Part, Tree};
@@ -186,7 +186,7 @@ impl Tree for Pe {
     }
 
     fn parts(&self) -> Result<Vec<Part>> {
-        let mut known = Described::new(LAYER);
+        let mut known = DescribedRanges::new(LAYER);
         known.add(0, self.headers)?;
         for section in &self.sections {
             known.add(section.start, section.len)?;

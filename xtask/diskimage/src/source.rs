@@ -48,17 +48,17 @@ impl dyn Source + '_ {
 }
 
 /// A file of this machine.
-pub struct File {
+pub struct LocalFile {
     file: std::fs::File,
     size: u64,
     /// False for one of many: an offset in it says nothing of where its bytes are.
     outermost: bool,
 }
 
-impl File {
+impl LocalFile {
     /// Opens a regular file. A pipe, a device, or a file of /proc has no size to rely on: to take it
     /// for empty would make all of them equal, so it is refused.
-    pub fn open(path: &std::path::Path) -> std::io::Result<File> {
+    pub fn open(path: &std::path::Path) -> std::io::Result<LocalFile> {
         let refused = |why: &str| std::io::Error::other(format!("{why}; copy it to a file first"));
         // opening a pipe would wait for its other end
         if !std::fs::metadata(path)?.is_file() {
@@ -69,17 +69,17 @@ impl File {
         if size == 0 && file.read_at(&mut [0], 0)? > 0 {
             return Err(refused("a file that claims to be empty and is not"));
         }
-        Ok(File { file, size, outermost: true })
+        Ok(LocalFile { file, size, outermost: true })
     }
 
-    /// Opens a file of a folder, as [`File::open`]. Its offsets are no [`Source::place`]: each file of
+    /// Opens a file of a folder, as [`LocalFile::open`]. Its offsets are no [`Source::place`]: each file of
     /// the folder begins at 0.
-    pub fn open_in_folder(path: &std::path::Path) -> std::io::Result<File> {
-        Ok(File { outermost: false, ..File::open(path)? })
+    pub fn open_in_folder(path: &std::path::Path) -> std::io::Result<LocalFile> {
+        Ok(LocalFile { outermost: false, ..LocalFile::open(path)? })
     }
 }
 
-impl Source for File {
+impl Source for LocalFile {
     fn size(&self) -> Result<u64> {
         Ok(self.size)
     }

@@ -645,7 +645,7 @@ fn formats_that_are_not_read_have_names() {
 #[test]
 fn what_is_no_regular_file_is_refused() {
     for path in ["/dev/null", "/dev/zero", "/proc/self/status", "/proc/self/fd"] {
-        let error = diskimage::source::File::open(path.as_ref()).err().unwrap();
+        let error = diskimage::source::LocalFile::open(path.as_ref()).err().unwrap();
         assert!(error.to_string().contains("copy it to a file first"), "{path}: {error}");
     }
 }

@@ -6,7 +6,7 @@ use super::run;
 use super::sandbox::Sandbox;
 use super::sweep;
 use crate::build::records::earlier::EarlierBuild;
-use crate::build::records::{self, Iso, RunFacts};
+use crate::build::records::{self, FinishedIso, RunFacts};
 use crate::build::{saved_inputs, workdir};
 use crate::builder_image::{self, BuilderImage};
 use crate::engine::Client;
@@ -112,7 +112,7 @@ fn build_at(
         return Err(log.failure(&what));
     }
     let (digest, size) = hash::file(&made)?;
-    let iso = Iso { digest, size };
+    let iso = FinishedIso { digest, size };
     drop(hashing);
 
     let inputs = match (&facts.save_inputs, &facts.engine.client) {

@@ -12,8 +12,8 @@ use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
 use xtask_core::facts::git::CheckoutState;
-use xtask_core::facts::host::{Disk, Host};
-use xtask_core::facts::mirror::{self, FoundMirror, SnapshotPin, Wanted};
+use xtask_core::facts::host::{DiskSpace, Host};
+use xtask_core::facts::mirror::{self, FoundMirror, MirrorOptions, SnapshotPin};
 use xtask_core::facts::repo::Repo;
 use xtask_core::facts::upstream::{Upstream, UpstreamOrigin};
 use xtask_core::failure::{Code, OrExit as _, Problem};
@@ -52,9 +52,9 @@ pub(crate) struct BuildFacts {
     pub(crate) upstream: Option<Upstream>,
     /// Folder for the result.
     pub(crate) output: PathBuf,
-    pub(crate) output_disk: Disk,
+    pub(crate) output_disk: DiskSpace,
     /// Disk with the engine's images and containers, if it is on this machine.
-    pub(crate) engine_disk: Option<Disk>,
+    pub(crate) engine_disk: Option<DiskSpace>,
     /// The container contract's constants, unless `verify --vary` changes them.
     pub(crate) conditions: BuildConditions,
     /// Translates paths of this machine to paths on the engine's host.
@@ -120,8 +120,11 @@ impl BuildFacts {
         let pin = SnapshotPin::read(repo)?;
         let keyring = args.what.build.mirror_keyring.as_deref().map(existing).transpose()?;
         let ca_file = args.what.build.ca_file.as_deref().map(existing).transpose()?;
-        let wanted =
-            Wanted { url: args.what.build.mirror.clone(), keyring, ca_file: ca_file.clone() };
+        let wanted = MirrorOptions {
+            url: args.what.build.mirror.clone(),
+            keyring,
+            ca_file: ca_file.clone(),
+        };
         let answered = earlier.filter(|e| e.mirror.unreachable.is_none() && e.pin == pin);
         let mirror = match (&inputs, answered) {
             (Some(saved), _) => saved.mirror(),
@@ -152,7 +155,7 @@ impl BuildFacts {
             mksquashfs_options: conf::mksquashfs_options(
                 &repo.config().join("silvermetal-base.conf"),
             )?,
-            output_disk: Disk::holding(&output)?,
+            output_disk: DiskSpace::holding(&output)?,
             reuse_packages: reuse_packages(&recipe, args.what.reuse_packages)?,
             flavor: flavor(repo, &recipe, args.what.flavor.as_deref(), inputs.as_ref())?,
             upstream: upstream(repo, &recipe, &source, args.what.upstream.as_deref())?,
@@ -182,7 +185,7 @@ impl BuildFacts {
     pub(crate) fn with_output(&self, output: &Path) -> Result<BuildFacts> {
         let mut facts = self.clone();
         facts.output = std::path::absolute(output).context("--output").or_exit(Code::Usage)?;
-        facts.output_disk = Disk::holding(&facts.output)?;
+        facts.output_disk = DiskSpace::holding(&facts.output)?;
         facts.request.output = Some(facts.output.clone());
         Ok(facts)
     }
@@ -205,10 +208,13 @@ impl BuildFacts {
 
 /// Asks a running engine for its paths and its disk. Something that it cannot do becomes a problem of
 /// `engine`.
-fn engine_side_facts(engine: &mut Selection, places: &EngineFolders) -> (PathMap, Option<Disk>) {
+fn engine_side_facts(
+    engine: &mut Selection,
+    places: &EngineFolders,
+) -> (PathMap, Option<DiskSpace>) {
     let Some(client) = &engine.client else { return (PathMap::Same, None) };
     if client.kind == EngineKind::Private {
-        return (PathMap::Same, Disk::holding(&places.dir).ok());
+        return (PathMap::Same, DiskSpace::holding(&places.dir).ok());
     }
     if !matches!(engine.status, EngineStatus::Running(_)) {
         return (PathMap::Same, None);
@@ -226,7 +232,7 @@ fn engine_side_facts(engine: &mut Selection, places: &EngineFolders) -> (PathMap
         );
     }
     let root = client.root_dir().ok().map(PathBuf::from).filter(|dir| dir.exists());
-    let disk = root.and_then(|dir| Disk::holding(&dir).ok());
+    let disk = root.and_then(|dir| DiskSpace::holding(&dir).ok());
     match PathMap::of(client) {
         Ok(map) => (map, disk),
         Err(error) => {

@@ -10,7 +10,7 @@ use std::path::Path;
 use xtask_core::apt;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
-use xtask_core::facts::host::Disk;
+use xtask_core::facts::host::DiskSpace;
 use xtask_core::facts::mirror;
 use xtask_core::facts::upstream::Upstream;
 use xtask_core::failure::Problem;
@@ -93,8 +93,9 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
             found.push(Problem::new(format!("{error:#}"), "mount it, or pass --engine host"));
         }
     }
-    let lacks =
-        |disk: &Disk, gib: u64| (disk.free < gib * GIB).then_some(disk.free as f64 / GIB as f64);
+    let lacks = |disk: &DiskSpace, gib: u64| {
+        (disk.free < gib * GIB).then_some(disk.free as f64 / GIB as f64)
+    };
     if let Some(free) = lacks(&facts.output_disk, recipe.needs.disk_gib) {
         found.push(
             Problem::new(
@@ -116,7 +117,7 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
         ).of("disk"));
     }
     if let Some(dir) = &facts.save_inputs
-        && let Ok(disk) = Disk::holding(dir)
+        && let Ok(disk) = DiskSpace::holding(dir)
         && let Some(free) = lacks(&disk, INPUTS_GIB)
     {
         let what = format!(

@@ -15,7 +15,7 @@ use xtask_core::log::Log;
 use xtask_core::recipe::{Recipe, Stage};
 use xtask_core::records::ledger::Artefact;
 use xtask_core::records::manifest::Manifest;
-use xtask_core::ui::{Stage as ShownStage, StageTitle, Ui};
+use xtask_core::ui::{StageProgress as ShownStage, StageTitle, Ui};
 
 /// Start of a line that begins a stage. It is part of the contract with a recipe's entry.
 const STAGE_MARK: &str = "@@stage ";

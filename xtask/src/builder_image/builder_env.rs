@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use xtask_core::apt;
 use xtask_core::dry_run::DryRun;
 use xtask_core::facts::host::Host;
-use xtask_core::facts::mirror::{self, Mirror, SnapshotPin, Wanted};
+use xtask_core::facts::mirror::{self, Mirror, MirrorOptions, SnapshotPin};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Problem, refuse};
 use xtask_core::ui::Ui;
@@ -39,7 +39,7 @@ impl BuilderEnv {
         let places = EngineFolders::of(repo);
         let engines = [EngineKind::Docker, EngineKind::Podman, EngineKind::Private];
         let pin = SnapshotPin::read(repo)?;
-        let wanted = Wanted {
+        let wanted = MirrorOptions {
             url: build.mirror.clone(),
             keyring: build.mirror_keyring.clone(),
             ca_file: build.ca_file.clone(),

@@ -2,7 +2,7 @@
 
 use super::EngineChoice;
 use std::path::PathBuf;
-use xtask_core::dry_run::Shown;
+use xtask_core::dry_run::PlanFormat;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct BuildArgs {
@@ -35,7 +35,7 @@ pub(crate) struct BuildArgs {
 
 impl BuildArgs {
     /// How a dry run prints its plan.
-    pub(crate) fn shown(&self) -> Shown {
-        Shown { json: self.json, verbose: self.verbose }
+    pub(crate) fn shown(&self) -> PlanFormat {
+        PlanFormat { json: self.json, verbose: self.verbose }
     }
 }

@@ -1,7 +1,7 @@
 //! Exceptions: `# check: allow RULE reason`, on the excused line or above it.
 
 use crate::finding::{Finding, Location};
-use crate::tree::{SourceFile, Tree};
+use crate::tree::{SourceFile, SourceTree};
 
 const MARK: &str = "check: allow";
 /// Comment marks of the file types here.
@@ -30,7 +30,7 @@ impl Exception {
     }
 }
 
-pub(crate) fn all(tree: &Tree) -> Vec<Exception> {
+pub(crate) fn all(tree: &SourceTree) -> Vec<Exception> {
     tree.sources().flat_map(of).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use crate::parse::dockerfile::{Dockerfile, Instruction};
 use crate::parse::pattern::{self, Star};
-use crate::tree::{SourceFile, Tree};
+use crate::tree::{SourceFile, SourceTree};
 
 pub(crate) struct ContainerImage<'a> {
     pub(crate) source: &'a SourceFile,
@@ -18,7 +18,7 @@ pub(crate) struct RunText<'a> {
     pub(crate) text: String,
 }
 
-pub(crate) fn all(tree: &Tree) -> Vec<ContainerImage<'_>> {
+pub(crate) fn all(tree: &SourceTree) -> Vec<ContainerImage<'_>> {
     let dockerfiles = tree.sources().filter(|source| is_dockerfile(&source.path));
     dockerfiles.map(|source| ContainerImage::of(source, tree)).collect()
 }
@@ -34,7 +34,7 @@ fn is_dockerfile(path: &str) -> bool {
 }
 
 impl<'a> ContainerImage<'a> {
-    fn of(source: &'a SourceFile, tree: &'a Tree) -> ContainerImage<'a> {
+    fn of(source: &'a SourceFile, tree: &'a SourceTree) -> ContainerImage<'a> {
         let mut image = ContainerImage { source, file: source.dockerfile(), scripts: Vec::new() };
         let copied: Vec<String> = image.copied().iter().map(|(_, path)| plain(path)).collect();
         let taken = |path: &str| {

@@ -2,7 +2,7 @@
 
 use crate::model::container::{MountOption, Opt, mounts, options_of_text};
 use crate::parse::yaml::YamlNode;
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 
 pub(crate) const PATH: &str = ".gitea/runner/config.yaml";
 
@@ -12,7 +12,7 @@ pub(crate) struct Runner<'a> {
 
 impl<'a> Runner<'a> {
     /// `None` if the file is missing or no YAML. Rules `files` and `yaml` report that.
-    pub(crate) fn read(tree: &'a Tree) -> Option<Runner<'a>> {
+    pub(crate) fn read(tree: &'a SourceTree) -> Option<Runner<'a>> {
         let source = tree.source(PATH)?;
         Some(Runner { root: source.yaml().ok()? })
     }

@@ -2,7 +2,7 @@
 //!
 //! Values that the files do not tell are unknown, so an answer is yes, no, or unknown.
 
-use crate::model::workflow::{Job, Step, Workflow};
+use crate::model::workflow::{Workflow, WorkflowJob, WorkflowStep};
 use crate::parse::expression::Expr;
 use std::collections::BTreeMap;
 
@@ -164,14 +164,14 @@ impl Scenario {
     }
 
     /// Does the job run, if every job that runs succeeds?
-    pub(crate) fn job_runs(&self, workflow: &Workflow<'_>, job: &Job<'_>) -> Option<bool> {
+    pub(crate) fn job_runs(&self, workflow: &Workflow<'_>, job: &WorkflowJob<'_>) -> Option<bool> {
         self.job_runs_within(workflow, job, 0)
     }
 
     fn job_runs_within(
         &self,
         workflow: &Workflow<'_>,
-        job: &Job<'_>,
+        job: &WorkflowJob<'_>,
         depth: usize,
     ) -> Option<bool> {
         /// Rule `workflow-needs` reports cycles.
@@ -199,7 +199,10 @@ impl Scenario {
     }
 
     /// Does the step run after one of the steps before it failed?
-    pub(crate) fn step_runs_after_failure(step: &Step<'_>, failed: &Step<'_>) -> Option<bool> {
+    pub(crate) fn step_runs_after_failure(
+        step: &WorkflowStep<'_>,
+        failed: &WorkflowStep<'_>,
+    ) -> Option<bool> {
         let mut scenario =
             Scenario { status: Status::Failure, values: BTreeMap::new(), absent: Vec::new() };
         scenario.set("job.status", "failure");
@@ -211,7 +214,7 @@ impl Scenario {
     }
 
     /// Does the step run whatever the outcome of the steps before it, even after a cancel?
-    pub(crate) fn step_always_runs(step: &Step<'_>) -> bool {
+    pub(crate) fn step_always_runs(step: &WorkflowStep<'_>) -> bool {
         let condition = step.condition().map(|(_, condition)| condition);
         [Status::Success, Status::Failure, Status::Cancelled].into_iter().all(|status| {
             let scenario = Scenario { status, values: BTreeMap::new(), absent: Vec::new() };

@@ -1,7 +1,7 @@
 //! Shell scripts of the repository, and calls of xtask in them.
 
 use crate::parse::shell::ShellCommand;
-use crate::tree::{SourceFile, Tree};
+use crate::tree::{SourceFile, SourceTree};
 
 /// A call of xtask, through cargo or through one of the documented scripts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,12 +104,12 @@ impl Xtask {
 }
 
 /// The repository's shell scripts.
-pub(crate) fn scripts(tree: &Tree) -> impl Iterator<Item = &SourceFile> {
+pub(crate) fn scripts(tree: &SourceTree) -> impl Iterator<Item = &SourceFile> {
     tree.sources().filter(|source| source.is_shell_script() && !source.path.ends_with(".md"))
 }
 
 /// The repository's shell scripts, and files that scripts source.
-pub(crate) fn shell(tree: &Tree) -> impl Iterator<Item = &SourceFile> {
+pub(crate) fn shell(tree: &SourceTree) -> impl Iterator<Item = &SourceFile> {
     tree.sources().filter(|source| source.is_shell_script() || source.is_sourced())
 }
 

@@ -1,6 +1,6 @@
 //! Versions of Gitea and its runner that the files are written for.
 
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 
 /// The file that declares them.
 pub(crate) const PATH: &str = ".gitea/versions.toml";
@@ -33,7 +33,7 @@ impl std::fmt::Display for Version {
 }
 
 impl Versions {
-    pub(crate) fn read(tree: &Tree) -> Versions {
+    pub(crate) fn read(tree: &SourceTree) -> Versions {
         let mut versions = Versions::default();
         let Some(source) = tree.source(PATH) else { return versions };
         let document = match toml_edit::Document::parse(source.text.as_str()) {

@@ -4,7 +4,7 @@ use super::script::Xtask;
 use crate::parse::expression::{self, Expr};
 use crate::parse::shell::{ShellCommand, commands};
 use crate::parse::yaml::YamlNode;
-use crate::tree::{SourceFile, Tree};
+use crate::tree::{SourceFile, SourceTree};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) struct Workflow<'a> {
@@ -13,14 +13,14 @@ pub(crate) struct Workflow<'a> {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) struct Job<'w> {
+pub(crate) struct WorkflowJob<'w> {
     pub(crate) id: &'w str,
     pub(crate) key: &'w YamlNode,
     pub(crate) node: &'w YamlNode,
 }
 
 #[derive(Clone, Copy)]
-pub(crate) struct Step<'w> {
+pub(crate) struct WorkflowStep<'w> {
     pub(crate) node: &'w YamlNode,
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn is_workflow(path: &str) -> bool {
 }
 
 /// Every workflow that is valid YAML. Rule `yaml` reports the others.
-pub(crate) fn all(tree: &Tree) -> Vec<Workflow<'_>> {
+pub(crate) fn all(tree: &SourceTree) -> Vec<Workflow<'_>> {
     tree.sources()
         .filter(|source| is_workflow(&source.path))
         .filter_map(|source| Some(Workflow { source, root: source.yaml().ok()? }))
@@ -46,12 +46,14 @@ impl Workflow<'_> {
         &self.source.path
     }
 
-    pub(crate) fn jobs(&self) -> Vec<Job<'_>> {
+    pub(crate) fn jobs(&self) -> Vec<WorkflowJob<'_>> {
         let jobs = self.root.get("jobs").map(YamlNode::entries).unwrap_or_default();
-        jobs.iter().filter_map(|(key, node)| Some(Job { id: key.text()?, key, node })).collect()
+        jobs.iter()
+            .filter_map(|(key, node)| Some(WorkflowJob { id: key.text()?, key, node }))
+            .collect()
     }
 
-    pub(crate) fn job(&self, id: &str) -> Option<Job<'_>> {
+    pub(crate) fn job(&self, id: &str) -> Option<WorkflowJob<'_>> {
         self.jobs().into_iter().find(|job| job.id == id)
     }
 
@@ -70,9 +72,10 @@ impl Workflow<'_> {
     }
 
     /// All jobs that this one needs, directly or through others.
-    pub(crate) fn ancestors(&self, job: &Job<'_>) -> Vec<Job<'_>> {
+    pub(crate) fn ancestors(&self, job: &WorkflowJob<'_>) -> Vec<WorkflowJob<'_>> {
         let jobs = self.jobs();
-        let by_id: BTreeMap<&str, Job<'_>> = jobs.iter().map(|job| (job.id, *job)).collect();
+        let by_id: BTreeMap<&str, WorkflowJob<'_>> =
+            jobs.iter().map(|job| (job.id, *job)).collect();
         let mut seen = BTreeSet::new();
         let mut found = Vec::new();
         let mut open: Vec<&str> = job.needs().iter().filter_map(|n| n.text()).collect();
@@ -113,14 +116,14 @@ pub(crate) fn expressions_of(
         .collect()
 }
 
-impl<'w> Job<'w> {
+impl<'w> WorkflowJob<'w> {
     pub(crate) fn needs(&self) -> Vec<&'w YamlNode> {
         self.node.get("needs").map(YamlNode::items).unwrap_or_default()
     }
 
-    pub(crate) fn steps(&self) -> Vec<Step<'w>> {
+    pub(crate) fn steps(&self) -> Vec<WorkflowStep<'w>> {
         let steps = self.node.get("steps").map(YamlNode::items).unwrap_or_default();
-        steps.into_iter().map(|node| Step { node }).collect()
+        steps.into_iter().map(|node| WorkflowStep { node }).collect()
     }
 
     pub(crate) fn condition(&self) -> Option<(&'w YamlNode, Expr)> {
@@ -129,7 +132,7 @@ impl<'w> Job<'w> {
 
     /// Calls of xtask in the job's steps, with their lines.
     pub(crate) fn xtask(&self) -> Vec<(usize, Xtask)> {
-        self.steps().iter().flat_map(Step::xtask).collect()
+        self.steps().iter().flat_map(WorkflowStep::xtask).collect()
     }
 
     pub(crate) fn has_matrix(&self) -> bool {
@@ -142,7 +145,7 @@ fn condition(node: &YamlNode) -> Option<(&YamlNode, Expr)> {
     Some((node, expression::condition(node.text()?)))
 }
 
-impl<'w> Step<'w> {
+impl<'w> WorkflowStep<'w> {
     pub(crate) fn at(&self) -> (usize, usize) {
         self.node.at()
     }

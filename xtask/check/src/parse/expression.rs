@@ -23,7 +23,7 @@ pub(crate) enum Expr {
 
 /// Text of a value that may contain expressions.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Part {
+pub(crate) enum TextPart {
     Literal(String),
     /// The line, from 0, and the text between `${{` and `}}`.
     Expression(usize, String),
@@ -86,21 +86,21 @@ impl Expr {
 }
 
 /// Splits a value into literal text and expressions.
-pub(crate) fn parts(text: &str) -> Vec<Part> {
+pub(crate) fn parts(text: &str) -> Vec<TextPart> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(start) = text[at..].find("${{").map(|i| at + i) {
         if start > at {
-            found.push(Part::Literal(text[at..start].to_owned()));
+            found.push(TextPart::Literal(text[at..start].to_owned()));
         }
         let inner = start + 3;
         let end = text[inner..].find("}}").map_or(text.len(), |i| inner + i);
         let line = text[..inner].matches('\n').count();
-        found.push(Part::Expression(line, text[inner..end].to_owned()));
+        found.push(TextPart::Expression(line, text[inner..end].to_owned()));
         at = (end + 2).min(text.len());
     }
     if at < text.len() {
-        found.push(Part::Literal(text[at..].to_owned()));
+        found.push(TextPart::Literal(text[at..].to_owned()));
     }
     found
 }
@@ -108,8 +108,8 @@ pub(crate) fn parts(text: &str) -> Vec<Part> {
 /// The expressions in a value, with the line of each, from 0.
 pub(crate) fn embedded(text: &str) -> Vec<(usize, String)> {
     let expressions = parts(text).into_iter().filter_map(|part| match part {
-        Part::Expression(line, text) => Some((line, text)),
-        Part::Literal(_) => None,
+        TextPart::Expression(line, text) => Some((line, text)),
+        TextPart::Literal(_) => None,
     });
     expressions.collect()
 }
@@ -122,7 +122,7 @@ pub(crate) fn condition(text: &str) -> Expr {
 /// True if text around `${{ }}` turns a condition into a string, which is always true.
 pub(crate) fn is_string(condition: &str) -> bool {
     let parts = parts(condition);
-    parts.len() > 1 && parts.iter().any(|part| matches!(part, Part::Expression(..)))
+    parts.len() > 1 && parts.iter().any(|part| matches!(part, TextPart::Expression(..)))
 }
 
 pub(crate) fn parse(text: &str) -> Expr {

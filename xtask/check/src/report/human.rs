@@ -4,7 +4,7 @@ use crate::finding::{Finding, Severity};
 use crate::report::catalog;
 use crate::rules;
 use crate::run::CheckReport;
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 
 /// A longer line is cut around the column.
 const WIDTH: usize = 110;
@@ -16,7 +16,7 @@ pub fn text(report: &CheckReport) -> String {
     findings + &summary(report)
 }
 
-fn one(finding: &Finding, tree: &Tree) -> String {
+fn one(finding: &Finding, tree: &SourceTree) -> String {
     let Finding { rule, severity, location, what, expected, fix } = finding;
     let position = match (location.line, location.column) {
         (0, _) => String::new(),

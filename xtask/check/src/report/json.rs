@@ -4,7 +4,7 @@ use crate::finding::{Finding, Severity};
 use crate::report::catalog;
 use crate::rules;
 use crate::run::CheckReport;
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use serde_json::{Value, json as value};
 
 /// Characters that are quoted from a line. Some lines have a megabyte.
@@ -34,7 +34,7 @@ pub fn json(report: &CheckReport) -> Value {
     })
 }
 
-fn one(finding: &Finding, tree: &Tree) -> Value {
+fn one(finding: &Finding, tree: &SourceTree) -> Value {
     let Finding { rule, severity, location, what, expected, fix } = finding;
     let described = rules::find(rule).map(|rule| rule.described);
     value!({

@@ -1,10 +1,10 @@
 //! actionlint finds nothing in the workflows.
 
 use crate::finding::Severity;
-use crate::linter::{Input, Linter, Remark};
+use crate::linter::{Linter, LinterInput, Remark};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use serde_json::Value;
 use xtask_core::rules::Described;
 
@@ -36,10 +36,10 @@ const LINTER: Linter = Linter {
     remarks,
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let workflows = workflow::all(tree);
-    let inputs: Vec<Input<'_>> =
-        workflows.iter().map(|w| Input { file: w.source, also: Vec::new() }).collect();
+    let inputs: Vec<LinterInput<'_>> =
+        workflows.iter().map(|w| LinterInput { file: w.source, also: Vec::new() }).collect();
     LINTER.check(tree, &inputs, found);
 }
 

@@ -5,7 +5,7 @@ use crate::model::image;
 use crate::parse::pattern::{self, Star};
 use crate::parse::shell::{ShellCommand, commands};
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const SCRIPT: &str = "linux/build/docker/install-packages.sh";
@@ -50,7 +50,7 @@ const LEFTOVERS: [(&str, &str); 4] = [
     ("/var/cache/ldconfig/aux-cache", "/var/cache/ldconfig/aux-cache"),
 ];
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for image in image::all(tree) {
         for run in image.file.instructions.iter().filter(|i| i.keyword == "RUN") {
             let ran = image.ran(run);

@@ -4,7 +4,7 @@ use crate::finding::{Location, Severity};
 use crate::model::versions::{PATH, Version, Versions};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let runner = Versions::read(tree).runner;
     for workflow in workflow::all(tree) {
         let mut all: Vec<(u64, Location)> = Vec::new();

@@ -1,12 +1,12 @@
 //! Artifacts are uploaded before they are downloaded, under legal names.
 
 use crate::finding::{Location, Severity};
-use crate::model::workflow::{self, Job, Step, Workflow};
-use crate::parse::expression::{Part, parse, parts};
+use crate::model::workflow::{self, Workflow, WorkflowJob, WorkflowStep};
+use crate::parse::expression::{TextPart, parse, parts};
 use crate::parse::pattern::{self, Star};
 use crate::parse::yaml::YamlNode;
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -99,7 +99,7 @@ const WITH_SLASHES: [&str; 7] = [
     "github.workflow_ref",
 ];
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
             for (n, step) in job.steps().iter().enumerate() {
@@ -114,7 +114,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-fn upload(workflow: &Workflow<'_>, step: &Step<'_>, found: &mut Findings) {
+fn upload(workflow: &Workflow<'_>, step: &WorkflowStep<'_>, found: &mut Findings) {
     if let Some(node) = step.with("name") {
         let text = node.text().unwrap_or_default();
         if let Some(why) = illegal(text) {
@@ -143,8 +143,8 @@ fn upload(workflow: &Workflow<'_>, step: &Step<'_>, found: &mut Findings) {
 /// A value without its expressions.
 fn outside(text: &str) -> String {
     let literals = parts(text).into_iter().map(|part| match part {
-        Part::Literal(text) => text,
-        Part::Expression(..) => "x".to_owned(),
+        TextPart::Literal(text) => text,
+        TextPart::Expression(..) => "x".to_owned(),
     });
     literals.collect()
 }
@@ -154,8 +154,8 @@ fn illegal(name: &str) -> Option<String> {
         return Some(format!("the character {c:?}, which is not allowed"));
     }
     let expressions = parts(name).into_iter().filter_map(|part| match part {
-        Part::Expression(_, text) => Some(parse(&text)),
-        Part::Literal(_) => None,
+        TextPart::Expression(_, text) => Some(parse(&text)),
+        TextPart::Literal(_) => None,
     });
     let slashes = |name: &String| WITH_SLASHES.contains(&name.as_str());
     let names = expressions.flat_map(|expr| {
@@ -166,9 +166,9 @@ fn illegal(name: &str) -> Option<String> {
 
 fn download(
     workflow: &Workflow<'_>,
-    job: &Job<'_>,
+    job: &WorkflowJob<'_>,
     n: usize,
-    step: &Step<'_>,
+    step: &WorkflowStep<'_>,
     found: &mut Findings,
 ) {
     let ancestors = workflow.ancestors(job);
@@ -204,8 +204,8 @@ fn download(
 /// The name with `*` for each expression.
 fn as_pattern(name: &str) -> String {
     let parts = parts(name).into_iter().map(|part| match part {
-        Part::Literal(text) => text,
-        Part::Expression(..) => "*".to_owned(),
+        TextPart::Literal(text) => text,
+        TextPart::Expression(..) => "*".to_owned(),
     });
     parts.collect()
 }

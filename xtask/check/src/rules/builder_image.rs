@@ -2,7 +2,7 @@
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::pins::build_sh;
 use xtask_core::rules::Described;
 
@@ -46,7 +46,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let Some(source) = tree.source(PATH) else { return };
     let expected = "one line BUILDER_IMAGE=\"${BUILDER_IMAGE:-registry/name@sha256:…}\"";
     let fix = "cargo xtask bump-image REF";

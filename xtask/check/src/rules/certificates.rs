@@ -4,7 +4,7 @@ use crate::finding::{Location, Severity};
 use crate::model::image::{self, RunText};
 use crate::parse::shell::commands;
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::pins::env_file;
 use xtask_core::rules::Described;
 
@@ -36,7 +36,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let pin = tree.source(PIN);
     // the image gets the pin's URL as APT_SNAPSHOT_URL, and a mirror may be https too
     let pinned_https = pin.is_some_and(|source| {

@@ -1,10 +1,10 @@
 //! Jobs that build the product check out its source.
 
 use crate::finding::{Location, Severity};
-use crate::model::workflow::{self, Job};
+use crate::model::workflow::{self, WorkflowJob};
 use crate::parse::yaml::YamlNode;
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -47,7 +47,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     if tree.entry(".gitmodules").is_none() {
         return;
     }
@@ -82,7 +82,7 @@ fn check(tree: &Tree, found: &mut Findings) {
 }
 
 /// True if a step builds the product, through xtask or by hand.
-fn builds_product(job: &Job<'_>) -> bool {
+fn builds_product(job: &WorkflowJob<'_>) -> bool {
     let by_hand = job.steps().iter().any(|step| {
         let run = step.node.get("run").and_then(|run| run.text()).unwrap_or_default();
         run.contains("derivative-maker")

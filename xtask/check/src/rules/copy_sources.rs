@@ -4,7 +4,7 @@ use crate::finding::{Location, Severity};
 use crate::model::image;
 use crate::parse::pattern::{self, Star};
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
-use crate::tree::{FileContent, Tree};
+use crate::tree::{FileContent, SourceTree};
 use xtask_core::rules::Described;
 
 const FILE: &str = "linux/build/docker/Dockerfile.builder";
@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for image in image::all(tree) {
         let context = image.context();
         let own = format!("{}.dockerignore", image.path());

@@ -6,7 +6,7 @@ use crate::model::runner::{PATH, Runner};
 use crate::model::{script, workflow};
 use crate::parse::pattern::{self, Star};
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const FOLDER: &str = "/root/.docker";
@@ -63,7 +63,7 @@ pub(crate) const RULE: Rule = Rule {
 
 const FIX: &str = "--volume /root/.docker/config.json:/root/.docker/config.json:ro";
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     if let Some(runner) = Runner::read(tree) {
         let mounts = runner.mounts();
         mounts.iter().for_each(|mount| one(PATH, mount, found));

@@ -3,7 +3,7 @@
 use crate::finding::{Location, Severity};
 use crate::model::image;
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const FILE: &str = "linux/build/docker/Dockerfile.builder";
@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for image in image::all(tree) {
         for (line, what) in &image.file.errors {
             found.add(

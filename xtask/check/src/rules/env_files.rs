@@ -2,7 +2,7 @@
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::pins::env_file;
 use xtask_core::rules::Described;
 
@@ -40,7 +40,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let files = tree.sources().filter(|s| s.path.starts_with(FOLDER) && s.path.ends_with(".env"));
     for source in files {
         let name = &source.path[FOLDER.len()..];

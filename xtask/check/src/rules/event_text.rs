@@ -3,7 +3,7 @@
 use crate::finding::{Location, Severity};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -53,7 +53,7 @@ pub(crate) const RULE: Rule = Rule {
 /// Last words of references whose values cannot contain shell text.
 const HARMLESS: [&str; 6] = ["number", "id", "sha", "before", "after", "run_id"];
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
             for step in job.steps() {

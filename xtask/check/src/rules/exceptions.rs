@@ -3,7 +3,7 @@
 use crate::finding::{Finding, Severity};
 use crate::model::exception::{self, Exception};
 use crate::rule::{Findings, FixtureEdit, Rule, edit};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 pub(crate) const NAME: &str = "exceptions";
@@ -38,7 +38,7 @@ pub(crate) const RULE: Rule = Rule {
 
 const FIX: &str = "write `# check: allow RULE reason` with a rule of `cargo xtask check --table`";
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for exception in exception::all(tree) {
         let Exception { location, rule, reason, .. } = exception;
         if !(found.is_rule)(&rule) {

@@ -3,7 +3,7 @@
 use crate::finding::Location;
 use crate::finding::Severity;
 use crate::rule::{Findings, FixtureEdit, Rule, edit};
-use crate::tree::{FileContent, ReadError, Tree};
+use crate::tree::{FileContent, ReadError, SourceTree};
 use xtask_core::rules::Described;
 
 /// Files that must exist.
@@ -42,7 +42,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for path in REQUIRED {
         if tree.entry(path).is_none() {
             report(&tree.required(path), path, found);

@@ -4,7 +4,7 @@ use crate::finding::{Location, Severity};
 use crate::model::scenario::Scenario;
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -55,7 +55,7 @@ pub(crate) const RULE: Rule = Rule {
 
 const EXPECTED: &str = "`if: github.event_name != 'pull_request' || github.event.pull_request.head.repo.full_name == github.repository` on the first job";
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let fork = Scenario::pull_request(true);
     for workflow in workflow::all(tree) {
         for event in workflow.event_nodes() {

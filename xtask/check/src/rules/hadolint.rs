@@ -1,10 +1,10 @@
 //! hadolint finds nothing in the Dockerfiles.
 
 use crate::finding::Severity;
-use crate::linter::{Input, Linter, Remark};
+use crate::linter::{Linter, LinterInput, Remark};
 use crate::model::image;
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use serde_json::Value;
 use xtask_core::rules::Described;
 
@@ -31,12 +31,12 @@ const LINTER: Linter = Linter {
     remarks,
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
-    let inputs: Vec<Input<'_>> = image::all(tree)
+fn check(tree: &SourceTree, found: &mut Findings) {
+    let inputs: Vec<LinterInput<'_>> = image::all(tree)
         .iter()
         // rule `dockerfile` reports what cannot be parsed
         .filter(|image| image.file.errors.is_empty())
-        .map(|image| Input { file: image.source, also: Vec::new() })
+        .map(|image| LinterInput { file: image.source, also: Vec::new() })
         .collect();
     LINTER.check(tree, &inputs, found);
 }

@@ -2,7 +2,7 @@
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, FixtureEdit, Rule, edit};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 pub(crate) const RULE: Rule = Rule {
@@ -28,7 +28,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for source in tree.sources().filter(|source| source.path.ends_with(".gitattributes")) {
         for (line, text) in source.lines() {
             let mut words = text.split_whitespace();

@@ -2,10 +2,10 @@
 
 use crate::finding::{Location, Severity};
 use crate::model::script::{self, Xtask};
-use crate::model::workflow::{self, Job, Step, Workflow};
+use crate::model::workflow::{self, Workflow, WorkflowJob, WorkflowStep};
 use crate::parse::shell::ShellCommand;
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -122,11 +122,11 @@ const DECIDE: [&str; 12] = [
     "bump-image",
 ];
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
             let steps = job.steps();
-            let deciding: Vec<&Step<'_>> =
+            let deciding: Vec<&WorkflowStep<'_>> =
                 steps.iter().filter(|step| step.xtask().iter().any(|(_, x)| decides(x))).collect();
             if deciding.is_empty() {
                 continue;
@@ -177,7 +177,11 @@ fn script(path: &str, commands: &[ShellCommand], mut options: Options, found: &m
 }
 
 /// The shell that runs a step's script. Empty for the default, which is `bash -e`.
-fn shell<'w>(workflow: &'w Workflow<'_>, job: &'w Job<'_>, step: &'w Step<'_>) -> &'w str {
+fn shell<'w>(
+    workflow: &'w Workflow<'_>,
+    job: &'w WorkflowJob<'_>,
+    step: &'w WorkflowStep<'_>,
+) -> &'w str {
     let default = ["defaults", "run", "shell"];
     let node = step.node.get("shell").or_else(|| job.node.path(&default));
     node.or_else(|| workflow.root.path(&default)).and_then(|node| node.text()).unwrap_or_default()

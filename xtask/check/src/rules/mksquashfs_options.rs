@@ -2,7 +2,7 @@
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::pins::conf;
 use xtask_core::rules::Described;
 
@@ -31,7 +31,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let Some(source) = tree.source(PATH) else { return };
     if let Err((line, why)) = conf::parse(&source.text) {
         found.add(

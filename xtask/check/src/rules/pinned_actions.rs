@@ -3,7 +3,7 @@
 use crate::finding::{Location, Severity};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::pins::{Commit, ImageRef};
 use xtask_core::rules::Described;
 
@@ -40,7 +40,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
             let reused = job.node.get("uses").into_iter();

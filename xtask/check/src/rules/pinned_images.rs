@@ -3,7 +3,7 @@
 use crate::finding::{Location, Severity};
 use crate::model::image::{self, ContainerImage};
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::pins::ImageRef;
 use xtask_core::rules::Described;
 
@@ -56,7 +56,7 @@ pub(crate) const RULE: Rule = Rule {
 
 const FIX: &str = "skopeo inspect --format '{{.Digest}}' docker://IMAGE, and write IMAGE@sha256:…";
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for image in image::all(tree) {
         if let Some((line, syntax)) = &image.file.syntax
             && !pinned(syntax)
@@ -128,7 +128,7 @@ fn pinned(reference: &str) -> bool {
 }
 
 /// The Dockerfile and builder-image.toml must name the same base.
-fn same_base(tree: &Tree, image: &ContainerImage<'_>, found: &mut Findings) {
+fn same_base(tree: &SourceTree, image: &ContainerImage<'_>, found: &mut Findings) {
     let Some(source) = tree.source(RECORD).filter(|_| image.path() == FILE) else { return };
     let Ok(record) = toml_edit::Document::parse(source.text.as_str()) else { return };
     let recorded =

@@ -1,12 +1,12 @@
 //! The registry's password is a secret of its own.
 
 use crate::finding::{Location, Severity};
-use crate::model::workflow::{Job, Step};
+use crate::model::workflow::{WorkflowJob, WorkflowStep};
 use crate::model::{container, workflow};
 use crate::parse::expression::{self, Reference};
 use crate::parse::shell::ShellCommand;
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -38,7 +38,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
             for step in job.steps().into_iter().filter(logs_in) {
@@ -121,7 +121,7 @@ fn password_of(command: &ShellCommand) -> Option<&str> {
     None
 }
 
-fn logs_in(step: &Step<'_>) -> bool {
+fn logs_in(step: &WorkflowStep<'_>) -> bool {
     let by_command = step.commands().iter().any(|command| {
         is_login(command) || container::verb(command).is_some_and(|(_, verb, _)| verb == "push")
     });
@@ -131,7 +131,10 @@ fn logs_in(step: &Step<'_>) -> bool {
 }
 
 /// Values of the job's variables that the step's script uses.
-fn names_used<'w>(step: &Step<'w>, job: &Job<'w>) -> Vec<&'w crate::parse::yaml::YamlNode> {
+fn names_used<'w>(
+    step: &WorkflowStep<'w>,
+    job: &WorkflowJob<'w>,
+) -> Vec<&'w crate::parse::yaml::YamlNode> {
     let script = step.node.get("run").and_then(|run| run.text()).unwrap_or_default();
     let variables = job.node.get("env").map(|env| env.entries()).unwrap_or_default();
     let used =

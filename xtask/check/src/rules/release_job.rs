@@ -2,12 +2,12 @@
 
 use crate::finding::{Location, Severity};
 use crate::model::scenario::{Scenario, Status};
-use crate::model::workflow::{self, Job, Workflow};
+use crate::model::workflow::{self, Workflow, WorkflowJob};
 use crate::parse::expression::Expr;
 use crate::parse::pattern;
 use crate::parse::yaml::YamlNode;
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -86,7 +86,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for job in workflow.jobs().iter().filter(|job| releases(job)) {
             condition(&workflow, job, found);
@@ -95,7 +95,7 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-fn releases(job: &Job<'_>) -> bool {
+fn releases(job: &WorkflowJob<'_>) -> bool {
     let by_xtask = job
         .xtask()
         .iter()
@@ -111,7 +111,7 @@ fn releases(job: &Job<'_>) -> bool {
 }
 
 /// The job runs on a tag, and on nothing else, and not after a failure.
-fn condition(workflow: &Workflow<'_>, job: &Job<'_>, found: &mut Findings) {
+fn condition(workflow: &Workflow<'_>, job: &WorkflowJob<'_>, found: &mut Findings) {
     let condition = job.condition();
     let at = condition.as_ref().map_or(job.key.at(), |(node, _)| node.at());
     let location = Location::at(workflow.path(), at);
@@ -162,13 +162,13 @@ fn condition(workflow: &Workflow<'_>, job: &Job<'_>, found: &mut Findings) {
 }
 
 /// The job needs a verification of the product, and nothing that a tag skips.
-fn needs(workflow: &Workflow<'_>, job: &Job<'_>, found: &mut Findings) {
+fn needs(workflow: &Workflow<'_>, job: &WorkflowJob<'_>, found: &mut Findings) {
     let at = job.node.entry("needs").map_or(job.key.at(), |(key, _)| key.at());
     let location = Location::at(workflow.path(), at);
     let ancestors = workflow.ancestors(job);
     let condition = job.condition().map(|(_, expr)| expr);
     let on_tag = Scenario::new("push", &format!("refs/tags/{}", tag(condition.as_ref())));
-    let verifies = |job: &Job<'_>, compares: bool| {
+    let verifies = |job: &WorkflowJob<'_>, compares: bool| {
         job.steps().iter().any(|step| {
             let runs = on_tag.runs(step.condition().map(|(_, expr)| expr).as_ref());
             let verifies = step.xtask().iter().any(|(_, x)| {

@@ -2,9 +2,9 @@
 
 use crate::finding::{Location, Severity};
 use crate::model::scenario::Scenario;
-use crate::model::workflow::{self, Job, Step};
+use crate::model::workflow::{self, WorkflowJob, WorkflowStep};
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -48,7 +48,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
             for (line, skipped) in verifications_without_report(&job) {
@@ -70,18 +70,21 @@ fn check(tree: &Tree, found: &mut Findings) {
 }
 
 /// Lines of verifications without a report, and the later uploads that do not run.
-fn verifications_without_report(job: &Job<'_>) -> Vec<(usize, Vec<String>)> {
+fn verifications_without_report(job: &WorkflowJob<'_>) -> Vec<(usize, Vec<String>)> {
     let steps = job.steps();
     let mut found = Vec::new();
     for (n, step) in steps.iter().enumerate() {
         let Some((line, _)) = step.xtask().into_iter().find(|(_, x)| x.command == "verify") else {
             continue;
         };
-        let uploads = |later: &&Step<'_>| later.is_action("actions/upload-artifact");
-        let uploads: Vec<&Step<'_>> = steps[n + 1..].iter().filter(uploads).collect();
-        let runs = |later: &&Step<'_>| Scenario::step_runs_after_failure(later, step) == Some(true);
+        let uploads = |later: &&WorkflowStep<'_>| later.is_action("actions/upload-artifact");
+        let uploads: Vec<&WorkflowStep<'_>> = steps[n + 1..].iter().filter(uploads).collect();
+        let runs = |later: &&WorkflowStep<'_>| {
+            Scenario::step_runs_after_failure(later, step) == Some(true)
+        };
         if !uploads.iter().any(runs) {
-            let name = |step: &&Step<'_>| format!("{} (line {})", step.title(), step.at().0);
+            let name =
+                |step: &&WorkflowStep<'_>| format!("{} (line {})", step.title(), step.at().0);
             found.push((line, uploads.iter().map(name).collect()));
         }
     }

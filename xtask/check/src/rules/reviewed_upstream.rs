@@ -2,7 +2,7 @@
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::facts::git::git;
 use xtask_core::rules::Described;
 
@@ -37,7 +37,7 @@ pub(crate) const RULE: Rule = Rule {
 
 const FIX: &str = "review upstream's changes as systemd-entrypoint/README.md says, then write commit, tag and blobs there and into builder-image.toml";
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let Some(source) = tree.source(RECORD) else { return };
     let Ok(record) = toml_edit::Document::parse(source.text.as_str()) else { return };
     let line_of = |item: &toml_edit::Item| {
@@ -79,7 +79,7 @@ fn check(tree: &Tree, found: &mut Findings) {
 }
 
 /// The README repeats the record for people.
-fn readme(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mut Findings) {
+fn readme(tree: &SourceTree, commit: &str, blobs: &[(&str, &str, usize)], found: &mut Findings) {
     let Some(readme) = tree.source(README) else { return };
     if !readme.text.contains(commit) {
         let what = format!("the README does not name the reviewed commit {}", short(commit));
@@ -121,7 +121,7 @@ fn readme(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mut 
 }
 
 /// Compares the record with the submodule, if it is checked out.
-fn upstream(tree: &Tree, commit: &str, blobs: &[(&str, &str, usize)], found: &mut Findings) {
+fn upstream(tree: &SourceTree, commit: &str, blobs: &[(&str, &str, usize)], found: &mut Findings) {
     let dir = tree.repo.submodule();
     if blobs.is_empty() || !dir.join(".git").exists() {
         return;

@@ -3,7 +3,7 @@
 use crate::finding::{Location, Severity};
 use crate::model::runner::{PATH, Runner};
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 pub(crate) const RULE: Rule = Rule {
@@ -18,7 +18,7 @@ pub(crate) const RULE: Rule = Rule {
     fixtures: &[replace(PATH, "container:\n", "container:\n  docker_host: \"-\"\n", "docker_host")],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let Some(runner) = Runner::read(tree) else { return };
     let Some(node) = runner.container("docker_host") else { return };
     if node.text().is_some_and(|text| text.trim() == "-") {

@@ -4,7 +4,7 @@ use crate::finding::{Location, Severity};
 use crate::model::runner::{PATH, Runner};
 use crate::parse::yaml::YamlNode;
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const LABEL: &str = "silvermetal-builder:docker://silvermetal-job:1";
@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let Some(runner) = Runner::read(tree) else { return };
     let mut local = None;
     for (node, name) in runner.labels() {

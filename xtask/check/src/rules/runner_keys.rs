@@ -4,7 +4,7 @@ use crate::finding::{Location, Severity};
 use crate::model::runner::{PATH, Runner, duration};
 use crate::parse::yaml::YamlNode;
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::names::nearest;
 use xtask_core::rules::Described;
 
@@ -144,7 +144,7 @@ const DURATIONS: [&str; 14] = [
     "readiness_grace",
 ];
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let Some(runner) = Runner::read(tree) else { return };
     let top = SECTIONS.iter().map(|(name, _)| *name).filter(|name| !name.contains('.'));
     for (key, section) in runner.root.entries() {

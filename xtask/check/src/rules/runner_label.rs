@@ -5,7 +5,7 @@ use crate::model::runner::{PATH, Runner};
 use crate::model::workflow;
 use crate::parse::yaml::Value;
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -39,7 +39,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let runner = Runner::read(tree);
     let labels = runner.as_ref().map(Runner::labels).unwrap_or_default();
     let docs = tree.source(DOCS);

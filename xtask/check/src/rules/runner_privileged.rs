@@ -5,7 +5,7 @@ use crate::model::container::options_of_text;
 use crate::model::runner::{PATH, Runner};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 pub(crate) const RULE: Rule = Rule {
@@ -42,7 +42,7 @@ const STRIPPED: [&str; 15] = [
     "--sysctl",
 ];
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let Some(runner) = Runner::read(tree) else { return };
     if runner.is_on("privileged") {
         return;

@@ -7,7 +7,7 @@ use crate::model::workflow;
 use crate::parse::pattern::{self, Star};
 use crate::parse::yaml::YamlNode;
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -58,7 +58,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let Some(runner) = Runner::read(tree) else { return };
     let valid: Vec<&str> = runner.valid_volumes().iter().filter_map(|node| node.text()).collect();
     let mut all: Vec<(String, MountOption)> =

@@ -5,7 +5,7 @@ use crate::model::runner::duration;
 use crate::model::workflow;
 use crate::parse::yaml::Value;
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -40,7 +40,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         let Some(schedule) = workflow.root.path(&["on", "schedule"]) else { continue };
         if !matches!(schedule.value, Value::List(_)) {

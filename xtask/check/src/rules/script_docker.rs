@@ -3,7 +3,7 @@
 use crate::finding::{Location, Severity};
 use crate::model::{container, script};
 use crate::rule::{Findings, FixtureEdit, Rule, edit};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 pub(crate) const RULE: Rule = Rule {
@@ -32,7 +32,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for source in script::scripts(tree) {
         for command in source.commands() {
             let Some((program, verb, _)) = container::verb(command) else { continue };

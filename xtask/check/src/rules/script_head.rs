@@ -4,7 +4,7 @@ use crate::finding::{Location, Severity};
 use crate::model::script;
 use crate::parse::shell::ShellCommand;
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 pub(crate) const RULE: Rule = Rule {
@@ -46,7 +46,7 @@ fn is_harmless(command: &ShellCommand) -> bool {
     known.contains(&program)
 }
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for source in script::scripts(tree) {
         if !source.line(1).starts_with("#!") {
             let what = "the .sh file has no `#!` line, so its caller decides which shell runs it";

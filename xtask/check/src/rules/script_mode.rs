@@ -2,7 +2,7 @@
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, FixtureEdit, Rule, edit};
-use crate::tree::{EXECUTABLE, NO_GIT, Tree};
+use crate::tree::{EXECUTABLE, NO_GIT, SourceTree};
 use xtask_core::rules::Described;
 
 pub(crate) const RULE: Rule = Rule {
@@ -26,7 +26,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     if !tree.in_git {
         return found.skip(NO_GIT);
     }

@@ -3,9 +3,9 @@
 use crate::finding::{Location, Severity};
 use crate::model::image::plain;
 use crate::model::script::{self, Xtask};
-use crate::model::workflow::{self, Job, Workflow};
+use crate::model::workflow::{self, Workflow, WorkflowJob};
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -57,7 +57,7 @@ pub(crate) const RULE: Rule = Rule {
 
 const FIX: &str = "give each build its own folder, or let `cargo xtask verify` build both";
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
             let xtask = job.xtask();
@@ -110,7 +110,12 @@ fn outputs(path: &str, xtask: &[(usize, Xtask)], found: &mut Findings) {
 }
 
 /// The jobs of a matrix share one text, so names in it must contain a matrix value.
-fn matrix(workflow: &Workflow<'_>, job: &Job<'_>, xtask: &[(usize, Xtask)], found: &mut Findings) {
+fn matrix(
+    workflow: &Workflow<'_>,
+    job: &WorkflowJob<'_>,
+    xtask: &[(usize, Xtask)],
+    found: &mut Findings,
+) {
     let steps = job.node.get("steps").into_iter();
     let environment = job.node.get("env").map(|env| env.entries()).unwrap_or_default();
     let mut names: Vec<&str> = Vec::new();
@@ -187,7 +192,7 @@ fn across(workflow: &Workflow<'_>, found: &mut Findings) {
     }
 }
 
-fn artifacts(workflow: &Workflow<'_>, job: &Job<'_>, found: &mut Findings) {
+fn artifacts(workflow: &Workflow<'_>, job: &WorkflowJob<'_>, found: &mut Findings) {
     for (action, key) in
         [("actions/upload-artifact", "name"), ("actions/download-artifact", "path")]
     {

@@ -1,10 +1,10 @@
 //! shellcheck finds nothing in the scripts.
 
 use crate::finding::Severity;
-use crate::linter::{Input, Linter, Remark};
+use crate::linter::{Linter, LinterInput, Remark};
 use crate::model::script;
 use crate::rule::{Findings, FixtureEdit, Rule, edit};
-use crate::tree::{SourceFile, Tree};
+use crate::tree::{SourceFile, SourceTree};
 use serde_json::Value;
 use xtask_core::rules::Described;
 
@@ -40,11 +40,11 @@ const LINTER: Linter = Linter {
     remarks,
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     // it would report CRLF line ends on every line
     let scripts = script::scripts(tree).filter(|s| s.text.starts_with("#!") && s.mended.is_empty());
-    let inputs: Vec<Input<'_>> =
-        scripts.map(|file| Input { file, also: sources(tree, file) }).collect();
+    let inputs: Vec<LinterInput<'_>> =
+        scripts.map(|file| LinterInput { file, also: sources(tree, file) }).collect();
     LINTER.check(tree, &inputs, found);
 }
 
@@ -65,7 +65,7 @@ fn remarks(output: &str) -> Result<Vec<Remark>, String> {
 }
 
 /// Files that a script may source, and that those may source.
-fn sources<'t>(tree: &'t Tree, script: &'t SourceFile) -> Vec<&'t SourceFile> {
+fn sources<'t>(tree: &'t SourceTree, script: &'t SourceFile) -> Vec<&'t SourceFile> {
     let mut read = vec![script];
     let mut at = 0;
     while let Some(source) = read.get(at) {

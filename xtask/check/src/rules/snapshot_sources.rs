@@ -3,7 +3,7 @@
 use crate::finding::{Location, Severity};
 use crate::model::image;
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::{SourceFile, Tree};
+use crate::tree::{SourceFile, SourceTree};
 use xtask_core::pins::env_file;
 use xtask_core::rules::Described;
 
@@ -59,7 +59,7 @@ const LIVE: [&str; 9] = [
     "deb.kicksecure.com",
 ];
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let images: Vec<String> =
         image::all(tree).iter().map(|image| image.context().to_owned()).collect();
     for source in tree.sources().filter(|source| !source.path.ends_with(".md")) {

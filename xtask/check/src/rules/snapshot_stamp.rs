@@ -2,7 +2,7 @@
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::pins::{SnapshotStamp, env_file};
 use xtask_core::rules::Described;
 
@@ -35,7 +35,7 @@ pub(crate) const RULE: Rule = Rule {
 
 const FIX: &str = "cargo xtask bump-snapshot STAMP";
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let Some(pin) = tree.source(PIN) else { return };
     let line = env_file::lines(&pin.text).find(|(_, key, _)| *key == "SNAPSHOT_STAMP");
     let Some((line, _, value)) = line else { return };

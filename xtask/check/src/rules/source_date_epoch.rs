@@ -2,7 +2,7 @@
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, FixtureEdit, Rule, edit};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::pins::{SnapshotStamp, env_file};
 use xtask_core::rules::Described;
 
@@ -26,7 +26,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let Some(source) = tree.source(PATH) else { return };
     let set = env_file::lines(&source.text).find(|(_, key, _)| *key == "SOURCE_DATE_EPOCH");
     let Some((line, _, value)) = set else { return };

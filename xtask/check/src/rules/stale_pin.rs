@@ -2,7 +2,7 @@
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use toml_edit::{Item, Table};
 use xtask_core::facts::builder_inputs::Inputs;
 use xtask_core::pins::build_sh;
@@ -30,7 +30,7 @@ pub(crate) const RULE: Rule = Rule {
 const FIX: &str =
     "after the change is merged: cargo xtask image push, then cargo xtask bump-image latest-pushed";
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let (Some(source), Some(build_sh)) = (tree.source(RECORD), tree.source(BUILD_SH)) else {
         return;
     };

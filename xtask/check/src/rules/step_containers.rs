@@ -3,9 +3,9 @@
 use crate::finding::{Location, Severity};
 use crate::model::container::{ContainerRun, verb};
 use crate::model::scenario::Scenario;
-use crate::model::workflow::{self, Job, Step};
+use crate::model::workflow::{self, WorkflowJob, WorkflowStep};
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -64,7 +64,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
             let mut last_start = None;
@@ -110,11 +110,11 @@ fn check(tree: &Tree, found: &mut Findings) {
     }
 }
 
-fn sweeps(job: &Job<'_>, after: usize) -> bool {
+fn sweeps(job: &WorkflowJob<'_>, after: usize) -> bool {
     job.steps().iter().skip(after + 1).any(|step| Scenario::step_always_runs(step) && cleans(step))
 }
 
-fn cleans(step: &Step<'_>) -> bool {
+fn cleans(step: &WorkflowStep<'_>) -> bool {
     let by_xtask = step.xtask().iter().any(|(_, x)| x.command == "clean");
     let by_engine = |command: &crate::parse::shell::ShellCommand| {
         verb(command).is_some_and(|(_, verb, _)| matches!(verb.as_str(), "rm" | "stop" | "kill"))

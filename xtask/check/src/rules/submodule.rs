@@ -2,7 +2,7 @@
 
 use crate::finding::{Location, Severity};
 use crate::rule::{Findings, FixtureEdit, Rule, edit, legal, replace};
-use crate::tree::{GITLINK, NO_GIT, Tree};
+use crate::tree::{GITLINK, NO_GIT, SourceTree};
 use std::path::Path;
 use xtask_core::facts::git::git;
 use xtask_core::rules::Described;
@@ -66,7 +66,7 @@ struct Section {
     url: Option<(usize, String)>,
 }
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     if !tree.in_git {
         return found.skip(NO_GIT);
     }
@@ -137,7 +137,7 @@ fn plain_value(text: &str) -> String {
     }
 }
 
-fn one(tree: &Tree, section: &Section, found: &mut Findings) {
+fn one(tree: &SourceTree, section: &Section, found: &mut Findings) {
     let (Some((path_line, path)), Some((url_line, url))) = (&section.path, &section.url) else {
         let what = format!("submodule `{}` has no path or no url", section.name);
         found.add(Location::line(FILE, section.line), what, "path = … and url = …", "add it");

@@ -6,7 +6,7 @@ use crate::model::{script, workflow};
 use crate::parse::rust;
 use crate::parse::shell::{ShellCommand, ShellWord, commands};
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 /// The code that builds the argv of `docker run`.
@@ -36,7 +36,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     code(tree, found);
     contract(tree, found);
     for workflow in workflow::all(tree) {
@@ -52,7 +52,7 @@ fn check(tree: &Tree, found: &mut Findings) {
 }
 
 /// Checks the argv: the string literals from `"run"` on.
-fn code(tree: &Tree, found: &mut Findings) {
+fn code(tree: &SourceTree, found: &mut Findings) {
     let Some(source) = tree.source(CODE) else { return };
     let strings = rust::strings(&source.text);
     let words: Vec<ShellWord> =
@@ -90,7 +90,7 @@ fn code(tree: &Tree, found: &mut Findings) {
 }
 
 /// Checks the flags in the contract: the first `code` span with --tmpfs.
-fn contract(tree: &Tree, found: &mut Findings) {
+fn contract(tree: &SourceTree, found: &mut Findings) {
     let Some(source) = tree.source(CONTRACT) else { return };
     let span = source.lines().find_map(|(n, line)| {
         let span = line.split('`').skip(1).step_by(2).find(|span| span.contains("--tmpfs"))?;

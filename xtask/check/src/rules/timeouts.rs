@@ -2,9 +2,9 @@
 
 use crate::finding::{Location, Severity};
 use crate::model::runner::{self, PATH, Runner, duration};
-use crate::model::workflow::{self, Job};
+use crate::model::workflow::{self, WorkflowJob};
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -31,7 +31,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let runner = Runner::read(tree);
     let limit = runner.as_ref().map(|runner| runner.timeout() / 60);
     let written = runner.as_ref().and_then(|runner| runner.root.path(&["runner", "timeout"]));
@@ -106,7 +106,7 @@ fn times(n: u64) -> String {
 }
 
 /// Number of builds of the product in a job.
-fn builds(job: &Job<'_>) -> u64 {
+fn builds(job: &WorkflowJob<'_>) -> u64 {
     let xtask = job.xtask();
     let of = |command: &str| match command {
         "verify" => 2,

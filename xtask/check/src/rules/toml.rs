@@ -3,7 +3,7 @@
 use crate::finding::{Location, Severity};
 use crate::model::versions::{self, Versions};
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 pub(crate) const RULE: Rule = Rule {
@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for source in tree.sources().filter(|source| source.path.ends_with(".toml")) {
         if let Err(error) = toml_edit::Document::parse(source.text.as_str()) {
             let start = error.span().map_or(0, |span| span.start.min(source.text.len()));

@@ -4,7 +4,7 @@ use crate::finding::{Location, Severity};
 use crate::model::workflow;
 use crate::parse::expression::{Expr, is_string, parse};
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -54,7 +54,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
             let steps = job.steps();

@@ -3,7 +3,7 @@
 use crate::finding::{Location, Severity};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -90,7 +90,7 @@ const FUNCTIONS: [&str; 12] = [
     "tojson",
 ];
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for (keys, at, expr) in workflow.expressions() {
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();

@@ -5,7 +5,7 @@ use crate::model::versions::{PATH, Version, Versions};
 use crate::model::workflow::{self, Workflow};
 use crate::parse::yaml::YamlNode;
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::names::nearest;
 use xtask_core::rules::Described;
 
@@ -210,7 +210,7 @@ pub(crate) const EVENTS: &[&str] = &[
     "workflow_run",
 ];
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let versions = Versions::read(tree);
     for workflow in workflow::all(tree) {
         keys(&workflow, workflow.root, TOP, "a workflow", &versions, found);

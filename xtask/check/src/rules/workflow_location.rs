@@ -3,7 +3,7 @@
 use crate::finding::{Location, Severity};
 use crate::model::workflow::{FOLDER, GITHUB_FOLDER};
 use crate::rule::{Findings, FixtureEdit, Rule, edit};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const LINT: &[u8] = b"name: lint\non: push\njobs:\n  lint:\n    runs-on: silvermetal-builder\n    timeout-minutes: 5\n    steps:\n      - run: 'true'\n";
@@ -28,7 +28,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let in_gitea = tree.holds(FOLDER.trim_end_matches('/'));
     let paths: Vec<&str> = tree.entries().map(|(path, _)| path).collect();
     for path in paths {

@@ -2,11 +2,11 @@
 
 use crate::finding::{Location, Severity};
 use crate::model::runner::Runner;
-use crate::model::workflow::{self, Job, Workflow};
+use crate::model::workflow::{self, Workflow, WorkflowJob};
 use crate::parse::expression::{Expr, Reference};
 use crate::parse::yaml::{Value, YamlNode};
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::names::did_you_mean;
 use xtask_core::rules::Described;
 
@@ -115,7 +115,7 @@ pub(crate) const RULE: Rule = Rule {
 
 const OUTCOMES: &[&str] = &["success", "failure", "cancelled", "skipped"];
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let runner = runner_variables(tree);
     for workflow in workflow::all(tree) {
         for (keys, at, expr) in workflow.expressions() {
@@ -199,7 +199,7 @@ fn impossible(workflow: &Workflow<'_>, reference: &Reference, text: &str) -> Opt
 }
 
 /// Names of the matrix; `None` if an expression makes them.
-fn matrix(job: Option<&Job<'_>>) -> Option<Vec<String>> {
+fn matrix(job: Option<&WorkflowJob<'_>>) -> Option<Vec<String>> {
     let Some(matrix) = job.and_then(|job| job.node.path(&["strategy", "matrix"])) else {
         return Some(Vec::new());
     };
@@ -228,11 +228,11 @@ fn inputs(workflow: &Workflow<'_>) -> Option<Vec<String>> {
 /// Variables of workflow, job, steps and runner; `None` if a step makes more.
 fn variables(
     workflow: &Workflow<'_>,
-    job: Option<&Job<'_>>,
+    job: Option<&WorkflowJob<'_>>,
     runner: &[String],
 ) -> Option<Vec<String>> {
     let mut names = runner.to_vec();
-    let steps = job.map(Job::steps).unwrap_or_default();
+    let steps = job.map(WorkflowJob::steps).unwrap_or_default();
     let nodes = [Some(workflow.root), job.map(|job| job.node)].into_iter().flatten();
     for node in nodes.chain(steps.iter().map(|step| step.node)) {
         let run = node.get("run").and_then(YamlNode::text).unwrap_or_default();
@@ -247,7 +247,7 @@ fn variables(
 }
 
 /// Variables that the runner's configuration gives to every job.
-fn runner_variables(tree: &Tree) -> Vec<String> {
+fn runner_variables(tree: &SourceTree) -> Vec<String> {
     let runner = Runner::read(tree);
     let envs = runner.as_ref().and_then(|runner| runner.root.path(&["runner", "envs"]));
     envs.and_then(keys).unwrap_or_default()

@@ -3,7 +3,7 @@
 use crate::finding::{Location, Severity};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         let ids: Vec<String> = workflow.jobs().iter().map(|job| job.id.to_owned()).collect();
         let mut told = Vec::new();

@@ -2,10 +2,10 @@
 
 use crate::finding::{Location, Severity};
 use crate::model::script::Xtask;
-use crate::model::workflow::{self, Job, Step, Workflow};
+use crate::model::workflow::{self, Workflow, WorkflowJob, WorkflowStep};
 use crate::parse::shell::{ShellCommand, commands};
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -47,7 +47,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
             let mut ids: Vec<&str> = Vec::new();
@@ -79,11 +79,11 @@ fn check(tree: &Tree, found: &mut Findings) {
 /// Checks each reference below `node`; `step` is the number of the step it stands in.
 fn references(
     workflow: &Workflow<'_>,
-    job: &Job<'_>,
+    job: &WorkflowJob<'_>,
     key: &str,
     node: &crate::parse::yaml::YamlNode,
     step: Option<usize>,
-    tree: &Tree,
+    tree: &SourceTree,
     found: &mut Findings,
 ) {
     let mut places = Vec::new();
@@ -113,7 +113,7 @@ fn references(
 
 fn needed(
     workflow: &Workflow<'_>,
-    job: &Job<'_>,
+    job: &WorkflowJob<'_>,
     from: &str,
     rest: &[&str],
 ) -> Option<(String, String)> {
@@ -155,15 +155,15 @@ fn needed(
 }
 
 fn stepped(
-    job: &Job<'_>,
+    job: &WorkflowJob<'_>,
     id: &str,
     rest: &[&str],
     before: Option<usize>,
-    tree: &Tree,
+    tree: &SourceTree,
 ) -> Option<(String, String)> {
     let steps = job.steps();
     let Some(index) = steps.iter().position(|step| step.id() == Some(id)) else {
-        let ids: Vec<&str> = steps.iter().filter_map(Step::id).collect();
+        let ids: Vec<&str> = steps.iter().filter_map(WorkflowStep::id).collect();
         return Some((
             format!("no step of job `{}` has the id `{id}`", job.id),
             format!("one of its ids: {}", ids.join(", ")),
@@ -193,7 +193,7 @@ fn stepped(
 }
 
 /// The outputs that a step writes. `None` if the text does not tell.
-fn written(step: &Step<'_>, tree: &Tree) -> Option<Vec<String>> {
+fn written(step: &WorkflowStep<'_>, tree: &SourceTree) -> Option<Vec<String>> {
     if step.uses().is_some() {
         return None;
     }

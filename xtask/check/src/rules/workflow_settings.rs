@@ -3,7 +3,7 @@
 use crate::finding::{Location, Severity};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, legal, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -31,7 +31,7 @@ pub(crate) const RULE: Rule = Rule {
 /// Secrets that every job has.
 const BUILT_IN: [&str; 2] = ["GITHUB_TOKEN", "GITEA_TOKEN"];
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     let docs = tree.source(DOCS);
     for workflow in workflow::all(tree) {
         for (_, at, expr) in workflow.expressions() {

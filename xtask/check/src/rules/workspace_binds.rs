@@ -5,7 +5,7 @@ use crate::model::container::{ContainerRun, mounts};
 use crate::model::runner::Runner;
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -31,7 +31,7 @@ pub(crate) const RULE: Rule = Rule {
 const NAMES: [&str; 6] =
     ["GITHUB_WORKSPACE", "github.workspace", "GITEA_WORKSPACE", "$PWD", "${PWD}", "$(pwd)"];
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     if Runner::read(tree).is_some_and(|runner| binds_workspace(&runner)) {
         return;
     }

@@ -4,7 +4,7 @@ use crate::finding::{Location, Severity};
 use crate::model::{runner, workflow};
 use crate::parse::yaml::{Value, YamlNode};
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
@@ -49,7 +49,7 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
-fn check(tree: &Tree, found: &mut Findings) {
+fn check(tree: &SourceTree, found: &mut Findings) {
     for source in tree.sources() {
         let path = &source.path;
         let is_workflow = workflow::is_workflow(path);

@@ -3,7 +3,7 @@
 use crate::rule::{Fixture, FixtureEdit};
 use crate::run::{CheckReport, run};
 use crate::selection::RuleSelection;
-use crate::tree::Tree;
+use crate::tree::SourceTree;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ impl Checkout {
     pub(crate) fn check_with(&self, only: &[&str], skip: &[&str]) -> CheckReport {
         let owned = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
         let selection = RuleSelection::new(owned(only), owned(skip)).unwrap();
-        run(Tree::load(&self.root).unwrap(), &selection)
+        run(SourceTree::load(&self.root).unwrap(), &selection)
     }
 
     /// Makes the pin match the docker/ folder again, if that can be read.

@@ -97,22 +97,22 @@ fn os_release(text: &str, key: &str) -> String {
 
 /// A file system's free space and kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Disk {
+pub struct DiskSpace {
     /// Free space for an ordinary user, in bytes.
     pub free: u64,
     /// File system type, e.g. `ext4`, `overlay`, `tmpfs`.
     pub kind: String,
 }
 
-impl Disk {
+impl DiskSpace {
     /// The file system that holds `path`. If `path` does not exist, its nearest ancestor counts.
-    pub fn holding(path: &Path) -> Result<Disk> {
+    pub fn holding(path: &Path) -> Result<DiskSpace> {
         let existing = path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/"));
         let out =
             Cmd::new("df").args(["-B1", "--output=avail,fstype", "--"]).arg(existing).read()?;
         let mut words = out.lines().last().unwrap_or_default().split_whitespace();
         let free = words.next().and_then(|w| w.parse().ok());
-        Ok(Disk {
+        Ok(DiskSpace {
             free: free.with_context(|| format!("unexpected output of df: {out}"))?,
             kind: words.next().unwrap_or_default().to_owned(),
         })

@@ -81,7 +81,7 @@ pub struct Mirror {
 
 /// The caller's wishes: `--mirror`, `--mirror-keyring` and `--ca-file`.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct MirrorOptions {
     pub url: Option<String>,
     pub keyring: Option<PathBuf>,
     /// CA certificates (PEM) to trust beside this machine's.
@@ -110,7 +110,7 @@ impl Mirror {
 
 /// Decides on the mirror and asks whether it answers: the caller's; else the snapshot; else, if
 /// `may_fall_back`, the one that this host's own apt uses.
-pub fn find(pin: &SnapshotPin, wanted: &Wanted, may_fall_back: bool) -> FoundMirror {
+pub fn find(pin: &SnapshotPin, wanted: &MirrorOptions, may_fall_back: bool) -> FoundMirror {
     let mut found = if let Some(url) = &wanted.url {
         let debian = url.trim_end_matches('/').to_owned();
         let security = security_beside(&debian);
@@ -191,7 +191,7 @@ fn security_beside(debian: &str) -> Option<String> {
 }
 
 /// The reason why `url` does not serve `suite`; `None` if it does.
-fn unreachable(url: &str, suite: &str, wanted: &Wanted) -> Option<String> {
+fn unreachable(url: &str, suite: &str, wanted: &MirrorOptions) -> Option<String> {
     // an archive that does not answer at once is no archive to build from
     let http = Http {
         connect_timeout: 10,
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn the_callers_mirror_is_asked_for_both_archives() {
         let peer = Peer::new(&[&answer("200 OK", "", "x"), &answer("404 Not Found", "", "")]);
-        let wanted = |url: String| Wanted { url: Some(url), ..Wanted::default() };
+        let wanted = |url: String| MirrorOptions { url: Some(url), ..MirrorOptions::default() };
         let pin = SnapshotPin {
             url: "http://127.0.0.1:9".into(),
             stamp: "20260508T000000Z".parse().unwrap(),
@@ -283,7 +283,10 @@ mod tests {
         let found = find(&pin, &wanted("http://me:hunter2@h/debian".into()), false);
         assert!(!found.unreachable.unwrap().contains("hunter2"));
         assert!(
-            find(&pin, &Wanted::default(), false).unreachable.unwrap().contains("no connection")
+            find(&pin, &MirrorOptions::default(), false)
+                .unreachable
+                .unwrap()
+                .contains("no connection")
         );
     }
 
@@ -321,10 +324,10 @@ mod tests {
             }
             std::thread::sleep(std::time::Duration::from_millis(10));
         };
-        let mirror = |ca_file: Option<PathBuf>| Wanted {
+        let mirror = |ca_file: Option<PathBuf>| MirrorOptions {
             url: Some(format!("https://{address}/debian")),
             ca_file,
-            ..Wanted::default()
+            ..MirrorOptions::default()
         };
         let pin = SnapshotPin {
             url: "http://127.0.0.1:9".into(),

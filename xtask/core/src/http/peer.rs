@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 /// One request as the peer saw it: the head in lower-case lines, the body, and every argv of this
 /// machine at that moment.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct SeenRequest {
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
     pub(crate) argvs: String,
@@ -17,7 +17,7 @@ pub(crate) struct Seen {
 
 pub(crate) struct Peer {
     pub(crate) url: Url,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Arc<Mutex<Vec<SeenRequest>>>,
 }
 
 impl Peer {
@@ -31,12 +31,12 @@ impl Peer {
         Peer { url, seen }
     }
 
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<SeenRequest> {
         self.seen.lock().unwrap().clone()
     }
 }
 
-fn serve(listener: &TcpListener, seen: &Mutex<Vec<Seen>>, answers: Vec<String>) {
+fn serve(listener: &TcpListener, seen: &Mutex<Vec<SeenRequest>>, answers: Vec<String>) {
     for (n, stream) in listener.incoming().enumerate() {
         let mut stream = stream.unwrap();
         let request = read(&mut stream);
@@ -47,7 +47,7 @@ fn serve(listener: &TcpListener, seen: &Mutex<Vec<Seen>>, answers: Vec<String>) 
     }
 }
 
-fn read(stream: &mut TcpStream) -> Seen {
+fn read(stream: &mut TcpStream) -> SeenRequest {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -63,7 +63,7 @@ fn read(stream: &mut TcpStream) -> Seen {
     let argv = |entry: fs::DirEntry| fs::read(entry.path().join("cmdline")).ok();
     let argvs: Vec<u8> =
         fs::read_dir("/proc").unwrap().flatten().filter_map(argv).flatten().collect();
-    Seen { head, body, argvs: String::from_utf8_lossy(&argvs).into_owned() }
+    SeenRequest { head, body, argvs: String::from_utf8_lossy(&argvs).into_owned() }
 }
 
 /// A complete answer, with its length.

@@ -19,12 +19,12 @@ pub enum Method {
 pub struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
-    pub(super) headers: Vec<Header>,
+    pub(super) headers: Vec<HttpHeader>,
     pub(super) body: Body,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Header {
+pub(super) struct HttpHeader {
     pub(super) name: String,
     pub(super) value: HeaderValue,
 }
@@ -86,7 +86,7 @@ impl Request {
 
     pub fn header(mut self, name: &str, value: &str) -> Request {
         let value = HeaderValue::Plain(value.to_owned());
-        self.headers.push(Header { name: name.to_owned(), value });
+        self.headers.push(HttpHeader { name: name.to_owned(), value });
         self
     }
 
@@ -94,7 +94,7 @@ impl Request {
     /// [`super::Http::send`] sends it nowhere else.
     pub fn authorization(mut self, scheme: &str, secret: &Secret, owner: &Url) -> Request {
         let value = HeaderValue::Secret(format!("{scheme} "), secret.clone(), owner.clone());
-        self.headers.push(Header { name: "Authorization".to_owned(), value });
+        self.headers.push(HttpHeader { name: "Authorization".to_owned(), value });
         self
     }
 

@@ -1,6 +1,6 @@
 //! Requests to a server on loopback.
 
-use super::peer::{Peer, Seen, answer};
+use super::peer::{Peer, SeenRequest, answer};
 use super::*;
 use crate::hash;
 use crate::secret::Secret;
@@ -110,7 +110,7 @@ fn a_secret_does_not_follow_to_another_origin() {
     let request = Request::get(&peer.url).authorization("token", &secret, &peer.url);
     let response = http().send(&request, Sink::Memory(10), &ui()).unwrap();
     assert_eq!(response.text().unwrap(), "here");
-    let has = |seen: &Seen| seen.head.contains("hunter2-redirect");
+    let has = |seen: &SeenRequest| seen.head.contains("hunter2-redirect");
     assert_eq!(peer.seen().iter().map(has).collect::<Vec<_>>(), [true, true]);
     assert_eq!(other.seen().iter().map(has).collect::<Vec<_>>(), [false]);
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// An entry of a tree, without its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct ManifestEntry {
     /// `file`, `dir`, `symlink`, `hardlink`, `char`, `block`, `fifo`.
     pub kind: String,
     /// Permission bits, octal.
@@ -31,7 +31,7 @@ pub struct Entry {
 }
 
 /// Entries by path.
-pub type Manifest = BTreeMap<String, Entry>;
+pub type Manifest = BTreeMap<String, ManifestEntry>;
 
 /// Writes one line an entry. Tabs separate the fields; path and link target come last.
 pub fn to_text(manifest: &Manifest) -> String {
@@ -59,7 +59,7 @@ pub fn read(path: &Path) -> Result<Manifest> {
         let [kind, mode, owner, mtime, size, content, xattrs, name, target] = fields[..] else {
             bail!("{}:{}: expected 9 fields, found {}", path.shown(), n + 1, fields.len());
         };
-        let entry = Entry {
+        let entry = ManifestEntry {
             kind: kind.to_owned(),
             mode: mode.to_owned(),
             owner: owner.to_owned(),
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_written_manifest_can_be_read() {
-        let entry = Entry {
+        let entry = ManifestEntry {
             kind: "symlink".into(),
             mode: "4755".into(),
             owner: "0:4".into(),

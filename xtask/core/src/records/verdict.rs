@@ -2,7 +2,7 @@
 
 use crate::pins::Digest;
 use crate::records::ledger::Artefact;
-use crate::records::manifest::{Entry, Manifest};
+use crate::records::manifest::{Manifest, ManifestEntry};
 use crate::records::published::Published;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,12 +25,12 @@ const INPUTS: [(&str, &str); 10] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Identical { digest: Digest, size: u64 },
-    Differs(Box<Difference>),
+    Differs(Box<BuildDifference>),
 }
 
 /// The difference between two builds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Difference {
+pub struct BuildDifference {
     /// The first stage whose artefacts differ; `None` if no stage recorded artefacts that differ.
     pub stage: Option<String>,
     /// Artefacts of that stage that differ. A tree is replaced by its entries that differ.
@@ -54,14 +54,14 @@ pub struct InputDifference {
     pub b: String,
 }
 
-impl Difference {
+impl BuildDifference {
     /// Compares the records of two builds.
-    pub fn between(a: &Published, b: &Published) -> Result<Difference> {
+    pub fn between(a: &Published, b: &Published) -> Result<BuildDifference> {
         let (stage, files) = match first_stage(a, b) {
             None => (None, Vec::new()),
             Some(stage) => (Some(stage.to_owned()), files_of(stage, a, b)?),
         };
-        Ok(Difference { stage, files, inputs: inputs(a, b) })
+        Ok(BuildDifference { stage, files, inputs: inputs(a, b) })
     }
 }
 
@@ -133,7 +133,7 @@ fn entries(artefact: &str, a: &Manifest, b: &Manifest) -> Vec<FileDifference> {
         .collect()
 }
 
-fn fields(a: &Entry, b: &Entry) -> Vec<String> {
+fn fields(a: &ManifestEntry, b: &ManifestEntry) -> Vec<String> {
     let mut what = Vec::new();
     // a manifest records no content and no size for a hard link
     let same_kind = a.kind == b.kind;
@@ -218,8 +218,8 @@ mod tests {
         }
     }
 
-    fn entry(mode: &str, content: &str) -> Entry {
-        Entry {
+    fn entry(mode: &str, content: &str) -> ManifestEntry {
+        ManifestEntry {
             kind: "file".into(),
             mode: mode.into(),
             owner: "0:0".into(),
@@ -235,7 +235,7 @@ mod tests {
     fn the_first_stage_that_differs_is_named() {
         let a = build("Commit: x", &[("one", "p", 'a'), ("two", "q", 'b'), ("three", "r", 'c')]);
         let b = build("Commit: x", &[("one", "p", 'a'), ("two", "q", 'd'), ("three", "r", 'e')]);
-        let difference = Difference::between(&a, &b).unwrap();
+        let difference = BuildDifference::between(&a, &b).unwrap();
         assert_eq!(difference.stage.as_deref(), Some("two"));
         assert_eq!(
             difference.files,
@@ -248,7 +248,7 @@ mod tests {
     fn inputs_that_differ_are_named() {
         let a = build("InRelease:\n aa  x", &[]);
         let b = build("InRelease:\n bb  x", &[]);
-        let difference = Difference::between(&a, &b).unwrap();
+        let difference = BuildDifference::between(&a, &b).unwrap();
         assert_eq!(difference.inputs.len(), 1);
         assert!(difference.inputs[0].what.contains("InRelease"));
     }

@@ -123,23 +123,23 @@ struct Running {
     in_group: bool,
 }
 
-/// A running stage. It has failed if it is dropped without [`Stage::end`].
+/// A running stage. It has failed if it is dropped without [`StageProgress::end`].
 #[must_use]
-pub struct Stage<'a> {
+pub struct StageProgress<'a> {
     ui: &'a Ui,
     /// Number of stages that contain it.
     depth: usize,
     ok: bool,
 }
 
-impl Stage<'_> {
+impl StageProgress<'_> {
     /// Ends the stage, as a success or a failure.
     pub fn end(mut self, ok: bool) {
         self.ok = ok;
     }
 }
 
-impl Drop for Stage<'_> {
+impl Drop for StageProgress<'_> {
     fn drop(&mut self) {
         self.ui.close(self.depth, self.ok);
     }
@@ -195,7 +195,7 @@ impl Ui {
     }
 
     /// Begins a stage.
-    pub fn stage(&self, title: impl Into<StageTitle>) -> Stage<'_> {
+    pub fn stage(&self, title: impl Into<StageTitle>) -> StageProgress<'_> {
         let title = title.into();
         let shown = title.shown();
         let row = if self.style == Style::Terminal {
@@ -207,7 +207,7 @@ impl Ui {
         };
         let mut running = self.running();
         running.push(Running { title, since: Instant::now(), row, in_group: false });
-        Stage { ui: self, depth: running.len() - 1, ok: false }
+        StageProgress { ui: self, depth: running.len() - 1, ok: false }
     }
 
     /// Shows on a terminal that something short is waited for. A running stage has a row already.

@@ -14,7 +14,7 @@ use super::renames;
 use super::rules::{self, lookup};
 use super::umask::Umask;
 use super::verity::HashTrees;
-use super::{At, Cause, Context, Diagnosis, Item, Rule, epoch};
+use super::{At, Cause, CauseRule, Context, Diagnosis, Item, epoch};
 use crate::difference::{FieldKind, MetadataField, Place, Side};
 use crate::edits::declared::Declared;
 use crate::edits::{Changes, Edit, Edited, lines};
@@ -94,7 +94,7 @@ struct Pending {
 
 /// One cause of a part of a content.
 struct Found {
-    rule: &'static Rule,
+    rule: &'static CauseRule,
     detail: String,
     lines: Vec<String>,
 }
@@ -177,9 +177,9 @@ impl<'a> Classifier<'a> {
         field: &MetadataField,
         a: &str,
         b: &str,
-    ) -> Option<&'static Rule> {
+    ) -> Option<&'static CauseRule> {
         let at = self.at(fact);
-        let others = |rule: &Rule| rule.id != "umask" || self.umask.is_borne_out(&at);
+        let others = |rule: &CauseRule| rule.id != "umask" || self.umask.is_borne_out(&at);
         let rule = lookup::by_metadata(&at, field, a, b, others)?;
         let borne_out = rule.id != "system-owner"
             || self.accounts.is_one(self.images, &fact.place, field, [a, b]);
@@ -240,7 +240,7 @@ impl<'a> Classifier<'a> {
     }
 
     /// The rule that knows the shape of both whole contents.
-    fn by_shape(&self, at: &At<'_>) -> Option<&'static Rule> {
+    fn by_shape(&self, at: &At<'_>) -> Option<&'static CauseRule> {
         let candidates: Vec<_> = lookup::by_whole_path(at).collect();
         if candidates.is_empty() {
             return None;
@@ -354,7 +354,13 @@ impl<'a> Classifier<'a> {
         self.pending.insert(index, pending);
     }
 
-    fn explained(&mut self, index: usize, fact: &Fact, rule: &'static Rule, lines: Vec<String>) {
+    fn explained(
+        &mut self,
+        index: usize,
+        fact: &Fact,
+        rule: &'static CauseRule,
+        lines: Vec<String>,
+    ) {
         self.account.settle(index, Settled::Cause);
         self.cause(fact, Found { rule, detail: String::new(), lines });
     }
@@ -394,7 +400,7 @@ impl<'a> Classifier<'a> {
     }
 
     /// The cause that a difference at such a place usually has.
-    fn usual(&self, fact: &Fact) -> Option<&'static Rule> {
+    fn usual(&self, fact: &Fact) -> Option<&'static CauseRule> {
         let listed = || self.moved.iter().any(|moved| moved.lists(fact));
         lookup::usual(&self.at(fact)).or_else(|| listed().then_some(&rules::PACKAGES))
     }

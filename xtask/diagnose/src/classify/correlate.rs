@@ -2,7 +2,7 @@
 //! A pair is known once a place proves it, or two different signs agree; then it is known everywhere.
 
 use super::rules::{BUILD_PATH, HOST_NAME, REPLACED, TEMPORARY, USER};
-use super::{At, Rule};
+use super::{At, CauseRule};
 use crate::edits::{Edit, Edited};
 use std::collections::{HashMap, HashSet};
 
@@ -83,8 +83,8 @@ struct Open {
 }
 
 /// The evidence for what a pair of strings is.
-struct Evidence {
-    rule: &'static Rule,
+struct PairEvidence {
+    rule: &'static CauseRule,
     /// Distinct signs; a sign that proves it by itself counts as two.
     signs: HashSet<&'static str>,
     proved: bool,
@@ -95,7 +95,7 @@ struct Evidence {
 #[derive(Default)]
 pub(super) struct Correlator {
     open: Vec<Open>,
-    evidence: HashMap<(String, String), Evidence>,
+    evidence: HashMap<(String, String), PairEvidence>,
 }
 
 impl Correlator {
@@ -118,7 +118,7 @@ impl Correlator {
         let (a, b, signs) = if path { paths(&edit.a, &edit.b) } else { single(edit, at) };
         for (rule, sign, proof) in signs {
             let evidence = self.evidence.entry((a.clone(), b.clone())).or_insert_with(|| {
-                Evidence { rule, signs: HashSet::new(), proved: false, places: HashSet::new() }
+                PairEvidence { rule, signs: HashSet::new(), proved: false, places: HashSet::new() }
             });
             // one pair is one thing: the first sign says which
             if std::ptr::eq(evidence.rule, rule) {
@@ -145,7 +145,7 @@ impl Correlator {
     }
 
     /// For every edit that is explained now: its key, the rule, and the pair of strings.
-    pub(super) fn conclude(self) -> Vec<(Key, &'static Rule, String)> {
+    pub(super) fn conclude(self) -> Vec<(Key, &'static CauseRule, String)> {
         // one string for another, in several files and between different words
         let mut often: HashMap<(&str, &str), [HashSet<&str>; 2]> = HashMap::new();
         for open in self.open.iter().filter(|open| open.word) {
@@ -182,16 +182,16 @@ impl Correlator {
 }
 
 /// Random names have nothing in common that could be shown for all of them.
-fn detail(rule: &Rule, a: &str, b: &str) -> String {
+fn detail(rule: &CauseRule, a: &str, b: &str) -> String {
     if std::ptr::eq(rule, &TEMPORARY) { String::new() } else { format!("`{a}` ↔ `{b}`") }
 }
 
 /// A sign for what a pair is: the rule, the kind of sign, and whether it proves it by itself.
-type Sign = (&'static Rule, &'static str, bool);
+type PairSign = (&'static CauseRule, &'static str, bool);
 
-fn single(edit: &Edit, at: &At<'_>) -> (String, String, Vec<Sign>) {
+fn single(edit: &Edit, at: &At<'_>) -> (String, String, Vec<PairSign>) {
     let (a, b) = (edit.a.clone(), edit.b.clone());
-    let mut signs: Vec<Sign> = Vec::new();
+    let mut signs: Vec<PairSign> = Vec::new();
     if random_names(&a, &b) && (is_temporary(&a) || edit.before.contains("/tmp/")) {
         signs.push((&TEMPORARY, "name", true));
     }
@@ -212,7 +212,7 @@ fn is_temporary(name: &str) -> bool {
     ["tmp", "temp"].iter().any(|word| stem.contains(word))
 }
 
-fn paths(a: &str, b: &str) -> (String, String, Vec<Sign>) {
+fn paths(a: &str, b: &str) -> (String, String, Vec<PairSign>) {
     let (x, y): (Vec<&str>, Vec<&str>) = (a.split('/').collect(), b.split('/').collect());
     let head = x.iter().zip(&y).take_while(|(p, q)| p == q).count();
     let most = x.len().min(y.len()) - head;
@@ -242,7 +242,7 @@ fn paths(a: &str, b: &str) -> (String, String, Vec<Sign>) {
     };
     let absolute = a.starts_with('/') && b.starts_with('/');
     let path = absolute && outside(&a) && outside(&b) && (built(&a) || built(&b));
-    let signs: Vec<Sign> = if path { vec![(&BUILD_PATH, "path", true)] } else { Vec::new() };
+    let signs: Vec<PairSign> = if path { vec![(&BUILD_PATH, "path", true)] } else { Vec::new() };
     (a, b, signs)
 }
 

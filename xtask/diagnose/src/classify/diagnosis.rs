@@ -1,7 +1,7 @@
 //! The result of a diagnosis: causes, and whatever has none.
 
 use super::account::Counts;
-use super::rule::Rule;
+use super::rule::CauseRule;
 use crate::difference::Place;
 
 /// Everything that is said of two images.
@@ -21,7 +21,7 @@ pub(crate) struct Diagnosis {
 /// A proved cause, and everything that it made differ.
 #[derive(Debug)]
 pub(crate) struct Cause {
-    pub(crate) rule: &'static Rule,
+    pub(crate) rule: &'static CauseRule,
     /// Which one of its kind, e.g. the two strings that stand for each other; may be empty.
     pub(crate) detail: String,
     pub(crate) places: Vec<Place>,
@@ -38,5 +38,5 @@ pub(crate) struct Item {
     pub(crate) content: bool,
     pub(crate) excerpt: Vec<String>,
     /// The cause that a difference at such a place usually has; here it is not proved.
-    pub(crate) usually: Option<&'static Rule>,
+    pub(crate) usually: Option<&'static CauseRule>,
 }

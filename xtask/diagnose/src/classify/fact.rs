@@ -1,6 +1,8 @@
 //! A difference as judging it needs it, so that a hundred thousand fit in memory.
 
-use crate::difference::{Difference, Entry, FieldKind, MetadataField, Place, Side, What};
+use crate::difference::{
+    Difference, DifferenceKind, FieldKind, MetadataField, OneSidedEntry, Place, Side,
+};
 use crate::edits::Changes;
 
 /// Edits of all contents that are kept.
@@ -15,7 +17,7 @@ pub(super) struct Fact {
 
 #[derive(Debug)]
 pub(super) enum Seen {
-    OnlyIn { side: Side, entry: Entry },
+    OnlyIn { side: Side, entry: OneSidedEntry },
     Field { kind: FieldKind, name: &'static str, a: String, b: String },
     Metadata { field: MetadataField, a: String, b: String },
     Order { a: Vec<String>, b: Vec<String> },
@@ -40,13 +42,15 @@ impl Facts {
     pub(crate) fn add(&mut self, difference: Difference) {
         let Difference { place, layer, what } = difference;
         let what = match what {
-            What::OnlyIn { side, entry } => Seen::OnlyIn { side, entry },
-            What::Field { kind, name, a, b } => Seen::Field { kind, name, a, b },
-            What::Metadata { field, a, b } => Seen::Metadata { field, a, b },
-            What::Order { a, b } => Seen::Order { a, b },
-            What::Repacked { format, sizes } => Seen::Repacked { format, sizes },
-            What::Unreadable { side, offset, why } => Seen::Unreadable { side, offset, why },
-            What::Content(mut changes) => {
+            DifferenceKind::OnlyIn { side, entry } => Seen::OnlyIn { side, entry },
+            DifferenceKind::Field { kind, name, a, b } => Seen::Field { kind, name, a, b },
+            DifferenceKind::Metadata { field, a, b } => Seen::Metadata { field, a, b },
+            DifferenceKind::Order { a, b } => Seen::Order { a, b },
+            DifferenceKind::Repacked { format, sizes } => Seen::Repacked { format, sizes },
+            DifferenceKind::Unreadable { side, offset, why } => {
+                Seen::Unreadable { side, offset, why }
+            }
+            DifferenceKind::Content(mut changes) => {
                 if self.edits + changes.edits.len() > EDITS {
                     changes.edits.truncate(1);
                     changes.rest.get_or_insert_with(|| "too many edits in all files".to_owned());

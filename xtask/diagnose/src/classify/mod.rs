@@ -32,4 +32,4 @@ pub(crate) use context::{Build, Context};
 pub(crate) use diagnosis::{Cause, Diagnosis, Item};
 pub(crate) use fact::Facts;
 
-use rule::{At, Rule};
+use rule::{At, CauseRule};

@@ -3,7 +3,7 @@
 
 use super::correlate;
 use super::fact::{Facts, Seen};
-use crate::difference::{Entry, Place, Side};
+use crate::difference::{OneSidedEntry, Place, Side};
 use crate::edits::{Changes, Edit, Edited, lines};
 use crate::images::Images;
 use std::collections::HashMap;
@@ -52,7 +52,7 @@ fn is_renamed(a: &str, b: &str) -> bool {
 
 /// Returns true if the entry of A, and all that is below it, is equal to the entry of B but for the name.
 fn is_equal(facts: &Facts, images: &Images, x: usize, y: usize) -> bool {
-    let below = |index: usize, side: Side| -> Vec<(String, &Entry, &Place)> {
+    let below = |index: usize, side: Side| -> Vec<(String, &OneSidedEntry, &Place)> {
         let top = &facts.list[index].place;
         let entries = facts.list.iter().filter_map(|fact| match &fact.what {
             Seen::OnlyIn { side: of, entry }
@@ -72,8 +72,8 @@ fn is_equal(facts: &Facts, images: &Images, x: usize, y: usize) -> bool {
         && a.len() <= ENTRIES
         && a.iter().zip(&b).all(|((path, entry, place), (other_path, other, other_place))| {
             path == other_path
-                && (Entry { mtime: 0, ..(*entry).clone() })
-                    == (Entry { mtime: 0, ..(*other).clone() })
+                && (OneSidedEntry { mtime: 0, ..(*entry).clone() })
+                    == (OneSidedEntry { mtime: 0, ..(*other).clone() })
                 && match entry.kind {
                     "dir" => true,
                     "file" => same_bytes(images, place, other_place),

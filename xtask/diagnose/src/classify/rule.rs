@@ -7,7 +7,7 @@ use crate::edits::{Changes, Edit};
 
 /// One known cause of a difference.
 #[derive(Debug)]
-pub(crate) struct Rule {
+pub(crate) struct CauseRule {
     /// For programs: never changes.
     pub(crate) id: &'static str,
     /// The difference and its reason, as the end of "412 places: …".

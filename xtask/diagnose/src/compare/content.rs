@@ -4,7 +4,7 @@ use super::equal::{Range, differs_at, first_difference};
 use super::shares::Shares;
 use super::spot::{Broken, Of as _, Spot};
 use super::whole;
-use crate::difference::{Difference, Side, What};
+use crate::difference::{Difference, DifferenceKind, Side};
 use anyhow::Result;
 use diskimage::source::Slice;
 use diskimage::squashfs::{PackedBlock, PackedFile};
@@ -25,7 +25,7 @@ pub(super) fn bytes(
     first: u64,
 ) -> Difference {
     match whole::compare(shares, spot.layer, contents, first) {
-        Ok(changes) => spot.difference(What::Content(Box::new(changes))),
+        Ok(changes) => spot.difference(DifferenceKind::Content(Box::new(changes))),
         Err(broken) => unreadable(spot, broken),
     }
 }
@@ -68,7 +68,7 @@ pub(super) fn is_opened(spot: &Spot) -> bool {
 pub(super) fn unreadable(spot: &Spot, broken: Broken) -> Difference {
     let Broken { side, error } = broken;
     let why = format!("{}: {}", error.layer, error.why);
-    spot.difference(What::Unreadable { side, offset: error.offset, why })
+    spot.difference(DifferenceKind::Unreadable { side, offset: error.offset, why })
 }
 
 /// The formats of two files, if they hold something that can be compared with each other.

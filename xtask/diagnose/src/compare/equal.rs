@@ -119,11 +119,11 @@ pub(super) fn compare(
 
 /// Results for stored blocks that were compared; many files share one.
 #[derive(Default)]
-pub(super) struct Blocks {
+pub(super) struct ComparedBlocks {
     pairs: Mutex<HashMap<[u64; 3], bool>>,
 }
 
-impl Blocks {
+impl ComparedBlocks {
     /// Returns true if the blocks at two places are equal; `compare` finds out when nobody has.
     pub(super) fn equal(
         &self,

@@ -19,7 +19,7 @@ mod whole;
 use crate::difference::{Difference, Place};
 use allowance::Allowance;
 use anyhow::{Context as _, Result, bail};
-use diskimage::source::File;
+use diskimage::source::LocalFile;
 use diskimage::{Budget, Content, Folder, Shared, Tree};
 use equal::EqualMap;
 use pool::Pool;
@@ -28,7 +28,7 @@ use spot::Spot;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use walk::Walk;
+use walk::TreeWalk;
 use xtask_core::escape::Shown as _;
 
 /// The two images.
@@ -60,7 +60,8 @@ pub(crate) fn images(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Re
 
 fn files(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Result<Summary> {
     let open = |path: &Path| -> Result<Shared> {
-        let file = File::open(path).with_context(|| format!("cannot read {}", path.shown()))?;
+        let file =
+            LocalFile::open(path).with_context(|| format!("cannot read {}", path.shown()))?;
         Ok(Arc::new(file))
     };
     let sources = [open(a)?, open(b)?];
@@ -68,7 +69,7 @@ fn files(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Result<Summary
     let map = Arc::new(EqualMap::new(bytes));
     let shares = Arc::new(Shares {
         map: Some(map.clone()),
-        blocks: equal::Blocks::default(),
+        blocks: equal::ComparedBlocks::default(),
         budgets: bytes.map(Budget::for_size),
         allowance: Allowance::default(),
         entries: Mutex::default(),
@@ -79,7 +80,7 @@ fn files(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Result<Summary
             return Ok(());
         }
         let contents = sources.map(Content::Plain);
-        Walk::new(shares.clone(), pool).content(&Spot::outermost("file"), &contents)
+        TreeWalk::new(shares.clone(), pool).content(&Spot::outermost("file"), &contents)
     })?;
     Ok(summary(&shares, bytes))
 }
@@ -90,13 +91,13 @@ fn folders(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Result<Summa
     let budget = || Budget::for_size(64 << 30);
     let shares = Arc::new(Shares {
         map: None,
-        blocks: equal::Blocks::default(),
+        blocks: equal::ComparedBlocks::default(),
         budgets: [budget(), budget()],
         allowance: Allowance::default(),
         entries: Mutex::default(),
     });
     Pool::with(sink, |pool| {
-        let read = Walk::new(shares.clone(), pool).trees(&Place::default(), &trees)?;
+        let read = TreeWalk::new(shares.clone(), pool).trees(&Place::default(), &trees)?;
         read.map_err(|broken| anyhow::anyhow!("cannot compare folders: {}", broken.error))
     })?;
     Ok(summary(&shares, [0, 0]))

@@ -1,7 +1,7 @@
 //! Threads that compare, as many as there are CPUs, whose answers come out in the order of the walk.
 
 use super::spot::Spot;
-use crate::difference::{Difference, Side, What};
+use crate::difference::{Difference, DifferenceKind, Side};
 use anyhow::{Result, anyhow};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -178,7 +178,7 @@ impl Step {
         // a decoder that gives up on a hostile file must not take the other files' answers along
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
             let why = "the reader of this file failed; please report it".to_string();
-            let what = What::Unreadable { side: Side::A, offset: 0, why };
+            let what = DifferenceKind::Unreadable { side: Side::A, offset: 0, why };
             Ok(vec![spot.difference(what)])
         })
     }

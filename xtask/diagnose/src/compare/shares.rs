@@ -1,7 +1,7 @@
 //! State that all threads share.
 
 use super::allowance::Allowance;
-use super::equal::{Blocks, EqualMap};
+use super::equal::{ComparedBlocks, EqualMap};
 use diskimage::Budget;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ pub(super) struct Shares {
     /// Which bytes of the two files are the same at the same offsets; none: of folders.
     pub(super) map: Option<Arc<EqualMap>>,
     /// Stored blocks whose bytes were compared.
-    pub(super) blocks: Blocks,
+    pub(super) blocks: ComparedBlocks,
     pub(super) budgets: [Arc<Budget>; 2],
     pub(super) allowance: Allowance,
     pub(super) entries: Mutex<BTreeMap<&'static str, [u64; 2]>>,

@@ -1,6 +1,6 @@
 //! A place in the walk, and layers that cannot be read on there.
 
-use crate::difference::{Difference, Place, Side, What};
+use crate::difference::{Difference, DifferenceKind, Place, Side};
 
 /// A place, and the format of the container around it.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ impl Spot {
         Spot { place: Place::default(), layer }
     }
 
-    pub(super) fn difference(&self, what: What) -> Difference {
+    pub(super) fn difference(&self, what: DifferenceKind) -> Difference {
         Difference { place: self.place.clone(), layer: self.layer, what }
     }
 }

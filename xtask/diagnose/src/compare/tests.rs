@@ -6,7 +6,7 @@
 mod squash;
 
 use super::images;
-use crate::difference::{Difference, FieldKind, MetadataField, Side, What};
+use crate::difference::{Difference, DifferenceKind, FieldKind, MetadataField, Side};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -64,13 +64,13 @@ fn compare(a: &[u8], b: &[u8]) -> Vec<Difference> {
 fn lines(differences: &[Difference]) -> Vec<String> {
     let line = |d: &Difference| {
         let what = match &d.what {
-            What::OnlyIn { side, .. } => format!("only in {side:?}"),
-            What::Field { name, .. } => format!("field {name}"),
-            What::Metadata { field, .. } => field.name().to_string(),
-            What::Order { .. } => "order".into(),
-            What::Content { .. } => "content".into(),
-            What::Repacked { format, .. } => format!("repacked {format}"),
-            What::Unreadable { side, .. } => format!("unreadable in {side:?}"),
+            DifferenceKind::OnlyIn { side, .. } => format!("only in {side:?}"),
+            DifferenceKind::Field { name, .. } => format!("field {name}"),
+            DifferenceKind::Metadata { field, .. } => field.name().to_string(),
+            DifferenceKind::Order { .. } => "order".into(),
+            DifferenceKind::Content { .. } => "content".into(),
+            DifferenceKind::Repacked { format, .. } => format!("repacked {format}"),
+            DifferenceKind::Unreadable { side, .. } => format!("unreadable in {side:?}"),
         };
         format!("{} [{}]: {what}", d.place, d.layer)
     };
@@ -113,7 +113,7 @@ fn a_byte_of_a_file_in_a_squashfs() {
     b[at] = b'9';
     let found = compare(&a, &b);
     assert_eq!(lines(&found), ["usr/bin/numbers [squashfs]: content"]);
-    let What::Content(changes) = &found[0].what else { panic!("{found:?}") };
+    let DifferenceKind::Content(changes) = &found[0].what else { panic!("{found:?}") };
     let edits: Vec<_> = changes.edits.iter().map(|edit| (&*edit.a, &*edit.b)).collect();
     assert_eq!(edits, [("1500", "9500")]);
     assert_eq!((changes.sizes, &changes.rest), ([18_893, 18_893], &None));
@@ -166,7 +166,7 @@ fn folders_and_layers_together_never_reach_the_end_of_the_stack() {
         })
     };
     let found = compare(&image("a"), &image("b"));
-    let deep = |difference: &Difference| matches!(&difference.what, What::Unreadable { why, .. } if why.contains("deep: what is below"));
+    let deep = |difference: &Difference| matches!(&difference.what, DifferenceKind::Unreadable { why, .. } if why.contains("deep: what is below"));
     assert!(found.iter().any(deep), "{:?}", lines(&found));
 }
 
@@ -184,7 +184,7 @@ fn dates_and_identifiers_of_an_iso() {
     let kinds: Vec<_> = found
         .iter()
         .map(|d| match &d.what {
-            What::Field { kind, a, b, .. } => (*kind, a.as_str(), b.as_str()),
+            DifferenceKind::Field { kind, a, b, .. } => (*kind, a.as_str(), b.as_str()),
             other => panic!("{other:?}"),
         })
         .collect();
@@ -263,7 +263,7 @@ fn members_of_an_initramfs() {
     let found = compare(&a, &b);
     assert_eq!(lines(&found), ["etc/hostname [cpio]: mtime"]);
     assert!(
-        matches!(&found[0].what, What::Metadata { field: MetadataField::Mtime, a, .. } if a == "1780000000")
+        matches!(&found[0].what, DifferenceKind::Metadata { field: MetadataField::Mtime, a, .. } if a == "1780000000")
     );
 }
 
@@ -274,7 +274,7 @@ fn an_image_that_is_cut_off() {
         let b = &a[..a.len() / 2];
         let found = compare(&a, b);
         let unreadable = |d: &Difference| {
-            matches!(&d.what, What::Unreadable { side: Side::B, offset, why }
+            matches!(&d.what, DifferenceKind::Unreadable { side: Side::B, offset, why }
                 if *offset <= a.len() as u64 && !why.is_empty())
         };
         assert!(found.iter().any(unreadable), "{name}: {:?}", lines(&found));
@@ -365,7 +365,11 @@ const EXPECTED: [&str; 10] = [
 /// Without what follows from the rest, and without times, which differ by when a package was built.
 fn primary(differences: &[Difference]) -> Vec<String> {
     let follows = |d: &&Difference| {
-        !matches!(&d.what, What::Field { .. } | What::Metadata { field: MetadataField::Mtime, .. })
+        !matches!(
+            &d.what,
+            DifferenceKind::Field { .. }
+                | DifferenceKind::Metadata { field: MetadataField::Mtime, .. }
+        )
     };
     let primary: Vec<_> = differences.iter().filter(follows).cloned().collect();
     let mut lines = lines(&primary);

@@ -4,7 +4,7 @@ use super::content::{self, unreadable};
 use super::pool::Pool;
 use super::shares::Shares;
 use super::spot::{Broken, Of as _, Spot};
-use crate::difference::{Difference, Entry, MetadataField, Place, Side, What};
+use crate::difference::{Difference, DifferenceKind, MetadataField, OneSidedEntry, Place, Side};
 use crate::edits::Changes;
 use anyhow::Result;
 use diskimage::{
@@ -84,7 +84,7 @@ impl Out for Pool<'_> {
 /// All differences of two files' bytes.
 fn compare(shares: &Arc<Shares>, spot: &Spot, contents: &[Content; 2]) -> Result<Vec<Difference>> {
     let mut differences = Vec::new();
-    Walk::new(shares.clone(), &mut differences).content(spot, contents)?;
+    TreeWalk::new(shares.clone(), &mut differences).content(spot, contents)?;
     Ok(differences)
 }
 
@@ -108,14 +108,14 @@ impl From<anyhow::Error> for Stop {
     }
 }
 
-pub(super) struct Walk<'o> {
+pub(super) struct TreeWalk<'o> {
     shares: Arc<Shares>,
     out: &'o mut dyn Out,
 }
 
 /// State of the walk through a pair of trees.
 #[derive(Default)]
-struct Pair {
+struct TreePair {
     walked: [Walked; 2],
     /// Hard links: the first path of each inode with several.
     links: [HashMap<u64, Vec<u8>>; 2],
@@ -152,9 +152,9 @@ fn is_new(places: &mut Places, contents: &[Content; 2]) -> bool {
     }
 }
 
-impl<'o> Walk<'o> {
-    pub(super) fn new(shares: Arc<Shares>, out: &'o mut dyn Out) -> Walk<'o> {
-        Walk { shares, out }
+impl<'o> TreeWalk<'o> {
+    pub(super) fn new(shares: Arc<Shares>, out: &'o mut dyn Out) -> TreeWalk<'o> {
+        TreeWalk { shares, out }
     }
 
     /// Two files' bytes, and whatever is in them.
@@ -173,7 +173,7 @@ impl<'o> Walk<'o> {
         if content::has_padding(&self.shares, spot, contents)
             && let Some(sizes) = content::padded(contents, first)?
         {
-            let padding = What::Content(Box::new(Changes::padding(sizes)));
+            let padding = DifferenceKind::Content(Box::new(Changes::padding(sizes)));
             self.out.tell(vec![spot.difference(padding)])?;
             return Ok(());
         }
@@ -232,7 +232,9 @@ impl<'o> Walk<'o> {
         }
         let sources = contents.each_ref().map(Content::source);
         let sizes = [sources[0].size().of(Side::A)?, sources[1].size().of(Side::B)?];
-        self.out.tell(vec![spot.difference(What::Repacked { format: trees[0].layer(), sizes })])?;
+        self.out.tell(vec![
+            spot.difference(DifferenceKind::Repacked { format: trees[0].layer(), sizes }),
+        ])?;
         Ok(true)
     }
 
@@ -275,14 +277,14 @@ impl<'o> Walk<'o> {
         self.out.tell(fields(&spot, &a.fields(), &b.fields()))?;
         let roots = [a.root().of(Side::A)?, b.root().of(Side::B)?];
         self.out.tell(metadata(&spot, &roots[0].metadata, &roots[1].metadata))?;
-        let mut pair = Pair::default();
+        let mut pair = TreePair::default();
         self.folder(&mut pair, place, trees, b"", &roots, places)?;
         self.parts(place, trees, places)
     }
 
     fn folder(
         &mut self,
-        pair: &mut Pair,
+        pair: &mut TreePair,
         place: &Place,
         trees: &[Arc<dyn Tree>; 2],
         path: &[u8],
@@ -332,7 +334,7 @@ impl<'o> Walk<'o> {
     /// An entry that one side does not have, and, if it is a folder, what is in it.
     fn only_in(
         &mut self,
-        pair: &mut Pair,
+        pair: &mut TreePair,
         place: &Place,
         trees: &[Arc<dyn Tree>; 2],
         path: &[u8],
@@ -355,7 +357,7 @@ impl<'o> Walk<'o> {
     }
 
     fn only(&mut self, spot: &Spot, side: Side, node: &Node) -> Result<(), Stop> {
-        let what = What::OnlyIn { side, entry: entry(&node.metadata) };
+        let what = DifferenceKind::OnlyIn { side, entry: entry(&node.metadata) };
         self.out.tell(vec![spot.difference(what)])?;
         Ok(())
     }
@@ -363,7 +365,7 @@ impl<'o> Walk<'o> {
     /// An entry that both have.
     fn entry(
         &mut self,
-        pair: &mut Pair,
+        pair: &mut TreePair,
         place: &Place,
         trees: &[Arc<dyn Tree>; 2],
         path: &[u8],
@@ -454,7 +456,7 @@ impl<'o> Walk<'o> {
     }
 }
 
-impl Pair {
+impl TreePair {
     /// Returns true if the content of these was compared under another name.
     fn compared(&mut self, [a, b]: [&Metadata; 2]) -> bool {
         let several = a.links.is_some_and(|n| n > 1) && b.links.is_some_and(|n| n > 1);
@@ -486,7 +488,7 @@ impl Pair {
         }
         let none = || "-".to_string();
         let (a, b) = (a.unwrap_or_else(none), b.unwrap_or_else(none));
-        let what = What::Metadata { field: MetadataField::HardLink, a, b };
+        let what = DifferenceKind::Metadata { field: MetadataField::HardLink, a, b };
         Some(spot.difference(what))
     }
 }
@@ -522,8 +524,8 @@ fn a_part(part: &PartContent) -> Node {
     node
 }
 
-fn entry(metadata: &Metadata) -> Entry {
-    Entry {
+fn entry(metadata: &Metadata) -> OneSidedEntry {
+    OneSidedEntry {
         kind: metadata.kind.name(),
         mode: metadata.mode.unwrap_or(0),
         uid: metadata.uid.unwrap_or(0),
@@ -553,7 +555,7 @@ pub(super) fn fields(
         .into_iter()
         .map(|name| (name, value(a, name), value(b, name)))
         .filter(|(_, a, b)| a != b)
-        .map(|((kind, name), a, b)| spot.difference(What::Field { kind, name, a, b }))
+        .map(|((kind, name), a, b)| spot.difference(DifferenceKind::Field { kind, name, a, b }))
         .collect()
 }
 
@@ -563,7 +565,7 @@ fn metadata(spot: &Spot, a: &Metadata, b: &Metadata) -> Vec<Difference> {
     let mut differences = Vec::new();
     let mut add = |field: F, a: String, b: String| {
         if a != b {
-            let what = What::Metadata { field, a, b };
+            let what = DifferenceKind::Metadata { field, a, b };
             differences.push(spot.difference(what));
         }
     };
@@ -624,6 +626,6 @@ fn order(spot: &Spot, lists: &[Vec<Named>; 2]) -> Vec<Difference> {
     let told = |list: &[&Vec<u8>]| {
         list[first..].iter().take(ORDER).map(|name| printable(name)).collect::<Vec<_>>()
     };
-    let what = What::Order { a: told(&a), b: told(&b) };
+    let what = DifferenceKind::Order { a: told(&a), b: told(&b) };
     vec![spot.difference(what)]
 }

@@ -11,7 +11,7 @@ pub(crate) use report::Outcome;
 
 use crate::builder_shell::BuilderShell;
 use crate::classify::Diagnosis;
-use crate::cli::Diffoscope;
+use crate::cli::DiffoscopeOption;
 use crate::images::Images;
 use crate::text::counted;
 use anyhow::{Context as _, Result};
@@ -38,18 +38,18 @@ enum From<'a> {
 pub(crate) fn look(
     diagnosis: &Diagnosis,
     images: &Images,
-    wanted: Diffoscope,
+    wanted: DiffoscopeOption,
     budget: Duration,
     builder: Option<&BuilderShell>,
 ) -> Result<Option<Outcome>> {
     let contents = || diagnosis.unexplained.iter().filter(|item| item.content);
-    if wanted == Diffoscope::Never || contents().next().is_none() {
+    if wanted == DiffoscopeOption::Never || contents().next().is_none() {
         return Ok(None);
     }
     let begun = Instant::now();
     let from = match builder {
         Some(shell) => From::Builder(shell),
-        None if wanted == Diffoscope::Auto => {
+        None if wanted == DiffoscopeOption::Auto => {
             return Ok(Some(Outcome::none(
                 "no engine that runs has the builder image (--diffoscope always starts one, or takes \
                  this machine's own)",

@@ -1,7 +1,7 @@
 //! A difference in content, as edits.
 
 use super::declared::Declared;
-use super::words::Kind;
+use super::words::WordKind;
 use crate::dates::Moment;
 use crate::text::shortened;
 use std::collections::HashSet;
@@ -79,17 +79,17 @@ pub(crate) struct Reordered {
 }
 
 impl Edited {
-    pub(super) fn of(a: Kind, b: Kind) -> Edited {
+    pub(super) fn of(a: WordKind, b: WordKind) -> Edited {
         match (a, b) {
-            (Kind::Date(a), Kind::Date(b)) => Edited::Dates(a, b),
-            (Kind::Uuid, Kind::Uuid) => Edited::Uuid,
-            (Kind::Path, Kind::Path) => Edited::Path,
-            (Kind::Blob, _) | (_, Kind::Blob) => Edited::Blob,
-            (Kind::Hex, Kind::Hex) => Edited::Hex,
-            (Kind::Number, Kind::Number) => Edited::Number,
+            (WordKind::Date(a), WordKind::Date(b)) => Edited::Dates(a, b),
+            (WordKind::Uuid, WordKind::Uuid) => Edited::Uuid,
+            (WordKind::Path, WordKind::Path) => Edited::Path,
+            (WordKind::Blob, _) | (_, WordKind::Blob) => Edited::Blob,
+            (WordKind::Hex, WordKind::Hex) => Edited::Hex,
+            (WordKind::Number, WordKind::Number) => Edited::Number,
             // a hexadecimal id may happen to have no letter, or no number
-            (Kind::Hex, Kind::Number) | (Kind::Number, Kind::Hex) => Edited::Hex,
-            (Kind::Name, Kind::Name) => Edited::Name,
+            (WordKind::Hex, WordKind::Number) | (WordKind::Number, WordKind::Hex) => Edited::Hex,
+            (WordKind::Name, WordKind::Name) => Edited::Name,
             _ => Edited::Text,
         }
     }

@@ -1,7 +1,7 @@
 //! Two texts, line by line and then word by word.
 
 use super::changes::{Changes, Edit, Edited, Reordered, cut};
-use super::words::{self, Kind, Word};
+use super::words::{self, Word, WordKind};
 use crate::text::{shortened, tail};
 use std::collections::HashMap;
 
@@ -158,9 +158,9 @@ fn pairs(a: &[String], b: &[String]) -> Vec<(usize, usize)> {
 /// The line with its dates, ids and numbers blotted out.
 fn shape(line: &str) -> String {
     let blot = |word: Word<'_>| match word.kind {
-        Kind::Date(_) => "\u{1}".to_owned(),
-        Kind::Uuid => "\u{2}".to_owned(),
-        Kind::Hex | Kind::Blob | Kind::Number => "\u{3}".to_owned(),
+        WordKind::Date(_) => "\u{1}".to_owned(),
+        WordKind::Uuid => "\u{2}".to_owned(),
+        WordKind::Hex | WordKind::Blob | WordKind::Number => "\u{3}".to_owned(),
         _ => word.text.to_owned(),
     };
     words::of(line).into_iter().map(blot).collect()
@@ -170,7 +170,8 @@ fn shape(line: &str) -> String {
 fn alike(a: &str, b: &str) -> bool {
     let names = |line| -> Vec<String> {
         let words = words::of(line);
-        let telling = words.into_iter().filter(|w| !matches!(w.kind, Kind::Blank | Kind::Mark));
+        let telling =
+            words.into_iter().filter(|w| !matches!(w.kind, WordKind::Blank | WordKind::Mark));
         telling.map(|w| w.text.to_owned()).collect()
     };
     let (x, y) = (names(a), names(b));
@@ -265,8 +266,8 @@ fn aligned(x: &[Word<'_>], y: &[Word<'_>]) -> Vec<(Span, Span)> {
     let worth = |i: usize, j: usize| -> Option<u32> {
         let (p, q): (&Word<'_>, &Word<'_>) = (&x[i], &y[j]);
         if p.text == q.text {
-            Some(if matches!(p.kind, Kind::Blank | Kind::Mark) { 3 } else { 6 })
-        } else if p.kind.like(q.kind) && !matches!(p.kind, Kind::Mark) {
+            Some(if matches!(p.kind, WordKind::Blank | WordKind::Mark) { 3 } else { 6 })
+        } else if p.kind.like(q.kind) && !matches!(p.kind, WordKind::Mark) {
             Some(2)
         } else {
             None

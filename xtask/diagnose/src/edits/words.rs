@@ -4,12 +4,12 @@ use crate::dates::{self, Moment};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Word<'a> {
-    pub(crate) kind: Kind,
+    pub(crate) kind: WordKind,
     pub(crate) text: &'a str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum WordKind {
     Date(Moment),
     /// 8-4-4-4-12 hexadecimal digits.
     Uuid,
@@ -25,10 +25,10 @@ pub(crate) enum Kind {
     Mark,
 }
 
-impl Kind {
+impl WordKind {
     /// Returns true if two words of these kinds can stand for each other.
-    pub(crate) fn like(self, other: Kind) -> bool {
-        use Kind::{Blob, Date, Hex, Name, Number, Uuid};
+    pub(crate) fn like(self, other: WordKind) -> bool {
+        use WordKind::{Blob, Date, Hex, Name, Number, Uuid};
         match (self, other) {
             (Date(_), Date(_)) => true,
             // short ids can look like names or numbers
@@ -54,39 +54,39 @@ pub(crate) fn of(line: &str) -> Vec<Word<'_>> {
 }
 
 /// Length and kind of the word that `rest`, which isn't empty, begins with.
-fn first(rest: &str) -> (usize, Kind) {
-    let Some(sign) = rest.chars().next() else { return (0, Kind::Mark) };
+fn first(rest: &str) -> (usize, WordKind) {
+    let Some(sign) = rest.chars().next() else { return (0, WordKind::Mark) };
     if sign == ' ' || sign == '\t' {
         let length = rest.bytes().take_while(|b| matches!(b, b' ' | b'\t')).count();
-        return (length, Kind::Blank);
+        return (length, WordKind::Blank);
     }
     if is_uuid(rest) {
-        return (36, Kind::Uuid);
+        return (36, WordKind::Uuid);
     }
     if let Some((length, moment)) = dates::at(rest) {
-        return (length, Kind::Date(moment));
+        return (length, WordKind::Date(moment));
     }
     if sign == '/' {
         let length = span(rest, |c| c.is_alphanumeric() || "/._-+~@%".contains(c));
         let length = rest[..length].trim_end_matches('.').len();
-        return if length > 1 { (length, Kind::Path) } else { (1, Kind::Mark) };
+        return if length > 1 { (length, WordKind::Path) } else { (1, WordKind::Mark) };
     }
     if !sign.is_alphanumeric() && sign != '_' {
-        return (sign.len_utf8(), Kind::Mark);
+        return (sign.len_utf8(), WordKind::Mark);
     }
     let digits = span(rest, |c| c.is_ascii_digit());
     let hex = span(rest, |c| c.is_ascii_hexdigit());
     let alphanumeric = span(rest, |c| c.is_alphanumeric() || c == '_');
     if let Some(length) = version(rest) {
-        return (length, Kind::Name);
+        return (length, WordKind::Name);
     }
     if digits == alphanumeric {
         let fraction =
             rest[digits..].strip_prefix('.').map_or(0, |f| span(f, |c| c.is_ascii_digit()));
-        return (if fraction > 0 { digits + 1 + fraction } else { digits }, Kind::Number);
+        return (if fraction > 0 { digits + 1 + fraction } else { digits }, WordKind::Number);
     }
     if hex == alphanumeric && is_hex(&rest[..hex]) {
-        return (hex, Kind::Hex);
+        return (hex, WordKind::Hex);
     }
     // `=` only at the end: before a value it follows a name
     let base64 = span(rest, |c| c.is_ascii_alphanumeric() || "+/_".contains(c));
@@ -96,16 +96,16 @@ fn first(rest: &str) -> (usize, Kind) {
         _ => base64,
     };
     if is_blob(&rest[..base64]) {
-        return (base64, Kind::Blob);
+        return (base64, WordKind::Blob);
     }
     // `builder-7.example.org`, `en_US`; but a full stop ends a sentence
     let length = span(rest, |c| c.is_alphanumeric() || "_-.".contains(c));
     let name = rest[..length].trim_end_matches(['.', '-']);
     // the seconds of `12.5s` are a number
     if digits > 0 && alphanumeric == digits + 1 {
-        (digits, Kind::Number)
+        (digits, WordKind::Number)
     } else {
-        (name.len(), Kind::Name)
+        (name.len(), WordKind::Name)
     }
 }
 
@@ -152,10 +152,10 @@ mod tests {
 
     fn kinds(line: &str) -> Vec<String> {
         let shown = |word: &Word<'_>| match word.kind {
-            Kind::Date(_) => format!("date {}", word.text),
+            WordKind::Date(_) => format!("date {}", word.text),
             kind => format!("{kind:?} {}", word.text).to_lowercase(),
         };
-        of(line).iter().filter(|w| w.kind != Kind::Blank).map(shown).collect()
+        of(line).iter().filter(|w| w.kind != WordKind::Blank).map(shown).collect()
     }
 
     #[test]

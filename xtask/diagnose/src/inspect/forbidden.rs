@@ -85,7 +85,7 @@ const FORBIDDEN: [Forbidden; 7] = [
 
 /// Files of one rule that are in one root.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct ForbiddenFiles {
     pub(crate) rule: &'static str,
     pub(crate) what: &'static str,
     /// The first of them.
@@ -94,7 +94,7 @@ pub(crate) struct Found {
 }
 
 /// All forbidden files of a root, by rule.
-pub(super) fn find(files: &FileTree) -> Vec<Found> {
+pub(super) fn find(files: &FileTree) -> Vec<ForbiddenFiles> {
     let mut all = Vec::new();
     for forbidden in &FORBIDDEN {
         let mut paths: Vec<String> = forbidden
@@ -119,7 +119,7 @@ pub(super) fn find(files: &FileTree) -> Vec<Found> {
         if !paths.is_empty() {
             let count = paths.len() as u64;
             paths.truncate(NAMED);
-            all.push(Found { rule: forbidden.rule, what: forbidden.what, paths, count });
+            all.push(ForbiddenFiles { rule: forbidden.rule, what: forbidden.what, paths, count });
         }
     }
     all

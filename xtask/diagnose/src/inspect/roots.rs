@@ -3,7 +3,7 @@
 
 use super::boot::Parameters;
 use super::file_tree::{FileTree, Id};
-use super::forbidden::{self, Found};
+use super::forbidden::{self, ForbiddenFiles};
 use super::sources;
 use super::volumes::{RootImage, other_file_system};
 use crate::packages::versions;
@@ -65,7 +65,7 @@ pub(crate) struct Root {
     pub(crate) sources: Vec<AptSource>,
     /// Paths of machine ids that are not empty.
     pub(crate) machine_ids: Vec<String>,
-    pub(crate) forbidden: Vec<Found>,
+    pub(crate) forbidden: Vec<ForbiddenFiles>,
     /// Path and mtime of entries that are later than the epoch, seconds since 1970.
     pub(crate) latest: Vec<(String, i64)>,
     /// How many entries are later.

@@ -24,7 +24,7 @@ pub(crate) struct Report {
     /// True if every byte is the same.
     pub(crate) identical: bool,
     /// Out of the builds' records, where there are any.
-    pub(crate) records: Option<Records>,
+    pub(crate) records: Option<RecordFacts>,
     pub(crate) diagnosis: Diagnosis,
     pub(crate) diffoscope: Option<crate::diffoscope::Outcome>,
     pub(crate) compared: Summary,
@@ -34,7 +34,7 @@ pub(crate) struct Report {
 }
 
 /// Facts from the builds' own records.
-pub(crate) struct Records {
+pub(crate) struct RecordFacts {
     /// The first stage whose results differ.
     pub(crate) stage: Option<String>,
     /// Inputs that differ: `the snapshot pin: X → Y`.

@@ -36,7 +36,7 @@ pub(super) struct Member {
 }
 
 /// The content of a member, and its SHA-256.
-pub(super) struct Hashed {
+pub(super) struct HashedContent {
     pub(super) bytes: Shared,
     pub(super) len: u64,
     pub(super) digest: [u8; 32],
@@ -92,10 +92,10 @@ impl Index {
     }
 
     /// The `len` bytes of `source` at `start` as a content.
-    pub(super) fn hashed(&self, source: &Shared, start: u64, len: u64) -> Result<Hashed> {
+    pub(super) fn hashed(&self, source: &Shared, start: u64, len: u64) -> Result<HashedContent> {
         let bytes: Shared = Arc::new(Slice::new(source.clone(), start, len));
         let digest = self.hash(&*bytes, start, len, &mut |_| ())?;
-        Ok(Hashed { bytes, len, digest })
+        Ok(HashedContent { bytes, len, digest })
     }
 
     /// Adds a member with its hashed content, whose header is at `offset`.
@@ -103,10 +103,10 @@ impl Index {
         &mut self,
         name: &[u8],
         mut metadata: Metadata,
-        content: Hashed,
+        content: HashedContent,
         offset: u64,
     ) -> Result<()> {
-        let Hashed { bytes: content, len, digest } = content;
+        let HashedContent { bytes: content, len, digest } = content;
         self.budget.entries(self.layer, offset, 1)?;
         metadata.size = if metadata.kind == Kind::File { len } else { 0 };
         // the content of a link may be its target; that of a folder or a device is nothing usual

@@ -1,11 +1,11 @@
 //! zip (PKWARE, APPNOTE.TXT 6.3.10), also jar, wheel and apk: local headers with the members, and the
 //! central directory that readers go by.
 
-use super::index::{Archive, Hashed, Index, NAME};
+use super::index::{Archive, HashedContent, Index, NAME};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
-use crate::gaps::Described;
+use crate::gaps::DescribedRanges;
 use crate::record::{Record, printable, rest_text};
 use crate::source::{Shared, Slice};
 use crate::tree::{Kind, Metadata, PartContent};
@@ -79,7 +79,7 @@ impl End {
 pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
     let end = End::read(source)?;
     let mut index = Index::with_slashes(LAYER, budget.clone())?;
-    let mut known = Described::new(LAYER);
+    let mut known = DescribedRanges::new(LAYER);
     let mut at = end.start;
     for _ in 0..end.count {
         let entry = Entry::read(source, at)?;
@@ -262,7 +262,7 @@ fn member(
     budget: &Arc<Budget>,
     entry: &Entry,
     index: &mut Index,
-    known: &mut Described,
+    known: &mut DescribedRanges,
 ) -> Result<()> {
     let header = source.exactly(LAYER, entry.local, LOCAL)?;
     let r = Record::new(LAYER, entry.local, &header);
@@ -312,7 +312,7 @@ fn member(
     if metadata.kind == Kind::Symlink && size <= NAME as u64 {
         metadata.target = Some(content.exactly(LAYER, 0, size as usize)?);
     }
-    index.push(&entry.name, metadata, Hashed { bytes: content, len: size, digest }, entry.at)
+    index.push(&entry.name, metadata, HashedContent { bytes: content, len: size, digest }, entry.at)
 }
 
 /// Bytes of the data descriptor behind a member, if it repeats the central directory.

@@ -5,7 +5,7 @@ use super::{Anchors, Disk, LAYER, SECTOR};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::field::Field;
-use crate::gaps::Described;
+use crate::gaps::DescribedRanges;
 use crate::source::{Bytes, Extents, Shared, Source};
 use crate::tree::{Content, Kind, Listing, Metadata, Named, Node, Part, Tree};
 use std::sync::Arc;
@@ -120,7 +120,7 @@ impl Tree for DiskImage {
     }
 
     fn parts(&self) -> Result<Vec<Part>> {
-        let mut known = Described::new(LAYER);
+        let mut known = DescribedRanges::new(LAYER);
         for (start, len) in self.disk.regions().iter().chain(&self.partitions) {
             known.add(*start, *len)?;
         }

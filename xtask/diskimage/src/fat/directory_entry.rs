@@ -17,7 +17,7 @@ pub(super) fn is_long_name(attributes: u8) -> bool {
 }
 
 /// A directory entry with the short name.
-pub(super) struct Entry {
+pub(super) struct DirectoryEntry {
     pub(super) name: Vec<u8>,
     pub(super) attributes: u8,
     /// First cluster of the content.
@@ -30,8 +30,8 @@ pub(super) struct Entry {
     pub(super) modified: Option<i64>,
 }
 
-impl Entry {
-    pub(super) fn read(r: &Record<'_>) -> Result<Entry> {
+impl DirectoryEntry {
+    pub(super) fn read(r: &Record<'_>) -> Result<DirectoryEntry> {
         let mut base = r.slice(0, 8)?.trim_ascii_end().to_vec();
         let mut extension = r.slice(8, 3)?.trim_ascii_end().to_vec();
         if base.first() == Some(&0x05) {
@@ -50,7 +50,7 @@ impl Entry {
             name.push(b'.');
             name.extend(extension);
         }
-        Ok(Entry {
+        Ok(DirectoryEntry {
             name,
             attributes: r.u8(11)?,
             cluster: u32::from(r.le16(20)?) << 16 | u32::from(r.le16(26)?),

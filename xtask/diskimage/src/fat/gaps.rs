@@ -7,7 +7,7 @@ use super::directory_entry::{ENTRY, is_long_name};
 use super::volume::{ROOT, Volume};
 use crate::budget::Held;
 use crate::error::Result;
-use crate::gaps::Described;
+use crate::gaps::DescribedRanges;
 use crate::source::Bytes;
 use crate::tree::{Kind, LISTING, Node, Part, Tree, Walked};
 use std::collections::HashSet;
@@ -31,7 +31,7 @@ pub(super) fn parts(tree: &dyn Tree, volume: &Volume) -> Result<Vec<Part>> {
     bytes("[boot code]", boot);
 
     let mut used = Used {
-        known: Described::new(LAYER),
+        known: DescribedRanges::new(LAYER),
         clusters: HashSet::new(),
         rest: Vec::new(),
         held: volume.budget.hold(LAYER, 0, 0)?,
@@ -63,7 +63,7 @@ pub(super) fn parts(tree: &dyn Tree, volume: &Volume) -> Result<Vec<Part>> {
 }
 
 struct Used {
-    known: Described,
+    known: DescribedRanges,
     clusters: HashSet<u32>,
     /// Bytes of directory entries that the tree does not tell.
     rest: Vec<u8>,

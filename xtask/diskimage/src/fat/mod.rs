@@ -15,7 +15,7 @@ use crate::record::{Record, printable};
 use crate::source::{Bytes, Extents, Shared, Source};
 use crate::tree::{Content, Kind, Listing, Metadata, Named, Node, Part, Tree, is_name};
 use boot_sector::{BootSector, LAYER};
-use directory_entry::{DIRECTORY, Entry, LongName, VOLUME_ID, is_long_name};
+use directory_entry::{DIRECTORY, DirectoryEntry, LongName, VOLUME_ID, is_long_name};
 use std::sync::Arc;
 use volume::{ROOT, Volume};
 use xtask_core::calendar;
@@ -80,7 +80,7 @@ impl Tree for Fat {
                 long.add(&r)?;
                 return Ok(false);
             }
-            let entry = Entry::read(&r)?;
+            let entry = DirectoryEntry::read(&r)?;
             let long_name = long.take(&raw[..11]);
             // the label of the volume, and a folder's entries for itself and its parent
             if entry.attributes & VOLUME_ID != 0 || entry.name == b"." || entry.name == b".." {
@@ -120,7 +120,7 @@ impl Tree for Fat {
     }
 }
 
-fn metadata(entry: &Entry) -> Metadata {
+fn metadata(entry: &DirectoryEntry) -> Metadata {
     let folder = entry.attributes & DIRECTORY != 0;
     let mut about = Metadata::new(if folder { Kind::Folder } else { Kind::File });
     about.mtime = entry.modified;

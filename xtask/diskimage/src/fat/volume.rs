@@ -2,7 +2,7 @@
 
 use super::allocation;
 use super::boot_sector::{BootSector, LAYER};
-use super::directory_entry::{ENTRY, Entry};
+use super::directory_entry::{DirectoryEntry, ENTRY};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::record::Record;
@@ -64,8 +64,8 @@ impl Volume {
     }
 
     /// The entry with a handle, which is its offset in the image.
-    pub(super) fn entry(&self, handle: u64) -> Result<Entry> {
+    pub(super) fn entry(&self, handle: u64) -> Result<DirectoryEntry> {
         let bytes = self.source.exactly(LAYER, handle, ENTRY)?;
-        Entry::read(&Record::new(LAYER, handle, &bytes))
+        DirectoryEntry::read(&Record::new(LAYER, handle, &bytes))
     }
 }

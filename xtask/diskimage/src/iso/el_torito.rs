@@ -10,7 +10,7 @@ const CATALOGUE: usize = SECTOR as usize;
 
 /// An entry of the boot catalogue: one way to start the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BootEntry {
+pub struct CatalogueEntry {
     /// `BIOS`, `PowerPC`, `Mac`, `UEFI`, or a number.
     pub platform: String,
     pub bootable: bool,
@@ -26,7 +26,7 @@ pub struct BootEntry {
 }
 
 /// Reads the identification of the catalogue, and its entries.
-pub(super) fn read(source: &dyn Source, offset: u64) -> Result<(String, Vec<BootEntry>)> {
+pub(super) fn read(source: &dyn Source, offset: u64) -> Result<(String, Vec<CatalogueEntry>)> {
     let bytes = source.exactly(LAYER, offset, CATALOGUE)?;
     let r = Record::new(LAYER, offset, &bytes);
     if r.u8(0)? != 1 || r.slice(30, 2)? != [0x55, 0xaa] {
@@ -51,8 +51,8 @@ pub(super) fn read(source: &dyn Source, offset: u64) -> Result<(String, Vec<Boot
     Ok((id, entries))
 }
 
-fn entry(r: &Record<'_>, at: usize, platform: &str) -> Result<BootEntry> {
-    Ok(BootEntry {
+fn entry(r: &Record<'_>, at: usize, platform: &str) -> Result<CatalogueEntry> {
+    Ok(CatalogueEntry {
         platform: platform.to_string(),
         bootable: r.u8(at)? == 0x88,
         emulation: r.u8(at + 1)? & 0x0f,

@@ -3,11 +3,11 @@
 
 use super::Iso;
 use super::leftover::Leftover;
-use super::path_table::{Folder, sector};
+use super::path_table::{PathTableFolder, sector};
 use super::sector::{LAYER, SECTOR, SYSTEM_AREA};
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::gaps::Described;
+use crate::gaps::DescribedRanges;
 use crate::source::Bytes;
 use crate::tree::{Node, Part, Walked};
 use std::collections::HashSet;
@@ -21,7 +21,7 @@ pub(super) fn parts(iso: &Iso, images: &[(String, u64, u64)]) -> Result<Vec<Part
     if said > end {
         return Err(Error::new(LAYER, end, format!("{said} bytes said, {end} there")));
     }
-    let mut known = Described::new(LAYER);
+    let mut known = DescribedRanges::new(LAYER);
     for (_, start, len) in images {
         known.add(*start, *len)?;
     }
@@ -70,7 +70,11 @@ pub(super) fn parts(iso: &Iso, images: &[(String, u64, u64)]) -> Result<Vec<Part
 
 /// Adds the ranges of folders and files, and the leftovers of their records; returns the folders as
 /// path tables name them.
-fn walk(iso: &Iso, known: &mut Described, leftover: &mut Leftover) -> Result<HashSet<Folder>> {
+fn walk(
+    iso: &Iso,
+    known: &mut DescribedRanges,
+    leftover: &mut Leftover,
+) -> Result<HashSet<PathTableFolder>> {
     let mut walked = Walked::default();
     let mut folders = HashSet::new();
     let root = iso.root_entry()?;

@@ -6,7 +6,7 @@
 //! another number, padding that is not zero.
 
 use super::date;
-use super::record::{self, Entry, Records};
+use super::record::{self, DirectoryRecord, RecordReader};
 use super::sector::{LAYER, SECTOR};
 use crate::budget::{Budget, Held};
 use crate::error::Result;
@@ -82,9 +82,9 @@ impl Leftover {
     /// tree tells.
     pub(super) fn dots(
         &mut self,
-        records: &Records<'_>,
-        entry: &Entry,
-        told: &Entry,
+        records: &RecordReader<'_>,
+        entry: &DirectoryRecord,
+        told: &DirectoryRecord,
     ) -> Result<()> {
         let bytes = of_record(records, entry, told, true)?;
         self.keep(entry.offset, &bytes)
@@ -162,9 +162,9 @@ impl Leftover {
 /// the tree tells: the entry itself, or for the first two records of a folder (`dots`) the folder's
 /// and its parent's.
 pub(super) fn of_record(
-    records: &Records<'_>,
-    entry: &Entry,
-    told: &Entry,
+    records: &RecordReader<'_>,
+    entry: &DirectoryRecord,
+    told: &DirectoryRecord,
     dots: bool,
 ) -> Result<Vec<u8>> {
     let mut bytes = records.source.exactly(LAYER, entry.offset, entry.len as usize)?;
@@ -193,7 +193,7 @@ pub(super) fn of_record(
 }
 
 /// Clears the told values of a system use area.
-fn area(bytes: &mut [u8], told: &Entry, dots: bool) {
+fn area(bytes: &mut [u8], told: &DirectoryRecord, dots: bool) {
     let rock = &told.rock;
     let mut at = 0;
     while at + 4 <= bytes.len() {
@@ -260,7 +260,7 @@ fn area(bytes: &mut [u8], told: &Entry, dots: bool) {
 }
 
 /// Clears the times of a `TF` entry.
-fn times(entry: &mut [u8], told: &Entry) {
+fn times(entry: &mut [u8], told: &DirectoryRecord) {
     let flags = entry[4];
     let len = if flags & 0x80 != 0 { 17 } else { 7 };
     let mut at = 5;

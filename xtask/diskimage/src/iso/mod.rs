@@ -11,26 +11,26 @@ mod sector;
 mod tree;
 mod volume;
 
-pub use el_torito::BootEntry;
+pub use el_torito::CatalogueEntry;
 pub(crate) use sector::MAGIC_OFFSET;
 
 use crate::budget::Budget;
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::source::Shared;
-use record::Records;
+use record::RecordReader;
 use sector::SECTOR;
 use std::sync::Arc;
-use volume::Volumes;
+use volume::VolumeDescriptors;
 
 /// An open ISO, with the tree of Rock Ridge, or that of Joliet.
 pub struct Iso {
     source: Shared,
-    volumes: Arc<Volumes>,
+    volumes: Arc<VolumeDescriptors>,
     joliet: bool,
     /// Bytes before the system use areas; `None`: no Rock Ridge.
     skip: Option<u8>,
-    boot: Vec<BootEntry>,
+    boot: Vec<CatalogueEntry>,
     /// Identification of the maker in the boot catalogue.
     boot_id: String,
     disk: Option<Disk>,
@@ -44,9 +44,9 @@ pub struct Iso {
 
 impl Iso {
     pub fn open(source: Shared, budget: Arc<Budget>) -> Result<Iso> {
-        let volumes = Volumes::read(&*source)?;
+        let volumes = VolumeDescriptors::read(&*source)?;
         // the root's own record says whether there is Rock Ridge
-        let records = |skip| Records { source: &*source, budget: &budget, skip };
+        let records = |skip| RecordReader { source: &*source, budget: &budget, skip };
         let root = records(None).at(volumes.primary.root())?;
         let skip = records(Some(0)).read(root.extent.0)?.and_then(|entry| entry.rock.skip);
         let catalogue = match volumes.catalogue {
@@ -74,7 +74,7 @@ impl Iso {
     }
 
     /// The entries of the boot catalogue: how firmware can start the image.
-    pub fn boot_entries(&self) -> &[BootEntry] {
+    pub fn boot_entries(&self) -> &[CatalogueEntry] {
         &self.boot
     }
 
@@ -132,11 +132,11 @@ impl Iso {
         }
     }
 
-    fn records(&self) -> Records<'_> {
-        Records { source: &*self.source, budget: &self.budget, skip: self.skip }
+    fn records(&self) -> RecordReader<'_> {
+        RecordReader { source: &*self.source, budget: &self.budget, skip: self.skip }
     }
 
-    fn volume(&self) -> &volume::Volume {
+    fn volume(&self) -> &volume::VolumeDescriptor {
         match &self.volumes.joliet {
             Some(joliet) if self.joliet => joliet,
             _ => &self.volumes.primary,

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 const LEN: u64 = 4 << 20;
 
 /// A folder as a path table names it: its ISO 9660 name, its sector, its parent's sector.
-pub(super) type Folder = (Vec<u8>, u64, u64);
+pub(super) type PathTableFolder = (Vec<u8>, u64, u64);
 
 /// A path table as the volume descriptor names it.
 pub(super) struct PathTable {
@@ -29,7 +29,7 @@ impl PathTable {
     pub(super) fn described(
         &self,
         source: &dyn Source,
-        folders: &HashSet<Folder>,
+        folders: &HashSet<PathTableFolder>,
     ) -> Result<Option<u64>> {
         if self.len > LEN {
             return Ok(None);
@@ -40,7 +40,7 @@ impl PathTable {
     }
 
     /// Bytes of the entries, if each repeats a folder, in the order that the standard asks for.
-    fn repeats(&self, r: &Record<'_>, folders: &HashSet<Folder>) -> Option<u64> {
+    fn repeats(&self, r: &Record<'_>, folders: &HashSet<PathTableFolder>) -> Option<u64> {
         let mut sectors = Vec::new();
         let (mut at, mut last) = (0, (0, Vec::new()));
         while at < r.bytes.len() {

@@ -17,7 +17,7 @@ const NAME: usize = 1024;
 const TARGET: usize = 8192;
 
 /// A directory record with its system use area.
-pub(super) struct Entry {
+pub(super) struct DirectoryRecord {
     /// Offset of the record.
     pub(super) offset: u64,
     /// Bytes of the record.
@@ -56,21 +56,21 @@ pub(super) struct Rock {
 
 /// Reads the records of one image.
 #[derive(Clone, Copy)]
-pub(super) struct Records<'a> {
+pub(super) struct RecordReader<'a> {
     pub(super) source: &'a dyn Source,
     pub(super) budget: &'a Budget,
     /// Bytes before the system use area; `None`: no Rock Ridge.
     pub(super) skip: Option<u8>,
 }
 
-impl Records<'_> {
+impl RecordReader<'_> {
     /// The record at `offset`.
-    pub(super) fn at(&self, offset: u64) -> Result<Entry> {
+    pub(super) fn at(&self, offset: u64) -> Result<DirectoryRecord> {
         self.read(offset)?.ok_or_else(|| Error::new(LAYER, offset, "no directory record"))
     }
 
     /// The record at `offset`; `None`: padding up to the end of the sector.
-    pub(super) fn read(&self, offset: u64) -> Result<Option<Entry>> {
+    pub(super) fn read(&self, offset: u64) -> Result<Option<DirectoryRecord>> {
         let room = (SECTOR - offset % SECTOR).min(255) as usize;
         self.budget.unpack(LAYER, offset, room as u64)?;
         let bytes = self.source.up_to(offset, room)?;
@@ -92,7 +92,7 @@ impl Records<'_> {
             let start = system_use(name_len, skip);
             rock.read(self, r.bytes.get(start..).unwrap_or_default(), offset + start as u64)?;
         }
-        Ok(Some(Entry {
+        Ok(Some(DirectoryRecord {
             offset,
             len: len as u64,
             extent: (extent, r.le32(10)?.into()),
@@ -112,7 +112,7 @@ pub(super) fn system_use(name_len: usize, skip: u8) -> usize {
 
 impl Rock {
     /// Reads the entries of a system use area and of those that continue it.
-    fn read(&mut self, records: &Records<'_>, area: &[u8], offset: u64) -> Result<()> {
+    fn read(&mut self, records: &RecordReader<'_>, area: &[u8], offset: u64) -> Result<()> {
         let mut area = (area.to_vec(), offset);
         let mut link = Link::default();
         for _ in 0..CONTINUATIONS {

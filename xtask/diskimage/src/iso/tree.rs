@@ -1,9 +1,9 @@
 //! The tree of an ISO: names, metadata and content of its directory records.
 
-use super::record::{Entry, Records};
+use super::record::{DirectoryRecord, RecordReader};
 use super::sector::{LAYER, SECTOR};
 use super::volume::ucs2;
-use super::{BootEntry, Iso, gaps, leftover};
+use super::{CatalogueEntry, Iso, gaps, leftover};
 use crate::disk::Anchors;
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
@@ -19,14 +19,14 @@ use xtask_core::calendar;
 const EXTENTS: usize = 4096;
 
 impl Iso {
-    pub(super) fn entry(&self, offset: u64) -> Result<Entry> {
+    pub(super) fn entry(&self, offset: u64) -> Result<DirectoryRecord> {
         self.records().at(offset)
     }
 
     /// The record of the root in the volume descriptor. Rock Ridge's part of it is in the root's
     /// first record.
-    pub(super) fn root_entry(&self) -> Result<Entry> {
-        let records = Records { skip: None, ..self.records() };
+    pub(super) fn root_entry(&self) -> Result<DirectoryRecord> {
+        let records = RecordReader { skip: None, ..self.records() };
         let mut entry = records.at(self.volume().root())?;
         if self.skip.is_some() {
             entry.rock = self.entry(entry.extent.0)?.rock;
@@ -42,7 +42,7 @@ impl Iso {
         Ok(self.entry(sector * SECTOR)?.extent)
     }
 
-    fn name(&self, entry: &Entry) -> Vec<u8> {
+    fn name(&self, entry: &DirectoryRecord) -> Vec<u8> {
         if self.joliet {
             let name = ucs2(&entry.name);
             return name.strip_suffix(";1").unwrap_or(&name).as_bytes().to_vec();
@@ -59,7 +59,7 @@ impl Iso {
         }
     }
 
-    fn metadata(&self, entry: &Entry) -> Result<Metadata> {
+    fn metadata(&self, entry: &DirectoryRecord) -> Result<Metadata> {
         let rock = &entry.rock;
         let kind = match rock.posix {
             Some((mode, ..)) if rock.moved_to.is_none() => {
@@ -108,7 +108,7 @@ impl Iso {
     }
 
     /// Offsets and bytes of a file's extents, which consecutive records name.
-    pub(super) fn extents(&self, first: &Entry) -> Result<Vec<(u64, u64)>> {
+    pub(super) fn extents(&self, first: &DirectoryRecord) -> Result<Vec<(u64, u64)>> {
         let mut extents = vec![first.extent];
         let (mut more, mut at) = (first.continues, first.offset + first.len);
         while more {
@@ -130,7 +130,7 @@ impl Iso {
     pub(super) fn each_record(
         &self,
         folder: u64,
-        each: &mut dyn FnMut(u64, Entry) -> Result<()>,
+        each: &mut dyn FnMut(u64, DirectoryRecord) -> Result<()>,
     ) -> Result<()> {
         let (start, len) = self.folder(folder)?;
         let end = start.saturating_add(len);
@@ -183,7 +183,7 @@ impl Tree for Iso {
         if self.joliet {
             return fields;
         }
-        let each = |show: &dyn Fn(&BootEntry) -> String| {
+        let each = |show: &dyn Fn(&CatalogueEntry) -> String| {
             self.boot.iter().map(show).collect::<Vec<_>>().join("; ")
         };
         if !self.boot.is_empty() {

@@ -12,9 +12,9 @@ use crate::source::Source;
 const MOST: u64 = 64;
 
 /// The descriptors of an image.
-pub(super) struct Volumes {
-    pub(super) primary: Volume,
-    pub(super) joliet: Option<Volume>,
+pub(super) struct VolumeDescriptors {
+    pub(super) primary: VolumeDescriptor,
+    pub(super) joliet: Option<VolumeDescriptor>,
     /// Sector of the boot catalogue of El Torito.
     pub(super) catalogue: Option<u64>,
     /// Sectors of the descriptors.
@@ -24,13 +24,13 @@ pub(super) struct Volumes {
 }
 
 /// The primary descriptor, or Joliet's.
-pub(super) struct Volume {
+pub(super) struct VolumeDescriptor {
     bytes: Vec<u8>,
     offset: u64,
 }
 
-impl Volumes {
-    pub(super) fn read(source: &dyn Source) -> Result<Volumes> {
+impl VolumeDescriptors {
+    pub(super) fn read(source: &dyn Source) -> Result<VolumeDescriptors> {
         let (mut primary, mut joliet, mut catalogue) = (None, None, None);
         let mut ambiguous = false;
         for sector in 16..16 + MOST {
@@ -45,10 +45,10 @@ impl Volumes {
                     ambiguous |= catalogue.is_some();
                     catalogue = Some(u64::from(r.le32(0x47)?));
                 }
-                1 if primary.is_none() => primary = Some(Volume { bytes, offset }),
+                1 if primary.is_none() => primary = Some(VolumeDescriptor { bytes, offset }),
                 // the escape sequences of UCS-2 level 1, 2 and 3
                 2 if joliet.is_none() && matches!(r.slice(88, 3)?, b"%/@" | b"%/C" | b"%/E") => {
-                    joliet = Some(Volume { bytes, offset });
+                    joliet = Some(VolumeDescriptor { bytes, offset });
                 }
                 255 => {
                     let primary = primary.ok_or_else(|| r.error(0, "no primary volume"))?;
@@ -60,7 +60,13 @@ impl Volumes {
                         ));
                     }
                     let sectors = (16, sector + 1);
-                    return Ok(Volumes { primary, joliet, catalogue, sectors, ambiguous });
+                    return Ok(VolumeDescriptors {
+                        primary,
+                        joliet,
+                        catalogue,
+                        sectors,
+                        ambiguous,
+                    });
                 }
                 1 => ambiguous = true,
                 2 => ambiguous |= matches!(r.slice(88, 3)?, b"%/@" | b"%/C" | b"%/E"),
@@ -71,14 +77,14 @@ impl Volumes {
     }
 }
 
-impl Volumes {
+impl VolumeDescriptors {
     /// `true` for the offset of a descriptor whose fields are told.
     pub(super) fn told(&self, offset: u64) -> bool {
         std::iter::once(&self.primary).chain(&self.joliet).any(|volume| volume.offset == offset)
     }
 }
 
-impl Volume {
+impl VolumeDescriptor {
     fn record(&self) -> Record<'_> {
         Record::new(LAYER, self.offset, &self.bytes)
     }

@@ -1,12 +1,12 @@
 //! The parts of a squashfs that no file and no folder reaches.
 
-use super::inode::{self, Inode, What};
+use super::inode::{self, Inode, InodeData};
 use super::packed;
-use super::reached::{Indexed, Rest, Table, position};
+use super::reached::{Indexed, MetadataTable, Rest, position};
 use super::superblock::{LAYER, NONE};
 use super::{Header, Squashfs};
 use crate::error::Result;
-use crate::gaps::Described;
+use crate::gaps::DescribedRanges;
 use crate::record::Record;
 use crate::source::Bytes;
 use crate::tree::{Kind, Node, Part, Walked};
@@ -20,9 +20,9 @@ type FirstName = (Header, Vec<u8>);
 struct Walk<'s> {
     squashfs: &'s Squashfs,
     /// The stored bytes that were reached.
-    stored: Described,
-    inodes: Table,
-    folders: Table,
+    stored: DescribedRanges,
+    inodes: MetadataTable,
+    folders: MetadataTable,
     /// References of inodes by their numbers.
     numbers: HashMap<u32, u64>,
     fragments: HashSet<u32>,
@@ -33,10 +33,11 @@ struct Walk<'s> {
 
 pub(super) fn parts(squashfs: &Squashfs) -> Result<Vec<Part>> {
     let superblock = &squashfs.superblock;
-    let mut stored = Described::new(LAYER);
+    let mut stored = DescribedRanges::new(LAYER);
     stored.add(0, superblock.described())?;
-    let mut table =
-        |metadata, start, end| Table::read(metadata, start, end, &squashfs.budget, &mut stored);
+    let mut table = |metadata, start, end| {
+        MetadataTable::read(metadata, start, end, &squashfs.budget, &mut stored)
+    };
     let inodes = table(&squashfs.inodes, superblock.inode_table, superblock.directory_table)?;
     let end = end_of_folders(squashfs)?;
     let folders = table(&squashfs.folders, superblock.directory_table, end)?;
@@ -98,7 +99,7 @@ impl Walk<'_> {
             Some(known) => self.rest.misfit("two inodes of one number", [known, reference]),
             None => {}
         }
-        if let What::File(blocks) = &inode.what {
+        if let InodeData::File(blocks) = &inode.what {
             let sizes = blocks.sizes(&mut cursor)?;
             self.stored.add(blocks.start, packed::total(&sizes))?;
             if blocks.fragment != inode::NONE {
@@ -136,7 +137,7 @@ impl Walk<'_> {
             Ok(())
         })?;
         self.folders.add(from, to)?;
-        if let What::Folder { parent: said, .. } = folder.what
+        if let InodeData::Folder { parent: said, .. } = folder.what
             && said != parent
         {
             self.rest.misfit("number of a folder's parent", [said.into(), parent.into()]);
@@ -150,7 +151,7 @@ impl Walk<'_> {
 
     /// Holds the index of a listing, by which a name is found without reading all, against the listing.
     fn index(&mut self, reference: u64, folder: &Inode, headers: &[FirstName]) -> Result<()> {
-        let What::Folder { index: count @ 1.., .. } = folder.what else { return Ok(()) };
+        let InodeData::Folder { index: count @ 1.., .. } = folder.what else { return Ok(()) };
         let (_, mut cursor) = self.squashfs.inode(reference)?;
         let from = position(&cursor);
         for _ in 0..count {

@@ -31,11 +31,11 @@ pub(crate) struct Inode {
     pub(crate) number: u32,
     pub(crate) links: u32,
     pub(crate) xattrs: u32,
-    pub(crate) what: What,
+    pub(crate) what: InodeData,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum What {
+pub(crate) enum InodeData {
     /// The place of the listing, and its bytes.
     Folder {
         start: u32,
@@ -67,7 +67,7 @@ impl Inode {
                 let len = u32::from(cursor.u16()?);
                 let offset = cursor.u16()?;
                 let parent = cursor.u32()?;
-                (Kind::Folder, What::Folder { start, offset, len, parent, index: 0 })
+                (Kind::Folder, InodeData::Folder { start, offset, len, parent, index: 0 })
             }
             8 => {
                 links = cursor.u32()?;
@@ -77,14 +77,14 @@ impl Inode {
                 let index = cursor.u16()?;
                 let offset = cursor.u16()?;
                 xattrs = cursor.u32()?;
-                (Kind::Folder, What::Folder { start, offset, len, parent, index })
+                (Kind::Folder, InodeData::Folder { start, offset, len, parent, index })
             }
             2 => {
                 let start = u64::from(cursor.u32()?);
                 let (fragment, offset) = (cursor.u32()?, cursor.u32()?);
                 let size = u64::from(cursor.u32()?);
                 let count = blocks(cursor, size, fragment, block_size)?;
-                (Kind::File, What::File(FileBlocks { size, start, count, fragment, offset }))
+                (Kind::File, InodeData::File(FileBlocks { size, start, count, fragment, offset }))
             }
             9 => {
                 let start = cursor.u64()?;
@@ -94,7 +94,7 @@ impl Inode {
                 let (fragment, offset) = (cursor.u32()?, cursor.u32()?);
                 xattrs = cursor.u32()?;
                 let count = blocks(cursor, size, fragment, block_size)?;
-                (Kind::File, What::File(FileBlocks { size, start, count, fragment, offset }))
+                (Kind::File, InodeData::File(FileBlocks { size, start, count, fragment, offset }))
             }
             3 | 10 => {
                 links = cursor.u32()?;
@@ -103,7 +103,7 @@ impl Inode {
                 if extended {
                     xattrs = cursor.u32()?;
                 }
-                (Kind::Symlink, What::Symlink(target))
+                (Kind::Symlink, InodeData::Symlink(target))
             }
             4 | 5 | 11 | 12 => {
                 links = cursor.u32()?;
@@ -112,7 +112,7 @@ impl Inode {
                     xattrs = cursor.u32()?;
                 }
                 let kind = if kind == 4 || kind == 11 { Kind::Block } else { Kind::Char };
-                (kind, What::Device(device))
+                (kind, InodeData::Device(device))
             }
             6 | 7 | 13 | 14 => {
                 links = cursor.u32()?;
@@ -120,7 +120,7 @@ impl Inode {
                     xattrs = cursor.u32()?;
                 }
                 let kind = if kind == 6 || kind == 13 { Kind::Fifo } else { Kind::Socket };
-                (kind, What::Nothing)
+                (kind, InodeData::Nothing)
             }
             other => return Err(cursor.error(format!("an inode of type {other}"))),
         };

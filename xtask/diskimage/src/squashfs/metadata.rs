@@ -29,7 +29,7 @@ struct Kept {
     blocks: HashMap<u64, (u64, Arc<Block>)>,
 }
 
-pub(crate) struct Metadata {
+pub(crate) struct MetadataReader {
     source: Shared,
     codec: Codec,
     budget: Arc<Budget>,
@@ -57,9 +57,14 @@ impl Kept {
     }
 }
 
-impl Metadata {
-    pub(crate) fn new(source: Shared, codec: Codec, end: u64, budget: Arc<Budget>) -> Metadata {
-        Metadata { source, codec, budget, end, kept: Mutex::default() }
+impl MetadataReader {
+    pub(crate) fn new(
+        source: Shared,
+        codec: Codec,
+        end: u64,
+        budget: Arc<Budget>,
+    ) -> MetadataReader {
+        MetadataReader { source, codec, budget, end, kept: Mutex::default() }
     }
 
     /// The block whose header is at `offset`.
@@ -108,7 +113,7 @@ impl Metadata {
 
 /// A place in the unpacked metadata.
 pub(crate) struct Cursor<'a> {
-    metadata: &'a Metadata,
+    metadata: &'a MetadataReader,
     /// Offset of the block.
     pub(crate) offset: u64,
     /// Place in the unpacked block.

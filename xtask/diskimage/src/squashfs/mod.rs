@@ -21,8 +21,8 @@ use crate::record::Record;
 use crate::source::Shared;
 use crate::tree::{Metadata as About, Node, is_name};
 use crate::unpack::Codec;
-use inode::{Inode, What};
-use metadata::Metadata;
+use inode::{Inode, InodeData};
+use metadata::MetadataReader;
 use reached::{Position, position};
 use std::sync::{Arc, Mutex, PoisonError};
 use superblock::{LAYER, Superblock};
@@ -32,9 +32,9 @@ use xattr::Xattrs;
 pub struct Squashfs {
     source: Shared,
     superblock: Superblock,
-    inodes: Metadata,
-    folders: Metadata,
-    tables: Metadata,
+    inodes: MetadataReader,
+    folders: MetadataReader,
+    tables: MetadataReader,
     owners: Vec<u32>,
     xattrs: Option<Xattrs>,
     blocks: Arc<packed::Blocks>,
@@ -47,7 +47,12 @@ impl Squashfs {
     pub fn open(source: Shared, budget: Arc<Budget>) -> Result<Squashfs> {
         let superblock = Superblock::read(&*source)?;
         let metadata = || {
-            Metadata::new(source.clone(), superblock.codec, superblock.bytes_used, budget.clone())
+            MetadataReader::new(
+                source.clone(),
+                superblock.codec,
+                superblock.bytes_used,
+                budget.clone(),
+            )
         };
         let tables = metadata();
         let owners = owners(&source, &superblock, &tables)?;
@@ -109,16 +114,16 @@ impl Squashfs {
             about.xattrs = xattrs.list(inode.xattrs)?;
         }
         match inode.what {
-            What::File(file) => about.size = file.size,
-            What::Symlink(target) => {
+            InodeData::File(file) => about.size = file.size,
+            InodeData::Symlink(target) => {
                 about.size = target.len() as u64;
                 about.target = Some(target);
             }
             // as Linux encodes it: include/linux/kdev_t.h, new_decode_dev
-            What::Device(n) => {
+            InodeData::Device(n) => {
                 about.device = Some(((n >> 8) & 0xfff, (n & 0xff) | ((n >> 12) & 0xfff00)));
             }
-            What::Folder { .. } | What::Nothing => {}
+            InodeData::Folder { .. } | InodeData::Nothing => {}
         }
         Ok(Node::new(about, reference))
     }
@@ -152,7 +157,7 @@ impl Squashfs {
         folder: &Inode,
         each: &mut dyn FnMut(&Header, Name) -> Result<()>,
     ) -> Result<[Position; 2]> {
-        let What::Folder { start, offset, len, .. } = folder.what else {
+        let InodeData::Folder { start, offset, len, .. } = folder.what else {
             return Err(Error::new(LAYER, self.superblock.inode_table, "no folder"));
         };
         let at = self.superblock.directory_table.saturating_add(u64::from(start));
@@ -215,7 +220,7 @@ struct Header {
 
 fn indexed<'a>(
     source: &Shared,
-    tables: &'a Metadata,
+    tables: &'a MetadataReader,
     table: u64,
     block: u64,
     within: usize,
@@ -226,7 +231,7 @@ fn indexed<'a>(
 }
 
 /// The numbers of users and groups; inodes name them by their index.
-fn owners(source: &Shared, superblock: &Superblock, tables: &Metadata) -> Result<Vec<u32>> {
+fn owners(source: &Shared, superblock: &Superblock, tables: &MetadataReader) -> Result<Vec<u32>> {
     let count = u32::from(superblock.ids);
     let mut owners = Vec::new();
     for index in 0..count {

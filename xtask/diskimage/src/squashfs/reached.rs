@@ -1,11 +1,11 @@
 //! The bytes of a squashfs that the walk through its folders reaches. All others are gaps: blocks of no file,
 //! inodes and names in no folder, entries of tables that nothing uses.
 
-use super::metadata::{BLOCK, Cursor, Metadata};
+use super::metadata::{BLOCK, Cursor, MetadataReader};
 use super::superblock::LAYER;
 use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
-use crate::gaps::Described;
+use crate::gaps::DescribedRanges;
 use crate::record::Record;
 use crate::source::Shared;
 use sha2::{Digest as _, Sha256};
@@ -22,7 +22,7 @@ const REST: usize = 1 << 20;
 pub(super) type Position = (u64, usize);
 
 /// A table of metadata blocks one after the other, and the ranges of its unpacked bytes that were reached.
-pub(super) struct Table {
+pub(super) struct MetadataTable {
     /// Where the unpacked bytes of the block at an offset begin.
     starts: HashMap<u64, u64>,
     blocks: Vec<Vec<u8>>,
@@ -30,16 +30,16 @@ pub(super) struct Table {
     held: Held,
 }
 
-impl Table {
+impl MetadataTable {
     /// The blocks from `start` up to `end`, whose stored bytes are described by being read.
     pub(super) fn read(
-        metadata: &Metadata,
+        metadata: &MetadataReader,
         start: u64,
         end: u64,
         budget: &Arc<Budget>,
-        stored: &mut Described,
-    ) -> Result<Table> {
-        let mut table = Table {
+        stored: &mut DescribedRanges,
+    ) -> Result<MetadataTable> {
+        let mut table = MetadataTable {
             starts: HashMap::new(),
             blocks: Vec::new(),
             ranges: Vec::new(),
@@ -74,7 +74,7 @@ impl Table {
 
     /// The bytes that were not reached, if any is not zero.
     pub(super) fn rest(mut self) -> Result<Vec<u8>> {
-        let mut reached = Described::new(LAYER);
+        let mut reached = DescribedRanges::new(LAYER);
         for (start, len) in std::mem::take(&mut self.ranges) {
             reached.add(start, len)?;
         }
@@ -102,8 +102,8 @@ impl Indexed {
     pub(super) fn read(
         &self,
         source: &Shared,
-        metadata: &Metadata,
-        stored: &mut Described,
+        metadata: &MetadataReader,
+        stored: &mut DescribedRanges,
     ) -> Result<(Vec<u8>, Vec<u8>)> {
         let wanted = self.entries * self.len;
         let count = wanted.div_ceil(BLOCK as u64);

@@ -1,6 +1,6 @@
 //! A squashfs as a tree of files.
 
-use super::inode::{self, What};
+use super::inode::{self, InodeData};
 use super::packed::PackedFile;
 use super::superblock::LAYER;
 use super::{Squashfs, gaps};
@@ -37,7 +37,7 @@ impl Tree for Squashfs {
 
     fn open(&self, file: &Node) -> Result<Content> {
         let (inode, mut cursor) = self.inode(file.handle)?;
-        let What::File(blocks) = inode.what else {
+        let InodeData::File(blocks) = inode.what else {
             return Err(Error::new(LAYER, file.handle, "no file"));
         };
         let fragment = match blocks.fragment {

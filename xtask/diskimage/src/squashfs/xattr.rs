@@ -1,12 +1,12 @@
 //! Extended attributes: a table of lists, each in metadata blocks of their own.
 
-use super::reached::{Indexed, Table, position};
+use super::reached::{Indexed, MetadataTable, position};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
-use crate::gaps::Described;
+use crate::gaps::DescribedRanges;
 use crate::record::Record;
 use crate::source::Shared;
-use crate::squashfs::metadata::Metadata;
+use crate::squashfs::metadata::MetadataReader;
 use crate::squashfs::superblock::{LAYER, NONE, Superblock};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ const LIST: usize = 1 << 20;
 const ELSEWHERE: u16 = 0x100;
 
 pub(crate) struct Xattrs {
-    metadata: Metadata,
+    metadata: MetadataReader,
     source: Shared,
     /// Offset of the lists.
     start: u64,
@@ -43,8 +43,12 @@ impl Xattrs {
         let bytes = source.exactly(LAYER, at, 16)?;
         let r = Record::new(LAYER, at, &bytes);
         let (start, count) = (r.le64(0)?, r.le32(8)?);
-        let metadata =
-            Metadata::new(source.clone(), superblock.codec, superblock.bytes_used, budget.clone());
+        let metadata = MetadataReader::new(
+            source.clone(),
+            superblock.codec,
+            superblock.bytes_used,
+            budget.clone(),
+        );
         let pointers = at.saturating_add(16);
         Ok(Some(Xattrs { metadata, source: source.clone(), start, pointers, count }))
     }
@@ -92,7 +96,7 @@ impl Xattrs {
     pub(super) fn unreached(
         &self,
         lists: &HashSet<u32>,
-        stored: &mut Described,
+        stored: &mut DescribedRanges,
         budget: &Arc<Budget>,
     ) -> Result<Vec<u8>> {
         let table = Indexed { pointers: self.pointers, entries: self.count.into(), len: 16 };
@@ -103,7 +107,7 @@ impl Xattrs {
         rest.extend(head.slice(12, 4)?.iter().filter(|byte| **byte != 0));
         let first = self.source.exactly(LAYER, self.pointers, 8)?;
         let end = Record::new(LAYER, self.pointers, &first).le64(0)?;
-        let mut names = Table::read(&self.metadata, self.start, end, budget, stored)?;
+        let mut names = MetadataTable::read(&self.metadata, self.start, end, budget, stored)?;
         for (index, entry) in entries.chunks_exact(16).enumerate() {
             if !lists.contains(&(index as u32)) {
                 rest.extend_from_slice(entry);

@@ -6,7 +6,7 @@ use super::stream::Unpacked;
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::field::Field;
-use crate::gaps::Described;
+use crate::gaps::DescribedRanges;
 use crate::source::{Extents, Shared};
 use crate::tree::{Content, Kind, Metadata, Named, Node, Part, Tree};
 use std::sync::Arc;
@@ -57,7 +57,7 @@ impl Tree for Compressed {
 
     fn parts(&self) -> Result<Vec<Part>> {
         let end = self.unpacked.finish()?;
-        let mut known = Described::new(self.layer());
+        let mut known = DescribedRanges::new(self.layer());
         known.add(0, end.raw)?;
         let mut parts = Vec::new();
         let rest = self.raw.size()?.max(end.raw);

@@ -58,12 +58,12 @@ pub struct Unpacked {
 #[derive(Default)]
 struct State {
     /// The stream that is being read; `None`: before the first.
-    part: Option<Part>,
+    part: Option<StreamPart>,
     /// Number of bytes unpacked so far, and the last of them.
     position: u64,
     tail: Vec<u8>,
     /// The end of the stream, once known.
-    end: Option<End>,
+    end: Option<StreamEnd>,
     /// Frames that were skipped so far.
     skipped: Vec<(u64, u64)>,
     /// The error that ended reading. No decoder is used after its error: bzip2's would abort.
@@ -72,7 +72,7 @@ struct State {
 
 /// The end of a compressed stream.
 #[derive(Clone, Default)]
-pub(crate) struct End {
+pub(crate) struct StreamEnd {
     /// Number of unpacked bytes.
     pub(crate) size: u64,
     /// Offset in the compressed bytes.
@@ -82,7 +82,7 @@ pub(crate) struct End {
 }
 
 /// One stream of possibly several.
-struct Part {
+struct StreamPart {
     decoder: Box<dyn Read + Send>,
     /// Memory of what the decoder can look back at.
     history: Held,
@@ -104,7 +104,7 @@ impl Unpacked {
     }
 
     /// The end of the stream. Unpacks everything.
-    pub(crate) fn finish(&self) -> Result<End> {
+    pub(crate) fn finish(&self) -> Result<StreamEnd> {
         let mut state = self.state();
         loop {
             if let Some(end) = &state.end {
@@ -151,7 +151,7 @@ impl Unpacked {
                     let skipped = std::mem::take(&mut state.skipped);
                     // frames behind the last stream are as well
                     let raw = skipped.last().map_or(at, |(start, len)| at.max(start + len));
-                    state.end = Some(End { size: state.position, raw, skipped });
+                    state.end = Some(StreamEnd { size: state.position, raw, skipped });
                 }
             }
             return Ok(state.end.is_none());
@@ -189,7 +189,7 @@ impl Unpacked {
         Ok((codec_of(&next) == Some(self.codec)).then_some(at))
     }
 
-    fn part(&self, start: u64) -> Result<Part> {
+    fn part(&self, start: u64) -> Result<StreamPart> {
         let at = Arc::new(AtomicU64::new(start));
         let raw = Raw { source: self.raw.clone(), buffer: Vec::new(), used: 0, at: at.clone() };
         let failed = |error: io::Error| self.error(start, &error);
@@ -218,7 +218,7 @@ impl Unpacked {
             }
             Codec::Lzo => return Err(failed(io::Error::other("lzop is not read"))),
         };
-        Ok(Part { decoder, history: self.budget.hold_decoder(), at })
+        Ok(StreamPart { decoder, history: self.budget.hold_decoder(), at })
     }
 }
 

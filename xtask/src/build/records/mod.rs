@@ -32,7 +32,7 @@ pub(crate) struct StageRecord {
 }
 
 /// The finished image.
-pub(crate) struct Iso {
+pub(crate) struct FinishedIso {
     pub(crate) digest: Digest,
     /// Bytes.
     pub(crate) size: u64,
@@ -62,7 +62,7 @@ pub(crate) fn write(
     facts: &BuildFacts,
     out: &Path,
     result: &Path,
-    iso: &Iso,
+    iso: &FinishedIso,
     stages: &[StageRecord],
     run: &RunFacts,
 ) -> Result<()> {
@@ -133,7 +133,7 @@ pub(crate) fn known_before(facts: &BuildFacts) -> Vec<(&'static str, String)> {
 }
 
 /// BUILD_INFO: one paragraph in deb822 style (deb822(5)); continuation lines begin with a blank.
-fn build_info(facts: &BuildFacts, inside: &Inside, iso: &Iso, run: &RunFacts) -> String {
+fn build_info(facts: &BuildFacts, inside: &Inside, iso: &FinishedIso, run: &RunFacts) -> String {
     let mut text = String::new();
     let mut field = |name: &str, value: &str| deb822::push_field(&mut text, name, value);
     for (name, value) in known_before(facts) {
@@ -184,7 +184,7 @@ pub(crate) struct RunFacts {
 
 fn build_json(
     facts: &BuildFacts,
-    iso: &Iso,
+    iso: &FinishedIso,
     stages: &[StageRecord],
     run: &RunFacts,
 ) -> serde_json::Value {

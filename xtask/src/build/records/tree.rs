@@ -7,7 +7,7 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 use xtask_core::escape::Shown as _;
 use xtask_core::pins::Digest;
-use xtask_core::records::manifest::{Entry, Manifest};
+use xtask_core::records::manifest::{Manifest, ManifestEntry};
 use xtask_core::{hash, interrupt};
 
 /// Prefixes of PAX records that hold extended attributes (tar(5): star's and libarchive's).
@@ -68,7 +68,7 @@ fn entries(tar: impl Read) -> Result<Manifest> {
         } else {
             entry.size().to_string()
         };
-        let mut found = Entry {
+        let mut found = ManifestEntry {
             kind: kind.to_owned(),
             mode: format!("{:04o}", header.mode()?),
             owner: format!("{}:{}", header.uid()?, header.gid()?),

@@ -2,7 +2,7 @@
 
 use super::accel::Accel;
 use super::console::{Console, Sign};
-use super::monitor::{Monitor, PictureFormat, Status};
+use super::monitor::{MachineStatus, Monitor, PictureFormat};
 use super::qemu::Machine;
 use super::screen::Picture;
 use anyhow::{Context as _, Result};
@@ -178,16 +178,16 @@ impl Guest<'_> {
 
     fn standstill(&mut self, monitor: &mut Monitor) -> Result<Option<String>> {
         match monitor.status()? {
-            Status::Running => {}
-            Status::InternalError => {
+            MachineStatus::Running => {}
+            MachineStatus::InternalError => {
                 return Err(
                     Code::Failed.error("QEMU: internal error: it cannot run the guest's code")
                 );
             }
-            Status::Shutdown(reason) => {
+            MachineStatus::Shutdown(reason) => {
                 return Ok(Some(format!("the guest stopped the machine ({reason})")));
             }
-            Status::Stopped(status) => {
+            MachineStatus::Stopped(status) => {
                 return Ok(Some(format!("QEMU stopped the machine ({status})")));
             }
         }

@@ -29,7 +29,7 @@ use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
-use xtask_core::dry_run::{DryRun, Shown};
+use xtask_core::dry_run::{DryRun, PlanFormat};
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
 use xtask_core::facts::repo::Repo;
@@ -47,7 +47,7 @@ pub(crate) fn command(repo: &Repo, args: &BootArgs) -> Result<()> {
     };
     let mut facts = BootFacts::gather(&iso, args)?;
     if args.dry_run {
-        let shown = Shown { json: args.json, verbose: args.verbose };
+        let shown = PlanFormat { json: args.json, verbose: args.verbose };
         return describe(&facts, args).show("boot", &facts.problems(args.setup), shown);
     }
     refuse(&facts.problems(args.setup))?;

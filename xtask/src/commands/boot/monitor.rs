@@ -20,7 +20,7 @@ pub(crate) struct Monitor {
 
 /// State of the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
+pub(crate) enum MachineStatus {
     Running,
     /// The guest reset or powered off the machine; with the reason in QEMU's word.
     Shutdown(String),
@@ -50,16 +50,16 @@ impl Monitor {
         Ok(monitor)
     }
 
-    pub(crate) fn status(&mut self) -> Result<Status> {
+    pub(crate) fn status(&mut self) -> Result<MachineStatus> {
         let answer = self.execute("query-status", &json!({}))?;
         let status = answer["status"].as_str().context("QEMU gave no status")?;
         Ok(match status {
-            "running" | "prelaunch" => Status::Running,
+            "running" | "prelaunch" => MachineStatus::Running,
             "shutdown" => {
-                Status::Shutdown(self.shutdown.clone().unwrap_or_else(|| status.to_owned()))
+                MachineStatus::Shutdown(self.shutdown.clone().unwrap_or_else(|| status.to_owned()))
             }
-            "internal-error" => Status::InternalError,
-            other => Status::Stopped(other.to_owned()),
+            "internal-error" => MachineStatus::InternalError,
+            other => MachineStatus::Stopped(other.to_owned()),
         })
     }
 
@@ -151,7 +151,7 @@ mod tests {
         const RESET: &str = "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, \"reason\": \"guest-reset\"}}\n\
                              {\"return\": {\"status\": \"shutdown\", \"running\": false}}";
         let status = with_qemu(&[RESET], |monitor| monitor.status().unwrap());
-        assert_eq!(status, Status::Shutdown("guest-reset".into()));
+        assert_eq!(status, MachineStatus::Shutdown("guest-reset".into()));
     }
 
     #[test]

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
 use xtask_core::facts::host::{Host, Owner};
 use xtask_core::failure::{Code, OrExit as _, Problem};
-use xtask_core::replace::{Record, shared_problem};
+use xtask_core::replace::{RecordFile, shared_problem};
 
 /// The result of the newest boots. It shows that the files beside it are ours.
-const RECORD: Record = Record { name: "boot.json", mark: FORMAT };
+const RECORD: RecordFile = RecordFile { name: "boot.json", mark: FORMAT };
 /// Bytes that are written on trial: more than a screenshot has.
 const TRIAL: usize = 1 << 20;
 pub(super) const FORMAT: &str = "silvermetal-boot/1";

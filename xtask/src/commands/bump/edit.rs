@@ -10,15 +10,15 @@ use xtask_core::failure::{Code, Problem, refuse};
 
 /// The content of one file before and after the edit.
 #[derive(Debug)]
-pub(super) struct Edit {
+pub(super) struct FileEdit {
     path: PathBuf,
     before: String,
     pub(super) after: String,
 }
 
-impl Edit {
+impl FileEdit {
     /// Reads a file to be edited: a regular file in UTF-8 that its owner may write.
-    pub(super) fn of(path: &Path) -> Result<Edit> {
+    pub(super) fn of(path: &Path) -> Result<FileEdit> {
         let meta =
             fs::symlink_metadata(path).with_context(|| format!("cannot read {}", path.shown()))?;
         let problem = if meta.file_type().is_symlink() {
@@ -42,7 +42,7 @@ impl Edit {
         refuse(&problem.into_iter().collect::<Vec<_>>())?;
         let before =
             fs::read_to_string(path).with_context(|| format!("cannot read {}", path.shown()))?;
-        Ok(Edit { path: path.to_owned(), after: before.clone(), before })
+        Ok(FileEdit { path: path.to_owned(), after: before.clone(), before })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -115,20 +115,20 @@ impl Edit {
 }
 
 /// Writes every edit that changes its file: all of them or none.
-pub(super) fn apply(edits: &[Edit], lock: &Path) -> Result<()> {
+pub(super) fn apply(edits: &[FileEdit], lock: &Path) -> Result<()> {
     prepare(edits, lock)?.replace()
 }
 
 /// New contents, written beside the files that they will replace. Dropped, they are removed.
 pub(super) struct Prepared<'a> {
-    changed: Vec<&'a Edit>,
+    changed: Vec<&'a FileEdit>,
     /// Held, so that two commands never prepare at the same time.
     _lock: File,
 }
 
 /// Does everything that can fail: takes the lock, compares each file with what was read from it,
 /// and writes the new contents.
-pub(super) fn prepare<'a>(edits: &'a [Edit], lock: &Path) -> Result<Prepared<'a>> {
+pub(super) fn prepare<'a>(edits: &'a [FileEdit], lock: &Path) -> Result<Prepared<'a>> {
     if let Some(dir) = lock.parent() {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.shown()))?;
     }
@@ -188,8 +188,8 @@ mod tests {
         dir
     }
 
-    fn edit(path: &Path, text: &str) -> Result<Edit> {
-        let mut edit = Edit::of(path)?;
+    fn edit(path: &Path, text: &str) -> Result<FileEdit> {
+        let mut edit = FileEdit::of(path)?;
         edit.after = text.to_owned();
         Ok(edit)
     }
@@ -246,17 +246,17 @@ mod tests {
         let (file, link) = (dir.join("file"), dir.join("link"));
         fs::write(&file, "x").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        assert!(Edit::of(&link).unwrap_err().to_string().contains("symbolic link"));
-        assert!(Edit::of(&dir).unwrap_err().to_string().contains("is not a regular file"));
+        assert!(FileEdit::of(&link).unwrap_err().to_string().contains("symbolic link"));
+        assert!(FileEdit::of(&dir).unwrap_err().to_string().contains("is not a regular file"));
         fs::set_permissions(&file, Permissions::from_mode(0o444)).unwrap();
-        assert!(Edit::of(&file).unwrap_err().to_string().contains("chmod u+w"));
+        assert!(FileEdit::of(&file).unwrap_err().to_string().contains("chmod u+w"));
         fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]
     fn changed_lines_are_shown_with_their_numbers() {
         let shown = |before: &str, after: &str| {
-            let edit = Edit { path: "x".into(), before: before.into(), after: after.into() };
+            let edit = FileEdit { path: "x".into(), before: before.into(), after: after.into() };
             edit.shown("f")
         };
         assert_eq!(shown("a\nb\nc", "a\nB\nc"), "f\n     2 - b\n       + B");

@@ -1,6 +1,6 @@
 //! `cargo xtask bump-image`: the builder image pin, in build.sh and builder-image.toml.
 
-use super::edit::{self, Edit};
+use super::edit::{self, FileEdit};
 use super::{lock, next_steps, shown};
 use crate::builder_image::provenance::Provenance;
 use crate::builder_image::{self, Inputs, labels, published};
@@ -65,7 +65,8 @@ pub(crate) fn command(repo: &Repo, args: &BumpImageArgs) -> Result<()> {
         return check(repo, args, &today, &ui);
     }
     // unusable files are reported before any registry or engine is asked
-    let (mut script, mut record) = (Edit::of(&repo.build_sh())?, Edit::of(&repo.builder_image())?);
+    let (mut script, mut record) =
+        (FileEdit::of(&repo.build_sh())?, FileEdit::of(&repo.builder_image())?);
     let path = script.path().shown().to_string();
     let refused = |why: String| Code::NotReady.error(format!("{path}: {why}"));
     build_sh::the_one(&script.after).map_err(refused)?;
@@ -75,7 +76,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpImageArgs) -> Result<()> {
     let alone = found.provenance.written_to(&record.after, record.path(), None)?;
     record.after.clone_from(&alone);
     let edits = [record, script];
-    let changes = edits.iter().any(Edit::changes);
+    let changes = edits.iter().any(FileEdit::changes);
     if args.json {
         let files: Vec<String> =
             edits.iter().filter(|e| e.changes()).map(|e| shown(repo, e.path())).collect();
@@ -105,7 +106,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpImageArgs) -> Result<()> {
 
 /// Writes in three steps: both provenances, the pin, the new provenance alone. So the pin in
 /// build.sh has its provenance even if a step is killed.
-fn write(repo: &Repo, found: &FoundImage, edits: &[Edit; 2], alone: String) -> Result<()> {
+fn write(repo: &Repo, found: &FoundImage, edits: &[FileEdit; 2], alone: String) -> Result<()> {
     let lock = lock(repo);
     let [record, script] = edits;
     let old = build_sh::the_one(script.before()).map_or("", |(_, value)| value);
@@ -113,7 +114,7 @@ fn write(repo: &Repo, found: &FoundImage, edits: &[Edit; 2], alone: String) -> R
     let old = old.split_once('@').map_or("", |(_, digest)| digest);
     let both = found.provenance.written_to(record.before(), record.path(), Some(old))?;
     for (edit, text) in [(record, both), (script, script.after.clone()), (record, alone)] {
-        let mut step = Edit::of(edit.path())?;
+        let mut step = FileEdit::of(edit.path())?;
         step.after = text;
         edit::apply(&[step], &lock)?;
     }

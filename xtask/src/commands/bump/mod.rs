@@ -10,14 +10,14 @@ pub(crate) mod snapshot;
 pub(crate) mod submodule;
 mod upstream;
 
-use edit::Edit;
+use edit::FileEdit;
 use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
 use xtask_core::facts::repo::Repo;
 
 /// The steps that are left to a person once the files are written.
-fn next_steps(repo: &Repo, edits: &[Edit]) -> String {
+fn next_steps(repo: &Repo, edits: &[FileEdit]) -> String {
     let files: Vec<String> = edits
         .iter()
         .filter(|edit| edit.changes())

@@ -1,6 +1,6 @@
 //! The record of which upstream files our entrypoint was reviewed against.
 
-use super::edit::Edit;
+use super::edit::FileEdit;
 use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
 use xtask_core::escape::Shown as _;
@@ -16,7 +16,7 @@ pub(super) struct Reviewed {
 }
 
 impl Reviewed {
-    pub(super) fn read(record: &Edit) -> Result<Reviewed> {
+    pub(super) fn read(record: &FileEdit) -> Result<Reviewed> {
         let document = toml_file::parsed(record.before(), record.path())?;
         let text = |name: &str| {
             let item = document.get("reviewed").and_then(|table| table.get(name));
@@ -42,8 +42,8 @@ impl Reviewed {
     /// Writes the new revision into the record, and into the table of the entrypoint's README.
     pub(super) fn rewrite(
         &self,
-        record: &mut Edit,
-        readme: &mut Edit,
+        record: &mut FileEdit,
+        readme: &mut FileEdit,
         commit: &str,
         tag: &str,
         now: &BTreeMap<String, String>,

@@ -1,7 +1,7 @@
 //! `cargo xtask bump-snapshot`: the snapshot of the Debian archive that all packages come from.
 
 use super::archive::{Archives, merge};
-use super::edit::{self, Edit};
+use super::edit::{self, FileEdit};
 use super::{lock, next_steps, shown};
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -45,7 +45,7 @@ pub(crate) const LATEST: &str = "latest";
 /// Number of the newest snapshots to try until one is complete. Four are made a day.
 const MOST_TRIED: usize = 8;
 
-type Versions = BTreeMap<String, String>;
+type PackageVersions = BTreeMap<String, String>;
 
 /// `cargo xtask bump-snapshot`
 pub(crate) fn command(repo: &Repo, args: &BumpSnapshotArgs) -> Result<()> {
@@ -133,8 +133,8 @@ fn all(
     url: &str,
     stamp: &SnapshotStamp,
     names: &BTreeSet<String>,
-) -> Result<Versions> {
-    let mut found = Versions::new();
+) -> Result<PackageVersions> {
+    let mut found = PackageVersions::new();
     let suites = DEBIAN_SUITES.iter().map(|suite| ("debian", suite));
     for (archive, suite) in suites.chain(SECURITY_SUITES.iter().map(|s| ("debian-security", s))) {
         let root = format!("{url}/{archive}/{stamp}");
@@ -168,7 +168,7 @@ fn latest(
     pin: &SnapshotPin,
     names: &BTreeSet<String>,
     ui: &Ui,
-) -> Result<(SnapshotStamp, Versions)> {
+) -> Result<(SnapshotStamp, PackageVersions)> {
     let url = format!("{}/debian/", pin.url);
     let listing = archives.listing(&url).map_err(|error| Code::NotReady.wrap(error))?;
     let mut stamps = stamps(&listing);
@@ -210,7 +210,7 @@ fn last_month(page: &str) -> Option<(u32, u32)> {
 }
 
 /// `(name, old, new)` of the packages whose versions differ. Empty if there are no old versions.
-fn changes(old: &Versions, new: &Versions) -> Vec<(String, String, String)> {
+fn changes(old: &PackageVersions, new: &PackageVersions) -> Vec<(String, String, String)> {
     if old.is_empty() {
         return Vec::new();
     }
@@ -224,7 +224,7 @@ fn changes(old: &Versions, new: &Versions) -> Vec<(String, String, String)> {
 
 /// Edits of all files that carry the stamp, except the sources of xtask and the record of an image
 /// that was built from it.
-fn edits(repo: &Repo, old: &SnapshotStamp, new: &SnapshotStamp) -> Result<Vec<Edit>> {
+fn edits(repo: &Repo, old: &SnapshotStamp, new: &SnapshotStamp) -> Result<Vec<FileEdit>> {
     let listed = git(&repo.root)
         .args([
             "grep",
@@ -244,7 +244,7 @@ fn edits(repo: &Repo, old: &SnapshotStamp, new: &SnapshotStamp) -> Result<Vec<Ed
         .read()?;
     let mut edits = Vec::new();
     for name in listed.split('\0').filter(|name| !name.is_empty()) {
-        let mut edit = Edit::of(&repo.root.join(name))?;
+        let mut edit = FileEdit::of(&repo.root.join(name))?;
         edit.after = edit.before().replace(&old.to_string(), &new.to_string());
         edits.push(edit);
     }

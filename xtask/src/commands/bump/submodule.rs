@@ -1,7 +1,7 @@
 //! `cargo xtask bump-submodule`: the commit of derivative-maker, and the record of which upstream
 //! files our entrypoint was reviewed against.
 
-use super::edit::{self, Edit};
+use super::edit::{self, FileEdit};
 use super::gitlink::Gitlink;
 use super::reviewed::Reviewed;
 use super::upstream::UpstreamCopy;
@@ -45,8 +45,8 @@ pub(crate) fn command(repo: &Repo, args: &BumpSubmoduleArgs) -> Result<()> {
     let commit = upstream.commit(&rev)?;
     let signature = upstream.signature(&rev)?;
     let log = upstream.log(old, &commit)?;
-    let mut record = Edit::of(&repo.builder_image())?;
-    let mut readme = Edit::of(&repo.docker().join("systemd-entrypoint/README.md"))?;
+    let mut record = FileEdit::of(&repo.builder_image())?;
+    let mut readme = FileEdit::of(&repo.docker().join("systemd-entrypoint/README.md"))?;
     let reviewed = Reviewed::read(&record)?;
     let now = upstream.blobs(&commit, reviewed.blobs.keys())?;
     let changed: Vec<&String> =
@@ -82,7 +82,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpSubmoduleArgs) -> Result<()> {
             ));
         }
     }
-    if commit == *old && !edits.iter().any(Edit::changes) {
+    if commit == *old && !edits.iter().any(FileEdit::changes) {
         ui.print(&format!("already pinned: {commit}"));
         return Ok(());
     }

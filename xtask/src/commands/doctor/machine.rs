@@ -6,7 +6,7 @@ use crate::engine::EngineKind;
 use std::path::Path;
 use xtask_core::calendar::utc;
 use xtask_core::escape::Shown as _;
-use xtask_core::facts::host::Disk;
+use xtask_core::facts::host::DiskSpace;
 use xtask_core::facts::mirror::MirrorOrigin;
 use xtask_core::failure::Problem;
 
@@ -53,7 +53,7 @@ fn disk(facts: &BuildFacts, report: &mut DoctorReport) {
     }
     // the state folder holds saved inputs, logs and the private engine
     let state = facts.repo.state();
-    if let Some(disk) = Disk::holding(&state).ok().filter(|disk| disk.free < GIB) {
+    if let Some(disk) = DiskSpace::holding(&state).ok().filter(|disk| disk.free < GIB) {
         report.broken(
             Problem::new(
                 format!("not enough disk: {} MiB free at {}", disk.free >> 20, state.shown()),

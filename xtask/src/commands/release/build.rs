@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
 use xtask_core::facts::git::CheckoutState;
-use xtask_core::facts::host::Disk;
+use xtask_core::facts::host::DiskSpace;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::json;
@@ -117,7 +117,7 @@ fn no_space(build: Option<&ReleaseBuild>, from: &Path, folder: &Path) -> Result<
         existing.map(|meta| meta.dev())
     };
     let size = build.map_or(0, |build| build.size);
-    let free = Disk::holding(folder)?.free;
+    let free = DiskSpace::holding(folder)?.free;
     Ok((device(from) != device(folder) && free < size).then(|| {
         let what = format!("{}: the image has {size} bytes, {free} are free", folder.shown());
         Problem::new(what, "free some space, or name a folder on another disk: --output DIR")

@@ -16,11 +16,11 @@ use xtask_core::pins::{Commit, Digest};
 use xtask_core::record_file::{self, plain_name};
 use xtask_core::records::published::BuildInfo;
 use xtask_core::records::sums::in_sums;
-use xtask_core::replace::Record;
+use xtask_core::replace::RecordFile;
 
 const FORMAT: &str = "silvermetal-release/1";
-pub(super) const RELEASE_RECORD: Record =
-    Record { name: "release.json", mark: "\"silvermetal-release/" };
+pub(super) const RELEASE_RECORD: RecordFile =
+    RecordFile { name: "release.json", mark: "\"silvermetal-release/" };
 /// The file that is published last, so that all files that it lists are published before it.
 const LAST: &str = "SHA256SUMS";
 
@@ -33,11 +33,11 @@ pub(super) struct Release {
     /// File name of the image.
     pub(super) iso: String,
     /// Files in the order of their upload.
-    pub(super) files: Vec<File>,
+    pub(super) files: Vec<ReleaseFile>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct File {
+pub(super) struct ReleaseFile {
     pub(super) name: String,
     pub(super) path: PathBuf,
     pub(super) digest: Digest,
@@ -60,7 +60,7 @@ impl Release {
                 || format!("cannot link or copy {} into the release", from.shown()),
             )?;
             let (digest, size) = hash::file(&to)?;
-            self.files.push(File { path: folder.join(&name), name, digest, size });
+            self.files.push(ReleaseFile { path: folder.join(&name), name, digest, size });
         }
         self.files.sort_by_key(|file| file.name == LAST);
         let list = partial.join(RELEASE_RECORD.name);
@@ -104,7 +104,7 @@ impl Release {
         let release = parse(&text, folder)
             .with_context(|| format!("{}", list.shown()))
             .or_exit(Code::NotReady)?;
-        let changed: Vec<String> = release.files.iter().filter_map(File::changed).collect();
+        let changed: Vec<String> = release.files.iter().filter_map(ReleaseFile::changed).collect();
         if !changed.is_empty() {
             return Err(Code::NotReady.error(format!(
                 "files of the release have changed:\n  {}\n  fix: cargo xtask release build {}{}",
@@ -117,7 +117,7 @@ impl Release {
         Ok(release)
     }
 
-    pub(super) fn iso(&self) -> Result<&File> {
+    pub(super) fn iso(&self) -> Result<&ReleaseFile> {
         let found = self.files.iter().find(|file| file.name == self.iso);
         found.with_context(|| format!("the list names no file {}", self.iso))
     }
@@ -145,7 +145,7 @@ impl Release {
     }
 }
 
-impl File {
+impl ReleaseFile {
     /// Describes the change if the file no longer has the hash that the list gives.
     fn changed(&self) -> Option<String> {
         match hash::file(&self.path) {
@@ -178,7 +178,7 @@ fn parse(text: &str, folder: &Path) -> Result<Release> {
     }
     let file = |value: &Value| {
         let name = plain_name(&text(value, "name")?)?.to_owned();
-        Ok(File {
+        Ok(ReleaseFile {
             path: folder.join(&name),
             name,
             digest: format!("sha256:{}", text(value, "sha256")?).parse()?,

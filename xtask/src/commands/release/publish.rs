@@ -1,6 +1,6 @@
 //! `cargo xtask release publish`: publishes the folder of a release on Gitea, all of it or nothing.
 
-use super::folder::{File, Release, default_folder};
+use super::folder::{Release, ReleaseFile, default_folder};
 use super::gitea::{Gitea, MAX_MIB, MIB};
 use super::package::Package;
 use super::upload::{Done, Upload};
@@ -11,7 +11,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use xtask_core::apt;
-use xtask_core::dry_run::{DryRun, Shown};
+use xtask_core::dry_run::{DryRun, PlanFormat};
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::{quoted, which};
 use xtask_core::facts::repo::Repo;
@@ -83,7 +83,7 @@ pub(crate) fn command(repo: &Repo, args: &ReleasePublishArgs) -> Result<()> {
         problems.push(apt::problem(&[http::PACKAGE.to_owned()]));
     }
     if args.dry_run {
-        let shown = Shown { json: args.json, verbose: args.verbose };
+        let shown = PlanFormat { json: args.json, verbose: args.verbose };
         return describe(&release, &repository).show("release publish", &problems, shown);
     }
     refuse(&problems)?;
@@ -104,7 +104,7 @@ fn not_published(error: &Error, folder: &Path) -> Error {
     ))
 }
 
-fn too_large(file: &File, max_mib: u64) -> Option<Problem> {
+fn too_large(file: &ReleaseFile, max_mib: u64) -> Option<Problem> {
     (file.size > max_mib * MIB).then(|| {
         Problem::new(
             format!(

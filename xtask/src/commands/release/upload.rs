@@ -5,7 +5,7 @@
 //! server, so that a run continues where an earlier one was interrupted, and a run after a
 //! complete one changes nothing.
 
-use super::folder::{File, Release};
+use super::folder::{Release, ReleaseFile};
 use super::gitea::{Asset, Draft, Gitea, GiteaRelease, MIB};
 use anyhow::Result;
 use xtask_core::escape::Shown as _;
@@ -134,7 +134,7 @@ impl Upload<'_> {
         self.gitea.delete(there, asset)
     }
 
-    fn upload(&mut self, there: &GiteaRelease, file: &File) -> Result<()> {
+    fn upload(&mut self, there: &GiteaRelease, file: &ReleaseFile) -> Result<()> {
         let mut attempt = 1;
         loop {
             let name = format!("upload {} ({} MiB)", file.name, file.size.div_ceil(MIB));

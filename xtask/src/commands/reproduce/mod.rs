@@ -27,7 +27,7 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::json;
 use xtask_core::records::published::Published;
-use xtask_core::replace::{BUILD_RECORDS, Protected, Record, shared_problem};
+use xtask_core::replace::{BUILD_RECORDS, Protected, RecordFile, shared_problem};
 use xtask_core::step;
 use xtask_core::ui::{Ui, answer};
 
@@ -46,7 +46,7 @@ struct ReproduceFolders {
 impl ReproduceFolders {
     /// Problems of the folders that are not the build's: they hold files of somebody else.
     fn in_the_way(&self, repo: &Repo) -> Vec<Problem> {
-        let statement = Record { name: STATEMENT, mark: "\"silvermetal-rebuild/" };
+        let statement = RecordFile { name: STATEMENT, mark: "\"silvermetal-rebuild/" };
         let files = [STATEMENT, DIAGNOSIS].map(str::to_owned);
         let published = Protected::here(&repo.root).problem(&self.published, &BUILD_RECORDS[..1]);
         shared_problem(&self.out, &files, statement).into_iter().chain(published).collect()

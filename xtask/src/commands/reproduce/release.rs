@@ -30,7 +30,7 @@ const FORMAT: &str = "silvermetal-build-info/1";
 pub(super) struct PublishedRelease {
     /// The tag, if the user named one.
     pub(super) tag: Option<String>,
-    folder: Place,
+    folder: ImagePlace,
     pub(super) info: BuildInfo,
     pub(super) commit: Commit,
     /// Hash of the image in SHA256SUMS, if all lines that name the image agree.
@@ -38,19 +38,19 @@ pub(super) struct PublishedRelease {
     /// The reason why `published` is none.
     no_hash: Option<String>,
     /// The image, if it is on this machine.
-    pub(super) iso: Option<Image>,
+    pub(super) iso: Option<ReleaseImage>,
     /// Contradictions between SHA256SUMS, BUILD_INFO and the image. No build can match all of them.
     pub(super) contradictions: Vec<String>,
     /// Names and contents of the records.
     records: Vec<(&'static str, Vec<u8>)>,
 }
 
-pub(super) struct Image {
+pub(super) struct ReleaseImage {
     pub(super) path: PathBuf,
     pub(super) digest: Digest,
 }
 
-enum Place {
+enum ImagePlace {
     Here(PathBuf),
     Web(Url),
 }
@@ -65,8 +65,8 @@ impl PublishedRelease {
     ) -> Result<PublishedRelease> {
         let (folder, tag) = find(repo, args, named).or_exit(Code::Usage)?;
         let whence = match &folder {
-            Place::Here(dir) => dir.shown().to_string(),
-            Place::Web(url) => url.to_string(),
+            ImagePlace::Here(dir) => dir.shown().to_string(),
+            ImagePlace::Web(url) => url.to_string(),
         };
         let http = Http { ca_file: args.build.ca_file.clone(), ..Http::default() };
         let mut records = Vec::new();
@@ -74,7 +74,7 @@ impl PublishedRelease {
             let found = folder.record(name, &http, ui)?.with_context(|| {
                 format!("{whence} has no {name}: expected the folder, or the page, of a release")
             });
-            let code = if let Place::Here(_) = folder { Code::Usage } else { Code::NotReady };
+            let code = if let ImagePlace::Here(_) = folder { Code::Usage } else { Code::NotReady };
             records.push((name, found.or_exit(code)?));
         }
         for name in MORE {
@@ -112,17 +112,17 @@ impl PublishedRelease {
         Ok(release)
     }
 
-    fn image(&self, named: Option<&Path>) -> Result<Option<Image>> {
+    fn image(&self, named: Option<&Path>) -> Result<Option<ReleaseImage>> {
         let path = match (named, &self.folder) {
             (Some(path), _) => path.to_owned(),
-            (None, Place::Here(dir)) => dir.join(self.info.get("Iso")),
-            (None, Place::Web(_)) => return Ok(None),
+            (None, ImagePlace::Here(dir)) => dir.join(self.info.get("Iso")),
+            (None, ImagePlace::Web(_)) => return Ok(None),
         };
         if named.is_none() && !path.is_file() {
             return Ok(None);
         }
         let (digest, _) = hash::file(&path).or_exit(Code::Usage)?;
-        Ok(Some(Image { path, digest }))
+        Ok(Some(ReleaseImage { path, digest }))
     }
 
     fn contradictions(&self) -> Vec<String> {
@@ -156,16 +156,16 @@ impl PublishedRelease {
 
     pub(super) fn url_of(&self, name: &str) -> Option<Url> {
         match &self.folder {
-            Place::Here(_) => None,
-            Place::Web(url) => Some(url.child(name)),
+            ImagePlace::Here(_) => None,
+            ImagePlace::Web(url) => Some(url.child(name)),
         }
     }
 
     /// URL of the release. `None` for a folder, because its path is private.
     pub(super) fn address(&self) -> Option<String> {
         match &self.folder {
-            Place::Here(_) => None,
-            Place::Web(url) => Some(url.to_string()),
+            ImagePlace::Here(_) => None,
+            ImagePlace::Web(url) => Some(url.to_string()),
         }
     }
 
@@ -193,25 +193,25 @@ fn described(info: &BuildInfo) -> Result<Commit> {
     info.get("Commit").parse().context("Commit")
 }
 
-fn find(repo: &Repo, args: &ReproduceArgs, named: &str) -> Result<(Place, Option<String>)> {
+fn find(repo: &Repo, args: &ReproduceArgs, named: &str) -> Result<(ImagePlace, Option<String>)> {
     if named.contains("://") {
         let (url, tag) = of_address(&named.parse()?)?;
-        return Ok((Place::Web(url), tag));
+        return Ok((ImagePlace::Web(url), tag));
     }
     let path = Path::new(named);
     if path.is_dir() {
-        return Ok((Place::Here(path.canonicalize()?), None));
+        return Ok((ImagePlace::Here(path.canonicalize()?), None));
     }
     if path.is_file() {
         let folder = path.canonicalize()?.parent().unwrap_or(Path::new("/")).to_owned();
-        return Ok((Place::Here(folder), None));
+        return Ok((ImagePlace::Here(folder), None));
     }
     if !is_tag(named) {
         anyhow::bail!("`{named}`: expected a folder, a URL, or a tag like v1.1.0");
     }
     let package = Package::read(repo)?;
     let page: Url = args.repository.as_deref().unwrap_or(&package.repository).parse()?;
-    Ok((Place::Web(downloads(&page, named)), Some(named.to_owned())))
+    Ok((ImagePlace::Web(downloads(&page, named)), Some(named.to_owned())))
 }
 
 /// URL under which Gitea serves the files of a release.
@@ -233,15 +233,15 @@ fn of_address(url: &Url) -> Result<(Url, Option<String>)> {
     Ok((folder.parse()?, tag.filter(|tag| is_tag(tag))))
 }
 
-impl Place {
+impl ImagePlace {
     /// Reads a record. Returns `None` if there is none of that name.
     fn record(&self, name: &str, http: &Http, ui: &Ui) -> Result<Option<Vec<u8>>> {
         match self {
-            Place::Here(dir) => {
+            ImagePlace::Here(dir) => {
                 let path = dir.join(name);
                 record_file::if_there(&path, record_file::read).or_exit(Code::NotReady)
             }
-            Place::Web(url) => {
+            ImagePlace::Web(url) => {
                 let request = Request::get(&url.child(name));
                 let most = Sink::Memory(usize::try_from(LONGEST_RECORD)?);
                 let answer = http.send(&request, most, ui).map_err(unreachable)?;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use xtask_core::pins::Digest;
 use xtask_core::records::published::Published;
-use xtask_core::records::verdict::Difference;
+use xtask_core::records::verdict::BuildDifference;
 
 /// Most differences of one kind that are printed. The records hold all of them.
 const SHOWN: usize = 10;
@@ -36,7 +36,7 @@ impl RebuildResult {
 
 pub(super) enum RebuildVerdict {
     Match { digest: Digest },
-    Mismatch { built: Digest, difference: Option<Box<Difference>> },
+    Mismatch { built: Digest, difference: Option<Box<BuildDifference>> },
     CouldNotBuild { why: String },
 }
 
@@ -52,7 +52,7 @@ pub(super) fn of(
         return Ok(RebuildVerdict::Match { digest: built.clone() });
     }
     let theirs = if release.has("ledger") { Published::read(published).ok() } else { None };
-    let difference = theirs.map(|theirs| Difference::between(&theirs, ours)).transpose()?;
+    let difference = theirs.map(|theirs| BuildDifference::between(&theirs, ours)).transpose()?;
     let moved = |field: &str| release.info.get(field) != ours.info.get(field);
     // only the pinned snapshot keeps all packages of the release available
     let unpinned = release.info.get("Apt-Pinned") != "yes" || ours.info.get("Apt-Pinned") != "yes";
@@ -114,7 +114,7 @@ impl RebuildVerdict {
     }
 }
 
-fn describe(text: &mut String, difference: &Difference) -> std::fmt::Result {
+fn describe(text: &mut String, difference: &BuildDifference) -> std::fmt::Result {
     for input in &difference.inputs {
         writeln!(text, "  input: {}", input.what)?;
         for (side, value) in [("published", &input.a), ("rebuilt", &input.b)] {

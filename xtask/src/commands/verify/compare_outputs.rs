@@ -14,7 +14,7 @@ use xtask_core::pins::Digest;
 use xtask_core::record_file;
 use xtask_core::records::published::Published;
 use xtask_core::records::sums::in_sums;
-use xtask_core::records::verdict::{Difference, Verdict};
+use xtask_core::records::verdict::{BuildDifference, Verdict};
 
 /// Fields that must be equal in both records. Otherwise they are not two builds of the same ISO, even if
 /// the hashes agree.
@@ -108,7 +108,7 @@ fn verdict(a: &Published, b: &Published) -> Result<Verdict> {
         })?;
         return Ok(Verdict::Identical { digest: da, size });
     }
-    Ok(Verdict::Differs(Box::new(Difference::between(a, b)?)))
+    Ok(Verdict::Differs(Box::new(BuildDifference::between(a, b)?)))
 }
 
 /// Fails if the image has another hash than the record beside it.

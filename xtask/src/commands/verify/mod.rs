@@ -18,13 +18,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use varying::Varied;
 use xtask_core::escape::Shown as _;
-use xtask_core::facts::host::Disk;
+use xtask_core::facts::host::DiskSpace;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, in_context, refuse};
 use xtask_core::hash;
 use xtask_core::interrupt;
 use xtask_core::records::published::Published;
-use xtask_core::records::verdict::{Difference, Verdict};
+use xtask_core::records::verdict::{BuildDifference, Verdict};
 use xtask_core::ui::Ui;
 
 const GIB: u64 = 1 << 30;
@@ -181,7 +181,7 @@ fn judge(a: &Published, b: &Published) -> Result<Verdict> {
     if da == db {
         return Ok(Verdict::Identical { digest: da, size });
     }
-    Ok(Verdict::Differs(Box::new(Difference::between(a, b)?)))
+    Ok(Verdict::Differs(Box::new(BuildDifference::between(a, b)?)))
 }
 
 /// Replaces B's image, which is identical to A's, with a hard link to it.
@@ -223,7 +223,7 @@ fn at_once(first: &mut Ready, second: &mut Ready, begun: Instant, ui: &Ui) -> Re
 /// The number of builds at the same time. It is 1 if disk or memory do not suffice for two.
 fn jobs(wanted: u8, facts: &BuildFacts, ui: &Ui) -> u8 {
     let needs = &facts.recipe.needs;
-    let free = Disk::holding(&facts.output).map_or(0, |disk| disk.free);
+    let free = DiskSpace::holding(&facts.output).map_or(0, |disk| disk.free);
     let short = if free < 2 * needs.disk_gib * GIB {
         Some("disk")
     } else if facts.host.memory < 2 * needs.ram_gib * GIB {

@@ -9,8 +9,8 @@ use xtask_core::exec::quoted;
 use xtask_core::failure::Problem;
 use xtask_core::json;
 use xtask_core::records::published::Published;
-use xtask_core::records::verdict::{Difference, FileDifference, Verdict};
-use xtask_core::replace::{Record, shared_problem};
+use xtask_core::records::verdict::{BuildDifference, FileDifference, Verdict};
+use xtask_core::replace::{RecordFile, shared_problem};
 use xtask_core::ui::answer;
 
 /// Format of verify.json.
@@ -22,7 +22,7 @@ const SHOWN: usize = 10;
 
 /// The problem that the report would replace files of somebody else.
 pub(super) fn in_the_way(out: &Path) -> Option<Problem> {
-    let record = Record { name: NAMES[1], mark: "\"silvermetal-verify/" };
+    let record = RecordFile { name: NAMES[1], mark: "\"silvermetal-verify/" };
     shared_problem(out, &NAMES.map(str::to_owned), record)
 }
 
@@ -59,7 +59,7 @@ pub(super) fn text(verdict: &Verdict, out: &Path, next: &str) -> String {
     text
 }
 
-fn describe(text: &mut String, difference: &Difference) {
+fn describe(text: &mut String, difference: &BuildDifference) {
     let answer = if difference.inputs.is_empty() {
         "differs: the build is not reproducible"
     } else {

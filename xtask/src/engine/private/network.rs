@@ -60,9 +60,9 @@ pub(super) fn tear_down(id: &str) {
     drop(Cmd::new("ip").args(["link", "del", &name(id)]).output());
 }
 
-type Rule = (&'static str, &'static str, Vec<String>);
+type FirewallRule = (&'static str, &'static str, Vec<String>);
 
-fn rules(id: &str, subnet: &str) -> [Rule; 3] {
+fn rules(id: &str, subnet: &str) -> [FirewallRule; 3] {
     let bridge = name(id);
     let words = |text: String| text.split(' ').map(str::to_owned).collect();
     let mark = format!("-m comment --comment silvermetal-{id}");
@@ -73,7 +73,7 @@ fn rules(id: &str, subnet: &str) -> [Rule; 3] {
     ]
 }
 
-fn iptables(action: &str, (table, chain, rule): &Rule) -> Cmd {
+fn iptables(action: &str, (table, chain, rule): &FirewallRule) -> Cmd {
     Cmd::new("iptables").args(["-w", "-t", table, action, chain]).args(rule)
 }
 

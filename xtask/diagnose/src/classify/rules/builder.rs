@@ -1,39 +1,39 @@
 //! Traces of the machine and the user that built.
 
-use super::super::rule::{At, Evidence, Rule};
+use super::super::rule::{At, CauseRule, Evidence};
 use super::shapes;
 use crate::edits::{Edit, Edited};
 
 /// Found by what many files say together.
-pub(crate) static HOST_NAME: Rule = Rule {
+pub(crate) static HOST_NAME: CauseRule = CauseRule {
     id: "host-name",
     name: "name of the build host in contents",
     fix: "a constant host name in the builder (--hostname), or write the file in a chroot hook",
     source: "reproducible-builds.org, build environment",
     evidence: Evidence::Together,
 };
-pub(crate) static USER: Rule = Rule {
+pub(crate) static USER: CauseRule = CauseRule {
     id: "user-name",
     name: "name of the user who built in contents",
     fix: "build as the same user everywhere: in the builder that is `user`, uid 1000",
     source: "reproducible-builds.org, build environment",
     evidence: Evidence::Together,
 };
-pub(crate) static BUILD_PATH: Rule = Rule {
+pub(crate) static BUILD_PATH: CauseRule = CauseRule {
     id: "build-path",
     name: "path of the build in contents",
     fix: "a constant path inside the builder; -ffile-prefix-map for compilers",
     source: "reproducible-builds.org, build path",
     evidence: Evidence::Together,
 };
-pub(crate) static TEMPORARY: Rule = Rule {
+pub(crate) static TEMPORARY: CauseRule = CauseRule {
     id: "temporary-name",
     name: "random name of a temporary file or folder",
     fix: "a constant name, or keep it out of the result",
     source: "reproducible-builds.org, randomness",
     evidence: Evidence::Together,
 };
-pub(crate) static REPLACED: Rule = Rule {
+pub(crate) static REPLACED: CauseRule = CauseRule {
     id: "environment-string",
     name: "one word stands for another in several files: something of the environment may leak",
     fix: "find where it comes from: host, user, path, a variable; make it constant",
@@ -41,15 +41,15 @@ pub(crate) static REPLACED: Rule = Rule {
     evidence: Evidence::Together,
 };
 
-pub(super) static RULES: &[Rule] = &[
-    Rule {
+pub(super) static RULES: &[CauseRule] = &[
+    CauseRule {
         id: "locale",
         name: "another locale: language, names of months, or its own files",
         fix: "LC_ALL=C.UTF-8 for the whole build",
         source: "reproducible-builds.org, locales",
         evidence: Evidence::AlsoEdit(is_locale),
     },
-    Rule {
+    CauseRule {
         id: "locale-files",
         name: "files of a locale that only one build made",
         fix: "LC_ALL=C.UTF-8 for the whole build; no locale-gen by the builder's settings",
@@ -61,56 +61,56 @@ pub(super) static RULES: &[Rule] = &[
             "etc/default/locale",
         ]),
     },
-    Rule {
+    CauseRule {
         id: "time-zone-files",
         name: "time zone of the build host",
         fix: "TZ=UTC, and write etc/timezone and etc/localtime in a chroot hook",
         source: "reproducible-builds.org, timezones",
         evidence: Evidence::Paths(&["etc/timezone", "etc/localtime"]),
     },
-    Rule {
+    CauseRule {
         id: "resolv-conf",
         name: "name servers of the build host",
         fix: "write etc/resolv.conf in a chroot hook, or leave it out",
         source: "resolv.conf(5); engines mount the host's",
         evidence: Evidence::Whole(&["etc/resolv.conf"], shapes::resolvers),
     },
-    Rule {
+    CauseRule {
         id: "dracut-host-only",
         name: "dracut wrote down the modules of the machine that built",
         fix: "dracut --no-hostonly (hostonly=no in dracut.conf.d)",
         source: "dracut(8)",
         evidence: Evidence::Whole(&["**/dracut/hostonly-*.txt"], shapes::host_only),
     },
-    Rule {
+    CauseRule {
         id: "locale-archive",
         name: "locale archive: the locales that were added, in the order in which they were",
         fix: "add them one by one in a fixed order (localedef --add-to-archive), or ship no archive",
         source: "localedef(1)",
         evidence: Evidence::Paths(&["usr/lib/locale/locale-archive"]),
     },
-    Rule {
+    CauseRule {
         id: "cpus",
         name: "number of CPUs in a content",
         fix: "a fixed number of jobs, or keep it out of the result",
         source: "reproducible-builds.org, build environment",
         evidence: Evidence::Edit(is_cpus),
     },
-    Rule {
+    CauseRule {
         id: "umask-content",
         name: "the builder's umask in a content",
         fix: "umask 022 at the start of the build",
         source: "umask(2)",
         evidence: Evidence::Edit(|edit, at| said_before(edit, &["umask"]) && !at.is_setting()),
     },
-    Rule {
+    CauseRule {
         id: "host-kernel",
         name: "kernel of the build host in a content",
         fix: "setarch --uname-2.6 is no help; delete it, or build on one kernel",
         source: "reproducible-builds.org, build environment",
         evidence: Evidence::Edit(is_kernel),
     },
-    Rule {
+    CauseRule {
         id: "mirror",
         name: "address of a package mirror: of the one that was built from, or as somebody set it",
         fix: "write the image's package sources in a chroot hook, the same everywhere",

@@ -1,25 +1,25 @@
 //! Ids, keys and seeds that are made at random, once for each build.
 
-use super::super::rule::{At, Evidence, Rule};
+use super::super::rule::{At, CauseRule, Evidence};
 use super::shapes;
 use crate::edits::{Edit, Edited, are_other_ids};
 
-pub(super) static RULES: &[Rule] = &[
-    Rule {
+pub(super) static RULES: &[CauseRule] = &[
+    CauseRule {
         id: "nvme-hostid",
         name: "random id of the NVMe host, made when nvme-cli was installed",
         fix: "delete etc/nvme/hostid and etc/nvme/hostnqn in a chroot hook; nvme-cli makes new ones",
         source: "nvme-cli's postinst; measured on Kicksecure 18.2.1.9",
         evidence: Evidence::Whole(&["etc/nvme/hostid", "etc/nvme/hostnqn"], shapes::host_uuids),
     },
-    Rule {
+    CauseRule {
         id: "casper-uuid",
         name: "UUID by which an initramfs finds its own medium, made at random",
         fix: "mkinitramfs with CASPER_GENERATE_UUID unset, or write one UUID into conf/uuid.conf and .disk/casper-uuid-*",
         source: "casper(7)",
         evidence: Evidence::Whole(&["conf/uuid.conf", ".disk/casper-uuid*"], shapes::host_uuids),
     },
-    Rule {
+    CauseRule {
         id: "machine-id",
         name: "machine-id, made at random",
         fix: "empty etc/machine-id and delete var/lib/dbus/machine-id: systemd makes one at first boot",
@@ -29,7 +29,7 @@ pub(super) static RULES: &[Rule] = &[
             shapes::machine_ids,
         ),
     },
-    Rule {
+    CauseRule {
         id: "ssh-host-keys",
         name: "SSH host keys, made when openssh-server was installed",
         fix: "delete etc/ssh/ssh_host_* and make them at first boot",
@@ -39,7 +39,7 @@ pub(super) static RULES: &[Rule] = &[
             shapes::host_keys,
         ),
     },
-    Rule {
+    CauseRule {
         id: "tls-keys",
         name: "key or certificate made at random",
         fix: "delete it (ssl-cert-snakeoil, …) and make it at first boot",
@@ -54,14 +54,14 @@ pub(super) static RULES: &[Rule] = &[
             shapes::own_keys,
         ),
     },
-    Rule {
+    CauseRule {
         id: "keystore",
         name: "Java keystore, which holds the time at which each certificate was added",
         fix: "delete etc/ssl/certs/java/cacerts in a chroot hook and make it at first boot, or write fixed times into it",
         source: "live-build hook 2011; ca-certificates-java",
         evidence: Evidence::Paths(&["**/cacerts", "**/*.jks"]),
     },
-    Rule {
+    CauseRule {
         id: "key-rings",
         name: "keys that this build made, or that somebody exchanged",
         fix: "delete them and make them at first boot (pacman-key --init, rndc-confgen, gpg)",
@@ -73,14 +73,14 @@ pub(super) static RULES: &[Rule] = &[
             "**/.gnupg/**",
         ]),
     },
-    Rule {
+    CauseRule {
         id: "password-salt",
         name: "password that is hashed with a random salt",
         fix: "hash it with a fixed salt (openssl passwd -6 -salt …), or lock the account",
         source: "crypt(5)",
         evidence: Evidence::Paths(&["etc/shadow", "etc/gshadow"]),
     },
-    Rule {
+    CauseRule {
         id: "random-seed",
         name: "seed of a random number generator",
         fix: "delete it: a seed that is shipped is worse than none",
@@ -93,7 +93,7 @@ pub(super) static RULES: &[Rule] = &[
             "var/lib/NetworkManager/secret_key",
         ]),
     },
-    Rule {
+    CauseRule {
         id: "host-ids",
         name: "id of this machine, made when a package was installed",
         fix: "delete it in a chroot hook, so that it is made at first boot",
@@ -109,21 +109,21 @@ pub(super) static RULES: &[Rule] = &[
             shapes::host_ids,
         ),
     },
-    Rule {
+    CauseRule {
         id: "nix-store",
         name: "hash of a path in the Nix store: the inputs moved",
         fix: "build both from the same inputs (flake.lock, nixpkgs)",
         source: "Nix manual, store paths",
         evidence: Evidence::Edit(is_store_path),
     },
-    Rule {
+    CauseRule {
         id: "commit",
         name: "another commit was built: the sources moved",
         fix: "build both from the same commit",
         source: "os-release(5), BUILD_ID; version control",
         evidence: Evidence::Edit(is_commit),
     },
-    Rule {
+    CauseRule {
         id: "random-id",
         name: "random id or private key in a content",
         fix: "find what makes it; derive it from SOURCE_DATE_EPOCH, or delete it and make it at first boot",

@@ -1,24 +1,24 @@
 //! Caches, logs and backups: made by the build, of no use in the image, with times or an order of
 //! their own. Deleting them mends it.
 
-use super::super::rule::{Evidence, Rule};
+use super::super::rule::{CauseRule, Evidence};
 
-pub(super) static RULES: &[Rule] = &[
-    Rule {
+pub(super) static RULES: &[CauseRule] = &[
+    CauseRule {
         id: "dkms-logs",
         name: "log of a kernel module's build, with its dates",
         fix: "delete var/lib/dkms/*/*/*/*/log in a chroot hook",
         source: "debuerreotype; measured on Kicksecure 18.2.1.9",
         evidence: Evidence::Paths(&["var/lib/dkms/**/log/**", "var/lib/dkms/**/*.log"]),
     },
-    Rule {
+    CauseRule {
         id: "logs",
         name: "logs of the build",
         fix: "empty var/log in a chroot hook",
         source: "live-build hook 8500; debuerreotype",
         evidence: Evidence::Paths(&["var/log/**", "**/*.log"]),
     },
-    Rule {
+    CauseRule {
         id: "backups",
         name: "backups that dpkg, ucf and the user tools keep",
         fix: "delete etc/*-, *.dpkg-old, *.ucf-old, var/backups and *-old in a chroot hook",
@@ -38,28 +38,28 @@ pub(super) static RULES: &[Rule] = &[
             "var/lib/dpkg/*-old",
         ]),
     },
-    Rule {
+    CauseRule {
         id: "ldconfig-aux-cache",
         name: "ldconfig's auxiliary cache, which holds inode times",
         fix: "delete var/cache/ldconfig/aux-cache",
         source: "live-build hook 8080",
         evidence: Evidence::Paths(&["var/cache/ldconfig/**"]),
     },
-    Rule {
+    CauseRule {
         id: "pyc",
         name: "compiled Python, which holds the source's mtime",
         fix: "delete *.pyc and __pycache__, or compile with --invalidation-mode=checked-hash",
         source: "live-build hook 9010; PEP 552",
         evidence: Evidence::Paths(&["**/*.pyc", "**/*.pyo", "**/__pycache__/**", "**/__pycache__"]),
     },
-    Rule {
+    CauseRule {
         id: "systemd-catalog",
         name: "the journal's catalog database, which holds times",
         fix: "delete var/lib/systemd/catalog/database; journalctl --update-catalog makes it",
         source: "live-build hook 9010",
         evidence: Evidence::Paths(&["var/lib/systemd/catalog/**"]),
     },
-    Rule {
+    CauseRule {
         id: "fontconfig",
         name: "fontconfig's caches, with random UUIDs",
         fix: "fontconfig 2.13.1-4.4 or newer, or delete var/cache/fontconfig and */.uuid",
@@ -70,7 +70,7 @@ pub(super) static RULES: &[Rule] = &[
             "**/fontconfig/**/*.cache-*",
         ]),
     },
-    Rule {
+    CauseRule {
         id: "rpm-database",
         name: "rpm's database: other packages, or installed in another order or at another time",
         fix: "build both from the same snapshot and the same list, with SOURCE_DATE_EPOCH set (rpm takes it as the time of installation)",
@@ -81,21 +81,21 @@ pub(super) static RULES: &[Rule] = &[
             "usr/share/rpm/**",
         ]),
     },
-    Rule {
+    CauseRule {
         id: "loader-cache",
         name: "the loader's cache: another set or order of libraries",
         fix: "run ldconfig -X at the end of the build, with the same libraries installed",
         source: "ldconfig(8)",
         evidence: Evidence::Paths(&["etc/ld.so.cache"]),
     },
-    Rule {
+    CauseRule {
         id: "apt-lists",
         name: "apt's lists: the mirror moved between the builds",
         fix: "delete var/lib/apt/lists/*, and pin the snapshot",
         source: "rb-general, June 2021",
         evidence: Evidence::Paths(&["var/lib/apt/lists/**"]),
     },
-    Rule {
+    CauseRule {
         id: "apt-cache",
         name: "apt's caches",
         fix: "apt-get clean, and delete var/cache/apt/*.bin",
@@ -106,7 +106,7 @@ pub(super) static RULES: &[Rule] = &[
             "var/lib/aptitude/**",
         ]),
     },
-    Rule {
+    CauseRule {
         id: "appstream-cache",
         name: "caches of libxmlb and appstream, which hold hashes of pointers",
         fix: "delete var/cache/swcatalog, var/cache/app-info and *.xmlb",
@@ -118,49 +118,49 @@ pub(super) static RULES: &[Rule] = &[
             "**/*.xmlb",
         ]),
     },
-    Rule {
+    CauseRule {
         id: "vlc-plugins",
         name: "VLC's plugin cache, in the order of the folder",
         fix: "rebuild it from a sorted list (vlc-cache-gen), or delete plugins.dat",
         source: "live-build hook 2009",
         evidence: Evidence::Paths(&["**/vlc/plugins/plugins.dat"]),
     },
-    Rule {
+    CauseRule {
         id: "icon-cache",
         name: "cache of icons or schemas, which holds times of folders",
         fix: "delete icon-theme.cache, or make it after all times are clamped",
         source: "reproducible-builds.org, gtk-update-icon-cache",
         evidence: Evidence::Paths(&["**/icon-theme.cache"]),
     },
-    Rule {
+    CauseRule {
         id: "man-cache",
         name: "the index of man pages, which holds times",
         fix: "delete var/cache/man",
         source: "live-build hook 8080",
         evidence: Evidence::Paths(&["var/cache/man/**"]),
     },
-    Rule {
+    CauseRule {
         id: "mdadm-conf",
         name: "mdadm.conf, with the date of its making",
         fix: "delete the line `This configuration was auto-generated on …` in a chroot hook",
         source: "live-build hook 2002",
         evidence: Evidence::Paths(&["etc/mdadm/mdadm.conf"]),
     },
-    Rule {
+    CauseRule {
         id: "info-dir",
         name: "the directory of info pages, in the order of installation",
         fix: "rebuild usr/share/info/dir from a sorted list, or delete it",
         source: "live-build hook 2010",
         evidence: Evidence::Paths(&["usr/share/info/dir", "usr/share/info/dir.old"]),
     },
-    Rule {
+    CauseRule {
         id: "tex-formats",
         name: "TeX's formats and lists, with the date of their making",
         fix: "delete var/lib/texmf, or make them with FORCE_SOURCE_DATE=1",
         source: "reproducible-builds.org, TeX",
         evidence: Evidence::Paths(&["var/lib/texmf/**", "**/ls-R"]),
     },
-    Rule {
+    CauseRule {
         id: "temporary-files",
         name: "temporary files and caches of the builder's",
         fix: "empty tmp, var/tmp, run and the home folders' caches and histories in a chroot hook",

@@ -1,39 +1,39 @@
 //! Properties of entries, apart from their contents.
 
-use super::super::rule::{Changed, Evidence, Rule};
+use super::super::rule::{CauseRule, Changed, Evidence};
 use super::shapes;
 use crate::difference::MetadataField;
 
-pub(super) static RULES: &[Rule] = &[
-    Rule {
+pub(super) static RULES: &[CauseRule] = &[
+    CauseRule {
         id: "mtime-squashfs",
         name: "times in a squashfs, not clamped to SOURCE_DATE_EPOCH",
         fix: "let mksquashfs see SOURCE_DATE_EPOCH: it clamps inode times (from 4.6 on never with -all-time: fatal)",
         source: "squashfs-tools#140, #51",
         evidence: Evidence::Metadata(|c| mtime(c) && c.at.layer == "squashfs"),
     },
-    Rule {
+    CauseRule {
         id: "mtime-iso",
         name: "times of files in the ISO, not clamped to SOURCE_DATE_EPOCH",
         fix: "touch -h -d @$SOURCE_DATE_EPOCH on everything before xorriso, or --set_all_file_dates",
         source: "live-build binary_iso",
         evidence: Evidence::Metadata(|c| mtime(c) && is_iso(c.at.layer)),
     },
-    Rule {
+    CauseRule {
         id: "mtime-initramfs",
         name: "times in an initramfs, not clamped to SOURCE_DATE_EPOCH",
         fix: "initramfs-tools or dracut --reproducible with SOURCE_DATE_EPOCH set",
         source: "initramfs-tools, dracut(8)",
         evidence: Evidence::Metadata(|c| mtime(c) && c.at.layer == "cpio"),
     },
-    Rule {
+    CauseRule {
         id: "mtime-fat",
         name: "times in the FAT file system (EFI image), not clamped to SOURCE_DATE_EPOCH",
         fix: "mtools with SOURCE_DATE_EPOCH set; mcopy -m keeps a file's own time",
         source: "mtools NEWS 4.0.19",
         evidence: Evidence::Metadata(|c| mtime(c) && c.at.layer.starts_with("FAT")),
     },
-    Rule {
+    CauseRule {
         id: "mtime-archive",
         name: "times in an archive, not clamped to SOURCE_DATE_EPOCH",
         fix: "tar --mtime=@$SOURCE_DATE_EPOCH --clamp-mtime; ar's deterministic mode (D)",
@@ -42,14 +42,14 @@ pub(super) static RULES: &[Rule] = &[
             mtime(c) && matches!(c.at.layer, "tar" | "ar" | "deb" | "zip")
         }),
     },
-    Rule {
+    CauseRule {
         id: "mtime",
         name: "times of files, not clamped to SOURCE_DATE_EPOCH",
         fix: "touch -h -d @$SOURCE_DATE_EPOCH on what is newer",
         source: "reproducible-builds.org, timestamps",
         evidence: Evidence::Metadata(mtime),
     },
-    Rule {
+    CauseRule {
         id: "umask",
         name: "permissions as the builder's umask left them",
         fix: "umask 022 at the start of the build, or set the mode of what it makes",
@@ -57,7 +57,7 @@ pub(super) static RULES: &[Rule] = &[
         // of what other modes bear out
         evidence: Evidence::Metadata(|c| *c.field == MetadataField::Mode),
     },
-    Rule {
+    CauseRule {
         id: "mode",
         name: "permissions differ",
         fix: "set the mode explicitly (install -m, chmod)",
@@ -65,21 +65,21 @@ pub(super) static RULES: &[Rule] = &[
         // who may read, write or run something is a decision: the rule is only a hint
         evidence: Evidence::Together,
     },
-    Rule {
+    CauseRule {
         id: "builder-owner",
         name: "owner or group is the user who built",
         fix: "mksquashfs -all-root, tar --owner=0 --group=0 --numeric-owner, xorriso -r, or build as root",
         source: "reproducible-builds.org, archives",
         evidence: Evidence::Metadata(|c| owner(c) && (is_person(c.a) || is_person(c.b))),
     },
-    Rule {
+    CauseRule {
         id: "system-owner",
         name: "other number of a system user or group: they were made in another order",
         fix: "give the user a fixed number (sysusers.d, adduser --uid), or fix the order of installation",
         source: "adduser(8), sysusers.d(5)",
         evidence: Evidence::Metadata(|c| owner(c) && is_system(c.a) && is_system(c.b)),
     },
-    Rule {
+    CauseRule {
         id: "account-numbers",
         name: "other numbers of system accounts: they were made in another order",
         fix: "give the accounts fixed numbers (sysusers.d, adduser --uid), or fix the order of installation",
@@ -89,7 +89,7 @@ pub(super) static RULES: &[Rule] = &[
             shapes::account_numbers,
         ),
     },
-    Rule {
+    CauseRule {
         id: "xattrs",
         name: "extended attributes differ",
         fix: "set them explicitly, or -no-xattrs (loses file capabilities); mksquashfs newer than 4.4, whose table holds garbage",
@@ -97,7 +97,7 @@ pub(super) static RULES: &[Rule] = &[
         // a value that differs proves nothing: the rule is only a hint
         evidence: Evidence::Together,
     },
-    Rule {
+    CauseRule {
         id: "extended-headers",
         name: "extended headers in a tar on one side only: another format, or times with fractions",
         fix: "tar --format=gnu, or --format=posix --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
@@ -106,7 +106,7 @@ pub(super) static RULES: &[Rule] = &[
             *c.field == MetadataField::More("extended header") && c.at.layer == "tar"
         }),
     },
-    Rule {
+    CauseRule {
         id: "cpio-links",
         name: "link counts in an initramfs: the file system that it was packed on shares the file with others",
         fix: "pack from a fresh copy (cp -r), in which nothing is linked",
@@ -115,7 +115,7 @@ pub(super) static RULES: &[Rule] = &[
             *c.field == MetadataField::LinkCount && c.at.layer == "cpio"
         }),
     },
-    Rule {
+    CauseRule {
         id: "hard-links",
         name: "other hard links: files are one on one side and several, or met in another order, on the other",
         fix: "mksquashfs -no-hardlinks, or copy with cp -a, which keeps them",
@@ -124,7 +124,7 @@ pub(super) static RULES: &[Rule] = &[
             matches!(c.field, MetadataField::LinkCount | MetadataField::HardLink)
         }),
     },
-    Rule {
+    CauseRule {
         id: "efi-theme",
         name: "link that follows the build host's firmware",
         fix: "mask /sys/firmware/efi in the builder, or set the link in a chroot hook",

@@ -10,12 +10,12 @@ mod shapes;
 mod times;
 mod volume;
 
-use super::Rule;
+use super::CauseRule;
 
 pub(super) use builder::{BUILD_PATH, HOST_NAME, REPLACED, TEMPORARY, USER};
 
 /// Versions of packages: the inputs moved, not the build.
-pub(super) static PACKAGES: Rule = Rule {
+pub(super) static PACKAGES: CauseRule = CauseRule {
     id: "packages",
     name: "other package versions: the inputs moved, not the build",
     fix: "build both from the same snapshot (linux/build/config/snapshot-pin.env) and the same lists",
@@ -24,7 +24,7 @@ pub(super) static PACKAGES: Rule = Rule {
 };
 
 /// Another SOURCE_DATE_EPOCH: everything that follows it differs.
-pub(super) static EPOCH: Rule = Rule {
+pub(super) static EPOCH: CauseRule = CauseRule {
     id: "epoch",
     name: "another SOURCE_DATE_EPOCH: the inputs moved, and these follow it",
     fix: "build both from the same commit, or set it in linux/build/config/source-date-epoch.env",
@@ -33,7 +33,7 @@ pub(super) static EPOCH: Rule = Rule {
 };
 
 /// A hash tree whose salt or UUID was made at random.
-pub(super) static VERITY: Rule = Rule {
+pub(super) static VERITY: CauseRule = CauseRule {
     id: "verity-salt",
     name: "random salt or UUID of a dm-verity hash tree, and the hashes that follow from it",
     fix: "veritysetup format --salt=… --uuid=… (systemd-repart --seed=…) with constants",
@@ -42,7 +42,7 @@ pub(super) static VERITY: Rule = Rule {
 };
 
 /// A value with a name. Nothing proves why it differs, so it is only a hint.
-pub(super) static SETTING: Rule = Rule {
+pub(super) static SETTING: CauseRule = CauseRule {
     id: "setting",
     name: "a setting: somebody decided it, or another version of what writes it",
     fix: "compare the commits, configurations and packages of both builds",
@@ -50,8 +50,8 @@ pub(super) static SETTING: Rule = Rule {
     evidence: super::rule::Evidence::Together,
 };
 
-pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
-    let tables: [&'static [Rule]; 7] = [
+pub(super) fn all() -> impl Iterator<Item = &'static CauseRule> {
+    let tables: [&'static [CauseRule]; 7] = [
         identity::RULES,
         leftovers::RULES,
         volume::RULES,
@@ -64,7 +64,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
 }
 
 /// Returns true if a rule only says what kind of value differs: a rule that knows the file says more.
-pub(super) fn is_general(rule: &Rule) -> bool {
+pub(super) fn is_general(rule: &CauseRule) -> bool {
     matches!(
         rule.id,
         "build-time" | "time-zone" | "measured-time" | "line-order" | "locale-order" | "random-id"
@@ -72,7 +72,7 @@ pub(super) fn is_general(rule: &Rule) -> bool {
 }
 
 /// Returns true if a rule's files hold such values for another reason than the rule's.
-pub(super) fn names_no_values(rule: &Rule) -> bool {
+pub(super) fn names_no_values(rule: &CauseRule) -> bool {
     matches!(
         rule.id,
         "password-salt" | "key-rings" | "loader-cache" | "locale-archive" | "fat-leftovers"

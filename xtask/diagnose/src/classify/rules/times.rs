@@ -1,33 +1,33 @@
 //! Times in contents.
 
-use super::super::rule::{At, Evidence, Rule};
+use super::super::rule::{At, CauseRule, Evidence};
 use crate::dates::{self, Moment, Precision};
 use crate::edits::declared::Declared;
 use crate::edits::{Edit, Edited};
 
-pub(super) static RULES: &[Rule] = &[
-    Rule {
+pub(super) static RULES: &[CauseRule] = &[
+    CauseRule {
         id: "shadow-days",
         name: "day of the last password change: the day of the build",
         fix: "set field 3 of etc/shadow to SOURCE_DATE_EPOCH / 86400 (chage -d)",
         source: "Tails; shadow(5)",
         evidence: Evidence::Edit(is_shadow_day),
     },
-    Rule {
+    CauseRule {
         id: "time-zone",
         name: "another time zone",
         fix: "TZ=UTC for the whole build",
         source: "reproducible-builds.org, timezones",
         evidence: Evidence::AlsoEdit(is_zone),
     },
-    Rule {
+    CauseRule {
         id: "build-time",
         name: "time of the build in a content",
         fix: "let what writes it take SOURCE_DATE_EPOCH, or delete the line",
         source: "reproducible-builds.org, timestamps",
         evidence: Evidence::Edit(is_time),
     },
-    Rule {
+    CauseRule {
         id: "measured-time",
         name: "durations, speeds or process ids in a content: a log of the build",
         fix: "delete the file, or the line",

@@ -13,7 +13,7 @@ const MENU: usize = 256 << 10;
 /// Number of a file. A file that several trees of names have counts once.
 pub(in crate::inspect) type FileNumber = usize;
 
-pub(super) struct Volume {
+pub(super) struct ImageVolume {
     /// Empty for the ISO itself, else e.g. `[UEFI boot image 2]/`.
     pub(super) name: String,
     pub(super) tree: Arc<dyn Tree>,
@@ -41,7 +41,7 @@ pub(in crate::inspect) struct RootImage {
 
 #[derive(Default)]
 pub(in crate::inspect) struct Volumes {
-    pub(super) volumes: Vec<Volume>,
+    pub(super) volumes: Vec<ImageVolume>,
     pub(super) files: Vec<OuterFile>,
     pub(super) numbers: HashMap<(usize, Id), FileNumber>,
     /// Every squashfs and every initramfs.

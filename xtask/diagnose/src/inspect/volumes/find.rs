@@ -1,6 +1,6 @@
 //! The search for volumes: partitions, boot images, and images that lie in them as files.
 
-use super::files::{FileNumber, OuterFile, RootImage, Volume, Volumes};
+use super::files::{FileNumber, ImageVolume, OuterFile, RootImage, Volumes};
 use super::unread::{other_file_system, second_file_system};
 use crate::inspect::file_tree::FileTree;
 use crate::inspect::grub_core;
@@ -211,7 +211,7 @@ impl Finder<'_> {
             });
             found.push(number);
         }
-        self.volumes.volumes.push(Volume { name, tree, files });
+        self.volumes.volumes.push(ImageVolume { name, tree, files });
         for number in found {
             if self.volumes.size(number) > 0 {
                 self.look_at(number, open.depth);

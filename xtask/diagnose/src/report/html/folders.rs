@@ -12,28 +12,28 @@ use std::collections::BTreeMap;
 const EXCERPTS: usize = 2_000;
 
 /// A section of the page: places with what differs there.
-pub(super) struct Section<'a> {
+pub(super) struct PageSection<'a> {
     /// The target of links to it.
     id: &'static str,
     title: &'static str,
-    folders: BTreeMap<Folder<'a>, BTreeMap<&'a Place, Vec<&'a Item>>>,
+    folders: BTreeMap<LayerFolder<'a>, BTreeMap<&'a Place, Vec<&'a Item>>>,
 }
 
 /// A folder of a layer. The layers' own fields are in none.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Folder<'a> {
+struct LayerFolder<'a> {
     layers: &'a [String],
     path: Option<&'a str>,
 }
 
-impl<'a> Section<'a> {
-    pub(super) fn new(id: &'static str, title: &'static str, items: &'a [Item]) -> Section<'a> {
+impl<'a> PageSection<'a> {
+    pub(super) fn new(id: &'static str, title: &'static str, items: &'a [Item]) -> PageSection<'a> {
         let mut folders: BTreeMap<_, BTreeMap<_, Vec<_>>> = BTreeMap::new();
         for item in items {
-            let places = folders.entry(Folder::of(&item.place)).or_default();
+            let places = folders.entry(LayerFolder::of(&item.place)).or_default();
             places.entry(&item.place).or_default().push(item);
         }
-        Section { id, title, folders }
+        PageSection { id, title, folders }
     }
 
     fn heading(&self) -> String {
@@ -127,13 +127,13 @@ fn about(report: &Report, item: &Item) -> String {
     about
 }
 
-impl<'a> Folder<'a> {
-    fn of(place: &'a Place) -> Folder<'a> {
+impl<'a> LayerFolder<'a> {
+    fn of(place: &'a Place) -> LayerFolder<'a> {
         match place.0.split_last() {
-            None => Folder { layers: &[], path: None },
+            None => LayerFolder { layers: &[], path: None },
             Some((path, layers)) => {
                 let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-                Folder { layers, path: Some(folder) }
+                LayerFolder { layers, path: Some(folder) }
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::classify::Cause;
 use crate::difference::Place;
 use crate::diffoscope::Outcome;
 use crate::text::counted;
-use folders::Section;
+use folders::PageSection;
 use markup::{escaped, excerpt, page_attribute, shown};
 
 /// Rows of the list of explained places; --json has them all.
@@ -50,9 +50,9 @@ fn head(out: &mut String, report: &Report) {
 
 fn differences(out: &mut String, report: &Report) {
     let diagnosis = &report.diagnosis;
-    let unexplained = Section::new("unexplained", "Unexplained", &diagnosis.unexplained);
-    let not_read = Section::new("not-read", "Not read", &diagnosis.unreadable);
-    let follows = Section::new("follows", "Follows from the rest", &diagnosis.follows);
+    let unexplained = PageSection::new("unexplained", "Unexplained", &diagnosis.unexplained);
+    let not_read = PageSection::new("not-read", "Not read", &diagnosis.unreadable);
+    let follows = PageSection::new("follows", "Follows from the rest", &diagnosis.follows);
     let explained = explained(report);
 
     say!(out, "<nav>\n<h2>Contents</h2>\n<ul>");

@@ -4,7 +4,7 @@ use super::file_names::is_start;
 use super::frame::{Frame, MenuEntry};
 use super::interpreter::{DEFINITIONS, DEPTH, Grub};
 use super::parser::parse;
-use super::state::{State, UNKNOWN, Values, shown, unknown, wild};
+use super::state::{GrubState, UNKNOWN, Values, shown, unknown, wild};
 use super::syntax::ScriptBlock;
 use crate::inspect::boot::entry::BootEntry;
 use crate::inspect::boot::reader::is_memory_test;
@@ -60,7 +60,7 @@ impl Grub<'_> {
         &mut self,
         words: &[String],
         block: Option<&ScriptBlock>,
-        state: &mut State,
+        state: &mut GrubState,
         frame: &mut Frame,
     ) {
         let Some((name, arguments)) = words.split_first() else { return };
@@ -152,7 +152,7 @@ impl Grub<'_> {
         }
     }
 
-    fn assign(&mut self, name: &str, value: &str, state: &mut State, frame: &Frame) {
+    fn assign(&mut self, name: &str, value: &str, state: &mut GrubState, frame: &Frame) {
         if let Some((variable, value)) = name.split_once('=').filter(|(v, _)| is_name(v)) {
             return self.assign(variable, value, state, frame);
         }
@@ -162,7 +162,7 @@ impl Grub<'_> {
         state.set(name, Values::from([value.to_owned()]));
     }
 
-    fn call(&mut self, name: &str, arguments: &[String], state: &mut State, frame: &mut Frame) {
+    fn call(&mut self, name: &str, arguments: &[String], state: &mut GrubState, frame: &mut Frame) {
         let bodies = self.functions.get(name).cloned().unwrap_or_default();
         let doubtful = state.doubtful;
         let outer = std::mem::replace(&mut frame.arguments, arguments.to_vec());
@@ -188,7 +188,7 @@ impl Grub<'_> {
         name: &str,
         arguments: &[String],
         block: Option<&ScriptBlock>,
-        state: &State,
+        state: &GrubState,
         frame: &mut Frame,
     ) {
         self.step(state.weight());
@@ -236,7 +236,13 @@ impl Grub<'_> {
         }
     }
 
-    fn include(&mut self, name: &str, arguments: &[String], state: &mut State, frame: &mut Frame) {
+    fn include(
+        &mut self,
+        name: &str,
+        arguments: &[String],
+        state: &mut GrubState,
+        frame: &mut Frame,
+    ) {
         let before = state.clone();
         for (index, number) in self.paths(name, arguments, frame).into_iter().enumerate() {
             self.step(before.weight());
@@ -250,7 +256,13 @@ impl Grub<'_> {
         }
     }
 
-    fn other_menu(&mut self, name: &str, arguments: &[String], state: &mut State, frame: &Frame) {
+    fn other_menu(
+        &mut self,
+        name: &str,
+        arguments: &[String],
+        state: &mut GrubState,
+        frame: &Frame,
+    ) {
         let files = if name == "normal" && arguments.is_empty() {
             self.volumes.files_where(|path| is_start(&path.to_lowercase()))
         } else {
@@ -270,7 +282,7 @@ impl Grub<'_> {
     }
 
     /// Variables that an environment block holds (GRUB manual, 16.3.45).
-    fn load_env(&mut self, arguments: &[String], state: &mut State, frame: &Frame) {
+    fn load_env(&mut self, arguments: &[String], state: &mut GrubState, frame: &Frame) {
         let named = arguments.iter().position(|word| word == "-f" || word == "--file");
         let path = named.and_then(|index| arguments.get(index + 1)).cloned();
         let path = path

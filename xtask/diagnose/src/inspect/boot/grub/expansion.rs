@@ -1,7 +1,7 @@
 //! The words that a command's variables may turn into.
 
 use super::frame::Frame;
-use super::state::{State, unknown};
+use super::state::{GrubState, unknown};
 use super::syntax::{ScriptWord, WordPiece};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 const WAYS: usize = 64;
 
 /// All ways in which the variables of a command may turn into words.
-pub(super) fn expand(words: &[ScriptWord], state: &State, frame: &Frame) -> BTreeSet<Vec<String>> {
+pub(super) fn expand(
+    words: &[ScriptWord],
+    state: &GrubState,
+    frame: &Frame,
+) -> BTreeSet<Vec<String>> {
     let mut variables: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for piece in words.iter().flatten() {
         if let WordPiece::Variable { name, .. } = piece {
@@ -42,7 +46,7 @@ pub(super) fn expand(words: &[ScriptWord], state: &State, frame: &Frame) -> BTre
 }
 
 /// Possible values of a variable: a parameter of the function or entry, or a variable of the state.
-fn values(name: &str, state: &State, frame: &Frame) -> Vec<String> {
+fn values(name: &str, state: &GrubState, frame: &Frame) -> Vec<String> {
     match name.parse::<usize>() {
         Ok(0) => vec![String::new()],
         Ok(n) => vec![frame.arguments.get(n - 1).cloned().unwrap_or_default()],

@@ -3,7 +3,7 @@
 use super::expansion;
 use super::frame::{Frame, MenuEntry};
 use super::parser::parse;
-use super::state::{State, Values, wild};
+use super::state::{GrubState, Values, wild};
 use super::syntax::{ScriptBlock, ScriptCommand, ScriptWord, WordPiece};
 use crate::inspect::boot::reader::ConfigReader;
 use crate::inspect::volumes::{FileNumber, Volumes};
@@ -32,13 +32,13 @@ pub(super) struct Grub<'a> {
     pub(super) scripts: HashMap<FileNumber, ScriptBlock>,
     /// State and menu entries after a file was read. The key is a hash of the file and of the state
     /// before it; `None` while the file is being read.
-    pub(super) outcomes: HashMap<u64, Option<(State, Vec<MenuEntry>)>>,
+    pub(super) outcomes: HashMap<u64, Option<(GrubState, Vec<MenuEntry>)>>,
     /// Configurations that were read with a menu of their own, and the state before.
     pub(super) contexts: HashSet<u64>,
     pub(super) steps: usize,
     pub(super) depth: usize,
     /// All states in which a script ended.
-    pub(super) ends: State,
+    pub(super) ends: GrubState,
     pub(super) reader: &'a mut ConfigReader,
 }
 
@@ -52,7 +52,7 @@ impl<'a> Grub<'a> {
             contexts: HashSet::new(),
             steps: STEPS,
             depth: 0,
-            ends: State::default(),
+            ends: GrubState::default(),
             reader,
         }
     }
@@ -69,8 +69,8 @@ impl<'a> Grub<'a> {
     /// Reads scripts with a menu of their own, then everything in that menu.
     pub(super) fn context(
         &mut self,
-        mut state: State,
-        read: impl FnOnce(&mut Self, &mut State, &mut Frame),
+        mut state: GrubState,
+        read: impl FnOnce(&mut Self, &mut GrubState, &mut Frame),
     ) {
         let mut frame = Frame::default();
         read(self, &mut state, &mut frame);
@@ -81,7 +81,7 @@ impl<'a> Grub<'a> {
     }
 
     /// Either state.
-    pub(super) fn merge(&mut self, state: &mut State, other: &State) {
+    pub(super) fn merge(&mut self, state: &mut GrubState, other: &GrubState) {
         // a merge that cannot be paid for is left out: nothing is read any more, and that is told
         if self.step(state.weight() + other.weight()) {
             state.or(other);
@@ -89,7 +89,7 @@ impl<'a> Grub<'a> {
     }
 
     /// Chooses every entry of a menu, in any order.
-    fn menu(&mut self, mut menu: Vec<MenuEntry>, state: &mut State) {
+    fn menu(&mut self, mut menu: Vec<MenuEntry>, state: &mut GrubState) {
         if self.depth >= DEPTH {
             return;
         }
@@ -147,7 +147,7 @@ impl<'a> Grub<'a> {
 
     /// Reads one file in the menu of `frame`. Files may include each other in a circle; it ends where
     /// a file would be read again with the same state.
-    pub(super) fn file(&mut self, number: FileNumber, state: &mut State, frame: &mut Frame) {
+    pub(super) fn file(&mut self, number: FileNumber, state: &mut GrubState, frame: &mut Frame) {
         let mut key = DefaultHasher::new();
         (number, &*state, &frame.arguments).hash(&mut key);
         let key = key.finish();
@@ -201,7 +201,7 @@ impl<'a> Grub<'a> {
         &mut self,
         file: &str,
         block: &ScriptBlock,
-        state: &mut State,
+        state: &mut GrubState,
         frame: &mut Frame,
     ) {
         let outer = std::mem::replace(&mut frame.file, file.to_owned());
@@ -226,7 +226,7 @@ impl<'a> Grub<'a> {
         script.faults.is_empty() && script.commands.iter().any(is_entry)
     }
 
-    pub(super) fn run(&mut self, block: &ScriptBlock, state: &mut State, frame: &mut Frame) {
+    pub(super) fn run(&mut self, block: &ScriptBlock, state: &mut GrubState, frame: &mut Frame) {
         if self.depth >= DEPTH {
             self.unclear(frame, format!("scripts call each other more than {DEPTH} deep"));
             return;
@@ -241,7 +241,7 @@ impl<'a> Grub<'a> {
         self.depth -= 1;
     }
 
-    fn command(&mut self, command: &ScriptCommand, state: &mut State, frame: &mut Frame) {
+    fn command(&mut self, command: &ScriptCommand, state: &mut GrubState, frame: &mut Frame) {
         match command {
             ScriptCommand::Simple { words, block } => {
                 let mut ways = self.expand(words, state, frame);
@@ -250,7 +250,7 @@ impl<'a> Grub<'a> {
                     return self.simple(&words, block.as_ref(), state, frame);
                 }
                 let before = state.clone();
-                let mut after: Option<State> = None;
+                let mut after: Option<GrubState> = None;
                 for words in ways {
                     if !self.step(before.weight()) {
                         break;
@@ -305,9 +305,9 @@ impl<'a> Grub<'a> {
     /// Follows a loop until another round changes nothing.
     fn rounds(
         &mut self,
-        state: &mut State,
+        state: &mut GrubState,
         frame: &mut Frame,
-        mut body: impl FnMut(&mut Self, &mut State, &mut Frame),
+        mut body: impl FnMut(&mut Self, &mut GrubState, &mut Frame),
     ) {
         for round in 0..ROUNDS {
             let before = state.clone();
@@ -323,7 +323,12 @@ impl<'a> Grub<'a> {
         }
     }
 
-    fn expand(&mut self, words: &[ScriptWord], state: &State, frame: &Frame) -> Vec<Vec<String>> {
+    fn expand(
+        &mut self,
+        words: &[ScriptWord],
+        state: &GrubState,
+        frame: &Frame,
+    ) -> Vec<Vec<String>> {
         let ways = expansion::expand(words, state, frame);
         let length: usize = ways.iter().flatten().map(String::len).sum();
         self.step(ways.len() + length / 64);

@@ -15,7 +15,7 @@ use super::reader::ConfigReader;
 use crate::inspect::volumes::Volumes;
 use file_names::{is_config, is_start};
 use interpreter::{Grub, STEPS};
-use state::State;
+use state::GrubState;
 
 /// Reads every configuration of GRUB's, and names the files that it read.
 pub(super) fn read(volumes: &Volumes, reader: &mut ConfigReader) {
@@ -24,12 +24,12 @@ pub(super) fn read(volumes: &Volumes, reader: &mut ConfigReader) {
         // GRUB's core goes on to its usual configuration afterwards
         let text = format!("{text}\nnormal\n");
         let block = grub.parse(name, &text);
-        grub.context(State::default(), |grub, state, frame| {
+        grub.context(GrubState::default(), |grub, state, frame| {
             grub.script(name, &block, state, frame)
         });
     }
     for number in volumes.files_where(|path| is_start(&path.to_lowercase())) {
-        grub.context(State::default(), |grub, state, frame| grub.file(number, state, frame));
+        grub.context(GrubState::default(), |grub, state, frame| grub.file(number, state, frame));
     }
     // what no other file names may still be read by somebody; any value that is ever set may be set
     let left = volumes.files_where(|path| is_config(&path.to_lowercase()));

@@ -16,7 +16,7 @@ const LONGEST: usize = 16 << 10;
 pub(super) type Values = BTreeSet<String>;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct State {
+pub(super) struct GrubState {
     variables: BTreeMap<String, Values>,
     exported: BTreeSet<String>,
     /// True behind a command that may have ended the script: what follows may not happen.
@@ -27,7 +27,7 @@ pub(super) fn unknown() -> Values {
     Values::from([UNKNOWN.to_string()])
 }
 
-impl State {
+impl GrubState {
     pub(super) fn get(&self, name: &str) -> Values {
         self.variables.get(name).cloned().unwrap_or_else(|| initial(name))
     }
@@ -46,7 +46,7 @@ impl State {
     }
 
     /// This state or that one.
-    pub(super) fn or(&mut self, other: &State) {
+    pub(super) fn or(&mut self, other: &GrubState) {
         let names: BTreeSet<&String> =
             self.variables.keys().chain(other.variables.keys()).collect();
         let both = names.into_iter().map(|name| {
@@ -64,11 +64,11 @@ impl State {
     }
 
     /// The state that a submenu or another configuration starts with: it gets the exported variables.
-    pub(super) fn inherited(&self) -> State {
+    pub(super) fn inherited(&self) -> GrubState {
         let kept = self.variables.iter().filter(|(name, _)| {
             self.exported.contains(*name) || initial(name).iter().any(|value| !value.is_empty())
         });
-        State {
+        GrubState {
             variables: kept.map(|(name, values)| (name.clone(), values.clone())).collect(),
             exported: self.exported.clone(),
             doubtful: false,
@@ -145,9 +145,9 @@ mod tests {
 
     #[test]
     fn two_ways_give_both_values_and_too_many_are_unknown() {
-        let mut state = State::default();
+        let mut state = GrubState::default();
         state.set("a", values(&["x"]));
-        let mut other = State::default();
+        let mut other = GrubState::default();
         other.set("b", values(&["y"]));
         state.or(&other);
         assert_eq!((state.get("a"), state.get("b")), (values(&["", "x"]), values(&["", "y"])));
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn only_exported_variables_reach_a_submenu() {
-        let mut state = State::default();
+        let mut state = GrubState::default();
         state.set("a", values(&["x"]));
         state.set("b", values(&["y"]));
         state.export("b");
