@@ -3,5 +3,6 @@
 
 mod arrows;
 mod circles;
+mod names;
 mod rooms;
 mod source;

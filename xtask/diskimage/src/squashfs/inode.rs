@@ -18,7 +18,7 @@ const STEP: usize = 2048;
 const TARGET: usize = 65_536;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Inode {
+pub(super) struct Inode {
     pub(crate) kind: Kind,
     /// Type as the names in folders have it: that of the basic inode.
     pub(crate) code: u16,

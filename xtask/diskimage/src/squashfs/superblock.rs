@@ -17,7 +17,7 @@ pub(crate) const LEN: usize = 96;
 pub(crate) const NONE: u64 = u64::MAX;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Superblock {
+pub(super) struct Superblock {
     pub(crate) inodes: u32,
     pub(crate) mkfs_time: u32,
     pub(crate) block_size: u32,
