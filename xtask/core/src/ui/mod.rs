@@ -73,7 +73,7 @@ fn to_stdout(text: &str) {
     screen::above(|| drop(writeln!(std::io::stdout(), "{text}")));
 }
 
-/// What happens during a command: live rows on a terminal, lines in a pipe, folded lines in CI.
+/// Shows a command's progress: live rows on a terminal, lines in a pipe, folded lines in CI.
 pub struct Ui {
     style: Style,
     verbose: bool,

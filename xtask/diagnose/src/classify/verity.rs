@@ -41,7 +41,7 @@ impl HashTree {
         a.salt == b.salt && a.uuid == b.uuid
     }
 
-    /// What differs beside the hashes, as lines with `-` and `+`.
+    /// Differences beside the hashes, as lines with `-` and `+`.
     pub(super) fn excerpt(&self) -> Vec<String> {
         let line = |sign, side: &Superblock| {
             format!("{sign} salt {}, uuid {}", hex(&side.salt), hex(&side.uuid))

@@ -30,7 +30,7 @@ enum Step {
     Find(Spot, Work),
 }
 
-/// What one thread does at a time, in this order, and its number.
+/// A number, and the steps that one thread does one after the other.
 type Job = (u64, Vec<Step>);
 
 /// The end of the walk that hands out work and takes the answers.

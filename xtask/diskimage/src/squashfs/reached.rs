@@ -23,7 +23,7 @@ pub(super) type Position = (u64, usize);
 
 /// A table of metadata blocks one after the other, and the ranges of its unpacked bytes that were reached.
 pub(super) struct MetadataTable {
-    /// Where the unpacked bytes of the block at an offset begin.
+    /// Offset of the unpacked bytes of each block, by the block's own offset.
     starts: HashMap<u64, u64>,
     blocks: Vec<Vec<u8>>,
     ranges: Vec<(u64, u64)>,
@@ -128,7 +128,7 @@ impl Indexed {
     }
 }
 
-/// What nothing reaches, and what contradicts itself.
+/// Parts that nothing reaches, and parts that contradict each other.
 #[derive(Default)]
 pub(super) struct Rest {
     bytes: Vec<u8>,

@@ -47,7 +47,7 @@ pub(super) enum Sum {
     Sha256(String),
 }
 
-/// What packages of one side brought.
+/// Files that the packages of one side brought.
 #[derive(Default)]
 pub(super) struct Brought {
     /// Checksum of each file, by its path.

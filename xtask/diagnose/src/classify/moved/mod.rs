@@ -29,7 +29,7 @@ pub(super) struct Moved {
     shared: Option<&'static str>,
 }
 
-/// What moved in each package database that is not the same on both sides.
+/// Packages that moved, for each package database that differs.
 pub(super) fn all(facts: &Facts, images: &Images) -> Vec<Moved> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();

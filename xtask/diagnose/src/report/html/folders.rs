@@ -112,7 +112,7 @@ impl<'a> PageSection<'a> {
     }
 }
 
-/// What differs, which stage wrote it, and the cause that such a difference usually has.
+/// The difference, the stage that wrote it, and the cause that such a difference usually has.
 fn about(report: &Report, item: &Item) -> String {
     let mut about = escaped(&item.what);
     if let Some(stage) = report.stage_of(&item.place) {

@@ -1,4 +1,4 @@
-//! What each command of GRUB's does to the variables, the menu and the findings.
+//! The commands of GRUB: each changes the variables, the menu or the findings.
 
 use super::file_names::is_start;
 use super::frame::{Frame, MenuEntry};
