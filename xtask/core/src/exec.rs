@@ -238,6 +238,7 @@ impl Cmd {
         }
         let output =
             handle.wait().with_context(|| format!("cannot wait for `{}`", self.brief()))?;
+        interrupt::notice();
         Ok(Exit::of(output.status))
     }
 

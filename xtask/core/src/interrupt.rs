@@ -16,7 +16,7 @@ static NEXT_ID: AtomicUsize = AtomicUsize::new(0);
 
 type Stopper = Box<dyn Fn() + Send>;
 
-/// True as soon as [`check`] has told somebody.
+/// True as soon as the program is known to go on after a signal: see [`notice`].
 static NOTICED: AtomicBool = AtomicBool::new(false);
 
 /// Time until somebody notices a signal; without and with a child that was told to end.
@@ -78,8 +78,15 @@ pub fn check() -> anyhow::Result<()> {
     if !received() {
         return Ok(());
     }
-    NOTICED.store(true, Ordering::SeqCst);
+    notice();
     Err(Code::Interrupted.error("interrupted"))
+}
+
+/// Says that the caller goes on to the clean-up if a signal was received, and that it does not hang.
+pub fn notice() {
+    if received() {
+        NOTICED.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Makes every signal run `stop`, on the signal thread, until the guard is dropped.

@@ -170,7 +170,7 @@ fn unwritable(dir: &Path) -> Option<Problem> {
     } else {
         return None;
     };
-    Some(Problem::new(what, "name a place that you can write to"))
+    Some(Problem::new(what, "make it writable, or name another place (a result: --output DIR)"))
 }
 
 /// The path without symbolic links, if it exists.
