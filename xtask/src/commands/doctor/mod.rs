@@ -11,10 +11,12 @@ mod release;
 pub(crate) mod report;
 
 use crate::build::{BuildFacts, BuildRequest, RecipeArgs};
-use crate::engine::EngineKind;
+use crate::engine::{EngineChoice, EngineKind};
 use anyhow::Result;
+use clap::ValueEnum as _;
 use report::DoctorReport;
 use std::path::PathBuf;
+use xtask_core::exec::quoted;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, Problem};
 use xtask_core::rules::DOCTOR;
@@ -38,6 +40,18 @@ pub(crate) struct DoctorArgs {
     /// Folder that the result of a build would go to [default: as for iso]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
+}
+
+/// The build that was asked about.
+fn next_command(args: &DoctorArgs) -> String {
+    let recipe = quoted(&args.what.recipe);
+    let engine = args.what.build.engine;
+    match engine.to_possible_value() {
+        Some(name) if engine != EngineChoice::Auto => {
+            format!("cargo xtask iso {recipe} --engine {}", name.get_name())
+        }
+        _ => format!("cargo xtask iso {recipe}"),
+    }
 }
 
 /// `cargo xtask doctor`
@@ -76,7 +90,7 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
     let findings = match report.findings() {
         0 => {
             if !build.json {
-                answer_in(Tone::Good, &report.all_is_well(&args.what.recipe), "");
+                answer_in(Tone::Good, &report.all_is_well(&next_command(args)), "");
             }
             return Ok(());
         }

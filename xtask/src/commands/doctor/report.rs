@@ -134,14 +134,14 @@ impl DoctorReport {
     }
 
     /// The line at the end, if nothing is broken.
-    pub(crate) fn all_is_well(&self, recipe: &str) -> String {
+    pub(crate) fn all_is_well(&self, next: &str) -> String {
         let is_doubt = |(_, state): &&(_, RuleState)| matches!(state, RuleState::Doubtful(_));
         let doubts = match self.found.iter().filter(is_doubt).count() {
             0 => String::new(),
             1 => ", with 1 warning".to_owned(),
             n => format!(", with {n} warnings"),
         };
-        format!("ready{doubts}: cargo xtask iso {recipe}")
+        format!("ready{doubts}: {next}")
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -201,9 +201,9 @@ mod tests {
     #[test]
     fn the_last_line_counts_warnings() {
         let mut report = DoctorReport::default();
-        assert_eq!(report.all_is_well("canary"), "ready: cargo xtask iso canary");
+        assert_eq!(report.all_is_well("cargo xtask iso"), "ready: cargo xtask iso");
         report.doubtful(Problem::new("slow", "wait").of("mirror"));
-        assert_eq!(report.all_is_well("base"), "ready, with 1 warning: cargo xtask iso base");
+        assert_eq!(report.all_is_well("cargo xtask iso"), "ready, with 1 warning: cargo xtask iso");
     }
 
     #[test]
