@@ -159,13 +159,31 @@ fn proves(id: &str, owner: &Node, offset: usize, whole: usize, mutation: &Mutati
         Kind::Packed(compressor) => {
             let kinds = ["recompressed", "compression-header", "gzip-time", "compressor"];
             // behind the header, other compressed bytes of one content are no difference of their own
-            (kinds.contains(&id) || offset >= HEADER)
-                && same_content(compressor, &owner.bytes, &after)
+            let repacked = (kinds.contains(&id) || offset >= HEADER)
+                && same_content(compressor, &owner.bytes, &after);
+            repacked || is_field_of_content(id, compressor, owner, &after)
         }
-        _ => fields(owner.kind, &owner.bytes, offset)
-            .iter()
-            .any(|(range, ids)| range.contains(&offset) && ids.iter().any(|x| id.contains(x))),
+        kind => is_field(id, kind, &owner.bytes, offset),
     }
+}
+
+/// Returns true if the byte is in a field that the cause names.
+fn is_field(id: &str, kind: Kind, bytes: &[u8], offset: usize) -> bool {
+    fields(kind, bytes, offset)
+        .iter()
+        .any(|(range, ids)| range.contains(&offset) && ids.iter().any(|x| id.contains(x)))
+}
+
+/// Returns true if the mutation of compressed bytes changes nothing in the content but fields that the
+/// cause names.
+fn is_field_of_content(id: &str, compressor: Compressor, packed: &Node, after: &[u8]) -> bool {
+    let [content] = &packed.children[..] else { return false };
+    let Some(after) = compressor.unpack(after) else { return false };
+    let before = &content.bytes;
+    before.len() == after.len()
+        && (0..before.len())
+            .filter(|at| before[*at] != after[*at])
+            .all(|at| is_field(id, content.kind, before, at))
 }
 
 fn same_content(compressor: Compressor, a: &[u8], b: &[u8]) -> bool {
@@ -190,6 +208,14 @@ fn token(id: &str, leaf: &Node, after: &[u8], offset: usize) -> bool {
             private(before) && is_pem(before) && is_pem(after)
         }
         "tls-keys" => leaf.name.contains("ssl/private") && is_pem(before) && is_pem(after),
+        "shadow-days" => {
+            let is_day = |text: &[u8]| {
+                let line = text[..offset].rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+                line.iter().filter(|byte| **byte == b':').count() == 2
+                    && text[offset].is_ascii_digit()
+            };
+            leaf.name == "etc/shadow" && is_day(before) && is_day(after)
+        }
         "packages" => {
             leaf.name == "var/lib/dpkg/status" && is_of_a_moved_package(before, after, offset)
         }
