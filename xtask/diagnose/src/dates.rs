@@ -239,7 +239,7 @@ impl<'a> Reading<'a> {
                 let digits = self.rest().bytes().take(2).take_while(u8::is_ascii_digit).count();
                 self.day = Some(self.number(digits, 1, 31)?);
             }
-            'H' => self.clock = Some(self.number(2, 0, 24)? * 3600),
+            'H' => self.clock = Some(self.number(2, 0, 23)? * 3600),
             'M' => self.clock = Some(self.clock? + self.number(2, 0, 59)? * 60),
             'S' => self.clock = Some(self.clock? + self.number(2, 0, 60)?),
             'b' => {

@@ -6,7 +6,7 @@ use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
 use crate::gaps::DescribedRanges;
-use crate::record::{Record, printable, rest_text};
+use crate::record::{Record, hex, printable, rest_text};
 use crate::source::{Shared, Slice};
 use crate::tree::{Kind, Metadata, PartContent};
 use crate::unpack::{Codec, Unpacked};
@@ -30,14 +30,15 @@ pub(crate) fn is_zip(start: &[u8]) -> bool {
 
 /// The record at the end of the central directory.
 struct End {
-    /// Offset of the record, and the offset behind it.
-    at: u64,
-    behind: u64,
+    /// Offset and bytes of the record; for zip64 of its larger record, and of the locator with it.
+    records: Vec<(u64, u64)>,
     count: u64,
     /// Offset and bytes of the central directory.
     start: u64,
     len: u64,
     comment: Vec<u8>,
+    /// Bytes of the record that readers have no use for, unless they are as in every zip of one file.
+    odd: Vec<u8>,
 }
 
 impl End {
@@ -55,12 +56,20 @@ impl End {
         let (mut count, mut len, mut start) =
             (r.le16(at + 10)?.into(), r.le32(at + 12)?.into(), r.le32(at + 16)?.into());
         let comment_len = usize::from(r.le16(at + 20)?);
-        let comment = tail[at + END..].iter().take(comment_len).copied().collect();
+        let comment: Vec<u8> = tail[at + END..].iter().take(comment_len).copied().collect();
+        // numbers of disks, entries on this disk, a length of the comment that cannot be
+        let mut odd = Vec::new();
+        if r.slice(at + 4, 4)? != [0; 4] || r.slice(at + 8, 2)? != r.slice(at + 10, 2)? {
+            odd.extend(r.slice(at + 4, 6)?);
+        }
+        if comment.len() != comment_len {
+            odd.extend(r.slice(at + 20, 2)?);
+        }
         let behind = (from + (at + END + comment_len) as u64).min(size);
         let at = from + at as u64;
         // zip64: a locator of 20 bytes before it names a larger record
         let locator = source.up_to(at.saturating_sub(20), 20)?;
-        let mut first = at;
+        let mut records = vec![(at, behind - at)];
         if locator.starts_with(b"PK\x06\x07") {
             let place = Record::new(LAYER, at - 20, &locator).le64(8)?;
             let bytes = source.exactly(LAYER, place, 56)?;
@@ -69,9 +78,13 @@ impl End {
                 return Err(r.error(0, "no end of a zip64 central directory"));
             }
             (count, len, start) = (r.le64(32)?, r.le64(40)?, r.le64(48)?);
-            first = place;
+            records = vec![(place, 56), (at - 20, behind - (at - 20))];
+            // its length, versions, numbers of disks and entries; the locator; the other record
+            odd.extend(r.slice(4, 28)?);
+            odd.extend(&locator[4..]);
+            odd.extend(source.exactly(LAYER, at, END)?);
         }
-        Ok(End { at: first, behind, count, start, len, comment })
+        Ok(End { records, count, start, len, comment, odd })
     }
 }
 
@@ -91,14 +104,17 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
         return Err(Error::new(LAYER, end.start, why));
     }
     known.add(end.start, end.len)?;
-    known.add(end.at, end.behind - end.at)?;
+    for (start, len) in end.records {
+        known.add(start, len)?;
+    }
     if let Some(part) = known.part("[between the members]", source, &budget, 0, source.size()?)?
         && let PartContent::Bytes(bytes) = part.what
     {
         index.parts.push(("[between the members]", bytes));
     }
     let comment = Field::new(FieldKind::Header, "comment", printable(&end.comment));
-    Ok(index.finish(vec![comment]))
+    let odd = Field::new(FieldKind::Header, "end of the central directory", hex(&end.odd));
+    Ok(index.finish(vec![comment, odd]))
 }
 
 /// An entry of the central directory.
