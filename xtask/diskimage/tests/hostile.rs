@@ -665,3 +665,16 @@ fn attributes_of_files_of_this_machine_are_read() {
     let expected = (b"user.note".to_vec(), b"value".to_vec());
     assert!(node.metadata.xattrs.contains(&expected), "{:?}", node.metadata.xattrs);
 }
+
+#[test]
+fn every_byte_of_the_end_of_a_zip_is_told() {
+    let mut end = b"PK\x05\x06".to_vec();
+    end.resize(22, 0);
+    let plain = read(end.clone()).unwrap();
+    for at in 4..end.len() {
+        let mut other = end.clone();
+        other[at] = 1;
+        // it is refused, or described otherwise
+        assert_ne!(read(other).ok().as_ref(), Some(&plain), "byte {at}");
+    }
+}

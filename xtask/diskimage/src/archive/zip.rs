@@ -84,6 +84,9 @@ impl End {
             odd.extend(&locator[4..]);
             odd.extend(source.exactly(LAYER, at, END)?);
         }
+        if count == 0 {
+            odd.extend(start.to_le_bytes()); // nothing is read there
+        }
         Ok(End { records, count, start, len, comment, odd })
     }
 }
