@@ -2,7 +2,7 @@
 
 use crate::formats::TIME;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Returns true if every program is installed.
@@ -19,10 +19,7 @@ pub(crate) fn squashfs(
     time: u32,
     files: &[(&str, &[u8])],
 ) -> Vec<u8> {
-    let (root, image) = (dir.join("root"), dir.join("image"));
-    drop(fs::remove_dir_all(dir));
-    write(&root, files);
-    pack(&root, &image, options, time)
+    pack(&fresh(dir, files), &dir.join("image"), options, time)
 }
 
 /// The same, every file under a second name as well: `NAME-too`.
@@ -32,13 +29,19 @@ pub(crate) fn squashfs_with_links(
     time: u32,
     files: &[(&str, &[u8])],
 ) -> Vec<u8> {
-    let (root, image) = (dir.join("root"), dir.join("image"));
-    drop(fs::remove_dir_all(dir));
-    write(&root, files);
+    let root = fresh(dir, files);
     for (path, _) in files {
         fs::hard_link(root.join(path), root.join(format!("{path}-too"))).unwrap();
     }
-    pack(&root, &image, options, time)
+    pack(&root, &dir.join("image"), options, time)
+}
+
+/// Empties `dir`, and returns a folder in it that holds these files.
+fn fresh(dir: &Path, files: &[(&str, &[u8])]) -> PathBuf {
+    drop(fs::remove_dir_all(dir));
+    let root = dir.join("root");
+    write(&root, files);
+    root
 }
 
 fn pack(root: &Path, image: &Path, options: &[&str], time: u32) -> Vec<u8> {
