@@ -13,27 +13,17 @@ use clap::{CommandFactory as _, Parser as _};
 use cli::{Cli, Command};
 use std::process::ExitCode;
 use xtask_core::facts::repo::Repo;
-use xtask_core::failure::Code;
-use xtask_core::ui::{self, Ui};
-use xtask_core::{interrupt, json};
+use xtask_core::ui::Ui;
+use xtask_core::{ending, interrupt};
 
 fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| {
         if error.use_stderr() {
-            json::print_failure(&Code::Usage.error(&error));
-            ui::usage(&error.to_string());
-            std::process::exit(Code::Usage as i32);
+            ending::of_usage(&error.to_string());
         }
         error.exit()
     });
-    match run(&cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            json::print_failure(&error);
-            ui::error(&error);
-            ExitCode::from(Code::of(&error) as u8)
-        }
-    }
+    ending::of(run(&cli.command))
 }
 
 fn run(command: &Command) -> Result<()> {

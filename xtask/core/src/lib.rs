@@ -10,6 +10,7 @@ pub mod ci;
 mod command;
 pub mod deb822;
 pub mod dry_run;
+pub mod ending;
 pub mod escape;
 pub mod exec;
 pub mod facts;
