@@ -3,6 +3,7 @@
 use crate::escape::Shown as _;
 use crate::exec::quoted;
 use crate::failure::Problem;
+use crate::record_file;
 use rustix::fs::{Access, access};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -22,21 +23,16 @@ pub const BUILD_RECORDS: [RecordFile; 2] = [
     RecordFile { name: "build.json", mark: "" },
 ];
 
-/// Longest record. A release's list has a kilobyte, a verdict on many files some megabytes.
-const LONGEST: u64 = 256 << 20;
-
 impl RecordFile {
     fn is_in(&self, dir: &Path) -> bool {
         is_own(&dir.join(self.name), self.mark)
     }
 }
 
-/// Returns true if `path` is a regular file that contains `mark`.
+/// Returns true if `path` is a regular file, and no link, that can be read and contains `mark`.
 pub fn is_own(path: &Path, mark: &str) -> bool {
-    let regular = |meta: fs::Metadata| meta.is_file() && meta.len() <= LONGEST;
-    fs::symlink_metadata(path).is_ok_and(regular)
-        && (mark.is_empty()
-            || fs::read(path).is_ok_and(|text| String::from_utf8_lossy(&text).contains(mark)))
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file())
+        && record_file::read(path).is_ok_and(|text| String::from_utf8_lossy(&text).contains(mark))
 }
 
 /// Returns true if a folder is empty, or holds all of `records`.
