@@ -7,6 +7,7 @@
 
 mod allowance;
 mod content;
+mod entries;
 mod equal;
 mod pool;
 mod shares;

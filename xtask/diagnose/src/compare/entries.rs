@@ -1,0 +1,116 @@
+//! Differences of two entries of folders: metadata, fields of headers, order.
+
+use super::spot::Spot;
+use crate::difference::{Difference, DifferenceKind, MetadataField, OneSidedEntry};
+use diskimage::{Kind, Metadata, Named, hex, printable};
+use std::collections::{BTreeMap, HashSet};
+
+/// Names of an order that are told.
+const ORDER: usize = 64;
+
+/// Metadata of an entry that only one side has.
+pub(super) fn one_sided(metadata: &Metadata) -> OneSidedEntry {
+    OneSidedEntry {
+        kind: metadata.kind.name(),
+        mode: metadata.mode.unwrap_or(0),
+        uid: metadata.uid.unwrap_or(0),
+        gid: metadata.gid.unwrap_or(0),
+        mtime: metadata.mtime.unwrap_or(0),
+        size: metadata.size,
+    }
+}
+
+/// Header fields that differ, or that one lacks.
+pub(super) fn fields(
+    spot: &Spot,
+    a: &[diskimage::Field],
+    b: &[diskimage::Field],
+) -> Vec<Difference> {
+    let mut names = Vec::new();
+    for field in a.iter().chain(b) {
+        if !names.contains(&(field.kind, field.name)) {
+            names.push((field.kind, field.name));
+        }
+    }
+    let value = |fields: &[diskimage::Field], name| {
+        let field = fields.iter().find(|field| (field.kind, field.name) == name);
+        field.map_or_else(|| "-".to_string(), |field| field.value.clone())
+    };
+    names
+        .into_iter()
+        .map(|name| (name, value(a, name), value(b, name)))
+        .filter(|(_, a, b)| a != b)
+        .map(|((kind, name), a, b)| spot.difference(DifferenceKind::Field { kind, name, a, b }))
+        .collect()
+}
+
+/// Metadata that differs; what only one of the formats holds is no difference.
+pub(super) fn metadata(spot: &Spot, a: &Metadata, b: &Metadata) -> Vec<Difference> {
+    use MetadataField as F;
+    let mut differences = Vec::new();
+    let mut add = |field: F, a: String, b: String| {
+        if a != b {
+            let what = DifferenceKind::Metadata { field, a, b };
+            differences.push(spot.difference(what));
+        }
+    };
+    add(F::Kind, a.kind.name().into(), b.kind.name().into());
+    let mut number = |field: F, a: Option<String>, b: Option<String>| {
+        if a != b {
+            let none = || "-".to_string();
+            add(field, a.unwrap_or_else(none), b.unwrap_or_else(none));
+        }
+    };
+    let octal = |mode: Option<u32>| mode.map(|mode| format!("{mode:04o}"));
+    let text = |n: Option<u32>| n.map(|n| n.to_string());
+    number(F::Mode, octal(a.mode), octal(b.mode));
+    number(F::Uid, text(a.uid), text(b.uid));
+    number(F::Gid, text(a.gid), text(b.gid));
+    number(F::Mtime, a.mtime.map(|t| t.to_string()), b.mtime.map(|t| t.to_string()));
+    let device = |d: Option<(u32, u32)>| d.map(|(major, minor)| format!("{major},{minor}"));
+    number(F::Device, device(a.device), device(b.device));
+    if a.kind != Kind::Folder {
+        // of a folder it follows from what is in it
+        number(F::LinkCount, text(a.links), text(b.links));
+    }
+    let target = |t: &Option<Vec<u8>>| t.as_deref().map(printable);
+    number(F::LinkTarget, target(&a.target), target(&b.target));
+    for (name, a, b) in both(&a.xattrs, &b.xattrs) {
+        number(F::Xattr(printable(name)), a.map(|v| hex(v)), b.map(|v| hex(v)));
+    }
+    for (name, a, b) in both(&a.more, &b.more) {
+        number(F::More(name), a.cloned(), b.cloned());
+    }
+    differences
+}
+
+/// Values by their name, of A and of B.
+fn both<'t, N: Ord, V>(
+    a: &'t [(N, V)],
+    b: &'t [(N, V)],
+) -> impl Iterator<Item = (&'t N, Option<&'t V>, Option<&'t V>)> {
+    let mut names: BTreeMap<&N, [Option<&V>; 2]> = BTreeMap::new();
+    for (side, list) in [a, b].into_iter().enumerate() {
+        for (name, value) in list {
+            names.entry(name).or_default()[side] = Some(value);
+        }
+    }
+    names.into_iter().map(|(name, [a, b])| (name, a, b))
+}
+
+/// A difference if the entries that both have come in another order, with the names from where it begins.
+pub(super) fn order(spot: &Spot, lists: &[Vec<Named>; 2]) -> Vec<Difference> {
+    let [a, b] = lists.each_ref().map(|list| list.iter().map(|(name, _)| name));
+    if a.clone().eq(b.clone()) {
+        return Vec::new();
+    }
+    let names: [HashSet<&Vec<u8>>; 2] = [a.clone().collect(), b.clone().collect()];
+    let a: Vec<_> = a.filter(|name| names[1].contains(name)).collect();
+    let b: Vec<_> = b.filter(|name| names[0].contains(name)).collect();
+    let Some(first) = a.iter().zip(&b).position(|(a, b)| a != b) else { return Vec::new() };
+    let told = |list: &[&Vec<u8>]| {
+        list[first..].iter().take(ORDER).map(|name| printable(name)).collect::<Vec<_>>()
+    };
+    let what = DifferenceKind::Order { a: told(&a), b: told(&b) };
+    vec![spot.difference(what)]
+}
