@@ -1,6 +1,7 @@
 //! A server on loopback that records what it was asked.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use crate::support::http::HttpRequest;
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -60,22 +61,10 @@ fn serve(
     mut client: TcpStream,
     answer: impl Fn(&Asked) -> (u16, String, String),
 ) -> std::io::Result<()> {
-    let mut reader = BufReader::new(client.try_clone()?);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head)? > 0 {}
-    let header = |name: &str| {
-        head.lines().find_map(|line| {
-            let (key, value) = line.split_once(": ")?;
-            key.eq_ignore_ascii_case(name).then(|| value.to_owned())
-        })
-    };
-    if header("Expect").is_some() {
-        client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-    }
-    let length = header("Content-Length").and_then(|n| n.parse().ok()).unwrap_or(0);
-    reader.read_exact(&mut vec![0; length])?;
-    let line = head.lines().next().unwrap_or_default().to_owned();
-    let (status, headers, body) = answer(&Asked { line, authorization: header("Authorization") });
+    let request = HttpRequest::read(&mut client)?;
+    let line = request.line().to_owned();
+    let authorization = request.header("Authorization").map(str::to_owned);
+    let (status, headers, body) = answer(&Asked { line, authorization });
     write!(
         client,
         "HTTP/1.1 {status} X\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",

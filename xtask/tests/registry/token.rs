@@ -2,7 +2,8 @@
 //! authentication specification).
 
 use crate::registry::PAIR;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use crate::support::http::HttpRequest;
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
@@ -32,20 +33,9 @@ impl Door {
 }
 
 fn serve(mut client: TcpStream, own: &str, behind: &str) -> std::io::Result<()> {
-    let mut reader = BufReader::new(client.try_clone()?);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head)? > 0 {}
-    let header = |name: &str| {
-        head.lines().find_map(|line| {
-            let (key, value) = line.split_once(": ")?;
-            key.eq_ignore_ascii_case(name).then_some(value)
-        })
-    };
-    let length = header("Content-Length").and_then(|n| n.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    let body = String::from_utf8_lossy(&body);
-    let line = head.lines().next().unwrap_or_default();
+    let request = HttpRequest::read(&mut client)?;
+    let body = String::from_utf8_lossy(&request.body);
+    let (line, header) = (request.line(), |name| request.header(name));
     let scope = "scope=repository%3Asilvermetal-builder%3Apull";
     if line.contains(" /token") {
         let by_name = line.starts_with("GET ")
@@ -78,7 +68,7 @@ fn serve(mut client: TcpStream, own: &str, behind: &str) -> std::io::Result<()> 
         );
     }
     let mut registry = TcpStream::connect(behind)?;
-    let lines = head.trim_end().lines().filter(|line| !line.starts_with("Connection: "));
+    let lines = request.head.trim_end().lines().filter(|line| !line.starts_with("Connection: "));
     for line in lines {
         write!(registry, "{line}\r\n")?;
     }

@@ -7,6 +7,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test crate uses its part of it")]
 
 pub mod disk;
+pub mod http;
 pub mod json;
 pub mod running;
 pub mod terminal;
