@@ -4,9 +4,15 @@
 
 BEGIN { current = "sanity" } # the entry has begun this stage
 
+# A word for the shell, whatever is in it.
+function quoted(word) {
+    gsub(/'/, "'\\''", word)
+    return "'" word "'"
+}
+
 function enter(name) {
     if (name == current) return
-    if (system(record " " current " </dev/null") != 0) failed = 1
+    if (system(quoted(record) " " current " </dev/null") != 0) failed = 1
     current = name
     print "@@stage " name
     fflush()
