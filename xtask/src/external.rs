@@ -7,13 +7,14 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use xtask_core::as_root::DIAGNOSE;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Cmd, Signal, StopBy};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
 use xtask_core::ui::Ui;
 
-const PACKAGE: &str = "diagnose";
+const PACKAGE: &str = DIAGNOSE;
 /// First words of cargo's messages while it builds, or waits for another cargo.
 const BUILDS: [&str; 4] = ["Blocking", "Compiling", "Downloading", "Updating"];
 

@@ -4,6 +4,7 @@
 //! It knows no command of xtask. It does not use clap, so that cargo compiles the two side by side.
 
 pub mod apt;
+pub mod as_root;
 mod as_seen;
 pub mod calendar;
 pub mod ci;

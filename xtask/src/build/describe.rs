@@ -104,11 +104,15 @@ fn packages(facts: &BuildFacts) -> String {
 fn engine(facts: &BuildFacts) -> String {
     let kind = facts.engine.kind;
     match (kind, &facts.engine.status) {
+        (EngineKind::Private, _) if facts.engine.of_setup => {
+            format!("{kind}, started for this build (an earlier --setup prepared it)")
+        }
         (EngineKind::Private, _) => format!("{kind}, started for this build"),
         (EngineKind::Host, _) => format!("{kind}: this machine's tools, no container"),
         (_, EngineStatus::Running(version)) => format!("{kind} {version}"),
         (_, EngineStatus::NotInstalled) => format!("{kind}, which is not installed"),
         (_, EngineStatus::Unreachable(_)) => format!("{kind}, which does not answer"),
+        (_, EngineStatus::Unusable(_)) => format!("{kind}, which cannot run builds"),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::inputs::BuildFacts;
 use crate::build::{records, workdir};
 use crate::builder_image::{self, BuilderImage};
+use crate::engine::advice;
 use crate::engine::container::Network;
 use crate::engine::{EngineKind, EngineStatus};
 use std::os::unix::fs::PermissionsExt as _;
@@ -33,9 +34,7 @@ const LOOP_CONTROL: &str = "/dev/loop-control";
 pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
     let mut found = facts.engine.problems.clone();
     let BuildFacts { recipe, host, .. } = facts;
-    if !facts.missing.is_empty() && !setup {
-        found.push(apt::problem(&facts.missing));
-    }
+    found.extend(apt::problem(&facts.missing, setup));
     if let Some(problem) = image_problem(facts, setup) {
         found.push(problem);
     }
@@ -113,7 +112,7 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
     if let Some(free) = facts.engine_disk.as_ref().and_then(|disk| lacks(disk, ENGINE_GIB)) {
         found.push(Problem::new(
             format!("not enough disk: the engine needs {ENGINE_GIB} GiB for image and container, and has {free:.1} GiB free"),
-            format!("remove unused images and containers: {} system prune", if facts.engine.kind == EngineKind::Podman { "podman" } else { "docker" }),
+            format!("remove unused images and containers: {}", advice::prune(facts.engine.kind)),
         ).of("disk"));
     }
     if let Some(dir) = &facts.save_inputs

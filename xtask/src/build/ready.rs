@@ -40,6 +40,9 @@ impl Ready {
             facts = facts.again(facts.engine.kind)?;
             refuse(&preflight::problems(&facts, setup))?;
         }
+        if setup && facts.engine.kind != EngineKind::Host {
+            facts.places.note_setup(facts.engine.kind)?;
+        }
         let mut engine = None;
         if facts.engine.kind == EngineKind::Private {
             match Private::start(&facts.places, ui) {

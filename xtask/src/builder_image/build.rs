@@ -47,7 +47,11 @@ impl Plan {
 
     /// Packages for bootstrapping the base, which is needed if the registry cannot be reached.
     pub(crate) fn packages() -> Vec<String> {
-        ["mmdebstrap", "debian-archive-keyring"].map(str::to_owned).to_vec()
+        let mut packages = vec!["mmdebstrap", "debian-archive-keyring"];
+        if which("python3").is_none() {
+            packages.push("python3"); // since 1.6, mmdebstrap only recommends it, and still needs it
+        }
+        packages.into_iter().map(str::to_owned).collect()
     }
 
     /// `docker build` on top of `base`, for the legacy builder and for BuildKit.

@@ -56,9 +56,7 @@ impl BuilderEnv {
         if let Some(why) = &found.unreachable {
             problems.push(mirror::problem(&found.mirror, why));
         }
-        if !missing.is_empty() && !build.setup {
-            problems.push(apt::problem(&missing));
-        }
+        problems.extend(apt::problem(&missing, build.setup));
         Ok(BuilderEnv { plan, selection, client, places, mirror: found.mirror, missing, problems })
     }
 
@@ -94,6 +92,7 @@ impl BuilderEnv {
     pub(crate) fn open(&self, ui: &Ui) -> Result<RunningEngine> {
         refuse(&self.problems)?;
         apt::install(&self.missing, ui)?;
+        self.places.note_setup(self.selection.kind)?;
         mirror::announce(&self.mirror, ui);
         let private = match self.selection.kind {
             EngineKind::Private => Some(Private::start(&self.places, ui)?),

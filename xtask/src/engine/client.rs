@@ -32,6 +32,8 @@ struct Dialect {
     version: &'static str,
     cgroup_version: &'static str,
     root_dir: &'static str,
+    /// Template for [`Client::limits`].
+    limits: &'static str,
     /// Prefix of the names of images that were built locally.
     local: &'static str,
 }
@@ -41,6 +43,7 @@ static DOCKER: Dialect = Dialect {
     version: "{{.Server.Version}}",
     cgroup_version: "{{.CgroupVersion}}",
     root_dir: "{{.DockerRootDir}}",
+    limits: "{{range .SecurityOptions}}{{if eq . \"name=rootless\"}}rootless{{end}}{{end}}",
     local: "",
 };
 
@@ -49,6 +52,7 @@ static PODMAN: Dialect = Dialect {
     version: "{{.Client.Version}}",
     cgroup_version: "{{.Host.CgroupsVersion}}",
     root_dir: "{{.Store.GraphRoot}}",
+    limits: "{{if .Host.Security.Rootless}}rootless{{end}}{{if .Host.ServiceIsRemote}} remote{{end}}",
     local: "localhost/",
 };
 
@@ -125,10 +129,29 @@ impl Client {
         Ok(probe.exit.ok().then(|| probe.stdout.trim().to_owned()))
     }
 
-    /// Returns true if the engine runs on this machine, so that both see the same file system.
-    pub(crate) fn is_local(&self) -> bool {
-        let host = std::env::var("DOCKER_HOST").unwrap_or_default();
-        self.socket.is_some() || host.is_empty() || host.starts_with("unix://")
+    /// Words for what an engine that answers cannot do: `rootless` if its containers have no privileges on
+    /// its host, `remote` if a podman client asks a service.
+    pub(crate) fn limits(&self) -> Result<String> {
+        self.cmd().args(["info", "--format", self.dialect.limits]).within_seconds(10).read()
+    }
+
+    /// Returns true if this docker is podman under another name (Debian's package podman-docker).
+    pub(crate) fn is_podman_in_disguise(&self) -> bool {
+        let version = self.cmd().arg("--version").within_seconds(10).output();
+        self.kind != EngineKind::Podman
+            && version.is_ok_and(|answer| answer.stdout.starts_with("podman"))
+    }
+
+    /// Address of the engine that docker asks (its context, or DOCKER_HOST), if that engine is not on this
+    /// machine.
+    pub(crate) fn remote_address(&self) -> Option<String> {
+        if self.socket.is_some() || self.kind == EngineKind::Podman {
+            return None;
+        }
+        let template = "{{.Endpoints.docker.Host}}";
+        let asked = self.cmd().args(["context", "inspect", "--format", template]).read();
+        let address = asked.or_else(|_| std::env::var("DOCKER_HOST")).unwrap_or_default();
+        (!address.is_empty() && !address.starts_with("unix://")).then_some(address)
     }
 
     /// Names of the containers that `checkout` started.

@@ -1,5 +1,6 @@
 //! Engines that builds run on: docker, podman, a private dockerd, or this host without containers.
 
+pub(crate) mod advice;
 mod args;
 pub(crate) mod client;
 pub(crate) mod container;
@@ -7,11 +8,13 @@ pub(crate) mod host;
 pub(crate) mod paths;
 pub(crate) mod private;
 mod select;
+pub(crate) mod status;
 pub(crate) mod variations;
 
 pub(crate) use args::BuildArgs;
 pub(crate) use client::Client;
-pub(crate) use select::{EngineStatus, Selection, detect};
+pub(crate) use select::{Selection, detect};
+pub(crate) use status::EngineStatus;
 pub(crate) use xtask_core::recipe::EngineKind;
 
 /// Note for a build on which `auto` selects engine host.

@@ -1,25 +1,19 @@
 //! Selects the engine that a build runs on, and reports its problems.
 
+use super::advice;
 use super::private::{self, EngineFolders};
+use super::status::{self, EngineStatus};
 use super::{Client, EngineChoice, EngineKind};
 use xtask_core::exec::which;
 use xtask_core::facts::host::Host;
 use xtask_core::failure::Problem;
 
-/// State of an engine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum EngineStatus {
-    /// It answers with this version.
-    Running(String),
-    NotInstalled,
-    /// It does not answer, for this reason.
-    Unreachable(String),
-}
-
 /// The selected engine, before anything is started.
 #[derive(Clone, Debug)]
 pub(crate) struct Selection {
     pub(crate) kind: EngineKind,
+    /// True if `auto` took it because an earlier `--setup` prepared it.
+    pub(crate) of_setup: bool,
     /// `None` for engine host.
     pub(crate) client: Option<Client>,
     pub(crate) status: EngineStatus,
@@ -36,21 +30,15 @@ pub(crate) fn detect(
     host: &Host,
     places: &EngineFolders,
 ) -> Selection {
-    let status = |kind: EngineKind| {
-        let client = Client::new(kind, None);
-        if which(client.program()).is_none() {
-            return EngineStatus::NotInstalled;
-        }
-        match client.version() {
-            Ok(version) => EngineStatus::Running(version),
-            Err(error) => EngineStatus::Unreachable(format!("{error:#}")),
-        }
+    let ask = |kind: EngineKind| status::ask(&Client::new(kind, None));
+    let of_setup = places.engine_of_setup().filter(|_| choice == EngineChoice::Auto);
+    let kind = match choice.exactly() {
+        Some(kind) => kind,
+        None => automatic(allowed, of_setup, host, &ask),
     };
-    let answers = |kind| matches!(status(kind), EngineStatus::Running(_));
-    let kind = choice.exactly().unwrap_or_else(|| automatic(allowed, host, &answers));
-
     let mut selection = Selection {
         kind,
+        of_setup: of_setup == Some(kind),
         client: None,
         status: EngineStatus::NotInstalled,
         packages: Vec::new(),
@@ -70,33 +58,55 @@ pub(crate) fn detect(
     match kind {
         EngineKind::Docker | EngineKind::Podman => {
             selection.client = Some(Client::new(kind, None));
-            selection.status = status(kind);
-            selection.problems.extend(unreached(kind, &selection.status, host));
+            selection.status = ask(kind);
+            selection.problems.extend(advice::unreached(kind, &selection.status, host));
         }
         EngineKind::Private => {
             selection.client = Some(places.client());
             selection.packages = private::packages(&host.codename);
-            selection.problems.extend(needs_root(kind, host));
+            selection.problems.extend(advice::needs_root(kind, host));
+            if Client::new(EngineKind::Docker, None).is_podman_in_disguise() {
+                selection.problems.push(advice::no_client());
+            }
         }
-        EngineKind::Host => selection.problems.extend(needs_root(kind, host)),
+        EngineKind::Host => selection.problems.extend(advice::needs_root(kind, host)),
     }
     selection
 }
 
+/// The engine of an earlier `--setup` if it runs now, else the first one that can run. If none can, the one
+/// whose problem a person can solve most easily.
 fn automatic(
     allowed: &[EngineKind],
+    of_setup: Option<EngineKind>,
     host: &Host,
-    answers: &dyn Fn(EngineKind) -> bool,
+    ask: &dyn Fn(EngineKind) -> EngineStatus,
 ) -> EngineKind {
     let may = |kind: &EngineKind| allowed.contains(kind);
-    let shared = [EngineKind::Docker, EngineKind::Podman];
-    if let Some(kind) = shared.into_iter().filter(may).find(|kind| answers(*kind)) {
-        return kind;
-    }
-    if may(&EngineKind::Private) && host.is_root() && private_can_run(host) {
+    let private = may(&EngineKind::Private) && private_can_run(host);
+    if of_setup == Some(EngineKind::Private) && private && host.is_root() {
         return EngineKind::Private;
     }
-    if may(&EngineKind::Host) && host.is_root() { EngineKind::Host } else { EngineKind::Docker }
+    let first = of_setup.filter(|kind| *kind == EngineKind::Podman);
+    let shared = first.into_iter().chain([EngineKind::Docker, EngineKind::Podman]);
+    let mut unusable = None;
+    for kind in shared.filter(may) {
+        match ask(kind) {
+            EngineStatus::Running(_) => return kind,
+            EngineStatus::Unusable(_) => unusable = unusable.or(Some(kind)),
+            EngineStatus::NotInstalled | EngineStatus::Unreachable(_) => {}
+        }
+    }
+    if host.is_root() && private {
+        return EngineKind::Private;
+    }
+    if host.is_root() && may(&EngineKind::Host) {
+        return EngineKind::Host;
+    }
+    if of_setup == Some(EngineKind::Private) && may(&EngineKind::Private) {
+        return EngineKind::Private;
+    }
+    unusable.unwrap_or(EngineKind::Docker)
 }
 
 /// Returns true if a private dockerd can probably run: the kernel has cgroup2, and dockerd is installed or
@@ -107,44 +117,4 @@ fn private_can_run(host: &Host) -> bool {
         |name: &str| file_systems.lines().any(|line| line.split_whitespace().last() == Some(name));
     let installed = which("dockerd").is_some();
     (installed || host.has_apt) && has("cgroup2")
-}
-
-fn unreached(kind: EngineKind, status: &EngineStatus, host: &Host) -> Option<Problem> {
-    let start = match kind {
-        EngineKind::Podman => "install podman",
-        _ if host.is_root() => "start it (systemctl start docker), or pass --engine private",
-        _ => {
-            "start it and add yourself to the group docker, or run this as root with --engine private"
-        }
-    };
-    match status {
-        EngineStatus::Running(_) => None,
-        EngineStatus::NotInstalled => {
-            let what = format!("no container engine: {kind} is not installed");
-            Some(Problem::new(what, start).of("engine-answers"))
-        }
-        EngineStatus::Unreachable(why) => {
-            let what = format!("engine {kind} does not answer: {why}");
-            Some(Problem::new(what, start).of(if is_api_mismatch(why) {
-                "engine-api"
-            } else {
-                "engine-answers"
-            }))
-        }
-    }
-}
-
-/// Returns true if the engine answered, but refused the client's API version.
-fn is_api_mismatch(why: &str) -> bool {
-    why.contains("client version") && (why.contains("too old") || why.contains("too new"))
-}
-
-fn needs_root(kind: EngineKind, host: &Host) -> Option<Problem> {
-    (!host.is_root()).then(|| {
-        Problem::new(
-            format!("engine {kind} needs root, and this is uid {}", host.uid),
-            "run it through sudo, or start a Docker Engine and pass --engine docker",
-        )
-        .of("engine-answers")
-    })
 }

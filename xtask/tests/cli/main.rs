@@ -6,6 +6,7 @@
 )]
 
 mod build;
+mod engines;
 mod json;
 mod places;
 mod preflight;

@@ -1,33 +1,62 @@
 //! The host's apt: installing packages (`--setup`), and reading package sources.
 
+mod services;
 pub mod sources;
 
+use crate::as_root;
 use crate::exec::{Cmd, Signal, StopBy, which};
-use crate::failure::{Code, OrExit as _, Problem};
+use crate::facts::host::am_root;
+use crate::failure::{Code, Problem, refuse};
 use crate::step;
 use crate::ui::Ui;
-use anyhow::Result;
+use anyhow::{Result, anyhow};
+use services::Services;
 
-/// The shell line that installs the packages.
+/// apt's message when `--no-remove` stops it.
+const WOULD_REMOVE: &str = "Packages need to be removed but remove is disabled";
+
+/// The shell line that installs the packages, as root.
 pub fn line(packages: &[String]) -> String {
-    format!("apt-get update && {}", install_cmd(packages))
+    as_root::line(&[update_cmd(), install_cmd(packages)])
 }
 
+fn update_cmd() -> Cmd {
+    Cmd::new("apt-get").arg("update")
+}
+
+/// Never removes a package: the machine may use the one that conflicts with ours.
 fn install_cmd(packages: &[String]) -> Cmd {
-    Cmd::new("apt-get").args(["install", "--yes", "--no-install-recommends"]).args(packages)
+    Cmd::new("apt-get")
+        .args(["install", "--yes", "--no-install-recommends", "--no-remove"])
+        .args(packages)
 }
 
-/// The problem that packages are missing.
-pub fn problem(missing: &[String]) -> Problem {
+/// The problem that packages are missing; `None` if there are none, or if `--setup` (`setup`) can install
+/// them.
+pub fn problem(missing: &[String], setup: bool) -> Option<Problem> {
+    if missing.is_empty() || setup && am_root() {
+        return None;
+    }
     let what = format!("not installed: {}", missing.join(", "));
-    Problem::new(what, format!("{} (or pass --setup)", line(missing))).of("packages")
+    let (what, hint) = if setup {
+        (format!("{what}; --setup needs root to install packages"), "")
+    } else if am_root() {
+        (what, " (or pass --setup)")
+    } else {
+        (what, "")
+    };
+    Some(Problem::new(what, format!("{}{hint}", line(missing))).of("packages"))
 }
 
-/// Installs packages; does nothing if there are none.
+/// Installs packages, and keeps the services that they bring off; does nothing if there are none.
 ///
 /// # Errors
-/// A machine without apt-get; an apt-get that fails. Both have exit code [`Code::NotReady`].
+/// A user who is not root; a machine without apt-get; an apt-get that fails. All have exit code
+/// [`Code::NotReady`].
 pub fn install(packages: &[String], ui: &Ui) -> Result<()> {
+    if let Some(problem) = problem(packages, true) {
+        return refuse(&[problem]);
+    }
     if packages.is_empty() {
         return Ok(());
     }
@@ -35,10 +64,29 @@ pub fn install(packages: &[String], ui: &Ui) -> Result<()> {
         return Err(Code::NotReady
             .error(format!("--setup needs apt-get; install by hand: {}", packages.join(", "))));
     }
-    for cmd in [Cmd::new("apt-get").arg("update"), install_cmd(packages)] {
-        let cmd = cmd.env("DEBIAN_FRONTEND", "noninteractive");
-        // INT, not TERM: apt then ends between two packages
-        step::run("setup", &cmd, &StopBy::Signal(Signal::INT), ui).or_exit(Code::NotReady)?;
-    }
-    Ok(())
+    run(&update_cmd(), ui)?;
+    let services = Services::gather()?;
+    let installed = run(&install_cmd(packages), ui);
+    // an install that failed may have enabled some of them
+    let kept_off = services.keep_off(ui);
+    installed.and(kept_off)
+}
+
+fn run(cmd: &Cmd, ui: &Ui) -> Result<()> {
+    let cmd = cmd.clone().env("DEBIAN_FRONTEND", "noninteractive");
+    // INT, not TERM: apt then ends between two packages
+    let done = step::run("setup", &cmd, &StopBy::Signal(Signal::INT), ui);
+    done.map_err(|error| {
+        let removes = error.to_string().contains(WOULD_REMOVE);
+        let error = if removes {
+            anyhow!(
+                "{error:#}\n  apt would have to remove packages that are installed here, and \
+                 --setup removes none; choose another --engine, or decide yourself: {}",
+                cmd.to_string().replace(" --no-remove", "").replace(" --yes", "")
+            )
+        } else {
+            error
+        };
+        Code::NotReady.wrap(error)
+    })
 }

@@ -65,6 +65,11 @@ impl Host {
     }
 }
 
+/// Returns true if this process runs as root.
+pub fn am_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
+}
+
 /// `packages` without those that dpkg-query lists as `NAME installed`.
 fn not_installed(packages: &[String], listed: &str) -> Vec<String> {
     let installed: BTreeSet<&str> =

@@ -71,9 +71,7 @@ impl BootFacts {
         let names: Vec<&str> = self.firmwares.iter().map(Firmware::name).collect();
         let mut found: Vec<Problem> =
             output::in_the_way(&self.output, &names).into_iter().collect();
-        if !self.missing.is_empty() && !setup {
-            found.push(apt::problem(&self.missing));
-        }
+        found.extend(apt::problem(&self.missing, setup));
         if let Some(version) = self.qemu.filter(|version| qemu::too_old(*version)) {
             let (major, minor) = version;
             let what = format!("QEMU {major}.{minor} is too old: screenshots need 7.1");

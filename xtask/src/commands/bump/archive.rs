@@ -48,9 +48,7 @@ impl<'a> Archives<'a> {
         if !keyring.exists() {
             missing.push(KEYRING.1.to_owned());
         }
-        if !missing.is_empty() {
-            refuse(&[apt::problem(&missing)])?;
-        }
+        refuse(apt::problem(&missing, false).as_slice())?;
         let scratch = state.join(format!("archive-{}", std::process::id()));
         fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.shown()))?;
         Ok(Archives { http: Http { stall_timeout: 30, ..Http::default() }, keyring, scratch, ui })

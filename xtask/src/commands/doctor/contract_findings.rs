@@ -2,6 +2,7 @@
 
 use super::report::DoctorReport;
 use crate::build::BuildFacts;
+use crate::engine::advice;
 use std::time::Duration;
 use xtask_core::exec::Exit;
 use xtask_core::failure::Problem;
@@ -63,7 +64,7 @@ fn engine_machine(text: &str, facts: &BuildFacts, report: &mut DoctorReport) {
         report.broken(
             Problem::new(
                 format!("not enough disk: the container's layer has {:.1} GiB free on the engine's machine", gib(disk)),
-                "remove unused images and volumes: docker system prune",
+                format!("remove unused images and volumes: {}", advice::prune(facts.engine.kind)),
             )
             .of("disk"),
         );

@@ -75,7 +75,7 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
                 let problems = crate::build::problems(&facts, build.setup);
                 return contract::describe(&facts)?.show("doctor", &problems, build.shown());
             }
-            if build.setup && !facts.missing.is_empty() {
+            if build.setup && apt::problem(&facts.missing, true).is_none() {
                 apt::install(&facts.missing, &ui)?;
                 facts = facts.again(facts.engine.kind)?;
             }

@@ -80,7 +80,7 @@ pub(crate) fn command(repo: &Repo, args: &ReleasePublishArgs) -> Result<()> {
         ));
     }
     if which(http::PACKAGE).is_none() {
-        problems.push(apt::problem(&[http::PACKAGE.to_owned()]));
+        problems.extend(apt::problem(&[http::PACKAGE.to_owned()], false));
     }
     if args.dry_run {
         let shown = PlanFormat { json: args.json, verbose: args.verbose };

@@ -77,8 +77,8 @@ pub(crate) fn command(repo: &Repo, args: &TestArgs) -> Result<()> {
     let host = Host::gather()?;
     if args.full {
         let missing = host.missing(&packages(repo, &host)?);
-        if !args.setup && !missing.is_empty() {
-            return refuse(&[apt::problem(&missing)]);
+        if !args.setup {
+            refuse(apt::problem(&missing, false).as_slice())?;
         }
         apt::install(&missing, &ui)?;
     }

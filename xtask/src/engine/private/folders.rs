@@ -1,9 +1,11 @@
 //! Folders of a private engine.
 
 use crate::engine::{Client, EngineKind};
+use anyhow::{Context as _, Result};
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::Cmd;
 use xtask_core::facts::repo::Repo;
 use xtask_core::hash;
@@ -21,6 +23,8 @@ pub(crate) struct EngineFolders {
     pub(super) run: PathBuf,
     /// 8 hex digits that identify the checkout; the bridge is named `sm` and these digits.
     pub(super) id: String,
+    /// File that names the engine of the last `--setup`.
+    setup: PathBuf,
 }
 
 impl EngineFolders {
@@ -39,7 +43,25 @@ impl EngineFolders {
         } else {
             PathBuf::from(format!("/run/silvermetal-{id}"))
         };
-        EngineFolders { dir, run, id }
+        // several checkouts may share one target folder
+        let setup = repo.state().join(format!("engine-of-setup-{}", repo.checkout_id()));
+        EngineFolders { dir, run, id, setup }
+    }
+
+    /// The engine that the last `--setup` of this checkout prepared.
+    pub(crate) fn engine_of_setup(&self) -> Option<EngineKind> {
+        let name = fs::read_to_string(&self.setup).ok()?;
+        EngineKind::ALL.into_iter().find(|kind| kind.name() == name.trim())
+    }
+
+    /// Notes which engine a `--setup` prepares, so that the next command uses the same, even if another one
+    /// appears meanwhile.
+    pub(crate) fn note_setup(&self, kind: EngineKind) -> Result<()> {
+        let write = || {
+            fs::create_dir_all(self.setup.parent().unwrap_or(Path::new("/")))?;
+            fs::write(&self.setup, format!("{kind}\n"))
+        };
+        write().with_context(|| format!("cannot write {}", self.setup.shown()))
     }
 
     pub(crate) fn client(&self) -> Client {

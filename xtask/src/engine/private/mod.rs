@@ -11,8 +11,8 @@ mod stale;
 
 pub(crate) use folders::EngineFolders;
 
-use super::Client;
 use super::container::Network;
+use super::{Client, EngineKind};
 use anyhow::{Context as _, Result};
 use network::Bridge;
 use std::fs::{self, File};
@@ -25,13 +25,30 @@ use xtask_core::interrupt;
 use xtask_core::signal::{self, Signal};
 use xtask_core::ui::Ui;
 
-/// Debian packages of the private engine.
+/// Debian packages of the private engine. A program that is there is taken as it is, whoever made it:
+/// docker.io would replace Docker's own packages.
 pub(crate) fn packages(codename: &str) -> Vec<String> {
-    let mut packages = vec!["docker.io", "iptables", "iproute2"];
-    if codename != "bookworm" && which("docker").is_none() {
-        packages.push("docker-cli"); // split from docker.io in trixie
+    let client = Client::new(EngineKind::Docker, None);
+    let has_client = which(client.program()).is_some() && !client.is_podman_in_disguise();
+    let programs = [
+        ("docker.io", which("dockerd").is_some()),
+        (client_package(codename), has_client),
+        ("iptables", which("iptables").is_some()),
+        ("iproute2", which("ip").is_some()),
+    ];
+    let mut packages: Vec<String> = Vec::new();
+    for (package, there) in programs {
+        if !there && !packages.iter().any(|known| known == package) {
+            packages.push(package.to_owned());
+        }
     }
-    packages.into_iter().map(str::to_owned).collect()
+    packages
+}
+
+/// Debian package of docker's client.
+pub(crate) fn client_package(codename: &str) -> &'static str {
+    // split from docker.io in trixie
+    if codename == "bookworm" { "docker.io" } else { "docker-cli" }
 }
 
 /// A running private engine. All xtasks of this checkout share it, and the last one stops it.
