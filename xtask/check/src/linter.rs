@@ -11,13 +11,13 @@ use xtask_core::hash;
 
 /// Cached answers of one linter. With more, the cache is emptied.
 const CACHED: usize = 500;
+/// Installs the linters that .gitea/runner/job-image/linters.txt pins.
+const INSTALL: &str = "cargo xtask check --setup";
 /// Seconds. Some text makes shellcheck hang.
 const PATIENCE: u32 = 10;
 
 pub(crate) struct Linter {
     pub(crate) program: &'static str,
-    /// How to install it.
-    pub(crate) install: &'static str,
     /// Arguments before the file.
     pub(crate) args: &'static [&'static str],
     /// An option that names the settings, and their file. It is left out if there is no such file.
@@ -58,8 +58,8 @@ impl Linter {
         inputs: &[LinterInput<'_>],
         found: &mut Findings,
     ) {
-        let Some(program) = self.find(tree) else {
-            return found.skip(format!("{} is not installed ({})", self.program, self.install));
+        let Some(program) = find(tree, self.program) else {
+            return found.skip(format!("{} is not installed ({INSTALL})", self.program));
         };
         // a linter takes up to a second, and its files rarely change
         let folder = tree.repo.state().join("linters").join(self.program);
@@ -77,17 +77,14 @@ impl Linter {
         }
     }
 
-    /// The pinned program that `cargo xtask test --full` installs, or the one on PATH.
-    fn find(&self, tree: &SourceTree) -> Option<PathBuf> {
-        let pinned = tree.repo.state().join("tools/bin").join(self.program);
-        if pinned.exists() { Some(pinned) } else { which(self.program) }
-    }
-
     /// Runs the program once per file on all CPUs, so that a slow file delays no other.
     fn ask<'t>(&self, program: &Path, tree: &SourceTree, open: Vec<Asked<'t>>) -> Vec<Asked<'t>> {
         let threads = thread::available_parallelism().map_or(1, usize::from).min(open.len());
         let root = &tree.repo.root;
         let config = self.config.filter(|(_, path)| tree.source(path).is_some());
+        // actionlint looks for shellcheck
+        let path = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{}:{path}", pinned(tree).to_string_lossy());
         let (open, done) = (Mutex::new(open), Mutex::new(Vec::new()));
         thread::scope(|scope| {
             for _ in 0..threads {
@@ -95,7 +92,7 @@ impl Linter {
                     while let Some(mut asked) = open.lock().ok().and_then(|mut open| open.pop()) {
                         let config = config.iter().flat_map(|(option, path)| [option, path]);
                         let cmd = Cmd::new(program).args(self.args).args(config);
-                        let cmd = cmd.arg(asked.path).current_dir(root);
+                        let cmd = cmd.arg(asked.path).current_dir(root).env("PATH", &path);
                         asked.answer = self.run(&cmd.within_seconds(PATIENCE), &asked.cache);
                         if let Ok(mut done) = done.lock() {
                             done.push(asked);
@@ -113,7 +110,7 @@ impl Linter {
             return Err(format!("it did not end within {PATIENCE} s"));
         }
         let remarks = (self.remarks)(&probe.stdout)
-            .map_err(|_| format!("{}: {}", probe.exit, probe.stderr.trim()))?;
+            .map_err(|_| format!("{}: {}", probe.exit, beginning(&probe.stderr)))?;
         // a cache that cannot be written only costs time
         drop(keep(cache, &probe.stdout));
         Ok(remarks)
@@ -139,7 +136,7 @@ impl Linter {
     /// The hash of everything that an answer depends on.
     fn key(&self, program: &Path, tree: &SourceTree, input: &LinterInput<'_>) -> String {
         // actionlint passes scripts to shellcheck
-        let programs = [Some(program.to_owned()), which("shellcheck")];
+        let programs = [Some(program.to_owned()), find(tree, "shellcheck")];
         let mut all: String = programs.iter().flatten().map(|path| identity(path)).collect();
         all += &self.args.join(" ");
         let settings = self.settings.iter().copied().chain(self.config.map(|(_, path)| path));
@@ -151,10 +148,26 @@ impl Linter {
     }
 }
 
+/// The pinned program that `--setup` installs, or the one on PATH.
+fn find(tree: &SourceTree, program: &str) -> Option<PathBuf> {
+    let pinned = pinned(tree).join(program);
+    if pinned.exists() { Some(pinned) } else { which(program) }
+}
+
+/// Folder of the pinned programs.
+fn pinned(tree: &SourceTree) -> PathBuf {
+    tree.repo.state().join("tools/bin")
+}
+
 fn identity(program: &Path) -> String {
     let meta = program.metadata().ok();
     let made = meta.and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
     format!("{} {made:?}\n", program.to_string_lossy())
+}
+
+/// The first lines of a program's message. A backtrace may follow.
+fn beginning(message: &str) -> String {
+    message.trim().lines().take(4).collect::<Vec<_>>().join("\n")
 }
 
 fn keep(path: &Path, answer: &str) -> std::io::Result<()> {

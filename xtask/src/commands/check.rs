@@ -1,5 +1,6 @@
 //! `cargo xtask check`: runs the rules of xtask-check over the repository's files.
 
+use super::tools::Tools;
 use anyhow::Result;
 use std::path::PathBuf;
 use xtask_check::{CheckReport, RuleSelection, Severity};
@@ -16,7 +17,7 @@ Examples:
 
 /// Check the repository's files, all rules in one run; no engine and no network needed
 ///
-/// Exit codes: 0 no finding; 1 findings; 2 usage; 3 a rule that --only names cannot run here.
+/// Exit codes: 0 no finding; 1 findings; 2 usage; 3 a rule that --only or --all-rules asks for cannot run here.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
@@ -26,6 +27,12 @@ pub(crate) struct CheckArgs {
     /// Run all rules but these
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     skip: Vec<String>,
+    /// Exit with 3 if a rule cannot run here, such as one whose linter is not installed
+    #[arg(long)]
+    all_rules: bool,
+    /// First install the pinned linters into target/
+    #[arg(long)]
+    setup: bool,
     /// Severity from which a finding makes the exit code 1
     #[arg(long, value_name = "SEVERITY", default_value = "warning")]
     fail_on: FailOn,
@@ -58,6 +65,9 @@ pub(crate) fn command(repo: &Repo, args: &CheckArgs) -> Result<()> {
         answer(format_args!("{}", xtask_check::table()));
         return Ok(());
     }
+    if args.setup {
+        Tools::installed(repo, &Ui::new(false))?;
+    }
     let selection = RuleSelection::new(args.only.clone(), args.skip.clone())?;
     let root = args.root.as_ref().unwrap_or(&repo.root);
     let report = xtask_check::check(root, &selection)?;
@@ -67,7 +77,7 @@ pub(crate) fn command(repo: &Repo, args: &CheckArgs) -> Result<()> {
         FailOn::Error => Severity::Error,
     };
     let findings = match report.count(least) {
-        0 => return report.ensure_complete(),
+        0 => return report.ensure_complete(args.all_rules),
         1 => "1 finding".to_owned(),
         n => format!("{n} findings"),
     };

@@ -13,4 +13,5 @@ pub(crate) mod iso;
 pub(crate) mod release;
 pub(crate) mod reproduce;
 pub(crate) mod test;
+pub(crate) mod tools;
 pub(crate) mod verify;

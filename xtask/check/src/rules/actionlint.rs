@@ -29,7 +29,6 @@ pub(crate) const RULE: Rule = Rule {
 
 const LINTER: Linter = Linter {
     program: "actionlint",
-    install: "cargo xtask test --full --setup",
     args: &["-format", "{{json .}}"],
     config: Some(("-config-file", ".gitea/actionlint.yaml")),
     settings: &[],

@@ -1,7 +1,7 @@
 //! The artifact actions work with the declared runner.
 
 use crate::finding::{Location, Severity};
-use crate::model::versions::{PATH, Version, Versions};
+use crate::model::versions::{self, PATH, Version};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::SourceTree;
@@ -30,7 +30,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(tree: &SourceTree, found: &mut Findings) {
-    let runner = Versions::read(tree).runner;
+    let runner = versions::read(tree).runner;
     for workflow in workflow::all(tree) {
         let mut all: Vec<(u64, Location)> = Vec::new();
         for job in workflow.jobs() {

@@ -24,7 +24,6 @@ pub(crate) const RULE: Rule = Rule {
 
 const LINTER: Linter = Linter {
     program: "hadolint",
-    install: "cargo xtask test --full --setup",
     args: &["--format", "json"],
     config: None,
     settings: &[".hadolint.yaml"],

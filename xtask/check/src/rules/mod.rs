@@ -63,6 +63,7 @@ pub(crate) mod workflow_outputs;
 pub(crate) mod workflow_settings;
 pub(crate) mod workspace_binds;
 pub(crate) mod yaml;
+pub(crate) mod zizmor;
 
 /// In the order of the table in docs/rules.md.
 pub(crate) const ALL: &[&Rule] = &[
@@ -114,6 +115,7 @@ pub(crate) const ALL: &[&Rule] = &[
     &script_docker::RULE,
     &shellcheck::RULE,
     &actionlint::RULE,
+    &zizmor::RULE,
     &hadolint::RULE,
     &builder_image::RULE,
     &stale_pin::RULE,

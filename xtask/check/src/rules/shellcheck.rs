@@ -33,7 +33,6 @@ pub(crate) const RULE: Rule = Rule {
 
 const LINTER: Linter = Linter {
     program: "shellcheck",
-    install: "apt-get install shellcheck",
     args: &["--external-sources", "--source-path=SCRIPTDIR:SCRIPTDIR/..", "--format=json1", "--"],
     config: None,
     settings: &[".shellcheckrc"],

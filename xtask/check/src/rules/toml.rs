@@ -1,7 +1,7 @@
 //! The TOML files are TOML.
 
 use crate::finding::{Location, Severity};
-use crate::model::versions::{self, Versions};
+use crate::model::versions;
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
 use crate::tree::SourceTree;
 use xtask_core::rules::Described;
@@ -46,7 +46,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
             format!("printf 'gitea = \"1.26.0\"\\nrunner = \"3.0.0\"\\n' >{}", versions::PATH),
         );
     }
-    for (line, what) in Versions::read(tree).errors {
+    for (line, what) in versions::read(tree).errors {
         let place = Location::at(versions::PATH, (line, usize::from(line > 0)));
         found.add(
             place,

@@ -1,7 +1,7 @@
 //! Every key of a workflow takes effect on the declared Gitea and runner.
 
 use crate::finding::{Location, Severity};
-use crate::model::versions::{PATH, Version, Versions};
+use crate::model::versions::{self, PATH, Version, Versions};
 use crate::model::workflow::{self, Workflow};
 use crate::parse::yaml::YamlNode;
 use crate::rule::{Findings, Rule, replace};
@@ -211,7 +211,7 @@ pub(crate) const EVENTS: &[&str] = &[
 ];
 
 fn check(tree: &SourceTree, found: &mut Findings) {
-    let versions = Versions::read(tree);
+    let versions = versions::read(tree);
     for workflow in workflow::all(tree) {
         keys(&workflow, workflow.root, TOP, "a workflow", &versions, found);
         for job in workflow.jobs() {

@@ -17,7 +17,7 @@ const SUBMODULE: &str = "linux/build/derivative-maker";
 const COMMIT: &str = "3c25009d615ffd37a3544ddc32b9b507b0650bb6";
 
 /// Rules that run another project's program.
-pub(crate) const LINTERS: [&str; 3] = ["actionlint", "hadolint", "shellcheck"];
+pub(crate) const LINTERS: [&str; 4] = ["actionlint", "hadolint", "shellcheck", "zizmor"];
 
 /// Removed when dropped, but kept when the test fails.
 pub(crate) struct Checkout {

@@ -47,12 +47,7 @@ fn one_run_finds_25_problems_in_9_files() {
             "checkout@v4",
             "",
         ),
-        replace(
-            WORKFLOW,
-            "          submodules: recursive\n",
-            "          persist-credentials: false\n",
-            "",
-        ),
+        replace(WORKFLOW, "          submodules: recursive\n", "          clean: true\n", ""),
         replace(WORKFLOW, "secrets.REGISTRY_TOKEN", "secrets.GITHUB_TOKEN", ""),
         replace(WORKFLOW, "    tags: ['v*']\n", "    tags: ['release-*']\n", ""),
         replace(WORKFLOW, "        if: failure() # keep the diagnosis\n", "", ""),
@@ -225,7 +220,7 @@ fn a_run_of_rules_that_could_not_run_is_an_error() {
     let only = vec!["submodule".to_owned()];
     let selection = RuleSelection::new(only, Vec::new()).unwrap();
     let report = check(&checkout.root, &selection).unwrap();
-    let error = report.ensure_complete().unwrap_err();
+    let error = report.ensure_complete(false).unwrap_err();
     assert_eq!(Code::of(&error), Code::NotReady);
     assert_eq!(error.to_string(), "rule `submodule` did not run: this folder is no git repository");
 }
@@ -273,5 +268,6 @@ fn without_git_the_other_rules_still_run() {
     assert_eq!(lines(&report), ["runner-keys .gitea/runner/config.yaml:6"]);
     let skipped: Vec<&str> = report.skipped.iter().map(|(rule, _)| *rule).collect();
     assert_eq!(skipped, ["script-mode", "submodule"]);
-    assert!(report.ensure_complete().is_ok(), "nobody asked for them");
+    assert!(report.ensure_complete(false).is_ok(), "nobody asked for them");
+    assert_eq!(Code::of(&report.ensure_complete(true).unwrap_err()), Code::NotReady);
 }

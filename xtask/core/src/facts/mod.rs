@@ -8,3 +8,4 @@ pub mod mirror;
 pub mod repo;
 pub mod submodule;
 pub mod upstream;
+pub mod versions;

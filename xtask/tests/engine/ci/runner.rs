@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const JOB_IMAGE: &str = "silvermetal-test-job";
+const LINTERS: [&str; 4] = ["actionlint", "hadolint", "shellcheck", "zizmor"];
 const BUILDER: &str = "silvermetal-builder";
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 /// Host and repository that the workflow sees.
@@ -46,8 +47,8 @@ impl<'m> Runner<'m> {
         runner
     }
 
-    /// Builds the image of .gitea/runner/job-image without its last stage. Rust is mounted from this
-    /// machine, which may not reach the server of rustup.
+    /// Builds the image of .gitea/runner/job-image up to its stage `tools`. Rust is mounted from this machine,
+    /// and the linters are copied from it: containers here may reach neither the server of rustup nor PyPI.
     fn make_job_image(&self) {
         let base = "{{index .Config.Labels \"uk.silverlabs.silvermetal.base\"}}";
         let base = self.docker(&["inspect", "--format", base, &self.machine.image]);
@@ -66,7 +67,13 @@ impl<'m> Runner<'m> {
         let with_rust = self.dir.join("job-image");
         fs::create_dir_all(&with_rust).unwrap();
         let path = "/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        let dockerfile = format!("FROM {tools}\nENV PATH={path} CARGO_HOME=/cargo\n");
+        for linter in LINTERS {
+            fs::copy(state().join("tools/bin").join(linter), with_rust.join(linter)).unwrap();
+        }
+        let dockerfile = format!(
+            "FROM {tools}\nCOPY {} /usr/local/bin/\nENV PATH={path} CARGO_HOME=/cargo\n",
+            LINTERS.join(" ")
+        );
         fs::write(with_rust.join("Dockerfile"), dockerfile).unwrap();
         build(&["--tag", JOB_IMAGE], &with_rust);
     }

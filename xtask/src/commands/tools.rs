@@ -1,4 +1,5 @@
-//! Installs the pinned programs of tools.txt into a folder of their own, and nothing on the machine.
+//! Installs pinned programs of other projects, the linters and act, into a folder of their own: nothing on the machine
+//! changes.
 
 use anyhow::{Context as _, Result};
 use std::fs;
@@ -10,16 +11,19 @@ use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::step;
 use xtask_core::ui::Ui;
 
-const PINS: &str = include_str!("tools.txt");
+const PINS: &str = concat!(
+    include_str!("../../../.gitea/runner/job-image/linters.txt"),
+    include_str!("tools.txt")
+);
 
 /// The installed programs. They are in the state folder, where tests find them, too.
-pub(super) struct Tools {
-    bin: PathBuf,
+pub(crate) struct Tools {
+    pub(crate) bin: PathBuf,
 }
 
 impl Tools {
     /// Installs the programs if they, or these versions, are missing.
-    pub(super) fn installed(repo: &Repo, ui: &Ui) -> Result<Tools> {
+    pub(crate) fn installed(repo: &Repo, ui: &Ui) -> Result<Tools> {
         let dir = repo.state().join("tools");
         let tools = Tools { bin: dir.join("bin") };
         // written last, so that an incomplete installation has none
@@ -34,7 +38,7 @@ impl Tools {
         fs::write(&pins, PINS).with_context(|| format!("cannot write {}", pins.shown()))?;
         for cmd in tools.install(&dir, &pins) {
             step::run("tools", &cmd, &StopBy::Signal(Signal::TERM), ui)
-                .context("cannot install the pinned tools of xtask/src/commands/test/tools.txt; they come from PyPI; check that this machine reaches it")
+                .context("cannot install the pinned linters and tools (.gitea/runner/job-image/linters.txt, xtask/src/commands/tools.txt); they come from PyPI, by python3-venv: check that this machine has it and reaches PyPI")
                 .or_exit(Code::NotReady)?;
         }
         fs::write(&stamp, PINS).with_context(|| format!("cannot write {}", stamp.shown()))?;
@@ -47,16 +51,5 @@ impl Tools {
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
             .args(["--only-binary", ":all:", "--require-hashes", "--requirement"]);
         [Cmd::new("python3").args(["-m", "venv", "--clear"]).arg(dir), pip.arg(pins)]
-    }
-
-    /// The command line of one program.
-    pub(super) fn cmd(&self, name: &str) -> Cmd {
-        Cmd::new(self.bin.join(name))
-    }
-
-    /// `PATH` with these programs first, for a program that runs others of them.
-    pub(super) fn path(&self) -> String {
-        let path = std::env::var("PATH").unwrap_or_default();
-        format!("{}:{path}", self.bin.to_string_lossy())
     }
 }
