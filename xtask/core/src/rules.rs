@@ -121,6 +121,30 @@ pub const DOCTOR: &[Described] = &[
         source: "Gitea API, GET /repos/{owner}/{repo}",
     },
     Described {
+        name: "server-version",
+        what: "the Gitea server is at least as new as `gitea` in .gitea/versions.toml",
+        why: "an older server ignores keys of the workflow without a message: two runs at once despite `concurrency`",
+        source: "Gitea API, GET /version; release notes of Gitea 1.26",
+    },
+    Described {
+        name: "server-attachments",
+        what: "the Gitea server takes attachments, which the files of a release are",
+        why: "every upload to a release ends with 404",
+        source: "Gitea API, GET /settings/attachment; [attachment] ENABLED",
+    },
+    Described {
+        name: "runner-version",
+        what: "the runner is at least as new as `runner` in .gitea/versions.toml",
+        why: "an older runner ignores keys of its configuration, or fails at the artifact actions after hours",
+        source: "GITEA_ACTIONS_RUNNER_VERSION in a job; `gitea-runner --version`",
+    },
+    Described {
+        name: "runner-config",
+        what: "the runner on this machine uses the repository's .gitea/runner/config.yaml",
+        why: "check judges the repository's file: with another one, a mount is dropped or a job ends after 3 h",
+        source: "docs/ci-runner.md; the runner's config.example.yaml",
+    },
+    Described {
         name: "contract-start",
         what: "the builder starts with exactly the flags of a real build and runs its command",
         why: "a fault of image or engine shows only after the job's set-up",

@@ -4,9 +4,10 @@ use super::EngineKind;
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
 use std::path::Path;
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::Cmd;
 use xtask_core::failure::Code;
-use xtask_core::pins::ImageRef;
+use xtask_core::pins::{Digest, ImageRef};
 
 /// Label of every container and image that xtask makes. Its value is the checkout's id.
 pub(crate) const LABEL: &str = "uk.silverlabs.silvermetal";
@@ -36,6 +37,9 @@ struct Dialect {
     limits: &'static str,
     /// Prefix of the names of images that were built locally.
     local: &'static str,
+    /// `push` writes the digest that it pushed to a file. podman compresses layers anew for each push, so its
+    /// RepoDigests name another digest (containers/podman#14779).
+    digest_file: bool,
 }
 
 static DOCKER: Dialect = Dialect {
@@ -45,6 +49,7 @@ static DOCKER: Dialect = Dialect {
     root_dir: "{{.DockerRootDir}}",
     limits: "{{range .SecurityOptions}}{{if eq . \"name=rootless\"}}rootless{{end}}{{end}}",
     local: "",
+    digest_file: false,
 };
 
 static PODMAN: Dialect = Dialect {
@@ -54,6 +59,7 @@ static PODMAN: Dialect = Dialect {
     root_dir: "{{.Store.GraphRoot}}",
     limits: "{{if .Host.Security.Rootless}}rootless{{end}}{{if .Host.ServiceIsRemote}} remote{{end}}",
     local: "localhost/",
+    digest_file: true,
 };
 
 impl Client {
@@ -210,12 +216,35 @@ impl Client {
         self.cmd().args(["tag", image, name])
     }
 
-    pub(crate) fn push(&self, reference: &str) -> Cmd {
-        self.cmd().args(["push", reference])
+    /// Pushes an image. The digest comes from [`Client::pushed`].
+    pub(crate) fn push(&self, reference: &str, digest_file: &Path) -> Cmd {
+        match self.dialect.digest_file {
+            true => self.cmd().args(["push", "--digestfile"]).arg(digest_file).arg(reference),
+            false => self.cmd().args(["push", reference]),
+        }
+    }
+
+    /// The digest under which `reference` was pushed to `repository`.
+    pub(crate) fn pushed(
+        &self,
+        reference: &str,
+        repository: &str,
+        digest_file: &Path,
+    ) -> Result<Digest> {
+        if self.dialect.digest_file {
+            let text = std::fs::read_to_string(digest_file);
+            let text = text.with_context(|| format!("cannot read {}", digest_file.shown()))?;
+            return text.trim().parse();
+        }
+        let known = self.repo_digests(reference)?;
+        let found = known.into_iter().find(|known| known.repository == repository);
+        found
+            .and_then(|known| known.digest)
+            .with_context(|| format!("the engine names no digest of {reference} after its push"))
     }
 
     /// Names of an image with a digest: one for each repository that it was pulled from or pushed to. An
-    /// image's id is not such a digest.
+    /// image's id is not such a digest, nor is what podman names here.
     pub(crate) fn repo_digests(&self, reference: &str) -> Result<Vec<ImageRef>> {
         let template = "{{range .RepoDigests}}{{println .}}{{end}}";
         let names =

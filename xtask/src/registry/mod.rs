@@ -53,6 +53,8 @@ pub(crate) struct Registry<'a> {
     http: Http,
     /// Scheme and secret for requests, once the registry has asked for them.
     authorization: RefCell<Option<(&'static str, Secret)>>,
+    /// The token server's refusal, for errors.
+    refused_by: RefCell<String>,
     ui: &'a Ui,
 }
 
@@ -119,7 +121,14 @@ impl<'a> Registry<'a> {
                 })?;
             }
         }
-        Ok(Registry { address, api: url, http, authorization: RefCell::new(None), ui })
+        Ok(Registry {
+            address,
+            api: url,
+            http,
+            authorization: RefCell::new(None),
+            refused_by: RefCell::default(),
+            ui,
+        })
     }
 
     /// Limits the attempts and the wait, for a caller who only asks if the registry answers.
@@ -141,9 +150,10 @@ impl<'a> Registry<'a> {
             200 => self.understood(response, reference).map_err(Refusal::Silent),
             404 => Err(Refusal::Gone(format!("the registry has no {name}"))),
             401 | 403 => Err(Refusal::Login(format!(
-                "{} refuses to serve {name} ({}): docker login {}",
+                "{} refuses to serve {name} ({}){}: docker login {}",
                 self.address.host,
                 response.complaint(),
+                self.refused_by.borrow(),
                 self.address.host
             ))),
             _ => Err(Refusal::Silent(anyhow!("{name}: {}", response.complaint()))),
@@ -290,13 +300,28 @@ impl<'a> Registry<'a> {
         let of_the_hub = [self.api.origin(), origin.clone()] == OF_DOCKER_HUB;
         if !of_the_hub && !named.split_whitespace().any(|named| named == server) {
             return Err(Code::NotReady.error(format!(
-                "{host} wants its credentials sent to another host, {origin}: not sent\n  fix: if {server} \
-                 is the token server of {host}: {TOKEN_SERVERS}={}",
+                "{host} wants its credentials sent to another address, {origin} (the realm of its 401): not sent\n  \
+                 fix: if {server} is the token server of {host}: {TOKEN_SERVERS}={}; if it is not, {host} has a \
+                 wrong address for itself: ROOT_URL under [server] in Gitea's app.ini",
                 quoted(server)
             )));
         }
         self.ui.notice(&format!("{host}: its credentials go to its token server, {origin}"));
         Ok(())
+    }
+
+    /// Says which address the registry named for its tokens, and who decides that, for errors.
+    fn named_realm(&self, realm: &Url) -> String {
+        let host = &self.address.host;
+        let origin = realm.origin();
+        let elsewhere = match realm.same_origin(&self.api) {
+            true => String::new(),
+            false => format!(
+                "; if that is not where {host} is reached, its own address is configured wrongly: ROOT_URL under \
+                 [server] in Gitea's app.ini, `realm` under auth.token in the registry's config.yml"
+            ),
+        };
+        format!("{host} names {origin} as its token server (the realm of its 401){elsewhere}")
     }
 
     /// Gets a token from the registry's token server, with or without credentials.
@@ -326,13 +351,17 @@ impl<'a> Registry<'a> {
         };
         let origin = realm.origin();
         let http = http_for(origin.split_once("://").map_or("", |(_, host)| host));
-        let response = http.send(&request, Sink::Memory(LARGEST), self.ui)?;
+        let response = http.send(&request, Sink::Memory(LARGEST), self.ui);
+        let response = response.with_context(|| self.named_realm(&realm))?;
         if matches!(response.status, 401 | 403) {
-            return Ok(None); // the registry's refusal is the better error
+            let why =
+                format!("; {}, which refuses: {}", self.named_realm(&realm), response.complaint());
+            *self.refused_by.borrow_mut() = why;
+            return Ok(None); // the registry's own refusal follows
         }
-        let response = response.expect(&[200])?;
+        let response = response.expect(&[200]).with_context(|| self.named_realm(&realm))?;
         let answer: Value = serde_json::from_slice(&response.body)
-            .context("the token server's answer is not JSON")?;
+            .with_context(|| format!("{}: the answer is not JSON", self.named_realm(&realm)))?;
         let token = answer["token"].as_str().or(answer["access_token"].as_str());
         let token = token.context("the token server's answer has no token")?;
         Ok(Some(("Bearer", Secret::new(token, "the token server's answer")?)))

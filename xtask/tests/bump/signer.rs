@@ -38,6 +38,17 @@ impl Signer {
         run(self.gpg().arg("--output").arg(signed).arg("--clearsign").arg(text)).exits(0);
     }
 
+    /// Signs with this key and with a new one that [`Signer::keyring`] has not exported.
+    pub fn clearsign_twice(&self, text: &Path, signed: &Path) {
+        let newer = "Newer <newer@example.org>";
+        let mut make = self.gpg();
+        make.args(["--passphrase", "", "--quick-generate-key", newer, "ed25519", "sign", "never"]);
+        run(&mut make).exits(0);
+        let mut sign = self.gpg();
+        sign.args(["--local-user", NAME, "--local-user", newer, "--output"]).arg(signed);
+        run(sign.arg("--clearsign").arg(text)).exits(0);
+    }
+
     pub fn keyring(&self) -> PathBuf {
         let keyring = self.home.join("keyring.gpg");
         run(self.gpg().arg("--output").arg(&keyring).arg("--export")).exits(0);

@@ -7,6 +7,7 @@
 
 mod build;
 mod engines;
+mod forge;
 mod json;
 mod places;
 mod preflight;

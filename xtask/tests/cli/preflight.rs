@@ -94,7 +94,10 @@ fn all_problems_of_base_are_reported_at_once_and_nothing_changes() {
 }
 
 /// Runs doctor, and returns state and text of each rule.
-fn doctors_report(doctor: &mut Command, code: i32) -> BTreeMap<String, (String, String)> {
+pub(crate) fn doctors_report(
+    doctor: &mut Command,
+    code: i32,
+) -> BTreeMap<String, (String, String)> {
     let report: Value = serde_json::from_str(&run(doctor).exits(code).stdout).unwrap();
     let word = |rule: &Value, name: &str| rule[name].as_str().unwrap().to_owned();
     let rules = report["rules"].as_array().unwrap().iter();
@@ -123,6 +126,11 @@ fn doctor_reports_every_rule_or_the_reason_for_skipping_it() {
         ("release-tag", "broken", "tag v0.0.1 is not the version in Cargo.toml"),
         ("release-token", "broken", "https://127.0.0.1:9/api/v1/repos/"),
         ("docker-config", "ok", "can be read"),
+        (
+            "server-version",
+            "skipped",
+            "the Gitea server could not be asked: GET https://127.0.0.1:9/api/v1/version",
+        ),
     ] {
         let found = &report[rule];
         assert!(found.0 == state && found.1.contains(words), "{rule}: {found:?}");

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, also in its helpers")]
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
-mod peer;
 mod records;
 #[path = "../support/mod.rs"]
 mod support;

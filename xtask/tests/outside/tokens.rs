@@ -1,7 +1,7 @@
 //! A token or password goes to the origin that the user named, and nowhere else.
 
-use crate::peer::Peer;
 use crate::records::release_folder;
+use crate::support::peer::Peer;
 use crate::support::{Checkout, STUB, run};
 use serde_json::json;
 use std::fs;
@@ -109,7 +109,7 @@ fn a_registrys_password_goes_to_another_host_only_by_the_users_word() {
         let other = other();
         let own = registry(&other.host);
         let mut command = commands(&checkout, &own.host).remove(n);
-        run(&mut command).says("wants its credentials sent to another host");
+        run(&mut command).says("wants its credentials sent to another address");
         assert_eq!(other.asked().len(), 0, "{:?}", other.asked());
         assert_eq!(own.authorizations(), [""; 0], "{:?}", own.asked());
 

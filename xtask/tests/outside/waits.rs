@@ -1,7 +1,7 @@
 //! A signal ends every kind of wait.
 
-use crate::peer::Peer;
 use crate::support::Checkout;
+use crate::support::peer::Peer;
 use crate::support::running::Running;
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Names and fields that hold a terminal's commands, line ends and a shell's: no output has them as they
 //! are, and no printed command runs them.
 
-use crate::peer::Peer;
 use crate::records::{output_folder, release_folder};
+use crate::support::peer::Peer;
 use crate::support::{Checkout, Ran, STUB, executable, git, run};
 use serde_json::json;
 use std::ffi::OsStr;

@@ -163,9 +163,34 @@ fn a_conflict_with_a_release_that_the_token_cannot_see_is_reported() {
 fn an_upload_that_is_too_large_is_reported_with_the_setting() {
     let shop = Shop::open();
     shop.gitea.takes_at_most(0);
-    shop.publish().exits(3).says("is too large for the server").says("FILE_MAX_SIZE").says("413");
+    shop.publish().exits(3).says("the server does not take").says("FILE_MAX_SIZE").says("413");
     shop.shows_nothing();
     shop.gitea.takes_at_most(1 << 20);
+    shop.publish().exits(0);
+    shop.has_one_release();
+}
+
+#[test]
+fn a_file_that_the_server_refuses_for_good_is_sent_once() {
+    let mut shop = Shop::open();
+    for (status, says) in [(400, "ALLOWED_TYPES"), (415, "ALLOWED_TYPES"), (423, "archived")] {
+        shop.gitea = Gitea::new();
+        shop.gitea.fails(UPLOAD, 99, How::Status(status));
+        shop.publish().exits(3).says(says).says("the server does not take");
+        assert_eq!(shop.gitea.asked(UPLOAD), 1, "{:#?}", shop.gitea.log());
+        shop.shows_nothing();
+        shop.gitea.heals();
+    }
+}
+
+#[test]
+fn a_tag_of_another_commit_on_the_server_is_refused() {
+    let shop = Shop::open();
+    shop.gitea.has_tag(TAG, &"a".repeat(40));
+    shop.publish().exits(1).says(&format!("tag {TAG} names commit aaaa")).says("was built from");
+    assert_eq!(shop.gitea.releases().len(), 0);
+    let head = git(&shop.factory.checkout.root, &["rev-parse", "HEAD"]);
+    shop.gitea.has_tag(TAG, head.trim());
     shop.publish().exits(0);
     shop.has_one_release();
 }

@@ -9,6 +9,7 @@
 pub mod disk;
 pub mod http;
 pub mod json;
+pub mod peer;
 pub mod running;
 pub mod terminal;
 

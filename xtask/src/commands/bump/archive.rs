@@ -21,6 +21,9 @@ const LARGEST_INDEX: u64 = 256 << 20;
 /// Most bytes of an InRelease. That of trixie has 140 KB.
 const LARGEST_RELEASE: usize = 16 << 20;
 
+/// Numbers of MD5, SHA-1 and RIPE-MD/160 in OpenPGP (RFC 9580, 9.5). apt takes no signature over them.
+const WEAK_HASHES: [&str; 3] = ["1", "2", "3"];
+
 /// A reader of archives, with a scratch folder for their indexes.
 pub(super) struct Archives<'a> {
     http: Http,
@@ -106,16 +109,72 @@ impl<'a> Archives<'a> {
             self.ui,
         )?;
         answer.expect(&[200])?;
-        let gpgv = Cmd::new(GPGV).arg("--keyring").arg(&self.keyring).arg("--output").arg(&text);
+        let gpgv = Cmd::new(GPGV).args(["--status-fd", "1"]).arg("--keyring").arg(&self.keyring);
+        let gpgv = gpgv.arg("--output").arg(&text);
         drop(fs::remove_file(&text)); // left from the previous suite
         let verified = gpgv.arg(&signed).output()?;
-        if !verified.exit.ok() {
-            let why = verified.stderr.lines().last().unwrap_or_default().to_owned();
-            return Err(Code::No.error(format!("{url}: the signature is not valid: {why}")));
+        let signatures = Signatures::read(&verified.stdout);
+        if !signatures.are_enough() {
+            let why = verified.stderr.lines().last().unwrap_or_default();
+            return Err(signatures.refusal(&url, why, &self.keyring));
         }
         let text =
             fs::read_to_string(&text).context("cannot read the Release file that gpgv wrote")?;
         Ok(hashes(&text))
+    }
+}
+
+/// The signatures of a file, as gpgv judges them (GnuPG, doc/DETAILS, "Format of the --status-fd output").
+#[derive(Debug, Default)]
+struct Signatures {
+    /// Made by a key of the keyring, and valid.
+    good: usize,
+    /// Do not fit the text.
+    bad: usize,
+    /// Ids of keys that the keyring lacks.
+    unknown: Vec<String>,
+}
+
+impl Signatures {
+    fn read(status: &str) -> Signatures {
+        let mut all = Signatures::default();
+        let mut current = false;
+        for line in status.lines().filter_map(|line| line.strip_prefix("[GNUPG:] ")) {
+            let mut words = line.split_whitespace();
+            match words.next() {
+                Some("NEWSIG") => current = false,
+                // EXPSIG, EXPKEYSIG or REVKEYSIG stands here if the signature or its key no longer counts
+                Some("GOODSIG") => current = true,
+                Some("VALIDSIG") => {
+                    let hash = words.nth(7).unwrap_or_default();
+                    all.good += usize::from(current && !WEAK_HASHES.contains(&hash));
+                    current = false;
+                }
+                Some("BADSIG") => all.bad += 1,
+                Some("NO_PUBKEY") => all.unknown.extend(words.next().map(str::to_owned)),
+                _ => {}
+            }
+        }
+        all
+    }
+
+    /// apt's own rule: one good signature is enough, and none may be bad. Around a release, Debian signs
+    /// with the old and the new key, and a keyring may know only one of them.
+    fn are_enough(&self) -> bool {
+        self.good > 0 && self.bad == 0
+    }
+
+    fn refusal(&self, url: &Url, why: &str, keyring: &Path) -> anyhow::Error {
+        if self.bad > 0 || self.unknown.is_empty() {
+            return Code::No.error(format!("{url}: the signature is not valid: {why}"));
+        }
+        Code::No.error(format!(
+            "{url}: the signature is not valid: {} lacks the key {}\n  fix: apt-get install {}, or name another \
+             keyring: --keyring FILE",
+            keyring.shown(),
+            self.unknown.join(", "),
+            KEYRING.1
+        ))
     }
 }
 
@@ -171,6 +230,24 @@ mod tests {
         let hashes = hashes(text);
         assert_eq!(hashes["main/a"], "bb");
         assert_eq!(hashes.len(), 2);
+    }
+
+    #[test]
+    fn one_good_signature_is_enough_if_none_is_bad() {
+        let enough = |status: &str| Signatures::read(status).are_enough();
+        let valid = |hash: u8| format!("[GNUPG:] VALIDSIG AA 2026-06-01 1 0 4 0 1 {hash} 01 AA\n");
+        let of = |word: &str, hash: u8| {
+            format!("[GNUPG:] NEWSIG\n[GNUPG:] {word} AA Archive\n{}", valid(hash))
+        };
+        let good = &of("GOODSIG", 8);
+        let unknown = "[GNUPG:] ERRSIG BB 1 8 01 0 9 -\n[GNUPG:] NO_PUBKEY BB\n";
+        let bad = "[GNUPG:] BADSIG CC Archive\n";
+        assert!(enough(good) && enough(&format!("{unknown}{good}")));
+        let (sha1, expired) = (of("GOODSIG", 2), of("EXPKEYSIG", 8));
+        for status in ["", unknown, bad, &format!("{good}{bad}"), &sha1, &expired, &valid(8)] {
+            assert!(!enough(status), "{status}");
+        }
+        assert_eq!(Signatures::read(unknown).unknown, ["BB"]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ Examples:
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct BumpImageArgs {
     /// registry/name@sha256:…, registry/name:tag, sha256:…; `local` for the image built here and
-    /// pushed, `latest-pushed` for the one that the registry calls latest
+    /// pushed, `latest-pushed` for the registry's image of today's docker/ folder, or else its latest
     #[arg(value_name = "REF|local|latest-pushed", default_value = LATEST_PUSHED)]
     image: String,
     /// Only tell whether the pin is that of today's docker/ folder and still served: exit 1 if not
@@ -48,7 +48,8 @@ pub(crate) struct BumpImageArgs {
     engine: EngineChoice,
 }
 
-/// Argument that stands for the tag `latest` of the repository that was last pushed to.
+/// Argument that stands for the image of today's docker/ folder in the repository that was last pushed to, or
+/// else for its tag `latest`.
 pub(crate) const LATEST_PUSHED: &str = "latest-pushed";
 
 /// An image, and the provenance that its labels record.
@@ -122,7 +123,7 @@ fn write(repo: &Repo, found: &FoundImage, edits: &[FileEdit; 2], alone: String) 
 }
 
 fn find(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<FoundImage> {
-    let asked = reference(repo, args, today, ui)?;
+    let mut asked = reference(repo, args, today, ui)?;
     if args.offline {
         let digest = asked.digest.clone().with_context(|| {
             format!("--offline: `{asked}` has no digest, and only a registry knows it: expected registry/name@sha256:…")
@@ -141,6 +142,11 @@ fn find(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<Fo
         });
     }
     let registry = Registry::open(&asked, ui)?;
+    let todays = published::tag_of(today);
+    if args.image == LATEST_PUSHED && registry.manifest(&todays).is_ok() {
+        // a job of another branch may have been the last to push
+        asked.tag = Some(todays);
+    }
     let name = asked.digest.as_ref().map(Digest::to_string).or(asked.tag.clone());
     let manifest = registry.manifest(name.as_deref().unwrap_or(published::LATEST));
     let manifest = manifest.map_err(|refusal| not_served(refusal, &asked))?;

@@ -146,8 +146,12 @@ fn all(
 }
 
 fn unusable(stamp: &SnapshotStamp, error: &anyhow::Error) -> anyhow::Error {
+    let error = format!("{error:#}");
+    if error.contains("\n  fix: ") {
+        return Code::NotReady.error(format!("snapshot {stamp} cannot be pinned: {error}"));
+    }
     Code::NotReady.error(format!(
-        "snapshot {stamp} cannot be pinned: {error:#}\n  fix: name another stamp, or `latest`; \
+        "snapshot {stamp} cannot be pinned: {error}\n  fix: name another stamp, or `latest`; \
          or point APT_SNAPSHOT_URL at another mirror of the snapshot archive"
     ))
 }

@@ -9,6 +9,8 @@ mod machine;
 mod pins;
 mod release;
 pub(crate) mod report;
+mod runner;
+mod server;
 
 use crate::build::{BuildFacts, BuildRequest, RecipeArgs};
 use crate::engine::{EngineChoice, EngineKind};
@@ -108,7 +110,13 @@ fn look(facts: &BuildFacts, setup: bool, ui: &Ui, report: &mut DoctorReport) -> 
     let _shown = ui.wait("asking engine, registries and mirrors");
     // the network may be slow: ask the engine at the same time
     let pins = std::thread::scope(|scope| {
-        let pins = scope.spawn(|| pins::look(facts, &Ui::new(false)));
+        let pins = scope.spawn(|| {
+            let ui = Ui::new(false);
+            let mut report = pins::look(facts, &ui);
+            server::look(&facts.repo, &ui, &mut report);
+            report
+        });
+        runner::look(&facts.repo, report);
         machine::look(facts, setup, report);
         docker_config::look(facts, report);
         release::look(facts, ui, report);

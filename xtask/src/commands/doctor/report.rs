@@ -51,7 +51,13 @@ impl DoctorReport {
 
     /// Skips all rules that need a container and have no state yet, because of `why`.
     pub(crate) fn skip_engine_rules(&mut self, why: &str) {
-        let others = ["image-served", "registry-login", "upstream-reachable"];
+        let others = [
+            "image-served",
+            "registry-login",
+            "upstream-reachable",
+            "server-version",
+            "server-attachments",
+        ];
         for rule in DOCTOR {
             if !self.knows(rule.name) && !others.contains(&rule.name) {
                 self.skipped(rule.name, why);

@@ -1,7 +1,7 @@
 //! `cargo xtask image push`: pushes the builder image to a registry, under tags that protect it from
 //! garbage collection.
 
-use crate::builder_image::builder_env::{BuilderEnv, RunningEngine};
+use crate::builder_image::builder_env::BuilderEnv;
 use crate::builder_image::{Inputs, labels, published};
 use crate::engine::BuildArgs;
 use crate::registry::{ImageManifest, Refusal, Registry};
@@ -60,6 +60,13 @@ impl Target {
                 "`{reference}`: expected REGISTRY/NAME[:TAG]; the digest is the result of a push"
             )));
         }
+        let tag = asked.and_then(|reference| reference.tag.as_deref());
+        if let Some(tag) = tag.filter(|tag| is_referrers_tag(tag)) {
+            return Err(Code::Usage.error(format!(
+                "tag `{tag}`: registries keep lists of signatures under such tags (OCI's referrers tag schema): \
+                 expected another name"
+            )));
+        }
         let repository = match asked {
             Some(reference) => reference.repository.clone(),
             None => published::repository(repo)?,
@@ -93,7 +100,7 @@ pub(crate) fn command(repo: &Repo, args: &ImagePushArgs) -> Result<()> {
         plan.line("push to", target.tagged());
         plan.line("more tags", target.more.join(", "));
         plan.step("name it for the registry", engine.tag(&local, &target.tagged()));
-        plan.step("push", engine.push(&target.tagged()));
+        plan.step("push", engine.push(&target.tagged(), &digest_file(repo)));
         return plan.show("image push", &env.problems, args.build.shown());
     }
     let registry = Registry::open(&target.image(), &ui)?;
@@ -152,13 +159,36 @@ fn existing(
         ui.notice(&format!("{} is replaced: {why}", target.tagged()));
         return Ok(None);
     }
-    registry.tag(&manifest, &keeper(&manifest.digest))?;
+    name(registry, target, &manifest)?;
     Ok(Some(manifest))
 }
 
-/// A tag that never moves, so that the registry does not collect this digest as garbage.
+/// A tag that never moves, so that the registry does not collect this digest as garbage. It is not
+/// `sha256-HEX`: under that tag the OCI distribution specification keeps the list of what refers to a
+/// manifest, such as its signatures.
 fn keeper(digest: &Digest) -> String {
-    format!("sha256-{}", digest.hex())
+    format!("keep.sha256.{}", digest.hex())
+}
+
+/// Returns `true` for a tag that the OCI distribution specification's referrers tag schema may use.
+fn is_referrers_tag(tag: &str) -> bool {
+    let hex = |text: &str| text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let digest = tag.split('.').next().unwrap_or_default();
+    digest
+        .split_once('-')
+        .is_some_and(|(algorithm, rest)| algorithm.starts_with("sha") && hex(rest))
+}
+
+/// Gives the image its other tags. After docker/ was changed and changed back, the image was pushed long ago,
+/// and `latest` is another one.
+fn name(registry: &Registry<'_>, target: &Target, manifest: &ImageManifest) -> Result<()> {
+    for tag in target.more.iter().chain(Some(&keeper(&manifest.digest))) {
+        let there = registry.manifest(tag);
+        if !there.is_ok_and(|there| there.digest == manifest.digest) {
+            registry.tag(manifest, tag)?;
+        }
+    }
+    Ok(())
 }
 
 fn push(
@@ -176,10 +206,13 @@ fn push(
     let local = env.plan.execute(&open.client, open.network, ui)?;
     let tagged = target.tagged();
     open.client.tag(&local, &tagged).read()?;
-    step::run("push", &open.client.push(&tagged), &StopBy::Signal(Signal::INT), ui)?;
+    let digest_file = digest_file(repo);
+    drop(std::fs::remove_file(&digest_file)); // of an earlier push
+    let command = open.client.push(&tagged, &digest_file);
+    step::run("push", &command, &StopBy::Signal(Signal::INT), ui)?;
 
     let manifest = registry.manifest(&target.tag)?;
-    let engines = digest_on(&open, &tagged, &target.repository)?;
+    let engines = open.client.pushed(&tagged, &target.repository, &digest_file)?;
     if engines != manifest.digest {
         bail!(
             "{tagged}: the engine pushed {engines}, and the registry serves {}: \
@@ -190,17 +223,27 @@ fn push(
     if let Some(why) = labels::mismatch(&registry.labels(&manifest)?, inputs) {
         bail!("{tagged}: {why}");
     }
-    for tag in target.more.iter().chain(Some(&keeper(&manifest.digest))) {
-        registry.tag(&manifest, tag)?;
-    }
+    name(registry, target, &manifest)?;
     Ok(manifest)
 }
 
-/// The digest that the engine recorded for an image in `repository`.
-fn digest_on(open: &RunningEngine, name: &str, repository: &str) -> Result<Digest> {
-    let known = open.client.repo_digests(name)?;
-    let found = known.into_iter().find(|known| known.repository == repository);
-    found
-        .and_then(|known| known.digest)
-        .with_context(|| format!("the engine names no digest of {name} after its push"))
+/// File for the digest of a push.
+fn digest_file(repo: &Repo) -> PathBuf {
+    // several checkouts may share one target folder
+    repo.state().join(format!("pushed-digest-{}", repo.checkout_id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_tag_of_ours_is_a_list_of_referrers() {
+        let digest: Digest = format!("sha256:{}", "ab".repeat(32)).parse().unwrap();
+        assert!(!is_referrers_tag(&keeper(&digest)) && !is_referrers_tag("sha256-notes"));
+        for suffix in ["", ".sig", ".att"] {
+            assert!(is_referrers_tag(&format!("sha256-{}{suffix}", digest.hex())), "{suffix}");
+        }
+        assert!(is_referrers_tag(&format!("sha512-{}", digest.hex())));
+    }
 }

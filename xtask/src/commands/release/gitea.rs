@@ -68,18 +68,8 @@ pub(super) struct Draft<'a> {
 impl<'a> Gitea<'a> {
     /// `repository` is the URL of its page, `https://HOST/OWNER/NAME`. Gitea may be served under a path.
     pub(super) fn new(http: Http, repository: &Url, token: Secret, ui: &'a Ui) -> Result<Self> {
-        let path = repository.path().trim_end_matches('/').trim_end_matches(".git");
-        let mut parts = path.rsplitn(3, '/');
-        let (name, owner, below) = (parts.next(), parts.next(), parts.next());
-        let (Some(name @ [_, ..]), Some(owner @ [_, ..]), Some(below)) =
-            (name.map(str::as_bytes), owner.map(str::as_bytes), below)
-        else {
-            return Err(Code::Usage.error(format!(
-                "{repository} is not a repository's page: expected https://HOST/OWNER/NAME"
-            )));
-        };
-        let [owner, name] = [owner, name].map(String::from_utf8_lossy);
-        let api = repository.at(&format!("{below}/api/v1/repos/{owner}/{name}"))?;
+        let (root, owner, name) = api_of(repository)?;
+        let api = root.child("repos").child(&owner).child(&name);
         Ok(Gitea { http, api, token, ui })
     }
 
@@ -139,15 +129,25 @@ impl<'a> Gitea<'a> {
         let url = self.assets_of(release).query(&[("name", name)]);
         let request = Request::new(Method::Post, &url).form_file("attachment", file, name);
         let answer = self.ask(&request)?;
-        if answer.status == 413 {
+        if let Some(fix) = refusal_of_a_file(answer.status) {
             let complaint = answer.complaint();
-            return Err(Code::NotReady.error(format!(
-                "{name} is too large for the server, {complaint}\n  \
-                 fix: raise FILE_MAX_SIZE under [repository.release] in Gitea's app.ini \
-                 (formerly MAX_SIZE under [attachment]), and the limit of a proxy before it"
-            )));
+            return Err(Code::NotReady
+                .error(format!("the server does not take {name}: {complaint}\n  fix: {fix}")));
         }
         asset(&json(self.accepted(answer, &[200, 201])?)?)
+    }
+
+    /// The commit that a tag names on the server; `None` if the server has no such tag.
+    pub(super) fn commit_of(&self, tag: &str) -> Result<Option<String>> {
+        let answer = self.ask(&Request::get(&self.api.child("tags").child(tag)))?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        let tag = json(self.accepted(answer, &[200])?)?;
+        let commit = tag["commit"]["sha"].as_str();
+        commit
+            .map(|commit| Some(commit.to_owned()))
+            .context("the server's answer is not a tag: expected commit.sha")
     }
 
     /// Downloads a file, and returns its hash and its size in bytes.
@@ -229,6 +229,38 @@ impl<'a> Gitea<'a> {
             _ => error,
         })
     }
+}
+
+/// Root of the API of the server that has the repository, and the repository's owner and name.
+pub(crate) fn api_of(repository: &Url) -> Result<(Url, String, String)> {
+    let path = repository.path().trim_end_matches('/').trim_end_matches(".git");
+    let parts: Vec<&str> = path.rsplitn(3, '/').collect();
+    let [name @ &[_, ..], owner @ &[_, ..], _] =
+        parts.iter().map(|p| p.as_bytes()).collect::<Vec<_>>()[..]
+    else {
+        return Err(Code::Usage.error(format!(
+            "{repository} is not a repository's page: expected https://HOST/OWNER/NAME"
+        )));
+    };
+    let [owner, name] = [owner, name].map(|part| String::from_utf8_lossy(part).into_owned());
+    Ok((repository.at(&format!("{}/api/v1", parts[2]))?, owner, name))
+}
+
+/// What to do about a refusal that another attempt does not change; `None` for any other answer.
+fn refusal_of_a_file(status: u16) -> Option<&'static str> {
+    Some(match status {
+        413 => {
+            "raise FILE_MAX_SIZE under [repository.release] in Gitea's app.ini (formerly MAX_SIZE under \
+             [attachment]), and the limit of a proxy before it"
+        }
+        423 => "the repository is archived or locked: open it in the repository's settings",
+        // of a forbidden type Gitea says 400
+        400 | 405 | 406 | 411 | 415 | 422 => {
+            "if the server names the file's type: empty ALLOWED_TYPES under [repository.release] in Gitea's \
+             app.ini, which allows all types"
+        }
+        _ => return None,
+    })
 }
 
 fn json(answer: Response) -> Result<Value> {

@@ -10,7 +10,7 @@ mod publish;
 mod tag;
 mod upload;
 
-pub(crate) use gitea::MAX_MIB;
+pub(crate) use gitea::{MAX_MIB, api_of};
 pub(crate) use package::Package;
 pub(crate) use tag::is_tag;
 

@@ -33,6 +33,7 @@ pub(super) struct Upload<'a> {
 
 impl Upload<'_> {
     pub(super) fn run(mut self) -> Result<Done> {
+        self.compare_tag()?;
         let there = self.draft()?;
         let mut hashed = self.clear(&there)?;
         for file in &self.release.files {
@@ -47,8 +48,29 @@ impl Upload<'_> {
                 hashed.push(asset.name);
             }
         }
-        let published = if there.draft { self.publish(&there)? } else { there };
+        let published = if there.draft {
+            // somebody may have moved the tag during the upload
+            self.compare_tag()?;
+            self.publish(&there)?
+        } else {
+            there
+        };
         Ok(Done { release: published, uploaded: self.uploaded })
+    }
+
+    /// Fails if the server's tag names another commit than the one that was built. If the server has no such
+    /// tag, it makes one at that commit when the release is published.
+    fn compare_tag(&self) -> Result<()> {
+        let Release { tag, commit, .. } = self.release;
+        match self.gitea.commit_of(tag)? {
+            Some(there) if there != commit.to_string() => Err(Code::No.error(format!(
+                "tag {tag} names commit {} on the server, but this release was built from {commit}\n  \
+                 fix: find out which of the two is meant; then build that commit, or tag it anew under another \
+                 version. A tag that people may have fetched is never moved",
+                there.shown()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the release of the tag on the server, or creates a draft.

@@ -105,6 +105,10 @@ impl Gitea {
         self.state().drafts_by_tag = true;
     }
 
+    pub fn has_tag(&self, tag: &str, commit: &str) {
+        self.state().tags.insert(tag.to_owned(), commit.to_owned());
+    }
+
     /// Largest file, in bytes.
     pub fn takes_at_most(&self, size: u64) {
         self.state().max_size = size;

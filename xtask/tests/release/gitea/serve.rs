@@ -142,6 +142,10 @@ fn api(
                 .find(|r| r["tag_name"] == **tag && (drafts || r["draft"] == false));
             found.map_or(not_found, |release| (200, release.clone()))
         }
+        ("GET", ["tags", tag]) => {
+            let commit = state.tags.get(*tag);
+            commit.map_or(not_found, |sha| (200, json!({ "name": tag, "commit": { "sha": sha } })))
+        }
         ("GET", ["releases"]) => {
             let shown: Vec<Value> = state
                 .releases

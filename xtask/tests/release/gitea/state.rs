@@ -26,6 +26,8 @@ pub struct State {
     pub pages_of_files: bool,
     /// GET …/tags/TAG returns drafts, as in some versions of Gitea.
     pub drafts_by_tag: bool,
+    /// Commits of tags.
+    pub tags: BTreeMap<String, String>,
     pub log: Vec<String>,
     pub dir: PathBuf,
     /// Words to look for in every argv and environment while requests are served.

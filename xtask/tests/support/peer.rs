@@ -1,6 +1,6 @@
 //! A server on loopback that records what it was asked.
 
-use crate::support::http::HttpRequest;
+use super::http::HttpRequest;
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
