@@ -4,7 +4,7 @@ use super::{BuilderImage, is_present};
 use crate::engine::container::Tool;
 use crate::engine::paths::PathMap;
 use crate::engine::private::{EngineFolders, Private};
-use crate::engine::{Client, EngineKind, EngineStatus, status};
+use crate::engine::{Client, EngineKind};
 use anyhow::Result;
 use serde_json::json;
 use std::path::Path;
@@ -92,12 +92,9 @@ fn engine_with(
     start: bool,
 ) -> Result<Option<Client>> {
     let shared = [EngineKind::Docker, EngineKind::Podman].map(|kind| Client::new(kind, None));
-    let usable = |client: &Client| {
-        let private = client.kind == EngineKind::Private;
-        client.version_within(PATIENCE).is_ok()
-            && (private || matches!(status::ask(client), EngineStatus::Running(_)))
-    };
-    let mut running = shared.into_iter().chain([places.client()]).filter(usable);
+    let mut running = shared.into_iter().chain([places.client()]).filter(|client| {
+        which(client.program()).is_some() && client.version_within(PATIENCE).is_ok()
+    });
     if let Some(client) = running.find(|client| is_present(client, image, places)) {
         return Ok(Some(client));
     }

@@ -156,7 +156,9 @@ impl Client {
         }
         let template = "{{.Endpoints.docker.Host}}";
         let asked = self.cmd().args(["context", "inspect", "--format", template]).read();
-        let address = asked.or_else(|_| std::env::var("DOCKER_HOST")).unwrap_or_default();
+        // clients older than 19.03 have no contexts
+        let asked = asked.ok().filter(|address| !address.is_empty());
+        let address = asked.or_else(|| std::env::var("DOCKER_HOST").ok()).unwrap_or_default();
         (!address.is_empty() && !address.starts_with("unix://")).then_some(address)
     }
 

@@ -8,7 +8,7 @@ pub(crate) mod host;
 pub(crate) mod paths;
 pub(crate) mod private;
 mod select;
-pub(crate) mod status;
+mod status;
 pub(crate) mod variations;
 
 pub(crate) use args::BuildArgs;

@@ -21,6 +21,12 @@ pub(crate) enum PathMap {
 
 impl PathMap {
     pub(crate) fn of(client: &Client) -> Result<PathMap> {
+        if let Some(address) = client.remote_address() {
+            return Err(Code::NotReady.error(format!(
+                "engine {} is remote ({address}), and cannot see this checkout",
+                client.kind
+            )));
+        }
         if client.socket.is_some() || !in_container() {
             return Ok(PathMap::Same);
         }

@@ -73,15 +73,15 @@ pub fn install(packages: &[String], ui: &Ui) -> Result<()> {
 }
 
 fn run(cmd: &Cmd, ui: &Ui) -> Result<()> {
-    let cmd = cmd.clone().env("DEBIAN_FRONTEND", "noninteractive");
+    let quiet = cmd.clone().env("DEBIAN_FRONTEND", "noninteractive");
     // INT, not TERM: apt then ends between two packages
-    let done = step::run("setup", &cmd, &StopBy::Signal(Signal::INT), ui);
+    let done = step::run("setup", &quiet, &StopBy::Signal(Signal::INT), ui);
     done.map_err(|error| {
         let removes = error.to_string().contains(WOULD_REMOVE);
         let error = if removes {
             anyhow!(
                 "{error:#}\n  apt would have to remove packages that are installed here, and \
-                 --setup removes none; choose another --engine, or decide yourself: {}",
+                 --setup removes none; choose another --engine, or remove them yourself: {}",
                 cmd.to_string().replace(" --no-remove", "").replace(" --yes", "")
             )
         } else {
