@@ -14,7 +14,7 @@ use crate::commands::release::ReleaseCommand;
 use crate::commands::reproduce::ReproduceArgs;
 use crate::commands::test::TestArgs;
 use crate::commands::verify::VerifyArgs;
-use crate::external::External;
+use xtask_args::{DiagnoseArgs, InspectArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -49,10 +49,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     Boot(BootArgs),
     Check(CheckArgs),
-    /// Name the causes of the differences between two images, and what removes each
-    Diagnose(External),
-    /// Show the contents of an image, and check them against the content policy
-    Inspect(External),
+    Diagnose(Box<DiagnoseArgs>),
+    Inspect(InspectArgs),
     Doctor(DoctorArgs),
     #[command(subcommand)]
     Image(ImageCommand),

@@ -1,7 +1,7 @@
 //! Hands a command to a program of its own: `diagnose` and `inspect` go to the package `diagnose`.
 //!
 //! That package takes long to compile. Cargo builds it when it is first used, so that no other command
-//! has to wait. The program has its own arguments and `--help`.
+//! has to wait. Both programs know its arguments: see `xtask_args`.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -18,13 +18,9 @@ const PACKAGE: &str = DIAGNOSE;
 /// First words of cargo's messages while it builds, or waits for another cargo.
 const BUILDS: [&str; 4] = ["Blocking", "Compiling", "Downloading", "Updating"];
 
-/// Arguments that are passed to the program unread.
-#[derive(Clone, Debug, clap::Args)]
-#[command(disable_help_flag = true)]
-pub(crate) struct External {
-    /// Arguments; `--help` lists them
-    #[arg(value_name = "ARGUMENTS", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) args: Vec<OsString>,
+/// The words behind the name of the command, which the program gets as they are.
+pub(crate) fn words() -> impl Iterator<Item = OsString> {
+    std::env::args_os().skip(2)
 }
 
 /// Builds the program `diagnose` if it is out of date, and returns its command line. Cargo's messages are

@@ -9,7 +9,7 @@ mod external;
 mod registry;
 
 use anyhow::{Context as _, Result};
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 use cli::{Cli, Command};
 use std::process::ExitCode;
 use xtask_core::facts::repo::Repo;
@@ -17,12 +17,7 @@ use xtask_core::ui::Ui;
 use xtask_core::{ending, interrupt};
 
 fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| {
-        if error.use_stderr() {
-            ending::of_usage(&error.to_string());
-        }
-        error.exit()
-    });
+    let cli: Cli = xtask_args::parse();
     ending::of(run(&cli.command))
 }
 
@@ -40,7 +35,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Boot(args) => commands::boot::command(&repo, args),
         Command::Check(args) => commands::check::command(&repo, args),
         Command::Diagnose(args) => commands::diagnose::command(&repo, args),
-        Command::Inspect(args) => commands::inspect::command(&repo, args),
+        Command::Inspect(_) => commands::inspect::command(&repo),
         Command::Doctor(args) => commands::doctor::command(&repo, args),
         Command::Image(command) => commands::image::command(&repo, command),
         Command::Release(command) => commands::release::command(&repo, command),

@@ -9,4 +9,4 @@ BUILDER_IMAGE="${BUILDER_IMAGE:-unpublished}"
 export BUILDER_IMAGE
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../../.." && pwd)
-exec cargo run --quiet --manifest-path "$root/Cargo.toml" --package xtask -- iso "$@"
+exec cargo run --quiet --manifest-path "$root/Cargo.toml" --package xtask-start -- iso "$@"

@@ -3,4 +3,4 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../../.." && pwd)
-exec cargo run --quiet --manifest-path "$root/Cargo.toml" --package xtask -- diagnose "$@"
+exec cargo run --quiet --manifest-path "$root/Cargo.toml" --package xtask-start -- diagnose "$@"

@@ -2,6 +2,7 @@
 
 use crate::failure::Code;
 use crate::{json, ui};
+use anstream::adapter::strip_str;
 use anyhow::Result;
 use std::process::ExitCode;
 
@@ -13,9 +14,12 @@ pub fn of(result: Result<()>) -> ExitCode {
     ExitCode::from(Code::of(&error) as u8)
 }
 
-/// Ends the program after a command line that it does not understand.
+/// Ends the program after a command line that it does not understand. `error` may be coloured; its words
+/// from outside must be escaped before.
 pub fn of_usage(error: &str) -> ! {
-    json::print_failure(&Code::Usage.error(error));
-    ui::usage(error);
+    let plain = strip_str(error).to_string();
+    let what = plain.trim_start_matches("error: ").trim_end();
+    json::print_failure(&Code::Usage.error(what));
+    ui::usage(error, what);
     std::process::exit(Code::Usage as i32)
 }

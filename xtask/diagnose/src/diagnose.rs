@@ -1,7 +1,7 @@
 //! The `diagnose` command: compares two images, and reports the causes of their differences.
 
+use crate::builder_shell::BuilderShell;
 use crate::classify::{Facts, classify};
-use crate::cli::DiagnoseArgs;
 use crate::compare;
 use crate::diffoscope;
 use crate::images::Images;
@@ -11,6 +11,7 @@ use crate::report::{self, Report};
 use crate::subject;
 use anyhow::Result;
 use std::time::Instant;
+use xtask_args::DiagnoseArgs;
 use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
@@ -19,7 +20,7 @@ use xtask_core::pins::Digest;
 use xtask_core::ui::answer;
 
 /// `cargo xtask diagnose`
-pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
+pub(crate) fn command(args: &DiagnoseArgs, builder: Option<&BuilderShell>) -> Result<()> {
     let begun = Instant::now();
     let pair = subject::pair(&args.images)?;
     let page = args.html.as_deref().map(PageFile::create).transpose()?;
@@ -58,13 +59,8 @@ pub(crate) fn command(args: &DiagnoseArgs) -> Result<()> {
         // before diffoscope begins, which may take minutes
         answer(format_args!("{}", report::text(&report).trim_end()));
     }
-    let looked = diffoscope::look(
-        &report.diagnosis,
-        &images,
-        args.diffoscope,
-        args.budget.0,
-        args.diffoscope_command.as_ref(),
-    );
+    let looked =
+        diffoscope::look(&report.diagnosis, &images, args.diffoscope, args.budget.0, builder);
     let refused = match looked {
         Ok(outcome) => {
             report.diffoscope = outcome;

@@ -22,25 +22,21 @@ mod report;
 mod subject;
 
 use anyhow::Result;
-use clap::Parser as _;
 use cli::{Cli, Command};
 use std::process::ExitCode;
 use xtask_core::ending;
 
 fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| {
-        if error.use_stderr() {
-            ending::of_usage(&error.to_string());
-        }
-        error.exit()
-    });
+    let cli: Cli = xtask_args::parse();
     ending::of(run(&cli.command))
 }
 
 fn run(command: &Command) -> Result<()> {
     // signals keep their default: there is nothing to clean up, until diffoscope runs
     match command {
-        Command::Diagnose(args) => diagnose::command(args),
+        Command::Diagnose { args, diffoscope_command } => {
+            diagnose::command(args, diffoscope_command.as_ref())
+        }
         Command::Inspect(args) => inspect::command(args),
     }
 }

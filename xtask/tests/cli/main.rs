@@ -35,6 +35,8 @@ fn the_help_of_every_command_is_as_recorded() {
     assert.eq(help(&[]), file!["../snapshots/help.txt"]);
     assert.eq(help(&["iso"]), file!["../snapshots/help-iso.txt"]);
     assert.eq(help(&["boot"]), file!["../snapshots/help-boot.txt"]);
+    assert.eq(help(&["diagnose"]), file!["../snapshots/help-diagnose.txt"]);
+    assert.eq(help(&["inspect"]), file!["../snapshots/help-inspect.txt"]);
     assert.eq(help(&["image", "build"]), file!["../snapshots/help-image-build.txt"]);
     assert.eq(help(&["release", "build"]), file!["../snapshots/help-release-build.txt"]);
     assert.eq(help(&["release", "publish"]), file!["../snapshots/help-release-publish.txt"]);
@@ -155,5 +157,7 @@ fn completions_complete_cargo_xtask_in_bash() {
     assert_eq!(complete("cargo xtask ver"), "verify\n");
     assert_eq!(complete("cargo xtask iso --engine ho"), "host\n");
     assert_eq!(complete("cargo xtask image pu"), "push\n");
+    assert_eq!(complete("cargo xtask diagnose --diffoscope ne"), "never\n");
+    assert_eq!(complete("cargo xtask inspect --q"), "--quick\n");
     run(&mut checkout.xtask(["completions", "tcsh"])).exits(2).says("possible values");
 }

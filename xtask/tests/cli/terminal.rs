@@ -129,3 +129,25 @@ fn a_failure_ends_with_its_cause_and_is_shown_on_the_page_of_the_ci_run() {
     let ran = run(iso(&checkout, "/").env("RUN", "exit 7").arg("-v")).exits(4);
     ran.says("\n$ docker run --rm ").says("  last lines: it printed nothing");
 }
+
+#[test]
+fn a_usage_error_has_colours_where_a_person_looks_and_words_from_outside_none() {
+    let checkout = Checkout::new("usage colours");
+    let on_terminal = |settings: &[(&str, &str)]| {
+        let mut iso = checkout.xtask(["iso", "--b\x1b[31mad\x1b[2J\n::error::x"]);
+        iso.env("TERM", "xterm").env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+        iso.envs(settings.iter().copied());
+        let (code, written) = Terminal::start(&mut iso, 200, 20).ends();
+        assert_eq!(code, 2, "{written:?}");
+        assert!(written.contains(r"--b\x1b[31mad\x1b[2J\n::error::x"), "{written:?}");
+        written
+    };
+    assert!(on_terminal(&[]).starts_with("\x1b[1m\x1b[31merror:\x1b[0m unexpected argument"));
+    for settings in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let written = on_terminal(&[settings]);
+        assert!(!written.contains('\x1b'), "{settings:?}: {written:?}");
+    }
+    let ran = run(checkout.xtask(["iso", "--frobnicate"]).env("CI", "1")).exits(2);
+    assert!(!ran.stderr.contains('\x1b'), "{}", ran.stderr);
+    ran.says("\n::error::unexpected argument '--frobnicate' found%0A");
+}

@@ -41,10 +41,10 @@ const ROOMS: [(&str, Floors); 2] = [
 /// The crates of ours that each of our packages may use.
 fn crates_below(package: &str) -> &'static [&'static str] {
     match package {
-        "xtask" => &["xtask_check", "xtask_core"],
-        "xtask/check" | "xtask/diskimage" => &["xtask_core"],
-        "xtask/core" => &[],
-        "xtask/diagnose" => &["diskimage", "xtask_core"],
+        "xtask" => &["xtask_args", "xtask_check", "xtask_core"],
+        "xtask/args" | "xtask/check" | "xtask/diskimage" => &["xtask_core"],
+        "xtask/core" | "xtask/start" => &[],
+        "xtask/diagnose" => &["diskimage", "xtask_args", "xtask_core"],
         _ => panic!("{package} is on no floor: add it to crates_below in {}", file!()),
     }
 }

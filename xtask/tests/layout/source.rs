@@ -5,8 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Our packages, by folder.
-pub(crate) const PACKAGES: [&str; 5] =
-    ["xtask", "xtask/check", "xtask/core", "xtask/diagnose", "xtask/diskimage"];
+pub(crate) const PACKAGES: [&str; 7] = [
+    "xtask",
+    "xtask/args",
+    "xtask/check",
+    "xtask/core",
+    "xtask/diagnose",
+    "xtask/diskimage",
+    "xtask/start",
+];
 
 pub(crate) struct File {
     /// Relative to the repository.

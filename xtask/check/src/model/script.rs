@@ -31,7 +31,7 @@ impl Xtask {
             [cargo, rest @ ..] if cargo.rsplit('/').next() == Some("cargo") => {
                 let rest: Vec<&str> =
                     rest.iter().copied().filter(|w| !w.starts_with('+')).collect();
-                let at = rest.iter().position(|word| *word == "xtask")?;
+                let at = rest.iter().position(|word| ["xtask", "xtask-start"].contains(word))?;
                 let after = &rest[at + 1..];
                 let after = after.strip_prefix(&["--"]).unwrap_or(after);
                 after.iter().map(|w| (*w).to_owned()).collect()
@@ -130,6 +130,7 @@ mod tests {
             "./linux/build/scripts/verify-reproducibility.sh canary --jobs 2",
             "bash linux/build/scripts/verify-reproducibility.sh canary --jobs=2",
             "cargo run --package xtask -- verify canary --jobs 2",
+            "cargo run --quiet --package xtask-start -- verify canary --jobs 2",
         ] {
             let found = xtask(text).unwrap();
             assert_eq!(

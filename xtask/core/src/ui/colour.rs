@@ -24,9 +24,12 @@ pub(super) fn on_stdout(tone: Tone, text: &str) -> String {
 
 /// Colours a text for stderr.
 pub(super) fn on_stderr(tone: Tone, text: &str) -> String {
+    if stderr_has_colour() { painted(tone, text) } else { text.to_owned() }
+}
+
+pub(super) fn stderr_has_colour() -> bool {
     static COLOURED: OnceLock<bool> = OnceLock::new();
-    let coloured = COLOURED.get_or_init(|| wanted(AutoStream::choice(&std::io::stderr())));
-    if *coloured { painted(tone, text) } else { text.to_owned() }
+    *COLOURED.get_or_init(|| wanted(AutoStream::choice(&std::io::stderr())))
 }
 
 fn wanted(choice: ColorChoice) -> bool {

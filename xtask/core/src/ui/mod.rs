@@ -18,8 +18,9 @@ use crate::escape::{Shown as _, printable, printable_json};
 use crate::exec::Cmd;
 use crate::interrupt;
 use crate::secret::redacted;
-use colour::{on_stderr, on_stdout};
-use safe::safe;
+use anstream::adapter::strip_str;
+use colour::{on_stderr, on_stdout, stderr_has_colour};
+use safe::{safe, safe_but_colours};
 use screen::LiveRow;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -55,9 +56,15 @@ pub fn ci_commands(commands: &str, on_stderr: bool) {
     });
 }
 
-/// Prints what is wrong with a command line.
-pub fn usage(text: &str) {
-    screen::above(|| eprint!("{}", safe(text)));
+/// Prints a text about a command line, which may be coloured; in CI also `what` is wrong with it, for the
+/// run's page.
+pub fn usage(text: &str, what: &str) {
+    let coloured = stderr_has_colour();
+    let text = if coloured { safe_but_colours(text) } else { safe(&strip_str(text).to_string()) };
+    screen::above(|| eprint!("{text}"));
+    if ci::is_ci() {
+        ci_commands(&ci::error(what), true);
+    }
 }
 
 /// Prints the error that ends a command; in CI also for the run's page.

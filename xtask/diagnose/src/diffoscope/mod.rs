@@ -11,13 +11,13 @@ pub(crate) use report::Outcome;
 
 use crate::builder_shell::BuilderShell;
 use crate::classify::Diagnosis;
-use crate::cli::DiffoscopeOption;
 use crate::images::Images;
 use crate::text::counted;
 use anyhow::{Context as _, Result};
 use extract::Extracted;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use xtask_args::DiffoscopeOption;
 use xtask_core::exec::{Cmd, Exit, Signal, StopBy, which};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;

@@ -16,10 +16,10 @@ mod traces;
 mod violation;
 mod volumes;
 
-use crate::cli::InspectArgs;
 use anyhow::Result;
 use contents::Contents;
 use std::path::Path;
+use xtask_args::InspectArgs;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
 use xtask_core::facts::repo::Repo;
