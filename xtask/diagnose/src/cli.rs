@@ -13,12 +13,16 @@ pub(crate) struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    Diagnose {
-        #[command(flatten)]
-        args: Box<DiagnoseArgs>,
-        /// How to run diffoscope in the builder image; xtask sets it if an engine has that image
-        #[arg(long, value_name = "JSON", hide = true)]
-        diffoscope_command: Option<BuilderShell>,
-    },
+    Diagnose(Box<StartedByXtask>),
     Inspect(InspectArgs),
+}
+
+/// Arguments of the user, and what xtask adds.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StartedByXtask {
+    #[command(flatten)]
+    pub(crate) args: DiagnoseArgs,
+    /// How to run diffoscope in the builder image, if an engine has that image
+    #[arg(long, value_name = "JSON", hide = true)]
+    pub(crate) diffoscope_command: Option<BuilderShell>,
 }

@@ -34,8 +34,8 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<()> {
     // signals keep their default: there is nothing to clean up, until diffoscope runs
     match command {
-        Command::Diagnose { args, diffoscope_command } => {
-            diagnose::command(args, diffoscope_command.as_ref())
+        Command::Diagnose(started) => {
+            diagnose::command(&started.args, started.diffoscope_command.as_ref())
         }
         Command::Inspect(args) => inspect::command(args),
     }
