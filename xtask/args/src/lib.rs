@@ -6,8 +6,8 @@
 mod diagnose;
 mod inspect;
 
-pub use diagnose::{DiagnoseArgs, DiffoscopeOption, TimeBudget};
-pub use inspect::InspectArgs;
+pub use crate::diagnose::{DiagnoseArgs, DiffoscopeOption, TimeBudget};
+pub use crate::inspect::InspectArgs;
 
 use xtask_core::ending;
 use xtask_core::escape::Shown as _;

@@ -4,10 +4,17 @@ use crate::escape::Shown as _;
 use crate::exec::quoted;
 use crate::failure::Problem;
 use crate::record_file;
-use rustix::fs::{Access, access};
+use anyhow::{Context as _, Result, bail};
+use rustix::fs::{
+    Access, AtFlags, CWD, RenameFlags, StatxAttributes, StatxFlags, access, renameat_with, statx,
+};
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use walkdir::WalkDir;
 
 /// A file that only this project writes.
 #[derive(Clone, Copy, Debug)]
@@ -17,11 +24,16 @@ pub struct RecordFile {
     pub mark: &'static str,
 }
 
-/// Records that show that a folder is the result of a build.
+/// Records that show that a folder is the result of a build. build.json lists its files.
 pub const BUILD_RECORDS: [RecordFile; 2] = [
     RecordFile { name: "BUILD_INFO", mark: "Format: silvermetal-build-info/" },
     RecordFile { name: "build.json", mark: "" },
 ];
+
+/// Folder beside an ISO where `boot` puts its files, its record, and all files beside that.
+pub const BOOT_FOLDER: &str = "boot";
+pub const BOOT_RECORD: RecordFile = RecordFile { name: "boot.json", mark: "silvermetal-boot/1" };
+const BOOT_FILES: [&str; 4] = ["bios.png", "bios.serial.log", "uefi.png", "uefi.serial.log"];
 
 impl RecordFile {
     fn is_in(&self, dir: &Path) -> bool {
@@ -35,12 +47,70 @@ pub fn is_own(path: &Path, mark: &str) -> bool {
         && record_file::read(path).is_ok_and(|text| String::from_utf8_lossy(&text).contains(mark))
 }
 
-/// Returns true if a folder is empty, or holds all of `records`.
+/// Returns true if a folder is empty, or holds all of `records` and no file that they do not list.
 pub fn is_result(dir: &Path, records: &[RecordFile]) -> bool {
     let folder = fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir());
-    let empty = || fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
-    let own = || !records.is_empty() && records.iter().all(|record| record.is_in(dir));
-    folder && (empty() || own())
+    folder && (is_empty(dir) || has_all(dir, records) && stranger(dir, records).is_none())
+}
+
+fn is_empty(dir: &Path) -> bool {
+    fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+fn has_all(dir: &Path, records: &[RecordFile]) -> bool {
+    !records.is_empty() && records.iter().all(|record| record.is_in(dir))
+}
+
+/// The first file or folder in a result that somebody else put there: `records` do not list it, and
+/// `boot` did not make it.
+fn stranger(dir: &Path, records: &[RecordFile]) -> Option<PathBuf> {
+    let mut own: BTreeSet<PathBuf> = records.iter().map(|record| record.name.into()).collect();
+    for record in records.iter().filter(|record| record.name.ends_with(".json")) {
+        own.extend(listed(&dir.join(record.name)));
+    }
+    let boot = Path::new(BOOT_FOLDER);
+    if BOOT_RECORD.is_in(&dir.join(boot)) {
+        own.insert(boot.join(BOOT_RECORD.name));
+        own.extend(BOOT_FILES.map(|name| boot.join(name)));
+    }
+    let walk = WalkDir::new(dir).min_depth(1).sort_by_file_name().into_iter();
+    let mut strangers = walk.filter_map(|entry| {
+        // a folder that cannot be read is not known to be ours
+        let (path, is_dir) = match entry {
+            Ok(entry) => (entry.path().to_owned(), entry.file_type().is_dir()),
+            Err(error) => (error.path().unwrap_or(dir).to_owned(), false),
+        };
+        let inside = path.strip_prefix(dir).ok()?.to_owned();
+        let known = match is_dir {
+            true => own.iter().any(|file| *file != inside && file.starts_with(&inside)),
+            false => own.contains(&inside),
+        };
+        (!known).then_some(inside)
+    });
+    strangers.next()
+}
+
+/// The paths below `files` in a record: texts, or objects with a `name`.
+fn listed(record: &Path) -> Vec<PathBuf> {
+    let text = record_file::read(record).unwrap_or_default();
+    let record: Value = serde_json::from_slice(&text).unwrap_or_default();
+    let files = record["files"].as_array().into_iter().flatten();
+    files.filter_map(|file| file["name"].as_str().or(file.as_str())).map(PathBuf::from).collect()
+}
+
+/// Returns true for the root of a file system, and for a folder that is mounted from elsewhere.
+fn is_mount_point(dir: &Path, above: &Path) -> bool {
+    let attributes = statx(CWD, dir, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
+    match attributes {
+        Ok(found) if found.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) => {
+            found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
+        }
+        // a kernel before 5.8, which tells nothing of a folder of the same file system
+        _ => {
+            let device = |path: &Path| fs::symlink_metadata(path).map(|meta| meta.dev()).ok();
+            device(dir) != device(above)
+        }
+    }
 }
 
 /// Folders that no result may replace.
@@ -65,7 +135,15 @@ impl Protected {
     /// and one that holds all of `records`, which earlier results have. Without `records`, `dir` must
     /// be new. The folder above must be writable, because a rename puts the result in place.
     pub fn problem(&self, dir: &Path, records: &[RecordFile]) -> Option<Problem> {
+        // without a slash at the end, which would follow a link
+        let dir = &dir.components().collect::<PathBuf>();
         let above = dir.parent().unwrap_or(dir);
+        if matches!(dir.components().next_back(), Some(Component::ParentDir)) {
+            return refused(format!(
+                "{} ends with `..`: expected the name of a folder",
+                dir.shown()
+            ));
+        }
         let Ok(meta) = fs::symlink_metadata(dir) else { return unwritable(above) };
         let shown = dir.shown();
         if !meta.is_dir() {
@@ -77,7 +155,7 @@ impl Protected {
         {
             return refused(format!("{shown} would be replaced, and it holds {}", held.shown()));
         }
-        if fs::metadata(above).is_ok_and(|above| above.dev() != meta.dev()) {
+        if is_mount_point(dir, above) {
             return refused(format!("{shown} is a mount point: expected a folder in it"));
         }
         let entries = match fs::read_dir(dir) {
@@ -96,11 +174,20 @@ impl Protected {
             if records.is_empty() {
                 return refused(format!("{shown} is not empty"));
             }
-            if !is_result(dir, records) {
+            if !has_all(dir, records) {
                 return refused(format!(
                     "{shown} holds other files than a result: expected {} (look at it: ls -A {})",
                     records.iter().map(|record| record.name).collect::<Vec<_>>().join(" and "),
                     quoted(dir)
+                ));
+            }
+            if let Some(stranger) = stranger(dir, records) {
+                return Some(Problem::new(
+                    format!(
+                        "{shown} would be replaced, and it holds {}, which is no part of that result",
+                        stranger.shown()
+                    ),
+                    "move that elsewhere, or name a folder that does not exist yet",
                 ));
             }
         }
@@ -140,7 +227,7 @@ pub fn file_problem(path: &Path, mark: &str) -> Option<Problem> {
     let refused = |what: String| Some(Problem::new(what, "name another file"));
     let shown = path.shown();
     let above = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if path.file_name().is_none() || path.is_dir() {
+    if path.file_name().is_none() || path.is_dir() || path.as_os_str().as_bytes().ends_with(b"/") {
         return refused(format!("{shown} is a folder: expected a file"));
     }
     if !above.is_dir() {
@@ -150,6 +237,24 @@ pub fn file_problem(path: &Path, mark: &str) -> Option<Problem> {
         return refused(format!("{shown} would be replaced, and it is not an earlier report"));
     }
     unwritable(above)
+}
+
+/// Renames `new` to `place`, and then removes an earlier result there. Anything else there, which came
+/// since preflight, is an error.
+///
+/// # Errors
+/// The place holds something else, or a rename fails.
+pub fn put_in_place(new: &Path, place: &Path, records: &[RecordFile]) -> Result<()> {
+    let not_possible = || format!("cannot replace {}", place.shown());
+    if fs::symlink_metadata(place).is_err() {
+        return fs::rename(new, place).with_context(|| format!("cannot make {}", place.shown()));
+    }
+    if !is_result(place, records) {
+        bail!("{} is no earlier result: it is not replaced", place.shown());
+    }
+    // at no moment there is none of the two
+    renameat_with(CWD, new, CWD, place, RenameFlags::EXCHANGE).with_context(not_possible)?;
+    fs::remove_dir_all(new).with_context(|| format!("cannot remove {}", new.shown()))
 }
 
 fn refused(what: String) -> Option<Problem> {
@@ -194,6 +299,15 @@ mod tests {
         make("namesake", &["BUILD_INFO", "build.json"]);
         fs::write(top.join("namesake/BUILD_INFO"), "of another project").unwrap();
         make("own", &own);
+        make("mixed", &[own[0], own[1], "thesis.odt"]);
+        make("nested", &own);
+        make("nested/inside", &own);
+        make("booted", &own);
+        make("booted/boot", &["bios.png"]);
+        fs::write(top.join("booted/boot/boot.json"), BOOT_RECORD.mark).unwrap();
+        make("photos", &own);
+        make("photos/boot", &["bios.png", "holiday.png"]);
+        fs::write(top.join("photos/boot/boot.json"), BOOT_RECORD.mark).unwrap();
         make("work/checkout/docs", &["page.md"]);
         make("work/checkout/own", &own);
         make("work/checkout/linux/build/output/own", &own);
@@ -215,6 +329,11 @@ mod tests {
             ("nowhere", None),
             ("empty", None),
             ("own", None),
+            ("booted", None),
+            ("mixed", Some("and it holds thesis.odt, which is no part of that result")),
+            ("nested", Some("and it holds inside, which")),
+            ("photos", Some("and it holds boot/holiday.png, which")),
+            ("empty/..", Some("ends with `..`")),
             ("work/checkout/linux/build/output/own", None),
             ("work/checkout/target/own", None),
             ("people/somebody/own", None),

@@ -242,8 +242,9 @@ fn ensure_image(
 
 fn keep_log(log: &mut Log, result: &Path) -> Result<()> {
     log.flush()?;
-    let logs = result.join("logs");
-    fs::create_dir(&logs).with_context(|| format!("cannot make {}", logs.shown()))?;
-    fs::copy(log.path(), logs.join("build.log")).context("cannot keep the log")?;
+    let kept = result.join(records::BUILD_LOG);
+    let logs = kept.parent().unwrap_or(result);
+    fs::create_dir(logs).with_context(|| format!("cannot make {}", logs.shown()))?;
+    fs::copy(log.path(), &kept).context("cannot keep the log")?;
     fs::remove_file(log.path()).context("cannot move the log")
 }

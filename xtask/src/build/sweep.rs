@@ -13,6 +13,15 @@ pub(crate) fn notes(repo: &Repo) -> PathBuf {
     repo.state().join("runs")
 }
 
+/// Ids of the builds of this checkout that run now.
+pub(crate) fn running(repo: &Repo) -> Vec<String> {
+    let mut folders = workdir::noted(&notes(repo));
+    folders.push(repo.output());
+    folders.sort();
+    folders.dedup();
+    folders.iter().flat_map(|dir| workdir::live(dir)).collect()
+}
+
 /// Removes the containers and then the work folders that killed runs of this checkout left, and the
 /// containers of CI jobs that have ended. It looks in `outputs` and in the folders that runs have noted.
 /// Returns the names of the containers and folders that it removed.

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Names that commands would write, with content of the user's.
 const FOREIGN: [&str; 10] = [
@@ -22,16 +23,28 @@ const FOREIGN: [&str; 10] = [
     "bios.png",
     "page.html",
 ];
-/// Results of earlier runs of all commands.
+/// Results of earlier runs of all commands, in one folder. Each list names all files.
 const OWN: [(&str, &str); 7] = [
     ("BUILD_INFO", "Format: silvermetal-build-info/1\n"),
-    ("build.json", "{}"),
-    ("release.json", "{ \"format\": \"silvermetal-release/1\" }"),
+    ("build.json", FILES),
+    ("release.json", FILES),
     ("verify.json", "{ \"format\": \"silvermetal-verify/1\" }"),
     ("rebuild.json", "{ \"format\": \"silvermetal-rebuild/1\" }"),
     ("boot.json", "{ \"format\": \"silvermetal-boot/1\" }"),
     ("page.html", "<meta name=\"generator\" content=\"silvermetal-diagnosis\">"),
 ];
+const FILES: &str = r#"{ "format": "silvermetal-release/1", "files": [
+    "BUILD_INFO", "build.json", { "name": "release.json" }, "verify.json", "verify.txt", "rebuild.json", "boot.json",
+    "page.html"
+] }"#;
+
+/// Writes the results of earlier runs into a new folder.
+fn write_own(dir: &Path) {
+    fs::create_dir_all(dir).unwrap();
+    for (name, text) in OWN {
+        fs::write(dir.join(name), text).unwrap();
+    }
+}
 
 /// A checkout with a verified build and a release, and a user with a home and files.
 struct World {
@@ -115,12 +128,15 @@ impl World {
             assert_eq!(fs::read_to_string(self.at(name)).unwrap(), "precious", "{name}");
         }
         // reports may lie beside somebody's files
-        for place in [&self.checkout.root, &self.at("home"), &self.at("work")] {
+        let other = self.at("other");
+        for place in [&self.checkout.root, &self.at("home"), &self.at("work"), &other] {
             for name in ["verify.txt", "verify.json", "page.html"] {
                 drop(fs::remove_file(place.join(name)));
             }
         }
-        assert_eq!(git(&self.checkout.root, &["status", "--porcelain"]), "");
+        for checkout in [&self.checkout.root, &other] {
+            assert_eq!(git(checkout, &["status", "--porcelain"]), "");
+        }
     }
 }
 
@@ -138,47 +154,72 @@ const COMMANDS: [&str; 8] = [
 #[test]
 fn every_command_spares_what_it_did_not_make() {
     let world = World::new("checkout");
+    let root = world.checkout.root.clone();
+    let other = world.at("other");
+    git(&root, &["clone", "--quiet", ".", other.to_str().unwrap()]);
     let mut table = String::new();
     for (n, command) in COMMANDS.into_iter().enumerate() {
         let top = world.at(&format!("places-{n}"));
-        for name in ["empty", "foreign", "own"] {
-            fs::create_dir_all(top.join(name)).unwrap();
+        let at = |name: &str| top.join(name);
+        for name in ["empty", "empty too", "foreign", "half"] {
+            fs::create_dir_all(at(name)).unwrap();
         }
         for name in FOREIGN {
-            fs::write(top.join("foreign").join(name), "precious").unwrap();
+            fs::write(at("foreign").join(name), "precious").unwrap();
         }
-        for (name, text) in OWN {
-            fs::write(top.join("own").join(name), text).unwrap();
+        for name in ["own", "own too", "own and more", "around"] {
+            write_own(&at(name));
         }
-        symlink(top.join("foreign"), top.join("link")).unwrap();
-        fs::write(top.join("file"), "precious").unwrap();
-        let root = world.checkout.root.clone();
-        write!(table, "{command:<26}").unwrap();
+        for file in ["file", "half/BUILD_INFO", "own and more/diary"] {
+            fs::write(at(file), "precious").unwrap();
+        }
+        symlink(at("foreign"), at("link")).unwrap();
+        symlink(at("own"), at("link to own")).unwrap();
+        symlink(at("nowhere"), at("dangling")).unwrap();
+        let mut answers = [const { Vec::new() }; 2];
         for (name, place) in [
-            ("missing", top.join("missing")),
-            ("empty", top.join("empty")),
-            ("foreign", top.join("foreign")),
-            ("own", top.join("own")),
+            ("missing", at("missing")),
+            ("missing below missing", at("deep/er")),
+            ("empty", at("empty")),
+            ("empty, by ..", at("foreign/../empty too")),
+            ("foreign", at("foreign")),
+            ("foreign, relative", Path::new("../..").join(format!("places-{n}/foreign"))),
+            ("foreign, by ..", at("foreign/..")),
+            ("foreign BUILD_INFO", at("half")),
+            ("own", at("own")),
+            ("own, with a slash", at("own too/")),
+            ("own and a foreign file", at("own and more")),
+            ("new in own", at("around/new")),
+            ("blank, umlaut, line end", at("a\u{fc} b\n")),
             ("checkout", root.clone()),
             ("docs", root.join("docs")),
+            (".git", root.join(".git")),
+            ("another checkout", other.clone()),
             ("parent", world.at("work")),
             ("home", world.at("home")),
-            ("link", top.join("link")),
-            ("file", top.join("file")),
+            ("link to foreign", at("link")),
+            ("link to own", at("link to own")),
+            ("link to own, with a slash", at("link to own/")),
+            ("link to nowhere", at("dangling")),
+            ("file", at("file")),
         ] {
-            let answer = match world.answer(command, &place).code {
-                0 => "yes",
-                3 => "no",
+            match world.answer(command, &place).code {
+                0 => answers[0].push(name),
+                3 => answers[1].push(name),
                 code => panic!("{command} on {name}: exit code {code}"),
-            };
-            write!(table, " {name}: {answer:<3}").unwrap();
-            if name == "docs" && answer == "yes" {
-                git(&root, &["clean", "--quiet", "--force", "docs"]);
             }
-            world.nothing_is_lost(&top.join("foreign"));
-            assert_eq!(fs::read_to_string(top.join("file")).unwrap(), "precious");
+            for name in ["docs", ".git"] {
+                let reports = ["verify.txt", "verify.json", "page.html"];
+                reports.map(|report| drop(fs::remove_file(root.join(name).join(report))));
+            }
+            world.nothing_is_lost(&at("foreign"));
+            for file in ["file", "half/BUILD_INFO", "own and more/diary"] {
+                assert_eq!(fs::read_to_string(at(file)).unwrap(), "precious", "{file}");
+            }
+            assert!(at("around/BUILD_INFO").exists() && at("link").is_symlink());
         }
-        table = format!("{}\n", table.trim_end());
+        let [yes, no] = answers.map(|names| names.join("; "));
+        writeln!(table, "{command}\n  yes: {yes}\n  no:  {no}").unwrap();
     }
     crate::snapshots().eq(table, snapbox::file!["../snapshots/places.txt"]);
 }
@@ -215,4 +256,22 @@ fn a_full_or_read_only_file_system_is_told_and_loses_nothing() {
             assert_eq!(fs::read_to_string(disk.dir.join("mine")).unwrap(), "precious");
         }
     }
+}
+
+#[test]
+#[ignore = "needs root to mount folders: cargo xtask test --full"]
+fn a_folder_that_is_mounted_from_the_same_file_system_is_not_replaced() {
+    let world = World::new("checkout");
+    let [own, place] = ["own", "place"].map(|name| world.at(name));
+    write_own(&own);
+    fs::create_dir(&place).unwrap();
+    let mount = |words: &[&str]| run(Command::new(words[0]).args(&words[1..])).exits(0);
+    let [from, to] = [&own, &place].map(|dir| dir.to_str().unwrap());
+    mount(&["mount", "--bind", from, to]);
+    let told = ["iso --output", "release build --output"].map(|it| world.answer(it, &place));
+    mount(&["umount", to]);
+    for ran in told {
+        ran.exits(3).says("is a mount point: expected a folder in it");
+    }
+    assert!(own.join("BUILD_INFO").exists());
 }

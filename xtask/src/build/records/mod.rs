@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
+use walkdir::WalkDir;
 use xtask_core::deb822;
 use xtask_core::escape::Shown as _;
 use xtask_core::facts::upstream::UpstreamOrigin;
@@ -18,6 +19,9 @@ use xtask_core::record_file;
 use xtask_core::records::MANIFESTS;
 use xtask_core::records::ledger::{Artefact, Ledger};
 use xtask_core::records::manifest::{self, Manifest};
+
+/// Path of the log in a result.
+pub(crate) const BUILD_LOG: &str = "logs/build.log";
 
 /// A finished stage.
 #[derive(Debug)]
@@ -79,7 +83,23 @@ pub(crate) fn write(
     if !inside.packages.is_empty() {
         write("packages.txt", &inside.packages)?;
     }
-    write("build.json", &format!("{:#}\n", build_json(facts, iso, stages, run)))
+    let files = files_of(result)?;
+    write("build.json", &format!("{:#}\n", build_json(facts, iso, stages, run, &files)))
+}
+
+/// The files of a result: those that are there, and those that follow. Only a folder that holds nothing
+/// else may be replaced later ([`xtask_core::replace`]).
+fn files_of(result: &Path) -> Result<Vec<String>> {
+    let mut files = vec!["build.json".to_owned(), BUILD_LOG.to_owned()];
+    for entry in WalkDir::new(result) {
+        let entry = entry.context("cannot list the result")?;
+        if !entry.file_type().is_dir() {
+            let name = entry.path().strip_prefix(result)?;
+            files.push(name.to_str().context("a file of the result is not UTF-8")?.to_owned());
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// The fields that are known before a build begins, in the order of BUILD_INFO.
@@ -187,6 +207,7 @@ fn build_json(
     iso: &FinishedIso,
     stages: &[StageRecord],
     run: &RunFacts,
+    files: &[String],
 ) -> serde_json::Value {
     let stages: Vec<_> = stages
         .iter()
@@ -220,5 +241,6 @@ fn build_json(
         "varied": facts.conditions.varied.iter().map(|factor| factor.name()).collect::<Vec<_>>(),
         "iso_sha256": iso.digest.hex(),
         "iso_size": iso.size,
+        "files": files,
     })
 }

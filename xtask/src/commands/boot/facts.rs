@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use xtask_core::exec::which;
 use xtask_core::facts::host::Host;
 use xtask_core::failure::{Code, OrExit as _, Problem};
+use xtask_core::replace::BOOT_FOLDER;
 use xtask_core::{apt, interrupt};
 
 /// Debian packages that a boot needs: QEMU, and firmware for UEFI.
@@ -37,7 +38,7 @@ impl BootFacts {
         let iso = iso::find(iso)?;
         let output = match &args.output {
             Some(dir) => std::path::absolute(dir).context("--output").or_exit(Code::Usage)?,
-            None => iso.with_file_name("boot"),
+            None => iso.with_file_name(BOOT_FOLDER),
         };
         let (firmwares, no_ovmf) = firmware::choose(args.firmware, Path::new("/"));
         let no_qemu = which(QEMU).is_none();

@@ -4,19 +4,17 @@ use super::qemu::Files;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
 use xtask_core::facts::host::{Host, Owner};
 use xtask_core::failure::{Code, OrExit as _, Problem};
-use xtask_core::replace::{RecordFile, shared_problem};
+use xtask_core::replace::{BOOT_RECORD, shared_problem};
 
-/// The result of the newest boots. It shows that the files beside it are ours.
-const RECORD: RecordFile = RecordFile { name: "boot.json", mark: FORMAT };
 /// Bytes that are written on trial: more than a screenshot has.
 const TRIAL: usize = 1 << 20;
-pub(super) const FORMAT: &str = "silvermetal-boot/1";
+pub(super) const FORMAT: &str = BOOT_RECORD.mark;
 
 pub(crate) struct BootOutput {
     dir: PathBuf,
@@ -29,8 +27,9 @@ pub(crate) struct BootOutput {
 /// The problem that the results of these firmwares would replace files of somebody else.
 pub(super) fn in_the_way(dir: &Path, names: &[&str]) -> Option<Problem> {
     let of_boot = |name: &&str| [screenshot(name), serial_log(name)];
-    let files: Vec<String> = names.iter().flat_map(of_boot).chain([RECORD.name.into()]).collect();
-    shared_problem(dir, &files, RECORD)
+    let files: Vec<String> =
+        names.iter().flat_map(of_boot).chain([BOOT_RECORD.name.into()]).collect();
+    shared_problem(dir, &files, BOOT_RECORD)
 }
 
 fn screenshot(firmware: &str) -> String {
@@ -53,8 +52,9 @@ impl BootOutput {
             fs::create_dir_all(dir)?;
             output.made.iter().try_for_each(|dir| output.give(dir))?;
             // checked before the boot, which takes long
-            let trial = dir.join(".writable");
-            let written = fs::write(&trial, [0; TRIAL]);
+            let trial = dir.join(format!(".silvermetal-trial-{}", std::process::id()));
+            let mut file = fs::File::create_new(&trial)?;
+            let written = file.write_all(&[0; TRIAL]);
             let removed = fs::remove_file(&trial);
             written.and(removed)?;
             for name in names {
@@ -83,7 +83,7 @@ impl BootOutput {
 
     /// Copies the files of a boot. A file that the boot did not write is skipped.
     pub(crate) fn keep(&self, files: &Files, firmware: &str) -> Result<()> {
-        let record = self.dir.join(RECORD.name);
+        let record = self.dir.join(BOOT_RECORD.name);
         if !record.exists() {
             // first, so that the next run may replace whatever this one leaves
             fs::write(&record, format!("{:#}\n", json!({ "format": FORMAT })))
@@ -96,8 +96,8 @@ impl BootOutput {
 
     /// Writes the result of the boots.
     pub(crate) fn record(&self, result: &Value) -> Result<()> {
-        let path = self.dir.join(RECORD.name);
-        let part = self.dir.join(format!(".{}.part", RECORD.name));
+        let path = self.dir.join(BOOT_RECORD.name);
+        let part = self.dir.join(format!(".{}.part", BOOT_RECORD.name));
         fs::write(&part, format!("{result:#}\n"))
             .and_then(|()| self.give(&part))
             .and_then(|()| fs::rename(&part, &path))

@@ -12,7 +12,7 @@ use std::path::Path;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::which;
 use xtask_core::facts::repo::Repo;
-use xtask_core::failure::Code;
+use xtask_core::failure::{Code, Problem, refuse};
 use xtask_core::json;
 use xtask_core::ui::Ui;
 
@@ -48,6 +48,9 @@ pub(crate) fn command(repo: &Repo, args: &CleanArgs) -> Result<()> {
     let ui = Ui::new(false);
     let places = EngineFolders::of(repo);
     let mut removed = if args.running { running::end(repo, &ui)? } else { Vec::new() };
+    if args.volumes || args.all {
+        refuse(&in_use(repo, &places))?;
+    }
     let engines = [Client::new(EngineKind::Docker, None), Client::new(EngineKind::Podman, None)];
     for client in engines {
         if which(client.program()).is_none() || client.version().is_err() {
@@ -87,6 +90,18 @@ pub(crate) fn command(repo: &Repo, args: &CleanArgs) -> Result<()> {
         ui.print("nothing to clean");
     }
     Ok(())
+}
+
+/// Commands of this checkout that use what would be removed.
+fn in_use(repo: &Repo, places: &EngineFolders) -> Vec<Problem> {
+    let fix = "wait until it ends, or end it: cargo xtask clean --running";
+    let builds = sweep::running(repo).into_iter();
+    let mut found: Vec<Problem> =
+        builds.map(|id| Problem::new(format!("build {} is running", id.shown()), fix)).collect();
+    if found.is_empty() && private::is_used(places) {
+        found.push(Problem::new("a command uses the private engine", fix));
+    }
+    found
 }
 
 /// Removes a folder, and returns its path; `None` if there is none.

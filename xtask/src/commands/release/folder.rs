@@ -16,7 +16,7 @@ use xtask_core::pins::{Commit, Digest};
 use xtask_core::record_file::{self, plain_name};
 use xtask_core::records::published::BuildInfo;
 use xtask_core::records::sums::in_sums;
-use xtask_core::replace::RecordFile;
+use xtask_core::replace::{RecordFile, put_in_place};
 
 const FORMAT: &str = "silvermetal-release/1";
 pub(super) const RELEASE_RECORD: RecordFile =
@@ -49,6 +49,11 @@ impl Release {
     /// Collects `files` into `folder`, as hard links if possible. An older folder is replaced.
     pub(super) fn write(mut self, folder: &Path, files: &[PathBuf]) -> Result<Release> {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let above = folder.parent().unwrap_or(folder);
+        fs::create_dir_all(above).with_context(|| format!("cannot make {}", above.shown()))?;
+        // another run that makes this release waits
+        let alone = fs::File::open(above).and_then(|above| above.lock().map(|()| above));
+        let _alone = alone.with_context(|| format!("cannot lock {}", above.shown()))?;
         // always the same name, so that the next run removes what a killed run left
         let partial = folder.with_file_name(format!(".{name}.silvermetal-part"));
         remove(&partial)?;
@@ -66,9 +71,7 @@ impl Release {
         let list = partial.join(RELEASE_RECORD.name);
         fs::write(&list, format!("{:#}\n", self.json()))
             .with_context(|| format!("cannot write {}", list.shown()))?;
-        remove(folder)?;
-        fs::rename(&partial, folder)
-            .with_context(|| format!("cannot publish {}", folder.shown()))?;
+        put_in_place(&partial, folder, &[RELEASE_RECORD])?;
         Ok(self)
     }
 

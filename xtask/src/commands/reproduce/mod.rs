@@ -9,7 +9,7 @@ mod verdict;
 
 pub(crate) use args::ReproduceArgs;
 
-use crate::build::{self, BuildFacts, BuildRequest, Ready, RecipeArgs};
+use crate::build::{self, BuildFacts, BuildRequest, OccupiedFolder, Ready, RecipeArgs};
 use crate::builder_image::{self, diffoscope::Diffoscope};
 use crate::engine::{EngineChoice, EngineKind};
 use crate::external;
@@ -27,7 +27,7 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::json;
 use xtask_core::records::published::Published;
-use xtask_core::replace::{BUILD_RECORDS, Protected, RecordFile, shared_problem};
+use xtask_core::replace::{BUILD_RECORDS, RecordFile, shared_problem};
 use xtask_core::step;
 use xtask_core::ui::{Ui, answer};
 
@@ -45,10 +45,10 @@ struct ReproduceFolders {
 
 impl ReproduceFolders {
     /// Problems of the folders that are not the build's: they hold files of somebody else.
-    fn in_the_way(&self, repo: &Repo) -> Vec<Problem> {
+    fn in_the_way(&self, release: &PublishedRelease) -> Vec<Problem> {
         let statement = RecordFile { name: STATEMENT, mark: "\"silvermetal-rebuild/" };
         let files = [STATEMENT, DIAGNOSIS].map(str::to_owned);
-        let published = Protected::here(&repo.root).problem(&self.published, &BUILD_RECORDS[..1]);
+        let published = shared_problem(&self.published, &release.names(), BUILD_RECORDS[0]);
         shared_problem(&self.out, &files, statement).into_iter().chain(published).collect()
     }
 }
@@ -67,7 +67,7 @@ pub(crate) fn command(repo: &Repo, args: &ReproduceArgs) -> Result<()> {
     let folders = folders(repo, args, &release)?;
     let request = request(args, &release, &folders.build);
     let (mut facts, mut problems) = gather(repo, &release, &request)?;
-    for problem in folders.in_the_way(repo) {
+    for problem in folders.in_the_way(&release) {
         if !problems.contains(&problem) {
             problems.push(problem);
         }
@@ -78,6 +78,7 @@ pub(crate) fn command(repo: &Repo, args: &ReproduceArgs) -> Result<()> {
     refuse(&problems)?;
     // the engine that preflight accepted
     facts.request.what.build.engine = facts.engine.kind.into();
+    let _alone = OccupiedFolder::enter(&folders.out, facts.host.caller)?;
     // from here on all files are kept as evidence
     release.keep(&folders.published)?;
     let begun = Instant::now();

@@ -16,6 +16,7 @@ use xtask_core::pins::{Commit, Digest};
 use xtask_core::record_file::{self, plain_name};
 use xtask_core::records::published::BuildInfo;
 use xtask_core::records::sums::in_sums;
+use xtask_core::replace::BUILD_RECORDS;
 use xtask_core::ui::Ui;
 
 const SUMS: &str = "SHA256SUMS";
@@ -172,11 +173,20 @@ impl PublishedRelease {
     /// Writes the records as they were published.
     pub(super) fn keep(&self, dir: &Path) -> Result<()> {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.shown()))?;
-        for (name, content) in &self.records {
+        // BUILD_INFO first: it shows that the other files are ours, even if this run is killed
+        let later = |name: &str| name != BUILD_RECORDS[0].name;
+        let mut records: Vec<_> = self.records.iter().collect();
+        records.sort_by_key(|(name, _)| later(name));
+        for (name, content) in records {
             let path = dir.join(name);
             fs::write(&path, content).with_context(|| format!("cannot write {}", path.shown()))?;
         }
         Ok(())
+    }
+
+    /// Names of the records.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.records.iter().map(|(name, _)| (*name).to_owned()).collect()
     }
 
     pub(super) fn has(&self, record: &str) -> bool {

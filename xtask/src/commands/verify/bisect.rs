@@ -7,8 +7,10 @@ use crate::build::records::known_before;
 use crate::engine::variations::{BuildConditions, Variation};
 use anyhow::Result;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 use xtask_core::failure::Code;
+use xtask_core::replace::{BUILD_RECORDS, is_result};
 use xtask_core::ui::Ui;
 use xtask_core::{hash, interrupt};
 
@@ -47,10 +49,15 @@ impl fmt::Display for Guilty {
     }
 }
 
+/// Folder for the builds of the search, beside build A.
+pub(super) fn folder(a: &Path) -> PathBuf {
+    a.with_file_name("build-bisect")
+}
+
 /// Halves the varied factors until one is left. Each step makes one build and compares it with A.
 pub(super) fn guilty(a: &Ready, varied: &Varied, ui: &Ui) -> Result<Guilty> {
     let (expected, _) = hash::file(&a.facts.output.join(&a.facts.recipe.iso))?;
-    let dir = a.facts.output.with_file_name("build-bisect");
+    let dir = folder(&a.facts.output);
     let differs = |factors: &[Variation]| -> Result<bool> {
         interrupt::check()?;
         let names: Vec<&str> = factors.iter().map(|factor| factor.name()).collect();
@@ -68,7 +75,9 @@ pub(super) fn guilty(a: &Ready, varied: &Varied, ui: &Ui) -> Result<Guilty> {
         Ok(built.digest != expected)
     };
     let found = search(varied.factors(), &differs);
-    drop(std::fs::remove_dir_all(&dir)); // the last build; nobody needs it after the answer
+    if is_result(&dir, &BUILD_RECORDS) {
+        drop(std::fs::remove_dir_all(&dir)); // the last build; nobody needs it after the answer
+    }
     found
 }
 

@@ -10,7 +10,7 @@ mod varying;
 
 pub(crate) use args::VerifyArgs;
 
-use crate::build::{self, BuildFacts, BuildRequest, BuiltIso, Ready};
+use crate::build::{self, BuildFacts, BuildRequest, BuiltIso, OccupiedFolder, Ready};
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::json;
 use std::fs;
@@ -25,6 +25,7 @@ use xtask_core::hash;
 use xtask_core::interrupt;
 use xtask_core::records::published::Published;
 use xtask_core::records::verdict::{BuildDifference, Verdict};
+use xtask_core::replace::{BUILD_RECORDS, Protected};
 use xtask_core::ui::Ui;
 
 const GIB: u64 = 1 << 30;
@@ -65,6 +66,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     }
     refuse(&problems(args, &facts, &places))?;
 
+    let _alone = OccupiedFolder::enter(&places.out, facts.host.caller)?;
     let kept = if args.resume { resume::finished(&places.a, &places.b, &facts, &ui) } else { None };
     let mut first = Ready::new(facts, &ui)?;
     let varied = Varied::on(&args.vary, &first.facts);
@@ -108,6 +110,10 @@ fn problems(args: &VerifyArgs, facts: &BuildFacts, places: &VerifyFolders) -> Ve
     let mut found = build::problems(facts, args.what.build.setup);
     let more = report::in_the_way(&places.out).filter(|problem| !found.contains(problem));
     found.extend(more);
+    if args.bisect {
+        let protected = Protected::here(&facts.repo.root);
+        found.extend(protected.problem(&bisect::folder(&places.a), &BUILD_RECORDS));
+    }
     found
 }
 
@@ -186,7 +192,7 @@ fn judge(a: &Published, b: &Published) -> Result<Verdict> {
 
 /// Replaces B's image, which is identical to A's, with a hard link to it.
 fn share_the_image(a: &Published, b: &Published) -> Result<()> {
-    let temporary = b.dir.join(".shared");
+    let temporary = b.dir.with_extension(format!("shared-{}", std::process::id()));
     fs::hard_link(a.iso(), &temporary)
         .and_then(|()| fs::rename(&temporary, b.iso()))
         .with_context(|| format!("cannot link {} to {}", b.iso().shown(), a.iso().shown()))

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
@@ -28,9 +29,15 @@ pub(super) fn in_the_way(out: &Path) -> Option<Problem> {
 
 /// Writes the verdict to `verify.txt` and `verify.json`.
 pub(super) fn keep(out: &Path, text: &str, value: &Value) -> Result<()> {
-    for (name, content) in NAMES.into_iter().zip([text, &format!("{value:#}\n")]) {
+    // verify.json first, whole: it shows that verify.txt is ours, even if this run is killed
+    for (name, content) in NAMES.into_iter().zip([text, &format!("{value:#}\n")]).rev() {
         let path = out.join(name);
-        std::fs::write(&path, content).with_context(|| format!("cannot write {}", path.shown()))?;
+        let part = out.join(format!(".{name}.part-{}", std::process::id()));
+        let written = fs::write(&part, content).and_then(|()| fs::rename(&part, &path));
+        if written.is_err() {
+            drop(fs::remove_file(&part)); // it may not exist
+        }
+        written.with_context(|| format!("cannot write {}", path.shown()))?;
     }
     Ok(())
 }

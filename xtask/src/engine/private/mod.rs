@@ -225,6 +225,12 @@ fn stop(places: &EngineFolders) {
     stale::sweep(places);
 }
 
+/// Returns true if a command uses the engine now.
+pub(crate) fn is_used(places: &EngineFolders) -> bool {
+    let users = places.dir.join("users.lock");
+    users.exists() && lock_file(&users).is_ok_and(|users| users.try_lock().is_err())
+}
+
 /// Stops the engine of this checkout, unless another xtask uses it. Returns true if it was running.
 pub(crate) fn clean(places: &EngineFolders) -> Result<bool> {
     if !places.dir.exists() {
