@@ -346,7 +346,7 @@ mod tests {
             ("work/checkout/docs", Some("is part of the checkout")),
             ("work/checkout/own", Some("is part of the checkout")),
             ("work/checkout", Some("and it holds")),
-            ("work/checkout/docs/../../..", Some("and it holds")),
+            ("work/checkout/docs/../../..", Some("ends with `..`")),
             ("people/somebody", Some("and it holds")),
             ("people", Some("and it holds")),
             ("file", Some("expected a folder")),
