@@ -158,6 +158,9 @@ fn the_newest_complete_snapshot_is_pinned_in_all_files() {
     ] {
         assert!(dry.stdout.contains(line), "{line} is not in\n{}", dry.stdout);
     }
+    // `run` compares the keys with the page
+    let json = archive.bump(&checkout, &[NEW, "--dry-run", "--json"]).exits(0).stdout;
+    assert!(json.contains("\"format\": \"silvermetal-bump-snapshot/1\""), "{json}");
     assert_eq!(changes(), "");
 
     // a newer snapshot that is incomplete is skipped

@@ -2,6 +2,7 @@
 
 use crate::signer::Signer;
 use crate::support::{Checkout, Ran, git, run};
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -140,6 +141,11 @@ fn pin_and_review_record_move_and_the_evidence_is_shown() {
     ] {
         assert!(dry.stdout.contains(shown), "{shown} is not in\n{}", dry.stdout);
     }
+    // `run` compares the keys with the page
+    let json = upstream.bump(&checkout, &["--dry-run", "--json"]).exits(0).stdout;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let format = "silvermetal-bump-submodule/1";
+    assert_eq!((&json["format"], &json["commit"]), (&format.into(), &second.as_str().into()));
     assert_eq!(status(&checkout.root), "");
 
     upstream.bump(&checkout, &[]).exits(0).says("compare the diff above").says("the gitlink");
