@@ -138,8 +138,10 @@ impl BuildFacts {
         }
         if engine.kind == EngineKind::Host {
             packages.extend(recipe.needs.host_packages.iter().cloned());
-        } else if !image_present && matches!(image, BuilderImage::Local(_)) {
-            packages.extend(builder_image::build::Plan::packages());
+        } else if let (Some(client), BuilderImage::Local(inputs), false) =
+            (&engine.client, &image, image_present)
+        {
+            packages.extend(builder_image::build::Plan::packages_for(&host, client, inputs));
         }
         let absolute = |dir: &PathBuf, flag: &'static str| {
             std::path::absolute(dir).context(flag).or_exit(Code::Usage)

@@ -189,8 +189,11 @@ fn image_problem(facts: &BuildFacts, setup: bool) -> Option<Problem> {
     }
     let missing = match &facts.image {
         BuilderImage::Local(inputs) => {
-            // an engine that does not answer may have the image; that is a problem of its own
-            let silent = matches!(facts.engine.status, EngineStatus::Unreachable(_));
+            // an engine that cannot be asked may have the image; that is a problem of its own
+            let silent = match facts.engine.kind {
+                EngineKind::Private => !facts.host.is_root(),
+                _ => !matches!(facts.engine.status, EngineStatus::Running(_)),
+            };
             if setup || silent {
                 return None;
             }

@@ -3,6 +3,7 @@
 use super::{Inputs, bootstrap, labels};
 use crate::engine::container::Network;
 use crate::engine::{Client, EngineKind};
+use crate::registry::Registry;
 use anyhow::{Context as _, Result};
 use std::fs::{self, File, TryLockError};
 use std::path::PathBuf;
@@ -11,11 +12,13 @@ use xtask_core::apt;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Cmd, Signal, StopBy, which};
 use xtask_core::facts::git::git;
+use xtask_core::facts::host::Host;
 use xtask_core::facts::mirror::{Mirror, SUITE, SnapshotPin};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, Problem, listing};
 use xtask_core::interrupt;
 use xtask_core::log::Log;
+use xtask_core::pins::ImageRef;
 use xtask_core::step;
 use xtask_core::ui::Ui;
 
@@ -52,6 +55,16 @@ impl Plan {
             packages.push("python3"); // since 1.6, mmdebstrap only recommends it, and still needs it
         }
         packages.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The packages that building an image of `inputs` needs: none if the base is at hand, or if its registry
+    /// answers. The registry is asked only if packages are missing.
+    pub(crate) fn packages_for(host: &Host, client: &Client, inputs: &Inputs) -> Vec<String> {
+        let packages = Plan::packages();
+        if host.missing(&packages).is_empty() || base_at_hand(client, &inputs.base) {
+            return Vec::new();
+        }
+        packages
     }
 
     /// `docker build` on top of `base`, for the legacy builder and for BuildKit.
@@ -182,6 +195,18 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Returns true if the engine has the base or its registry serves it.
+fn base_at_hand(client: &Client, base: &str) -> bool {
+    if client.image_id(base).is_ok_and(|id| id.is_some()) {
+        return true;
+    }
+    let Ok(base) = base.parse::<ImageRef>() else { return false };
+    let ui = Ui::new(false);
+    let reference = base.digest.as_ref().map(ToString::to_string).or(base.tag.clone());
+    let asked = Registry::open(&base, &ui).map(Registry::impatient);
+    asked.is_ok_and(|registry| registry.manifest(&reference.unwrap_or_default()).is_ok())
 }
 
 fn has_buildx(client: &Client) -> bool {

@@ -50,7 +50,9 @@ impl BuilderEnv {
         let client = selection.client.clone().context("an image is built on a container engine")?;
 
         let mut packages = selection.packages.clone();
-        packages.extend(Plan::packages());
+        if !is_present(&client, &BuilderImage::Local(plan.inputs.clone()), &places) {
+            packages.extend(Plan::packages_for(&host, &client, &plan.inputs));
+        }
         let missing = host.missing(&packages);
         let mut problems = selection.problems.clone();
         if let Some(why) = &found.unreachable {

@@ -30,7 +30,10 @@ pub(super) fn needs_root(kind: EngineKind, host: &Host) -> Option<Problem> {
     (!host.is_root()).then(|| {
         Problem::new(
             format!("engine {kind} needs root, and this is uid {}", host.uid),
-            format!("{}, or start a Docker Engine and pass --engine docker", as_root::again()),
+            format!(
+                "{}, or start a Docker Engine and pass --engine docker",
+                as_root::again(kind.name())
+            ),
         )
         .of("engine-answers")
     })
@@ -52,7 +55,7 @@ fn unusable(kind: EngineKind, why: &Unusable, host: &Host) -> Problem {
                  rootless engine cannot give"
             ),
             match kind {
-                EngineKind::Podman => format!("use root's podman: {}", as_root::again()),
+                EngineKind::Podman => format!("use root's podman: {}", as_root::again("podman")),
                 _ if host.is_root() => {
                     "use the system's docker: unset DOCKER_HOST and DOCKER_CONTEXT, or docker context \
                      use default; or pass --engine private"
@@ -60,8 +63,8 @@ fn unusable(kind: EngineKind, why: &Unusable, host: &Host) -> Problem {
                 }
                 _ => format!(
                     "use the system's docker, if there is one: docker context use default (and unset \
-                     DOCKER_HOST); or a private engine: {}",
-                    as_root::again()
+                     DOCKER_HOST); or {}",
+                    private_engine(host)
                 ),
             },
         ),
@@ -137,7 +140,7 @@ fn private_engine(host: &Host) -> String {
     if host.is_root() {
         "pass --engine private".to_owned()
     } else {
-        format!("use a private engine: {}", as_root::again())
+        format!("use a private engine: {}", as_root::again("private"))
     }
 }
 

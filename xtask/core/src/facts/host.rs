@@ -79,11 +79,14 @@ fn not_installed(packages: &[String], listed: &str) -> Vec<String> {
 
 /// The user who called sudo, or the user of this process.
 fn caller(me: Owner) -> Owner {
+    called_through_sudo().unwrap_or(me)
+}
+
+/// The user who called sudo to run this process as root; `None` if nobody did.
+pub fn called_through_sudo() -> Option<Owner> {
     let id = |name: &str| std::env::var(name).ok()?.parse().ok();
-    match (me.uid, id("SUDO_UID"), id("SUDO_GID")) {
-        (0, Some(uid), Some(gid)) => Owner { uid, gid },
-        _ => me,
-    }
+    let (uid, gid) = (id("SUDO_UID")?, id("SUDO_GID")?);
+    (am_root() && uid != 0).then_some(Owner { uid, gid })
 }
 
 fn memory(meminfo: &str) -> u64 {

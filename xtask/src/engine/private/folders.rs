@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::Cmd;
+use xtask_core::facts::host::called_through_sudo;
 use xtask_core::facts::repo::Repo;
 use xtask_core::hash;
 
@@ -28,12 +29,17 @@ pub(crate) struct EngineFolders {
 }
 
 impl EngineFolders {
+    /// Name of the engine's folder in the state folder.
+    pub(crate) const NAME: &str = "engine";
+
     pub(crate) fn of(repo: &Repo) -> EngineFolders {
-        let mut dir = repo.state().join("engine");
+        let mut dir = repo.state().join(Self::NAME);
         let id = hash::bytes(dir.as_os_str().as_bytes()).hex()[..8].to_owned();
         let plain = |text: &str| !text.contains(|c: char| c == ',' || c.is_control());
-        if !dir.to_str().is_some_and(plain) {
-            // dockerd reads a data root with a comma as a list, and its configuration is UTF-8
+        // dockerd reads a data root with a comma as a list, and its configuration is UTF-8
+        let readable = dir.to_str().is_some_and(plain);
+        // the store belongs to root, and the caller must be able to remove their target folder
+        if !readable || called_through_sudo().is_some() {
             dir = PathBuf::from(format!("/var/lib/silvermetal-{id}"));
         }
         let inside = dir.join("run");
