@@ -14,6 +14,8 @@ use crate::commands::release::ReleaseCommand;
 use crate::commands::reproduce::ReproduceArgs;
 use crate::commands::test::TestArgs;
 use crate::commands::verify::VerifyArgs;
+use clap::Parser as _;
+use clap::error::ErrorKind;
 use xtask_args::{DiagnoseArgs, InspectArgs};
 
 const EXIT_CODES: &str = "\
@@ -63,4 +65,68 @@ pub(crate) enum Command {
     Clean(CleanArgs),
     Completions(CompletionsArgs),
     Test(TestArgs),
+}
+
+/// Says why these words are no command line of xtask. What a variable stands for is not judged.
+pub(crate) fn refusal(words: &[String]) -> Option<String> {
+    let dynamic = |word: &str| word.contains(['$', '`', '*']);
+    if words.first().is_none_or(|command| dynamic(command)) {
+        return None;
+    }
+    let error =
+        Cli::try_parse_from(std::iter::once("xtask").chain(words.iter().map(String::as_str)))
+            .err()?;
+    let by_value = matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation);
+    // "$@" and $OPTIONS may be several words, or none
+    let by_number = matches!(
+        error.kind(),
+        ErrorKind::MissingRequiredArgument
+            | ErrorKind::TooFewValues
+            | ErrorKind::WrongNumberOfValues
+    );
+    if !error.use_stderr() || (by_value || by_number) && words.iter().any(|word| dynamic(word)) {
+        return None;
+    }
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    Some(first.strip_prefix("error: ").unwrap_or(first).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refusal;
+
+    fn refused(line: &str) -> Option<String> {
+        refusal(&line.split(' ').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_misspelt_command_or_option_is_refused() {
+        for (line, why) in [
+            ("verfy canary", "unrecognized subcommand 'verfy'"),
+            ("release publsh x", "unrecognized subcommand 'publsh'"),
+            ("verify canary --ouput x", "unexpected argument '--ouput' found"),
+            ("diagnose a b --htlm x", "unexpected argument '--htlm' found"),
+            ("iso --engine dokker", "invalid value 'dokker'"),
+        ] {
+            assert!(
+                refused(line).is_some_and(|said| said.contains(why)),
+                "{line}: {:?}",
+                refused(line)
+            );
+        }
+    }
+
+    #[test]
+    fn variables_may_stand_for_anything() {
+        for line in [
+            "$COMMAND --x",
+            "verify $RECIPE --image $IMAGE",
+            "iso --engine $ENGINE",
+            "iso $@",
+            "iso --help",
+        ] {
+            assert_eq!(refused(line), None, "{line}");
+        }
+    }
 }

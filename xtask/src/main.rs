@@ -40,7 +40,7 @@ fn execute(repo: &Repo, command: &Command) -> Result<()> {
         Command::Iso(args) => commands::iso::command(repo, args),
         Command::Verify(args) => commands::verify::command(repo, args),
         Command::Boot(args) => commands::boot::command(repo, args),
-        Command::Check(args) => commands::check::command(repo, args),
+        Command::Check(args) => commands::check::command(repo, args, cli::refusal),
         Command::Diagnose(args) => commands::diagnose::command(repo, args),
         Command::Inspect(_) => commands::inspect::command(repo),
         Command::Doctor(args) => commands::doctor::command(repo, args),

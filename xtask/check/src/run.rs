@@ -5,7 +5,7 @@ use crate::model::exception::{self, Exception};
 use crate::rule::Findings;
 use crate::rules;
 use crate::selection::RuleSelection;
-use crate::tree::SourceTree;
+use crate::tree::{Refusal, SourceTree};
 use anyhow::Result;
 use std::path::Path;
 use xtask_core::failure::Code;
@@ -28,8 +28,10 @@ pub struct CheckReport {
 }
 
 /// Runs the selected rules over the checkout in `root`. A folder that is no checkout asks for exit code 2.
-pub fn check(root: &Path, selection: &RuleSelection) -> Result<CheckReport> {
-    let tree = SourceTree::load(root).map_err(|error| Code::Usage.wrap(error))?;
+/// `refusal` is xtask's own command line.
+pub fn check(root: &Path, selection: &RuleSelection, refusal: Refusal) -> Result<CheckReport> {
+    let mut tree = SourceTree::load(root).map_err(|error| Code::Usage.wrap(error))?;
+    tree.refusal = Some(refusal);
     Ok(run(tree, selection))
 }
 

@@ -32,10 +32,15 @@ pub(crate) const NO_GIT: &str = "this folder is no git repository";
 
 pub(crate) const EXECUTABLE: &str = "100755";
 
+/// Returns the reason why xtask refuses these words, if it does.
+pub type Refusal = fn(&[String]) -> Option<String>;
+
 pub(crate) struct SourceTree {
     pub(crate) repo: Repo,
     /// The current time in seconds since 1970-01-01 UTC.
     pub(crate) now: u64,
+    /// Says why xtask refuses a command line; `None` where nobody knows.
+    pub(crate) refusal: Option<Refusal>,
     /// True if this is a git repository. Otherwise there are no index modes and no gitlinks.
     pub(crate) in_git: bool,
     entries: BTreeMap<String, TreeEntry>,
@@ -143,8 +148,13 @@ impl SourceTree {
     pub(crate) fn load(root: &Path) -> Result<SourceTree> {
         let root = root.canonicalize().with_context(|| format!("cannot read {}", root.shown()))?;
         let now = xtask_core::calendar::now();
-        let mut tree =
-            SourceTree { repo: Repo { root }, now, in_git: true, entries: BTreeMap::new() };
+        let mut tree = SourceTree {
+            repo: Repo { root },
+            now,
+            refusal: None,
+            in_git: true,
+            entries: BTreeMap::new(),
+        };
         tree.list()?;
         if !tree.entries.values().any(|entry| !matches!(entry.content, FileContent::NotRead)) {
             bail!(

@@ -3,7 +3,7 @@
 use super::tools::Tools;
 use anyhow::Result;
 use std::path::PathBuf;
-use xtask_check::{CheckReport, RuleSelection, Severity};
+use xtask_check::{CheckReport, Refusal, RuleSelection, Severity};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
 use xtask_core::json;
@@ -56,7 +56,8 @@ enum FailOn {
     Error,
 }
 
-pub(crate) fn command(repo: &Repo, args: &CheckArgs) -> Result<()> {
+/// `cargo xtask check`. `refusal` says why a command line is none of xtask's.
+pub(crate) fn command(repo: &Repo, args: &CheckArgs, refusal: Refusal) -> Result<()> {
     if let Some(rule) = &args.explain {
         answer(format_args!("{}", xtask_check::explain(rule)?));
         return Ok(());
@@ -70,7 +71,7 @@ pub(crate) fn command(repo: &Repo, args: &CheckArgs) -> Result<()> {
     }
     let selection = RuleSelection::new(args.only.clone(), args.skip.clone())?;
     let root = args.root.as_ref().unwrap_or(&repo.root);
-    let report = xtask_check::check(root, &selection)?;
+    let report = xtask_check::check(root, &selection, refusal)?;
     show(&report, args.json);
     let least = match args.fail_on {
         FailOn::Warning => Severity::Warning,

@@ -73,6 +73,31 @@ impl<'a> ContainerImage<'a> {
         found
     }
 
+    /// The instruction that starts the container, if it starts systemd: itself, or by a script of the image.
+    pub(crate) fn systemd_entry<'i>(
+        &self,
+        instructions: &[&'i Instruction],
+    ) -> Option<&'i Instruction> {
+        let last = |keyword: &str| instructions.iter().rfind(|i| i.keyword == keyword).copied();
+        let entry = last("ENTRYPOINT").or_else(|| last("CMD"))?;
+        let words = entry.words();
+        let systemd = |word: &String| {
+            word.ends_with("systemd")
+                || word.ends_with("/init")
+                || self.named_script(word).is_some()
+        };
+        words.iter().any(systemd).then_some(entry)
+    }
+
+    /// File name of the image's script that `path` names, if that script starts systemd.
+    pub(crate) fn named_script<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let starts_it = |script: &&SourceFile| {
+            script.path.ends_with(&format!("/{name}")) && script.text.contains("/systemd")
+        };
+        self.scripts.iter().any(starts_it).then_some(name)
+    }
+
     /// All shell text of a RUN: its own, its here-documents, and the copied scripts that it names.
     pub(crate) fn ran(&self, run: &Instruction) -> Vec<RunText<'a>> {
         let mut found: Vec<RunText<'a>> = run

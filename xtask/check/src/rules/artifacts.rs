@@ -33,6 +33,7 @@ pub(crate) const RULE: Rule = Rule {
             "          name: builds-b\n",
             "name: builds-b",
         ),
+        replace(WORKFLOW, "        side: [a, b]\n", "        side: [a]\n", "name: build-b"),
         replace(
             WORKFLOW,
             "    needs: build-apart\n",
@@ -172,15 +173,15 @@ fn download(
     found: &mut Findings,
 ) {
     let ancestors = workflow.ancestors(job);
-    let before = job.steps().into_iter().take(n);
+    let before = job.steps().into_iter().take(n).map(|step| (*job, step));
     let uploads: Vec<String> = ancestors
         .iter()
-        .flat_map(|job| job.steps())
+        .flat_map(|job| job.steps().into_iter().map(|step| (*job, step)))
         .chain(before)
-        .filter(|step| step.is_action("actions/upload-artifact"))
-        .map(|step| {
+        .filter(|(_, step)| step.is_action("actions/upload-artifact"))
+        .flat_map(|(job, step)| {
             let name = step.with("name").and_then(YamlNode::text);
-            as_pattern(name.unwrap_or("artifact"))
+            in_matrix(&job, name.unwrap_or("artifact"))
         })
         .collect();
     let node = step.with("name").or_else(|| step.with("pattern"));
@@ -199,6 +200,33 @@ fn download(
         expected,
         "correct the name, or add the job that uploads it to `needs:`",
     );
+}
+
+/// The names that the jobs of a matrix give, with `*` for each other expression.
+fn in_matrix(job: &WorkflowJob<'_>, name: &str) -> Vec<String> {
+    let matrix = job.node.path(&["strategy", "matrix"]).map(YamlNode::entries).unwrap_or_default();
+    // `include` and `exclude` change the values
+    if matrix.iter().any(|(key, _)| matches!(key.text(), Some("include" | "exclude"))) {
+        return vec![as_pattern(name)];
+    }
+    let mut names = vec![name.to_owned()];
+    for (key, values) in matrix {
+        let key = format!("matrix.{}", key.text().unwrap_or_default());
+        let expression = parts(name).into_iter().find_map(|part| match part {
+            TextPart::Expression(_, text) if text.trim() == key => Some(format!("${{{{{text}}}}}")),
+            _ => None,
+        });
+        let values: Vec<&str> = values.items().into_iter().filter_map(YamlNode::text).collect();
+        let (Some(expression), false) = (expression, values.iter().any(|v| v.contains("${{")))
+        else {
+            continue;
+        };
+        names = names
+            .iter()
+            .flat_map(|name| values.iter().map(|value| name.replace(&expression, value)))
+            .collect();
+    }
+    names.iter().map(|name| as_pattern(name)).collect()
 }
 
 /// The name with `*` for each expression.

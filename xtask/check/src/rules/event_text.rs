@@ -12,8 +12,8 @@ const DOCTOR: &str = "        run: cargo xtask doctor\n";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "event-text",
-        what: "no `run:` contains an expression with text from the event (titles, messages, branch names); such text goes through `env:`",
-        why: "the expression is replaced before the shell reads the script: a branch named `$(…)` is run as a command",
+        what: "no `run:` contains an expression with a secret or with text from the event (titles, messages, branch names); both go through `env:`",
+        why: "the expression is replaced before the shell reads the script: a branch named `$(…)` is run as a command, and a secret stands in a file and in the argv of programs",
         source: "GitHub's \"Security hardening for GitHub Actions\", script injections",
     },
     severity: Severity::Error,
@@ -36,6 +36,12 @@ pub(crate) const RULE: Rule = Rule {
             DOCTOR,
             "        run: cargo xtask doctor \"${{ github['ref_name'] }}\"\n",
             "ref_name",
+        ),
+        replace(
+            WORKFLOW,
+            DOCTOR,
+            "        run: |\n          curl -H 'Authorization: token ${{ secrets.RELEASE_TOKEN }}' https://example.org\n          cargo xtask doctor\n",
+            "secrets.RELEASE_TOKEN",
         ),
         legal(
             WORKFLOW,
@@ -66,6 +72,16 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                         let foreign = match words.as_slice() {
                             ["github", "event", .., last] => !HARMLESS.contains(last),
                             ["github", "head_ref" | "ref_name" | "ref"] => true,
+                            ["secrets", ..] => {
+                                let name = reference.join(".");
+                                found.add(
+                                    Location::at(workflow.path(), at),
+                                    format!("`{name}` becomes part of the script, which is a file, and of argvs"),
+                                    "an environment variable",
+                                    format!("write `env: TOKEN: ${{{{ {name} }}}}`, and pass \"$TOKEN\" on stdin"),
+                                );
+                                false
+                            }
                             _ => false,
                         };
                         if foreign {

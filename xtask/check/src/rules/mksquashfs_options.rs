@@ -41,6 +41,17 @@ fn check(tree: &SourceTree, found: &mut Findings) {
             "remove the option; the comment above the line explains which are allowed",
         );
     }
+    // a file without a flavor builds the recipe's own
+    if source.text.contains("SILVERMETAL_FLAVOR")
+        && let Err((line, why)) = conf::parse_flavor(&source.text)
+    {
+        found.add(
+            Location::at(PATH, (line, usize::from(line > 0))),
+            why,
+            "one line SILVERMETAL_FLAVOR=\"…\" with a plain value",
+            "write the value itself",
+        );
+    }
     let more = source.lines().filter(|(_, line)| {
         line.trim_start().trim_start_matches("export ").starts_with("MKSQUASHFS_OPTIONS+=")
     });

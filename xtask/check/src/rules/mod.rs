@@ -21,15 +21,18 @@ pub(crate) mod exceptions;
 pub(crate) mod files;
 pub(crate) mod fork_guard;
 pub(crate) mod hadolint;
+pub(crate) mod image_downloads;
 pub(crate) mod line_ends;
 pub(crate) mod masked_failures;
 pub(crate) mod mksquashfs_options;
 pub(crate) mod pinned_actions;
 pub(crate) mod pinned_images;
+pub(crate) mod recipes;
 pub(crate) mod registry_login;
 pub(crate) mod release_job;
 pub(crate) mod report_upload;
 pub(crate) mod reviewed_upstream;
+pub(crate) mod run_variables;
 pub(crate) mod runner_docker_host;
 pub(crate) mod runner_images;
 pub(crate) mod runner_keys;
@@ -49,6 +52,7 @@ pub(crate) mod stale_pin;
 pub(crate) mod step_containers;
 pub(crate) mod stop_signal;
 pub(crate) mod submodule;
+pub(crate) mod systemd_entry;
 pub(crate) mod systemd_flags;
 pub(crate) mod terminal;
 pub(crate) mod timeouts;
@@ -62,6 +66,7 @@ pub(crate) mod workflow_needs;
 pub(crate) mod workflow_outputs;
 pub(crate) mod workflow_settings;
 pub(crate) mod workspace_binds;
+pub(crate) mod xtask_commands;
 pub(crate) mod yaml;
 pub(crate) mod zizmor;
 
@@ -79,6 +84,7 @@ pub(crate) const ALL: &[&Rule] = &[
     &workflow_outputs::RULE,
     &workflow_contexts::RULE,
     &workflow_names::RULE,
+    &run_variables::RULE,
     &workflow_settings::RULE,
     &workflow_conditions::RULE,
     &fork_guard::RULE,
@@ -92,6 +98,7 @@ pub(crate) const ALL: &[&Rule] = &[
     &release_job::RULE,
     &masked_failures::RULE,
     &workspace_binds::RULE,
+    &xtask_commands::RULE,
     &terminal::RULE,
     &step_containers::RULE,
     &report_upload::RULE,
@@ -108,7 +115,9 @@ pub(crate) const ALL: &[&Rule] = &[
     &copy_sources::RULE,
     &certificates::RULE,
     &apt_leftovers::RULE,
+    &image_downloads::RULE,
     &stop_signal::RULE,
+    &systemd_entry::RULE,
     &systemd_flags::RULE,
     &script_head::RULE,
     &script_mode::RULE,
@@ -121,6 +130,7 @@ pub(crate) const ALL: &[&Rule] = &[
     &stale_pin::RULE,
     &reviewed_upstream::RULE,
     &submodule::RULE,
+    &recipes::RULE,
     &env_files::RULE,
     &snapshot_stamp::RULE,
     &snapshot_sources::RULE,

@@ -1,8 +1,10 @@
 //! Actions are pinned by commit.
 
 use crate::finding::{Location, Severity};
-use crate::model::workflow;
-use crate::rule::{Findings, Rule, replace};
+use crate::model::runner::Runner;
+use crate::model::workflow::{self, Workflow, WorkflowJob};
+use crate::parse::yaml::YamlNode;
+use crate::rule::{Findings, Rule, legal, replace};
 use crate::tree::SourceTree;
 use xtask_core::pins::{Commit, ImageRef};
 use xtask_core::rules::Described;
@@ -12,7 +14,7 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "pinned-actions",
-        what: "every `uses:` names a full commit (40 hex digits), an image by digest, or a folder of this repository",
+        what: "every `uses:` names a full commit (40 hex digits), an image by digest, or a folder of this repository; images of `container:` and `services:` have a digest, or are the runner's own",
         why: "a tag can be moved to other code, and that code then sees the registry's password",
         source: "tj-actions/changed-files, March 2025 (CVE-2025-30066)",
     },
@@ -37,12 +39,36 @@ pub(crate) const RULE: Rule = Rule {
             "actions/checkout",
             "actions/checkout",
         ),
+        replace(
+            WORKFLOW,
+            "    timeout-minutes: 15\n",
+            "    timeout-minutes: 15\n    container: debian:trixie\n",
+            "debian:trixie",
+        ),
+        replace(
+            WORKFLOW,
+            "    timeout-minutes: 15\n",
+            "    timeout-minutes: 15\n    services:\n      web:\n        image: nginx\n",
+            "nginx",
+        ),
+        legal(
+            WORKFLOW,
+            "    timeout-minutes: 15\n",
+            "    timeout-minutes: 15\n    container:\n      image: silvermetal-job:1\n",
+        ),
     ],
 };
 
 fn check(tree: &SourceTree, found: &mut Findings) {
+    let runner = Runner::read(tree);
+    let labels = runner.as_ref().map(Runner::labels).unwrap_or_default();
+    let own: Vec<&str> = labels
+        .iter()
+        .filter_map(|(node, _)| node.text()?.split_once("docker://").map(|(_, image)| image))
+        .collect();
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
+            images(&workflow, &job, &own, found);
             let reused = job.node.get("uses").into_iter();
             let nodes =
                 reused.chain(job.steps().into_iter().filter_map(|step| step.node.get("uses")));
@@ -79,6 +105,27 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                     );
                 }
             }
+        }
+    }
+}
+
+/// Images of the job's container and its services.
+fn images(workflow: &Workflow<'_>, job: &WorkflowJob<'_>, own: &[&str], found: &mut Findings) {
+    let image =
+        |node: &'_ YamlNode| node.text().map(|_| node.clone()).or(node.get("image").cloned());
+    let services = job.node.get("services").map(YamlNode::entries).unwrap_or_default();
+    let services = services.iter().map(|(_, node)| node);
+    for node in job.node.get("container").into_iter().chain(services).filter_map(image) {
+        let text = node.text().unwrap_or_default();
+        let pinned = text.parse::<ImageRef>().is_ok_and(|image| image.digest.is_some());
+        // an expression's value is not known here
+        if !pinned && !own.contains(&text) && !text.contains("${{") && !text.is_empty() {
+            found.add(
+                Location::at(workflow.path(), node.at()),
+                format!("the image `{text}` has no digest"),
+                "IMAGE@sha256:…",
+                "add the digest",
+            );
         }
     }
 }

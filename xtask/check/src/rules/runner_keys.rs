@@ -29,6 +29,14 @@ pub(crate) const RULE: Rule = Rule {
         replace(PATH, "  capacity: 1\n", "  capacity: one\n", "one"),
         replace(PATH, "  capacity: 1\n", "  shutdown_timeout: 6 hours\n", "6 hours"),
         replace(PATH, "  capacity: 1\n", "  fetch_interval: 2d\n", "2d"),
+        replace(PATH, "  capacity: 1\n", "  capacity: 0\n", "capacity: 0"),
+        replace(PATH, "  level: info\n", "  level: verbose\n", "verbose"),
+        replace(
+            PATH,
+            "  labels:\n    - silvermetal-builder:docker://silvermetal-job:1\n",
+            "  labels: silvermetal-builder:docker://silvermetal-job:1\n",
+            "labels:",
+        ),
         legal(PATH, "  capacity: 1\n", "  shutdown_timeout: 1h30m\n  fetch_interval: 500ms\n"),
     ],
 };
@@ -113,6 +121,11 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("container.network_create_options", &["enable_ipv4", "enable_ipv6"]),
 ];
 
+/// Keys whose values must be lists.
+const LISTS: [&str; 2] = ["labels", "valid_volumes"];
+/// logrus's levels, which the runner uses.
+const LEVELS: [&str; 8] = ["trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"];
+
 /// Keys whose values must be numbers, and keys whose values must be true or false.
 const NUMBERS: [&str; 4] = ["capacity", "port", "min_free_disk_space_mb", "log_report_batch_size"];
 const SWITCHES: [&str; 8] = [
@@ -182,6 +195,30 @@ fn below(section: &YamlNode, name: &str, known: &[&str], found: &mut Findings) {
                 location(),
                 format!("`{text}: {scalar}` is not a number"),
                 "a whole number",
+                "correct it",
+            );
+        }
+        if text == "capacity" && scalar == "0" {
+            found.add(
+                location(),
+                "a runner of capacity 0 takes no job",
+                "at least 1",
+                "correct it",
+            );
+        }
+        if LISTS.contains(&text) && value.text().is_some() && !value.is_null() {
+            found.add(
+                location(),
+                format!("`{text}` is one text: the runner does not start"),
+                "a list: each entry on a line with `- `",
+                "make it a list",
+            );
+        }
+        if name == "log" && text == "level" && !LEVELS.contains(&scalar) {
+            found.add(
+                location(),
+                format!("no level of the log is named `{scalar}`"),
+                format!("one of {}", LEVELS.join(", ")),
                 "correct it",
             );
         }

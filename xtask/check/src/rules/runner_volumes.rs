@@ -52,7 +52,7 @@ pub(crate) const RULE: Rule = Rule {
         replace(
             WORKFLOW,
             "    timeout-minutes: 15\n",
-            "    timeout-minutes: 15\n    container:\n      image: debian:trixie\n      volumes: ['/data:/data']\n",
+            "    timeout-minutes: 15\n    container:\n      image: silvermetal-job:1\n      volumes: ['/data:/data']\n",
             "/data",
         ),
     ],

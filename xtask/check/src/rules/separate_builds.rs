@@ -40,6 +40,12 @@ pub(crate) const RULE: Rule = Rule {
         ),
         replace(
             WORKFLOW,
+            "          name: build-b\n",
+            "          name: build-a\n",
+            "name: build-a",
+        ),
+        replace(
+            WORKFLOW,
             "          path: build-b # downloaded\n",
             "          path: build-a\n",
             "path: build-a",
@@ -193,9 +199,11 @@ fn across(workflow: &Workflow<'_>, found: &mut Findings) {
 }
 
 fn artifacts(workflow: &Workflow<'_>, job: &WorkflowJob<'_>, found: &mut Findings) {
-    for (action, key) in
-        [("actions/upload-artifact", "name"), ("actions/download-artifact", "path")]
-    {
+    for (action, key) in [
+        ("actions/upload-artifact", "name"),
+        ("actions/download-artifact", "path"),
+        ("actions/download-artifact", "name"),
+    ] {
         let mut seen: Vec<(&str, usize)> = Vec::new();
         let steps = job.steps();
         for node in

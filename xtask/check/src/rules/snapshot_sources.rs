@@ -37,6 +37,13 @@ pub(crate) const RULE: Rule = Rule {
             "SNAPSHOT_URL=http://deb.debian.org/debian",
             "SNAPSHOT_URL",
         ),
+        replace(PIN, "SNAPSHOT_URL=http://", "SNAPSHOT_URL=", "SNAPSHOT_URL"),
+        replace(
+            PIN,
+            "debian.org/archive",
+            "debian.org/archive/debian/20260508T000000Z",
+            "SNAPSHOT_URL",
+        ),
         replace(
             "linux/build/docker/Dockerfile.builder",
             "STOPSIGNAL",
@@ -75,7 +82,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
     if let Some(pin) = tree.source(PIN) {
         let url = env_file::lines(&pin.text).find(|(_, key, _)| *key == "SNAPSHOT_URL");
         if let Some((line, _, value)) = url
-            && !value.contains("/archive")
+            && !is_root(value)
             && live(value).is_none()
         {
             let what = format!("`{value}` is not the root of a snapshot archive");
@@ -87,6 +94,13 @@ fn check(tree: &SourceTree, found: &mut Findings) {
             );
         }
     }
+}
+
+/// True for an address of an archive of snapshots, without a snapshot's own stamp.
+fn is_root(url: &str) -> bool {
+    let stamp = |part: &str| part.len() == 16 && part.ends_with('Z') && part.as_bytes()[8] == b'T';
+    let web = url.starts_with("http://") || url.starts_with("https://");
+    web && url.contains("/archive") && !url.split('/').any(stamp)
 }
 
 fn file(source: &SourceFile, found: &mut Findings) {

@@ -34,18 +34,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
         let stages = image.file.stages();
         let Some(stage) = stages.last() else { continue };
         let last = |keyword: &str| stage.instructions.iter().rfind(|i| i.keyword == keyword);
-        let Some(entry) = last("ENTRYPOINT").or_else(|| last("CMD")) else { continue };
-        let words = entry.words();
-        let named = |word: &String| word.ends_with("systemd") || word.ends_with("/init");
-        let starts_it = |word: &String| {
-            let name = word.rsplit('/').next().unwrap_or(word);
-            image.scripts.iter().any(|script| {
-                script.path.ends_with(&format!("/{name}")) && script.text.contains("/systemd")
-            })
-        };
-        if !words.iter().any(|word| named(word) || starts_it(word)) {
-            continue;
-        }
+        let Some(entry) = image.systemd_entry(&stage.instructions) else { continue };
         let fix = "STOPSIGNAL SIGRTMIN+3";
         match last("STOPSIGNAL") {
             None => found.add(

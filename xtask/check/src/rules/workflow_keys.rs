@@ -189,6 +189,15 @@ const INPUTS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Values of inputs, from the actions' READMEs.
+const VALUES: &[(&str, &[&str])] = &[
+    ("if-no-files-found", &["warn", "error", "ignore"]),
+    ("submodules", &["true", "false", "recursive"]),
+    ("persist-credentials", &["true", "false"]),
+    ("merge-multiple", &["true", "false"]),
+    ("overwrite", &["true", "false"]),
+];
+
 pub(crate) const EVENTS: &[&str] = &[
     "create",
     "delete",
@@ -221,6 +230,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                 let inputs = INPUTS.iter().find(|(action, _)| step.is_action(action));
                 if let (Some((action, inputs)), Some(with)) = (inputs, step.node.get("with")) {
                     names(&workflow, with, inputs, &format!("`{action}`"), found);
+                    values(&workflow, with, found);
                 }
             }
         }
@@ -245,6 +255,20 @@ fn events(workflow: &Workflow<'_>, found: &mut Findings) {
                 expected,
                 "correct the name",
             );
+        }
+    }
+}
+
+/// Inputs with few possible values. An expression's value is not known here.
+fn values(workflow: &Workflow<'_>, with: &YamlNode, found: &mut Findings) {
+    for (name, possible) in VALUES {
+        let node = with.get(name).filter(|node| node.text().is_some_and(|t| !t.contains("${{")));
+        let Some(node) = node else { continue };
+        let text = node.text().unwrap_or_default();
+        if !possible.contains(&text) {
+            let place = Location::at(workflow.path(), node.at());
+            let expected = format!("one of {}", possible.join(", "));
+            found.add(place, format!("`{name}: {text}` is no value of it"), expected, "correct it");
         }
     }
 }

@@ -226,7 +226,7 @@ fn inputs(workflow: &Workflow<'_>) -> Option<Vec<String>> {
 }
 
 /// Variables of workflow, job, steps and runner; `None` if a step makes more.
-fn variables(
+pub(crate) fn variables(
     workflow: &Workflow<'_>,
     job: Option<&WorkflowJob<'_>>,
     runner: &[String],
@@ -247,7 +247,7 @@ fn variables(
 }
 
 /// Variables that the runner's configuration gives to every job.
-fn runner_variables(tree: &SourceTree) -> Vec<String> {
+pub(crate) fn runner_variables(tree: &SourceTree) -> Vec<String> {
     let runner = Runner::read(tree);
     let envs = runner.as_ref().and_then(|runner| runner.root.path(&["runner", "envs"]));
     envs.and_then(keys).unwrap_or_default()

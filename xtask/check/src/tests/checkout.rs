@@ -60,7 +60,9 @@ impl Checkout {
     pub(crate) fn check_with(&self, only: &[&str], skip: &[&str]) -> CheckReport {
         let owned = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
         let selection = RuleSelection::new(owned(only), owned(skip)).unwrap();
-        run(SourceTree::load(&self.root).unwrap(), &selection)
+        let mut tree = SourceTree::load(&self.root).unwrap();
+        tree.refusal = Some(|words| (words[0] == "doktor").then(|| "no such command".to_owned()));
+        run(tree, &selection)
     }
 
     /// Makes the pin match the docker/ folder again, if that can be read.

@@ -219,7 +219,7 @@ fn a_run_of_rules_that_could_not_run_is_an_error() {
     checkout.leave_git();
     let only = vec!["submodule".to_owned()];
     let selection = RuleSelection::new(only, Vec::new()).unwrap();
-    let report = check(&checkout.root, &selection).unwrap();
+    let report = check(&checkout.root, &selection, |_| None).unwrap();
     let error = report.ensure_complete(false).unwrap_err();
     assert_eq!(Code::of(&error), Code::NotReady);
     assert_eq!(error.to_string(), "rule `submodule` did not run: this folder is no git repository");
@@ -229,7 +229,7 @@ fn a_run_of_rules_that_could_not_run_is_an_error() {
 fn a_folder_without_files_to_check_is_an_error() {
     let checkout = Checkout::clean();
     let empty = checkout.root.join("linux/build/derivative-maker");
-    let error = check(&empty, &RuleSelection::default()).err().unwrap();
+    let error = check(&empty, &RuleSelection::default(), |_| None).err().unwrap();
     assert_eq!(Code::of(&error), Code::Usage);
     assert!(error.to_string().contains("no file that a rule reads"), "{error:#}");
 }

@@ -18,7 +18,7 @@ pub fn mksquashfs_options(path: &Path) -> Result<String> {
 
 /// Reads the flavor of derivative-maker to build.
 pub fn flavor(path: &Path) -> Result<String> {
-    read(path, |text| setting(text, "SILVERMETAL_FLAVOR").map(|(_, value)| value.to_owned()))
+    read(path, parse_flavor)
 }
 
 fn read(path: &Path, get: impl Fn(&str) -> Result<String, Fault>) -> Result<String> {
@@ -39,6 +39,11 @@ pub fn parse(text: &str) -> Result<String, Fault> {
         return Err((line, what.into()));
     }
     Ok(words.join(" "))
+}
+
+/// Finds the flavor in the text of the file.
+pub fn parse_flavor(text: &str) -> Result<String, Fault> {
+    setting(text, "SILVERMETAL_FLAVOR").map(|(_, value)| value.to_owned())
 }
 
 /// Line and value of the file's one `KEY="…"` line.

@@ -11,7 +11,7 @@ pub use engine_kind::EngineKind;
 
 use crate::escape::Shown as _;
 use crate::facts::repo::Repo;
-use crate::failure::{Code, unreadable};
+use crate::failure::{Code, Fault, unreadable};
 use crate::names::did_you_mean;
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
@@ -49,6 +49,14 @@ impl Recipe {
     pub fn path(&self) -> PathBuf {
         toml(&self.dir)
     }
+}
+
+/// Reads the text of a recipe.toml, or returns all its faults.
+///
+/// # Errors
+/// Faults with their lines.
+pub fn parse(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<Fault>> {
+    parse::recipe(name, dir, text)
 }
 
 /// Name of the recipe whose folder or recipe.toml `path` is.
