@@ -24,4 +24,4 @@ pub use report::human::text;
 pub use report::json::json;
 pub use run::{CheckReport, check};
 pub use selection::RuleSelection;
-pub use tree::Refusal;
+pub use tree::CommandRefusal;

@@ -5,7 +5,7 @@ use crate::model::exception::{self, Exception};
 use crate::rule::Findings;
 use crate::rules;
 use crate::selection::RuleSelection;
-use crate::tree::{Refusal, SourceTree};
+use crate::tree::{CommandRefusal, SourceTree};
 use anyhow::Result;
 use std::path::Path;
 use xtask_core::failure::Code;
@@ -29,7 +29,11 @@ pub struct CheckReport {
 
 /// Runs the selected rules over the checkout in `root`. A folder that is no checkout asks for exit code 2.
 /// `refusal` is xtask's own command line.
-pub fn check(root: &Path, selection: &RuleSelection, refusal: Refusal) -> Result<CheckReport> {
+pub fn check(
+    root: &Path,
+    selection: &RuleSelection,
+    refusal: CommandRefusal,
+) -> Result<CheckReport> {
     let mut tree = SourceTree::load(root).map_err(|error| Code::Usage.wrap(error))?;
     tree.refusal = Some(refusal);
     Ok(run(tree, selection))

@@ -33,14 +33,14 @@ pub(crate) const NO_GIT: &str = "this folder is no git repository";
 pub(crate) const EXECUTABLE: &str = "100755";
 
 /// Returns the reason why xtask refuses these words, if it does.
-pub type Refusal = fn(&[String]) -> Option<String>;
+pub type CommandRefusal = fn(&[String]) -> Option<String>;
 
 pub(crate) struct SourceTree {
     pub(crate) repo: Repo,
     /// The current time in seconds since 1970-01-01 UTC.
     pub(crate) now: u64,
     /// Says why xtask refuses a command line; `None` where nobody knows.
-    pub(crate) refusal: Option<Refusal>,
+    pub(crate) refusal: Option<CommandRefusal>,
     /// True if this is a git repository. Otherwise there are no index modes and no gitlinks.
     pub(crate) in_git: bool,
     entries: BTreeMap<String, TreeEntry>,

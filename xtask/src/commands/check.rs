@@ -3,7 +3,7 @@
 use super::tools::Tools;
 use anyhow::Result;
 use std::path::PathBuf;
-use xtask_check::{CheckReport, Refusal, RuleSelection, Severity};
+use xtask_check::{CheckReport, CommandRefusal, RuleSelection, Severity};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::Code;
 use xtask_core::json;
@@ -57,7 +57,7 @@ enum FailOn {
 }
 
 /// `cargo xtask check`. `refusal` says why a command line is none of xtask's.
-pub(crate) fn command(repo: &Repo, args: &CheckArgs, refusal: Refusal) -> Result<()> {
+pub(crate) fn command(repo: &Repo, args: &CheckArgs, refusal: CommandRefusal) -> Result<()> {
     if let Some(rule) = &args.explain {
         answer(format_args!("{}", xtask_check::explain(rule)?));
         return Ok(());

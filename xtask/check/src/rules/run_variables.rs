@@ -95,8 +95,8 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                 let text = run.text().unwrap_or_default();
                 let mut seen = BTreeSet::new();
                 for (line, name) in read(text) {
-                    let set = known.iter().any(|k| *k == name)
-                        || image.iter().any(|k| *k == name)
+                    let set = known.contains(&name)
+                        || image.contains(&name)
                         || OF_THE_SHELL.contains(&name.as_str())
                         || OF_THE_RUNNER.iter().any(|start| name.starts_with(start));
                     if set || sets(text, &name) || !seen.insert(name.clone()) {
