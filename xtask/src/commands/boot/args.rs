@@ -14,7 +14,8 @@ Examples:
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct BootArgs {
-    /// Image to boot; it is not written to [default: the newest ISO of this checkout]
+    /// Image to boot, or the output folder of a build; it is not written to [default: the newest ISO
+    /// of this checkout]
     pub(super) iso: Option<PathBuf>,
     /// Firmware to boot it under
     #[arg(long, default_value = "both")]
