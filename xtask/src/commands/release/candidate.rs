@@ -276,8 +276,7 @@ impl Candidate {
 
 impl VerifyReport {
     fn read(path: &Path) -> Result<VerifyReport> {
-        let whole = || format!("no verify report: cannot read {}", path.shown());
-        let text = record_file::text(path).with_context(whole)?;
+        let text = record_file::text(path).context("no verify report")?;
         let json: Value = serde_json::from_str(&text)
             .with_context(|| format!("{} is not a verify report", path.shown()))?;
         let field = |name: &str| json[name].as_str().unwrap_or("no value").to_owned();
