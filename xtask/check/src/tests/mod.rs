@@ -3,4 +3,5 @@
 mod checkout;
 mod docs;
 mod fixtures;
+mod mistakes;
 mod runs;
