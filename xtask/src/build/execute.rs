@@ -11,14 +11,14 @@ use crate::build::{saved_inputs, workdir};
 use crate::builder_image::{self, BuilderImage};
 use crate::engine::Client;
 use crate::engine::container::Network;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Signal, StopBy};
 use xtask_core::failure::{Problem, refuse};
-use xtask_core::log::Log;
+use xtask_core::log::{Log, Tail};
 use xtask_core::pins::Digest;
 use xtask_core::ui::Ui;
 use xtask_core::{hash, interrupt, step};
@@ -206,16 +206,26 @@ fn ensure_image(
         BuilderImage::Local(_) => {
             refuse(&[Problem::new(format!("no builder image: {name} is not built"), ways())])?
         }
-        BuilderImage::Saved { archive, .. } => {
-            let load = client.load(archive);
-            step::run("load image", &load, &StopBy::Signal(Signal::TERM), ui)
-                .context("cannot load the builder image of the saved inputs")?;
-            return client.image_id(&name)?.with_context(|| {
+        BuilderImage::Saved { image, archive, .. } => {
+            let (mut tail, mut last) = (Tail::default(), String::new());
+            let stop = StopBy::Signal(Signal::TERM);
+            let exit = step::stream("load image", &client.load(archive), &stop, ui, |line| {
+                tail.push(line);
+                line.clone_into(&mut last);
+                Ok(())
+            })?;
+            if !exit.ok() {
+                bail!("cannot load the builder image of the saved inputs ({exit}):{tail}");
+            }
+            if image.on(client).is_none() {
+                image.name_loaded(client, &last)?;
+            }
+            let loaded = facts.image.name(client);
+            return client.image_id(&loaded)?.with_context(|| {
                 format!(
-                    "{} contains another image than its manifest says: expected {name} (if its kind \
-                     of image store differs, an engine gives the same image another id: use the \
-                     kind of engine that saved it)",
-                    archive.shown()
+                    "{} holds another image than its manifest says: expected {}",
+                    archive.shown(),
+                    image.id()
                 )
             });
         }

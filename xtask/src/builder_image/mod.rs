@@ -1,5 +1,6 @@
 //! The builder image: chooses the one that a build uses, and builds it.
 
+mod archive;
 mod bootstrap;
 pub(crate) mod build;
 pub(crate) mod builder_env;
@@ -11,6 +12,7 @@ pub(crate) mod published;
 use crate::engine::private::EngineFolders;
 use crate::engine::{Client, EngineKind};
 use anyhow::{Context as _, Result};
+pub(crate) use archive::ArchivedImage;
 use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
 pub(crate) use xtask_core::facts::builder_inputs::Inputs;
@@ -33,8 +35,7 @@ pub(crate) enum BuilderImage {
     Named(ImageRef),
     /// Part of a build's saved inputs.
     Saved {
-        /// Its id on the engine that saved it.
-        id: String,
+        image: ArchivedImage,
         archive: PathBuf,
         /// Its record in that build's BUILD_INFO.
         record: String,
@@ -67,7 +68,9 @@ impl BuilderImage {
         match self {
             BuilderImage::Local(inputs) => client.local_name(&inputs.tag()),
             BuilderImage::Named(reference) => reference.to_string(),
-            BuilderImage::Saved { id, .. } => id.clone(),
+            BuilderImage::Saved { image, .. } => {
+                image.on(client).unwrap_or_else(|| image.id().to_owned())
+            }
         }
     }
 
@@ -86,11 +89,16 @@ impl BuilderImage {
 
 /// Returns true if the engine has the image. The store of a stopped private engine is read directly.
 pub(crate) fn is_present(client: &Client, image: &BuilderImage, places: &EngineFolders) -> bool {
-    let name = image.name(client);
-    if client.kind == EngineKind::Private && client.version().is_err() {
-        return places.has_image(&name);
+    let stopped = client.kind == EngineKind::Private && client.version().is_err();
+    match image {
+        BuilderImage::Saved { image, .. } if stopped => {
+            return image.names().any(|name| places.has_image(&name));
+        }
+        BuilderImage::Saved { image, .. } => return image.on(client).is_some(),
+        _ if stopped => return places.has_image(&image.name(client)),
+        _ => {}
     }
-    client.image_id(&name).is_ok_and(|id| id.is_some())
+    client.image_id(&image.name(client)).is_ok_and(|id| id.is_some())
 }
 
 /// The fix for a missing builder image.

@@ -254,6 +254,13 @@ impl Client {
         names.lines().filter(|line| !line.is_empty()).map(str::parse).collect()
     }
 
+    /// Hashes of an image's unpacked layers. They are the same on every kind of image store.
+    pub(crate) fn layers(&self, reference: &str) -> Result<Vec<String>> {
+        let template = "{{range .RootFS.Layers}}{{println .}}{{end}}";
+        let text = self.cmd().args(["image", "inspect", "--format", template, reference]).read()?;
+        Ok(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
+    }
+
     /// The labels of an image.
     pub(crate) fn labels(&self, reference: &str) -> Result<BTreeMap<String, String>> {
         let template = "{{json .Config.Labels}}";

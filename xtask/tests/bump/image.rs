@@ -1,5 +1,5 @@
 //! `bump-image --offline`: the pin of the builder image is edited exactly, all files or none.
-use crate::support::{Checkout, git, run};
+use crate::support::{Checkout, STUB, git, run};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
@@ -166,4 +166,25 @@ fn a_pin_of_other_inputs_than_todays_is_stale() {
     check().exits(1).says("the pin is stale").says("cargo xtask image push");
     checkout.edit(BUILD_SH, &"a".repeat(64), &"b".repeat(64));
     check().exits(1).says("builder-image.toml records no provenance of sha256:bbbb");
+}
+
+#[test]
+fn an_image_that_no_registry_has_is_never_pinned() {
+    let checkout = Checkout::new("unpushed");
+    // podman and docker's containerd image store name a digest for everything that has a name
+    let digests = ["silvermetal-builder", "localhost/silvermetal-builder", "registry.example/x"]
+        .map(|name| format!("{name}@sha256:{}", "d".repeat(64)))
+        .join("\\n");
+    let inspect = format!("image\\ inspect*RepoDigests*) printf '{digests}\\n' ;;");
+    let stub = STUB.replacen(
+        "case \"$1 $2\" in",
+        &format!("case \"$*\" in {inspect} esac\ncase \"$1 $2\" in"),
+        1,
+    );
+    checkout.path_with("docker", &stub);
+    run(&mut bump(&checkout, "local"))
+        .exits(3)
+        .says("this checkout has not pushed silvermetal-builder:")
+        .says("cargo xtask image push");
+    assert_eq!(changes(&checkout), "");
 }

@@ -2,7 +2,7 @@
 
 use super::layout::{IMAGE, MANIFEST, object};
 use super::manifest::InputsManifest;
-use crate::builder_image::BuilderImage;
+use crate::builder_image::{ArchivedImage, BuilderImage};
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,9 +64,10 @@ impl Saved {
     }
 
     pub(crate) fn image(&self) -> BuilderImage {
+        let archive = self.dir.join(IMAGE);
         BuilderImage::Saved {
-            id: self.get("Builder-Image-Id").to_owned(),
-            archive: self.dir.join(IMAGE),
+            image: ArchivedImage::read(&archive, self.get("Builder-Image-Id")),
+            archive,
             record: self.get("Builder-Image").to_owned(),
         }
     }

@@ -213,6 +213,27 @@ fn local(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<I
     });
     let known = known.or_exit(Code::NotReady)?;
     let repository = published::repository(repo)?;
+    // podman and the containerd image store also name a digest for an image that no registry has
+    let own = own_repository(today);
+    let is_local = |image: &ImageRef| {
+        image.repository.strip_prefix("localhost/").unwrap_or(&image.repository) == own
+    };
+    let known: Vec<ImageRef> = known.into_iter().filter(|image| !is_local(image)).collect();
+    if args.offline {
+        let pushed = published::last_pushed(repo);
+        let is_pushed = |image: &&ImageRef| {
+            let pushed = pushed.as_ref();
+            pushed.is_some_and(|p| (&p.repository, &p.digest) == (&image.repository, &image.digest))
+        };
+        let found = known.iter().find(is_pushed).cloned().with_context(|| {
+            format!(
+                "--offline: this checkout has not pushed {}, and only a registry knows its digest there: push \
+                 it (cargo xtask image push), or leave out --offline, or name registry/name@sha256:…",
+                today.tag()
+            )
+        });
+        return found.or_exit(Code::NotReady);
+    }
     let found = known.iter().find(|image| image.repository == repository).or(known.first());
     found
         .cloned()
@@ -223,6 +244,11 @@ fn local(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<I
             )
         })
         .or_exit(Code::NotReady)
+}
+
+/// Repository of the name that an image built here has on docker; podman's is `localhost/` and this.
+fn own_repository(today: &Inputs) -> String {
+    today.tag().split(':').next().unwrap_or_default().to_owned()
 }
 
 /// Labels of the image, if this machine's engine has it under the digest asked for.

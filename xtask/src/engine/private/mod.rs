@@ -173,6 +173,8 @@ fn config(places: &EngineFolders, bridge: Option<&Bridge>) -> Result<String> {
         "ip-forward": false,
         "ip-masq": false,
         "live-restore": false,
+        // the classic image store, which has_image reads while the engine is stopped
+        "features": { "containerd-snapshotter": false },
         "shutdown-timeout": 5,
         "log-level": "warn",
     });
