@@ -3,6 +3,7 @@
 use std::path::Path;
 use xtask_core::exec::Cmd;
 use xtask_core::facts::mirror::{Mirror, SUITE};
+use xtask_core::hash;
 use xtask_core::pins::SnapshotStamp;
 
 /// dpkg's options: leave out the files that Debian's slim images leave out, and do not fsync each file.
@@ -18,6 +19,12 @@ const SLIM: [&str; 6] = [
 /// Name of the imported base. It differs from the registry's name, so that nobody confuses the two.
 pub(super) fn name(stamp: &str) -> String {
     format!("silvermetal-base:{SUITE}-{stamp}")
+}
+
+/// Label of the imported base, and its value: the hash of the command that made it. A base of the same command
+/// need not be made again.
+pub(super) fn label(command: &Cmd) -> (&'static str, String) {
+    ("uk.silverlabs.silvermetal.bootstrap", hash::text(&command.to_string()).to_string())
 }
 
 /// Makes a minimal trixie as a tar. The same state of the archive gives the same bytes.

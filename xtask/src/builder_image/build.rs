@@ -98,6 +98,13 @@ impl Plan {
             .arg(&self.context)
     }
 
+    /// Imports the bootstrapped base, with a label that says how it was made.
+    fn import(&self, client: &Client, bootstrap: &Cmd, name: &str) -> Cmd {
+        let (label, value) = bootstrap::label(bootstrap);
+        let change = format!("LABEL {label}={value}");
+        client.cmd().args(["import", "--change", &change]).arg(&self.scratch).arg(name)
+    }
+
     fn labels(&self, base: &str) -> [(&'static str, String); 5] {
         let pinned = if self.mirror.pinned() { "yes" } else { "no" };
         [
@@ -112,12 +119,13 @@ impl Plan {
     /// The text of a dry run: the exact command lines, with the registry's base and with our own.
     pub(crate) fn describe(&self, client: &Client, network: Network) -> String {
         let own = bootstrap::name(&self.inputs.stamp);
+        let bootstrap = bootstrap::command(&self.mirror, &self.pin.stamp, &self.scratch);
         format!(
             "{}\n{}\nor, where that registry cannot be reached:\n{}\n{}\n{}",
             client.pull(&self.inputs.base),
             self.build(client, &self.inputs.base, network),
-            bootstrap::command(&self.mirror, &self.pin.stamp, &self.scratch),
-            client.cmd().arg("import").arg(&self.scratch).arg(&own),
+            bootstrap,
+            self.import(client, &bootstrap, &own),
             self.build(client, &own, network)
         )
     }
@@ -169,6 +177,16 @@ impl Plan {
         {
             return Ok(pinned.clone());
         }
+        let own = client.local_name(&bootstrap::name(&self.inputs.stamp));
+        let bootstrap = bootstrap::command(&self.mirror, &self.pin.stamp, &self.scratch);
+        let (label, value) = bootstrap::label(&bootstrap);
+        let has = client.image_id(&own)?.is_some();
+        if has && client.labels(&own)?.get(label) == Some(&value) {
+            ui.notice(&format!(
+                "no registry serves {pinned}: using the base of an earlier attempt"
+            ));
+            return Ok(own);
+        }
         ui.notice(&format!(
             "no registry serves {pinned}: bootstrapping {SUITE} from the Debian mirror instead"
         ));
@@ -178,10 +196,8 @@ impl Plan {
                 apt::line(&Plan::packages()),
             )])));
         }
-        let own = client.local_name(&bootstrap::name(&self.inputs.stamp));
-        let bootstrap = bootstrap::command(&self.mirror, &self.pin.stamp, &self.scratch);
         let made = self.step("base", &bootstrap, ui, log);
-        let import = client.cmd().arg("import").arg(&self.scratch).arg(&own);
+        let import = self.import(client, &bootstrap, &own);
         let made = made.and_then(|()| self.step("import", &import, ui, log));
         drop(fs::remove_file(&self.scratch)); // it may not exist, if the bootstrap failed
         made.map(|()| own)

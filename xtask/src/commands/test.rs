@@ -17,7 +17,8 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask test                    a few minutes, without root or an engine
   cargo xtask test bump               only the tests with `bump` in their names
-  cargo xtask test --full --setup     everything, as root, on a real engine";
+  cargo xtask test --full --setup     everything, as root, on a real engine
+  cargo xtask test --machines         on Debian 12, 13 and forky, with other engines and users";
 
 /// Run format check, lints and tests; with --full, the tests on a real engine too
 #[derive(Clone, Debug, clap::Args)]
@@ -26,6 +27,10 @@ pub(crate) struct TestArgs {
     /// Also run the tests that need root or a real engine
     #[arg(long)]
     full: bool,
+    /// Run only the tests that make Debian machines (12, 13, forky; Docker's packages, podman, systemd, a plain
+    /// user) and try xtask there, as root: half an hour
+    #[arg(long, conflicts_with = "full")]
+    machines: bool,
     /// First install missing host packages
     #[arg(long)]
     setup: bool,
@@ -65,6 +70,9 @@ const TOOLS: &[&str] = &[
     "zstd",
 ];
 
+/// Begin of the names of the tests that make Debian machines (xtask/tests/machines).
+const MACHINES: &str = "machines_";
+
 struct TestStep {
     name: &'static str,
     cmd: Cmd,
@@ -74,13 +82,16 @@ struct TestStep {
 pub(crate) fn command(repo: &Repo, args: &TestArgs) -> Result<()> {
     let ui = Ui::new(false);
     let host = Host::gather()?;
-    if args.full {
-        let missing = host.missing(&packages(repo, &host)?);
-        if !args.setup {
-            refuse(apt::problem(&missing, false).as_slice())?;
-        }
-        apt::install(&missing, &ui)?;
+    let needed = match (args.full, args.machines) {
+        (true, _) => packages(repo, &host)?,
+        (_, true) => builder_image::build::Plan::packages(),
+        _ => Vec::new(),
+    };
+    let missing = host.missing(&needed);
+    if !args.setup {
+        refuse(apt::problem(&missing, false).as_slice())?;
     }
+    apt::install(&missing, &ui)?;
     let tools = if args.full { Some(Tools::installed(repo, &ui)?) } else { None };
     let mut failed = Vec::new();
     for step in plan(repo, args, tools.as_ref(), &ui)? {
@@ -116,6 +127,12 @@ fn packages(repo: &Repo, host: &Host) -> Result<Vec<String>> {
 
 fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>, ui: &Ui) -> Result<Vec<TestStep>> {
     let cargo = |words: &[&str]| Cmd::new("cargo").args(words).current_dir(&repo.root);
+    if args.machines {
+        let tests = cargo(&["test", "--package", "xtask", "--test", "machines", "--"]);
+        let tests = tests.args(["--include-ignored", "--nocapture", "--test-threads", "1"]);
+        let cmd = tests.args([args.filter.as_deref().unwrap_or(MACHINES)]);
+        return Ok(vec![TestStep { name: "machines", cmd }]);
+    }
     let mut lints = cargo(&["clippy", "--workspace", "--all-targets"]);
     if ci::is_ci() {
         // elsewhere a warning must not stop somebody in the middle of their work
@@ -127,7 +144,7 @@ fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>, ui: &Ui) -> Result<
     }
     if args.full {
         // at the same time; tests that share the engine take a lock
-        tests = tests.args(["--", "--include-ignored"]);
+        tests = tests.args(["--", "--include-ignored", "--skip", MACHINES]);
     }
     let mut steps = vec![
         TestStep { name: "format", cmd: cargo(&["fmt", "--all", "--check"]) },

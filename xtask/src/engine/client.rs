@@ -211,7 +211,8 @@ impl Client {
 
     /// Stops a container with its STOPSIGNAL, which systemd needs. The engine then removes it.
     pub(crate) fn stop(&self, name: &str) -> Cmd {
-        self.cmd().args(["stop", "--time", "5", name])
+        // docker 28 deprecates the long name, --time
+        self.cmd().args(["stop", "-t", "5", name])
     }
 
     pub(crate) fn tag(&self, image: &str, name: &str) -> Cmd {

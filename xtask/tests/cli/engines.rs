@@ -119,3 +119,22 @@ fn an_engine_that_is_missing_or_refuses_permission_has_its_own_advice() {
         .says("engine docker does not answer")
         .says("--engine private");
 }
+
+#[test]
+fn programs_of_docker_are_taken_whoever_installed_them() {
+    let checkout = Checkout::new("taken");
+    // dpkg knows nothing, as with packages of other names
+    let nothing = "#!/bin/sh\n";
+    let all = [("dockerd", nothing), ("docker", STUB), ("iptables", nothing), ("ip", nothing)];
+    let path = stubs(&checkout, &[&all[..], &[("dpkg-query", nothing)]].concat());
+    let mut iso = checkout.xtask(["iso", "canary", "--dry-run", "-v", "--engine", "private"]);
+    let ran = run(iso.args(["--setup", "--mirror", &mirror_peer()]).env("PATH", &path));
+    let missing =
+        ran.stdout.lines().find(|line| line.starts_with("missing")).expect("curl at least");
+    for package in ["docker.io", "docker-cli", "iptables", "iproute2"] {
+        assert!(!missing.contains(package), "{missing}");
+    }
+    // apt removes nothing for the others
+    let apt = ran.stdout.lines().find(|line| line.contains("apt-get install")).expect("apt's line");
+    assert!(apt.contains("apt-get install --yes --no-install-recommends --no-remove "), "{apt}");
+}
