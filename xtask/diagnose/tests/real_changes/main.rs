@@ -17,6 +17,7 @@ mod mutation;
 mod mutations;
 mod node;
 mod oracle;
+mod proofs;
 mod random;
 mod tools;
 

@@ -46,14 +46,23 @@ impl Mutation {
                 bytes[at] = other(bytes[at], look, random);
             }
         }
-        let differ = (0..bytes.len()).filter(|at| bytes[*at] != node.bytes[*at]);
-        let offsets: Vec<usize> = differ.collect();
+        let offsets = differing(&node.bytes, &bytes);
         if offsets.is_empty() {
             // two changes of one byte undid each other
             return Mutation::of(image, random);
         }
         Mutation { path, bytes, offsets }
     }
+}
+
+/// Offsets of the bytes of `after` that `before` has otherwise or has not; one behind its end if it is shorter.
+pub(crate) fn differing(before: &[u8], after: &[u8]) -> Vec<usize> {
+    let mut offsets: Vec<usize> =
+        (0..after.len()).filter(|at| before.get(*at) != after.get(*at)).collect();
+    if after.len() < before.len() {
+        offsets.push(after.len());
+    }
+    offsets
 }
 
 /// Offset and length of the part that is changed: headers and the end of a layer are small, and hold

@@ -11,7 +11,8 @@ use crate::images::{IMAGES, Image};
 use crate::mutation::Mutation;
 use crate::node::{Kind, Node};
 use crate::random::Random;
-use crate::{contents, formats, oracle, say};
+use crate::oracle::Case;
+use crate::{contents, formats, say};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,7 +61,9 @@ impl Bench {
         let bytes = image.with(&self.dir, &mutation.path, mutation.bytes.clone());
         fs::write(self.dir.join("b"), bytes).unwrap();
         let judged = diagnose(&self.dir.join("a"), &self.dir.join("b")).and_then(|answer| {
-            oracle::judge(&self.dir, image, &mutation, &self.before[which], &answer)
+            let before = &self.before[which];
+            let first = &self.images[0];
+            Case { dir: &self.dir, first, image, before, answer: &answer }.judge(&mutation)
         });
         judged.map_err(|why| {
             let names: Place = image.names(&mutation.path).into_iter().map(str::to_owned).collect();
