@@ -10,6 +10,8 @@ use crate::records;
 use crate::report::{self, Report};
 use crate::subject;
 use anyhow::Result;
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::Instant;
 use xtask_args::DiagnoseArgs;
 use xtask_core::escape::Shown as _;
@@ -24,7 +26,6 @@ pub(crate) fn command(args: &DiagnoseArgs, builder: Option<&BuilderShell>) -> Re
     let begun = Instant::now();
     let pair = subject::pair(&args.images)?;
     let page = args.html.as_deref().map(PageFile::create).transpose()?;
-    let (records, context) = records::of(&pair);
     let images = Images::open_both(&pair.a, &pair.b);
     if let [Some(x), Some(y)] = images.formats()
         && container(x) != container(y)
@@ -37,8 +38,12 @@ pub(crate) fn command(args: &DiagnoseArgs, builder: Option<&BuilderShell>) -> Re
     }
 
     let mut facts = Facts::default();
-    let compared = compare::images(&pair.a, &pair.b, &mut |difference| facts.add(difference))
-        .or_exit(Code::Failed)?;
+    let (compared, (records, context)) = thread::scope(|scope| {
+        let records = scope.spawn(|| records::of(&pair));
+        let compared = compare::images(&pair.a, &pair.b, &mut |difference| facts.add(difference));
+        (compared, records.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    let compared = compared.or_exit(Code::Failed)?;
     let mut report = Report {
         identical: facts.is_empty(),
         diagnosis: classify(&facts, &context, &images),

@@ -9,7 +9,7 @@ use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use xtask_core::record_file;
-use xtask_core::records::manifest::Manifest;
+use xtask_core::records::manifest;
 use xtask_core::records::published::Published;
 use xtask_core::records::verdict::BuildDifference;
 use xtask_core::ui::Ui;
@@ -19,8 +19,8 @@ pub(crate) struct Records {
     a: Published,
     b: Published,
     difference: BuildDifference,
-    /// Stage, and what it left as a tree on both sides; in the order of the stages.
-    trees: Vec<(String, Manifest, Manifest)>,
+    /// Stage, and the paths that differ in the tree that it left; in the order of the stages.
+    trees: Vec<(String, BTreeSet<String>)>,
 }
 
 /// Whatever is known of two builds. Records that cannot be read are told, and done without.
@@ -41,11 +41,13 @@ pub(crate) fn of(pair: &Pair) -> (Option<Records>, Context) {
 impl Records {
     fn read(a: &Path, b: &Path) -> Result<Records> {
         let (a, b) = (Published::read(a)?, Published::read(b)?);
-        let difference = BuildDifference::between(&a, &b)?;
+        let difference = BuildDifference::without_files(&a, &b);
         let mut trees = Vec::new();
         for artefact in &a.ledger.0 {
-            if let (Some(x), Some(y)) = (a.manifest(&artefact.path)?, b.manifest(&artefact.path)?) {
-                trees.push((artefact.stage.clone(), x, y));
+            let [x, y] = [&a, &b].map(|build| build.manifest_file(&artefact.path));
+            let differing = |x: &Path| record_file::if_there(&y, |y| manifest::differing(x, y));
+            if let Some(Some(paths)) = record_file::if_there(&x, differing)? {
+                trees.push((artefact.stage.clone(), paths));
             }
         }
         Ok(Records { a, b, difference, trees })
@@ -87,14 +89,11 @@ impl Records {
     /// The first stage that left something else at this place.
     fn stage_of(&self, place: &Place) -> Option<String> {
         let path = place.path().trim_start_matches("./");
-        let entry = |manifest: &Manifest| {
-            // tar has the path as it was named to it
-            [path.to_owned(), format!("./{path}"), format!("./{path}/")]
-                .iter()
-                .find_map(|name| manifest.get(name).cloned())
-        };
-        let in_tree = self.trees.iter().find(|(_, x, y)| !path.is_empty() && entry(x) != entry(y));
-        if let Some((stage, ..)) = in_tree {
+        // tar has the path as it was named to it
+        let names = [path.to_owned(), format!("./{path}"), format!("./{path}/")];
+        let differs = |paths: &BTreeSet<String>| names.iter().any(|name| paths.contains(name));
+        let in_tree = self.trees.iter().find(|(_, paths)| !path.is_empty() && differs(paths));
+        if let Some((stage, _)) = in_tree {
             return Some(stage.clone());
         }
         // the file of the image that holds it, as a stage left it: live/filesystem.squashfs

@@ -4,10 +4,13 @@
 
 use crate::escape::Shown as _;
 use crate::record_file;
-use anyhow::{Result, bail};
-use std::collections::BTreeMap;
+use anyhow::{Result, anyhow, bail};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::path::Path;
+
+/// Fields of a line.
+const FIELDS: usize = 9;
 
 /// An entry of a tree, without its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +60,7 @@ pub fn read(path: &Path) -> Result<Manifest> {
     let parse = |(n, line): (usize, &str)| {
         let fields: Vec<&str> = line.split('\t').collect();
         let [kind, mode, owner, mtime, size, content, xattrs, name, target] = fields[..] else {
-            bail!("{}:{}: expected 9 fields, found {}", path.shown(), n + 1, fields.len());
+            return Err(wrong(path, n, &fields));
         };
         let entry = ManifestEntry {
             kind: kind.to_owned(),
@@ -82,6 +85,35 @@ pub fn read(path: &Path) -> Result<Manifest> {
         }
     }
     Ok(manifest)
+}
+
+/// Paths of the entries that only one of two manifest files has, or that they have otherwise. Lines that are
+/// the same in both are not taken apart.
+///
+/// # Errors
+/// The first line, of those that differ, without nine fields.
+// inline: diagnose is optimised, and this crate is not
+#[inline]
+pub fn differing(a: &Path, b: &Path) -> Result<BTreeSet<String>> {
+    let texts = [record_file::text(a)?, record_file::text(b)?];
+    let [of_a, of_b] = texts.each_ref().map(|text| text.lines().collect::<HashSet<&str>>());
+    let mut paths = BTreeSet::new();
+    for (path, text, other) in [(a, &texts[0], of_b), (b, &texts[1], of_a)] {
+        for (n, line) in text.lines().enumerate().filter(|(_, line)| !other.contains(line)) {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let [.., name, _] = fields[..] else { return Err(wrong(path, n, &fields)) };
+            if fields.len() != FIELDS {
+                return Err(wrong(path, n, &fields));
+            }
+            paths.insert(unescaped(name));
+        }
+    }
+    Ok(paths)
+}
+
+/// The error of line `n`, counted from 0.
+fn wrong(path: &Path, n: usize, fields: &[&str]) -> anyhow::Error {
+    anyhow!("{}:{}: expected {FIELDS} fields, found {}", path.shown(), n + 1, fields.len())
 }
 
 fn escaped(text: &str) -> String {
@@ -126,5 +158,26 @@ mod tests {
         std::fs::write(&path, to_text(&manifest)).unwrap();
         assert_eq!(read(&path).unwrap(), manifest);
         std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn paths_of_the_entries_that_differ() {
+        let line = |mode: &str, path: &str| format!("file\t{mode}\t0:0\t1\t2\t-\t-\t{path}\t-\n");
+        let dir = std::env::temp_dir().join(format!("base-differing-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let of = |a: &[String], b: &[String]| {
+            std::fs::write(dir.join("a"), a.concat()).unwrap();
+            std::fs::write(dir.join("b"), b.concat()).unwrap();
+            differing(&dir.join("a"), &dir.join("b"))
+        };
+        let same = line("0644", "same");
+        let a = [same.clone(), line("0644", "mode"), line("0644", r"one\tway")];
+        // the order of the lines means nothing
+        let b = [line("4755", "mode"), same.clone()];
+        assert_eq!(of(&a, &b).unwrap(), ["mode", "one\tway"].map(str::to_owned).into());
+        assert_eq!(of(&a, &a).unwrap(), BTreeSet::new());
+        let error = of(&a, &[same, "file\tx\n".to_owned()]).unwrap_err().to_string();
+        assert!(error.ends_with("/b:2: expected 9 fields, found 2"), "{error}");
+        std::fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -56,9 +56,12 @@ impl Published {
 
     /// The manifest of an artefact; `None` if the artefact is not a tree.
     pub fn manifest(&self, artefact: &str) -> Result<Option<Manifest>> {
-        let path =
-            self.dir.join(MANIFESTS).join(format!("{}.manifest", artefact.replace('/', "-")));
-        record_file::if_there(&path, manifest::read)
+        record_file::if_there(&self.manifest_file(artefact), manifest::read)
+    }
+
+    /// The file of the manifest of an artefact, if the artefact is a tree.
+    pub fn manifest_file(&self, artefact: &str) -> PathBuf {
+        self.dir.join(MANIFESTS).join(format!("{}.manifest", artefact.replace('/', "-")))
     }
 }
 
