@@ -10,6 +10,7 @@ use super::format::{excerpt, item, shown, what};
 use super::implanted;
 use super::mirrors;
 use super::moved::{self, Moved};
+use super::owners::{self, Owners};
 use super::renames;
 use super::rules::{self, lookup};
 use super::umask::Umask;
@@ -43,6 +44,7 @@ pub(crate) fn classify(facts: &Facts, context: &Context, images: &Images) -> Dia
         causes: BTreeMap::new(),
         pending: BTreeMap::new(),
         umask: Umask::of(facts),
+        owners: Owners::of(facts),
         accounts: Accounts::default(),
         folders: HashMap::new(),
         entries: HashMap::new(),
@@ -70,6 +72,7 @@ struct Classifier<'a> {
     /// Contents whose edits are not all judged.
     pending: BTreeMap<usize, Pending>,
     umask: Umask,
+    owners: Owners,
     accounts: Accounts,
     /// Folders that only one side has, and the unexplained item that names them, if any does.
     folders: HashMap<(Side, Place), Option<usize>>,
@@ -179,7 +182,11 @@ impl<'a> Classifier<'a> {
         b: &str,
     ) -> Option<&'static CauseRule> {
         let at = self.at(fact);
-        let others = |rule: &CauseRule| rule.id != "umask" || self.umask.is_borne_out(&at);
+        let others = |rule: &CauseRule| match rule.id {
+            "umask" => self.umask.is_borne_out(&at),
+            "builder-owner" => self.owners.are_borne_out(&at, field),
+            _ => true,
+        };
         let rule = lookup::by_metadata(&at, field, a, b, others)?;
         let borne_out = rule.id != "system-owner"
             || self.accounts.is_one(self.images, &fact.place, field, [a, b]);
@@ -390,6 +397,11 @@ impl<'a> Classifier<'a> {
         let usually = match &fact.what {
             Seen::Metadata { field: MetadataField::Mode, .. } => named("mode"),
             Seen::Metadata { field: MetadataField::Xattr(_), .. } => named("xattrs"),
+            Seen::Metadata { field: MetadataField::Uid | MetadataField::Gid, a, b }
+                if owners::is_person(a) || owners::is_person(b) =>
+            {
+                named("builder-owner")
+            }
             _ => self.usual(fact),
         };
         self.diagnosis.unexplained.push(Item {

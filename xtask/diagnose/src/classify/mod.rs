@@ -21,6 +21,7 @@ mod format;
 mod implanted;
 mod mirrors;
 mod moved;
+mod owners;
 mod renames;
 mod rule;
 mod rules;

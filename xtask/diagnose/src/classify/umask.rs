@@ -53,8 +53,13 @@ impl Umask {
 
     /// Returns true if all modes that differ bear a umask out, and this is a file whose mode may come of one.
     pub(super) fn is_borne_out(&self, at: &At<'_>) -> bool {
-        self.taken.is_some() && !at.path_is(&SET)
+        self.taken.is_some() && !is_set(at)
     }
+}
+
+/// Returns true if the program that writes a file sets its mode and owner.
+pub(super) fn is_set(at: &At<'_>) -> bool {
+    at.path_is(&SET)
 }
 
 /// Returns true for a mode that a program gives to what it makes, under a usual umask: nobody else may write

@@ -91,6 +91,16 @@ hints! {
             tree.mode(name, side.pick(0o640, 0o644));
         }
     }
+    an_owner_of_one_file_alone: [], ["builder-owner"], |tree, side| {
+        tree.write("etc/x.conf", "x\n");
+        tree.pseudo(&format!("etc/x.conf m 644 {0} {0}", side.pick(0, 1000)));
+    }
+    two_owners_in_place_of_one: [], ["builder-owner"], |tree, side| {
+        for (file, owner) in [("usr/bin/x", 1000), ("usr/bin/y", 1000), ("usr/bin/z", 1001)] {
+            tree.write(file, "x\n");
+            tree.pseudo(&format!("{file} m 755 {0} {0}", side.pick(0, owner)));
+        }
+    }
     a_umask_beside_a_program_that_runs_as_root: [], ["mode"], |tree, side| {
         for name in ["etc/x", "etc/y"] {
             tree.write(name, "x\n");

@@ -17,8 +17,10 @@ fn times_in_a_squashfs() {
 fn owner_who_built() {
     needs_tools!();
     let make = |tree: &Tree, side: Side| {
-        tree.write("etc/x.conf", "x\n");
-        tree.pseudo(&format!("etc/x.conf m 644 {0} {0}", side.pick(0, 1000)));
+        for file in ["etc/x.conf", "etc/y.conf"] {
+            tree.write(file, "x\n");
+            tree.pseudo(&format!("{file} m 644 {0} {0}", side.pick(0, 1000)));
+        }
     };
     Pair::of_images("owner", make).names(&["builder-owner"]);
 }

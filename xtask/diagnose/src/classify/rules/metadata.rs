@@ -1,5 +1,6 @@
 //! Properties of entries, apart from their contents.
 
+use super::super::owners::is_person;
 use super::super::rule::{CauseRule, Changed, Evidence};
 use super::shapes;
 use crate::difference::MetadataField;
@@ -70,6 +71,7 @@ pub(super) static RULES: &[CauseRule] = &[
         name: "owner or group is the user who built",
         fix: "mksquashfs -all-root, tar --owner=0 --group=0 --numeric-owner, xorriso -r, or build as root",
         source: "reproducible-builds.org, archives",
+        // of what other owners bear out
         evidence: Evidence::Metadata(|c| owner(c) && (is_person(c.a) || is_person(c.b))),
     },
     CauseRule {
@@ -155,11 +157,6 @@ fn owner(changed: &Changed<'_>) -> bool {
         changed.field,
         MetadataField::Uid | MetadataField::Gid | MetadataField::More("user name" | "group name")
     )
-}
-
-/// Numbers of people begin at 1000 (Debian policy 9.2.2).
-fn is_person(id: &str) -> bool {
-    id.parse::<u32>().is_ok_and(|id| (1000..65_534).contains(&id))
 }
 
 /// Returns true if a link leads to files that packages ship.
