@@ -11,6 +11,7 @@
 mod archive;
 mod budget;
 pub mod disk;
+mod dos_time;
 mod elf;
 mod error;
 mod ext;

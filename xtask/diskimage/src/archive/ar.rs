@@ -3,6 +3,7 @@
 use super::index::{Archive, Index, NAME};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
+use crate::record::printable;
 use crate::source::Shared;
 use crate::tree::{Kind, Metadata};
 use std::sync::Arc;
@@ -50,6 +51,8 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
                 return Err(broken("a table of names that is too long"));
             }
             names = source.exactly(layer, start, size as usize)?;
+            // a name may stand there that no member has
+            index.rest(here, &names)?;
             continue;
         } else if let Some(len) = raw.strip_prefix(b"#1/") {
             // BSD: the name stands before the content
@@ -75,6 +78,9 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
             return Err(broken("a name that is too long"));
         }
         let mut about = Metadata::new(Kind::File);
+        if raw != name {
+            about.more.push(("stored name", printable(raw)));
+        }
         about.mtime = i64::try_from(number(16, 28, 10)?).ok();
         about.uid = u32::try_from(number(28, 34, 10)?).ok();
         about.gid = u32::try_from(number(34, 40, 10)?).ok();
@@ -87,17 +93,22 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
 /// write them, and a padding byte behind the member that is no newline.
 fn leftover(header: &[u8], source: &Shared, end: u64, next: u64) -> Result<Vec<u8>> {
     let mut rest = header.to_vec();
+    // of a mode, the permissions are told; all members are regular files
+    let other = !header[40..48].starts_with(b"100");
     // the name, the digits, the blanks behind them, the mark of the end
     rest[..16].fill(0);
     for field in [16..28, 28..34, 34..40, 40..48, 48..58] {
         let text = &mut rest[field];
         let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let canonical = text[0] != b'0' || digits == 1;
+        let canonical = digits > 0 && (text[0] != b'0' || digits == 1);
         if canonical && text[digits..].iter().all(|byte| *byte == b' ') {
             text.fill(0);
         }
     }
     rest[58..].fill(0);
+    if other {
+        rest[40..48].copy_from_slice(&header[40..48]);
+    }
     let padding = source.up_to(end, (next - end) as usize)?;
     rest.extend(padding.iter().filter(|byte| **byte != b'\n'));
     Ok(rest)

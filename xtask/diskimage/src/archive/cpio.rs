@@ -182,6 +182,10 @@ fn archive(source: &Shared, mut at: u64, index: &mut Index, numbers: &mut Number
         let end = content_end.next_multiple_of(4);
         // in the order of the bytes: to go back, a compressed archive is unpacked from its start
         let mut rest = leftover(&header, stored.strip_suffix(&[0]), index);
+        if !stored.ends_with(&[0]) {
+            // Linux skips such a member
+            rest.extend(b"a name without its end");
+        }
         rest.extend(padding(source, name_end, start)?);
         let content = index.hashed(source, start, u64::from(size))?;
         rest.extend(padding(source, content_end, end)?);
@@ -221,8 +225,10 @@ fn archive(source: &Shared, mut at: u64, index: &mut Index, numbers: &mut Number
 /// of the trailer.
 fn leftover(header: &[u8], name: Option<&[u8]>, index: &Index) -> Vec<u8> {
     let mut rest = Vec::new();
-    if header.iter().any(u8::is_ascii_lowercase) {
-        rest.push(b'a');
+    match [u8::is_ascii_lowercase, u8::is_ascii_uppercase].map(|is| header.iter().any(is)) {
+        [true, true] => rest.extend_from_slice(header),
+        [true, false] => rest.push(b'a'),
+        _ => {}
     }
     // a mode has 16 bits
     if header[14..18] != *b"0000" {

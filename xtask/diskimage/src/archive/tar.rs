@@ -162,7 +162,11 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
             };
             Ok(u32::try_from(n).ok())
         };
-        about.mode = u32::try_from(field(100, 8)?).ok().map(|mode| mode & 0o7777);
+        let mode = field(100, 8)?;
+        about.mode = Some((mode & 0o7777) as u32);
+        if mode > 0o7777 {
+            about.more.push(("other bits of the mode", format!("{:o}", mode & !0o7777)));
+        }
         about.uid = id(b"uid", 108)?;
         about.gid = id(b"gid", 116)?;
         about.mtime = i64::try_from(field(136, 12)?).ok();

@@ -3,6 +3,7 @@
 
 use super::index::{Archive, HashedContent, Index, NAME};
 use crate::budget::Budget;
+use crate::dos_time;
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
 use crate::gaps::DescribedRanges;
@@ -165,7 +166,7 @@ impl Entry {
             local: r.le32(42)?.into(),
             bytes,
         };
-        if let Some(field) = extra_field(&entry.extra, 1) {
+        if let Some(field) = extra_field(&entry.extra, ZIP64) {
             let r = Record::new(LAYER, at, field);
             let mut from = 0;
             for number in [&mut entry.size, &mut entry.packed, &mut entry.local] {
@@ -198,12 +199,15 @@ impl Entry {
         };
         let mut about = Metadata::new(kind);
         about.mode = unix.then_some(mode & 0o7777);
-        let (time, date) = (i64::from(self.half(12)), i64::from(self.half(14)));
-        let days =
-            calendar::days(1980 + (date >> 9), (date >> 5 & 15).clamp(1, 12), (date & 31).max(1));
-        let seconds = (time >> 11) * 3600 + (time >> 5 & 63) * 60 + (time & 31) * 2;
-        about.mtime = Some(days * 86_400 + seconds);
+        let (time, date) = (self.half(12), self.half(14));
+        about.mtime = dos_time::seconds(date, time);
         let mut more = |name, value: String| about.more.push((name, value));
+        if about.mtime.is_none() {
+            more("no date", format!("{date:04x} {time:04x}"));
+        }
+        if self.half(34) != 0 {
+            more("number of its disk", self.half(34).to_string());
+        }
         more("method", method_name(self.method));
         more("flags", format!("{:04x}", self.flags));
         let versions = format!("{:04x} {:04x}", self.half(4), self.half(6));
@@ -214,14 +218,15 @@ impl Entry {
         }
         let local = extra_field(extra, TIMES).is_some();
         more_times(if local { extra } else { &self.extra }, &mut more);
-        // numbers of zip64 are told as sizes
-        let others = without(&self.extra, &[1, TIMES]);
-        if let Some(text) = rest_text(&others) {
+        if let Some(text) = rest_text(&untold(&self.extra)) {
             more("extra fields", text);
         }
         about
     }
 }
+
+/// The extra field with sizes and offsets of eight bytes.
+const ZIP64: u16 = 1;
 
 /// The extra field with times in seconds since 1970 (Info-ZIP, proginfo/extrafld.txt).
 const TIMES: u16 = 0x5455;
@@ -249,15 +254,36 @@ fn extra_field(mut extra: &[u8], wanted: u16) -> Option<&[u8]> {
     None
 }
 
-/// All extra fields but some.
-fn without(mut extra: &[u8], known: &[u16]) -> Vec<u8> {
+/// The bytes of extra fields that are told neither as sizes nor as times.
+fn untold(mut extra: &[u8]) -> Vec<u8> {
     let mut others = Vec::new();
+    let mut known = vec![ZIP64, TIMES];
     while let [a, b, c, d, rest @ ..] = extra {
-        let len = usize::from(u16::from_le_bytes([*c, *d])).min(rest.len());
-        if !known.contains(&u16::from_le_bytes([*a, *b])) {
-            others.extend_from_slice(&extra[..4 + len]);
+        let id = u16::from_le_bytes([*a, *b]);
+        let len = usize::from(u16::from_le_bytes([*c, *d]));
+        let content = &rest[..len.min(rest.len())];
+        let whole = content.len() == len;
+        // of two fields of one kind only the first is told
+        let first = known.iter().position(|known| *known == id);
+        let is_told = match id {
+            ZIP64 => len.is_multiple_of(8) && (8..=24).contains(&len),
+            // flags say which times there are; the central directory has the first alone
+            TIMES => {
+                let times = content.first().map_or(0, |flags| flags.count_ones());
+                let alone = len == 5 && content[0] & 1 != 0 && content[0] <= 7;
+                alone || len as u32 == 1 + 4 * times && content[0] <= 7 && content[0] & 1 != 0
+            }
+            _ => false,
+        };
+        match first.filter(|_| whole && is_told) {
+            Some(index) => {
+                known.remove(index);
+                // which times there are
+                others.extend((id == TIMES).then_some(content[0] & !1));
+            }
+            None => others.extend_from_slice(&extra[..4 + content.len()]),
         }
-        extra = &rest[len..];
+        extra = &rest[content.len()..];
     }
     others.extend_from_slice(extra);
     others
@@ -322,6 +348,9 @@ fn member(
             return Err(Error::new(LAYER, entry.local, why));
         }
     }
+    if entry.method == 0 && entry.size != entry.packed {
+        metadata.more.push(("size of the stored bytes", entry.size.to_string()));
+    }
     if encrypted {
         metadata.more.push(("encrypted", "not read".into()));
     }
@@ -358,20 +387,35 @@ fn descriptor(source: &Shared, entry: &Entry, at: u64) -> Result<u64> {
 fn leftover(entry: &Entry, header: &[u8], texts: &[u8], descriptor: bool) -> Vec<u8> {
     let mut rest = header[4..26].to_vec();
     // version, flags, method, time, date, checksum, sizes
+    // what is otherwise there counts, even if it is nothing
+    let mut other = Vec::new();
     if rest[..10] == entry.bytes[6..16] {
         rest[..10].fill(0);
+    } else {
+        other.push(1);
     }
     let numbers = &entry.bytes[16..28];
     if rest[10..] == *numbers || descriptor && rest[10..].iter().all(|byte| *byte == 0) {
         rest[10..].fill(0);
+    } else {
+        other.push(2);
     }
     let name_len = usize::from(u16::from_le_bytes([header[26], header[27]])).min(texts.len());
     let (name, extra) = texts.split_at(name_len);
     if name != entry.name {
+        other.push(3);
         rest.extend_from_slice(name);
     }
-    if without(extra, &[1, TIMES]) != without(&entry.extra, &[1, TIMES]) {
-        rest.extend(without(extra, &[1, TIMES]));
+    rest.extend(other);
+    if untold(extra) != untold(&entry.extra) {
+        rest.extend(untold(extra));
+    }
+    // sizes that are not those of the central directory, where they are not elsewhere
+    if let Some(sizes) = extra_field(extra, ZIP64) {
+        let wanted = [entry.size.to_le_bytes(), entry.packed.to_le_bytes()].concat();
+        if !wanted.starts_with(sizes) && !sizes.iter().all(|byte| *byte == 0) {
+            rest.extend_from_slice(sizes);
+        }
     }
     // the time of the central directory is told only if it is the same
     let mtime = |extra| extra_field(extra, TIMES).and_then(|times| times.get(1..5));

@@ -58,6 +58,9 @@ fn mbr_entry(entry: &mut [u8], told: Option<&MbrPartition>) {
         let shapes = [(255, 63), (64, 32), (16, 63)];
         if shapes.iter().any(|shape| *address == chs(sector, *shape)) || *address == [0xff; 3] {
             entry[at..at + 3].fill(0);
+        } else if *address == [0; 3] {
+            // no address is not the usual one
+            entry[at..at + 3].fill(0xff);
         }
     }
 }

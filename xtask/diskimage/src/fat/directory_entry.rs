@@ -1,8 +1,8 @@
 //! Directory entries with short and long names (sections 6 and 7 of the specification).
 
+use crate::dos_time;
 use crate::error::Result;
 use crate::record::Record;
-use xtask_core::calendar;
 
 /// Bytes of a directory entry.
 pub(super) const ENTRY: usize = 32;
@@ -26,6 +26,8 @@ pub(super) struct DirectoryEntry {
     pub(super) size: u32,
     /// Times in seconds since 1970, without a time zone.
     pub(super) created: Option<i64>,
+    /// Hundredths of a second after it was created, to 199.
+    pub(super) hundredths: u8,
     pub(super) accessed: Option<i64>,
     pub(super) modified: Option<i64>,
 }
@@ -55,22 +57,12 @@ impl DirectoryEntry {
             attributes: r.u8(11)?,
             cluster: u32::from(r.le16(20)?) << 16 | u32::from(r.le16(26)?),
             size: r.le32(28)?,
-            created: time(r.le16(16)?, r.le16(14)?),
-            accessed: time(r.le16(18)?, 0),
-            modified: time(r.le16(24)?, r.le16(22)?),
+            created: dos_time::seconds(r.le16(16)?, r.le16(14)?),
+            hundredths: r.u8(13)?,
+            accessed: dos_time::seconds(r.le16(18)?, 0),
+            modified: dos_time::seconds(r.le16(24)?, r.le16(22)?),
         })
     }
-}
-
-/// Seconds since 1970 of a date and a time, as if they were UTC. `None`: no date.
-fn time(date: u16, time: u16) -> Option<i64> {
-    if date == 0 {
-        return None;
-    }
-    let (date, time) = (i64::from(date), i64::from(time));
-    let days =
-        calendar::days(1980 + (date >> 9), (date >> 5 & 15).clamp(1, 12), (date & 31).max(1));
-    Some(days * 86_400 + (time >> 11) * 3600 + (time >> 5 & 63) * 60 + (time & 31) * 2)
 }
 
 /// The parts of a long name, which stand before the short name, last part first.

@@ -3,7 +3,8 @@
 
 use super::allocation;
 use super::boot_sector::LAYER;
-use super::directory_entry::{ENTRY, is_long_name};
+use super::directory_entry::ENTRY;
+use super::untold::Untold;
 use super::volume::{ROOT, Volume};
 use crate::budget::Held;
 use crate::error::Result;
@@ -70,14 +71,26 @@ struct Used {
     held: Held,
 }
 
+impl Used {
+    /// Keeps bytes of a folder at `start`, unless all are zero.
+    fn add(&mut self, start: u64, bytes: &[u8]) -> Result<()> {
+        if bytes.iter().any(|byte| *byte != 0) {
+            self.held.grow(LAYER, start, bytes.len() as u64)?;
+            self.rest.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+}
+
 /// Memory that a cluster takes in a set, in bytes.
 const CLUSTER: u64 = 16;
 
 /// Adds the ranges and clusters of all folders and files.
 fn walk(tree: &dyn Tree, volume: &Volume, used: &mut Used) -> Result<()> {
     let mut walked = Walked::default();
-    let mut open = vec![(Node::bare_root(ROOT), 0)];
-    while let Some((folder, depth)) = open.pop() {
+    // folder, depth, first cluster of the folder around it
+    let mut open = vec![(Node::bare_root(ROOT), 0, 0)];
+    while let Some((folder, depth, parent)) = open.pop() {
         walked.enter(tree, &folder, depth)?;
         for (start, len) in volume.folder(folder.handle)? {
             used.known.add(start, len)?;
@@ -90,10 +103,12 @@ fn walk(tree: &dyn Tree, volume: &Volume, used: &mut Used) -> Result<()> {
         if let Some(first) = first {
             clusters(volume, first, u64::MAX, used)?;
         }
-        leftover(volume, &folder, used)?;
+        // the root is named by 0, wherever it is
+        let own = if folder.handle == ROOT { 0 } else { first.unwrap_or(0) };
+        leftover(volume, &folder, [own, parent], used)?;
         for (_, node) in tree.list(&folder)? {
             if node.metadata.kind == Kind::Folder {
-                open.push((node, depth + 1));
+                open.push((node, depth + 1, own));
                 continue;
             }
             let mut left = node.metadata.size;
@@ -122,39 +137,40 @@ fn clusters(volume: &Volume, first: u32, most: u64, used: &mut Used) -> Result<(
 
 /// Adds deleted entries, the bytes behind the mark of the end, and the entries of the folder for
 /// itself and its parent as far as they say something new.
-fn leftover(volume: &Volume, folder: &Node, used: &mut Used) -> Result<()> {
+/// `clusters`: where the folder and its parent begin.
+fn leftover(volume: &Volume, folder: &Node, clusters: [u32; 2], used: &mut Used) -> Result<()> {
     let own = volume.source.exactly(LAYER, folder.handle, ENTRY)?;
     let mut ended = false;
+    let mut entries = Untold::default();
     for (start, len) in volume.folder(folder.handle)? {
         volume.budget.unpack(LAYER, start, len)?;
         let bytes = volume.source.exactly(LAYER, start, len as usize)?;
         for raw in bytes.chunks_exact(ENTRY) {
             ended |= raw[0] == 0;
             let mut rest = raw.to_vec();
+            if ended || matches!(raw[0], b'.' | 0xe5) {
+                used.add(start, &entries.long_name())?;
+            }
             if !ended && raw[0] == b'.' {
-                // its cluster is where the folder is; its times usually repeat the folder's
-                if matches!(&raw[..12], b".          \x10" | b"..         \x10") {
+                // its times usually repeat the folder's
+                let cluster = clusters[usize::from(raw[1] == b'.')].to_le_bytes();
+                if matches!(&raw[..12], b".          \x10" | b"..         \x10")
+                    && [&raw[26..28], &raw[20..22]].concat() == cluster
+                {
                     rest[..12].fill(0);
+                    rest[20..22].fill(0);
+                    rest[26..28].fill(0);
                 }
-                rest[20..22].fill(0);
-                rest[26..28].fill(0);
                 for times in [13..20, 22..26] {
                     if rest[times.clone()] == own[times.clone()] {
                         rest[times].fill(0);
                     }
                 }
             } else if !ended && raw[0] != 0xe5 {
-                rest.fill(0);
-                if is_long_name(raw[11]) {
-                    // type and cluster of a part of a long name must be zero
-                    (rest[12], rest[26], rest[27]) = (raw[12], raw[26], raw[27]);
-                }
+                rest = entries.entry(raw);
             }
-            if rest.iter().any(|byte| *byte != 0) {
-                used.held.grow(LAYER, start, ENTRY as u64)?;
-                used.rest.extend_from_slice(&rest);
-            }
+            used.add(start, &rest)?;
         }
     }
-    Ok(())
+    used.add(folder.handle, &entries.long_name())
 }

@@ -4,6 +4,7 @@ mod allocation;
 mod boot_sector;
 mod directory_entry;
 mod gaps;
+mod untold;
 mod volume;
 
 pub(crate) use boot_sector::is_fat;
@@ -36,13 +37,17 @@ impl Fat {
         Ok(Fat { volume: Volume { source, shape, budget } })
     }
 
-    /// The volume label in the root directory.
-    fn root_label(&self) -> Result<String> {
-        let mut label = String::new();
-        self.volume.each_entry(ROOT, &mut |_, raw| {
+    /// The volume label in the root directory, and its time.
+    fn root_label(&self) -> Result<(String, String)> {
+        let mut label = Default::default();
+        self.volume.each_entry(ROOT, &mut |offset, raw| {
             let found = raw[0] != 0xe5 && !is_long_name(raw[11]) && raw[11] & VOLUME_ID != 0;
             if found {
-                label = printable(raw[..11].trim_ascii_end());
+                let entry = DirectoryEntry::read(&Record::new(LAYER, offset, raw))?;
+                let time = |time: Option<i64>| time.map_or("none".to_owned(), calendar::utc);
+                let times = [entry.modified, entry.created, entry.accessed].map(time).join(", ");
+                let times = format!("{times}, {} hundredths", entry.hundredths);
+                label = (printable(raw[..11].trim_ascii_end()), times);
             }
             Ok(found)
         })?;
@@ -56,9 +61,10 @@ impl Tree for Fat {
     }
 
     fn fields(&self) -> Vec<Field> {
-        let label = self.root_label().unwrap_or_else(|error| error.why);
+        let (label, times) = self.root_label().unwrap_or_else(|error| (error.why, String::new()));
         let mut fields = self.volume.shape.fields();
         fields.push(Field::new(FieldKind::FatLabel, "volume label in the root", label));
+        fields.push(Field::new(FieldKind::FileSystemTime, "times of the volume label", times));
         fields
     }
 
@@ -125,10 +131,15 @@ fn metadata(entry: &DirectoryEntry) -> Metadata {
     let mut about = Metadata::new(if folder { Kind::Folder } else { Kind::File });
     about.mtime = entry.modified;
     about.size = if folder { 0 } else { entry.size.into() };
-    for (name, time) in [("creation time", entry.created), ("access time", entry.accessed)] {
-        if let Some(time) = time {
-            about.more.push((name, calendar::utc(time)));
-        }
+    if let Some(time) = entry.created {
+        let hundredths = match entry.hundredths {
+            0 => String::new(),
+            n => format!(" and {n} hundredths"),
+        };
+        about.more.push(("creation time", calendar::utc(time) + &hundredths));
+    }
+    if let Some(time) = entry.accessed {
+        about.more.push(("access time", calendar::utc(time)));
     }
     about.more.push(("attributes", format!("{:02x}", entry.attributes)));
     about.more.push(("short name", printable(&entry.name)));

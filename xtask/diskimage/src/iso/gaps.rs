@@ -55,8 +55,9 @@ pub(super) fn parts(iso: &Iso, images: &[(String, u64, u64)]) -> Result<Vec<Part
     for tree in [Some(iso), iso.joliet().as_ref()].into_iter().flatten() {
         let folders = walk(tree, &mut known, &mut leftover)?;
         for table in tree.volume().path_tables()? {
-            if let Some(len) = table.described(&*iso.source, &folders)? {
-                known.add(table.start, len)?;
+            match table.described(&*iso.source, &folders)? {
+                Some(len) => known.add(table.start, len)?,
+                None => leftover.path_table(table.start)?,
             }
         }
     }
@@ -97,7 +98,7 @@ fn walk(
                 // xorriso writes the folder itself for its parent in Joliet
                 let itself = index == 0 || (iso.joliet && entry.extent == own.extent);
                 let told = if itself { &own } else { &parent };
-                return leftover.dots(&iso.records(), &entry, told);
+                return leftover.dots(index, &iso.records(), &entry, told);
             }
             let inner = entry.folder || entry.rock.moved_to.is_some();
             if entry.folder {

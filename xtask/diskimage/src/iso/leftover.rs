@@ -8,13 +8,18 @@
 use super::date;
 use super::record::{self, DirectoryRecord, RecordReader};
 use super::sector::{LAYER, SECTOR};
+use super::volume::{NAMES, name_text};
 use crate::budget::{Budget, Held};
 use crate::error::Result;
 use crate::source::Source;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 pub(super) struct Leftover {
     bytes: Vec<u8>,
+    /// Index, name and length of the records of folders themselves and of their parents. A writer makes them
+    /// alike: each is kept once, however many folders there are.
+    dots: HashSet<(u64, Vec<u8>, u64)>,
     held: Held,
 }
 
@@ -55,9 +60,37 @@ fn clear_time(bytes: &mut [u8], told: Option<i64>) {
     }
 }
 
+/// Clears a name of a volume, and the blanks behind it: any other filling leaves something.
+fn name(bytes: &mut [u8], joliet: bool) {
+    let text = name_text(bytes, joliet);
+    let used = if joliet { 2 * text.encode_utf16().count() } else { stored_len(bytes) };
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        *byte = match () {
+            () if i < used => 0,
+            // of UCS-2 the second byte is the blank
+            () if joliet && i % 2 == 0 => *byte,
+            () => *byte ^ b' ',
+        };
+    }
+}
+
+/// Bytes of a text before the blanks and zeros at its end.
+fn stored_len(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte != 0 && *byte != b' ').map_or(0, |last| last + 1)
+}
+
+/// Clears what is told of the application use area. Behind a text are blanks.
+fn application_use(bytes: &mut [u8]) {
+    let used = stored_len(bytes);
+    bytes[..used].fill(0);
+    if used > 0 {
+        bytes[used..].iter_mut().for_each(|byte| *byte ^= b' ');
+    }
+}
+
 impl Leftover {
     pub(super) fn new(budget: &Arc<Budget>) -> Result<Leftover> {
-        Ok(Leftover { bytes: Vec::new(), held: budget.hold(LAYER, 0, 0)? })
+        Ok(Leftover { bytes: Vec::new(), dots: HashSet::new(), held: budget.hold(LAYER, 0, 0)? })
     }
 
     pub(super) fn finish(self) -> Vec<u8> {
@@ -78,15 +111,20 @@ impl Leftover {
         self.keep(from, &source.up_to(from, len)?)
     }
 
-    /// The record of a folder or of its parent in the folder; `told` is the entry whose values the
-    /// tree tells.
+    /// The record of a folder or of its parent in the folder, the first or the second one; `told` is the entry
+    /// whose values the tree tells.
     pub(super) fn dots(
         &mut self,
+        index: u64,
         records: &RecordReader<'_>,
         entry: &DirectoryRecord,
         told: &DirectoryRecord,
     ) -> Result<()> {
-        let bytes = of_record(records, entry, told, true)?;
+        let mut bytes = of_record(records, entry, told, true)?;
+        if self.dots.insert((index, entry.name.clone(), entry.len)) {
+            bytes.extend(&entry.name);
+            bytes[0] = entry.len as u8;
+        }
         self.keep(entry.offset, &bytes)
     }
 
@@ -107,11 +145,12 @@ impl Leftover {
                     clear(&mut bytes, at, &[1, 0, 0, 1]);
                 }
                 clear(&mut bytes, 128, &[0, 8, 8, 0]);
-                clear(&mut bytes, 881, &[1]);
-                // names and the application use area are told; see volume.rs
-                for (at, len) in [(8, 64), (190, 623), (883, 512)] {
-                    bytes[at..at + len].fill(0);
+                bytes[881] ^= 1;
+                // names and the application use area are told, but not how they are filled up
+                for (_, at, len) in NAMES {
+                    name(&mut bytes[at..at + len], kind == 2);
                 }
+                application_use(&mut bytes[883..1395]);
                 for at in [80, 132] {
                     clear_pair(&mut bytes, at);
                 }
@@ -119,19 +158,25 @@ impl Leftover {
                 bytes[140..156].fill(0);
                 bytes[813..881].fill(0);
                 // the record of the root
-                bytes[156] = 0;
+                bytes[156] ^= 34;
                 clear_pair(&mut bytes, 158);
                 clear_pair(&mut bytes, 166);
                 let told = date::short(&bytes[174..181]);
                 clear_time(&mut bytes[174..181], told);
-                bytes[181] &= !0x82;
-                clear(&mut bytes, 188, &[1]);
+                // a folder, with a name of one byte
+                bytes[181] ^= 0x02;
+                bytes[188] ^= 1;
                 clear(&mut bytes, 184, &[1, 0, 0, 1]);
             }
             255 => bytes[0] = 0,
             _ => {}
         }
         self.keep(0, &bytes)
+    }
+
+    /// A path table that says something else than the tree does: its place, which no field tells.
+    pub(super) fn path_table(&mut self, start: u64) -> Result<()> {
+        self.keep(start, &start.to_le_bytes())
     }
 
     /// The boot catalogue.
@@ -175,9 +220,14 @@ pub(super) fn of_record(
     clear(&mut bytes, 2, &both32(sector.wrapping_sub(attributes)));
     clear(&mut bytes, 10, &both32(told.extent.1 as u32));
     clear_time(&mut bytes[18..25], told.recorded);
-    bytes[25] &= !0x82;
     clear(&mut bytes, 28, &[1, 0, 0, 1]);
     let name_len = entry.name.len();
+    if dots {
+        bytes[25] ^= 0x02;
+    } else {
+        // the kind is told
+        bytes[25] &= !0x82;
+    }
     bytes[32] = 0;
     bytes[33..33 + name_len].fill(0);
     if let Some(skip) = records.skip {
@@ -238,7 +288,9 @@ fn area(bytes: &mut [u8], told: &DirectoryRecord, dots: bool) {
                 true
             }
             b"SL" if !dots => {
-                entry[5.min(len)..].fill(0);
+                if has_known_components(&entry[5.min(len)..]) {
+                    entry[5.min(len)..].fill(0);
+                }
                 true
             }
             b"TF" if len > 4 => {
@@ -257,6 +309,20 @@ fn area(bytes: &mut [u8], told: &DirectoryRecord, dots: bool) {
             entry[..4].fill(0);
         }
     }
+}
+
+/// Returns true if Linux reads the components of a link's target as they are told (fs/isofs/rock.c): it drops
+/// one with other flags.
+fn has_known_components(mut components: &[u8]) -> bool {
+    while let [flags, len, rest @ ..] = components {
+        let named = matches!(flags, 0 | 1);
+        let special = matches!(flags, 2 | 4 | 8) && *len == 0;
+        let Some(rest) = rest.get(usize::from(*len)..).filter(|_| named || special) else {
+            return false;
+        };
+        components = rest;
+    }
+    components.is_empty()
 }
 
 /// Clears the times of a `TF` entry.

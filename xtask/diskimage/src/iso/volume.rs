@@ -11,6 +11,19 @@ use crate::source::Source;
 /// Descriptors before the one that ends them; real images have up to five.
 const MOST: u64 = 64;
 
+/// Names in a descriptor, with their places and lengths.
+pub(super) const NAMES: [(&str, usize, usize); 9] = [
+    ("system", 8, 32),
+    ("volume label", 40, 32),
+    ("volume set", 190, 128),
+    ("publisher", 318, 128),
+    ("preparer", 446, 128),
+    ("application", 574, 128),
+    ("copyright file", 702, 37),
+    ("abstract file", 739, 37),
+    ("bibliography file", 776, 37),
+];
+
 /// The descriptors of an image.
 pub(super) struct VolumeDescriptors {
     pub(super) primary: VolumeDescriptor,
@@ -119,17 +132,7 @@ impl VolumeDescriptor {
         let r = self.record();
         let joliet = r.u8(0)? == 2;
         let mut fields = Vec::new();
-        for (name, at, len) in [
-            ("system", 8, 32),
-            ("volume label", 40, 32),
-            ("volume set", 190, 128),
-            ("publisher", 318, 128),
-            ("preparer", 446, 128),
-            ("application", 574, 128),
-            ("copyright file", 702, 37),
-            ("abstract file", 739, 37),
-            ("bibliography file", 776, 37),
-        ] {
+        for (name, at, len) in NAMES {
             fields.push(Field::new(VolumeName, name, name_text(r.slice(at, len)?, joliet)));
         }
         for (name, at) in [
@@ -152,7 +155,7 @@ impl VolumeDescriptor {
 }
 
 /// A name that is filled up with blanks or zeros; Joliet's is in UCS-2, big end first.
-fn name_text(bytes: &[u8], joliet: bool) -> String {
+pub(super) fn name_text(bytes: &[u8], joliet: bool) -> String {
     let text = if joliet { ucs2(bytes) } else { printable(bytes) };
     text.trim_end_matches([' ', '\0']).trim_end_matches("\\x00").trim_end_matches(' ').to_string()
 }

@@ -99,6 +99,10 @@ impl Walk<'_> {
             Some(known) => self.rest.misfit("two inodes of one number", [known, reference]),
             None => {}
         }
+        // Linux adds the type to the mode, so that these would make it another one
+        if inode.mode & !0o7777 != 0 {
+            self.rest.misfit("type in a mode", [inode.number.into(), inode.mode.into()]);
+        }
         if let InodeData::File(blocks) = &inode.what {
             let sizes = blocks.sizes(&mut cursor)?;
             self.stored.add(blocks.start, packed::total(&sizes))?;

@@ -112,12 +112,16 @@ impl Superblock {
 
     pub(crate) fn fields(&self, source: &dyn Source) -> Vec<Field> {
         use FieldKind::{Compressor, Layout, MkfsTime};
-        let flags: Vec<_> = FLAGS
+        let mut flags: Vec<String> = FLAGS
             .iter()
             .enumerate()
             .filter(|(bit, _)| self.flags & (1 << bit) != 0)
-            .map(|(_, name)| *name)
+            .map(|(_, name)| (*name).to_owned())
             .collect();
+        let others = self.flags >> FLAGS.len();
+        if others != 0 {
+            flags.push(format!("others {others:x}"));
+        }
         vec![
             Field::new(
                 MkfsTime,
