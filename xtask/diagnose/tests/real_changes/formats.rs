@@ -115,37 +115,36 @@ pub(crate) fn zip(members: Members<'_>) -> Vec<u8> {
     out
 }
 
+/// A FAT16 of 4 MB, the same.
+pub(crate) fn fat16(members: Members<'_>) -> Vec<u8> {
+    const SECTORS: usize = 8192;
+    // the boot sector, two tables of 32 sectors, 32 sectors of root folder
+    const TABLES: [usize; 2] = [SECTOR, 33 * SECTOR];
+    let mut out = vec![0; SECTORS * SECTOR];
+    out[..62].copy_from_slice(
+        b"\xeb\x3c\x90mkfs.fat\0\x02\x01\x01\0\x02\0\x02\0\x20\xf8\x20\0\x20\0\x02\0\0\0\0\0\
+          \0\0\0\0\x80\0\x29\x78\x56\x34\x12NO NAME    FAT16   ",
+    );
+    let table = fill(&mut out, members, 65 * SECTOR, 97 * SECTOR, [0xfff8, 0xffff]);
+    for (i, entry) in table.into_iter().enumerate() {
+        for copy in TABLES {
+            out[copy + i * 2..][..2].copy_from_slice(&entry.to_le_bytes());
+        }
+    }
+    out
+}
+
+const SECTOR: usize = 512;
+
 /// A FAT12 of 1.44 MB, all files in its root folder, with names of the form `NAME.EXT`.
 pub(crate) fn fat(members: Members<'_>) -> Vec<u8> {
-    const SECTOR: usize = 512;
-    // the boot sector, two tables of 9 sectors, 14 sectors of root folder
-    const FIRST: usize = (1 + 2 * 9 + 14) * SECTOR;
     let mut out = vec![0; 2880 * SECTOR];
     out[..62].copy_from_slice(
         b"\xeb\x3c\x90mkfs.fat\0\x02\x01\x01\0\x02\xe0\0\x40\x0b\xf0\x09\0\x12\0\x02\0\0\0\0\0\
           \0\0\0\0\0\0\x29\x78\x56\x34\x12NO NAME    FAT12   ",
     );
-    out[62..78].copy_from_slice(b"\x0e\x1f\xbe\x5b\x7c\xac\x22\xc0\x74\x0b\x56\xb4\x0e\xbb\x07\0");
-    out[510..512].copy_from_slice(&[0x55, 0xaa]);
-    let mut table = vec![0xff0_u16, 0xfff];
-    for (i, (name, content)) in members.iter().enumerate() {
-        let (stem, extension) = name.split_once('.').unwrap();
-        let cluster = table.len();
-        let entry = &mut out[19 * SECTOR + i * 32..][..32];
-        entry[..11].copy_from_slice(format!("{stem:<8}{extension:<3}").as_bytes());
-        entry[11] = 0x20;
-        // 2026-05-28 20:26:40, thrice
-        entry[14..20].copy_from_slice(&[0x54, 0xa3, 0xbc, 0x5c, 0xbc, 0x5c]);
-        entry[22..26].copy_from_slice(&[0x54, 0xa3, 0xbc, 0x5c]);
-        entry[26..28].copy_from_slice(&(cluster as u16).to_le_bytes());
-        entry[28..32].copy_from_slice(&(content.len() as u32).to_le_bytes());
-        let at = FIRST + (cluster - 2) * SECTOR;
-        out[at..at + content.len()].copy_from_slice(content);
-        for _ in 1..content.len().div_ceil(SECTOR) {
-            table.push(table.len() as u16 + 1);
-        }
-        table.push(0xfff);
-    }
+    // behind the boot sector two tables of 9 sectors, then 14 sectors of root folder
+    let mut table = fill(&mut out, members, 19 * SECTOR, 33 * SECTOR, [0xff0, 0xfff]);
     table.resize(table.len().next_multiple_of(2), 0);
     for (i, pair) in table.chunks(2).enumerate() {
         let bits = u32::from(pair[0]) | u32::from(pair[1]) << 12;
@@ -154,6 +153,39 @@ pub(crate) fn fat(members: Members<'_>) -> Vec<u8> {
         }
     }
     out
+}
+
+/// Writes boot code, the entries of the root folder and the files, in clusters of one sector from `first` on;
+/// returns the table of clusters, which begins with `head`.
+fn fill(
+    out: &mut [u8],
+    members: Members<'_>,
+    root: usize,
+    first: usize,
+    head: [u16; 2],
+) -> Vec<u16> {
+    out[62..78].copy_from_slice(b"\x0e\x1f\xbe\x5b\x7c\xac\x22\xc0\x74\x0b\x56\xb4\x0e\xbb\x07\0");
+    out[510..512].copy_from_slice(&[0x55, 0xaa]);
+    let mut table = head.to_vec();
+    for (i, (name, content)) in members.iter().enumerate() {
+        let (stem, extension) = name.split_once('.').unwrap();
+        let cluster = table.len();
+        let entry = &mut out[root + i * 32..][..32];
+        entry[..11].copy_from_slice(format!("{stem:<8}{extension:<3}").as_bytes());
+        entry[11] = 0x20;
+        // 2026-05-28 20:26:40, thrice
+        entry[14..20].copy_from_slice(&[0x54, 0xa3, 0xbc, 0x5c, 0xbc, 0x5c]);
+        entry[22..26].copy_from_slice(&[0x54, 0xa3, 0xbc, 0x5c]);
+        entry[26..28].copy_from_slice(&(cluster as u16).to_le_bytes());
+        entry[28..32].copy_from_slice(&(content.len() as u32).to_le_bytes());
+        let at = first + (cluster - 2) * SECTOR;
+        out[at..at + content.len()].copy_from_slice(content);
+        for _ in 1..content.len().div_ceil(SECTOR) {
+            table.push(table.len() as u16 + 1);
+        }
+        table.push(head[1]);
+    }
+    table
 }
 
 /// A disk with boot code, and one partition at 64 KiB.
@@ -168,6 +200,40 @@ pub(crate) fn disk(partition: &[u8]) -> Vec<u8> {
     out.resize(START as usize * 512, 0);
     out.extend(partition);
     out.resize(out.len() + 8192, 0);
+    out
+}
+
+/// A disk whose partitions, all but the first, are in an extended one, each behind a table of its own.
+pub(crate) fn extended(partitions: &[&[u8]]) -> Vec<u8> {
+    const GAP: usize = 64;
+    let entry = |kind: u8, start: usize, sectors: usize| {
+        let numbers = [(start as u32).to_le_bytes(), (sectors as u32).to_le_bytes()].concat();
+        [&[0, 0, 2, 0, kind, 0xfe, 0xff, 0xff][..], &numbers].concat()
+    };
+    let sectors = |bytes: &[u8]| bytes.len().div_ceil(SECTOR);
+    let table = |out: &mut [u8], at: usize, entries: [Vec<u8>; 2]| {
+        out[at * SECTOR + 446..][..32].copy_from_slice(&entries.concat());
+        out[at * SECTOR + 510..][..2].copy_from_slice(&[0x55, 0xaa]);
+    };
+    let (first, inner) = (partitions[0], &partitions[1..]);
+    let begin = GAP + sectors(first);
+    let all: usize = inner.iter().map(|bytes| GAP + sectors(bytes)).sum();
+    let mut out = vec![0; (begin + all) * SECTOR];
+    out[..440].fill(0x90);
+    out[440..444].copy_from_slice(&[0x44, 0x33, 0x22, 0x11]);
+    table(&mut out, 0, [entry(0x0c, GAP, sectors(first)), entry(5, begin, all)]);
+    out[GAP * SECTOR..][..first.len()].copy_from_slice(first);
+    let mut at = begin;
+    for (i, bytes) in inner.iter().enumerate() {
+        let next = at + GAP + sectors(bytes);
+        let chain = match inner.get(i + 1) {
+            Some(other) => entry(5, next - begin, GAP + sectors(other)),
+            None => vec![0; 16],
+        };
+        table(&mut out, at, [entry(0x83, GAP, sectors(bytes)), chain]);
+        out[(at + GAP) * SECTOR..][..bytes.len()].copy_from_slice(bytes);
+        at = next;
+    }
     out
 }
 
@@ -272,7 +338,13 @@ pub(crate) enum Compressor {
     Zstd,
     Bzip2,
     Lz4,
+    /// As Linux has it in an initramfs: a magic number, and blocks with their lengths.
+    Lz4Blocks,
+    /// `.lzma`, as before xz.
+    Lzma,
 }
+
+const LZ4_BLOCKS: [u8; 4] = [0x02, 0x21, 0x4c, 0x18];
 
 impl Compressor {
     pub(crate) fn pack(self, content: &[u8]) -> Vec<u8> {
@@ -302,6 +374,17 @@ impl Compressor {
                 to.write_all(content).unwrap();
                 to.finish().unwrap()
             }
+            Compressor::Lz4Blocks => {
+                let block = lz4_flex::block::compress(content);
+                [&LZ4_BLOCKS, &(block.len() as u32).to_le_bytes()[..], &block].concat()
+            }
+            Compressor::Lzma => {
+                let options = liblzma::stream::LzmaOptions::new_preset(6).unwrap();
+                let stream = liblzma::stream::Stream::new_lzma_encoder(&options).unwrap();
+                let mut to = liblzma::write::XzEncoder::new_stream(out, stream);
+                to.write_all(content).unwrap();
+                to.finish().unwrap()
+            }
         }
     }
 
@@ -319,6 +402,17 @@ impl Compressor {
             Compressor::Bzip2 => bzip2::bufread::BzDecoder::new(&mut *input).read_to_end(&mut out),
             Compressor::Lz4 => {
                 lz4_flex::frame::FrameDecoder::new(&mut *input).read_to_end(&mut out)
+            }
+            Compressor::Lz4Blocks => {
+                let block = input.strip_prefix(&LZ4_BLOCKS)?;
+                let (length, block) = block.split_at_checked(4)?;
+                let length = u32::from_le_bytes(length.try_into().ok()?);
+                (block.len() == length as usize).then_some(())?;
+                return lz4_flex::block::decompress(block, 8 << 20).ok();
+            }
+            Compressor::Lzma => {
+                let stream = liblzma::stream::Stream::new_lzma_decoder(u64::MAX).ok()?;
+                liblzma::bufread::XzDecoder::new_stream(&mut *input, stream).read_to_end(&mut out)
             }
         }
         .ok()?;

@@ -1,7 +1,7 @@
 //! The images that are mutated: every format that a live image holds, in each other.
 
 use crate::contents::{self, Build};
-use crate::formats::Compressor::{Bzip2, Gzip, Lz4, Xz, Zstd};
+use crate::formats::Compressor::{Bzip2, Gzip, Lz4, Lz4Blocks, Lzma, Xz, Zstd};
 use crate::node::{Kind, Node};
 use crate::tools::installed;
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(crate) struct Image {
 }
 
 /// Every kind of image.
-pub(crate) const IMAGES: [Image; 18] = [
+pub(crate) const IMAGES: [Image; 25] = [
     Image { name: "archives", programs: &[], make: archives },
     Image { name: "initramfs", programs: &[], make: initramfs },
     Image { name: "package", programs: &[], make: package },
@@ -24,6 +24,12 @@ pub(crate) const IMAGES: [Image; 18] = [
     Image { name: "uki", programs: &[], make: uki },
     Image { name: "jar", programs: &[], make: jar },
     Image { name: "not-read", programs: &[], make: not_read },
+    Image { name: "fat16", programs: &[], make: fat16 },
+    Image { name: "extended", programs: &[], make: extended },
+    Image { name: "old-initramfs", programs: &[], make: old_initramfs },
+    Image { name: "tar-gnu", programs: &["tar"], make: |d, b| long_names(d, b, "gnu") },
+    Image { name: "tar-posix", programs: &["tar"], make: |d, b| long_names(d, b, "posix") },
+    Image { name: "fat32", programs: &["mkfs.fat", "mcopy"], make: fat32 },
     Image { name: "gpt-ext4", programs: &["mke2fs"], make: gpt_ext4 },
     Image { name: "appimage", programs: &["mksquashfs"], make: appimage },
     Image { name: "ext4", programs: &["mke2fs"], make: ext4 },
@@ -51,6 +57,11 @@ pub(crate) const IMAGES: [Image; 18] = [
         name: "squashfs-lzo",
         programs: &["mksquashfs"],
         make: |d, b| root(d, b, &["-comp", "lzo"]),
+    },
+    Image {
+        name: "squashfs-lzma",
+        programs: &["mksquashfs"],
+        make: |d, b| root(d, b, &["-comp", "lzma"]),
     },
     Image { name: "live-iso", programs: &["mksquashfs", "xorriso"], make: live },
 ];
@@ -148,6 +159,57 @@ fn efi(dir: &Path, build: Build) -> Node {
         packed(dir, "FONT.GZ", Gzip, Node::leaf("", contents::manual())),
     ];
     Node::layer(dir, "", Kind::Fat, files)
+}
+
+fn fat16(dir: &Path, build: Build) -> Node {
+    Node::layer(dir, "", Kind::Fat16, efi(dir, build).children)
+}
+
+fn fat32(dir: &Path, build: Build) -> Node {
+    Node::layer(dir, "", Kind::Fat32, efi(dir, build).children)
+}
+
+/// A disk with a partition table as before GPT, that has more partitions than it has room for.
+fn extended(dir: &Path, build: Build) -> Node {
+    let data = |stamp: String| {
+        let files =
+            vec![Node::leaf("etc/stamp", stamp), Node::leaf("usr/bin/x", contents::program())];
+        Node::layer(dir, "", Kind::Tar, files)
+    };
+    let partitions = vec![
+        Node { name: "partition-1", ..efi(dir, build) },
+        Node { name: "partition-2", ..data(build.stamp()) },
+        Node { name: "partition-3", ..data("no date\n".to_owned()) },
+    ];
+    Node::layer(dir, "", Kind::Extended, partitions)
+}
+
+/// An initramfs by the compressors of older kernels.
+fn old_initramfs(dir: &Path, build: Build) -> Node {
+    let main = vec![
+        Node::leaf("init", contents::script()),
+        Node::leaf("etc/stamp", build.stamp()),
+        Node::leaf("usr/bin/busybox", contents::program()),
+    ];
+    let more = vec![Node::leaf("etc/more.conf", contents::unit())];
+    let rows = vec![
+        packed(dir, "", Lzma, Node::layer(dir, "", Kind::Cpio, main)),
+        // its end is that of the file
+        packed(dir, "", Lz4Blocks, Node::layer(dir, "", Kind::Cpio, more)),
+    ];
+    Node::layer(dir, "", Kind::Row, rows)
+}
+
+/// A tar with a name that its header has no room for.
+fn long_names(dir: &Path, build: Build, format: &'static str) -> Node {
+    const LONG: &str = "usr/share/a-folder-with-a-name-that-is-long/another-folder-with-a-name-that-is-long/\
+                        a-file-with-a-name-that-is-longer-than-the-header-of-a-tar-has-room-for.sh";
+    let files = vec![
+        Node::leaf("etc/stamp", build.stamp()),
+        Node::leaf(LONG, contents::script()),
+        Node::leaf("usr/bin/x", contents::program()),
+    ];
+    Node::layer(dir, "", Kind::TarOf(format), files)
 }
 
 /// A disk that boots by its EFI partition.

@@ -9,6 +9,7 @@
 mod answer;
 mod contents;
 mod formats;
+mod headers;
 mod hostile;
 mod images;
 mod kinds;
@@ -19,6 +20,7 @@ mod node;
 mod oracle;
 mod proofs;
 mod random;
+mod structured;
 mod tools;
 
 /// Writes to the terminal, also where the test passes: a skip must not look like a pass.

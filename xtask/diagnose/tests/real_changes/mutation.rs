@@ -1,6 +1,7 @@
 //! One to eight random bytes of a random layer or file, changed or appended.
 
 use crate::node::{Kind, Node};
+use crate::oracle::owner;
 use crate::random::Random;
 
 /// Other bytes for one node of an image.
@@ -9,6 +10,37 @@ pub(crate) struct Mutation {
     pub(crate) bytes: Vec<u8>,
     /// Offsets of the bytes that differ from the node's, in rising order; of appended bytes the first.
     pub(crate) offsets: Vec<usize>,
+}
+
+impl Mutation {
+    /// The parts of it, each of which has to be told by itself: bytes of one file together, and each run of
+    /// bytes of a layer. None if it has but one.
+    pub(crate) fn apart(&self, image: &Node) -> Vec<Mutation> {
+        let node = image.at(&self.path);
+        let mut parts: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
+        for offset in self.offsets.iter().copied().filter(|at| *at < node.bytes.len()) {
+            let (path, _) = owner(image, &self.path, offset);
+            let is_file =
+                matches!(image.at(&path).kind, Kind::Leaf | Kind::Unread | Kind::Packed(_));
+            match parts.last_mut() {
+                Some((last, offsets))
+                    if *last == path && (is_file || offsets.last() == Some(&(offset - 1))) =>
+                {
+                    offsets.push(offset);
+                }
+                _ => parts.push((path, vec![offset])),
+            }
+        }
+        if parts.len() < 2 {
+            return Vec::new();
+        }
+        let alone = |(_, offsets): (Vec<usize>, Vec<usize>)| {
+            let mut bytes = node.bytes.clone();
+            offsets.iter().for_each(|at| bytes[*at] = self.bytes[*at]);
+            Mutation { path: self.path.clone(), bytes, offsets }
+        };
+        parts.into_iter().map(alone).collect()
+    }
 }
 
 /// The replacement of a byte: any other, one with a flipped bit, or one of its class, so that text
@@ -36,7 +68,7 @@ impl Mutation {
             bytes.extend(random.bytes(n));
             return Mutation { path, bytes, offsets };
         }
-        let (start, length) = region(node, random);
+        let (start, length) = gap(image, &path, random).unwrap_or_else(|| region(node, random));
         let together = random.below(2) == 0;
         let look = *random.one_of(&[Look::Any, Look::OneBit, Look::SameClass]);
         let first = start + random.below(length);
@@ -63,6 +95,22 @@ pub(crate) fn differing(before: &[u8], after: &[u8]) -> Vec<usize> {
         offsets.push(after.len());
     }
     offsets
+}
+
+/// In every fourth case, zeros of a layer that belong to no file.
+fn gap(image: &Node, path: &[usize], random: &mut Random) -> Option<(usize, usize)> {
+    const TRIES: usize = 16;
+    const LENGTH: usize = 8;
+    let bytes = &image.at(path).bytes;
+    if matches!(image.at(path).kind, Kind::Leaf | Kind::Unread | Kind::Packed(_))
+        || random.below(4) > 0
+    {
+        return None;
+    }
+    let starts: Vec<usize> = (0..TRIES).map(|_| random.below(bytes.len())).collect();
+    let is_gap =
+        |at: &usize| bytes[*at..].starts_with(&[0; LENGTH]) && owner(image, path, *at).0 == path;
+    starts.into_iter().find(is_gap).map(|at| (at, LENGTH))
 }
 
 /// Offset and length of the part that is changed: headers and the end of a layer are small, and hold

@@ -1,5 +1,6 @@
 //! One to eight random bytes of a random layer or file of an image are changed, and what diagnose
-//! says is held against an oracle of a few lines (oracle.rs).
+//! says is held against an oracle of a few lines (oracle.rs). Every fourth case is a change with a meaning
+//! (structured.rs).
 //!
 //! A seed gives one case, the same in every run; `MUTATION_SEEDS=N` adds N to all of them, so that other
 //! cases are tried. `MUTATION=KIND:SEED cargo test -p diagnose --test
@@ -10,9 +11,11 @@ use crate::contents::Build;
 use crate::images::{IMAGES, Image};
 use crate::mutation::Mutation;
 use crate::node::{Kind, Node};
+use crate::oracle::{self, Case};
 use crate::random::Random;
-use crate::oracle::Case;
+use crate::structured::Act;
 use crate::{contents, formats, say};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,13 +60,49 @@ impl Bench {
         let mut random = Random::new(seed ^ self.salt);
         let which = random.below(2);
         let image = &self.images[which];
+        if random.below(4) == 0 {
+            let act = Act::of(&self.dir, image, &mut random);
+            let answer = self.diagnose(act.image.clone())?;
+            let judged = act.judge(&self.before[which], &answer);
+            return judged.map_err(|why| format!("{}: {why}", act.what));
+        }
         let mutation = Mutation::of(image, &mut random);
-        let bytes = image.with(&self.dir, &mutation.path, mutation.bytes.clone());
+        let answer = self.bytes(which, &mutation)?;
+        // one that is told must not hide another one: each alone is told, and still is beside the others
+        for alone in mutation.apart(image) {
+            let told = self.bytes(which, &alone)?;
+            let names: BTreeSet<Place> =
+                image.paths().iter().map(|path| oracle::names(image, path)).collect();
+            for (place, what) in told.open.difference(&self.before[which].open) {
+                let is_there = |(at, what): &(Place, String)| {
+                    let whole = answer.not_read.contains(at) || what.starts_with("content");
+                    at == place || place.starts_with(at) && whole
+                };
+                if names.contains(place) && !answer.open.iter().any(is_there) {
+                    return Err(format!(
+                        "{place:?} ({what}) is told of a change at {:?}, and not of all at {:?}",
+                        alone.offsets, mutation.offsets
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn diagnose(&self, bytes: Vec<u8>) -> Result<Answer, String> {
         fs::write(self.dir.join("b"), bytes).unwrap();
-        let judged = diagnose(&self.dir.join("a"), &self.dir.join("b")).and_then(|answer| {
+        diagnose(&self.dir.join("a"), &self.dir.join("b"))
+    }
+
+    /// The answer for a mutation of one of the images, or what is wrong with it.
+    fn bytes(&self, which: usize, mutation: &Mutation) -> Result<Answer, String> {
+        let image = &self.images[which];
+        let bytes = image.with(&self.dir, &mutation.path, mutation.bytes.clone());
+        let judged = self.diagnose(bytes).and_then(|answer| {
             let before = &self.before[which];
             let first = &self.images[0];
-            Case { dir: &self.dir, first, image, before, answer: &answer }.judge(&mutation)
+            Case { dir: &self.dir, first, image, before, answer: &answer }.judge(mutation)?;
+            Ok(answer)
         });
         judged.map_err(|why| {
             let names: Place = image.names(&mutation.path).into_iter().map(str::to_owned).collect();
@@ -116,12 +155,12 @@ fn without_tools(image: &Image) -> bool {
     image.programs.is_empty()
 }
 
-fn of_squashfs(image: &Image) -> bool {
-    image.programs.len() == 1
+fn of_tools(image: &Image) -> bool {
+    !without_tools(image) && !of_isos(image)
 }
 
 fn of_isos(image: &Image) -> bool {
-    image.programs.len() == 2
+    image.programs.contains(&"xorriso")
 }
 
 #[test]
@@ -130,8 +169,8 @@ fn no_mutation_of_an_archive_is_explained_away() {
 }
 
 #[test]
-fn no_mutation_of_a_squashfs_is_explained_away() {
-    run(of_squashfs, 0..24);
+fn no_mutation_of_a_file_system_is_explained_away() {
+    run(of_tools, 0..24);
 }
 
 #[test]
@@ -144,8 +183,8 @@ fn no_mutation_of_a_live_iso_is_explained_away() {
 fn none_of_ten_thousand_mutations_is_explained_away() {
     std::thread::scope(|scope| {
         let threads = [
-            scope.spawn(|| run(without_tools, 1_000..1_600)),
-            scope.spawn(|| run(of_squashfs, 1_000..1_300)),
+            scope.spawn(|| run(without_tools, 1_000..1_450)),
+            scope.spawn(|| run(of_tools, 1_000..1_250)),
             scope.spawn(|| run(of_isos, 1_000..3_200)),
         ];
         let results = threads.map(std::thread::ScopedJoinHandle::join);

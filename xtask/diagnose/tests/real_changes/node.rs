@@ -20,6 +20,13 @@ pub(crate) enum Kind {
     Ar,
     Zip,
     Fat,
+    Fat16,
+    /// By mkfs.fat and mcopy.
+    Fat32,
+    /// By GNU tar, in a format that it names.
+    TarOf(&'static str),
+    /// Partitions, all but the first in an extended one.
+    Extended,
     /// One partition, behind a master boot record.
     Disk,
     /// Partitions in a GPT.
@@ -85,13 +92,27 @@ impl Node {
 
     /// The bytes of the whole where the node at `path` has others.
     pub(crate) fn with(&self, dir: &Path, path: &[usize], bytes: Vec<u8>) -> Vec<u8> {
-        match path.split_first() {
-            None => bytes,
-            Some((i, rest)) => {
-                let inner = self.children[*i].with(dir, rest, bytes);
-                self.pack(dir, Some((*i, inner)))
+        self.with_all(dir, &[(path, bytes)])
+    }
+
+    /// The bytes of the whole where several nodes, none of which holds another, have others.
+    pub(crate) fn with_all(&self, dir: &Path, others: &[(&[usize], Vec<u8>)]) -> Vec<u8> {
+        self.replaced(dir, others).bytes
+    }
+
+    fn replaced(&self, dir: &Path, others: &[(&[usize], Vec<u8>)]) -> Node {
+        let mut node = self.clone();
+        for (path, bytes) in others {
+            match path.split_first() {
+                None => node.bytes.clone_from(bytes),
+                Some((i, rest)) => {
+                    let inner = node.children[*i].replaced(dir, &[(rest, bytes.clone())]);
+                    node.bytes = node.pack(dir, Some((*i, inner.bytes.clone())));
+                    node.children[*i] = inner;
+                }
             }
         }
+        node
     }
 
     /// Its bytes, with others for one of its children.
@@ -119,8 +140,12 @@ impl Node {
             Kind::Ar => formats::ar(&members),
             Kind::Zip => formats::zip(&members),
             Kind::Fat => formats::fat(&members),
+            Kind::Fat16 => formats::fat16(&members),
+            Kind::Fat32 => tools::fat32(&dir.join("fat32"), &members),
+            Kind::TarOf(format) => tools::tar(&dir.join("tar"), format, &members),
+            Kind::Extended => formats::extended(&contents(&members)),
             Kind::Disk => formats::disk(members[0].1),
-            Kind::Gpt => formats::gpt(&members.iter().map(|(_, bytes)| *bytes).collect::<Vec<_>>()),
+            Kind::Gpt => formats::gpt(&contents(&members)),
             Kind::Pe => formats::pe(&members),
             Kind::Ext4 => tools::ext4(&dir.join("ext4"), &members),
             Kind::Squashfs(options, later) => {
@@ -129,4 +154,8 @@ impl Node {
             Kind::Iso => tools::iso(&dir.join("iso"), &members),
         }
     }
+}
+
+fn contents<'t>(members: &[(&str, &'t [u8])]) -> Vec<&'t [u8]> {
+    members.iter().map(|(_, bytes)| *bytes).collect()
 }

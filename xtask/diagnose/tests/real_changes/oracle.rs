@@ -89,7 +89,8 @@ impl Case<'_> {
         }
         // where the contents of A and B differ, and each difference is told, so is that of the bytes
         let first = &self.first.at(path).children;
-        let differ = first.iter().zip(&self.image.at(path).children).any(|(a, b)| a.bytes != b.bytes);
+        let differ =
+            first.iter().zip(&self.image.at(path).children).any(|(a, b)| a.bytes != b.bytes);
         let names = self.names(path);
         if same && !differ && !self.causes(&names).any(|id| REPACKED.contains(&id)) {
             return self.named_as_bytes(path, &names);
@@ -108,7 +109,9 @@ impl Case<'_> {
     /// Judges the header of a gzip, which says something that the content does not.
     fn header(&self, path: &[usize], before: &Node, after: &[u8]) -> Result<(), String> {
         let header = 4..10;
-        if before.kind != Kind::Packed(Compressor::Gzip) || before.bytes[header.clone()] == after[header] {
+        if before.kind != Kind::Packed(Compressor::Gzip)
+            || before.bytes[header.clone()] == after[header]
+        {
             return Ok(());
         }
         let names = self.names(path);
@@ -132,7 +135,9 @@ impl Case<'_> {
         if owned.kind == Kind::Unread {
             // or the layer around it cannot be opened, and is unexplained itself
             let around = |place: &Place| names.starts_with(place) && self.is_whole(place);
-            if self.answer.not_read.contains(&names) || self.new().any(|(place, _)| around(place)) {
+            if self.answer.not_read.contains(&names)
+                || self.newly_open().any(|(place, _)| around(place))
+            {
                 return Ok(());
             }
             return Err(format!("{names:?}, byte {inner}: not said to be not read"));
@@ -157,7 +162,7 @@ impl Case<'_> {
     }
 
     fn names(&self, path: &[usize]) -> Place {
-        self.image.names(path).into_iter().map(|name| plain(name).to_owned()).collect()
+        names(self.image, path)
     }
 
     /// Ids of the causes in the node with these names.
@@ -167,7 +172,7 @@ impl Case<'_> {
     }
 
     /// Items that are open with the mutation, and were not before.
-    fn new(&self) -> impl Iterator<Item = &(Place, String)> {
+    fn newly_open(&self) -> impl Iterator<Item = &(Place, String)> {
         self.answer.open.difference(&self.before.open)
     }
 
@@ -179,7 +184,7 @@ impl Case<'_> {
         let tables = self.image.at(path).kind == Kind::Ext4
             && self.answer.open.iter().any(|(place, _)| *place == names);
         tables
-            || self.new().any(|(place, _)| {
+            || self.newly_open().any(|(place, _)| {
                 within(place, &names) || names.starts_with(place) && self.is_whole(place)
             })
     }
@@ -187,8 +192,13 @@ impl Case<'_> {
     /// Returns true if the layer at a place is open as a whole: not read, or compared as bytes.
     fn is_whole(&self, place: &Place) -> bool {
         let content = |(at, what): &(Place, String)| at == place && what.starts_with("content");
-        self.answer.not_read.contains(place) || self.new().any(content)
+        self.answer.not_read.contains(place) || self.newly_open().any(content)
     }
+}
+
+/// The place of a node as diagnose names it.
+pub(crate) fn names(image: &Node, path: &[usize]) -> Place {
+    image.names(path).into_iter().map(|name| plain(name).to_owned()).collect()
 }
 
 /// Bytes of the superblock of a squashfs, which unsquashfs does not show.
@@ -219,7 +229,11 @@ pub(crate) fn owner(image: &Node, path: &[usize], offset: usize) -> (Vec<usize>,
             | Kind::Cpio
             | Kind::Tar
             | Kind::Ar
+            | Kind::TarOf(_)
             | Kind::Fat
+            | Kind::Fat16
+            | Kind::Fat32
+            | Kind::Extended
             | Kind::Disk
             | Kind::Gpt
             | Kind::Pe

@@ -97,17 +97,28 @@ fn is_pem(text: &[u8]) -> bool {
 fn fields(kind: Kind, bytes: &[u8], near: usize) -> Vec<(Range<usize>, &'static [&'static str])> {
     let mut found: Vec<(Range<usize>, &'static [&'static str])> = Vec::new();
     match kind {
-        Kind::Disk | Kind::Gpt => found.push((440..444, &["disk-guid"])),
+        Kind::Disk | Kind::Gpt | Kind::Extended => found.push((440..444, &["disk-guid"])),
         Kind::Pe => found.push((64 + 8..64 + 12, &["link-time"])),
         Kind::Squashfs(..) => found.push((8..12, &["mkfs-time"])),
-        Kind::Fat => {
+        Kind::Fat | Kind::Fat16 => {
             found.push((0x27..0x2b, &["fat-serial"]));
             found.push((0x2b..0x36, &["volume-names"]));
-            let root = 19 * 512..33 * 512;
-            if root.contains(&near) {
-                let entry = near / 32 * 32;
-                found.push((entry + 13..entry + 20, &["mtime"]));
-                found.push((entry + 22..entry + 26, &["mtime"]));
+            let root = if kind == Kind::Fat { 19..33 } else { 65..97 };
+            if root.contains(&(near / 512)) {
+                found.extend(fat_times(near));
+            }
+        }
+        Kind::Fat32 => {
+            // the copy of the boot sector is in sector 6
+            for boot in [0, 6 * 512] {
+                found.push((boot + 0x43..boot + 0x47, &["fat-serial"]));
+                found.push((boot + 0x47..boot + 0x52, &["volume-names"]));
+            }
+            // 32 sectors, two tables
+            let table = u32::from_le_bytes(bytes[36..40].try_into().unwrap()) as usize;
+            let root = (32 + 2 * table) * 512;
+            if (root..root + 512).contains(&near) {
+                found.extend(fat_times(near));
             }
         }
         Kind::Ar => {
@@ -137,8 +148,24 @@ fn fields(kind: Kind, bytes: &[u8], near: usize) -> Vec<(Range<usize>, &'static 
                 found.push((at + 8..at + 72, &["volume-names"]));
                 found.push((at + 190..at + 813, &["volume-names"]));
             }
+            // times in the system use area of a directory record, and the date of the record itself
+            let back = near.saturating_sub(64)..near;
+            for at in back.filter(|at| bytes[*at..].starts_with(b"TF")) {
+                found.push((at + 5..at + usize::from(bytes[at + 2]), &["mtime"]));
+            }
+            let mut at = near / 2048 * 2048;
+            while bytes[at] != 0 && at <= near {
+                found.push((at + 18..at + 25, &["mtime"]));
+                at += usize::from(bytes[at]);
+            }
         }
         _ => {}
     }
     found
+}
+
+/// The times of the entry of a FAT's folder in which a byte is.
+fn fat_times(near: usize) -> [(Range<usize>, &'static [&'static str]); 2] {
+    let entry = near / 32 * 32;
+    [(entry + 13..entry + 20, &["mtime"]), (entry + 22..entry + 26, &["mtime"])]
 }

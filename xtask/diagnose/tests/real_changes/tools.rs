@@ -79,6 +79,33 @@ pub(crate) fn ext4(dir: &Path, files: &[(&str, &[u8])]) -> Vec<u8> {
     fs::read(image).unwrap()
 }
 
+/// A FAT32 of 34 MiB with these files in its root folder.
+pub(crate) fn fat32(dir: &Path, files: &[(&str, &[u8])]) -> Vec<u8> {
+    let (root, image) = (fresh(dir, files), dir.join("image"));
+    let mut command = Command::new("mkfs.fat");
+    command.args(["-F", "32", "-s", "1", "-i", "12345678", "-C"]).arg(&image).arg("34816");
+    let time = TIME.to_string();
+    run(command.env("SOURCE_DATE_EPOCH", &time));
+    let mut command = Command::new("mcopy");
+    command.args(["-n", "-i"]).arg(&image);
+    command.args(files.iter().map(|(name, _)| root.join(name))).arg("::/");
+    run(command.env("SOURCE_DATE_EPOCH", &time).env("TZ", "UTC"));
+    fs::read(image).unwrap()
+}
+
+/// A tar in a format of GNU tar.
+pub(crate) fn tar(dir: &Path, format: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
+    let (root, image) = (fresh(dir, files), dir.join("image"));
+    let mut command = Command::new("tar");
+    command.arg("-cf").arg(&image).args(["--format", format, "--owner=0", "--group=0"]);
+    command.args(["--mode=644", &format!("--mtime=@{TIME}.5")]).arg("-C").arg(&root);
+    if format == "posix" {
+        command.arg("--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime");
+    }
+    run(command.args(files.iter().map(|(name, _)| *name)));
+    fs::read(image).unwrap()
+}
+
 fn touch(root: &Path) {
     let date = format!("@{TIME}");
     run(Command::new("find").arg(root).args(["-exec", "touch", "-h", "-d", &date, "{}", "+"]));
