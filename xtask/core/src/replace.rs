@@ -65,9 +65,7 @@ fn has_all(dir: &Path, records: &[RecordFile]) -> bool {
 /// `boot` did not make it.
 fn stranger(dir: &Path, records: &[RecordFile]) -> Option<PathBuf> {
     let mut own: BTreeSet<PathBuf> = records.iter().map(|record| record.name.into()).collect();
-    for record in records.iter().filter(|record| record.name.ends_with(".json")) {
-        own.extend(listed(&dir.join(record.name)));
-    }
+    own.extend(all_listed(dir, records));
     let boot = Path::new(BOOT_FOLDER);
     if BOOT_RECORD.is_in(&dir.join(boot)) {
         own.insert(boot.join(BOOT_RECORD.name));
@@ -88,6 +86,12 @@ fn stranger(dir: &Path, records: &[RecordFile]) -> Option<PathBuf> {
         (!known).then_some(inside)
     });
     strangers.next()
+}
+
+/// The files that the records of a folder list.
+fn all_listed(dir: &Path, records: &[RecordFile]) -> Vec<PathBuf> {
+    let lists = records.iter().filter(|record| record.name.ends_with(".json"));
+    lists.flat_map(|record| listed(&dir.join(record.name))).collect()
 }
 
 /// The paths below `files` in a record: texts, or objects with a `name`.
@@ -179,6 +183,17 @@ impl Protected {
                     "{shown} holds other files than a result: expected {} (look at it: ls -A {})",
                     records.iter().map(|record| record.name).collect::<Vec<_>>().join(" and "),
                     quoted(dir)
+                ));
+            }
+            if all_listed(dir, records).is_empty() {
+                return Some(Problem::new(
+                    format!(
+                        "{shown} would be replaced, and no record in it lists its files, because an older xtask made it"
+                    ),
+                    format!(
+                        "if nobody needs it: rm -r {}; or name another folder: --output DIR",
+                        quoted(dir)
+                    ),
                 ));
             }
             if let Some(stranger) = stranger(dir, records) {
@@ -289,7 +304,10 @@ mod tests {
         let make = |name: &str, files: &[&str]| {
             fs::create_dir_all(top.join(name)).unwrap();
             for file in files {
-                fs::write(top.join(name).join(file), "Format: silvermetal-build-info/1").unwrap();
+                let list = r#"{ "files": ["an.iso"] }"#;
+                let info = "Format: silvermetal-build-info/1";
+                let text = if *file == "build.json" { list } else { info };
+                fs::write(top.join(name).join(file), text).unwrap();
             }
         };
         let own = BUILD_RECORDS.map(|record| record.name);
@@ -302,6 +320,8 @@ mod tests {
         make("mixed", &[own[0], own[1], "thesis.odt"]);
         make("nested", &own);
         make("nested/inside", &own);
+        make("older", &own);
+        fs::write(top.join("older/build.json"), "{}").unwrap();
         make("booted", &own);
         make("booted/boot", &["bios.png"]);
         fs::write(top.join("booted/boot/boot.json"), BOOT_RECORD.mark).unwrap();
@@ -331,6 +351,7 @@ mod tests {
             ("own", None),
             ("booted", None),
             ("mixed", Some("and it holds thesis.odt, which is no part of that result")),
+            ("older", Some("no record in it lists its files")),
             ("nested", Some("and it holds inside, which")),
             ("photos", Some("and it holds boot/holiday.png, which")),
             ("empty/..", Some("ends with `..`")),

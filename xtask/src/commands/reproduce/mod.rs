@@ -19,7 +19,7 @@ use statement::Statement;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use verdict::{REPORT_TO, RebuildResult, RebuildVerdict};
+use verdict::{REPORT_TO, RebuildVerdict};
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Signal, StopBy, quoted};
 use xtask_core::facts::git::CheckoutState;
@@ -198,10 +198,18 @@ fn conclude(
     } else {
         answer(format_args!("{}", text.trim_end()));
     }
-    match verdict.result() {
-        RebuildResult::Match => Ok(()),
-        RebuildResult::Mismatch => Err(Code::No.error("the rebuild differs from the release")),
-        RebuildResult::CouldNotBuild => Err(Code::Failed.error("the release could not be rebuilt")),
+    match verdict {
+        RebuildVerdict::Match { .. } => Ok(()),
+        RebuildVerdict::Mismatch { .. } => {
+            Err(Code::No.error("the rebuild differs from the release"))
+        }
+        // otherwise the text above has told it
+        RebuildVerdict::CouldNotBuild { why } if args.build.json => {
+            Err(Code::Failed.error(format!("the release could not be rebuilt: {why}")))
+        }
+        RebuildVerdict::CouldNotBuild { .. } => {
+            Err(Code::Failed.error("the release could not be rebuilt"))
+        }
     }
 }
 
