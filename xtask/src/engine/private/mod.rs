@@ -107,6 +107,8 @@ fn set_up_and_start(
 ) -> Result<(Network, Background)> {
     fs::create_dir_all(&places.run)
         .with_context(|| format!("cannot make {}", places.run.shown()))?;
+    // dockerd would give the bridge the subnet that is noted there, which another engine may have by now
+    drop(fs::remove_dir_all(places.dir.join("data/network")));
     let bridge = Bridge::set_up(&places.id);
     let network = match &bridge {
         Ok(_) => Network::Bridge,

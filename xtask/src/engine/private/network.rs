@@ -47,17 +47,23 @@ impl Bridge {
 
 /// Removes the bridge and its rules, if they exist.
 pub(super) fn tear_down(id: &str) {
-    // read from the bridge, because routes may have changed since the subnet was chosen
-    let addresses = Cmd::new("ip").args(["-4", "-o", "addr", "show", "dev", &name(id)]).output();
-    let Ok(addresses) = addresses else { return };
-    let Some(net) = addresses.stdout.split_whitespace().find_map(|w| w.strip_suffix(".1/24"))
-    else {
-        return;
-    };
-    for rule in rules(id, &format!("{net}.0/24")) {
-        while iptables("-D", &rule).succeeds() {}
+    // whatever subnet they have: the one that was chosen may have changed since
+    let mark = mark(id);
+    for (table, chain) in [("nat", "POSTROUTING"), ("filter", "FORWARD")] {
+        let list = Cmd::new("iptables").args(["-w", "-t", table, "-S", chain]).output();
+        let rules = list.map(|list| list.stdout).unwrap_or_default();
+        for rule in rules.lines().filter(|rule| rule.split(' ').any(|word| word == mark)) {
+            // the line is the one that adds it: -A CHAIN …
+            let words = rule.split(' ').skip(1);
+            drop(Cmd::new("iptables").args(["-w", "-t", table, "-D"]).args(words).output());
+        }
     }
     drop(Cmd::new("ip").args(["link", "del", &name(id)]).output());
+}
+
+/// The comment of our rules.
+fn mark(id: &str) -> String {
+    format!("silvermetal-{id}")
 }
 
 type FirewallRule = (&'static str, &'static str, Vec<String>);
@@ -65,7 +71,7 @@ type FirewallRule = (&'static str, &'static str, Vec<String>);
 fn rules(id: &str, subnet: &str) -> [FirewallRule; 3] {
     let bridge = name(id);
     let words = |text: String| text.split(' ').map(str::to_owned).collect();
-    let mark = format!("-m comment --comment silvermetal-{id}");
+    let mark = format!("-m comment --comment {}", mark(id));
     [
         ("nat", "POSTROUTING", words(format!("-s {subnet} ! -o {bridge} {mark} -j MASQUERADE"))),
         ("filter", "FORWARD", words(format!("-i {bridge} {mark} -j ACCEPT"))),
