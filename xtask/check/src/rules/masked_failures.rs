@@ -69,8 +69,8 @@ pub(crate) const RULE: Rule = Rule {
         ),
         replace(
             "linux/build/scripts/build.sh",
-            "xtask -- iso \"$@\"",
-            "xtask -- iso \"$@\" || true",
+            "xtask-start -- iso \"$@\"",
+            "xtask-start -- iso \"$@\" || true",
             "|| true",
         ),
         legal(
