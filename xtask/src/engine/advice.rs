@@ -110,8 +110,11 @@ fn install(kind: EngineKind, host: &Host) -> String {
 }
 
 fn start(kind: EngineKind, why: &str, host: &Host) -> String {
-    if kind == EngineKind::Podman {
+    if kind == EngineKind::Podman && host.is_root() {
         return "find out why: podman info".to_owned();
+    }
+    if kind == EngineKind::Podman {
+        return format!("use root's podman: {}", as_root::again("podman"));
     }
     if why.contains("permission denied") && !host.is_root() {
         return format!(

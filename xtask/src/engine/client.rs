@@ -33,6 +33,8 @@ struct Dialect {
     version: &'static str,
     cgroup_version: &'static str,
     root_dir: &'static str,
+    /// Function that gets a label of a container in the template of `ps`.
+    label_of: &'static str,
     /// Template for [`Client::limits`].
     limits: &'static str,
     /// Prefix of the names of images that were built locally.
@@ -47,6 +49,7 @@ static DOCKER: Dialect = Dialect {
     version: "{{.Server.Version}}",
     cgroup_version: "{{.CgroupVersion}}",
     root_dir: "{{.DockerRootDir}}",
+    label_of: ".Label",
     limits: "{{range .SecurityOptions}}{{if eq . \"name=rootless\"}}rootless{{end}}{{end}}",
     local: "",
     digest_file: false,
@@ -57,6 +60,7 @@ static PODMAN: Dialect = Dialect {
     version: "{{.Client.Version}}",
     cgroup_version: "{{.Host.CgroupsVersion}}",
     root_dir: "{{.Store.GraphRoot}}",
+    label_of: "index .Labels", // 4.3 has no .Label
     limits: "{{if .Host.Security.Rootless}}rootless{{end}}{{if .Host.ServiceIsRemote}} remote{{end}}",
     local: "localhost/",
     digest_file: true,
@@ -170,7 +174,7 @@ impl Client {
     /// Names of containers whose CI job has ended. A runner that cancels a job removes only the job's own
     /// container. `own` is the job that xtask runs in; this engine may not know it.
     pub(crate) fn containers_of_dead_jobs(&self, own: Option<&str>) -> Result<Vec<String>> {
-        let format = format!("{{{{.Names}}}}\t{{{{.Label \"{JOB_LABEL}\"}}}}");
+        let format = format!("{{{{.Names}}}}\t{{{{{} \"{JOB_LABEL}\"}}}}", self.dialect.label_of);
         let mut names = Vec::new();
         for line in self.containers(JOB_LABEL, &format)? {
             let Some((name, job)) = line.split_once('\t') else { continue };

@@ -39,7 +39,15 @@ pub(crate) fn ask(client: &Client) -> EngineStatus {
     }
     let version = match client.version() {
         Ok(version) => version,
-        Err(error) => return EngineStatus::Unreachable(format!("{error:#}")),
+        Err(error) => {
+            let why = format!("{error:#}");
+            // without the package uidmap, a user's podman fails, and says that it is rootless
+            return if why.contains("rootless") {
+                EngineStatus::Unusable(Unusable::Rootless)
+            } else {
+                EngineStatus::Unreachable(why)
+            };
+        }
     };
     match client.limits() {
         Ok(limits) if limits.contains("rootless") => EngineStatus::Unusable(Unusable::Rootless),

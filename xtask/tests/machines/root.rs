@@ -68,7 +68,7 @@ impl Debian {
             Some(init) => {
                 let mut nsenter = Command::new("nsenter");
                 nsenter.args(["--all", "--target", &init.pid.to_string()]);
-                nsenter.args(["env", "-i", "HOME=/root", "LC_ALL=C.UTF-8", "--chdir=/src"]);
+                nsenter.args(["env", "--chdir=/src", "-i", "HOME=/root", "LC_ALL=C.UTF-8"]);
                 nsenter.arg("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
                 nsenter
             }
