@@ -14,7 +14,7 @@ const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "pinned-actions",
-        what: "every `uses:` names a full commit (40 hex digits), an image by digest, or a folder of this repository; images of `container:` and `services:` have a digest, or are the runner's own",
+        what: "every `uses:` names a full commit (40 hex digits), an image by digest, or an action in a folder of this repository; images of `container:` and `services:` have a digest, or are the runner's own",
         why: "a tag can be moved to other code, and that code then sees the registry's password",
         source: "tj-actions/changed-files, March 2025 (CVE-2025-30066)",
     },
@@ -51,6 +51,12 @@ pub(crate) const RULE: Rule = Rule {
             "    timeout-minutes: 15\n    services:\n      web:\n        image: nginx\n",
             "nginx",
         ),
+        replace(
+            WORKFLOW,
+            "      - run: cargo xtask check --fail-on error\n",
+            "      - run: cargo xtask check --fail-on error\n      - uses: ./.gitea/actions/notify\n",
+            "notify",
+        ),
         legal(
             WORKFLOW,
             "    timeout-minutes: 15\n",
@@ -74,10 +80,14 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                 reused.chain(job.steps().into_iter().filter_map(|step| step.node.get("uses")));
             for node in nodes {
                 let text = node.text().unwrap_or_default();
-                if text.starts_with("./") {
+                let place = Location::at(workflow.path(), node.at());
+                if let Some(path) = text.strip_prefix("./") {
+                    if !fetches_more(&job) && !is_action(tree, path) {
+                        let what = format!("this repository has no action in `{path}`");
+                        found.add(place, what, "a folder with an action.yml", "correct the path");
+                    }
                     continue;
                 }
-                let place = Location::at(workflow.path(), node.at());
                 if let Some(image) = text.strip_prefix("docker://") {
                     if image.parse::<ImageRef>().is_ok_and(|image| image.digest.is_some()) {
                         continue;
@@ -107,6 +117,25 @@ fn check(tree: &SourceTree, found: &mut Findings) {
             }
         }
     }
+}
+
+/// True for a folder with an action, or a workflow that is called.
+fn is_action(tree: &SourceTree, path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    let called = path.ends_with(".yml") || path.ends_with(".yaml");
+    let holds = |name: &str| tree.holds(&format!("{path}/{name}"));
+    if called {
+        tree.holds(path)
+    } else {
+        ["action.yml", "action.yaml", "Dockerfile"].iter().any(|name| holds(name))
+    }
+}
+
+/// True if a checkout may bring folders that are not this repository's.
+fn fetches_more(job: &WorkflowJob<'_>) -> bool {
+    let steps = job.steps();
+    let mut checkouts = steps.iter().filter(|step| step.is_action("actions/checkout"));
+    checkouts.any(|step| step.with("path").is_some() || step.with("repository").is_some())
 }
 
 /// Images of the job's container and its services.
