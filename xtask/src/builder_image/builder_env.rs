@@ -4,15 +4,17 @@ use super::build::Plan;
 use super::{BuilderImage, Inputs, is_present};
 use crate::engine::container::Network;
 use crate::engine::private::{EngineFolders, Private};
-use crate::engine::{BuildArgs, Client, EngineKind, Selection, detect};
+use crate::engine::{BuildArgs, Client, EngineChoice, EngineKind, Selection, detect};
 use anyhow::{Context as _, Result};
 use xtask_core::apt;
 use xtask_core::dry_run::DryRun;
 use xtask_core::facts::host::Host;
 use xtask_core::facts::mirror::{self, Mirror, MirrorOptions, SnapshotPin};
 use xtask_core::facts::repo::Repo;
-use xtask_core::failure::{Problem, refuse};
+use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::ui::Ui;
+
+const NO_ENGINE: &str = "the builder image needs a container engine, and engine host is none: pass --engine docker, podman or private";
 
 /// Facts that are gathered before anything is started or installed.
 pub(crate) struct BuilderEnv {
@@ -47,7 +49,12 @@ impl BuilderEnv {
         let found = mirror::find(&pin, &wanted, true);
         let plan = Plan::new(repo, Inputs::gather(repo)?, pin, found.mirror.clone());
         let selection = detect(build.engine, &engines, &host, &places);
-        let client = selection.client.clone().context("an image is built on a container engine")?;
+        let code = match build.engine {
+            EngineChoice::Host => Code::Usage,
+            _ => Code::NotReady,
+        };
+        let client = selection.client.clone();
+        let client = client.context(NO_ENGINE).or_exit(code)?;
 
         let mut packages = selection.packages.clone();
         if !is_present(&client, &BuilderImage::Local(plan.inputs.clone()), &places) {

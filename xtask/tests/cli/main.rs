@@ -62,6 +62,18 @@ fn usage_errors_exit_2() {
         .says("there are: base, canary");
     run(&mut checkout.xtask(["iso", "../canary"])).exits(2).says("no recipe");
     run(&mut checkout.xtask(["iso", "canary", "--engine", "k8s"])).exits(2).says("possible values");
+    for command in ["build", "push"] {
+        run(&mut checkout.xtask([
+            "image",
+            command,
+            "--engine",
+            "host",
+            "--mirror",
+            &mirror_peer(),
+        ]))
+        .exits(2)
+        .says("pass --engine docker, podman or private");
+    }
     run(&mut checkout.xtask(["iso", "canary", "--image", "Bad Name"]))
         .exits(2)
         .says("not an image reference");
