@@ -19,7 +19,8 @@ use xtask_core::{as_root, ending, interrupt};
 
 fn main() -> ExitCode {
     let cli: Cli = xtask_args::parse();
-    ending::of(run(&cli.command))
+    let ran = interrupt::beside_the_signals(|| run(&cli.command));
+    ending::of(ran.unwrap_or_else(|error| Err(error).context("cannot start a thread")))
 }
 
 fn run(command: &Command) -> Result<()> {

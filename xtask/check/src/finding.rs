@@ -1,5 +1,7 @@
 //! Findings: problems with a rule, a location and a fix.
 
+use crate::fix::Fix;
+
 /// Severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -49,6 +51,5 @@ pub(crate) struct Finding {
     /// The problem, with the value that was found.
     pub(crate) what: String,
     pub(crate) expected: String,
-    /// The command or the edit that fixes it.
-    pub(crate) fix: String,
+    pub(crate) fix: Fix,
 }

@@ -5,6 +5,7 @@
 //! prints them.
 
 mod finding;
+mod fix;
 mod linter;
 mod model;
 mod parse;

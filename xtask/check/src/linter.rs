@@ -1,6 +1,7 @@
 //! Linters: other projects' programs that check files. Their answers are cached.
 
 use crate::finding::Location;
+use crate::fix::Fix;
 use crate::rule::Findings;
 use crate::tree::{SourceFile, SourceTree};
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ pub(crate) struct Remark {
     pub(crate) column: usize,
     pub(crate) text: String,
     /// How to fix it, or where that is explained.
-    pub(crate) fix: String,
+    pub(crate) fix: Fix,
 }
 
 /// A file, and the others that the linter reads with it.
@@ -127,7 +128,7 @@ impl Linter {
             }
             Err(why) => {
                 let what = format!("{} cannot read it: {why}", self.program);
-                let fix = format!("{} {}", self.program, asked.path);
+                let fix = Fix::with("{} {}", &[self.program, asked.path]);
                 found.add(Location::file(asked.path), what, expected, fix);
             }
         }

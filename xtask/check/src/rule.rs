@@ -1,6 +1,7 @@
 //! A rule: name, explanation, the check itself, and fixtures that only this rule catches.
 
 use crate::finding::{Finding, Location, Severity};
+use crate::fix::Fix;
 use crate::tree::SourceTree;
 use xtask_core::rules::Described;
 
@@ -107,7 +108,7 @@ impl Findings {
         location: Location,
         what: impl Into<String>,
         expected: impl Into<String>,
-        fix: impl Into<String>,
+        fix: impl Into<Fix>,
     ) {
         self.list.push(Finding {
             rule: self.rule,

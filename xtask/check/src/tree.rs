@@ -7,6 +7,8 @@ use crate::parse::yaml::{self, YamlError, YamlNode};
 use anyhow::{Context as _, Result, bail};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use xtask_core::escape::Shown as _;
@@ -95,6 +97,8 @@ pub(crate) enum ReadError {
     },
     /// A folder, a device, a socket.
     NoFile,
+    /// The name is not UTF-8.
+    OddName,
     Unreadable {
         why: String,
     },
@@ -170,48 +174,51 @@ impl SourceTree {
         // -t prints a letter before each file; untracked files (?) have no mode
         let listing = git(&root)
             .args(["ls-files", "-z", "-t", "--stage", "--cached", "--others", "--exclude-standard"])
-            .read();
+            .read_bytes();
         match listing {
             Ok(listing) => {
-                for record in listing.split('\0').filter(|record| !record.is_empty()) {
-                    let Some((letter, rest)) = record.split_once(' ') else { continue };
-                    let (index, path) = match rest.split_once('\t').filter(|_| letter != "?") {
+                for record in listing.split(|byte| *byte == 0) {
+                    let Some((letter, rest)) = at_first(record, b' ') else { continue };
+                    let (index, path) = match at_first(rest, b'\t').filter(|_| letter != b"?") {
                         Some((facts, path)) => {
+                            let facts = String::from_utf8_lossy(facts);
                             let mut words = facts.split(' ').map(str::to_owned);
                             (words.next().zip(words.next()), path)
                         }
                         None => (None, rest),
                     };
-                    self.take(path.trim_end_matches('/'), index);
+                    self.take(path.strip_suffix(b"/").unwrap_or(path), index);
                 }
             }
             Err(_) => {
                 interrupt::check()?;
                 self.in_git = false;
-                self.walk("");
+                self.walk(Path::new(""));
             }
         }
         Ok(())
     }
 
-    fn walk(&mut self, folder: &str) {
+    fn walk(&mut self, folder: &Path) {
         let Ok(entries) = std::fs::read_dir(self.repo.root.join(folder)) else { return };
         for entry in entries.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            let path = folder.join(entry.file_name());
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                let below = format!("{path}/");
+                let below = format!("{}/", path.to_string_lossy());
                 let wanted = FOLDERS.iter().any(|f| f.starts_with(&below) || below.starts_with(f));
                 if wanted && !NOT_OURS.contains(&below.as_str()) {
                     self.walk(&path);
                 }
             } else {
-                self.take(&path, None);
+                self.take(path.as_os_str().as_bytes(), None);
             }
         }
     }
 
-    fn take(&mut self, path: &str, index: Option<(String, String)>) {
+    fn take(&mut self, bytes: &[u8], index: Option<(String, String)>) {
+        let shown = OsStr::from_bytes(bytes).shown().to_string();
+        let in_utf8 = std::str::from_utf8(bytes);
+        let path = in_utf8.unwrap_or(&shown);
         let read =
             FOLDERS.iter().any(|folder| path.starts_with(folder)) || AT_THE_TOP.contains(&path);
         let below = format!("{path}/");
@@ -220,10 +227,12 @@ impl SourceTree {
         // attributes in any folder change its files
         let read = read || path.ends_with(".gitattributes");
         let text = !NO_TEXT.iter().any(|end| path.ends_with(end));
-        let content = if read && ours && text && !gitlink {
-            read_file(&self.repo.root, path)
-        } else {
+        let content = if !(read && ours && text) || gitlink {
             FileContent::NotRead
+        } else if in_utf8.is_err() {
+            FileContent::Unusable(ReadError::OddName)
+        } else {
+            read_file(&self.repo.root, path)
         };
         self.entries.insert(path.to_owned(), TreeEntry { index, content });
     }
@@ -271,6 +280,12 @@ impl SourceTree {
         self.entries.get(path).is_some_and(|entry| !matches!(entry.content, FileContent::Missing))
             || in_folder.is_some_and(|(path, _)| path.starts_with(&below))
     }
+}
+
+/// Splits at the first `byte`, which is in neither part.
+fn at_first(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|b| *b == byte)?;
+    Some((&bytes[..at], &bytes[at + 1..]))
 }
 
 fn read_file(root: &Path, path: &str) -> FileContent {

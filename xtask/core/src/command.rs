@@ -94,7 +94,7 @@ impl Cmd {
 
     /// Limits the run time, for a question to something that may not answer (an engine).
     pub fn within_seconds(self, seconds: u32) -> Cmd {
-        self.wrapped_by(Cmd::new("timeout").arg(format!("{seconds}")))
+        self.wrapped_by(Cmd::new("timeout").args(["--kill-after=5", &seconds.to_string()]))
     }
 
     /// Binds the process to the thread that starts it: the kernel kills it when that thread ends, so
@@ -182,6 +182,8 @@ fn ansi_c_quoted(word: &[u8]) -> String {
         for c in chunk.valid().chars() {
             match c {
                 '\'' | '\\' => out.extend(['\\', c]),
+                // an interactive bash may take it for a reference to its history here
+                '!' => out += "\\041",
                 c if escape::steers(c) => out += &octal(c.encode_utf8(&mut [0; 4]).as_bytes()),
                 c => out.push(c),
             }
@@ -216,6 +218,7 @@ mod tests {
     fn a_shell_reads_a_quoted_word_back_to_the_byte() {
         for word in [
             b"$(touch x)".as_slice(),
+            b"!ls \n!!",
             b"it's; rm -rf \"$HOME\" `x` \\ \\n",
             b"a\nb\r\x1b[2J\x07 \xe2\x80\xae \xff\xfe' \\",
             b"-n",

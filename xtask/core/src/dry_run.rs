@@ -1,5 +1,6 @@
 //! Dry runs: the plan of a command in about ten lines, and with `-v` every command that would run.
 
+use crate::escape::Shown as _;
 use crate::failure::{Problem, refuse};
 use crate::json;
 use crate::ui::answer;
@@ -57,8 +58,11 @@ impl DryRun {
     }
 
     fn text(&self, verbose: bool) -> String {
-        let mut lines: Vec<String> =
-            self.summary.iter().map(|(name, value)| format!("{name:<10} {value}")).collect();
+        let mut lines: Vec<String> = self
+            .summary
+            .iter()
+            .map(|(name, value)| format!("{name:<10} {}", value.shown()))
+            .collect();
         if verbose {
             let steps = self.steps.iter();
             lines.extend(steps.map(|step| format!("# {}\n{}", step.what, step.commands)));

@@ -1,13 +1,21 @@
 //! The end of a program: its failure as JSON and as text, and its exit code.
 
 use crate::failure::Code;
-use crate::{json, ui};
+use crate::{interrupt, json, ui};
 use anstream::adapter::strip_str;
 use anyhow::Result;
 use std::process::ExitCode;
 
 /// Prints the error, if there is one. Returns the exit code of the program.
+/// After a signal no other outcome counts: the signal may have caused it, or left a part of the work undone.
 pub fn of(result: Result<()>) -> ExitCode {
+    let result = match result {
+        Err(error) if Code::of(&error) == Code::Interrupted => Err(error),
+        Err(error) if interrupt::received() => {
+            Err(Code::Interrupted.wrap(error.context("interrupted")))
+        }
+        other => other.and_then(|()| interrupt::check()),
+    };
     let Err(error) = result else { return ExitCode::SUCCESS };
     json::print_failure(&error);
     ui::error(&error);

@@ -13,6 +13,9 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 pub use crate::command::{Cmd, quoted, which};
 pub use crate::signal::Signal;
@@ -26,6 +29,14 @@ const GIT_REDIRECTIONS: [&str; 6] = [
     "GIT_NAMESPACE",
     "GIT_CEILING_DIRECTORIES",
 ];
+
+/// Longest time in seconds for a command that stops another one, and for one of the clean-up after a signal:
+/// the engine that it asks may not answer.
+const STOP_WITHIN: u32 = 10;
+const CLEAN_UP_WITHIN: u32 = 20;
+/// Time until a program is killed that was told to end; for the client of a container that was stopped.
+const GRACE: Duration = Duration::from_secs(10);
+const CLIENTS_GRACE: Duration = Duration::from_secs(3);
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +91,23 @@ impl Cmd {
     /// Runs a short command and collects what it prints. It reads [`Cmd::input`] on stdin. A signal to us
     /// ends it, unless it is a part of the clean-up after one.
     pub fn output(&self) -> Result<Output> {
+        let raw = self.raw_output()?;
+        Ok(Output {
+            exit: Exit::of(raw.status),
+            stdout: String::from_utf8_lossy(&raw.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&raw.stderr).into_owned(),
+        })
+    }
+
+    fn raw_output(&self) -> Result<std::process::Output> {
+        if interrupt::received() {
+            self.clone().within_seconds(CLEAN_UP_WITHIN).run_to_its_end()
+        } else {
+            self.run_to_its_end()
+        }
+    }
+
+    fn run_to_its_end(&self) -> Result<std::process::Output> {
         let shell = xshell::Shell::new().context("cannot read the current directory")?;
         if let Some(dir) = &self.dir {
             shell.change_dir(dir);
@@ -108,11 +136,7 @@ impl Cmd {
         if !cleaning_up {
             interrupt::check()?;
         }
-        Ok(Output {
-            exit: Exit::of(output.status),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })
+        Ok(output)
     }
 
     /// Runs a short command; returns true if it succeeds, and false also if it cannot be started.
@@ -123,13 +147,21 @@ impl Cmd {
     /// Runs a short command that must succeed; returns what it prints on stdout, without the final
     /// newline. The error shows its last lines.
     pub fn read(&self) -> Result<String> {
-        let output = self.output()?;
-        if !output.exit.ok() {
+        let text = String::from_utf8_lossy(&self.read_bytes()?).into_owned();
+        Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+    }
+
+    /// The same as [`Cmd::read`], but returns all bytes as they are: names of files need not be UTF-8.
+    pub fn read_bytes(&self) -> Result<Vec<u8>> {
+        let output = self.raw_output()?;
+        let exit = Exit::of(output.status);
+        if !exit.ok() {
             interrupt::check()?;
-            let words = last_words(&output.stderr, &output.stdout);
-            bail!("`{}` failed ({}): {words}", self.brief(), output.exit);
+            let [stdout, stderr] =
+                [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+            bail!("`{}` failed ({exit}): {}", self.brief(), last_words(&stderr, &stdout));
         }
-        Ok(output.stdout.trim_end_matches(['\n', '\r']).to_owned())
+        Ok(output.stdout)
     }
 
     /// Runs a long command. `on_line` gets its merged output line by line, without the line ends.
@@ -184,8 +216,9 @@ impl Cmd {
             .unchecked()
             .reader()
             .map_err(|error| self.unstartable(anyhow!(error)))?;
-        let stop_now = stop.clone().action(reader.pids());
-        let guard = interrupt::on_interrupt(stop.clone().action(reader.pids()));
+        let ended = Arc::new(AtomicBool::new(false));
+        let stop_now = || drop(std::thread::spawn(stop.clone().action(reader.pids(), &ended)));
+        let guard = interrupt::on_interrupt(stop.clone().action(reader.pids(), &ended));
         if interrupt::received() {
             stop_now(); // the signal came between the check and the guard
         }
@@ -200,6 +233,7 @@ impl Cmd {
                 break;
             }
         }
+        ended.store(true, Ordering::SeqCst);
         drop(guard);
         interrupt::check()?;
         outcome?;
@@ -231,13 +265,15 @@ impl Cmd {
             .unchecked()
             .start()
             .map_err(|error| self.unstartable(anyhow!(error)))?;
-        let stop_now = stop.clone().action(handle.pids());
-        let _guard = interrupt::on_interrupt(stop.clone().action(handle.pids()));
+        let ended = Arc::new(AtomicBool::new(false));
+        let stop_now = stop.clone().action(handle.pids(), &ended);
+        let _guard = interrupt::on_interrupt(stop.clone().action(handle.pids(), &ended));
         if interrupt::received() {
-            stop_now(); // the signal came between the check and the guard
+            std::thread::spawn(stop_now); // the signal came between the check and the guard
         }
         let output =
             handle.wait().with_context(|| format!("cannot wait for `{}`", self.brief()))?;
+        ended.store(true, Ordering::SeqCst);
         interrupt::notice();
         Ok(Exit::of(output.status))
     }
@@ -295,13 +331,33 @@ fn in_its_own_group(expression: duct::Expression) -> duct::Expression {
 }
 
 impl StopBy {
-    fn action(self, pids: Vec<u32>) -> impl Fn() + Send + 'static {
-        move || match &self {
-            StopBy::Signal(signal) => {
-                pids.iter().for_each(|pid| signal::send_to_group(*signal, *pid))
+    /// `ended` becomes true when the command has ended: then its pid may be another process's.
+    fn action(self, pids: Vec<u32>, ended: &Arc<AtomicBool>) -> impl Fn() + Send + Sync + 'static {
+        let ended = Arc::clone(ended);
+        let send = move |signal| pids.iter().for_each(|pid| signal::send_to_group(signal, *pid));
+        move || {
+            let grace = match &self {
+                StopBy::Signal(signal) => {
+                    send(*signal);
+                    GRACE
+                }
+                // if it fails, the stopped command does not end, and that shows
+                StopBy::Command(command) => {
+                    drop(command.clone().within_seconds(STOP_WITHIN).run_to_its_end());
+                    CLIENTS_GRACE
+                }
+            };
+            // a program that gets INT has work that must not be cut off: apt, a push
+            if matches!(self, StopBy::Signal(Signal::INT)) {
+                return;
             }
-            // if it fails, the stopped command does not end, and that shows
-            StopBy::Command(command) => drop(command.output()),
+            let patience = Instant::now() + grace;
+            while !ended.load(Ordering::SeqCst) {
+                if Instant::now() >= patience {
+                    return send(Signal::KILL);
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
         }
     }
 }
@@ -353,125 +409,4 @@ fn last_words(stderr: &str, stdout: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn a_missing_program_is_named() {
-        let error = Cmd::new("no-such-program-here").read().unwrap_err();
-        assert!(format!("{error:#}").contains("no-such-program-here"), "{error:#}");
-        assert_eq!(Code::of(&error), Code::NotReady);
-    }
-
-    #[test]
-    fn output_comes_line_by_line_in_order_with_the_exit_code() {
-        let mut seen = Vec::new();
-        let exit = Cmd::new("sh")
-            .args(["-c", "echo a; echo b >&2; printf 'c\\r\\nd'; exit 42"])
-            .stream(&StopBy::Signal(Signal::TERM), |line| {
-                seen.push(line.to_owned());
-                Ok(())
-            })
-            .unwrap();
-        assert_eq!((seen.join(","), exit), ("a,b,c,d".to_owned(), Exit::Code(42)));
-    }
-
-    #[test]
-    fn a_failing_sink_ends_the_command() {
-        let error = Cmd::new("sh")
-            .args(["-c", "while echo x; do sleep 0.01; done"])
-            .stream(&StopBy::Signal(Signal::TERM), |_| bail!("disk full"))
-            .unwrap_err();
-        assert_eq!(error.to_string(), "disk full");
-    }
-
-    #[test]
-    fn input_reaches_stdin_also_through_a_wrapper_and_is_not_shown() {
-        let cmd = Cmd::new("cat").input("hunter2").within_seconds(60);
-        assert_eq!(cmd.read().unwrap(), "hunter2");
-        assert!(!format!("{cmd} {cmd:?}").contains("hunter2"));
-    }
-
-    #[test]
-    fn every_way_of_running_gives_the_same_environment() {
-        let cmd = Cmd::new("env").env("OWN", "x").env_remove("PWD");
-        let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
-        let expected = lines(&cmd.read().unwrap());
-        assert!(expected.contains("LC_ALL=C.UTF-8") && expected.contains("OWN=x"));
-        assert!(!expected.iter().any(|line| line.starts_with("PWD=")));
-
-        let mut streamed = BTreeSet::new();
-        cmd.stream(&StopBy::Signal(Signal::TERM), |line| {
-            streamed.insert(line.to_owned());
-            Ok(())
-        })
-        .unwrap();
-        let mut fed = Vec::new();
-        cmd.feed(|piece| {
-            fed.extend_from_slice(piece);
-            Ok(())
-        })
-        .unwrap();
-        let log = std::env::temp_dir().join(format!("xtask-environment-{}", std::process::id()));
-        let started = cmd.start(&log).unwrap();
-        while started.ended().unwrap().is_none() {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        assert_eq!(streamed, expected);
-        assert_eq!(lines(&String::from_utf8(fed).unwrap()), expected);
-        assert_eq!(lines(&std::fs::read_to_string(&log).unwrap()), expected);
-        std::fs::remove_file(log).unwrap();
-    }
-
-    #[test]
-    fn a_dropped_process_takes_its_group_along() {
-        let log = std::env::temp_dir().join(format!("xtask-group-{}", std::process::id()));
-        let shell = Cmd::new("sh").args(["-c", "sleep 1000 & echo $!; wait"]).start(&log).unwrap();
-        let child = loop {
-            if let Ok(pid) = std::fs::read_to_string(&log).unwrap().trim().parse::<u32>() {
-                break pid;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        };
-        let runs = || {
-            let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
-            !(stat.is_empty() || stat.contains(") Z "))
-        };
-        assert!(runs());
-        drop(shell);
-        let patience = std::time::Instant::now() + std::time::Duration::from_secs(10);
-        while runs() {
-            assert!(std::time::Instant::now() < patience, "the shell's child lives on");
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        std::fs::remove_file(log).unwrap();
-    }
-
-    #[test]
-    fn the_bare_environment_is_bare() {
-        let out = Cmd::new("/usr/bin/env").env_clear().env("ONLY", "this").read().unwrap();
-        assert_eq!(out, "ONLY=this");
-    }
-
-    #[test]
-    fn feed_returns_all_output_and_stderr_apart() {
-        let input: Vec<u8> = (0..300_000_u32).map(|n| n as u8).collect();
-        let mut seen = Vec::new();
-        let (exit, stderr) = Cmd::new("sh")
-            .args(["-c", "cat; echo why >&2; exit 3"])
-            .input(input.clone())
-            .feed(|piece| {
-                seen.extend_from_slice(piece);
-                Ok(())
-            })
-            .unwrap();
-        assert_eq!((seen == input, exit, stderr.as_str()), (true, Exit::Code(3), "why\n"));
-    }
-
-    #[test]
-    fn a_failed_read_shows_exit_code_and_last_words() {
-        let error = Cmd::new("sh").args(["-c", "echo why >&2; exit 7"]).read().unwrap_err();
-        assert!(error.to_string().ends_with("failed (exit 7): why"), "{error}");
-    }
-}
+mod tests;

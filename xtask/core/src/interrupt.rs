@@ -14,13 +14,25 @@ static RECEIVED: AtomicUsize = AtomicUsize::new(0);
 static STOPPERS: Mutex<Vec<(usize, Stopper)>> = Mutex::new(Vec::new());
 static NEXT_ID: AtomicUsize = AtomicUsize::new(0);
 
-type Stopper = Box<dyn Fn() + Send>;
+type Stopper = Box<dyn Fn() + Send + Sync>;
 
 /// True as soon as the program is known to go on after a signal: see [`notice`].
 static NOTICED: AtomicBool = AtomicBool::new(false);
 
 /// Time until somebody notices a signal; without and with a child that was told to end.
-const PATIENCE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
+const PATIENCE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
+
+/// Runs `work` on a second thread, while the first one waits. The kernel gives a signal to the first thread,
+/// which would not see it while it hangs in a read.
+pub fn beside_the_signals<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
+    /// The usual limit of a first thread's stack.
+    const STACK: usize = 8 << 20;
+    std::thread::scope(|threads| {
+        let builder = std::thread::Builder::new().name("main".into()).stack_size(STACK);
+        let worker = builder.spawn_scoped(threads, work)?;
+        Ok(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
 
 /// Starts to listen. The first signal runs `tell`, and each one the stoppers. The third one exits at
 /// once, without the rest of the clean-up. If nobody notices the first one, `give_up` runs, and xtask exits.
@@ -42,9 +54,13 @@ pub fn install(
                     std::thread::spawn(move || leave_if_nobody_notices(&give_up));
                 }
             }
-            for (_, stop) in stoppers().iter() {
-                stop();
-            }
+            // on threads of their own: one that takes long must not delay the next signal, or the others
+            std::thread::spawn(|| {
+                let stoppers = stoppers();
+                std::thread::scope(|threads| {
+                    stoppers.iter().for_each(|(_, stop)| drop(threads.spawn(stop)));
+                });
+            });
         }
     })?;
     Ok(())
@@ -89,8 +105,8 @@ pub fn notice() {
     }
 }
 
-/// Makes every signal run `stop`, on the signal thread, until the guard is dropped.
-pub fn on_interrupt(stop: impl Fn() + Send + 'static) -> StopperGuard {
+/// Makes every signal run `stop`, on another thread, until the guard is dropped.
+pub fn on_interrupt(stop: impl Fn() + Send + Sync + 'static) -> StopperGuard {
     let id = NEXT_ID.fetch_add(1, Ordering::SeqCst);
     stoppers().push((id, Box::new(stop)));
     StopperGuard(id)

@@ -21,6 +21,7 @@ pub mod hash;
 pub mod http;
 pub mod interrupt;
 pub mod json;
+pub mod lock;
 pub mod log;
 pub mod names;
 pub mod pins;

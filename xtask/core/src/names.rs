@@ -1,5 +1,7 @@
 //! Suggestions for misspelt names.
 
+use crate::escape::Shown as _;
+
 /// The names in the order of their likeness to `name`.
 pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut names: Vec<&str> = names.collect();
@@ -11,7 +13,7 @@ pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a 
 pub fn did_you_mean<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
     match nearest(name, names).first() {
         Some(best) if distance(name, best) <= 1 + name.len() / 3 => {
-            format!("; did you mean `{best}`?")
+            format!("; did you mean `{}`?", best.shown())
         }
         _ => String::new(),
     }

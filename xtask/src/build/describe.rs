@@ -7,6 +7,7 @@ use crate::builder_image::BuilderImage;
 use crate::engine::{EngineKind, EngineStatus};
 use xtask_core::dry_run::DryRun;
 use xtask_core::escape::Shown as _;
+use xtask_core::exec::quoted;
 use xtask_core::ui::span;
 use xtask_core::{apt, calendar};
 
@@ -37,16 +38,16 @@ pub(super) fn describe(
         }
     }
     if let Some(saved) = &facts.inputs {
-        let copy = format!("cp -r {} {}", saved.dir.shown(), folders.cache().shown());
+        let copy = format!("cp -r {} {}", quoted(&saved.dir), quoted(folders.cache()));
         plan.step("use the saved package cache", copy);
     }
     plan.step("build", run.cmd());
     if let Some(dir) = &facts.save_inputs {
-        let keep = format!("mv {} {}", folders.inputs().shown(), dir.shown());
+        let keep = format!("mv {} {}", quoted(folders.inputs()), quoted(dir));
         plan.step("keep the fetched inputs", keep);
     }
     let result = folders.work.join("result");
-    let publish = format!("mv {} {}", result.shown(), folders.output.shown());
+    let publish = format!("mv {} {}", quoted(&result), quoted(&folders.output));
     plan.step("publish the result", publish);
     plan
 }

@@ -37,10 +37,10 @@ impl BuiltIso {
         serde_json::json!({
             "format": "silvermetal-build/1",
             "recipe": facts.recipe.name,
-            "iso": self.path,
+            "iso": self.path.to_string_lossy(),
             "sha256": self.digest.hex(),
             "size": self.size,
-            "output": facts.output,
+            "output": facts.output.to_string_lossy(),
             "engine": facts.engine.kind.name(),
             "commit": facts.source.commit.to_string(),
             "dirty": facts.source.dirty,

@@ -265,8 +265,9 @@ fn epoch(repo: &Repo, commit_time: u64) -> Result<Epoch> {
                 .parse()
                 .with_context(|| {
                     format!(
-                        "{}: SOURCE_DATE_EPOCH: expected seconds since 1970, found `{value}`",
-                        path.shown()
+                        "{}: SOURCE_DATE_EPOCH: expected seconds since 1970, found `{}`",
+                        path.shown(),
+                        value.shown()
                     )
                 })
                 .or_exit(Code::NotReady)?;
@@ -298,8 +299,9 @@ fn flavor(
     if !recipe.flavors.contains(&name) {
         let there_are = recipe.flavors.join(", ");
         return Err(code.error(format!(
-            "{from}: recipe {} has no flavor `{name}`: expected one of {there_are}{}",
+            "{from}: recipe {} has no flavor `{}`: expected one of {there_are}{}",
             recipe.name,
+            name.shown(),
             did_you_mean(&name, recipe.flavors.iter().map(String::as_str))
         )));
     }

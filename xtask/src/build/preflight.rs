@@ -87,9 +87,15 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
         seen_by_the_engine.push(&upstream.dir);
         seen_by_the_engine.extend(upstream.git_dir.as_deref());
     }
-    for path in seen_by_the_engine {
-        if let Err(error) = facts.paths.translate(path) {
-            found.push(Problem::new(format!("{error:#}"), "mount it, or pass --engine host"));
+    if facts.engine.kind != EngineKind::Host {
+        for path in seen_by_the_engine {
+            if let Err(error) = facts.paths.translate(path) {
+                let fix = match path.to_str() {
+                    Some(_) => "mount it, or pass --engine host",
+                    None => "name it with UTF-8 alone, or pass --engine host",
+                };
+                found.push(Problem::new(format!("{error:#}"), fix));
+            }
         }
     }
     let lacks = |disk: &DiskSpace, gib: u64| {

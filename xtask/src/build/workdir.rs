@@ -3,7 +3,7 @@
 
 use crate::engine::Client;
 use anyhow::{Context as _, Result, bail};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Permissions};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown};
@@ -12,6 +12,7 @@ use walkdir::WalkDir;
 use xtask_core::escape::Shown as _;
 use xtask_core::facts::host::Owner;
 use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::lock::lock;
 use xtask_core::replace::{BUILD_RECORDS, is_result};
 
 const PREFIX: &str = ".work-";
@@ -43,8 +44,8 @@ impl WorkFolder {
     /// Makes the folder, and notes it in `notes` ([`noted`]).
     pub(crate) fn create(path: &Path, notes: &Path, caller: Owner) -> Result<WorkFolder> {
         let note = notes.join(path.file_name().unwrap_or_default());
+        let _sweeps_wait = alone(notes)?;
         let made = (|| {
-            let _sweeps_wait = alone(notes)?;
             fs::write(&note, path.parent().unwrap_or(path).as_os_str().as_bytes())?;
             let new: Vec<&Path> = path.ancestors().take_while(|dir| !dir.exists()).collect();
             fs::create_dir_all(path)?;
@@ -154,8 +155,9 @@ pub(crate) fn rejected(output: &Path) -> PathBuf {
 }
 
 fn beside(output: &Path, prefix: &str) -> PathBuf {
-    let name = output.file_name().unwrap_or_default().to_string_lossy();
-    output.with_file_name(format!("{prefix}{name}"))
+    let mut name = OsString::from(prefix);
+    name.push(output.file_name().unwrap_or_default());
+    output.with_file_name(name)
 }
 
 fn all_owned_by(dir: &Path, owner: Owner) -> bool {
@@ -194,11 +196,11 @@ pub(crate) struct Swept {
 
 /// Takes the lock for making and sweeping work folders. Without it, a sweep could remove a new folder
 /// before that is locked.
-pub(crate) fn alone(notes: &Path) -> std::io::Result<File> {
+pub(crate) fn alone(notes: &Path) -> Result<File> {
     fs::create_dir_all(notes)?;
-    let lock = File::create(notes.with_extension("lock"))?;
-    lock.lock()?;
-    Ok(lock)
+    let file = File::create(notes.with_extension("lock"))?;
+    lock(&file, "another xtask removes what killed runs left")?;
+    Ok(file)
 }
 
 /// Folders with work folders, from the notes of their runs.
@@ -242,13 +244,13 @@ pub(crate) fn sweep(outputs: &Path, notes: &Path) -> Swept {
     }
     for entry in fs::read_dir(outputs).into_iter().flatten().flatten() {
         let file_name = entry.file_name();
-        let Some(name) = file_name.to_str().and_then(|n| n.strip_prefix(REPLACED)) else {
+        let Some(name) = file_name.as_bytes().strip_prefix(REPLACED.as_bytes()) else {
             continue;
         };
         if !is_result(&entry.path(), &BUILD_RECORDS) {
             continue;
         }
-        let output = outputs.join(name);
+        let output = outputs.join(OsStr::from_bytes(name));
         let mended = if output.exists() {
             remove(&entry.path(), None)
         } else {

@@ -5,9 +5,8 @@ use crate::engine::container::Network;
 use crate::engine::{Client, EngineKind};
 use crate::registry::Registry;
 use anyhow::{Context as _, Result};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::PathBuf;
-use std::time::Duration;
 use xtask_core::apt;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Cmd, Signal, StopBy, which};
@@ -16,7 +15,7 @@ use xtask_core::facts::host::Host;
 use xtask_core::facts::mirror::{Mirror, SUITE, SnapshotPin};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, Problem, listing};
-use xtask_core::interrupt;
+use xtask_core::lock::lock;
 use xtask_core::log::Log;
 use xtask_core::pins::ImageRef;
 use xtask_core::step;
@@ -136,7 +135,7 @@ impl Plan {
         if client.image_id(&name)?.is_some() {
             return Ok(name);
         }
-        let _alone = self.alone(ui)?;
+        let _alone = self.alone()?;
         if client.image_id(&name)?.is_some() {
             return Ok(name); // another xtask has built it meanwhile
         }
@@ -150,25 +149,15 @@ impl Plan {
     }
 
     /// Takes the lock for image builds, because a checkout has one log and one file for the base.
-    fn alone(&self, ui: &Ui) -> Result<File> {
+    fn alone(&self) -> Result<File> {
         let path = self.scratch.with_extension("lock");
         let context = || format!("cannot lock {}", path.shown());
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir).with_context(context)?;
         }
-        let lock = File::create(&path).with_context(context)?;
-        let mut told = false;
-        loop {
-            match lock.try_lock() {
-                Ok(()) => return Ok(lock),
-                Err(TryLockError::WouldBlock) => interrupt::check()?,
-                Err(TryLockError::Error(error)) => return Err(error).with_context(context),
-            }
-            if !std::mem::replace(&mut told, true) {
-                ui.notice("another xtask builds the builder image: waiting for it");
-            }
-            std::thread::sleep(Duration::from_millis(200));
-        }
+        let file = File::create(&path).with_context(context)?;
+        lock(&file, "another xtask builds the builder image").with_context(context)?;
+        Ok(file)
     }
 
     fn base(&self, client: &Client, ui: &Ui, log: &mut Log) -> Result<String> {

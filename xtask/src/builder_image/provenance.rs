@@ -8,6 +8,7 @@ use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
 use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::pins::Digest;
+use xtask_core::record_file;
 use xtask_core::toml_file;
 
 const TABLE: &str = "pin";
@@ -64,8 +65,7 @@ impl Provenance {
 
     /// Reads the entry of `digest`; `None` if there is none.
     pub(crate) fn read(path: &Path, digest: &str) -> Result<Option<Provenance>> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read {}", path.shown()))?;
+        let text = record_file::text(path)?;
         let mut document = toml_file::parsed(&text, path)?;
         let entries = entries(&mut document, path)?.iter().map(Provenance::from);
         Ok(entries.into_iter().find(|entry| entry.digest == digest))

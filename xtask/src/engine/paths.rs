@@ -38,7 +38,16 @@ impl PathMap {
     }
 
     /// Returns the path of `path` on the engine's host.
+    ///
+    /// # Errors
+    /// The engine cannot see it: it is on no mount, or the engine's API, which is JSON, cannot name it.
     pub(crate) fn translate(&self, path: &Path) -> Result<PathBuf> {
+        if path.to_str().is_none() {
+            return Err(Code::NotReady.error(format!(
+                "{} is not UTF-8, so the engine cannot mount it: rename the folder",
+                path.shown()
+            )));
+        }
         let PathMap::Mounts(mounts) = self else { return Ok(path.to_owned()) };
         let holding = mounts
             .iter()
@@ -67,6 +76,7 @@ fn parse(text: &str) -> Vec<(PathBuf, PathBuf)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::ffi::OsStrExt as _;
 
     #[test]
     fn the_longest_mount_wins_and_no_mount_is_refused() {
@@ -78,5 +88,8 @@ mod tests {
         assert_eq!(there("/workspace/deep").unwrap(), "/srv/deep");
         let error = there("/workspaces/x").unwrap_err();
         assert_eq!(Code::of(&error), Code::NotReady);
+        let latin1 = Path::new(std::ffi::OsStr::from_bytes(b"/workspace/\xfc"));
+        map.translate(latin1).unwrap_err();
+        PathMap::Same.translate(latin1).unwrap_err();
     }
 }

@@ -3,6 +3,7 @@
 use crate::engine::EngineKind;
 use std::collections::BTreeSet;
 use std::str::FromStr;
+use xtask_core::escape::Shown as _;
 
 /// Host name of every build. It is a constant, so that the machine's name cannot get into the ISO.
 pub(crate) const HOSTNAME: &str = "silvermetal-builder";
@@ -103,7 +104,10 @@ impl FromStr for Variation {
     fn from_str(name: &str) -> Result<Variation, String> {
         Variation::ALL.into_iter().find(|factor| factor.name() == name).ok_or_else(|| {
             let names = Variation::ALL.map(Variation::name).join(", ");
-            format!("unknown condition `{name}`: expected all, none, or a list of {names}")
+            format!(
+                "unknown condition `{}`: expected all, none, or a list of {names}",
+                name.shown()
+            )
         })
     }
 }

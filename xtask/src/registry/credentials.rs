@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::Cmd;
 use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::record_file;
 use xtask_core::secret::Secret;
 
 /// Credentials for a registry.
@@ -28,13 +29,9 @@ pub(crate) fn config_dir() -> Option<PathBuf> {
 /// Reads `dir`/config.json. A missing file gives an empty object.
 pub(crate) fn read_config(dir: &Path) -> Result<Value> {
     let path = dir.join("config.json");
-    let text = match std::fs::read_to_string(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Value::Object(serde_json::Map::new()));
-        }
-        other => other
-            .with_context(|| format!("cannot read {}", path.shown()))
-            .or_exit(Code::NotReady)?,
+    let Some(text) = record_file::if_there(&path, record_file::text).or_exit(Code::NotReady)?
+    else {
+        return Ok(Value::Object(serde_json::Map::new()));
     };
     let config: Value = serde_json::from_str(&text)
         .with_context(|| format!("{} is not JSON", path.shown()))

@@ -154,7 +154,7 @@ impl<'a> Registry<'a> {
                 self.address.host,
                 response.complaint(),
                 self.refused_by.borrow(),
-                self.address.host
+                quoted(&self.address.host)
             ))),
             _ => Err(Refusal::Silent(anyhow!("{name}: {}", response.complaint()))),
         }

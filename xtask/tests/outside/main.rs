@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, also in its helpers")]
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
+mod images;
+mod origins;
 mod records;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,8 +1,8 @@
 //! A signal ends every kind of wait.
 
-use crate::support::Checkout;
 use crate::support::peer::Peer;
 use crate::support::running::Running;
+use crate::support::{Checkout, snapshot_peer};
 use std::time::Duration;
 
 #[test]
@@ -31,6 +31,35 @@ fn a_server_that_says_nothing_ends_with_us() {
     let url = format!("http://{}/o/r/releases/tag/v1.1.0", peer.host);
     let running = Running::start(&mut checkout.xtask(["reproduce", &url]));
     while peer.asked().is_empty() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    running.signal("TERM");
+    assert_eq!(running.ends().code, 130);
+}
+
+/// An engine whose client hangs in `verb`. Its `stop` does nothing; $SAYS names a file that it makes first.
+const HANGS: &str = r#"#!/bin/bash
+case "$1 $2" in
+    "version --format") echo 28.0.0 ;;
+    "info --format") echo 2 ;;
+    "image inspect") [ "$VERB" != pull ] && echo sha256:stub ;;
+    "$VERB "*) touch "$SAYS"; trap '' TERM INT HUP; while :; do sleep 0.1; done ;;
+    inspect*) exit 1 ;;
+    "stop --time") sleep 0.1 ;;
+    *) ;;
+esac
+"#;
+
+#[test]
+fn a_container_that_does_not_stop_ends_with_us() {
+    let checkout = Checkout::new("waits");
+    let started = checkout.root.with_file_name("started");
+    let path = checkout.path_with("docker", HANGS);
+    let mut iso = checkout.xtask(["iso", "canary", "--engine", "docker"]);
+    iso.env("PATH", path).env("APT_SNAPSHOT_URL", snapshot_peer());
+    iso.env("VERB", "run").env("SAYS", &started);
+    let running = Running::start(&mut iso);
+    while !started.exists() {
         std::thread::sleep(Duration::from_millis(20));
     }
     running.signal("TERM");

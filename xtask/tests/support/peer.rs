@@ -6,11 +6,12 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A request: its first line, and the value of its Authorization.
+/// A request: its first line, the value of its Authorization, and all of it.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub line: String,
     pub authorization: Option<String>,
+    pub whole: String,
 }
 
 pub struct Peer {
@@ -47,6 +48,11 @@ impl Peer {
         self.asked.lock().unwrap().clone()
     }
 
+    /// True if any request has these words in it.
+    pub fn was_told(&self, words: &str) -> bool {
+        self.asked().iter().any(|asked| asked.whole.contains(words))
+    }
+
     /// The values of all Authorization headers.
     pub fn authorizations(&self) -> Vec<String> {
         let mut all: Vec<String> =
@@ -64,7 +70,8 @@ fn serve(
     let request = HttpRequest::read(&mut client)?;
     let line = request.line().to_owned();
     let authorization = request.header("Authorization").map(str::to_owned);
-    let (status, headers, body) = answer(&Asked { line, authorization });
+    let whole = format!("{}{}", request.head, String::from_utf8_lossy(&request.body));
+    let (status, headers, body) = answer(&Asked { line, authorization, whole });
     write!(
         client,
         "HTTP/1.1 {status} X\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",

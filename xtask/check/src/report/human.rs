@@ -5,6 +5,7 @@ use crate::report::catalog;
 use crate::rules;
 use crate::run::CheckReport;
 use crate::tree::SourceTree;
+use xtask_core::escape::Shown as _;
 
 /// A longer line is cut around the column.
 const WIDTH: usize = 110;
@@ -24,8 +25,8 @@ fn one(finding: &Finding, tree: &SourceTree) -> String {
         (line, column) => format!(":{line}:{column}"),
     };
     let mut lines = vec![
-        format!("{}[{rule}]: {what}", severity.word()),
-        format!("  --> {}{position}", location.path),
+        format!("{}[{rule}]: {}", severity.word(), what.shown()),
+        format!("  --> {}{position}", location.path.shown()),
     ];
     let line = tree.line_at(&location.path, location.line);
     if !line.trim().is_empty() {
@@ -36,7 +37,7 @@ fn one(finding: &Finding, tree: &SourceTree) -> String {
             lines.push(format!(" {}^", " ".repeat(number.len() + 5 + column)));
         }
     }
-    lines.push(format!("  expected: {expected}"));
+    lines.push(format!("  expected: {}", expected.shown()));
     if let Some(rule) = rules::find(rule) {
         lines.push(format!("  why: {}", rule.described.why));
     }

@@ -49,7 +49,7 @@ fn one(finding: &Finding, tree: &SourceTree) -> Value {
         "expected": expected,
         "why": described.map(|d| d.why),
         "source": described.map(|d| d.source),
-        "fix": fix,
+        "fix": fix.to_string(),
         "see": catalog::link(rule),
     })
 }

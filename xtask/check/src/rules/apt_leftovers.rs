@@ -1,6 +1,7 @@
 //! No image layer keeps apt's logs and caches.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::image;
 use crate::parse::pattern::{self, Star};
 use crate::parse::shell::{ShellCommand, commands};
@@ -71,7 +72,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
             };
             let Some((path, install)) = all.iter().rfind(|(_, c)| installs(c)) else { continue };
             let removes = |file: &str| all.iter().any(|(_, c)| covers(c, file));
-            let left: Vec<&str> = LEFTOVERS
+            let left: Vec<&'static str> = LEFTOVERS
                 .iter()
                 .filter(|(file, _)| !removes(file))
                 .map(|(_, name)| *name)
@@ -81,7 +82,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                     Location::line(path, install.line),
                     format!("installs packages and leaves {}", left.join(", ")),
                     "all of them removed in the same RUN",
-                    format!("rm -rf {}", left.join(" ")),
+                    Fix::listing("rm -rf", &left),
                 );
             }
         }

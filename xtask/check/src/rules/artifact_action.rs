@@ -1,6 +1,7 @@
 //! The artifact actions work with the declared runner.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::versions::{self, PATH, Version};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
@@ -61,7 +62,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                         place.clone(),
                         format!("`{action}` v{major} refuses to work on runner {runner}, which {PATH} declares"),
                         "runner 3.0 or newer, or v3 of the action",
-                        format!("upgrade the runner and its line in {PATH}"),
+                        Fix::with("upgrade the runner and its line in {}", &[PATH]),
                     );
                 }
                 all.push((major, place));

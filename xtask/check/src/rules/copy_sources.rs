@@ -47,7 +47,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
             if path.contains('$') {
                 continue;
             }
-            let mut told = |what: String, expected: &str, fix: &str| {
+            let mut told = |what: String, expected: &str, fix: &'static str| {
                 found.add(Location::line(image.path(), copy.line), what, expected, fix);
             };
             if path.split('/').any(|part| part == "..") {

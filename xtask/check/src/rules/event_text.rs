@@ -1,6 +1,7 @@
 //! Scripts contain no text that a stranger wrote.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, legal, replace};
 use crate::tree::SourceTree;
@@ -78,7 +79,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                                     Location::at(workflow.path(), at),
                                     format!("`{name}` becomes part of the script, which is a file, and of argvs"),
                                     "an environment variable",
-                                    format!("write `env: TOKEN: ${{{{ {name} }}}}`, and pass \"$TOKEN\" on stdin"),
+                                    Fix::with("write `env: TOKEN: ${{ {} }}`, and pass \"$TOKEN\" on stdin", &[&name]),
                                 );
                                 false
                             }
@@ -90,7 +91,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                                 Location::at(workflow.path(), at),
                                 format!("`{name}` is text from the event, and becomes part of the script"),
                                 "an environment variable",
-                                format!("write `env: NAME: ${{{{ {name} }}}}`, and \"$NAME\" in the script"),
+                                Fix::with("write `env: NAME: ${{ {} }}`, and \"$NAME\" in the script", &[&name]),
                             );
                         }
                     }

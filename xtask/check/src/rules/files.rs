@@ -2,6 +2,7 @@
 
 use crate::finding::Location;
 use crate::finding::Severity;
+use crate::fix::Fix;
 use crate::rule::{Findings, FixtureEdit, Rule, edit};
 use crate::tree::{FileContent, ReadError, SourceTree};
 use xtask_core::rules::Described;
@@ -55,13 +56,18 @@ fn check(tree: &SourceTree, found: &mut Findings) {
 
 fn report(content: &FileContent, path: &str, found: &mut Findings) {
     let whole = Location::file(path);
-    let restore = format!("git checkout -- {path}");
+    if matches!(content, FileContent::Unusable(ReadError::OddName)) {
+        let what = "the file's name is not UTF-8, so no rule reads the file";
+        return found.add(whole, what, "a name in UTF-8", "rename the file");
+    }
+    let restore = Fix::with("git checkout -- {}", &[path]);
     match content {
         FileContent::NotRead => {}
         FileContent::Missing => found.add(whole, "the file is missing", "a text file", restore),
         FileContent::Text(source) => {
             for (line, what) in &source.mended {
-                let fix = format!("sed -i -e '1s/^\\xef\\xbb\\xbf//' -e 's/\\r$//' {path}");
+                let fix =
+                    Fix::with("sed -i -e '1s/^\\xef\\xbb\\xbf//' -e 's/\\r$//' -- {}", &[path]);
                 let place = Location::line(path, *line);
                 found.add(
                     place,
@@ -83,7 +89,7 @@ fn report(content: &FileContent, path: &str, found: &mut Findings) {
                 ReadError::Link { target } => {
                     (whole, format!("a symbolic link to {target}, which is not followed"))
                 }
-                ReadError::NoFile => (whole, "not a regular file".to_owned()),
+                ReadError::NoFile | ReadError::OddName => (whole, "not a regular file".to_owned()),
                 ReadError::Unreadable { why } => (whole, format!("cannot be read: {why}")),
             };
             found.add(place, what, "a regular text file in UTF-8, below 256 KiB", restore);

@@ -1,6 +1,7 @@
 //! hadolint finds nothing in the Dockerfiles.
 
 use crate::finding::Severity;
+use crate::fix::Fix;
 use crate::linter::{Linter, LinterInput, Remark};
 use crate::model::image;
 use crate::rule::{Findings, Rule, replace};
@@ -50,7 +51,7 @@ fn remarks(output: &str) -> Result<Vec<Remark>, String> {
             line: number("line"),
             column: number("column"),
             text: format!("{} ({code})", text("message")),
-            fix: format!("https://github.com/hadolint/hadolint/wiki/{code}"),
+            fix: Fix::with("https://github.com/hadolint/hadolint/wiki/{}", &[code]),
         }
     };
     Ok(output.as_array().ok_or("no list")?.iter().map(remark).collect())

@@ -1,6 +1,7 @@
 //! Actions are pinned by commit.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::runner::Runner;
 use crate::model::workflow::{self, Workflow, WorkflowJob};
 use crate::parse::yaml::YamlNode;
@@ -111,7 +112,14 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                         place,
                         format!("`{action}` is pinned by {what}"),
                         "a full commit id: 40 lower-case hex digits",
-                        format!("git ls-remote https://github.com/{action} 'refs/tags/{version}*', and write `{action}@COMMIT # TAG`"),
+                        Fix::with(
+                            "git ls-remote {} {}, and write {}@COMMIT # TAG",
+                            &[
+                                &format!("https://github.com/{action}"),
+                                &format!("refs/tags/{version}*"),
+                                action,
+                            ],
+                        ),
                     );
                 }
             }

@@ -1,6 +1,7 @@
 //! The release runs on the tags that start the workflow, after the verification.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::scenario::{Scenario, Status};
 use crate::model::workflow::{self, Workflow, WorkflowJob};
 use crate::parse::expression::Expr;
@@ -194,7 +195,7 @@ fn needs(workflow: &Workflow<'_>, job: &WorkflowJob<'_>, found: &mut Findings) {
             location.clone(),
             format!("job `{}` needs `{}`, which does not run on a tag", job.id, other.id),
             "only jobs that run on tags, because a skipped job skips all jobs that need it",
-            format!("remove it from `needs:`, or let `{}` run on tags", other.id),
+            Fix::with("remove it from `needs:`, or let {} run on tags", &[other.id]),
         );
     }
 }

@@ -1,6 +1,7 @@
 //! `container.options` asks for nothing that the runner strips.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::container::options_of_text;
 use crate::model::runner::{PATH, Runner};
 use crate::model::workflow;
@@ -69,7 +70,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                 Location::line(&path, line),
                 format!("the runner strips {name}: `privileged` is false"),
                 "no such option, or `privileged: true`",
-                format!("remove {name}: the job needs only the engine's socket"),
+                Fix::with("remove {}: the job needs only the engine's socket", &[name]),
             );
         }
     }

@@ -1,6 +1,7 @@
 //! The runner allows every mount.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::container::{MountOption, mounts, options_of_text, volume};
 use crate::model::runner::{PATH, Runner};
 use crate::model::workflow;
@@ -95,7 +96,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                 mount.source
             ),
             format!("a pattern in valid_volumes that matches it ({list})"),
-            format!("add `- {}` below valid_volumes in {PATH}", mount.source),
+            Fix::with("add - {} below valid_volumes in {}", &[&mount.source, PATH]),
         );
     }
 }

@@ -1,6 +1,7 @@
 //! Scripts stop at the first error.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::script;
 use crate::parse::shell::ShellCommand;
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
@@ -89,7 +90,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
             Location::line(&source.path, at),
             what,
             expected,
-            format!("add `{expected}` below the first comment"),
+            Fix::with("add `{}` below the first comment", &[expected]),
         );
     }
 }

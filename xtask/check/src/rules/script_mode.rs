@@ -1,6 +1,7 @@
 //! Scripts are executable, in git too.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::rule::{Findings, FixtureEdit, Rule, edit};
 use crate::tree::{EXECUTABLE, NO_GIT, SourceTree};
 use xtask_core::rules::Described;
@@ -40,9 +41,9 @@ fn check(tree: &SourceTree, found: &mut Findings) {
             };
             let path = &source.path;
             let fix = if index.is_some() {
-                format!("chmod +x {path} && git update-index --chmod=+x {path}")
+                Fix::with("chmod +x -- {} && git update-index --chmod=+x -- {}", &[path, path])
             } else {
-                format!("chmod +x {path}")
+                Fix::with("chmod +x -- {}", &[path])
             };
             found.add(Location::line(path, 1), what, "100755", fix);
         }
@@ -51,7 +52,8 @@ fn check(tree: &SourceTree, found: &mut Findings) {
         let index = tree.entry(&source.path).and_then(|entry| entry.index.as_ref());
         if index.is_some_and(|(mode, _)| mode == EXECUTABLE) {
             let path = &source.path;
-            let fix = format!("chmod -x {path} && git update-index --chmod=-x {path}");
+            let fix =
+                Fix::with("chmod -x -- {} && git update-index --chmod=-x -- {}", &[path, path]);
             found.add(
                 Location::file(path),
                 "the file is executable in git, but is no script",

@@ -1,6 +1,7 @@
 //! shellcheck finds nothing in the scripts.
 
 use crate::finding::Severity;
+use crate::fix::Fix;
 use crate::linter::{Linter, LinterInput, Remark};
 use crate::model::script;
 use crate::rule::{Findings, FixtureEdit, Rule, edit};
@@ -57,7 +58,7 @@ fn remarks(output: &str) -> Result<Vec<Remark>, String> {
             line: number("line"),
             column: number("column"),
             text: format!("{} (SC{code})", comment["message"].as_str().unwrap_or_default()),
-            fix: format!("https://www.shellcheck.net/wiki/SC{code}"),
+            fix: Fix::with("https://www.shellcheck.net/wiki/SC{}", &[code.to_string()]),
         }
     };
     Ok(comments.iter().map(remark).collect())

@@ -35,13 +35,13 @@ fn check(tree: &SourceTree, found: &mut Findings) {
         let Some(stage) = stages.last() else { continue };
         let last = |keyword: &str| stage.instructions.iter().rfind(|i| i.keyword == keyword);
         let Some(entry) = image.systemd_entry(&stage.instructions) else { continue };
-        let fix = "STOPSIGNAL SIGRTMIN+3";
+        let expected = "STOPSIGNAL SIGRTMIN+3";
         match last("STOPSIGNAL") {
             None => found.add(
                 Location::line(image.path(), entry.line),
                 "systemd is PID 1, but there is no STOPSIGNAL",
-                fix,
-                format!("add `{fix}`"),
+                expected,
+                "add `STOPSIGNAL SIGRTMIN+3`",
             ),
             Some(stop) if !matches!(stop.args.trim(), "SIGRTMIN+3" | "RTMIN+3" | "37") => {
                 let what = format!(
@@ -51,8 +51,8 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                 found.add(
                     Location::line(image.path(), stop.line),
                     what,
-                    fix,
-                    format!("write `{fix}`"),
+                    expected,
+                    "write `STOPSIGNAL SIGRTMIN+3`",
                 );
             }
             Some(_) => {}

@@ -1,9 +1,11 @@
 //! Submodules match .gitmodules, stand at the recorded commit, and are clean.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::rule::{Findings, FixtureEdit, Rule, edit, legal, replace};
 use crate::tree::{GITLINK, NO_GIT, SourceTree};
 use std::path::Path;
+use xtask_core::exec::quoted;
 use xtask_core::facts::git::git;
 use xtask_core::rules::Described;
 
@@ -47,8 +49,6 @@ pub(crate) const RULE: Rule = Rule {
         ),
     ],
 };
-
-const UPDATE: &str = "git submodule update --init --recursive";
 
 /// Settings that break a build, and how.
 const HARMFUL: [(&str, &str, &str); 5] = [
@@ -122,7 +122,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                 Location::line(FILE, 1),
                 format!("{path} is a repository inside this one, but no section has `path = {path}`"),
                 "a section, or no repository there",
-                format!("git rm --cached {path}; if it is meant to be a submodule, then: git submodule add URL {path}"),
+                Fix::with("git rm --cached -- {}; if it is meant to be a submodule, then: git submodule add -- URL {}", &[path, path]),
             );
         }
     }
@@ -170,11 +170,12 @@ fn one(tree: &SourceTree, section: &Section, found: &mut Findings) {
         let files = entry.is_some() || tree.holds(path);
         let what = if files { "ordinary files" } else { "nothing" };
         let fix = if files {
-            format!(
-                "git rm -r --cached {path}, move the folder away, then: git submodule add {url} {path}"
+            Fix::with(
+                "git rm -r --cached -- {}; move the folder away, then: git submodule add -- {} {}",
+                &[path, url, path],
             )
         } else {
-            format!("git submodule add {url} {path}")
+            Fix::with("git submodule add -- {} {}", &[url, path])
         };
         found.add(place(), format!("{path} is {what} in git, and no gitlink"), "a gitlink", fix);
         return;
@@ -187,10 +188,13 @@ fn one(tree: &SourceTree, section: &Section, found: &mut Findings) {
                 place(),
                 format!("{path} has files, but is no checkout of the submodule"),
                 "the submodule, or an empty folder",
-                format!("move them away, then {UPDATE} {path}"),
+                Fix::with(
+                    "move them away, then git submodule update --init --recursive -- {}",
+                    &[path],
+                ),
             );
         } else {
-            found.note(format!("{path} is not checked out, as in any fresh clone; recipe base needs it: {UPDATE} {path}"));
+            found.note(format!("{path} is not checked out, as in any fresh clone; recipe base needs it: git submodule update --init --recursive -- {}", quoted(path)));
         }
         return;
     }
@@ -198,7 +202,7 @@ fn one(tree: &SourceTree, section: &Section, found: &mut Findings) {
 }
 
 fn checked_out(dir: &Path, path: &str, commit: &str, place: &Location, found: &mut Findings) {
-    let update = format!("{UPDATE} {path}");
+    let update = Fix::with("git submodule update --init --recursive -- {}", &[path]);
     match git(dir).args(["rev-parse", "HEAD"]).read() {
         Err(error) => found.add(
             place.clone(),
@@ -216,7 +220,7 @@ fn checked_out(dir: &Path, path: &str, commit: &str, place: &Location, found: &m
                 place.clone(),
                 what,
                 "the recorded commit",
-                format!("{update}, or git add {path} if the move is meant"),
+                Fix::with("git submodule update --init --recursive -- {}; or, if the move is meant: git add -- {}", &[path, path]),
             );
         }
         Ok(_) => {}
@@ -236,7 +240,7 @@ fn checked_out(dir: &Path, path: &str, commit: &str, place: &Location, found: &m
             place.clone(),
             what,
             "no changes",
-            format!("git -C {path} status; git -C {path} stash --include-untracked"),
+            Fix::with("git -C {} status; git -C {} stash --include-untracked", &[path, path]),
         );
     }
     let inner = git(dir).args(["ls-files", "--stage", "-z"]).read().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Everything that starts the builder passes the flags that systemd needs.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::container::{ContainerRun, missing_systemd_flags, options};
 use crate::model::{script, workflow};
 use crate::parse::rust;
@@ -129,6 +130,6 @@ fn one(path: &str, command: &ShellCommand, found: &mut Findings) {
 fn tell(place: Location, missing: &[String], whose: &str, found: &mut Findings) {
     if !missing.is_empty() {
         let what = format!("{whose} has no {}", missing.join(" and no "));
-        found.add(place, what, "all flags of the contract", format!("add {}", missing.join(" ")));
+        found.add(place, what, "all flags of the contract", Fix::with("add {}", missing));
     }
 }

@@ -1,6 +1,7 @@
 //! A job's time limit covers its builds and ends before the runner's limit.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::runner::{self, PATH, Runner, duration};
 use crate::model::workflow::{self, WorkflowJob};
 use crate::rule::{Findings, Rule, legal, replace};
@@ -82,7 +83,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                     place.clone(),
                     format!("{minutes} minutes for {builds} builds of up to {BUILD_MINUTES}"),
                     format!("{needed} or more"),
-                    format!("timeout-minutes: {needed}"),
+                    Fix::with("timeout-minutes: {}", &[needed.to_string()]),
                 );
             }
             if let Some(limit) = limit.filter(|limit| minutes > *limit) {
@@ -92,8 +93,9 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                         "the limit is {minutes} minutes, but the runner stops every job after {limit}"
                     ),
                     format!("at most runner.timeout of {PATH}"),
-                    format!(
-                        "raise `runner: timeout:` in {PATH}, and ENDLESS_TASK_TIMEOUT of the server"
+                    Fix::with(
+                        "raise `runner: timeout:` in {}, and ENDLESS_TASK_TIMEOUT of the server",
+                        &[PATH],
                     ),
                 );
             }

@@ -1,6 +1,7 @@
 //! The TOML files are TOML.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::versions;
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
 use crate::tree::SourceTree;
@@ -43,7 +44,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
             Location::file(versions::PATH),
             "the file is missing",
             "the versions that the workflow is written for",
-            format!("printf 'gitea = \"1.26.0\"\\nrunner = \"3.0.0\"\\n' >{}", versions::PATH),
+            Fix::with("printf 'gitea = \"1.26.0\"\\nrunner = \"3.0.0\"\\n' >{}", &[versions::PATH]),
         );
     }
     for (line, what) in versions::read(tree).errors {

@@ -94,7 +94,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
     for workflow in workflow::all(tree) {
         for (keys, at, expr) in workflow.expressions() {
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-            let mut add = |what: String, expected: String, fix: &str| {
+            let mut add = |what: String, expected: String, fix: &'static str| {
                 found.add(Location::at(workflow.path(), at), what, expected, fix);
             };
             for reference in expr.references() {

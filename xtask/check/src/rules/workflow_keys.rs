@@ -1,6 +1,7 @@
 //! Every key of a workflow takes effect on the declared Gitea and runner.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::versions::{self, PATH, Version, Versions};
 use crate::model::workflow::{self, Workflow};
 use crate::parse::yaml::YamlNode;
@@ -340,7 +341,7 @@ fn keys(
                 place,
                 format!("`{name}` is ignored by {program} {declared}, which {PATH} declares"),
                 format!("{program} {needed} or newer"),
-                format!("upgrade {program} and its line in {PATH}, or remove the key"),
+                Fix::with("upgrade {} and its line in {}, or remove the key", &[program, PATH]),
             );
         }
     }

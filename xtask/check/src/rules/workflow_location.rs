@@ -1,6 +1,7 @@
 //! Workflows lie where Gitea looks for them.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::workflow::{FOLDER, GITHUB_FOLDER};
 use crate::rule::{Findings, FixtureEdit, Rule, edit};
 use crate::tree::SourceTree;
@@ -51,7 +52,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
         if is_yaml && (in_workflows || has_jobs()) {
             let name = path.rsplit('/').next().unwrap_or(path);
             let what = "Gitea does not look for workflows here, so it never runs";
-            let fix = format!("git mv {path} {FOLDER}{name}");
+            let fix = Fix::with("git mv -- {} {}", &[path, &format!("{FOLDER}{name}")]);
             found.add(Location::file(path), what, format!("{FOLDER}{name}"), fix);
         }
     }

@@ -1,6 +1,7 @@
 //! Secrets and variables of the repository are documented, under names that Gitea accepts.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, legal, replace};
 use crate::tree::SourceTree;
@@ -60,7 +61,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                         location,
                         format!("{DOCS} does not name the {kind} `{name}`"),
                         format!("`{name}` in its table of secrets and variables"),
-                        format!("correct the name, or describe it in {DOCS}"),
+                        Fix::with("correct the name, or describe it in {}", &[DOCS]),
                     );
                 }
             }

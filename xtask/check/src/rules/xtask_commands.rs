@@ -1,6 +1,7 @@
 //! Workflows and scripts call xtask as it wants to be called.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::script::{self, Xtask};
 use crate::model::workflow;
 use crate::parse::shell::ShellCommand;
@@ -52,7 +53,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                 Location::line(path, command.line),
                 format!("xtask refuses `{}`: {why}", command.shown()),
                 "a command line of `cargo xtask help`",
-                format!("cargo xtask {} --help", xtask.command),
+                Fix::with("cargo xtask {} --help", &[&xtask.command]),
             );
         }
     };

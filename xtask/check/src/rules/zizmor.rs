@@ -1,6 +1,7 @@
 //! zizmor finds nothing in the workflows.
 
 use crate::finding::Severity;
+use crate::fix::Fix;
 use crate::linter::{Linter, LinterInput, Remark};
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, replace};
@@ -71,7 +72,7 @@ fn remarks(output: &str) -> Result<Vec<Remark>, String> {
                 text(&location["symbolic"]["annotation"]),
                 text(&finding["ident"])
             ),
-            fix: text(&finding["url"]),
+            fix: Fix::with("{}", &[text(&finding["url"])]),
         }
     };
     let findings = output.as_array().ok_or("no list")?.iter();

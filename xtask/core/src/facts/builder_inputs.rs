@@ -6,6 +6,7 @@ use crate::facts::repo::Repo;
 use crate::failure::{Code, OrExit as _};
 use crate::hash;
 use crate::pins::Digest;
+use crate::record_file;
 use anyhow::{Context as _, Result};
 use std::os::unix::fs::PermissionsExt as _;
 use walkdir::WalkDir;
@@ -29,9 +30,7 @@ impl Inputs {
     pub fn gather(repo: &Repo) -> Result<Inputs> {
         let docker = repo.docker();
         let dockerfile = docker.join("Dockerfile.builder");
-        let text = std::fs::read_to_string(&dockerfile)
-            .with_context(|| format!("cannot read {}", dockerfile.shown()))
-            .or_exit(Code::NotReady)?;
+        let text = record_file::text(&dockerfile).or_exit(Code::NotReady)?;
         let base = base_image(&text).with_context(|| {
             format!("{}: expected one line ARG BASE_IMAGE=name:tag@sha256:…", dockerfile.shown())
         });
@@ -44,7 +43,12 @@ impl Inputs {
             if !entry.file_type().is_file() || is_no_input(&entry.file_name().to_string_lossy()) {
                 continue;
             }
-            let name = entry.path().strip_prefix(&docker)?.to_string_lossy().into_owned();
+            let path = entry.path();
+            let name = path.strip_prefix(&docker)?.to_str().filter(|name| !name.contains('\n'));
+            let name = name.with_context(|| {
+                format!("{}: expected a name in UTF-8 and in one line", path.shown())
+            });
+            let name = name.or_exit(Code::NotReady)?;
             let executable = entry.metadata()?.permissions().mode() & 0o100 != 0;
             let (digest, _) = hash::file(entry.path())?;
             listing += &format!("{} {} {name}\n", digest.hex(), if executable { "x" } else { "-" });

@@ -90,7 +90,9 @@ fn relative(remote: &str, url: &str) -> Result<String> {
                 separator = ':';
             } else if from_here || base == "." {
                 bail!(
-                    ".gitmodules: `{url}` goes above the remote `{remote}`: expected fewer `../`"
+                    ".gitmodules: `{}` goes above the remote `{}`: expected fewer `../`",
+                    url.shown(),
+                    remote.shown()
                 );
             } else {
                 base = ".".to_owned();

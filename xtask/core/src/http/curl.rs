@@ -181,6 +181,8 @@ pub(super) fn failure(exit: Exit, stderr: &str) -> Failure {
 pub(super) struct Answer<'a> {
     sink: Sink<'a>,
     head: Vec<u8>,
+    /// Bytes of all headers so far.
+    head_size: usize,
     /// Status and headers of the final answer, once they are complete.
     found: Option<ResponseHead>,
     file: Option<File>,
@@ -199,6 +201,7 @@ impl<'a> Answer<'a> {
         Answer {
             sink,
             head: Vec::new(),
+            head_size: 0,
             found: None,
             file: None,
             hasher: Sha256::new(),
@@ -232,7 +235,8 @@ impl<'a> Answer<'a> {
             if self.head.ends_with(b"\r\n\r\n") || self.head.ends_with(b"\n\n") {
                 return Ok(Some(n + 1));
             }
-            if self.head.len() > LONGEST_HEADERS {
+            self.head_size += 1;
+            if self.head_size > LONGEST_HEADERS {
                 bail!("the server's headers do not end: more than {LONGEST_HEADERS} bytes");
             }
         }
@@ -291,7 +295,8 @@ fn parse_head(head: &[u8]) -> Result<ResponseHead> {
     let first = lines.next().unwrap_or_default();
     let status = first.strip_prefix("HTTP/").and_then(|rest| rest.split(' ').nth(1));
     let status = status.and_then(|status| status.parse().ok());
-    let status = status.with_context(|| format!("expected `HTTP/… STATUS`, found `{first}`"))?;
+    let status =
+        status.with_context(|| format!("expected `HTTP/… STATUS`, found `{}`", first.shown()))?;
     let header = |line: &str| {
         let (name, value) = line.split_once(':')?;
         Some((name.trim().to_owned(), value.trim().to_owned()))

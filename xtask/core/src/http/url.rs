@@ -19,24 +19,24 @@ impl FromStr for Url {
     fn from_str(s: &str) -> Result<Url> {
         let text = s.split('#').next().unwrap_or_default();
         let Some((scheme, rest)) = text.split_once("://") else {
-            bail!("`{s}` is not an address: expected http:// or https://");
+            bail!("`{}` is not an address: expected http:// or https://", s.shown());
         };
         let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
         if authority.contains('@') {
             // the error does not show it, because it may contain a password
             bail!(
-                "an address with a user or password in it: expected {scheme}://HOST/…, and the secret elsewhere"
+                "an address with a user or password in it: expected http(s)://HOST/…, and the secret elsewhere"
             );
         }
         if scheme != "http" && scheme != "https" {
-            bail!("`{s}` is not an address: expected http:// or https://");
+            bail!("`{}` is not an address: expected http:// or https://", s.shown());
         }
         let host = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
         if authority.is_empty() || !authority.chars().all(host) {
-            bail!("`{s}` is not an address: expected a host after {scheme}://");
+            bail!("`{}` is not an address: expected a host after {scheme}://", s.shown());
         }
         if let Some(bad) = text.chars().find(|c| c.is_control() || *c == ' ' || !c.is_ascii()) {
-            bail!("`{}` is not an address: {bad:?} must be percent-encoded", s.escape_debug());
+            bail!("`{}` is not an address: {bad:?} must be percent-encoded", s.shown());
         }
         Ok(Url { origin: scheme.len() + 3 + authority.len(), text: text.to_owned() })
     }

@@ -3,7 +3,8 @@
 use super::ImageRef;
 use crate::escape::Shown as _;
 use crate::failure::{Fault, unreadable};
-use anyhow::{Context as _, Result};
+use crate::record_file;
+use anyhow::Result;
 use std::path::Path;
 
 /// Value of the pin while no image is published.
@@ -16,8 +17,7 @@ const END: &str = "}\"";
 /// # Errors
 /// build.sh does not have exactly one pin, or it is not an image by digest.
 pub fn read(path: &Path) -> Result<Option<ImageRef>> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.shown()))?;
+    let text = record_file::text(path)?;
     let pin = parse(&text).map_err(|fault| unreadable(path, &[fault]))?;
     Ok(pin.map(|(_, image)| image))
 }
@@ -39,7 +39,7 @@ pub fn parse(text: &str) -> Result<Option<(usize, ImageRef)>, Fault> {
     }
     let image: ImageRef = value.parse().map_err(|error| (line, format!("{error}")))?;
     if image.digest.is_none() {
-        let what = format!("`{value}` has no digest: expected registry/name@sha256:…");
+        let what = format!("`{}` has no digest: expected registry/name@sha256:…", value.shown());
         return Err((line, what));
     }
     Ok(Some((line, image)))

@@ -1,8 +1,8 @@
 //! Settings in silvermetal-base.conf, which derivative-maker sources as bash.
 
-use crate::escape::Shown as _;
 use crate::failure::{Fault, unreadable};
-use anyhow::{Context as _, Result};
+use crate::record_file;
+use anyhow::Result;
 use std::path::Path;
 
 /// Returns true for options that mksquashfs refuses together with SOURCE_DATE_EPOCH (squashfs-tools
@@ -22,8 +22,7 @@ pub fn flavor(path: &Path) -> Result<String> {
 }
 
 fn read(path: &Path, get: impl Fn(&str) -> Result<String, Fault>) -> Result<String> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.shown()))?;
+    let text = record_file::text(path)?;
     get(&text).map_err(|fault| unreadable(path, &[fault]))
 }
 

@@ -2,7 +2,8 @@
 
 use crate::escape::Shown as _;
 use crate::failure::{Fault, unreadable};
-use anyhow::{Context as _, Result};
+use crate::record_file;
+use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -11,8 +12,7 @@ use std::path::Path;
 /// # Errors
 /// All faults with their lines, unknown keys among them.
 pub fn read(path: &Path, known: &[&str]) -> Result<BTreeMap<String, String>> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.shown()))?;
+    let text = record_file::text(path)?;
     parse(&text, known).map_err(|faults| unreadable(path, &faults))
 }
 
@@ -34,11 +34,11 @@ pub fn parse(text: &str, known: &[&str]) -> Result<BTreeMap<String, String>, Vec
             continue;
         }
         let Some((key, value)) = line.split_once('=') else {
-            fault(format!("`{line}`: expected KEY=value or a # comment"));
+            fault(format!("`{}`: expected KEY=value or a # comment", line.shown()));
             continue;
         };
         if !known.contains(&key) {
-            fault(format!("unknown key `{key}`: expected {}", known.join(" or ")));
+            fault(format!("unknown key `{}`: expected {}", key.shown(), known.join(" or ")));
         } else if value.is_empty() || value.contains(['"', '\'', '$', '`', ' ', '\t', '\\']) {
             fault(format!("`{key}`: expected a plain value, without quotes, blanks or `$`"));
         } else if values.insert(key.to_owned(), value.to_owned()).is_some() {

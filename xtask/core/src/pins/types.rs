@@ -1,6 +1,7 @@
 //! The types of pins. A value is always valid: the only way to make one is to parse a valid text.
 
 use crate::calendar;
+use crate::escape::Shown as _;
 use anyhow::{Result, bail};
 use std::fmt;
 use std::ops::Range;
@@ -28,7 +29,10 @@ impl FromStr for Digest {
     fn from_str(s: &str) -> Result<Self> {
         match s.strip_prefix("sha256:") {
             Some(hex) if is_lower_hex(hex, 64) => Ok(Digest(hex.to_owned())),
-            _ => bail!("`{s}` is not a digest: expected `sha256:` and 64 lower-case hex digits"),
+            _ => bail!(
+                "`{}` is not a digest: expected `sha256:` and 64 lower-case hex digits",
+                s.shown()
+            ),
         }
     }
 }
@@ -52,7 +56,7 @@ impl FromStr for Commit {
 
     fn from_str(s: &str) -> Result<Self> {
         if !is_lower_hex(s, 40) {
-            bail!("`{s}` is not a full commit id: expected 40 lower-case hex digits");
+            bail!("`{}` is not a full commit id: expected 40 lower-case hex digits", s.shown());
         }
         Ok(Commit(s.to_owned()))
     }
@@ -92,17 +96,23 @@ impl FromStr for ImageRef {
         let path = &repository[repository.find('/').map_or(0, |slash| slash + 1)..];
         let path_chars =
             |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
-        let whole = !repository.is_empty() && !repository.split('/').any(str::is_empty);
+        // no part is empty, and none can be taken for an option
+        let begins = |part: &str| part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+        let whole = repository.split('/').all(begins);
         if !whole || !repository.chars().all(host_chars) || !path.chars().all(path_chars) {
             bail!(
-                "`{s}` is not an image reference: expected registry/name[:tag][@sha256:…], lower case"
+                "`{}` is not an image reference: expected registry/name[:tag][@sha256:…], lower case",
+                s.shown()
             );
         }
         let tag_chars = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if let Some(tag) = tag
-            && (tag.is_empty() || tag.len() > 128 || !tag.chars().all(tag_chars))
+            && (tag.is_empty()
+                || tag.starts_with(['.', '-'])
+                || tag.len() > 128
+                || !tag.chars().all(tag_chars))
         {
-            bail!("`{s}` is not an image reference: `{tag}` is not a tag");
+            bail!("`{}` is not an image reference: `{}` is not a tag", s.shown(), tag.shown());
         }
         Ok(ImageRef { repository: repository.into(), tag: tag.map(Into::into), digest })
     }
@@ -136,7 +146,10 @@ impl FromStr for SnapshotStamp {
             && b[..8].iter().chain(&b[9..15]).all(u8::is_ascii_digit);
         let stamp = SnapshotStamp(s.to_owned());
         if !shaped || !stamp.is_a_moment() {
-            bail!("`{s}` is not a snapshot stamp: expected YYYYMMDDTHHMMSSZ, a moment in UTC");
+            bail!(
+                "`{}` is not a snapshot stamp: expected YYYYMMDDTHHMMSSZ, a moment in UTC",
+                s.shown()
+            );
         }
         Ok(stamp)
     }
@@ -205,6 +218,11 @@ mod tests {
             "/a",
             "a/",
             "unpublished!",
+            "-v/x",
+            "--privileged",
+            "r/-x",
+            "x:-y",
+            "x:.y",
             "x@",
             "r/é",
         ] {

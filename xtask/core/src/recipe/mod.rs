@@ -13,7 +13,8 @@ use crate::escape::Shown as _;
 use crate::facts::repo::Repo;
 use crate::failure::{Code, Fault, unreadable};
 use crate::names::did_you_mean;
-use anyhow::{Context as _, Result};
+use crate::record_file;
+use anyhow::Result;
 use std::path::{Path, PathBuf};
 
 /// The recipe of the product. Commands build it when the caller names no recipe.
@@ -34,14 +35,14 @@ impl Recipe {
         if !plain || !path.is_file() {
             let names = names(repo);
             return Err(Code::Usage.error(format!(
-                "no recipe `{name}`: expected a folder with a recipe.toml in {} (there are: {}){}",
+                "no recipe `{}`: expected a folder with a recipe.toml in {} (there are: {}){}",
+                name.shown(),
                 repo.recipes().shown(),
-                names.join(", "),
+                names.join(", ").shown(),
                 did_you_mean(name, names.iter().map(String::as_str))
             )));
         }
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.shown()))?;
+        let text = record_file::text(&path)?;
         parse::recipe(name, &dir, &text).map_err(|faults| unreadable(&path, &faults))
     }
 

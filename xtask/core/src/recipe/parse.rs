@@ -2,6 +2,7 @@
 
 use super::contents::{Needs, Policy, Recipe, Stage};
 use super::engine_kind::EngineKind;
+use crate::escape::Shown as _;
 use crate::failure::Fault;
 use std::path::Path;
 use toml_edit::{Document, Item, TableLike};
@@ -122,7 +123,10 @@ impl<'a> Reader<'a> {
     fn known(&mut self, section: Section<'_>, keys: &[&str]) {
         for (key, item) in section.table.iter().filter(|(key, _)| !keys.contains(key)) {
             let line = self.line(item.span(), section.line);
-            self.faults.push((line, format!("unknown key `{key}`: expected {}", keys.join(", "))));
+            self.faults.push((
+                line,
+                format!("unknown key `{}`: expected {}", key.shown(), keys.join(", ")),
+            ));
         }
     }
 
@@ -161,7 +165,7 @@ impl<'a> Reader<'a> {
         let name = self.string(section, key);
         if name.contains('/') || name.starts_with('.') {
             let line = self.line(section.table.get(key).and_then(Item::span), section.line);
-            let what = format!("`{key}` is a file name, without folders: found `{name}`");
+            let what = format!("`{key}` is a file name, without folders: found `{}`", name.shown());
             self.faults.push((line, what));
         }
         name

@@ -19,7 +19,7 @@ pub(super) fn command(a: &Path, b: &Path, as_json: bool) -> Result<()> {
     if as_json {
         json::print(&serde_json::json!({
             "format": "silvermetal-package-changes/1",
-            "a": a, "b": b,
+            "a": a.to_string_lossy(), "b": b.to_string_lossy(),
             "changes": changed.iter().map(|(name, _)| serde_json::json!({
                 "package": name, "a": old.get(name), "b": new.get(name),
             })).collect::<Vec<_>>(),

@@ -123,7 +123,7 @@ pub(super) fn json(contents: &Contents, recipe: &str, violations: &[Violation]) 
         "violations": violations.iter()
             .map(|v| value!({ "rule": v.rule, "what": v.what }))
             .collect::<Vec<_>>(),
-        "path": contents.path,
+        "path": contents.path.to_string_lossy(),
         "size": contents.size,
         "label": contents.label,
         "volume_date": contents.volume_date,

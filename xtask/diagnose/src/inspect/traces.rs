@@ -7,6 +7,7 @@ use anyhow::Result;
 use diskimage::{Format, Kind, Source};
 use memchr::memmem::{self, Finder};
 use std::path::Path;
+use xtask_core::record_file;
 
 /// Bytes that are searched at once.
 const WINDOW: usize = 1 << 20;
@@ -49,7 +50,8 @@ impl Traces {
         let mut needles: Vec<(&'static str, String)> =
             OF_BUILDER.iter().map(|(rule, text)| (*rule, (*text).to_owned())).collect();
         let json = iso.with_file_name("build.json");
-        let json = std::fs::read(json).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let json = record_file::read(&json).ok();
+        let json = json.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let json: serde_json::Value = json.unwrap_or_default();
         if let Some(host) = json["host"].as_str()
             // laptop, server, debian12 are words of the language as well

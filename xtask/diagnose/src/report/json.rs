@@ -10,8 +10,8 @@ pub(crate) fn json(report: &Report) -> Value {
     value!({
         "format": "silvermetal-diagnosis/1",
         "verdict": if report.identical { "identical" } else { "differs" },
-        "a": report.a,
-        "b": report.b,
+        "a": report.a.to_string_lossy(),
+        "b": report.b.to_string_lossy(),
         "causes": diagnosis.causes.iter().map(|c| cause(report, c)).collect::<Vec<_>>(),
         "unexplained": items(&diagnosis.unexplained),
         "follows": items(&diagnosis.follows),

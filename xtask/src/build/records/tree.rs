@@ -2,8 +2,10 @@
 
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use xtask_core::escape::Shown as _;
 use xtask_core::pins::Digest;
@@ -48,7 +50,7 @@ fn entries(tar: impl Read) -> Result<Manifest> {
     for entry in archive.entries()? {
         interrupt::check()?;
         let mut entry = entry?;
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let path = text(&entry.path_bytes());
         let extended = extended(&mut entry)?;
         let header = entry.header();
         let kind = match header.entry_type() {
@@ -75,9 +77,7 @@ fn entries(tar: impl Read) -> Result<Manifest> {
             mtime: extended.mtime.unwrap_or(header.mtime()?.to_string()),
             size,
             content: "-".to_owned(),
-            target: entry
-                .link_name_bytes()
-                .map_or("-".to_owned(), |t| String::from_utf8_lossy(&t).into_owned()),
+            target: entry.link_name_bytes().map_or("-".to_owned(), |target| text(&target)),
             xattrs: extended.xattrs,
         };
         if kind == "file" {
@@ -86,6 +86,14 @@ fn entries(tar: impl Read) -> Result<Manifest> {
         manifest.insert(path, found);
     }
     Ok(manifest)
+}
+
+/// A name as text. Bytes that are not UTF-8 are written as `\xNN`, so that two names stay two.
+fn text(name: &[u8]) -> String {
+    match std::str::from_utf8(name) {
+        Ok(name) => name.to_owned(),
+        Err(_) => OsStr::from_bytes(name).shown().to_string(),
+    }
 }
 
 /// Values of an entry's PAX records.

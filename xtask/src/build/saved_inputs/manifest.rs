@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use std::path::{Component, Path};
 use xtask_core::deb822;
+use xtask_core::escape::Shown as _;
 use xtask_core::pins::Digest;
 use xtask_core::records::published::BuildInfo;
 
@@ -54,12 +55,14 @@ impl InputsManifest {
         let mut take = |name: &str| about.0.remove(name).unwrap_or_default();
         let format = take("Format");
         if format != FORMAT {
-            bail!("expected Format: {FORMAT}, found `{format}`");
+            bail!("expected Format: {FORMAT}, found `{}`", format.shown());
         }
         let submodules = take("Submodules").lines().map(str::to_owned).collect();
         let files = take("Files");
         let files = files.lines().map(|line| {
-            object(line).with_context(|| format!("expected ` SHA-256 BYTES PATH`, found ` {line}`"))
+            object(line).with_context(|| {
+                format!("expected ` SHA-256 BYTES PATH`, found ` {}`", line.shown())
+            })
         });
         Ok(InputsManifest { files: files.collect::<Result<_>>()?, submodules, about })
     }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
+use xtask_core::exec::quoted;
 use xtask_core::facts::mirror::{FoundMirror, Mirror, MirrorOrigin};
 use xtask_core::failure::{Code, OrExit as _, Problem};
 use xtask_core::hash;
@@ -88,7 +89,7 @@ impl Saved {
     /// build's BUILD_INFO.
     pub(crate) fn problems(&self, now: &[(&'static str, String)]) -> Vec<Problem> {
         let mut found = Vec::new();
-        let commit = self.get("Commit");
+        let commit = quoted(self.get("Commit"));
         for (field, fix) in [
             ("Recipe", "build the recipe that they were saved for".to_owned()),
             ("Flavor", "remove --flavor: the saved inputs determine it".to_owned()),
@@ -110,8 +111,8 @@ impl Saved {
                     format!(
                         "the inputs in {} are for another build: they were saved with {field} {}, this build has {}",
                         self.dir.shown(),
-                        or_none(saved),
-                        or_none(today)
+                        or_none(saved).shown(),
+                        or_none(today).shown()
                     ),
                     fix,
                 ));
@@ -136,7 +137,7 @@ impl Saved {
     pub(crate) fn notice(&self, commit: &str) -> String {
         let other = match self.get("Commit") {
             saved if saved == commit => String::new(),
-            saved => format!("; they were saved at commit {saved}, and this is {commit}"),
+            saved => format!("; they were saved at commit {}, and this is {commit}", saved.shown()),
         };
         format!("no network: packages and image come from {}{other}", self.dir.shown())
     }

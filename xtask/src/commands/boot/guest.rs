@@ -102,7 +102,8 @@ impl Guest<'_> {
                 BootOutcome::LoginPrompt
             }
             Ending::Prompt(prompt) => BootOutcome::Failed(format!(
-                "`{prompt}` appeared on the serial console after {}, but not on the screen",
+                "`{}` appeared on the serial console after {}, but not on the screen",
+                prompt.shown(),
                 span(took)
             )),
             Ending::Seen => BootOutcome::LoginPrompt,

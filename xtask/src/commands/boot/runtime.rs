@@ -35,7 +35,7 @@ pub(crate) fn base() -> PathBuf {
 /// Path of the folder for a run that writes to `output`. The same output gives the same path, so
 /// that a dry run can name it and a second run notices the first.
 pub(crate) fn place(base: &Path, output: &Path) -> PathBuf {
-    let hash = hash::text(&String::from_utf8_lossy(output.as_os_str().as_bytes()));
+    let hash = hash::bytes(output.as_os_str().as_bytes());
     base.join(format!("{PREFIX}{}", &hash.hex()[..12]))
 }
 

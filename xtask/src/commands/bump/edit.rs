@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, Problem, refuse};
+use xtask_core::record_file;
 
 /// The content of one file before and after the edit.
 #[derive(Debug)]
@@ -40,8 +41,7 @@ impl FileEdit {
             None
         };
         refuse(&problem.into_iter().collect::<Vec<_>>())?;
-        let before =
-            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.shown()))?;
+        let before = record_file::text(path)?;
         Ok(FileEdit { path: path.to_owned(), after: before.clone(), before })
     }
 
@@ -133,15 +133,15 @@ pub(super) fn prepare<'a>(edits: &'a [FileEdit], lock: &Path) -> Result<Prepared
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.shown()))?;
     }
     let held = File::create(lock).with_context(|| format!("cannot write {}", lock.shown()))?;
-    held.lock().context("cannot lock the pins")?;
+    xtask_core::lock::lock(&held, "another xtask changes the pins")
+        .context("cannot lock the pins")?;
     for edit in edits.iter().filter(|edit| !edit.changes()) {
         drop(fs::remove_file(edit.waiting())); // only a killed run leaves one
     }
     let changed = edits.iter().filter(|edit| edit.changes()).collect();
     let prepared = Prepared { changed, _lock: held };
     for edit in &prepared.changed {
-        let now = fs::read_to_string(&edit.path)
-            .with_context(|| format!("cannot read {}", edit.path.shown()))?;
+        let now = record_file::text(&edit.path)?;
         if now != edit.before {
             return Err(Code::NotReady.error(format!(
                 "{} has just been changed by somebody else: run this again",

@@ -3,18 +3,18 @@
 use super::archive::{Archives, merge};
 use super::edit::{self, FileEdit};
 use super::{lock, next_steps, shown};
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use xtask_core::calendar;
-use xtask_core::escape::Shown as _;
 use xtask_core::facts::git::git;
 use xtask_core::facts::mirror::{DEBIAN_SUITES, SECURITY_SUITES, SnapshotPin};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::json;
 use xtask_core::pins::SnapshotStamp;
+use xtask_core::record_file;
 use xtask_core::ui::{Ui, answer};
 
 const EXAMPLES: &str = "\
@@ -120,9 +120,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpSnapshotArgs) -> Result<()> {
 /// Package names in docker/packages.list.
 fn builders_list(repo: &Repo) -> Result<BTreeSet<String>> {
     let path = repo.docker().join("packages.list");
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}", path.shown()))
-        .or_exit(Code::NotReady)?;
+    let text = record_file::text(&path).or_exit(Code::NotReady)?;
     let words = text.lines().filter_map(|line| line.split('#').next()?.split_whitespace().next());
     Ok(words.map(str::to_owned).collect())
 }

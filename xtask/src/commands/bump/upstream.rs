@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::Cmd;
 use xtask_core::facts::git::git;
 use xtask_core::facts::repo::Repo;
@@ -108,7 +109,8 @@ impl UpstreamCopy {
         found.map_err(|_| {
             let tags = self.git().args(["tag", "--list"]).read().unwrap_or_default();
             Code::Usage.error(format!(
-                "the remote has no `{rev}`: expected a tag, a branch or a commit{}",
+                "the remote has no `{}`: expected a tag, a branch or a commit{}",
+                rev.shown(),
                 like(rev, tags.lines())
             ))
         })

@@ -7,6 +7,7 @@ use crate::build::{self, BuildFacts};
 use crate::engine::container::Network;
 use crate::engine::private::Private;
 use crate::engine::{Client, EngineKind};
+use xtask_core::escape::Shown as _;
 use xtask_core::failure::Problem;
 use xtask_core::ui::Ui;
 
@@ -92,7 +93,8 @@ fn api(client: &Client, report: &mut DoctorReport) {
             )
             .of("engine-api"),
         ),
-        _ => report.skipped("engine-api", format!("the engine names no minimum (`{answer}`)")),
+        _ => report
+            .skipped("engine-api", format!("the engine names no minimum (`{}`)", answer.shown())),
     }
 }
 

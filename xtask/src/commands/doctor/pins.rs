@@ -5,6 +5,7 @@ use crate::build::BuildFacts;
 use crate::builder_image::{BuilderImage, Inputs};
 use crate::registry::{Refusal, Registry};
 use anyhow::Result;
+use xtask_core::exec::quoted;
 use xtask_core::facts::git::{SUBMODULE, git};
 use xtask_core::facts::submodule;
 use xtask_core::failure::Problem;
@@ -54,7 +55,7 @@ fn served(image: &ImageRef, spare: bool, ui: &Ui, report: &mut DoctorReport) {
         ),
         Err(Refusal::Login(what)) => {
             let host = image.repository.split('/').next().unwrap_or_default();
-            report.broken(Problem::new(what, format!("docker login {host}")).of("registry-login"));
+            report.broken(Problem::new(what, format!("docker login {}", quoted(host))).of("registry-login"));
         }
         Err(Refusal::Silent(error)) => {
             let problem = Problem::new(format!("{image}: {error:#}"), "check the network, proxy and certificates")

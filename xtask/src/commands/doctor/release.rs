@@ -4,6 +4,7 @@ use super::report::DoctorReport;
 use crate::build::BuildFacts;
 use crate::commands::release::{MAX_MIB, Package, may_read};
 use xtask_core::escape::Shown as _;
+use xtask_core::exec::quoted;
 use xtask_core::facts::git::git;
 use xtask_core::failure::Problem;
 use xtask_core::secret::{RELEASE_TOKEN, Secret};
@@ -36,7 +37,7 @@ fn tag(facts: &BuildFacts, package: &Package, report: &mut DoctorReport) {
     let mut broken = |what: String, fix: String| report.broken(Problem::new(what, fix).of(rule));
     if job.is_some() && !here.lines().any(|name| name == tag) {
         let what = format!("tag {tag} does not name HEAD ({})", facts.source.short);
-        broken(what, format!("git fetch --tags && git checkout {tag}"));
+        broken(what, format!("git fetch --tags && git checkout {}", quoted(&tag)));
     }
     if tag != package.tag() {
         broken(

@@ -59,8 +59,10 @@ pub(crate) fn command(repo: &Repo, args: &ReleaseBuildArgs) -> Result<()> {
         None => Package::read(repo)?.tag(),
     };
     if !is_tag(&tag) {
-        return Err(Code::Usage
-            .error(format!("`{tag}` is not a tag of a release: expected one like v1.1.0")));
+        return Err(Code::Usage.error(format!(
+            "`{}` is not a tag of a release: expected one like v1.1.0",
+            tag.shown()
+        )));
     }
     let absolute = |dir: &Path, flag: &'static str| {
         std::path::absolute(dir).context(flag).or_exit(Code::Usage)

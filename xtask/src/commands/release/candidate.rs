@@ -192,7 +192,7 @@ impl Candidate {
                 found.push(Problem::new(
                     format!(
                         "{dir}/BUILD_INFO: {field}: expected `{expected}`, found `{}`",
-                        info(field)
+                        info(field).shown()
                     ),
                     self.verify(),
                 ));
@@ -266,7 +266,7 @@ impl Candidate {
             && !info("Builder-Image").parse::<ImageRef>().is_ok_and(|image| image.digest.is_some())
         {
             found.push(Problem::new(
-                format!("the builder image is not pinned by digest: `{}`", info("Builder-Image")),
+                format!("the builder image is not pinned by digest: `{}`", info("Builder-Image").shown()),
                 format!("cargo xtask image push, then verify with --image REGISTRY/silvermetal-builder@sha256:…; {or_test}"),
             ));
         }

@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
+use xtask_core::exec::quoted;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
@@ -112,7 +113,7 @@ impl Release {
             return Err(Code::NotReady.error(format!(
                 "files of the release have changed:\n  {}\n  fix: cargo xtask release build {}{}",
                 changed.join("\n  "),
-                release.tag,
+                quoted(&release.tag),
                 if release.test { " --test" } else { "" }
             )));
         }
@@ -141,7 +142,7 @@ impl Release {
             bail!(
                 "SHA256SUMS, BUILD_INFO and {} do not belong together: cargo xtask release build {}",
                 iso.path.shown(),
-                self.tag
+                quoted(&self.tag)
             );
         }
         Ok(())

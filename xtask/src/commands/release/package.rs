@@ -5,6 +5,7 @@ use toml_edit::{Document, Item};
 use xtask_core::escape::Shown as _;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::record_file;
 
 /// `version` and `repository` of `[workspace.package]` in Cargo.toml.
 pub(crate) struct Package {
@@ -16,8 +17,7 @@ pub(crate) struct Package {
 impl Package {
     pub(crate) fn read(repo: &Repo) -> Result<Package> {
         let path = repo.root.join("Cargo.toml");
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.shown()))?;
+        let text = record_file::text(&path)?;
         let document: Document<&str> = Document::parse(text.as_str())
             .with_context(|| format!("{}", path.shown()))
             .or_exit(Code::NotReady)?;

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Error, Result};
 use clap::value_parser;
 use serde_json::json;
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use xtask_core::apt;
@@ -117,12 +118,19 @@ fn too_large(file: &ReleaseFile, max_mib: u64) -> Option<Problem> {
     })
 }
 
+/// Most bytes of a token's file. Gitea's tokens have 40.
+const LONGEST_TOKEN: u64 = 1 << 16;
+
 fn token(file: Option<&Path>, ui: &Ui) -> Result<Secret> {
     let Some(path) = file else {
         let value = std::env::var(RELEASE_TOKEN).unwrap_or_default();
         return Secret::new(&value, RELEASE_TOKEN);
     };
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.shown()))?;
+    // it may be a pipe: --token-file <(pass show gitea)
+    let mut text = String::new();
+    let read =
+        fs::File::open(path).and_then(|file| file.take(LONGEST_TOKEN).read_to_string(&mut text));
+    read.with_context(|| format!("cannot read {}", path.shown()))?;
     let mode = path.metadata().map_or(0, |meta| meta.permissions().mode());
     if mode & 0o077 != 0 {
         ui.notice(&format!("other users can read the token: chmod 600 {}", quoted(path)));

@@ -65,7 +65,7 @@ pub(super) fn problems(
         found.push(Problem::new(
             format!(
                 "the release was built from uncommitted changes (Tree: {})",
-                release.info.get("Tree")
+                release.info.get("Tree").shown()
             ),
             "only the person who built it can rebuild it",
         ));
@@ -83,7 +83,7 @@ pub(super) fn other_inputs(release: &PublishedRelease, facts: &BuildFacts) -> Ve
                 "Iso: the release has `{}`, recipe {} makes `{}`",
                 iso.shown(),
                 recipe.name,
-                recipe.iso
+                recipe.iso.shown()
             ),
             "BUILD_INFO is not the record of this recipe's image: ask whoever published it",
         ));
@@ -93,7 +93,9 @@ pub(super) fn other_inputs(release: &PublishedRelease, facts: &BuildFacts) -> Ve
         if then != now && !COMPARED_OTHERWISE.contains(&field) {
             found.push(Problem::new(
                 format!(
-                    "{field}: the release was built with `{then}`, this build would use `{now}`"
+                    "{field}: the release was built with `{}`, this build would use `{}`",
+                    then.shown(),
+                    now.shown()
                 ),
                 fix(field),
             ));

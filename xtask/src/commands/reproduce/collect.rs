@@ -80,7 +80,7 @@ fn read(dir: &Path) -> Result<Vec<(PathBuf, Result<SentStatement>)>> {
     for entry in WalkDir::new(dir).sort_by_file_name() {
         let entry = entry.with_context(|| format!("cannot list {}", dir.shown()))?;
         let path = entry.path();
-        if !entry.file_type().is_file() || path.extension().is_none_or(|e| e != "json") {
+        if entry.file_type().is_dir() || path.extension().is_none_or(|e| e != "json") {
             continue;
         }
         let long = entry.metadata().is_ok_and(|meta| meta.len() > LONGEST);
@@ -106,7 +106,9 @@ fn only_subject(files: &[(PathBuf, Result<SentStatement>)]) -> Result<Option<Sub
     if subjects.len() > 1 {
         let list: Vec<String> = subjects
             .iter()
-            .map(|s| format!("{}  {} (commit {})", s.published.hex(), s.iso, s.commit))
+            .map(|s| {
+                format!("{}  {} (commit {})", s.published.hex(), s.iso.shown(), s.commit.shown())
+            })
             .collect();
         return Err(Code::Usage.error(format!(
             "the statements are about {} images: name the release, as in `cargo xtask reproduce TAG --collect DIR`\n  {}",
@@ -172,13 +174,14 @@ fn text(
     let mut text = String::new();
     // writing to a String cannot fail
     if let Some(Subject { commit, iso, published }) = subject {
+        let (iso, commit) = (iso.shown(), commit.shown());
         let _ = writeln!(text, "{}  {iso} (commit {commit})", published.hex());
     }
     for (path, vote) in votes {
         let line = match vote {
-            Vote::Agrees(who) => format!("match        {who}"),
-            Vote::Disagrees(who) => format!("MISMATCH     {who}"),
-            Vote::NotCounted(why) => format!("not counted  {why}"),
+            Vote::Agrees(who) => format!("match        {}", who.shown()),
+            Vote::Disagrees(who) => format!("MISMATCH     {}", who.shown()),
+            Vote::NotCounted(why) => format!("not counted  {}", why.shown()),
         };
         let _ = writeln!(text, "  {line}  ({})", path.shown());
     }
@@ -192,7 +195,7 @@ fn text(
         }
     };
     if !count.disagree.is_empty() {
-        let who: Vec<&str> = count.disagree.iter().map(String::as_str).collect();
+        let who: Vec<String> = count.disagree.iter().map(|who| who.shown().to_string()).collect();
         let _ = writeln!(text, "{} got another image: report it to {}", who.join(", "), REPORT_TO);
     }
     text

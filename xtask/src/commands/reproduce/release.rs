@@ -119,11 +119,12 @@ impl PublishedRelease {
             (None, ImagePlace::Here(dir)) => dir.join(self.info.get("Iso")),
             (None, ImagePlace::Web(_)) => return Ok(None),
         };
-        if named.is_none() && !path.is_file() {
-            return Ok(None);
-        }
-        let (digest, _) = hash::file(&path).or_exit(Code::Usage)?;
-        Ok(Some(ReleaseImage { path, digest }))
+        let hashed = |path: &Path| Ok(hash::file(path)?.0);
+        let digest = match named {
+            Some(_) => Some(hashed(&path).or_exit(Code::Usage)?),
+            None => record_file::if_there(&path, hashed).or_exit(Code::Usage)?,
+        };
+        Ok(digest.map(|digest| ReleaseImage { path, digest }))
     }
 
     fn contradictions(&self) -> Vec<String> {
@@ -197,7 +198,7 @@ impl PublishedRelease {
 /// Checks BUILD_INFO by itself, and returns its commit.
 fn described(info: &BuildInfo) -> Result<Commit> {
     if info.get("Format") != FORMAT {
-        anyhow::bail!("Format: expected {FORMAT}, found `{}`", info.get("Format"));
+        anyhow::bail!("Format: expected {FORMAT}, found `{}`", info.get("Format").shown());
     }
     plain_name(info.get("Iso")).context("Iso")?;
     info.get("Commit").parse().context("Commit")
@@ -217,7 +218,7 @@ fn find(repo: &Repo, args: &ReproduceArgs, named: &str) -> Result<(ImagePlace, O
         return Ok((ImagePlace::Here(folder), None));
     }
     if !is_tag(named) {
-        anyhow::bail!("`{named}`: expected a folder, a URL, or a tag like v1.1.0");
+        anyhow::bail!("`{}`: expected a folder, a URL, or a tag like v1.1.0", named.shown());
     }
     let package = Package::read(repo)?;
     let page: Url = args.repository.as_deref().unwrap_or(&package.repository).parse()?;

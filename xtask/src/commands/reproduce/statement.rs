@@ -120,7 +120,8 @@ impl SentStatement {
                 .find(|known| known.name() == result)
                 .with_context(|| {
                     format!(
-                        "`result`: expected match, mismatch or could-not-build, found `{result}`"
+                        "`result`: expected match, mismatch or could-not-build, found `{}`",
+                        result.shown()
                     )
                 })?,
             rebuilder: required("rebuilder")?,
@@ -129,7 +130,7 @@ impl SentStatement {
         let equal = read.rebuilt.is_some() && read.rebuilt == read.published;
         if (read.result == RebuildResult::Match) != equal && read.result != RebuildResult::Mismatch
         {
-            bail!("the result `{result}` contradicts its hashes");
+            bail!("the result `{}` contradicts its hashes", result.shown());
         }
         Ok(read)
     }

@@ -50,7 +50,7 @@ pub(super) fn command(
         json::print(&json!({
             "format": "silvermetal-verify-against/1",
             "verdict": if same { "identical" } else { "differs" },
-            "sha256": built.digest.hex(), "published": expected.hex(), "against": published, "iso": built.path,
+            "sha256": built.digest.hex(), "published": expected.hex(), "against": published, "iso": built.path.to_string_lossy(),
         }));
     } else if same {
         answer(format_args!("identical: {}", built.digest.hex()));

@@ -104,7 +104,11 @@ fn verdict(a: &Published, b: &Published) -> Result<Verdict> {
     if da == db && SAME_ISO.iter().all(|field| a.info.get(field) == b.info.get(field)) {
         let size = a.info.get("Iso-Size");
         let size = size.parse().with_context(|| {
-            format!("{}/BUILD_INFO: Iso-Size: expected bytes, found `{size}`", a.dir.shown())
+            format!(
+                "{}/BUILD_INFO: Iso-Size: expected bytes, found `{}`",
+                a.dir.shown(),
+                size.shown()
+            )
         })?;
         return Ok(Verdict::Identical { digest: da, size });
     }

@@ -49,7 +49,7 @@ fn matching(dir: &Path, facts: &BuildFacts) -> Result<Published> {
     for (field, now) in known_before(facts) {
         let then = build.info.get(field);
         if then != now {
-            bail!("its record says {field} `{then}`, but now it is `{now}`");
+            bail!("its record says {field} `{}`, but now it is `{}`", then.shown(), now.shown());
         }
     }
     let (digest, _) = hash::file(&build.iso())?;

@@ -22,6 +22,7 @@ use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Background, which};
 use xtask_core::failure::Code;
 use xtask_core::interrupt;
+use xtask_core::lock::{lock, lock_shared};
 use xtask_core::signal::{self, Signal};
 use xtask_core::ui::Ui;
 
@@ -51,6 +52,9 @@ pub(crate) fn client_package(codename: &str) -> &'static str {
     if codename == "bookworm" { "docker.io" } else { "docker-cli" }
 }
 
+/// Says what a run does that holds the lock.
+const STARTS: &str = "another xtask starts or stops the engine of this checkout";
+
 /// A running private engine. All xtasks of this checkout share it, and the last one stops it.
 pub(crate) struct Private {
     places: EngineFolders,
@@ -67,7 +71,7 @@ impl Private {
         fs::create_dir_all(&places.dir)
             .with_context(|| format!("cannot make {}", places.dir.shown()))?;
         let starting = lock_file(&places.dir.join("start.lock"))?;
-        starting.lock().context("cannot lock the private engine")?;
+        lock(&starting, STARTS).context("cannot lock the private engine")?;
         let users = lock_file(&places.dir.join("users.lock"))?;
         let alone = users.try_lock().is_ok();
         let client = places.client();
@@ -75,7 +79,7 @@ impl Private {
             stale::sweep(places);
             users.unlock().context("cannot unlock the private engine")?;
         }
-        users.lock_shared().context("cannot lock the private engine")?;
+        lock_shared(&users, STARTS).context("cannot lock the private engine")?;
         let (network, daemon) = if alone || client.version().is_err() {
             let (network, daemon) = launch(places, &client, ui)?;
             (network, Some(daemon))
@@ -200,6 +204,7 @@ impl Drop for Private {
     fn drop(&mut self) {
         let daemon = self.daemon.take();
         let last = lock_file(&self.places.dir.join("start.lock")).is_ok_and(|starting| {
+            // a signal must not end this wait, and who holds the lock goes on
             let last = starting.lock().is_ok()
                 && self.users.unlock().is_ok()
                 && self.users.try_lock().is_ok();
@@ -241,7 +246,7 @@ pub(crate) fn clean(places: &EngineFolders) -> Result<bool> {
         return Ok(false);
     }
     let starting = lock_file(&places.dir.join("start.lock"))?;
-    starting.lock().context("cannot lock the private engine")?;
+    lock(&starting, STARTS).context("cannot lock the private engine")?;
     let users = lock_file(&places.dir.join("users.lock"))?;
     if users.try_lock().is_err() {
         return Ok(false);
