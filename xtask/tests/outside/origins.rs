@@ -68,9 +68,11 @@ fn each_secret_is_seen_by_one_origin_only() {
             };
             let body = if asked.line.contains("/assets?") {
                 json!(sizes.iter().enumerate().map(asset).collect::<Vec<_>>())
-            } else if asked.line.contains("/tags/") {
+            } else if asked.line.contains("/releases/tags/") {
                 json!({ "id": 1, "tag_name": "test-1", "draft": true, "html_url": url,
                     "upload_url": url, "assets_url": url })
+            } else if asked.line.contains("/tags/") {
+                return (404, headers, String::new());
             } else {
                 return (status, headers, String::new());
             };

@@ -256,8 +256,8 @@ fn no_command_waits_for_a_file_that_never_ends() {
     let (good, output) = (path(&folder.join("x.iso")), path(&folder));
     let (release, statements) = (path(&release), path(&statements));
     for (expected, arguments) in [
-        ("expected a regular file", vec!["boot", &pipe]),
-        ("expected a regular file", vec!["boot", &zero, "--dry-run"]),
+        ("expected a file", vec!["boot", &pipe]),
+        ("expected a file", vec!["boot", &zero, "--dry-run"]),
         ("not a regular file", vec!["inspect", &pipe]),
         ("not a regular file", vec!["inspect", &zero]),
         ("not a regular file", vec!["diagnose", &pipe, &good]),

@@ -35,8 +35,10 @@ fn the_release_token_does_not_follow_the_url_of_a_file() {
             };
             let body = if asked.line.contains("/assets?") {
                 json!(sizes.iter().enumerate().map(file).collect::<Vec<_>>())
-            } else if asked.line.contains("/tags/") {
+            } else if asked.line.contains("/releases/tags/") {
                 json!({ "id": 1, "tag_name": "test-1", "draft": true, "html_url": "http://x/" })
+            } else if asked.line.contains("/tags/") {
+                return (404, String::new(), String::new());
             } else {
                 return (
                     302,

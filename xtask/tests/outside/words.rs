@@ -87,6 +87,9 @@ fn bad_server() -> Peer {
                 { "id": 2, "name": "x.iso", "size": 1, "browser_download_url": "/x\u{1b}" }]);
             return (200, kind, file.to_string());
         }
+        if asked.line.contains("/tags/") && !asked.line.contains("/releases/") {
+            return (404, kind, String::new());
+        }
         if asked.line.contains("/tags/") {
             let it = json!({ "id": 1, "tag_name": "test-1", "draft": false, "html_url": BAD });
             return (200, kind, it.to_string());
