@@ -29,7 +29,7 @@ fn source(tree: &dyn Tree, name: &[u8]) -> diskimage::Result<Option<Shared>> {
     let part = tree.parts()?.into_iter().find(|part| part.name.as_bytes() == name);
     Ok(part.and_then(|part| match part.what {
         PartContent::Bytes(source) => Some(source),
-        PartContent::Tree(_) => None,
+        PartContent::Tree(_) | PartContent::SharedBlocks(_) => None,
     }))
 }
 
@@ -61,6 +61,11 @@ fn show(tree: &dyn Tree) -> Result<(), Box<dyn Error>> {
         match part.what {
             PartContent::Bytes(source) => {
                 println!("{} at {:?}: {} bytes", part.name, part.place, source.size()?);
+            }
+            PartContent::SharedBlocks(blocks) => {
+                let rests = blocks.into_iter().map(|mut block| Ok(block.rest()?.len()));
+                let bytes: usize = rests.sum::<diskimage::Result<usize>>()?;
+                println!("{}: {bytes} bytes", part.name);
             }
             PartContent::Tree(tree) => {
                 println!("{}", part.name);

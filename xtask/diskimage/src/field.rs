@@ -38,6 +38,8 @@ pub enum FieldKind {
     FileSystemTime,
     /// ext4: UUID and hash seed.
     FileSystemId,
+    /// ext4: how much was written to the file system since it was made.
+    FileSystemHistory,
     /// Any other field of a header.
     Header,
 }

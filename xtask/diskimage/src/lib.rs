@@ -10,6 +10,7 @@
 
 mod archive;
 mod budget;
+mod crc32c;
 pub mod disk;
 mod dos_time;
 mod elf;
@@ -31,6 +32,7 @@ mod unread;
 
 pub use archive::Archive;
 pub use budget::Budget;
+pub use crc32c::crc32c;
 pub use elf::Elf;
 pub use error::{Error, Result};
 pub use ext::Ext;

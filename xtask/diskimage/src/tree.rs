@@ -230,6 +230,8 @@ pub enum PartContent {
     Bytes(Shared),
     /// A second tree over the same bytes.
     Tree(Arc<dyn Tree>),
+    /// Blocks of a squashfs that hold the tails of several files: what none of them has.
+    SharedBlocks(Vec<squashfs::SharedBlock>),
 }
 
 /// The bytes of a file.

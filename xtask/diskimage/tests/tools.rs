@@ -155,7 +155,7 @@ fn iso_with_rock_ridge_and_joliet() {
         let parts = layer.tree().parts().unwrap();
         let joliet = parts.iter().find_map(|part| match &part.what {
             PartContent::Tree(tree) => Some(tree.clone()),
-            PartContent::Bytes(_) => None,
+            PartContent::Bytes(_) | PartContent::SharedBlocks(_) => None,
         });
         let found = contents(&*joliet.unwrap(), &bare);
         let expected = contents(&Folder::open(&scratch.0.join("tree")), &bare);

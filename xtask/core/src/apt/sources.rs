@@ -11,6 +11,8 @@ pub struct AptSource {
     pub suite: String,
     /// True if it serves binary packages (`deb`), false if it serves only sources (`deb-src`).
     pub binary: bool,
+    /// True if apt takes from it what nobody signed.
+    pub unsigned: bool,
 }
 
 impl AptSource {
@@ -35,6 +37,15 @@ pub fn read(file: &str, text: &str) -> Vec<AptSource> {
     }
 }
 
+/// Options by which apt takes what nobody signed (sources.list(5)).
+const UNSIGNED: [&str; 3] = ["Trusted", "Allow-Insecure", "Allow-Weak"];
+
+/// The words that apt takes for no.
+fn is_no(value: &str) -> bool {
+    let value = value.trim().to_ascii_lowercase();
+    ["no", "false", "without", "off", "disable", "0"].contains(&value.as_str())
+}
+
 /// `deb [options] URI SUITE COMPONENT…`
 fn one_line(file: &str, line: &str) -> Option<AptSource> {
     let line = line.split('#').next().unwrap_or_default().trim();
@@ -45,28 +56,32 @@ fn one_line(file: &str, line: &str) -> Option<AptSource> {
         _ => return None,
     };
     let rest = rest.trim_start();
-    let rest = match rest.strip_prefix('[') {
-        Some(options) => options.split_once(']')?.1,
-        None => rest,
+    let (options, rest) = match rest.strip_prefix('[') {
+        Some(options) => options.split_once(']')?,
+        None => ("", rest),
     };
+    let unsigned = options.split_whitespace().filter_map(|option| option.split_once('=')).any(
+        |(name, value)| UNSIGNED.iter().any(|x| x.eq_ignore_ascii_case(name)) && !is_no(value),
+    );
     let mut words = rest.split_whitespace();
     let (uri, suite) = (words.next()?.to_owned(), words.next()?.to_owned());
-    Some(AptSource { file: file.to_owned(), uri, suite, binary })
+    Some(AptSource { file: file.to_owned(), uri, suite, binary, unsigned })
 }
 
 /// Paragraphs with `Types`, `URIs`, `Suites`, `Enabled`.
 fn deb822_style(file: &str, text: &str) -> Vec<AptSource> {
     let mut found = Vec::new();
     for paragraph in deb822::paragraphs(text) {
-        let enabled = paragraph.get("Enabled").unwrap_or("yes").to_ascii_lowercase();
-        if ["no", "false", "without", "off", "disable", "0"].contains(&enabled.as_str()) {
+        if is_no(paragraph.get("Enabled").unwrap_or("yes")) {
             continue;
         }
+        let unsigned =
+            UNSIGNED.iter().any(|name| paragraph.get(name).is_some_and(|value| !is_no(value)));
         let binary = paragraph.words("Types").any(|kind| kind == "deb");
         for uri in paragraph.words("URIs") {
             for suite in paragraph.words("Suites") {
                 let (uri, suite) = (uri.to_owned(), suite.to_owned());
-                found.push(AptSource { file: file.to_owned(), uri, suite, binary });
+                found.push(AptSource { file: file.to_owned(), uri, suite, binary, unsigned });
             }
         }
     }
@@ -111,6 +126,17 @@ mod tests {
                 "deb-src b s"
             ]
         );
+    }
+
+    #[test]
+    fn sources_that_need_no_signature() {
+        let unsigned = |file: &str, text: &str| read(file, text)[0].unsigned;
+        assert!(unsigned("a.list", "deb [arch=amd64 trusted=yes] http://h/ s main\n"));
+        assert!(unsigned("a.list", "deb [allow-insecure=1] http://h/ s main\n"));
+        assert!(!unsigned("a.list", "deb [trusted=no signed-by=/k] http://h/ s main\n"));
+        let text = "Types: deb\nURIs: http://h/\nSuites: s\nTrusted: X\n";
+        assert!(unsigned("a.sources", &text.replace('X', "yes")));
+        assert!(!unsigned("a.sources", &text.replace('X', "no")));
     }
 
     #[test]

@@ -14,6 +14,25 @@ pub(super) struct Accounts {
 }
 
 impl Accounts {
+    /// Returns true if a person's number is that of an account of the image: then it is no leftover of
+    /// whoever built.
+    pub(super) fn is_somebody(
+        &mut self,
+        images: &Images,
+        place: &Place,
+        field: &MetadataField,
+        numbers: [&str; 2],
+    ) -> bool {
+        let lists = self.lists(images, place, field);
+        lists.is_some_and(|[a, b]| {
+            let is_person = |n: &&str| n.parse::<u32>().is_ok_and(|n| (1000..65_534).contains(&n));
+            numbers
+                .iter()
+                .filter(|n| is_person(n))
+                .any(|n| a.contains_key(*n) || b.contains_key(*n))
+        })
+    }
+
     /// Returns true if A's list gives A's number the name that B's list gives B's.
     pub(super) fn is_one(
         &mut self,
@@ -22,20 +41,46 @@ impl Accounts {
         field: &MetadataField,
         numbers: [&str; 2],
     ) -> bool {
+        let Some([a, b]) = self.lists(images, place, field) else { return false };
+        let name = a.get(numbers[0]);
+        name.is_some() && name == b.get(numbers[1])
+    }
+
+    /// The lists of the image that a place is in.
+    fn lists(&mut self, images: &Images, place: &Place, field: &MetadataField) -> Option<&Names> {
         let path = match field {
             MetadataField::Uid => "etc/passwd",
             MetadataField::Gid => "etc/group",
-            _ => return false,
+            _ => return None,
         };
         let layers = place.0.split_last().map_or(&[][..], |(_, layers)| layers);
         let names = self.read.entry((layers.to_vec(), path)).or_insert_with(|| {
             let list = |side| images.read(side, layers, path).map(|bytes| names(&bytes));
             Some([list(Side::A)?, list(Side::B)?])
         });
-        let Some([a, b]) = names else { return false };
-        let name = a.get(numbers[0]);
-        name.is_some() && name == b.get(numbers[1])
+        names.as_ref()
     }
+}
+
+/// Returns true if each user's own group has one name in A and in B: a user that is put into another one
+/// may do what that one may.
+pub(super) fn groups_agree(images: &Images, layers: &[String], passwd: &str) -> bool {
+    let groups = |side| names(&images.read(side, layers, "etc/group").unwrap_or_default());
+    let users = |side| -> HashMap<String, String> {
+        let list = images.read(side, layers, passwd).unwrap_or_default();
+        let list = String::from_utf8_lossy(&list).into_owned();
+        let user = |line: &str| {
+            let mut fields = line.split(':');
+            Some((fields.next()?.to_owned(), fields.nth(2)?.to_owned()))
+        };
+        list.lines().filter_map(user).collect()
+    };
+    let ([a, b], [in_a, in_b]) = ([Side::A, Side::B].map(users), [Side::A, Side::B].map(groups));
+    a.iter().all(|(user, group)| {
+        let name = in_a.get(group);
+        b.get(user)
+            .is_some_and(|other| in_b.get(other) == name && (name.is_some() || other == group))
+    })
 }
 
 /// passwd(5), group(5). A number that stands there twice has no name.

@@ -1,10 +1,10 @@
 //! Names the cause of every difference, or leaves it unexplained.
 
 use super::account::{Account, Settled};
-use super::accounts::Accounts;
+use super::accounts::{self, Accounts};
 use super::checksums::Checksums;
 use super::consequences::Consequences;
-use super::correlate::Correlator;
+use super::correlate::{Correlated, Correlator};
 use super::fact::{Fact, Facts, Seen};
 use super::format::{excerpt, item, shown, what};
 use super::implanted;
@@ -93,6 +93,8 @@ struct Pending {
     left: Vec<usize>,
     /// True if some edits are proved to follow from others.
     follows: bool,
+    /// The usual cause of what is left, which does not count here: a setting or code is somebody's decision.
+    hint: Option<&'static CauseRule>,
 }
 
 /// One cause of a part of a content.
@@ -188,8 +190,11 @@ impl<'a> Classifier<'a> {
             _ => true,
         };
         let rule = lookup::by_metadata(&at, field, a, b, others)?;
-        let borne_out = rule.id != "system-owner"
-            || self.accounts.is_one(self.images, &fact.place, field, [a, b]);
+        let borne_out = match rule.id {
+            "system-owner" => self.accounts.is_one(self.images, &fact.place, field, [a, b]),
+            "builder-owner" => !self.accounts.is_somebody(self.images, &fact.place, field, [a, b]),
+            _ => true,
+        };
         borne_out.then_some(rule)
     }
 
@@ -255,7 +260,13 @@ impl<'a> Classifier<'a> {
         let (_, layers) = at.place.0.split_last()?;
         let read = |side| String::from_utf8(self.images.read(side, layers, at.place.path())?).ok();
         let (a, b) = (read(Side::A)?, read(Side::B)?);
-        candidates.into_iter().find(|(_, is)| is(&a, &b)).map(|(rule, _)| rule)
+        let holds = |rule: &CauseRule, is: fn(&str, &str) -> bool| {
+            is(&a, &b)
+                && (rule.id != "account-numbers"
+                    || !at.path_is(&["etc/passwd*"])
+                    || accounts::groups_agree(self.images, layers, at.place.path()))
+        };
+        candidates.into_iter().find(|(rule, is)| holds(rule, *is)).map(|(rule, _)| rule)
     }
 
     /// An entry that nothing explains: one line for a folder and all that is in it.
@@ -424,9 +435,15 @@ impl<'a> Classifier<'a> {
     }
 
     fn conclude(mut self, facts: &Facts) -> Diagnosis {
-        for (key, rule, detail) in std::mem::take(&mut self.correlator).conclude() {
+        for Correlated { key, rule, detail, decision } in
+            std::mem::take(&mut self.correlator).conclude()
+        {
             let (index, n) = key;
             let Some(pending) = self.pending.get_mut(&index) else { continue };
+            if decision {
+                pending.hint = Some(rule);
+                continue;
+            }
             pending.left.retain(|other| *other != n);
             let fact = &facts.list[index];
             let lines = match &fact.what {
@@ -512,7 +529,7 @@ impl<'a> Classifier<'a> {
         }
         self.account.settle(index, Settled::Unexplained);
         let mut item = Item { excerpt: excerpt(fact), ..item(fact, what(fact)) };
-        item.usually = self.usual(fact);
+        item.usually = self.usual(fact).or(pending.hint);
         if let Seen::Content(changes) = &fact.what
             && let Some((a, b)) = changes.perhaps
             && self.context.are_near(a, b)

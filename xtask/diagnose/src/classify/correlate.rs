@@ -80,6 +80,17 @@ struct Open {
     around: String,
     /// True if such a word may stand for an unknown string of the environment.
     word: bool,
+    /// True if it stands in a setting or in code: there nothing is a trace of the build by itself.
+    decision: bool,
+}
+
+/// An edit whose pair of strings is known.
+pub(super) struct Correlated {
+    pub(super) key: Key,
+    pub(super) rule: &'static CauseRule,
+    pub(super) detail: String,
+    /// True if it stands where somebody decided it: then the rule is only a hint.
+    pub(super) decision: bool,
 }
 
 /// The evidence for what a pair of strings is.
@@ -116,7 +127,10 @@ impl Correlator {
         }
         let path = edit.what == Edited::Path || (edit.a.contains('/') && edit.b.contains('/'));
         let (a, b, signs) = if path { paths(&edit.a, &edit.b) } else { single(edit, at) };
-        for (rule, sign, proof) in signs {
+        // the files that a host's name belongs in
+        let own = |(_, sign, _): &PairSign| matches!(*sign, "hostname" | "hosts");
+        let decision = at.is_decision(edit) && !signs.iter().any(own);
+        for (rule, sign, proof) in signs.into_iter().filter(|_| !decision) {
             let evidence = self.evidence.entry((a.clone(), b.clone())).or_insert_with(|| {
                 PairEvidence { rule, signs: HashSet::new(), proved: false, places: HashSet::new() }
             });
@@ -127,25 +141,25 @@ impl Correlator {
                 evidence.places.insert(at.place.to_string());
             }
         }
-        let decision = |text: &str| DECISIONS.contains(&text.to_lowercase().as_str());
+        let decided = |text: &str| DECISIONS.contains(&text.to_lowercase().as_str());
         let plain = |text: &str| {
             text.len() >= 4
-                && !decision(text)
+                && !decided(text)
                 && text.chars().all(|c| c.is_alphanumeric() || c == '-')
         };
         let word = edit.in_text
             && !path
             && edit.what == Edited::Name
             && edit.key().is_none()
-            && !at.content.is_some_and(|changes| changes.script)
+            && !decision
             && plain(&edit.a)
             && plain(&edit.b);
         let around = format!("{}\u{0}{}", edit.before, edit.after);
-        self.open.push(Open { key, place: at.place.to_string(), a, b, around, word });
+        self.open.push(Open { key, place: at.place.to_string(), a, b, around, word, decision });
     }
 
-    /// For every edit that is explained now: its key, the rule, and the pair of strings.
-    pub(super) fn conclude(self) -> Vec<(Key, &'static CauseRule, String)> {
+    /// Every edit whose pair is known now.
+    pub(super) fn conclude(self) -> Vec<Correlated> {
         // one string for another, in several files and between different words
         let mut often: HashMap<(&str, &str), [HashSet<&str>; 2]> = HashMap::new();
         for open in self.open.iter().filter(|open| open.word) {
@@ -160,9 +174,12 @@ impl Correlator {
             (seen && (evidence.proved || evidence.signs.len() > 1)).then_some(evidence.rule)
         };
         let explained = self.open.iter().filter_map(|open| {
+            let found = |rule, detail| {
+                Some(Correlated { key: open.key, rule, detail, decision: open.decision })
+            };
             let pair = (open.a.clone(), open.b.clone());
             if let Some(rule) = known(&pair) {
-                return Some((open.key, rule, detail(rule, &open.a, &open.b)));
+                return found(rule, detail(rule, &open.a, &open.b));
             }
             // a known pair inside of longer strings
             let inside = self.evidence.keys().find(|(a, b)| {
@@ -171,11 +188,13 @@ impl Correlator {
                     && open.a.replace(a.as_str(), b) == open.b
             });
             if let Some((pair, rule)) = inside.and_then(|pair| Some((pair, known(pair)?))) {
-                return Some((open.key, rule, detail(rule, &pair.0, &pair.1)));
+                return found(rule, detail(rule, &pair.0, &pair.1));
             }
             let [places, around] = often.get(&(open.a.as_str(), open.b.as_str()))?;
-            (open.word && places.len() > 1 && around.len() > 1)
-                .then(|| (open.key, &REPLACED, detail(&REPLACED, &open.a, &open.b)))
+            if open.word && places.len() > 1 && around.len() > 1 {
+                return found(&REPLACED, detail(&REPLACED, &open.a, &open.b));
+            }
+            None
         });
         explained.collect()
     }
@@ -198,7 +217,10 @@ fn single(edit: &Edit, at: &At<'_>) -> (String, String, Vec<PairSign>) {
     if at.context.both_were(|build| build.host.clone(), &a, &b) {
         signs.push((&HOST_NAME, "records", true));
     }
-    if at.path_is(&["etc/hostname"]) && edit.before.is_empty() && edit.after.is_empty() {
+    if at.path_is(&["etc/hostname", "etc/mailname"])
+        && edit.before.is_empty()
+        && edit.after.is_empty()
+    {
         signs.push((&HOST_NAME, "hostname", true));
     }
     signs.extend(sign_of_host(edit, at).map(|sign| (&HOST_NAME, sign, false)));

@@ -14,6 +14,7 @@ mod classifier;
 mod consequences;
 mod context;
 mod correlate;
+mod decisions;
 mod diagnosis;
 mod epoch;
 mod fact;

@@ -47,7 +47,12 @@ impl Umask {
                 is_usual(more) && less == more & !taken
             })
         };
-        let fits = |taken: &u32| modes.len() >= SEVERAL && (all(0, *taken) || all(1, *taken));
+        // a program that makes secrets takes the same bits away, but not from folders and programs
+        let runs = modes.iter().any(|(a, _)| a & 0o111 != 0);
+        let rests = modes.iter().any(|(a, _)| a & 0o111 == 0);
+        let fits = |taken: &u32| {
+            modes.len() >= SEVERAL && runs && rests && (all(0, *taken) || all(1, *taken))
+        };
         Umask { taken: TAKEN.into_iter().find(fits) }
     }
 
@@ -87,8 +92,10 @@ mod tests {
             assert!(fits(modes), "{modes:?}");
         }
         for modes in [
+            // files alone, which a program may have made so
+            &[(0o644, 0o600), (0o644, 0o600)][..],
             // one file alone
-            &[(0o640, 0o644)][..],
+            &[(0o640, 0o644)],
             // another bit, the other side, a bit that stayed
             &[(0o644, 0o600), (0o644, 0o755)],
             &[(0o644, 0o600), (0o700, 0o755)],

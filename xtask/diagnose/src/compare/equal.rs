@@ -5,7 +5,7 @@ use super::spot::{Broken, Of as _, Spot};
 use crate::difference::Side;
 use anyhow::Result;
 use diskimage::{Budget, Shared, Source};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use xtask_core::interrupt;
@@ -142,6 +142,13 @@ impl ComparedBlocks {
         }
         pairs.insert(key, equal);
         Ok(equal)
+    }
+
+    /// The places of blocks of one side that are equal to one of the other side.
+    pub(super) fn known_equal(&self, side: Side) -> HashSet<u64> {
+        let pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+        let equal = pairs.iter().filter(|(_, equal)| **equal);
+        equal.map(|(places, _)| places[side as usize]).collect()
     }
 }
 

@@ -12,6 +12,7 @@ mod equal;
 mod pool;
 mod shares;
 mod spot;
+mod tails;
 #[cfg(test)]
 mod tests;
 mod walk;

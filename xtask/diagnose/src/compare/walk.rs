@@ -5,6 +5,7 @@ use super::entries::{fields, metadata, one_sided, order};
 use super::pool::Pool;
 use super::shares::Shares;
 use super::spot::{Broken, Of as _, Spot};
+use super::tails;
 use crate::difference::{Difference, DifferenceKind, MetadataField, Place, Side};
 use crate::edits::Changes;
 use anyhow::Result;
@@ -441,6 +442,10 @@ impl<'o> TreeWalk<'o> {
                 (Some(PartContent::Tree(a)), Some(PartContent::Tree(b))) => {
                     self.all_of(&here.place, &[a, b], places)?;
                 }
+                (
+                    a @ (Some(PartContent::SharedBlocks(_)) | None),
+                    b @ (Some(PartContent::SharedBlocks(_)) | None),
+                ) => self.tails(&here, [a, b])?,
                 (a, b) => {
                     for (side, part) in [(Side::A, a), (Side::B, b)] {
                         if let Some(part) = part {
@@ -449,6 +454,21 @@ impl<'o> TreeWalk<'o> {
                     }
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Bytes beside the tails of files, which no file has.
+    fn tails(&mut self, spot: &Spot, parts: [Option<PartContent>; 2]) -> Result<(), Stop> {
+        let lists = parts.map(|part| match part {
+            Some(PartContent::SharedBlocks(blocks)) => blocks,
+            _ => Vec::new(),
+        });
+        // all files are compared first: what that finds equal need not be unpacked
+        self.out.told()?;
+        let rests = tails::rests(&self.shares, lists)?;
+        if let Some(first) = content::differ(&self.shares, &rests)? {
+            self.out.tell(vec![content::bytes(&self.shares, spot, &rests, first)])?;
         }
         Ok(())
     }

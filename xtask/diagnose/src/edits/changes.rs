@@ -152,12 +152,16 @@ impl Changes {
             edit.a = shortened(&edit.a, LONGEST);
             edit.b = shortened(&edit.b, LONGEST);
         }
-        // of a date the line around it tells nothing more
-        let around = |text: &str| match edit.what {
-            Edited::Dates(..) | Edited::Bytes => String::new(),
-            _ => text.to_owned(),
+        // of the line around a date only this counts: a comment or not, and the name that it is given to
+        let (before, after) = match edit.what {
+            Edited::Dates(..) => {
+                let sign = edit.before.trim_start().chars().take(3).collect();
+                (sign, edit.key().unwrap_or_default().to_owned())
+            }
+            Edited::Bytes => Default::default(),
+            _ => (edit.before.clone(), edit.after.clone()),
         };
-        let same = (edit.a.clone(), edit.b.clone(), around(&edit.before), around(&edit.after));
+        let same = (edit.a.clone(), edit.b.clone(), before, after);
         if self.known.contains(&same) {
             return;
         }

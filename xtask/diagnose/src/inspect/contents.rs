@@ -177,6 +177,9 @@ impl Contents {
             volumes.exhausted().map(|volume| format!("{volume}: links that lead on and on")),
         );
         for (_, file) in volumes.files() {
+            if let Some(what) = beside_the_entries(&file.path) {
+                self.boot_unclear.insert(format!("{}: {what}", file.path));
+            }
             // live-boot takes such a folder for a root, too
             let folder = file.path.split('/').rev().skip(1).find(|name| name.ends_with(".dir"));
             if let Some(folder) = folder {
@@ -202,5 +205,32 @@ impl Contents {
         }
         self.roots.sort_by_key(|root| root.initramfs);
         Ok(())
+    }
+}
+
+/// A file that changes what boots without any entry that names it: what it is.
+fn beside_the_entries(path: &str) -> Option<&'static str> {
+    let path = format!("/{}", path.to_lowercase());
+    let name = path.rsplit('/').next().unwrap_or_default();
+    // systemd-stub(7)
+    let of_stub = path.contains(".efi.extra.d/") || path.contains("/loader/");
+    let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    if of_stub && name.ends_with(".cred") {
+        Some("a credential, which sets what services read")
+    } else if path.contains(".efi.extra.d/") || (of_stub && ends(&[".raw", ".sysext", ".confext"]))
+    {
+        Some("an extension of a unified kernel image, which is not read")
+    } else if [
+        "/live/config.conf",
+        "/live/config-hooks/",
+        "/live/config-preseed/",
+        "/live/boot.conf",
+    ]
+    .iter()
+    .any(|part| path.contains(part))
+    {
+        Some("settings and scripts that live-boot and live-config take from the medium")
+    } else {
+        None
     }
 }

@@ -18,7 +18,12 @@ const FORBIDDEN: [Forbidden; 7] = [
     Forbidden {
         rule: "host-keys",
         what: "SSH host keys are in the image: every copy would have the same",
-        patterns: &["etc/ssh/ssh_host_*_key*", "etc/dropbear/**/*_host_key"],
+        patterns: &[
+            "etc/ssh/ssh_host_*key*",
+            "etc/dropbear/**/*_host_key",
+            "etc/tinyssh/sshkeydir/.*",
+            "etc/tinyssh/sshkeydir/*",
+        ],
         even_empty: true,
     },
     Forbidden {
@@ -78,6 +83,17 @@ const FORBIDDEN: [Forbidden; 7] = [
             "etc/cryptsetup-keys.d/*",
             "cryptroot/keyfiles/*",
             "crypto_keyfile.bin",
+            "etc/credstore/*",
+            "etc/credstore.encrypted/*",
+            "run/credstore/*",
+            "usr/lib/credstore/*",
+            ".extra/credentials/*",
+            ".extra/global_credentials/*",
+            "etc/NetworkManager/system-connections/*",
+            "root/.aws/credentials",
+            "home/*/.aws/credentials",
+            "**/.pgpass",
+            "**/.pypirc",
         ],
         even_empty: false,
     },
@@ -91,6 +107,14 @@ pub(crate) struct ForbiddenFiles {
     /// The first of them.
     pub(crate) paths: Vec<String>,
     pub(crate) count: u64,
+}
+
+impl ForbiddenFiles {
+    /// A host key where sshd's settings say.
+    pub(super) fn host_key(path: &str) -> ForbiddenFiles {
+        let Forbidden { rule, what, .. } = FORBIDDEN[0];
+        ForbiddenFiles { rule, what, paths: vec![path.to_owned()], count: 1 }
+    }
 }
 
 /// All forbidden files of a root, by rule.

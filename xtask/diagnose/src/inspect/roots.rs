@@ -28,12 +28,52 @@ const NESTED: usize = 64;
 
 /// Files of an initramfs whose words count like those of the kernel's command line
 /// (dracut.cmdline(7), live-boot(7)).
-const PARAMETER_FILES: [&str; 4] =
-    ["etc/cmdline", "etc/cmdline.d/*", "etc/live/boot.conf", "etc/live/boot.conf.d/*"];
+const PARAMETER_FILES: [&str; 6] = [
+    "etc/cmdline",
+    "etc/cmdline.d/*",
+    "etc/live/boot.conf",
+    "etc/live/boot.conf.d/*",
+    "conf/param.conf",
+    "conf/conf.d/*",
+];
+
+/// Folders of images that systemd lays over usr/, opt/ and etc/ of a running system (systemd-sysext(8)).
+const EXTENSIONS: [&str; 13] = [
+    "etc/extensions",
+    "run/extensions",
+    "usr/lib/extensions",
+    "usr/local/lib/extensions",
+    "var/lib/extensions",
+    "var/lib/extensions.mutable",
+    "run/confexts",
+    "usr/lib/confexts",
+    "usr/local/lib/confexts",
+    "var/lib/confexts",
+    ".extra/sysext",
+    ".extra/confext",
+    ".extra/global_sysext",
+];
+
+/// Files that set the environment of programs, apt's among them.
+const ENVIRONMENT: [&str; 8] = [
+    "etc/environment",
+    "etc/environment.d/*",
+    "etc/profile",
+    "etc/profile.d/*",
+    "etc/systemd/system.conf",
+    "etc/systemd/system.conf.d/*",
+    "usr/lib/environment.d/*",
+    "root/.profile",
+];
 
 /// Beginnings of words that name a root.
-const ROOT: [&str; 12] = [
+const ROOT: [&str; 17] = [
     "root=",
+    "ROOT=",
+    "NFSROOT=",
+    "init=",
+    "rdinit=",
+    "overlay=",
     "netroot=",
     "nfsroot=",
     "rd.live.",
@@ -156,6 +196,13 @@ impl Root {
         !self.initramfs && (self.path == path || self.path.ends_with(&format!("]/{path}")))
     }
 
+    /// True if live-boot finds this root in `folder` of some volume.
+    pub(super) fn is_in(&self, folder: &str) -> bool {
+        let path = self.path.rsplit_once("]/").map_or(self.path.as_str(), |(_, path)| path);
+        let (parent, _) = path.rsplit_once('/').unwrap_or(("", path));
+        !self.initramfs && parent == folder
+    }
+
     fn read(
         path: &str,
         initramfs: bool,
@@ -184,6 +231,36 @@ impl Root {
                 unclear
                     .insert(format!("{}: apt is told to read its sources elsewhere", found.path));
             }
+            if let Some(setting) = sources::weaker(&text) {
+                let what = "apt takes more than its sources sign";
+                unclear.insert(format!("{}: `{setting}`: {what}", found.path));
+            }
+        }
+        for found in ENVIRONMENT.iter().flat_map(|pattern| files.matches(pattern)) {
+            let text = found.target.map(text).transpose()?.flatten().unwrap_or_default();
+            if text.contains("APT_CONFIG") {
+                unclear.insert(format!("{}: apt is told to read other settings", found.path));
+            }
+        }
+        for folder in EXTENSIONS {
+            for found in files.matches(&format!("{folder}/**")) {
+                let what = "an extension that systemd lays over the root, which is not read";
+                let depth = folder.split('/').count() + 1;
+                let path: Vec<&str> = found.path.split('/').take(depth).collect();
+                unclear.insert(format!("{}: {what}", path.join("/")));
+            }
+        }
+        let mut forbidden = forbidden::find(files);
+        for found in SSHD.iter().flat_map(|pattern| files.matches(pattern)) {
+            let text = found.target.map(text).transpose()?.flatten().unwrap_or_default();
+            for (keyword, path) in sshd_paths(&text) {
+                let there = !files.find(path.trim_start_matches('/')).is_empty();
+                if keyword == "hostkey" && there {
+                    forbidden.push(ForbiddenFiles::host_key(&path));
+                } else if keyword == "include" && !path.starts_with("/etc/ssh/sshd_config.d/") {
+                    unclear.insert(format!("{}: sshd reads {path} as well", found.path));
+                }
+            }
         }
         for found in
             PARAMETER_FILES.iter().filter(|_| initramfs).flat_map(|name| files.matches(name))
@@ -195,7 +272,7 @@ impl Root {
             }
         }
         let mut machine_ids = Vec::new();
-        for path in ["etc/machine-id", "var/lib/dbus/machine-id"] {
+        for path in ["etc/machine-id", "var/lib/dbus/machine-id", "run/machine-id"] {
             for id in files.find(path) {
                 let id = bytes(&*tree, files, id, MACHINE_ID)?.unwrap_or_default();
                 // systemd writes `uninitialized` to have first-boot units run (machine-id(5))
@@ -215,7 +292,7 @@ impl Root {
             largest_packages: installed_sizes(&status),
             sources,
             machine_ids,
-            forbidden: forbidden::find(files),
+            forbidden,
             latest: Vec::new(),
             late: 0,
             apt,
@@ -246,6 +323,25 @@ impl Root {
             }
         }
     }
+}
+
+/// sshd's settings.
+const SSHD: [&str; 2] = ["etc/ssh/sshd_config", "etc/ssh/sshd_config.d/*"];
+
+/// Paths of host keys and of further settings, with their keywords (sshd_config(5)). The host keys that
+/// have the usual names are forbidden anyway.
+fn sshd_paths(text: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let words = line.split([' ', '\t', '=']).filter(|word| !word.is_empty());
+        let mut words = words.map(|word| word.trim_matches('"'));
+        let keyword = words.next().unwrap_or_default().to_lowercase();
+        if ["hostkey", "include"].contains(&keyword.as_str()) {
+            found.extend(words.map(|path| (keyword.clone(), path.to_owned())));
+        }
+    }
+    found.retain(|(_, path)| !path.starts_with("/etc/ssh/ssh_host_"));
+    found
 }
 
 /// True if this root, as an upper layer, removes what another one has at etc/apt: by something that

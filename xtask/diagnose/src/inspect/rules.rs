@@ -1,8 +1,8 @@
 //! The rules for every image, and those of a recipe's policy.
 
-use super::boot::{BootEntry, Parameters};
 use super::contents::Contents;
 use super::roots::Root;
+use super::started::{dracut_root, live_folder, other_root};
 use super::traces::Traces;
 use super::violation::Violation;
 use anyhow::Result;
@@ -57,71 +57,6 @@ fn cannot_tell(contents: &Contents, policy: &Policy, found: &mut Vec<Violation>)
             format!("cannot tell: … and {more} more"),
         ));
     }
-}
-
-/// Parameters that make the initramfs take its root from somewhere else (live-boot(7),
-/// dracut.cmdline(7)): name, and values that do not.
-const ELSEWHERE: [(&str, &[&str]); 14] = [
-    ("fetch", &[]),
-    ("httpfs", &[]),
-    ("ftpfs", &[]),
-    ("netboot", &[]),
-    ("nfsroot", &[]),
-    ("nfsopts", &[]),
-    ("plainroot", &[]),
-    ("fromiso", &[""]),
-    ("findiso", &[""]),
-    ("iso_scan/filename", &[""]),
-    ("live_media", &["", "removable", "removable-usb"]),
-    ("live_media_offset", &[]),
-    ("systemd.pull", &[]),
-    ("rd.systemd.pull", &[]),
-];
-
-/// Why the entry may boot a root that is not among those of the image.
-fn other_root(contents: &Contents, entry: &BootEntry) -> Vec<String> {
-    let parameters = entry.parameters();
-    let said = |what: String| format!("{}: boot entry `{}`: {what}", entry.file, entry.title);
-    let mut all = Vec::new();
-    for (name, harmless) in ELSEWHERE {
-        let value = parameters.all(name).find(|value| !harmless.contains(value));
-        all.extend(
-            value.map(|value| said(format!("{name}={value} takes the root from elsewhere"))),
-        );
-    }
-    for value in parameters.all("root") {
-        let value = value.strip_prefix("live:").unwrap_or(value);
-        if ["http:", "https:", "ftp:", "tftp:", "nfs", "nbd:", "iscsi:", "cifs:", "torrent:"]
-            .iter()
-            .any(|start| value.starts_with(start))
-        {
-            all.push(said(format!("root={value} takes the root from elsewhere")));
-        }
-    }
-    for name in ["systemd.set_credential", "systemd.set_credential_binary"] {
-        let value = parameters.all(name).next();
-        all.extend(value.map(|value| said(format!("{name}={value} sets what a service reads"))));
-    }
-    let is_live = parameters.all("boot").any(|value| value == "live")
-        || parameters.all("rd.live.image").next().is_some();
-    if let Some(value) = parameters.all("root").find(|value| !value.starts_with("live:"))
-        && !is_live
-    {
-        all.push(said(format!("root={value} is a root on a disk, not in this image")));
-    }
-    if let Some(path) = dracut_root(&parameters)
-        && !contents.roots.iter().any(|root| root.is_at(&path))
-    {
-        all.push(said(format!("its root, {path}, is no squashfs of this image")));
-    }
-    all
-}
-
-/// The path of the squashfs that dracut mounts, where the parameters name it.
-fn dracut_root(parameters: &Parameters) -> Option<String> {
-    let image = parameters.all("rd.live.squashimg").last().filter(|image| !image.is_empty())?;
-    let folder = parameters.all("rd.live.dir").last().filter(|folder| !folder.is_empty());
-    Some(format!("{}/{image}", folder.unwrap_or("LiveOS").trim_matches('/')))
 }
 
 /// `what` with the path of its root in front, unless there is only one.
@@ -200,6 +135,10 @@ fn sources(contents: &Contents, policy: &Policy, found: &mut Vec<Violation>) {
     let allowed =
         |source: &AptSource| policy.package_hosts.iter().any(|host| host == source.host());
     for root in &contents.roots {
+        for source in root.sources.iter().filter(|source| source.unsigned) {
+            let what = format!("{}: packages from {} need no signature", source.file, source.uri);
+            found.push(Violation::new("package-sources", in_root(contents, root, &what)));
+        }
         for source in root.sources.iter().filter(|source| !allowed(source)) {
             let expected = if policy.package_hosts.is_empty() {
                 "expected no package source at all".to_owned()
@@ -233,6 +172,13 @@ fn systems(contents: &Contents) -> impl Iterator<Item = &Root> {
     let alone: Vec<String> =
         contents.boot.iter().filter_map(|entry| dracut_root(&entry.parameters())).collect();
     let roots = || contents.roots.iter().filter(|root| !root.initramfs);
+    // folders of which live-boot mounts every squashfs, and none of which has a package database
+    let folders: BTreeSet<String> = contents
+        .boot
+        .iter()
+        .filter_map(|entry| live_folder(&entry.parameters()))
+        .filter(|folder| roots().all(|root| root.packages.is_empty() || !root.is_in(folder)))
+        .collect();
     let main = contents.root().map(|root| &root.path);
     roots().filter(move |root| {
         let replaces = roots().filter(|other| other.path != root.path).any(|other| {
@@ -242,6 +188,7 @@ fn systems(contents: &Contents) -> impl Iterator<Item = &Root> {
             || !root.packages.is_empty()
             || main == Some(&root.path)
             || alone.iter().any(|path| root.is_at(path))
+            || folders.iter().any(|folder| root.is_in(folder))
     })
 }
 

@@ -18,6 +18,33 @@ pub(super) fn read(file: &str, text: &str) -> Vec<AptSource> {
     sources::read(file, text)
 }
 
+/// Settings by which apt takes packages that nobody signed, or from somebody between it and its sources
+/// (apt.conf(5), apt-transport-http(1), apt-transport-https(1)).
+const WEAKER: [&str; 6] = [
+    "allowinsecurerepositories",
+    "allowweakrepositories",
+    "allowdowngradetoinsecurerepositories",
+    "allowunauthenticated",
+    "::proxy",
+    "proxy-auto-detect",
+];
+
+/// The first setting that lets apt take more than the sources sign.
+pub(super) fn weaker(settings: &str) -> Option<String> {
+    let lines = settings.split(['\n', ';', '{', '}']).map(str::trim);
+    let mut lines = lines.filter(|line| !line.starts_with("//") && !line.starts_with('#'));
+    lines
+        .find(|line| {
+            let (name, value) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+            let name = format!("::{}", name.to_lowercase());
+            let value = value.trim_matches([' ', '\t', '"']).to_lowercase();
+            let off = ["false", "no", "0", "off", "", "direct"].contains(&value.as_str());
+            let verify = ["::verify-peer", "::verify-host"].iter().any(|end| name.ends_with(end));
+            (verify && off) || (!off && WEAKER.iter().any(|end| name.ends_with(end)))
+        })
+        .map(str::to_owned)
+}
+
 /// True if apt's settings name other places for the lists of sources, or other settings (apt.conf(5)).
 pub(super) fn moves_lists(settings: &str) -> bool {
     // a comment ends nothing
@@ -32,7 +59,7 @@ pub(super) fn moves_lists(settings: &str) -> bool {
             !rest.starts_with("::") && !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-')
         });
         folder
-            || ["rootdir", "#include"].iter().any(|start| line.starts_with(start))
+            || ["rootdir", "#include", "#clear"].iter().any(|start| line.starts_with(start))
             || ["dir::etc", "sourcelist", "sourceparts"].iter().any(|part| line.contains(part))
     })
 }
@@ -40,6 +67,26 @@ pub(super) fn moves_lists(settings: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_that_take_more_than_is_signed() {
+        for text in [
+            "Acquire::AllowInsecureRepositories \"true\";",
+            "APT::Get::AllowUnauthenticated \"1\";",
+            "Acquire { http { Proxy \"http://x\"; }; };",
+            "Acquire::https::Verify-Peer \"false\";",
+        ] {
+            assert!(weaker(text).is_some(), "{text}");
+        }
+        for text in [
+            "Acquire::http::Proxy \"DIRECT\";",
+            "Acquire::https::Verify-Peer \"true\";",
+            "// Acquire::http::Proxy \"http://x\";",
+            "Acquire::AllowInsecureRepositories \"false\";\nAcquire::BlockDotOnion \"false\";",
+        ] {
+            assert!(weaker(text).is_none(), "{text}");
+        }
+    }
 
     #[test]
     fn settings_that_move_the_lists() {

@@ -106,13 +106,13 @@ cases! {
             "# Sun Dec 20 01:02:03 UTC 2026\n", "# So 20. Dez 01:02:03 UTC 2026\n"));
     }
     order_by_locale: ["locale-order"], |tree, side| {
-        tree.write("etc/x.list", side.pick("B\nC\na\nd\n", "a\nB\nC\nd\n"));
+        tree.write("usr/share/x.list", side.pick("B\nC\na\nd\n", "a\nB\nC\nd\n"));
     }
     order_of_lines: ["line-order"], |tree, side| {
-        tree.write("etc/x.list", side.pick("m\na\nz\nb\n", "z\nm\nb\na\n"));
+        tree.write("usr/share/x.list", side.pick("m\na\nz\nb\n", "z\nm\nb\na\n"));
     }
     order_of_keys: ["line-order"], |tree, side| {
-        tree.write("etc/x.pl", side.pick(
+        tree.write("usr/share/x.dump", side.pick(
             "$VAR = { 'b' => 1, 'a' => 2 };\n", "$VAR = { 'a' => 2, 'b' => 1 };\n"));
     }
     host_name: ["host-name"], |tree, side| {
@@ -152,8 +152,8 @@ cases! {
     }
     some_string_in_two_files: ["environment-string"], |tree, side| {
         let word = side.pick("quux", "frob");
-        tree.write("etc/a.conf", &format!("flavour {word}\n"));
-        tree.write("etc/b.conf", &format!("x {word} y\n"));
+        tree.write("usr/share/a", &format!("flavour {word}\n"));
+        tree.write("usr/share/b", &format!("x {word} y\n"));
     }
     umask: ["umask"], |tree, side| {
         tree.write("etc/x.conf", "x\n");

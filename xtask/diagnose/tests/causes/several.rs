@@ -43,16 +43,16 @@ fn ten_causes_at_once() {
         tree.bytes("usr/lib/x.pyc", &pyc(side.pick(1_780_000_100, 1_780_000_222), b"\0code"));
         tree.write("etc/shadow", side.pick("root:*:20560:0:::::\n", "root:*:20561:0:::::\n"));
         tree.write("etc/hostname", side.pick("alpha\n", "beta\n"));
-        tree.write("etc/x.list", side.pick("m\na\nz\n", "z\nm\na\n"));
+        tree.write("usr/share/x.list", side.pick("m\na\nz\n", "z\nm\na\n"));
         tree.write("etc/made", side.pick("on 2026-11-22 03:25:01\n", "on 2026-11-23 04:11:17\n"));
-        for name in ["etc/build.env", "etc/build.txt"] {
+        for name in ["usr/share/build.env", "usr/share/build.txt"] {
             tree.write(name, side.pick("PWD=/build/a\n", "PWD=/build/b\n"));
         }
         tree.write("etc/late", "x\n");
         tree.time("etc/late", side.pick(EPOCH, EPOCH + 5));
-        for name in ["etc/mode", "etc/mode.too"] {
+        for (name, modes) in [("etc/mode", (0o644, 0o600)), ("etc/mode.too", (0o755, 0o700))] {
             tree.write(name, "x\n");
-            tree.mode(name, side.pick(0o644, 0o600));
+            tree.mode(name, side.pick(modes.0, modes.1));
         }
         tree.squashfs(&["-comp", "xz"], EPOCH + side.pick(0, 3));
         tree.iso(&["--modification-date", side.pick("2026112203250100", "2026112303250100")]);

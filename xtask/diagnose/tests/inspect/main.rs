@@ -5,6 +5,7 @@
     reason = "tests start diagnose and look at what it says"
 )]
 
+mod beside;
 mod boot;
 mod legal;
 mod make;

@@ -42,11 +42,11 @@ impl Drop for Scratch {
 }
 
 /// A path, and its content in A and in B; `None` where it is not there.
-type File<'t> = (&'t str, [Option<&'t [u8]>; 2]);
+pub(crate) type File<'t> = (&'t str, [Option<&'t [u8]>; 2]);
 
 /// The answer for two archives with these files, and a date.
 #[track_caller]
-fn archives(files: &[File<'_>]) -> Answer {
+pub(crate) fn archives(files: &[File<'_>]) -> Answer {
     let [a, b] = [0, 1].map(|side| {
         let stamp = format!("built {}\n", DATES[side]);
         let present = files.iter().filter_map(|(path, contents)| Some((*path, contents[side]?)));
@@ -59,7 +59,7 @@ fn archives(files: &[File<'_>]) -> Answer {
 
 /// Every file has to be named as unexplained or not read, and no content called identical.
 #[track_caller]
-fn told(answer: &Answer, paths: &[&str]) {
+pub(crate) fn told(answer: &Answer, paths: &[&str]) {
     assert!(answer.contents_differ, "contents are said to be identical: {answer:#?}");
     for path in paths {
         let open = answer.open.iter().any(|(place, _)| place.iter().any(|part| part == path));
@@ -69,7 +69,7 @@ fn told(answer: &Answer, paths: &[&str]) {
 
 /// A change of one file that nothing explains.
 #[track_caller]
-fn tells(path: &str, a: impl AsRef<[u8]>, b: impl AsRef<[u8]>) {
+pub(crate) fn tells(path: &str, a: impl AsRef<[u8]>, b: impl AsRef<[u8]>) {
     told(&archives(&[(path, [Some(a.as_ref()), Some(b.as_ref())])]), &[path]);
 }
 

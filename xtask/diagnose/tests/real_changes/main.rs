@@ -1,5 +1,5 @@
 //! A real change must never be explained away: kinds of changes that were made by hand (kinds.rs,
-//! layers.rs), and changes of random bytes (mutations.rs).
+//! layers.rs, decisions.rs, hostile/), and changes of random bytes (mutations.rs).
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -8,6 +8,7 @@
 
 mod answer;
 mod contents;
+mod decisions;
 mod formats;
 mod headers;
 mod hostile;

@@ -31,6 +31,11 @@ pub fn everything(tree: &dyn Tree) -> Result<()> {
                 diskimage::sha256(&*source)?;
             }
             PartContent::Tree(tree) => everything(&*tree)?,
+            PartContent::SharedBlocks(blocks) => {
+                for mut block in blocks {
+                    block.rest()?;
+                }
+            }
         }
     }
     Ok(())

@@ -13,10 +13,23 @@ const DEEPEST: u16 = 5;
 /// A piece of a file: offset in the image (`None`: a hole) and bytes.
 pub(super) type Piece = (Option<u64>, u64);
 
+/// The places of a file's blocks.
+pub(super) struct Map {
+    pub(super) pieces: Vec<Piece>,
+    /// First block and number of blocks, also of those that were reserved but not written.
+    pub(super) blocks: Vec<(u64, u64)>,
+    /// The blocks that hold the map itself.
+    pub(super) nodes: Vec<u64>,
+    /// The memory that this takes.
+    pub(super) held: Held,
+}
+
 /// Collects pieces in the order of the file, with the holes between them.
 struct Pieces<'a> {
     volume: &'a Volume,
     pieces: Vec<Piece>,
+    blocks: Vec<(u64, u64)>,
+    nodes: Vec<u64>,
     /// Bytes of the file up to now.
     at: u64,
     size: u64,
@@ -51,6 +64,26 @@ impl Pieces<'_> {
         Ok(())
     }
 
+    /// Remembers blocks that the file has.
+    fn has(&mut self, first: u64, count: u64) -> Result<()> {
+        if let Some((start, last)) = self.blocks.last_mut()
+            && *start + *last == first
+        {
+            *last += count;
+            return Ok(());
+        }
+        self.held.grow(LAYER, first, 16)?;
+        self.blocks.push((first, count));
+        Ok(())
+    }
+
+    /// Reads a block of the map.
+    fn node(&mut self, block: u64) -> Result<(u64, Vec<u8>)> {
+        self.held.grow(LAYER, block, 8)?;
+        self.nodes.push(block);
+        self.volume.block(block)
+    }
+
     /// A node of a tree of extents.
     fn extents(&mut self, node: &Record<'_>, most: u16) -> Result<()> {
         let (magic, count, depth) = (node.le16(0)?, node.le16(2)?, node.le16(6)?);
@@ -65,7 +98,7 @@ impl Pieces<'_> {
             }
             if depth > 0 {
                 let block = u64::from(node.le32(at + 4)?) | u64::from(node.le16(at + 8)?) << 32;
-                let (offset, bytes) = self.volume.block(block)?;
+                let (offset, bytes) = self.node(block)?;
                 self.extents(&Record::new(LAYER, offset, &bytes), depth - 1)?;
                 continue;
             }
@@ -76,6 +109,7 @@ impl Pieces<'_> {
                 len @ ..=0x8000 => (len, true),
                 len => (len - 0x8000, false),
             };
+            self.has(block, len.into())?;
             let len = u64::from(len) * self.volume.superblock.block;
             self.add(first, written.then_some(place), len)?;
         }
@@ -91,9 +125,10 @@ impl Pieces<'_> {
             }
             let block = u64::from(r.le32(index * 4)?);
             if block > 0 && covers == block_len {
+                self.has(block, 1)?;
                 self.add(from, Some(block.saturating_mul(block_len)), block_len)?;
             } else if block > 0 {
-                let (offset, bytes) = self.volume.block(block)?;
+                let (offset, bytes) = self.node(block)?;
                 let per_block = (block_len / 4) as usize;
                 let inner = Record::new(LAYER, offset, &bytes);
                 self.list(&inner, per_block, from, covers / per_block as u64)?;
@@ -104,11 +139,19 @@ impl Pieces<'_> {
     }
 }
 
-/// The pieces of a file, and the memory that they take.
-pub(super) fn pieces(volume: &Volume, inode: &Inode) -> Result<(Vec<Piece>, Held)> {
+/// The places of a file's blocks, and the memory that they take.
+pub(super) fn map(volume: &Volume, inode: &Inode) -> Result<Map> {
     inode.readable()?;
     let held = volume.budget.hold(LAYER, inode.offset, 0)?;
-    let mut pieces = Pieces { volume, pieces: Vec::new(), at: 0, size: inode.size, held };
+    let mut pieces = Pieces {
+        volume,
+        pieces: Vec::new(),
+        blocks: Vec::new(),
+        nodes: Vec::new(),
+        at: 0,
+        size: inode.size,
+        held,
+    };
     let record = inode.record();
     let map = Record::new(LAYER, inode.offset + 40, record.slice(40, MAP)?);
     if inode.flags & EXTENTS != 0 {
@@ -130,5 +173,6 @@ pub(super) fn pieces(volume: &Volume, inode: &Inode) -> Result<(Vec<Piece>, Held
     if end > 0 {
         pieces.push(None, end)?;
     }
-    Ok((pieces.pieces, pieces.held))
+    let Pieces { pieces, blocks, nodes, held, .. } = pieces;
+    Ok(Map { pieces, blocks, nodes, held })
 }

@@ -5,6 +5,7 @@ use super::volume::Volume;
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::tree::{Kind, Metadata};
+use std::ops::Range;
 use xtask_core::calendar;
 
 /// The content is in the inode itself.
@@ -103,6 +104,23 @@ impl Inode {
             });
         }
         Ok(about)
+    }
+
+    /// The times that the inode has: offset of the field, and seconds since 1970.
+    pub(super) fn times(&self) -> Vec<(usize, i64)> {
+        let fields = [(8, 140), (12, 132), (16, 136), (144, 148)];
+        let fields = fields.into_iter().filter(|(at, _)| *at < 128 || self.has(148));
+        fields.filter_map(|(at, extra)| Some((at, self.time(at, extra).ok()?))).collect()
+    }
+
+    /// The ranges that [`Self::metadata`] tells in full, whatever the kind.
+    pub(super) fn told(&self) -> Vec<Range<usize>> {
+        let mut told = vec![0..4, 24..26, 32..36, 100..104, 120..124];
+        told.extend(self.times().into_iter().map(|(at, _)| at..at + 4));
+        if self.record().le16(0).is_ok_and(|mode| mode & 0o170_000 != 0o040_000) {
+            told.push(26..28);
+        }
+        told
     }
 
     /// `true` if the inode has the field of four bytes at `at` behind the first 128 bytes.

@@ -1,11 +1,15 @@
 //! ext2, ext3 and ext4 (Linux, Documentation/filesystems/ext4).
 //!
-//! This reader is our own: the crate ext4-view 1.0 gives no places of blocks. It does not describe
-//! bitmaps, the journal, free blocks and checksums, so the bytes of the image count as well.
+//! This reader is our own: the crate ext4-view 1.0 gives no places of blocks.
 
 mod blocks;
+mod checksums;
 mod inode;
+mod reserved;
+mod structures;
 mod superblock;
+mod tables;
+mod used;
 mod volume;
 mod xattr;
 
@@ -16,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::record::Record;
 use crate::source::{Extents, Shared, Source};
-use crate::tree::{Content, Kind, LISTING, Listing, Named, Node, Tree, is_name};
+use crate::tree::{Content, Kind, LISTING, Listing, Named, Node, Part, Tree, is_name};
 use inode::{Inode, MAP};
 use std::sync::Arc;
 use superblock::{LAYER, Superblock};
@@ -60,10 +64,10 @@ impl Ext {
     }
 
     fn content(&self, inode: &Inode) -> Result<Arc<File>> {
-        let (pieces, held) = blocks::pieces(&self.volume, inode)?;
+        let map = blocks::map(&self.volume, inode)?;
         let (source, budget) = (self.volume.source.clone(), self.volume.budget.clone());
-        let extents = Extents::new(source, LAYER, budget, pieces);
-        Ok(Arc::new(File { extents, _held: held }))
+        let extents = Extents::new(source, LAYER, budget, map.pieces);
+        Ok(Arc::new(File { extents, _held: map.held }))
     }
 
     fn node(&self, number: u32) -> Result<Node> {
@@ -98,11 +102,13 @@ impl Tree for Ext {
     }
 
     fn fields(&self) -> Vec<Field> {
-        self.volume.superblock.fields()
+        let mut fields = self.volume.superblock.fields();
+        fields.extend(reserved::times(&self.volume));
+        fields
     }
 
-    fn whole(&self) -> bool {
-        false
+    fn parts(&self) -> Result<Vec<Part>> {
+        structures::parts(self)
     }
 
     fn root(&self) -> Result<Node> {

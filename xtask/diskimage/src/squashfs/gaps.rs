@@ -4,12 +4,13 @@ use super::inode::{self, Inode, InodeData};
 use super::packed;
 use super::reached::{Indexed, MetadataTable, Rest, position};
 use super::superblock::{LAYER, NONE};
-use super::{Header, Squashfs};
+use super::{Header, SharedBlock, Squashfs};
+use crate::budget::Held;
 use crate::error::Result;
 use crate::gaps::DescribedRanges;
 use crate::record::Record;
 use crate::source::Bytes;
-use crate::tree::{Kind, Node, Part, Walked};
+use crate::tree::{Kind, Node, Part, PartContent, Walked};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -25,10 +26,13 @@ struct Walk<'s> {
     folders: MetadataTable,
     /// References of inodes by their numbers.
     numbers: HashMap<u32, u64>,
-    fragments: HashSet<u32>,
+    /// The tails of files in each fragment that is used.
+    fragments: HashMap<u32, DescribedRanges>,
+    shared: Vec<SharedBlock>,
     owners: HashSet<u16>,
     xattrs: HashSet<u32>,
     rest: Rest,
+    held: Held,
 }
 
 pub(super) fn parts(squashfs: &Squashfs) -> Result<Vec<Part>> {
@@ -47,10 +51,12 @@ pub(super) fn parts(squashfs: &Squashfs) -> Result<Vec<Part>> {
         inodes,
         folders,
         numbers: HashMap::new(),
-        fragments: HashSet::new(),
+        fragments: HashMap::new(),
+        shared: Vec::new(),
         owners: HashSet::new(),
         xattrs: HashSet::new(),
         rest: Rest::default(),
+        held: squashfs.budget.hold(LAYER, 0, 0)?,
     };
     walk.all()?;
     walk.finish()
@@ -107,7 +113,11 @@ impl Walk<'_> {
             let sizes = blocks.sizes(&mut cursor)?;
             self.stored.add(blocks.start, packed::total(&sizes))?;
             if blocks.fragment != inode::NONE {
-                self.fragments.insert(blocks.fragment);
+                let tail = blocks.size % u64::from(self.squashfs.superblock.block_size);
+                let tails = self.fragments.entry(blocks.fragment);
+                let tails = tails.or_insert_with(|| DescribedRanges::new(LAYER));
+                self.held.grow(LAYER, blocks.start, 16)?;
+                tails.add(blocks.offset.into(), tail)?;
             }
         }
         if inode.xattrs != inode::NONE {
@@ -193,6 +203,10 @@ impl Walk<'_> {
         if !rest.is_empty() {
             parts.push(Part::bytes("[in no folder]", None, Arc::new(Bytes(rest))));
         }
+        if !self.shared.is_empty() {
+            let what = PartContent::SharedBlocks(self.shared);
+            parts.push(Part { name: "[in the tails of no file]".to_owned(), place: None, what });
+        }
         let (source, budget) = (&self.squashfs.source, &self.squashfs.budget);
         parts.extend(self.stored.part(
             "[between the blocks]",
@@ -222,11 +236,15 @@ impl Walk<'_> {
         for (index, entry) in self.table(table, count.into(), 16)?.chunks_exact(16).enumerate() {
             let r = Record::new(LAYER, table, entry);
             let (start, size, unused) = (r.le64(0)?, r.le32(8)?, r.le32(12)?);
-            if unused != 0 || !self.fragments.contains(&(index as u32)) {
+            let Some(tails) = self.fragments.remove(&(index as u32)).filter(|_| unused == 0) else {
                 self.rest.add(entry);
                 continue;
-            }
+            };
             self.stored.add(start, packed::total(&[size]))?;
+            if let Some(stored) = packed::stored(start, size, superblock.block_size)? {
+                let blocks = self.squashfs.blocks.clone();
+                self.shared.push(SharedBlock::new(blocks, stored, tails));
+            }
         }
         Ok(())
     }

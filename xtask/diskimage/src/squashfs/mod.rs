@@ -12,7 +12,7 @@ mod superblock;
 mod tree;
 mod xattr;
 
-pub use packed::{PackedBlock, PackedFile, Stored};
+pub use packed::{PackedBlock, PackedFile, SharedBlock, Stored};
 pub(crate) use superblock::MAGIC;
 
 use crate::budget::Budget;

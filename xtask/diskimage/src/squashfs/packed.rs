@@ -3,8 +3,10 @@
 use super::superblock::LAYER;
 use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
+use crate::gaps::DescribedRanges;
 use crate::source::{Shared, Source};
 use crate::unpack::{Codec, block};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Unpacked blocks that are kept for the next reader: the tails of many files share one.
@@ -33,8 +35,10 @@ pub struct PackedBlock {
     pub len: u32,
     /// Its place in the image; `None`: zeros that are not stored.
     pub stored: Option<Stored>,
-    /// Place in the unpacked block; the rest of it belongs to other files.
+    /// Place in the unpacked block.
     pub skip: u32,
+    /// The rest of the block belongs to other files. Otherwise there is no rest.
+    pub shared: bool,
 }
 
 /// Stored bytes of some blocks.
@@ -62,6 +66,8 @@ pub(super) struct Blocks {
     block_size: u32,
     budget: Arc<Budget>,
     kept: Mutex<Vec<Kept>>,
+    /// Unpacked lengths of shared blocks, by their offsets.
+    lens: Mutex<HashMap<u64, u32>>,
 }
 
 impl Blocks {
@@ -71,7 +77,15 @@ impl Blocks {
         block_size: u32,
         budget: Arc<Budget>,
     ) -> Blocks {
-        Blocks { source, codec, block_size, budget, kept: Mutex::default() }
+        Blocks { source, codec, block_size, budget, kept: Mutex::default(), lens: Mutex::default() }
+    }
+
+    /// Unpacks a block that several files share, and remembers its length.
+    fn shared(&self, stored: Stored) -> Result<Arc<Vec<u8>>> {
+        let bytes = self.unpacked(stored)?;
+        let mut lens = self.lens.lock().unwrap_or_else(PoisonError::into_inner);
+        lens.insert(stored.offset, bytes.len() as u32);
+        Ok(bytes)
     }
 
     fn unpacked(&self, stored: Stored) -> Result<Arc<Vec<u8>>> {
@@ -195,11 +209,11 @@ impl PackedFile {
             left -= u64::from(len);
             let stored = stored(offset, *size, block_size)?;
             offset = offset.saturating_add(stored.map_or(0, |stored| u64::from(stored.len)));
-            Ok(PackedBlock { len, stored, skip: 0 })
+            Ok(PackedBlock { len, stored, skip: 0, shared: false })
         });
         let tail = self.fragment.map(|(stored, skip)| {
             let len = (self.size % u64::from(block_size)) as u32;
-            Ok(PackedBlock { len, stored: Some(stored), skip })
+            Ok(PackedBlock { len, stored: Some(stored), skip, shared: true })
         });
         full.chain(tail)
     }
@@ -219,11 +233,15 @@ impl PackedFile {
             each(&vec![0; len - from]);
             return Ok(());
         };
-        let whole = self.blocks.unpacked(stored)?;
+        let whole = match block.shared {
+            true => self.blocks.shared(stored)?,
+            false => self.blocks.unpacked(stored)?,
+        };
         let skip = block.skip as usize;
+        // Linux refuses a block that unpacks to more than the file has there, and so do we
         match whole.get(skip + from..skip + len) {
-            Some(bytes) => each(bytes),
-            None => {
+            Some(bytes) if block.shared || whole.len() == len => each(bytes),
+            _ => {
                 let why =
                     format!("a block of {} bytes where {} are needed", whole.len(), skip + len);
                 return Err(Error::new(LAYER, stored.offset, why));
@@ -239,7 +257,7 @@ impl PackedFile {
             return match self.fragment {
                 Some((stored, skip)) => {
                     let len = (self.size % u64::from(block_size)) as u32;
-                    Ok(PackedBlock { len, stored: Some(stored), skip })
+                    Ok(PackedBlock { len, stored: Some(stored), skip, shared: true })
                 }
                 None => Err(Error::new(LAYER, self.start, "a file with too few blocks")),
             };
@@ -248,7 +266,42 @@ impl PackedFile {
         let before = self.before[known] + total(&self.sizes[known * STRIDE..index]);
         let len = (self.size - index as u64 * u64::from(block_size)).min(u64::from(block_size));
         let stored = stored(self.start.saturating_add(before), *size, block_size)?;
-        Ok(PackedBlock { len: len as u32, stored, skip: 0 })
+        Ok(PackedBlock { len: len as u32, stored, skip: 0, shared: false })
+    }
+}
+
+/// A stored block that holds the tails of several files.
+pub struct SharedBlock {
+    blocks: Arc<Blocks>,
+    pub stored: Stored,
+    /// The pieces of it that files have: place in the unpacked block and bytes.
+    tails: DescribedRanges,
+}
+
+impl SharedBlock {
+    pub(super) fn new(blocks: Arc<Blocks>, stored: Stored, tails: DescribedRanges) -> SharedBlock {
+        SharedBlock { blocks, stored, tails }
+    }
+
+    /// The image in which the block is stored.
+    pub fn image(&self) -> &Shared {
+        &self.blocks.source
+    }
+
+    /// The bytes that no file has. The block is unpacked if its length is not known yet, or if there are
+    /// some.
+    pub fn rest(&mut self) -> Result<Vec<u8>> {
+        let lens = self.blocks.lens.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lens.get(&self.stored.offset).copied();
+        drop(lens);
+        if let Some(len) = known
+            && self.tails.gaps(0, len.into()).is_empty()
+        {
+            return Ok(Vec::new());
+        }
+        let bytes = self.blocks.shared(self.stored)?;
+        let gaps = self.tails.gaps(0, bytes.len() as u64).into_iter();
+        Ok(gaps.flat_map(|(at, len)| &bytes[at as usize..(at + len) as usize]).copied().collect())
     }
 }
 

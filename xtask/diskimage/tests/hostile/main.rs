@@ -52,7 +52,7 @@ fn open(bytes: Vec<u8>) -> Arc<dyn Tree> {
 /// The bytes of a part.
 fn part(tree: &dyn Tree, name: &str) -> Option<Vec<u8>> {
     let part = tree.parts().unwrap().into_iter().find(|part| part.name == name)?;
-    let diskimage::PartContent::Bytes(source) = part.what else { panic!("{name} is a tree") };
+    let diskimage::PartContent::Bytes(source) = part.what else { panic!("{name} is no bytes") };
     Some(source.up_to(0, 1 << 20).unwrap())
 }
 

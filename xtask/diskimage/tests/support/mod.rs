@@ -125,6 +125,11 @@ fn tree(tree: &dyn Tree, budget: &Arc<Budget>, depth: usize, text: &mut String) 
                 writeln!(text, "{indent}{} at {:?} {hash}", part.name, part.place).unwrap();
                 layer(&source, budget, depth + 1, text)?;
             }
+            PartContent::SharedBlocks(blocks) => {
+                for mut block in blocks {
+                    assert!(block.rest()?.is_empty(), "bytes that no file has");
+                }
+            }
             PartContent::Tree(inner) => {
                 writeln!(text, "{indent}{}", part.name).unwrap();
                 self::tree(&*inner, budget, depth + 1, text)?;

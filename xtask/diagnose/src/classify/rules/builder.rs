@@ -101,7 +101,9 @@ pub(super) static RULES: &[CauseRule] = &[
         name: "the builder's umask in a content",
         fix: "umask 022 at the start of the build",
         source: "umask(2)",
-        evidence: Evidence::Edit(|edit, at| said_before(edit, &["umask"]) && !at.is_setting()),
+        evidence: Evidence::Edit(|edit, at| {
+            said_before(edit, &["umask"]) && !at.is_setting() && !at.is_code()
+        }),
     },
     CauseRule {
         id: "host-kernel",
@@ -156,10 +158,11 @@ fn is_cpus(edit: &Edit, at: &At<'_>) -> bool {
     }
     let both_were =
         at.context.both_were(|build| build.cpus.map(|n| n.to_string()), &edit.a, &edit.b);
+    let decides = at.is_setting() || at.is_code();
     let flag = edit.before.ends_with(" -j") || edit.before.ends_with(" -");
     let counted = matches!(edit.key(), Some("nproc" | "NPROC" | "cpus" | "parallel"));
-    (flag && !at.is_setting() && (edit.a.starts_with('j') || edit.before.ends_with("-j")))
-        || (counted && !at.is_setting())
+    (flag && !decides && (edit.a.starts_with('j') || edit.before.ends_with("-j")))
+        || (counted && !decides)
         || (both_were && edit.key().is_none() && edit.a.len() > 1)
 }
 

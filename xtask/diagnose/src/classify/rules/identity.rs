@@ -41,17 +41,27 @@ pub(super) static RULES: &[CauseRule] = &[
     },
     CauseRule {
         id: "tls-keys",
-        name: "key or certificate made at random",
+        name: "private key, made at random",
         fix: "delete it (ssl-cert-snakeoil, …) and make it at first boot",
         source: "live-build hook 2011",
         evidence: Evidence::Whole(
+            &["etc/ssl/private/**", "etc/cups/ssl/**", "etc/unbound/unbound_*"],
+            crate::edits::are_other_keys,
+        ),
+    },
+    CauseRule {
+        id: "tls-certificates",
+        name: "certificate that a package made for itself, with a key made at random",
+        fix: "delete it (ssl-cert-snakeoil, …) and make it at first boot",
+        source: "live-build hook 2011; the packages' postinst",
+        // of anything else a certificate says whom to trust
+        evidence: Evidence::Whole(
             &[
-                "etc/ssl/private/**",
                 "etc/ssl/certs/ssl-cert-snakeoil.pem",
-                "etc/cups/ssl/**",
-                "etc/unbound/unbound_*",
+                "etc/cups/ssl/*.crt",
+                "etc/unbound/unbound_*.pem",
             ],
-            shapes::own_keys,
+            shapes::certificates,
         ),
     },
     CauseRule {
@@ -151,7 +161,7 @@ const IDS: [&str; 12] = [
 fn is_random(edit: &Edit, at: &At<'_>) -> bool {
     // an id in a setting or in code names a disk or lets somebody in: that is a decision
     let secret = at.content.is_some_and(|changes| changes.secret);
-    if (at.is_setting() || at.is_code()) && !secret {
+    if (at.is_setting() || at.is_code() || names_a_disk(edit) || identifies(edit)) && !secret {
         return false;
     }
     match edit.what {
@@ -168,6 +178,44 @@ fn is_random(edit: &Edit, at: &At<'_>) -> bool {
         // nothing else is in the file
         _ => at.content.is_some_and(|changes| changes.secret),
     }
+}
+
+/// Returns true if an id stands where one names a file system or a partition.
+fn names_a_disk(edit: &Edit) -> bool {
+    let before = edit.before.to_lowercase();
+    before.trim_end_matches(['"', '\'']).ends_with("uuid=")
+        || ["by-uuid/", "by-partuuid/", "fs-uuid", "search"]
+            .iter()
+            .any(|sign| before.contains(sign))
+}
+
+/// Returns true if the name of an id says that it stands for a key or for somebody: who exchanges it lets
+/// somebody else in.
+fn identifies(edit: &Edit) -> bool {
+    let key = edit.key().unwrap_or_default().to_lowercase();
+    key.split(['.', '-', '_']).any(|word| {
+        matches!(
+            word,
+            "allow"
+                | "auth"
+                | "authorized"
+                | "ca"
+                | "cert"
+                | "fingerprint"
+                | "key"
+                | "owner"
+                | "peer"
+                | "pin"
+                | "pub"
+                | "public"
+                | "sign"
+                | "signed"
+                | "signer"
+                | "signing"
+                | "trust"
+                | "trusted"
+        )
+    })
 }
 
 /// `/nix/store/HASH-name`, the same name on both sides.
@@ -192,4 +240,6 @@ fn is_commit(edit: &Edit, at: &At<'_>) -> bool {
         && [&edit.a, &edit.b].iter().all(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))
         && named.contains(&key.as_str())
         && !at.is_code()
+        // elsewhere a commit is one that somebody pinned
+        && (!at.is_setting() || at.path_is(&["etc/*release*", "etc/*version*", ".disk/**"]))
 }

@@ -1,6 +1,7 @@
 //! Shapes of whole contents: A and B are both what a rule's files usually are.
 
 use crate::edits::are_other_ids;
+use std::collections::HashSet;
 
 /// Returns true if every line ends as on Unix, also the last one.
 fn has_plain_lines(text: &str) -> bool {
@@ -59,15 +60,15 @@ pub(super) fn host_keys(a: &str, b: &str) -> bool {
     public(a).is_some() && public(a) == public(b)
 }
 
-/// A private key, or a certificate that was made with one on this machine.
-pub(super) fn own_keys(a: &str, b: &str) -> bool {
+/// One certificate.
+pub(super) fn certificates(a: &str, b: &str) -> bool {
     let certificate = |text: &str| {
         let text = text.trim_end();
         text.starts_with("-----BEGIN CERTIFICATE-----\n")
             && text.ends_with("\n-----END CERTIFICATE-----")
             && text.matches("-----BEGIN").count() == 1
     };
-    crate::edits::are_other_keys(a, b) || (certificate(a) && certificate(b))
+    certificate(a) && certificate(b)
 }
 
 /// A UUID or hexadecimal digits alone, or as the last thing of one line; everything else is equal.
@@ -89,7 +90,7 @@ pub(super) fn host_ids(a: &str, b: &str) -> bool {
         })
 }
 
-/// resolv.conf(5): addresses of name servers, and domains.
+/// resolv.conf(5): addresses of name servers, and domains. The options are somebody's.
 pub(super) fn resolvers(a: &str, b: &str) -> bool {
     let is = |text: &str| {
         has_plain_lines(text)
@@ -106,7 +107,11 @@ pub(super) fn resolvers(a: &str, b: &str) -> bool {
                 }
             })
     };
-    is(a) && is(b)
+    let options = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.trim_start().starts_with("options"));
+        lines.map(str::to_owned).collect()
+    };
+    is(a) && is(b) && options(a) == options(b)
 }
 
 /// dracut's lists of what the machine that built has: one name a line.
@@ -144,7 +149,15 @@ pub(super) fn account_numbers(a: &str, b: &str) -> bool {
     };
     let (Some(a), Some(b)) = (accounts(a), accounts(b)) else { return false };
     let system = |n: &u32| (1..1000).contains(n);
+    // of two lines with one name or one number the first counts
+    let distinct = |list: &[Account]| {
+        let names: HashSet<_> = list.iter().map(|(fields, _)| &fields[0]).collect();
+        let numbers: HashSet<_> = list.iter().map(|(_, numbers)| numbers[0]).collect();
+        names.len() == list.len() && numbers.len() == list.len()
+    };
     a.len() == b.len()
+        && distinct(&a)
+        && distinct(&b)
         && a.iter().zip(&b).all(|(x, y)| {
             x.0 == y.0 && x.1.iter().zip(&y.1).all(|(p, q)| p == q || (system(p) && system(q)))
         })
@@ -163,6 +176,9 @@ mod tests {
         assert!(!account_numbers(a, &a.replace('\n', "\r\n")));
         assert!(!account_numbers(a, a.trim_end()));
         assert!(!account_numbers(a, &format!("{a}evil:x:105:105::/:/bin/sh\n")));
+        let two = format!("{a}ntp:x:102:65534::/:/bin/false\n");
+        assert!(account_numbers(&two, &two.replace(":102:", ":103:")));
+        assert!(!account_numbers(&two, &two.replace(":102:", ":101:")));
     }
 
     #[test]

@@ -120,21 +120,27 @@ fn is_time(edit: &Edit, at: &At<'_>) -> bool {
     }
 }
 
-/// Returns true if something may be done by this date: it stands in a script's acts, or it is the value of a
-/// setting whose name is not that of a time of making.
+/// Returns true if something may be done by this date: it stands in a script's acts, it is the value of a
+/// setting whose name is not that of a time of making, or its name says that something ends.
 fn decides(edit: &Edit, at: &At<'_>) -> bool {
-    let before = edit.before.trim_start();
-    if ["#", ";", "//", "\"", "REM "].iter().any(|sign| before.starts_with(sign)) {
+    if at.is_comment(edit) {
         return false;
     }
-    let named = before.trim_end().ends_with(['=', ':']);
+    let named = edit.before.trim_end_matches(['"', '\'', ' ', '\t']).ends_with(['=', ':']);
     let name = edit.key().unwrap_or_default().to_lowercase();
     let made = ["build", "built", "date", "time", "made", "created", "generated", "version", "id"];
     let limits = ["expir", "valid", "until", "after", "before", "start", "end", "since"];
     let of_making = named
         && made.iter().any(|word| name.contains(word))
         && !limits.iter().any(|word| name.contains(word));
-    (at.is_code() || (at.is_setting() && named)) && !of_making
+    // in any file, the end of something is no time of its making; a mirror's lists are signed with theirs
+    let ends = |word: &str| {
+        word.starts_with("expir")
+            || matches!(word, "valid" | "until" | "after" | "notafter" | "deadline")
+    };
+    let is_end =
+        named && name.split(['_', '-', '.']).any(ends) && !at.path_is(&["var/lib/apt/lists/**"]);
+    is_end || ((at.is_code() || (at.is_setting() && named)) && !of_making)
 }
 
 /// syslog leaves the year out; then day and month must be near those of the builds.

@@ -148,6 +148,13 @@ pub(super) static RULES: &[CauseRule] = &[
         evidence: Evidence::Field(&[FieldKind::FileSystemTime]),
     },
     CauseRule {
+        id: "file-system-history",
+        name: "how much was written to a file system since it was made",
+        fix: "make the file system in one go (mke2fs -d), and mount or change it no more",
+        source: "Linux, Documentation/filesystems/ext4: s_kbytes_written",
+        evidence: Evidence::Field(&[FieldKind::FileSystemHistory]),
+    },
+    CauseRule {
         id: "file-system-ids",
         name: "UUID or hash seed of a file system, made at random",
         fix: "mke2fs -U and -E hash_seed, or mkfs.erofs -U, with constants",

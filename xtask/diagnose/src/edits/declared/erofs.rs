@@ -22,7 +22,7 @@ pub(super) fn regions(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
     if le32(superblock, 8)? & SUMMED != 0 {
         let mut bytes = superblock.get(..block)?.to_vec();
         bytes[4..8].fill(0);
-        if le32(superblock, 4)? == crc32c(&bytes) {
+        if le32(superblock, 4)? == diskimage::crc32c(!0, &bytes) {
             let range = AT + 4..AT + 8;
             found.push(Region {
                 range,
@@ -41,13 +41,4 @@ pub(super) fn regions(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
     let id = shown(&superblock[48..64]);
     found.push(Region { range: AT + 48..AT + 64, field: DeclaredField::FileSystemId, shown: id });
     Some(found)
-}
-
-/// CRC-32C without its last inversion, as Linux has it.
-fn crc32c(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(!0, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
-            if sum & 1 == 0 { sum >> 1 } else { (sum >> 1) ^ 0x82f6_3b78 }
-        })
-    })
 }

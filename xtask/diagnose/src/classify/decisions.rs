@@ -1,0 +1,183 @@
+//! Files in which a value is somebody's decision: settings, and code. Nothing in them stands for a trace of
+//! the build, unless it is in a comment or the rule knows the very file.
+
+use super::rule::At;
+use crate::edits::Edit;
+
+/// Files that programs take settings from.
+const SETTINGS: [&str; 52] = [
+    "etc/**",
+    "**/boot/**",
+    "loader/**",
+    "isolinux/**",
+    "syslinux/**",
+    "**/systemd/**",
+    "var/spool/**",
+    "**/apparmor.d/**",
+    "**/cron.*/**",
+    "**/dbus-1/**",
+    "**/modprobe.d/**",
+    "**/pam.d/**",
+    "**/polkit-1/**",
+    "**/preferences.d/**",
+    "**/sudoers.d/**",
+    "**/sysctl.d/**",
+    "**/tmpfiles.d/**",
+    "**/.config/**",
+    "**/.ssh/**",
+    "**/.bash_aliases",
+    "**/.bash_login",
+    "**/.bash_profile",
+    "**/.bashrc",
+    "**/.cmdline",
+    "**/.gitconfig",
+    "**/.netrc",
+    "**/.profile",
+    "**/.xprofile",
+    "**/.xsession*",
+    "**/.zprofile",
+    "**/.zshrc",
+    "**/authorized_keys",
+    "**/cmdline*",
+    "**/crontab",
+    "**/crypttab",
+    "**/fstab",
+    "**/*.cfg",
+    "**/*.cnf",
+    "**/*.conf",
+    "**/*.desktop",
+    "**/*.ini",
+    "**/*.json",
+    "**/*.policy",
+    "**/*.pkla",
+    "**/*.rules",
+    "**/*.service",
+    "**/*.socket",
+    "**/*.timer",
+    "**/*.toml",
+    "**/*.xml",
+    "**/*.yaml",
+    "**/*.yml",
+];
+
+/// Lists below etc/ whose order means nothing: each line stands for itself.
+const UNORDERED: [&str; 2] = ["etc/ssl/certs/**", "etc/ca-certificates.conf"];
+
+/// Files of acts whose names have no ending that says so.
+const ACTS: [&str; 4] = ["var/spool/**", "**/crontab", "**/Makefile", "**/Makefile.*"];
+
+/// Endings of scripts and of sources, and the signs that comments in them begin with.
+const LANGUAGES: [(&[&str], &[&str]); 4] = [
+    (
+        &[
+            "c", "cc", "cjs", "cpp", "cs", "css", "go", "h", "hh", "hpp", "java", "js", "kt",
+            "mjs", "php", "rs", "swift", "ts",
+        ],
+        &["//", "/*"],
+    ),
+    (&["hs", "lua", "sql"], &["--"]),
+    (&["el", "vim"], &[";", "\""]),
+    (
+        &[
+            "awk", "bash", "bat", "cmake", "cmd", "csh", "fish", "ksh", "mk", "pl", "pm", "ps1",
+            "py", "rb", "sh", "tcl", "zsh",
+        ],
+        &["#"],
+    ),
+];
+
+impl At<'_> {
+    /// Returns true if the order of lines means something: of a script's acts, of settings of which the
+    /// last one counts, or of rules of which the first that fits decides.
+    pub(crate) fn is_ordered(&self) -> bool {
+        self.is_code()
+            || self.content.is_some_and(|changes| changes.sections)
+            || (self.is_setting() && !self.path_is(&UNORDERED))
+    }
+
+    /// Returns true if this is a script or a program's source, in which each line is an act.
+    pub(crate) fn is_code(&self) -> bool {
+        self.language().is_some() || self.is_script() || self.path_is(&ACTS)
+    }
+
+    /// Returns true if this is a script, or a setting's file, in which a value is somebody's decision.
+    pub(crate) fn is_setting(&self) -> bool {
+        self.is_script() || self.path_is(&SETTINGS)
+    }
+
+    /// Returns true if the edit stands in a setting or in code, and in no comment.
+    pub(crate) fn is_decision(&self, edit: &Edit) -> bool {
+        (self.is_setting() || self.is_code()) && !self.is_comment(edit)
+    }
+
+    /// Returns true if the line of the edit is a comment, as the file's language has them.
+    pub(crate) fn is_comment(&self, edit: &Edit) -> bool {
+        // `#include` and `#1000` mean something to sudo
+        if self.path_is(&["**/sudoers", "**/sudoers.d/**"]) {
+            return false;
+        }
+        let signs = match self.language() {
+            Some(signs) => signs,
+            None if self.is_script() => &["#"],
+            None => &["#", ";", "//", "/*", "REM "],
+        };
+        let line = edit.before.trim_start();
+        signs.iter().filter_map(|sign| Some((*sign, line.strip_prefix(sign)?))).any(
+            |(sign, rest)| {
+                match sign {
+                    // `#include`, `#!` and `#clear` are no comments
+                    "#" => rest.starts_with([' ', '\t', '#', '-', '=', '*']),
+                    "/*" => !rest.contains("*/"),
+                    _ => true,
+                }
+            },
+        )
+    }
+
+    fn is_script(&self) -> bool {
+        self.content.is_some_and(|changes| changes.script)
+    }
+
+    /// The signs of comments in the language that the path names.
+    fn language(&self) -> Option<&'static [&'static str]> {
+        let end = self.path().rsplit_once('.').map_or("", |(_, end)| end);
+        LANGUAGES.iter().find(|(ends, _)| ends.contains(&end)).map(|(_, signs)| *signs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classify::Context;
+    use crate::difference::Place;
+    use crate::edits::lines;
+
+    #[test]
+    fn a_comment_is_one_in_the_language_of_its_file() {
+        let is = |path: &str, line: &str| {
+            let place = Place(vec![path.to_owned()]);
+            let context = Context::default();
+            let at = At { place: &place, layer: "tar", context: &context, content: None };
+            let changes = lines::compare(&line.replace('X', "one"), &line.replace('X', "two"));
+            at.is_comment(&changes.edits[0])
+        };
+        for (path, line) in [
+            ("etc/x.conf", "# made X\n"),
+            ("etc/x.conf", "// made X\n"),
+            ("usr/include/x.h", "/* made X */\n"),
+            ("usr/lib/x.py", "    # made X\n"),
+        ] {
+            assert!(is(path, line), "{path}: {line}");
+        }
+        for (path, line) in [
+            ("etc/sudoers", "# X\n"),
+            ("etc/x.conf", "#include X\n"),
+            ("usr/include/x.h", "#define VERSION X\n"),
+            ("usr/include/x.h", "/* a */ int X;\n"),
+            ("etc/x.json", "\"X\": 1\n"),
+            ("usr/lib/x.py", "// X\n"),
+        ] {
+            assert!(!is(path, line), "{path}: {line}");
+        }
+    }
+}
