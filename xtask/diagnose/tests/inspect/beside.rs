@@ -1,6 +1,6 @@
 //! Images that break the policy by something that no entry names, or that an entry names beside the root.
 
-use crate::make::{GRUB, append, cpio, entry, evil, fat, good, pe, squashfs, squashfs_with};
+use crate::make::{GRUB, append, cpio, entry, evil, fat, good, pe, squashfs};
 use crate::support::Tree;
 use crate::{Case, check, sources, wanted};
 use std::fs;
@@ -144,7 +144,7 @@ fn an_initramfs_brings_more_than_a_root() {
 
 #[test]
 #[ignore = "needs mksquashfs and xorriso"]
-fn layers_and_extensions_over_the_root() {
+fn extensions_over_the_root() {
     check(&[
         unclear("extension-as-a-folder", "var/lib/confexts/x", |t| {
             let list = "deb http://evil.example/ x main\n";
@@ -152,15 +152,6 @@ fn layers_and_extensions_over_the_root() {
         }),
         unclear("extension-as-an-image", "etc/extensions/x.raw", |t| {
             t.write("etc/extensions/x.raw", "x");
-        }),
-        case("opaque-folder", "package-sources", "zz.squashfs: no package source", |t| {
-            let options = ["-p", "etc/apt d 755 0 0", "-p", "etc/apt x trusted.overlay.opaque=y"];
-            squashfs_with(t, "iso/live/zz.squashfs", &[("etc/x", "")], &options);
-        }),
-        case("moved-folder", "package-sources", "zz.squashfs: no package source", |t| {
-            let options =
-                ["-p", "etc/apt d 755 0 0", "-p", "etc/apt x trusted.overlay.redirect=/opt/apt"];
-            squashfs_with(t, "iso/live/zz.squashfs", &[("etc/x", "")], &options);
         }),
     ]);
 }

@@ -231,7 +231,7 @@ impl Structures<'_> {
                 at += len;
             }
         }
-        self.add("[rest of the directories]", &bytes)
+        self.add("[rest of the folders]", &bytes)
     }
 
     fn finish(mut self) -> Result<Vec<Part>> {
@@ -243,7 +243,7 @@ impl Structures<'_> {
             }
         }
         let end = source.size()?;
-        parts.extend(self.known.part("[outside of the files]", source, budget, 0, end)?);
+        parts.extend(self.known.part("[unused blocks]", source, budget, 0, end)?);
         Ok(parts)
     }
 }

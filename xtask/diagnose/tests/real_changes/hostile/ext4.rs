@@ -79,20 +79,20 @@ fn every_structure_has_a_name() {
         let at = inode(b, 40) + 4;
         b[at] = 9;
     });
-    names("[rest of the directories]", |b| {
+    names("[rest of the folders]", |b| {
         let at = find(b, b"trues") + 5;
         b[at] ^= 1;
     });
-    names("[outside of the files]", |b| {
+    names("[unused blocks]", |b| {
         let at = b.len() - 3000;
         b[at] = b'e';
     });
     // behind the end of a file, in its last block
-    names("[outside of the files]", |b| {
+    names("[unused blocks]", |b| {
         let at = find(b, b"good\n") + 100;
         b[at] = b'e';
     });
-    names("[outside of the files]", |b| b.extend(b"evil"));
+    names("[unused blocks]", |b| b.extend(b"evil"));
 }
 
 #[test]

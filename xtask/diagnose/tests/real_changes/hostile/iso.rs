@@ -1,8 +1,12 @@
 //! What the tables of an ISO hide.
 
 use super::{find, have, stamps, tells};
+use crate::formats::TIME;
 use crate::kinds::Scratch;
 use crate::tools;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 #[test]
 fn what_an_iso_does_not_show() {
@@ -38,4 +42,36 @@ fn what_an_iso_does_not_show() {
     changed("a volume of a record", record + 28, 2);
     changed("a size in one order of bytes", record + 17, 1);
     changed("an extent in one order of bytes", record + 9, 1);
+}
+
+/// An ISO with an HFS+ for Macs over the same files.
+fn hfsplus(dir: &Path, serial: &str) -> Vec<u8> {
+    fs::create_dir_all(dir.join("root/boot")).unwrap();
+    fs::write(dir.join("root/boot/x"), "x\n").unwrap();
+    let (root, image) = (dir.join("root"), dir.join("image"));
+    let mut command = Command::new("xorriso");
+    command.args(["-as", "mkisofs", "-quiet", "-r", "-hfsplus", "-hfsplus-serial-no", serial]);
+    command.args(["--modification-date=2026052820264000", "-o"]).args([&image, &root]);
+    let output = command.env("SOURCE_DATE_EPOCH", TIME.to_string()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    fs::read(image).unwrap()
+}
+
+#[test]
+fn a_byte_beside_the_serial_number_of_an_hfsplus() {
+    if !have("xorriso") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let [a, b] = ["aabbccddeeff0011", "1122334455667788"]
+        .map(|serial| hfsplus(&scratch.0.join("hfsplus"), serial));
+    let answer = scratch.diagnose(&a, &b);
+    assert!(answer.open.is_empty(), "{answer:#?}");
+    let header = find(&b, b"H+\0\x04");
+    // who mounted it, a folder to open, a fork, and a node of the catalogue
+    for at in [0x20, 90, 300, 3 * 4096] {
+        let mut b = b.clone();
+        b[header + at] ^= 1;
+        tells("a byte of an HFS+", &a, &b);
+    }
 }
