@@ -23,6 +23,7 @@ mod gaps;
 mod image;
 mod iso;
 mod pe;
+mod ranges;
 mod record;
 pub mod source;
 pub mod squashfs;

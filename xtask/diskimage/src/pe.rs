@@ -4,7 +4,7 @@
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
-use crate::gaps::DescribedRanges;
+use crate::ranges::DescribedRanges;
 use crate::record::{Record, printable};
 use crate::source::{Bytes, Extents, Shared, Source, used};
 use crate::tree::{Content, Kind, Listing, Metadata, Named, Node, Part, Tree};

@@ -6,7 +6,7 @@ use crate::budget::Budget;
 use crate::dos_time;
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
-use crate::gaps::DescribedRanges;
+use crate::ranges::DescribedRanges;
 use crate::record::{Record, hex, printable, rest_text};
 use crate::source::{Shared, Slice};
 use crate::tree::{Kind, Metadata, PartContent};

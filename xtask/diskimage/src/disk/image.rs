@@ -5,7 +5,7 @@ use super::{Anchors, Disk, LAYER, SECTOR};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::field::Field;
-use crate::gaps::DescribedRanges;
+use crate::ranges::DescribedRanges;
 use crate::source::{Bytes, Extents, Shared, Source};
 use crate::tree::{Content, Kind, Listing, Metadata, Named, Node, Part, Tree};
 use std::sync::Arc;

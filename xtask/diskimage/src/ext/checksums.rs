@@ -1,4 +1,4 @@
-//! Checksums of an ext4 (feature `metadata_csum`). They are recomputed: one that is right follows from
+//! MetadataSums of an ext4 (feature `metadata_csum`). They are recomputed: one that is right follows from
 //! what it covers, and is cleared; one that is wrong stays, and so it is told.
 
 use super::superblock::Superblock;
@@ -11,16 +11,16 @@ const INODE: [usize; 2] = [124, 130];
 const TAIL: usize = 12;
 
 /// The sums of one file system.
-pub(super) struct Checksums {
+pub(super) struct MetadataSums {
     seed: u32,
     /// False: an older kind of sums or none, of which all bytes stay.
     used: bool,
 }
 
-impl Checksums {
-    pub(super) fn of(superblock: &Superblock) -> Checksums {
+impl MetadataSums {
+    pub(super) fn of(superblock: &Superblock) -> MetadataSums {
         let seed = superblock.checksum_seed();
-        Checksums { seed, used: superblock.has_checksums() }
+        MetadataSums { seed, used: superblock.has_checksums() }
     }
 
     /// A superblock, whose last four bytes are its sum.

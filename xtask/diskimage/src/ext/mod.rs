@@ -9,6 +9,7 @@ mod reserved;
 mod structures;
 mod superblock;
 mod tables;
+mod tree;
 mod used;
 mod volume;
 mod xattr;
@@ -17,10 +18,8 @@ pub(crate) use superblock::is_ext;
 
 use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
-use crate::field::Field;
-use crate::record::Record;
 use crate::source::{Extents, Shared, Source};
-use crate::tree::{Content, Kind, LISTING, Listing, Named, Node, Part, Tree, is_name};
+use crate::tree::{Kind, Node};
 use inode::{Inode, MAP};
 use std::sync::Arc;
 use superblock::{LAYER, Superblock};
@@ -93,65 +92,5 @@ impl Ext {
             &self.volume,
             number.map_err(|_| Error::new(LAYER, node.handle, "no such inode"))?,
         )
-    }
-}
-
-impl Tree for Ext {
-    fn layer(&self) -> &'static str {
-        LAYER
-    }
-
-    fn fields(&self) -> Vec<Field> {
-        let mut fields = self.volume.superblock.fields();
-        fields.extend(reserved::times(&self.volume));
-        fields
-    }
-
-    fn parts(&self) -> Result<Vec<Part>> {
-        structures::parts(self)
-    }
-
-    fn root(&self) -> Result<Node> {
-        let root = self.node(ROOT)?;
-        if root.metadata.kind != Kind::Folder {
-            return Err(Error::new(LAYER, 0, "the root is no folder"));
-        }
-        Ok(root)
-    }
-
-    fn list(&self, folder: &Node) -> Result<Vec<Named>> {
-        let inode = self.inode(folder)?;
-        if inode.kind()? != Kind::Folder || inode.size > LISTING as u64 {
-            return Err(inode.error("no folder, or one that is too large"));
-        }
-        let content: Shared = self.content(&inode)?;
-        let bytes = content.exactly(LAYER, 0, inode.size as usize)?;
-        let mut names = Listing::new(LAYER, &self.volume.budget)?;
-        // the nodes of a hash tree look like unused entries
-        for block in bytes.chunks(self.volume.superblock.block as usize) {
-            let r = Record::new(LAYER, inode.offset, block);
-            let mut at = 0;
-            while at + 8 <= block.len() {
-                let (number, len) = (r.le32(at)?, usize::from(r.le16(at + 4)?));
-                if len < 8 {
-                    return Err(inode.error(&format!("a directory entry of {len} bytes")));
-                }
-                let name = r.slice(at + 8, usize::from(r.u8(at + 6)?))?;
-                at += len;
-                if number == 0 || name == b"." || name == b".." {
-                    continue;
-                }
-                self.volume.budget.entries(LAYER, inode.offset, 1)?;
-                if !is_name(name) {
-                    return Err(inode.error("a name that leads out of its folder"));
-                }
-                names.push(inode.offset, name.to_vec(), self.node(number)?)?;
-            }
-        }
-        Ok(names.finish())
-    }
-
-    fn open(&self, file: &Node) -> Result<Content> {
-        Ok(Content::Plain(self.content(&self.inode(file)?)?))
     }
 }

@@ -1,5 +1,6 @@
 //! Inodes that no folder names: the journal, the blocks for growing, the orphan file.
 
+use super::ROOT;
 use super::inode::Inode;
 use super::volume::Volume;
 use crate::error::Result;
@@ -8,9 +9,6 @@ use crate::source::{Bytes, Shared, Slice};
 use crate::tree::Part;
 use std::sync::Arc;
 use xtask_core::calendar;
-
-/// Number of the root's inode, which folders do name.
-const ROOT: u32 = 2;
 
 /// Number of the inode of the blocks that the descriptors can grow into.
 pub(super) const RESIZE: u32 = 7;

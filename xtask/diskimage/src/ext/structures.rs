@@ -3,16 +3,16 @@
 //! what nothing else tells.
 
 use super::blocks::{self, Map};
-use super::checksums::Checksums;
+use super::checksums::MetadataSums;
 use super::inode::{EXTENTS, Inode, MAP};
 use super::reserved;
 use super::superblock::LAYER;
-use super::used::Used;
+use super::used::UsedBlocks;
 use super::volume::Volume;
 use super::{Ext, ROOT};
 use crate::budget::Held;
 use crate::error::Result;
-use crate::gaps::DescribedRanges;
+use crate::ranges::DescribedRanges;
 use crate::record::Record;
 use crate::source::{Bytes, Shared};
 use crate::tree::{Kind, LISTING, Node, Part, Tree as _, Walked};
@@ -24,9 +24,9 @@ pub(super) fn parts(ext: &Ext) -> Result<Vec<Part>> {
     let mut structures = Structures {
         ext,
         volume,
-        checksums: Checksums::of(&volume.superblock),
+        checksums: MetadataSums::of(&volume.superblock),
         known: DescribedRanges::new(LAYER),
-        used: Used::of(volume)?,
+        used: UsedBlocks::of(volume)?,
         rest: BTreeMap::new(),
         inodes: BTreeMap::new(),
         parts: Vec::new(),
@@ -43,9 +43,9 @@ pub(super) fn parts(ext: &Ext) -> Result<Vec<Part>> {
 pub(super) struct Structures<'e> {
     ext: &'e Ext,
     pub(super) volume: &'e Volume,
-    pub(super) checksums: Checksums,
+    pub(super) checksums: MetadataSums,
     pub(super) known: DescribedRanges,
-    pub(super) used: Used,
+    pub(super) used: UsedBlocks,
     /// By the name of a structure: its bytes that nothing tells.
     rest: BTreeMap<&'static str, Vec<u8>>,
     /// The bytes of the inodes that are used, without what entries tell.

@@ -8,7 +8,7 @@ use crate::error::Result;
 use std::sync::Arc;
 
 /// A bit for each block, and one for each inode.
-pub(super) struct Used {
+pub(super) struct UsedBlocks {
     blocks: Vec<u8>,
     inodes: Vec<u8>,
     folders: Vec<u32>,
@@ -17,8 +17,8 @@ pub(super) struct Used {
     _held: Held,
 }
 
-impl Used {
-    pub(super) fn of(volume: &Volume) -> Result<Used> {
+impl UsedBlocks {
+    pub(super) fn of(volume: &Volume) -> Result<UsedBlocks> {
         let superblock = &volume.superblock;
         // never more than the image can hold
         let blocks = superblock.blocks().min(volume.source.size()? / superblock.block + 1);
@@ -27,7 +27,7 @@ impl Used {
         let groups = inodes / u64::from(superblock.inodes_per_group) + 1;
         let bytes = blocks / 8 + inodes / 8 + 4 * groups + 16;
         let held = volume.budget.hold(LAYER, 0, bytes)?;
-        Ok(Used {
+        Ok(UsedBlocks {
             blocks: vec![0; (blocks / 8 + 1) as usize],
             inodes: vec![0; (inodes / 8 + 1) as usize],
             folders: vec![0; groups as usize],

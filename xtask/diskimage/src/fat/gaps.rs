@@ -8,7 +8,7 @@ use super::untold::Untold;
 use super::volume::{ROOT, Volume};
 use crate::budget::Held;
 use crate::error::Result;
-use crate::gaps::DescribedRanges;
+use crate::ranges::DescribedRanges;
 use crate::source::Bytes;
 use crate::tree::{Kind, LISTING, Node, Part, Tree, Walked};
 use std::collections::HashSet;

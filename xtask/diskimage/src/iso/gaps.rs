@@ -7,7 +7,7 @@ use super::path_table::{PathTableFolder, sector};
 use super::sector::{LAYER, SECTOR, SYSTEM_AREA};
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::gaps::DescribedRanges;
+use crate::ranges::DescribedRanges;
 use crate::source::Bytes;
 use crate::tree::{Node, Part, Walked};
 use std::collections::HashSet;

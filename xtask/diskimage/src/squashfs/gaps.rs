@@ -7,7 +7,7 @@ use super::superblock::{LAYER, NONE};
 use super::{Header, SharedBlock, Squashfs};
 use crate::budget::Held;
 use crate::error::Result;
-use crate::gaps::DescribedRanges;
+use crate::ranges::DescribedRanges;
 use crate::record::Record;
 use crate::source::Bytes;
 use crate::tree::{Kind, Node, Part, PartContent, Walked};

@@ -3,7 +3,7 @@
 use super::superblock::LAYER;
 use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
-use crate::gaps::DescribedRanges;
+use crate::ranges::DescribedRanges;
 use crate::source::{Shared, Source};
 use crate::unpack::{Codec, block};
 use std::collections::HashMap;

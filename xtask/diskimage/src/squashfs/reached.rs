@@ -5,7 +5,7 @@ use super::metadata::{BLOCK, Cursor, MetadataReader};
 use super::superblock::LAYER;
 use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
-use crate::gaps::DescribedRanges;
+use crate::ranges::DescribedRanges;
 use crate::record::Record;
 use crate::source::Shared;
 use sha2::{Digest as _, Sha256};

@@ -3,7 +3,7 @@
 use super::reached::{Indexed, MetadataTable, position};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
-use crate::gaps::DescribedRanges;
+use crate::ranges::DescribedRanges;
 use crate::record::Record;
 use crate::source::Shared;
 use crate::squashfs::metadata::MetadataReader;

@@ -6,7 +6,7 @@ use super::stream::Unpacked;
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::field::Field;
-use crate::gaps::DescribedRanges;
+use crate::ranges::DescribedRanges;
 use crate::source::{Extents, Shared};
 use crate::tree::{Content, Kind, Metadata, Named, Node, Part, Tree};
 use std::sync::Arc;
