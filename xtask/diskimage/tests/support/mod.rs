@@ -126,8 +126,13 @@ fn tree(tree: &dyn Tree, budget: &Arc<Budget>, depth: usize, text: &mut String) 
                 layer(&source, budget, depth + 1, text)?;
             }
             PartContent::SharedBlocks(blocks) => {
+                let mut rest = Vec::new();
                 for mut block in blocks {
-                    assert!(block.rest()?.is_empty(), "bytes that no file has");
+                    rest.extend(block.rest()?);
+                }
+                if !rest.is_empty() {
+                    let hash = hash(&Content::Plain(Arc::new(diskimage::source::Bytes(rest))))?;
+                    writeln!(text, "{indent}{} {hash}", part.name).unwrap();
                 }
             }
             PartContent::Tree(inner) => {
