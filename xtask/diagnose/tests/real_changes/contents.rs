@@ -184,3 +184,18 @@ fn instruction(random: &mut Random) -> Vec<u8> {
         _ => vec![0x0f, 0xb6, 0x40 | byte & 0x3f, byte],
     }
 }
+
+/// Offsets of the machine code of a program: of its segment that is executed; `None` if it is not for 64 bits.
+pub(crate) fn code_of(program: &[u8]) -> Option<std::ops::Range<usize>> {
+    let number = |at: usize, len: usize| -> Option<usize> {
+        let bytes = program.get(at..at + len)?;
+        Some(bytes.iter().rev().fold(0, |n, byte| n << 8 | usize::from(*byte)))
+    };
+    program.starts_with(b"\x7fELF\x02\x01").then_some(())?;
+    let (table, count) = (number(32, 8)?, number(56, 2)?);
+    let headers = (0..count).map(|i| table + i * 56);
+    let mut code = headers.filter(|at| number(*at, 4) == Some(1) && number(at + 4, 4) == Some(5));
+    let at = code.next()?;
+    let (start, len) = (number(at + 8, 8)?, number(at + 32, 8)?);
+    program.get(start..start + len).map(|_| start..start + len)
+}

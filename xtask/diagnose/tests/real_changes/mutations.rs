@@ -17,6 +17,7 @@ use crate::structured::Act;
 use crate::{contents, formats, say};
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -123,12 +124,8 @@ impl Drop for Bench {
 }
 
 /// Mutations with these seeds, of each kind of image that `kinds` selects and that can be made here.
-fn run(kinds: impl Fn(&Image) -> bool, seeds: std::ops::Range<u64>) {
-    let base: u64 = match std::env::var("MUTATION_SEEDS") {
-        Ok(base) => base.parse().expect("MUTATION_SEEDS is a number"),
-        Err(_) => 0,
-    };
-    let seeds = base + seeds.start..base + seeds.end;
+fn run(kinds: impl Fn(&Image) -> bool, seeds: Range<u64>) {
+    let seeds = base() + seeds.start..base() + seeds.end;
     let mut failures = Vec::new();
     for image in IMAGES.iter().filter(|image| kinds(image)) {
         let missing = image.missing();
@@ -149,6 +146,12 @@ fn run(kinds: impl Fn(&Image) -> bool, seeds: std::ops::Range<u64>) {
     }
     let shown = failures.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join("\n");
     assert!(failures.is_empty(), "{} cases failed:\n{shown}", failures.len());
+}
+
+/// The number that is added to every seed.
+fn base() -> u64 {
+    let base = std::env::var("MUTATION_SEEDS");
+    base.map_or(0, |base| base.parse().expect("MUTATION_SEEDS is a number"))
 }
 
 fn without_tools(image: &Image) -> bool {
@@ -211,17 +214,30 @@ fn one_case() {
 /// A program of which one byte of machine code differs is never called a time, and never silent.
 #[test]
 fn five_hundred_changes_of_one_code_byte_are_all_told() {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("code-{}", std::process::id()));
+    one_code_byte(&contents::program(), contents::CODE);
+}
+
+/// The same of a program that a compiler made.
+#[test]
+fn five_hundred_changes_of_a_real_program_are_all_told() {
+    let Ok(program) = fs::read("/usr/bin/true") else { return say("/usr/bin/true: SKIPPED") };
+    let Some(code) = contents::code_of(&program) else { return say("not for 64 bits: SKIPPED") };
+    one_code_byte(&program, code);
+}
+
+fn one_code_byte(program: &[u8], code: Range<usize>) {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let n = COUNT.fetch_add(1, Ordering::SeqCst);
+    let dir =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("code-{}-{n}", std::process::id()));
     fs::create_dir_all(&dir).unwrap();
-    let program = contents::program();
-    let mut random = Random::new(500);
+    let mut random = Random::new(500 + base());
     // as members of one archive: 500 answers at once
     let names: Vec<String> = (0..500).map(|n| format!("bin/program-{n:03}")).collect();
     let copies: Vec<Vec<u8>> = (0..500)
         .map(|_| {
-            let mut copy = program.clone();
-            let at = contents::CODE.start + random.below(contents::CODE.len());
-            copy[at] ^= 1 + random.below(255) as u8;
+            let mut copy = program.to_vec();
+            copy[code.start + random.below(code.len())] ^= 1 + random.below(255) as u8;
             copy
         })
         .collect();
@@ -231,7 +247,7 @@ fn five_hundred_changes_of_one_code_byte_are_all_told() {
             names.iter().zip(&copies).map(|(name, copy)| (name.as_str(), &copy[..])).collect();
         formats::tar(&members)
     };
-    fs::write(dir.join("a.tar"), members(&|_| program.clone())).unwrap();
+    fs::write(dir.join("a.tar"), members(&|_| program.to_vec())).unwrap();
     fs::write(dir.join("b.tar"), members(&|n| copies[n].clone())).unwrap();
     let answer = diagnose(&dir.join("a.tar"), &dir.join("b.tar")).unwrap();
     drop(fs::remove_dir_all(&dir));
