@@ -121,6 +121,16 @@ fn fields(kind: Kind, bytes: &[u8], near: usize) -> Vec<(Range<usize>, &'static 
                 found.extend(fat_times(near));
             }
         }
+        Kind::TarOf(_) => {
+            // a record of an extended header
+            let line = bytes[..near].iter().rposition(|byte| *byte == b'\n' || *byte == 0);
+            let start = line.map_or(0, |at| at + 1);
+            let is_mtime = |at: &usize| bytes[*at..].starts_with(b" mtime=");
+            if let Some(at) = (start..near).find(is_mtime) {
+                let digits = bytes[at + 7..].iter().take_while(|byte| **byte != b'\n').count();
+                found.push((at + 7..at + 7 + digits, &["mtime"]));
+            }
+        }
         Kind::Ar => {
             let mut at = 8;
             while let Some(header) = bytes.get(at..at + 60) {

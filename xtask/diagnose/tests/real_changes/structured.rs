@@ -235,7 +235,7 @@ fn beside_a_date(dir: &Path, image: &Node, random: &mut Random) -> Option<Act> {
         leaves
     };
     let [dated, other] = [leaves(true), leaves(false)];
-    if dated.is_empty() {
+    if dated.is_empty() || other.is_empty() {
         return None;
     }
     let [dated, other] = [random.one_of(&dated), random.one_of(&other)];
