@@ -77,9 +77,13 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
                 let problems = crate::build::problems(&facts, build.setup);
                 return contract::describe(&facts)?.show("doctor", &problems, build.shown());
             }
-            if build.setup && apt::problem(&facts.missing, true).is_none() {
+            let installs = build.setup && apt::problem(&facts.missing, true).is_none();
+            if installs && !facts.missing.is_empty() {
                 apt::install(&facts.missing, &ui)?;
                 facts = facts.again(facts.engine.kind)?;
+            }
+            if build.setup && facts.engine.kind != EngineKind::Host {
+                facts.places.note_setup(facts.engine.kind)?;
             }
             look(&facts, build.setup, &ui, &mut report)?;
         }
