@@ -295,3 +295,15 @@ impl Client {
         cmd.read().with_context(|| format!("{} does not know {object}", self.program()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn podman_says_the_digest_of_its_push_in_a_file() {
+        let argv = |kind| Client::new(kind, None).push("r/b:x", Path::new("/s/digest")).to_string();
+        assert_eq!(argv(EngineKind::Podman), "podman push --digestfile /s/digest r/b:x");
+        assert_eq!(argv(EngineKind::Docker), "docker push r/b:x");
+    }
+}

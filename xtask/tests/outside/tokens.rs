@@ -111,7 +111,7 @@ fn a_registrys_password_goes_to_another_host_only_by_the_users_word() {
         let other = other();
         let own = registry(&other.host);
         let mut command = commands(&checkout, &own.host).remove(n);
-        run(&mut command).says("wants its credentials sent to another address");
+        run(&mut command).says("wants its credentials sent to another address").says("ROOT_URL");
         assert_eq!(other.asked().len(), 0, "{:?}", other.asked());
         assert_eq!(own.authorizations(), [""; 0], "{:?}", own.asked());
 

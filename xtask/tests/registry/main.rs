@@ -219,3 +219,32 @@ fn a_missing_or_outdated_image_is_reported() {
     registry.delete(&format!("{BUILDER}:latest"));
     check().exits(1).says("the registry has no").says("cargo xtask image push");
 }
+
+/// docker/ was changed and changed back: the image of today's inputs was pushed before that of `latest`.
+#[test]
+#[ignore = "needs docker-registry and skopeo: cargo xtask test --full"]
+fn latest_follows_a_revert_and_no_tag_is_one_of_referrers() {
+    let checkout = Checkout::new("revert");
+    let config = nobody(&checkout);
+    let registry = Registry::start(&checkout.root, How::default());
+    let inputs = today(&checkout);
+    let digest = registry.put(&Image::of_inputs(&inputs), &format!("{BUILDER}:{}", &inputs[7..19]));
+    registry.put(&Image::of_inputs("sha256:other"), &format!("{BUILDER}:latest"));
+    let name = format!("{}/{BUILDER}", registry.host);
+    let push = |to: &str| {
+        run(&mut xtask(
+            &checkout,
+            &config,
+            &["image", "push", "--if-missing", "--engine", "docker", "--to", to],
+        ))
+    };
+    push(&format!("{name}:sha256-{}", digest.hex())).exits(2).says("referrers");
+    push(&name).exits(0).says("already in the registry");
+    for tag in ["latest".to_owned(), format!("keep.sha256.{}", digest.hex())] {
+        assert_eq!(registry.digest(&format!("{BUILDER}:{tag}")), digest.to_string(), "{tag}");
+    }
+    // a job of another branch pushes its image
+    registry.put(&Image::of_inputs("sha256:other"), &format!("{BUILDER}:latest"));
+    run(&mut xtask(&checkout, &config, &["bump-image"])).exits(0);
+    assert_eq!(pinned(&checkout), format!("{name}@{digest}"));
+}
