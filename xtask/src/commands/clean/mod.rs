@@ -53,7 +53,8 @@ pub(crate) fn command(repo: &Repo, args: &CleanArgs) -> Result<()> {
     }
     let engines = [Client::new(EngineKind::Docker, None), Client::new(EngineKind::Podman, None)];
     for client in engines {
-        if which(client.program()).is_none() || client.version().is_err() {
+        let there = which(client.program()).is_some() && !client.is_podman_in_disguise();
+        if !there || client.version().is_err() {
             continue;
         }
         removed.extend(sweep::sweep(&repo.output(), Some(&client), repo, &ui)?);
