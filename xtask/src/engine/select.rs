@@ -2,7 +2,7 @@
 
 use super::advice;
 use super::private::{self, EngineFolders};
-use super::status::{self, EngineStatus};
+use super::status::{self, EngineStatus, Unusable};
 use super::{Client, EngineChoice, EngineKind};
 use xtask_core::exec::which;
 use xtask_core::facts::host::Host;
@@ -93,8 +93,11 @@ fn automatic(
     for kind in shared.filter(may) {
         match ask(kind) {
             EngineStatus::Running(_) => return kind,
+            // podman itself has the problem that helps
+            EngineStatus::Unusable(Unusable::PodmanInDisguise)
+            | EngineStatus::NotInstalled
+            | EngineStatus::Unreachable(_) => {}
             EngineStatus::Unusable(_) => unusable = unusable.or(Some(kind)),
-            EngineStatus::NotInstalled | EngineStatus::Unreachable(_) => {}
         }
     }
     if host.is_root() && private {
