@@ -213,7 +213,7 @@ impl<'a> Classifier<'a> {
             fact.place.0.is_empty()
                 && self.images.whole(side).is_some_and(|image| implanted::is_true(text, image))
         };
-        let none = |text: &str| text.trim().is_empty();
+        let none = |text: &str| text.is_empty() || text == "\0";
         match (none(a) || verified(Side::A, a), none(b) || verified(Side::B, b)) {
             (true, true) if none(a) || none(b) => self.of_rule(index, fact, "implanted-md5"),
             (true, true) => {

@@ -1,6 +1,6 @@
 //! Properties of entries, and headers of images.
 
-use crate::support::{EPOCH, Pair, Side, Tree};
+use crate::support::{EPOCH, Pair, Side, Tree, md5};
 
 /// Times of entries, which the tree of a case has clamped.
 #[test]
@@ -240,4 +240,28 @@ fn order_of_blocks() {
         tree.squashfs(&["-no-fragments", "-sort", &sort.display().to_string()], EPOCH);
     });
     pair.names_in("filesystem.squashfs", &["squashfs-repacked"]);
+}
+
+/// implantisomd5 fills the area with blanks; xorriso leaves zeros, genisoimage blanks.
+#[test]
+fn a_checksum_of_the_image_on_one_side_only() {
+    needs_tools!();
+    for filling in [0, b' '] {
+        let pair = Pair::of_images("implanted-md5", |tree, _| tree.write("etc/x.conf", "x\n"));
+        let area = 32_768 + 883..32_768 + 1395;
+        let [a, b] = pair.both("image.iso");
+        let mut image = std::fs::read(&a).unwrap();
+        image[area.clone()].fill(filling);
+        std::fs::write(a, &image).unwrap();
+        image[area.clone()].fill(b' ');
+        let text =
+            format!("ISO MD5SUM = {};SKIPSECTORS = 15;", md5(&image[..image.len() - 15 * 2048]));
+        image[area.start..area.start + text.len()].copy_from_slice(text.as_bytes());
+        std::fs::write(&b, &image).unwrap();
+        pair.names(&["implanted-md5"]);
+        // any other filling
+        image[area.end - 1] = 0;
+        std::fs::write(b, &image).unwrap();
+        pair.hints(&["implanted-md5"], &["-"]);
+    }
 }

@@ -372,8 +372,8 @@ fn run_with(command: &mut Command, input: &[u8]) -> Vec<u8> {
 }
 
 /// MD5 in hexadecimal.
-pub fn md5(content: &str) -> String {
-    let text = run_with(&mut Command::new("md5sum"), content.as_bytes());
+pub fn md5(content: impl AsRef<[u8]>) -> String {
+    let text = run_with(&mut Command::new("md5sum"), content.as_ref());
     String::from_utf8(text).unwrap()[..32].to_owned()
 }
 

@@ -8,7 +8,7 @@
 use super::date;
 use super::record::{self, DirectoryRecord, RecordReader};
 use super::sector::{LAYER, SECTOR};
-use super::volume::{NAMES, name_text};
+use super::volume::{NAMES, name_text, stored};
 use crate::budget::{Budget, Held};
 use crate::error::Result;
 use crate::source::Source;
@@ -63,7 +63,7 @@ fn clear_time(bytes: &mut [u8], told: Option<i64>) {
 /// Clears a name of a volume, and the blanks behind it: any other filling leaves something.
 fn name(bytes: &mut [u8], joliet: bool) {
     let text = name_text(bytes, joliet);
-    let used = if joliet { 2 * text.encode_utf16().count() } else { stored_len(bytes) };
+    let used = if joliet { 2 * text.encode_utf16().count() } else { stored(bytes).len() };
     for (i, byte) in bytes.iter_mut().enumerate() {
         *byte = match () {
             () if i < used => 0,
@@ -74,17 +74,13 @@ fn name(bytes: &mut [u8], joliet: bool) {
     }
 }
 
-/// Bytes of a text before the blanks and zeros at its end.
-fn stored_len(bytes: &[u8]) -> usize {
-    bytes.iter().rposition(|byte| *byte != 0 && *byte != b' ').map_or(0, |last| last + 1)
-}
-
-/// Clears what is told of the application use area. Behind a text are blanks.
+/// Clears what is told of the application use area: its text, the blanks behind it, or zeros alone.
 fn application_use(bytes: &mut [u8]) {
-    let used = stored_len(bytes);
-    bytes[..used].fill(0);
-    if used > 0 {
-        bytes[used..].iter_mut().for_each(|byte| *byte ^= b' ');
+    let used = stored(bytes).len();
+    let (text, filling) = bytes.split_at_mut(used);
+    text.fill(0);
+    if !text.is_empty() || filling.iter().any(|byte| *byte != 0) {
+        filling.iter_mut().for_each(|byte| *byte ^= b' ');
     }
 }
 

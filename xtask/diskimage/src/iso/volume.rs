@@ -148,10 +148,21 @@ impl VolumeDescriptor {
         fields.push(Field::new(VolumeDate, "date of the root", root));
         fields.push(Field::new(Extent, "sectors", r.le32(80)?));
         let used = r.slice(883, 512)?;
-        let end = used.iter().rposition(|byte| *byte != 0 && *byte != b' ').map_or(0, |i| i + 1);
-        fields.push(Field::new(ApplicationUse, "application use", printable(&used[..end])));
+        fields.push(Field::new(ApplicationUse, "application use", application_use(used)));
         Ok(fields)
     }
+}
+
+/// The text of the application use area, without the blanks behind it. An area of zeros has the text `"\0"`,
+/// which no other area has; implantisomd5 makes them blanks.
+fn application_use(area: &[u8]) -> String {
+    if area.iter().all(|byte| *byte == 0) { "\0".to_owned() } else { printable(stored(area)) }
+}
+
+/// A text before the blanks and zeros at its end.
+pub(super) fn stored(bytes: &[u8]) -> &[u8] {
+    let len = bytes.iter().rposition(|byte| *byte != 0 && *byte != b' ').map_or(0, |last| last + 1);
+    &bytes[..len]
 }
 
 /// A name that is filled up with blanks or zeros; Joliet's is in UCS-2, big end first.
