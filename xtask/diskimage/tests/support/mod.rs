@@ -102,7 +102,7 @@ fn tree(tree: &dyn Tree, budget: &Arc<Budget>, depth: usize, text: &mut String) 
             tree.layer(),
             field.kind,
             field.name,
-            field.value
+            field.value.replace('\0', "\\0")
         )
         .unwrap();
     }
