@@ -249,7 +249,10 @@ pub(crate) fn owner(image: &Node, path: &[usize], offset: usize) -> (Vec<usize>,
     for (i, child) in children {
         let size = child.bytes.len();
         let mut near = offset.saturating_sub(size.saturating_sub(1))..=offset;
-        if let Some(at) = near.find(|at| size > 0 && node.bytes[*at..].starts_with(&child.bytes)) {
+        // a change may stand behind the end
+        let starts =
+            |at: &usize| node.bytes.get(*at..).is_some_and(|rest| rest.starts_with(&child.bytes));
+        if let Some(at) = near.find(|at| size > 0 && starts(at)) {
             return owner(image, &[path, &[i]].concat(), offset - at);
         }
     }

@@ -25,8 +25,11 @@ const MAGICS: [(Codec, &[u8]); 6] = [
     (Codec::Bzip2, b"BZh"),
     (Codec::Lz4, &[0x04, 0x22, 0x4d, 0x18]),
     // the older frame, the only one that Linux takes for an initramfs
-    (Codec::Lz4, &[0x02, 0x21, 0x4c, 0x18]),
+    (Codec::Lz4, &OLD_LZ4),
 ];
+
+/// An old lz4 frame: blocks with their lengths, up to the end of the file.
+const OLD_LZ4: [u8; 4] = [0x02, 0x21, 0x4c, 0x18];
 
 /// The codec of the stream that begins so.
 pub fn codec_of(start: &[u8]) -> Option<Codec> {
@@ -86,6 +89,8 @@ struct StreamPart {
     decoder: Box<dyn Read + Send>,
     /// Memory of what the decoder can look back at.
     history: Held,
+    /// Offset in `raw` of its first byte.
+    start: u64,
     /// Offset in `raw` that the decoder has reached.
     at: Arc<AtomicU64>,
 }
@@ -145,6 +150,7 @@ impl Unpacked {
             return Err(self.error(at, &error));
         }
         if n == 0 {
+            let at = self.end_of(part.start, at)?;
             match self.another(at, &mut state.skipped)? {
                 Some(start) => state.part = Some(self.part(start)?),
                 None => {
@@ -189,6 +195,33 @@ impl Unpacked {
         Ok((codec_of(&next) == Some(self.codec)).then_some(at))
     }
 
+    /// End of the stream that began at `start`; its decoder has read up to `read`.
+    ///
+    /// The decoder of lz4 looks for the length of another block, and takes fewer than four bytes for the end.
+    /// An old frame has no other end, and these bytes are no part of it. A frame of today ends with a mark of
+    /// zeros, and perhaps a checksum.
+    fn end_of(&self, start: u64, read: u64) -> Result<u64> {
+        if self.codec != Codec::Lz4 {
+            return Ok(read);
+        }
+        let head = self.raw.up_to(start, 5)?;
+        if !head.starts_with(&OLD_LZ4) {
+            let checksum = if head.get(4).is_some_and(|flags| flags & 4 != 0) { 4 } else { 0 };
+            let mark = self.raw.up_to(read.saturating_sub(4 + checksum), 4)?;
+            let why = "it ends before its end mark";
+            return if mark == [0; 4] { Ok(read) } else { Err(Error::new("lz4", read, why)) };
+        }
+        let mut at = start + 4;
+        while let Ok(len) = <[u8; 4]>::try_from(&*self.raw.up_to(at, 4)?) {
+            let end = at + 4 + u64::from(u32::from_le_bytes(len));
+            if end > read {
+                break;
+            }
+            at = end;
+        }
+        Ok(at)
+    }
+
     fn part(&self, start: u64) -> Result<StreamPart> {
         let at = Arc::new(AtomicU64::new(start));
         let raw = Raw { source: self.raw.clone(), buffer: Vec::new(), used: 0, at: at.clone() };
@@ -218,7 +251,7 @@ impl Unpacked {
             }
             Codec::Lzo => return Err(failed(io::Error::other("lzop is not read"))),
         };
-        Ok(StreamPart { decoder, history: self.budget.hold_decoder(), at })
+        Ok(StreamPart { decoder, history: self.budget.hold_decoder(), start, at })
     }
 }
 
@@ -289,5 +322,42 @@ impl Read for Raw {
         into[..n].copy_from_slice(&from[..n]);
         self.consume(n);
         Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::source::Bytes;
+    use std::io::Write as _;
+
+    /// The end of a stream of lz4 in its bytes.
+    fn end(packed: Vec<u8>) -> Result<u64> {
+        let budget = Budget::for_size(packed.len() as u64);
+        Unpacked::new(Arc::new(Bytes(packed)), Codec::Lz4, 0, budget).finish().map(|end| end.raw)
+    }
+
+    #[test]
+    fn bytes_behind_an_old_lz4_frame_are_no_part_of_it() {
+        let block = lz4_flex::block::compress(&[7; 1000]);
+        let frame = [&OLD_LZ4[..], &(block.len() as u32).to_le_bytes(), &block].concat();
+        for more in 0..4 {
+            let packed = [&frame[..], &[1; 3][..more]].concat();
+            assert_eq!(end(packed).unwrap(), frame.len() as u64, "{more} bytes");
+        }
+    }
+
+    #[test]
+    fn an_lz4_frame_without_its_end_mark_is_damaged() {
+        let mut frame = lz4_flex::frame::FrameEncoder::new(Vec::new());
+        frame.write_all(&[7; 1000]).unwrap();
+        let frame = frame.finish().unwrap();
+        let len = frame.len();
+        assert_eq!(end(frame.clone()).unwrap(), len as u64);
+        for gone in 1..=4 {
+            assert!(end(frame[..len - gone].to_vec()).is_err(), "{gone} bytes gone");
+        }
     }
 }
