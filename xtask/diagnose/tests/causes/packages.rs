@@ -102,3 +102,16 @@ fn the_database_of_rpm_is_named_and_not_read() {
     assert_eq!(item["usually"]["id"], "rpm-database", "{json:#}");
     assert_eq!(json["causes"], serde_json::json!([]), "{json:#}");
 }
+
+#[test]
+fn a_list_of_a_package_that_is_not_there_is_nobodys() {
+    needs_tools!();
+    let make = |tree: &Tree, side: Side| {
+        let bash = "Package: bash\nStatus: install ok installed\nVersion: 5.2-1\n\n";
+        let sudo = "Package: sudo\nStatus: install ok installed\nVersion: 1.9-1\n\n";
+        tree.write("var/lib/dpkg/status", &format!("{bash}{}", side.pick(sudo, "")));
+        let list = side.pick("/usr/bin/sudo\n", "/usr/bin/other\n");
+        tree.write("var/lib/dpkg/info/sudo.list", list);
+    };
+    Pair::of_images("list-of-nobody", make).hints(&["packages"], &["-"]);
+}

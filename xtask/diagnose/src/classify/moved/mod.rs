@@ -74,16 +74,16 @@ impl Moved {
     pub(super) fn explains(&self, fact: &Fact, images: &Images) -> bool {
         let Some((path, within)) = self.path(&fact.place) else { return false };
         let content = matches!(fact.what, Seen::Content(_) | Seen::Repacked { .. }) || within;
-        let lists = || self.brought.iter().any(|side| side.lists.contains(path));
+        // a list of a package that the side does not have is nobody's
+        let has = |side: Side| {
+            self.brought[side as usize].lists.contains(path) || self.is_theirs(side, path, images)
+        };
         match &fact.what {
             _ if Some(path) == self.shared => content,
             Seen::OnlyIn { side, entry } if !within => {
-                (entry.kind == "dir" && self.folder(path))
-                    || (entry.kind == "file" && (lists() || self.is_theirs(*side, path, images)))
+                (entry.kind == "dir" && self.folder(path)) || (entry.kind == "file" && has(*side))
             }
-            _ if content => {
-                lists() || [Side::A, Side::B].iter().all(|side| self.is_theirs(*side, path, images))
-            }
+            _ if content => has(Side::A) && has(Side::B),
             _ => false,
         }
     }

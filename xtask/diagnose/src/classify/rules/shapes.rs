@@ -8,10 +8,10 @@ fn has_plain_lines(text: &str) -> bool {
     text.ends_with('\n') && !text.contains('\r')
 }
 
-/// One line of so many hexadecimal digits.
+/// One line of so many hexadecimal digits in lower case.
 fn is_hex_line(text: &str, len: usize) -> bool {
     let line = text.strip_suffix('\n').unwrap_or(text);
-    line.len() == len && line.bytes().all(|byte| byte.is_ascii_hexdigit())
+    line.len() == len && line.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -194,6 +194,8 @@ mod tests {
         assert!(!host_ids(&named(id), &named(other).replace('\n', "\r\n")));
         assert!(!host_ids(&named(id), named(other).trim_end()));
         assert!(!machine_ids(id, "uninitialized\n") && !machine_ids("", id));
+        // machine-id(5): in lower case
+        assert!(!machine_ids(id, &other.to_uppercase()));
         let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHb1root root@alpha\n";
         assert!(host_keys(key, &key.replace("IHb1", "IKc9")));
         assert!(!host_keys(key, &format!("{key}{key}")));
