@@ -94,11 +94,30 @@ fn results_under_sudo_belong_to_the_calling_user() {
     let checkout = Checkout::new("sudo");
     checkout.add_recipe("shut", &["one"], SHUT);
     let output = checkout.root.with_file_name("new").join("folders").join("result");
+    // under sudo the engine has a store of its own: here it is the one that has the builder image
+    let store = Link::new(&machine.store_under_sudo(), &machine.store());
     let mut iso = checkout.xtask(["iso", "shut", "--engine", "private", "--output"]);
     run(iso.arg(&output).envs([("SUDO_UID", "1001"), ("SUDO_GID", "1002")])).exits(0);
     assert_eq!(not_owned_by(UID, &checkout.root.with_file_name("new")), "");
     assert_eq!(fs::metadata(output.join("SHA256SUMS")).unwrap().gid(), 1002);
     machine.has_no_traces();
+    drop(store);
+}
+
+/// A symbolic link. Dropping it removes it.
+struct Link(PathBuf);
+
+impl Link {
+    fn new(at: &Path, target: &Path) -> Link {
+        std::os::unix::fs::symlink(target, at).unwrap();
+        Link(at.to_owned())
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.0));
+    }
 }
 
 /// A volume. Dropping it removes it.

@@ -97,6 +97,17 @@ impl Machine {
         run_dir().join("docker.sock")
     }
 
+    /// Folder of the private engine's images.
+    pub fn store(&self) -> PathBuf {
+        engine_dir()
+    }
+
+    /// The same of a private engine that runs through sudo.
+    pub fn store_under_sudo(&self) -> PathBuf {
+        let bridge = bridge();
+        Path::new("/var/lib").join(format!("silvermetal-{}", bridge.strip_prefix("sm").unwrap()))
+    }
+
     /// Removes all names of an image, while an xtask keeps the engine running. The last name removes the
     /// image, unless it is in use.
     pub fn forget(&self, image: &str) {
