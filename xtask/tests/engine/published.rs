@@ -43,7 +43,7 @@ fn an_image_is_pushed_pinned_and_pulled_for_a_build() {
     assert_eq!(image, format!("{repository}@{digest}"));
     let told = format!("image={image}\ndigest={digest}\n");
     assert_eq!(fs::read_to_string(&outputs).unwrap(), told);
-    let keeper = digest.replace(':', "-");
+    let keeper = format!("keep.{}", digest.replace(':', "."));
     assert_eq!(registry.digest(&format!("{BUILDER}:{keeper}")), digest);
     let again = push(&["--if-missing"]).exits(0).says("already in the registry: ");
     assert_eq!(again.stdout.trim(), image);
