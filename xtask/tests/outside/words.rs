@@ -38,7 +38,7 @@ pub fn shows_bad_words(ran: &Ran) -> bool {
     [&ran.stdout, &ran.stderr].iter().any(|text| signs.iter().any(|sign| text.contains(sign)))
 }
 
-/// What is bad about an output: it steers a terminal or a CI service, or a printed command runs `touch x`.
+/// Faults of an output: it steers a terminal or a CI service, or a printed command runs `touch x`.
 pub fn harm(what: &str, ran: &Ran, scratch: &Path) -> Vec<String> {
     let mut found = Vec::new();
     if ran.code < 0 || ran.code == 101 {

@@ -16,7 +16,7 @@ pub(super) struct Untold {
 }
 
 impl Untold {
-    /// What an entry that is neither deleted nor that of a folder itself does not tell.
+    /// Bytes of an entry that its listing does not tell; not of deleted entries, nor of those for a folder itself.
     pub(super) fn entry(&mut self, raw: &[u8]) -> Vec<u8> {
         if is_long_name(raw[11]) {
             self.part(raw);

@@ -246,7 +246,7 @@ pub(crate) fn api_of(repository: &Url) -> Result<(Url, String, String)> {
     Ok((repository.at(&format!("{}/api/v1", parts[2]))?, owner, name))
 }
 
-/// What to do about a refusal that another attempt does not change; `None` for any other answer.
+/// Advice for a refusal that another attempt does not change; `None` for any other answer.
 fn refusal_of_a_file(status: u16) -> Option<&'static str> {
     Some(match status {
         413 => {

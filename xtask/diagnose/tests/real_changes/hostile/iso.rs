@@ -1,4 +1,4 @@
-//! What the tables of an ISO hide.
+//! Changes that the tables of an ISO could hide.
 
 use super::{find, have, stamps, tells};
 use crate::formats::TIME;

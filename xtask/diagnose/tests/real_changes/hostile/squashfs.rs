@@ -1,4 +1,4 @@
-//! What the tables and blocks of a squashfs hide.
+//! Changes that the tables and blocks of a squashfs could hide.
 
 use super::{find, have, stamps, tells};
 use crate::formats::TIME;
