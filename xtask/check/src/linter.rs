@@ -2,6 +2,7 @@
 
 use crate::finding::Location;
 use crate::fix::Fix;
+use crate::model::workflow;
 use crate::rule::Findings;
 use crate::tree::{SourceFile, SourceTree};
 use std::path::{Path, PathBuf};
@@ -52,6 +53,14 @@ struct Asked<'t> {
 }
 
 impl Linter {
+    /// Checks every workflow with the program, or says that it is missing.
+    pub(crate) fn check_workflows(&self, tree: &SourceTree, found: &mut Findings) {
+        let workflows = workflow::all(tree);
+        let inputs: Vec<LinterInput<'_>> =
+            workflows.iter().map(|w| LinterInput { file: w.source, also: Vec::new() }).collect();
+        self.check(tree, &inputs, found);
+    }
+
     /// Checks the files with the program, or says that it is missing.
     pub(crate) fn check(
         &self,

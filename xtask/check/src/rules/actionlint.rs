@@ -1,8 +1,7 @@
 //! actionlint finds nothing in the workflows.
 
 use crate::finding::Severity;
-use crate::linter::{Linter, LinterInput, Remark};
-use crate::model::workflow;
+use crate::linter::{Linter, Remark};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::SourceTree;
 use serde_json::Value;
@@ -45,10 +44,7 @@ const LINTER: Linter = Linter {
 };
 
 fn check(tree: &SourceTree, found: &mut Findings) {
-    let workflows = workflow::all(tree);
-    let inputs: Vec<LinterInput<'_>> =
-        workflows.iter().map(|w| LinterInput { file: w.source, also: Vec::new() }).collect();
-    LINTER.check(tree, &inputs, found);
+    LINTER.check_workflows(tree, found);
 }
 
 fn remarks(output: &str) -> Result<Vec<Remark>, String> {

@@ -2,8 +2,7 @@
 
 use crate::finding::Severity;
 use crate::fix::Fix;
-use crate::linter::{Linter, LinterInput, Remark};
-use crate::model::workflow;
+use crate::linter::{Linter, Remark};
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::SourceTree;
 use serde_json::Value;
@@ -46,10 +45,7 @@ const LINTER: Linter = Linter {
 };
 
 fn check(tree: &SourceTree, found: &mut Findings) {
-    let workflows = workflow::all(tree);
-    let inputs: Vec<LinterInput<'_>> =
-        workflows.iter().map(|w| LinterInput { file: w.source, also: Vec::new() }).collect();
-    LINTER.check(tree, &inputs, found);
+    LINTER.check_workflows(tree, found);
 }
 
 fn remarks(output: &str) -> Result<Vec<Remark>, String> {

@@ -99,7 +99,11 @@ fn fields(kind: Kind, bytes: &[u8], near: usize) -> Vec<(Range<usize>, &'static 
     match kind {
         Kind::Disk | Kind::Gpt | Kind::Extended => found.push((440..444, &["disk-guid"])),
         Kind::Pe => found.push((64 + 8..64 + 12, &["link-time"])),
-        Kind::Squashfs(..) => found.push((8..12, &["mkfs-time"])),
+        Kind::Squashfs(..) => {
+            found.push((8..12, &["mkfs-time"]));
+            // flags, which the cause names on both sides
+            found.push((24..26, &["compressor"]));
+        }
         Kind::Fat | Kind::Fat16 => {
             found.push((0x27..0x2b, &["fat-serial"]));
             found.push((0x2b..0x36, &["volume-names"]));
