@@ -27,13 +27,17 @@ pub(super) fn machine_ids(a: &str, b: &str) -> bool {
     [a, b].iter().all(|text| is_hex_line(text, 32)) && are_other_ids(a, b)
 }
 
-/// A UUID alone, or behind `nqn.2014-08.org.nvmexpress:uuid:`.
+/// A UUID alone, or behind `nqn.2014-08.org.nvmexpress:uuid:` on both sides.
 pub(super) fn host_uuids(a: &str, b: &str) -> bool {
-    let is = |text: &str| {
-        let line = text.strip_suffix('\n').unwrap_or(text);
-        is_uuid(line.strip_prefix("nqn.2014-08.org.nvmexpress:uuid:").unwrap_or(line))
+    const NAME: &str = "nqn.2014-08.org.nvmexpress:uuid:";
+    let line = |text: &str| text.strip_suffix('\n').unwrap_or(text).to_owned();
+    let (line_a, line_b) = (line(a), line(b));
+    let ids = match (line_a.strip_prefix(NAME), line_b.strip_prefix(NAME)) {
+        (Some(a), Some(b)) => [a, b],
+        _ => [line_a.as_str(), line_b.as_str()],
     };
-    is(a) && is(b) && are_other_ids(a, b)
+    // the name before them is the same, and no part of what was made anew
+    a.len() == b.len() && ids.iter().all(|id| is_uuid(id)) && are_other_ids(ids[0], ids[1])
 }
 
 /// A host key of sshd: one private key, or one public key of the same kind on both sides.
@@ -194,6 +198,12 @@ mod tests {
         assert!(!host_ids(&named(id), &named(other).replace('\n', "\r\n")));
         assert!(!host_ids(&named(id), named(other).trim_end()));
         assert!(!machine_ids(id, "uninitialized\n") && !machine_ids("", id));
+        // those of two real builds
+        let ids =
+            ["4c4c4544-0051-4a10-8052-b3c04f4d3332\n", "8f0c1d52-9a7e-4f21-8c11-0242ac120002\n"];
+        let nqn = ids.map(|id| format!("nqn.2014-08.org.nvmexpress:uuid:{id}"));
+        assert!(host_uuids(ids[0], ids[1]) && host_uuids(&nqn[0], &nqn[1]));
+        assert!(!host_uuids(ids[0], &nqn[1]) && !host_uuids(&nqn[0], &nqn[0].replace('5', "6")));
         // machine-id(5): in lower case
         assert!(!machine_ids(id, &other.to_uppercase()));
         let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHb1root root@alpha\n";
