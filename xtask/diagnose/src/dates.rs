@@ -241,7 +241,7 @@ impl<'a> Reading<'a> {
             }
             'H' => self.clock = Some(self.number(2, 0, 23)? * 3600),
             'M' => self.clock = Some(self.clock? + self.number(2, 0, 59)? * 60),
-            'S' => self.clock = Some(self.clock? + self.number(2, 0, 60)?),
+            'S' => self.clock = Some(self.clock? + self.number(2, 0, 59)?),
             'b' => {
                 let name = self.name()?;
                 let known = |names: &&[&str]| names.iter().position(|n| begins(&name, n));

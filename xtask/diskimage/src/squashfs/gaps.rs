@@ -196,6 +196,7 @@ impl Walk<'_> {
             let rest = xattrs.unreached(&self.xattrs, &mut self.stored, &self.squashfs.budget)?;
             self.rest.add(&rest);
         }
+        self.bytes_used();
         let rest = [self.inodes.rest()?, self.folders.rest()?];
         rest.iter().for_each(|rest| self.rest.add(rest));
         let mut parts = Vec::new();
@@ -216,6 +217,21 @@ impl Walk<'_> {
             superblock.bytes_used,
         )?);
         Ok(parts)
+    }
+
+    /// Notes bytes used that do not end where the last table does.
+    fn bytes_used(&mut self) {
+        let used = self.squashfs.superblock.bytes_used;
+        let before = self.stored.gaps(0, used).last().copied();
+        match before {
+            Some((start, len)) if start + len == used => {
+                self.rest.misfit("bytes used", [used, start]);
+            }
+            _ if self.stored.gaps(used, used + 1).is_empty() => {
+                self.rest.misfit("bytes used, and a table behind them", [used, used + 1]);
+            }
+            _ => {}
+        }
     }
 
     /// The entries of a table, if it exists; what is behind them is rest.

@@ -53,6 +53,8 @@ fn what_a_squashfs_does_not_show() {
         b[at] = b'e';
     });
     squashfs("the count of inodes", |b| b[4] += 1);
+    squashfs("more bytes used", |b| b[40] += 1);
+    squashfs("fewer bytes used", |b| b[40] -= 1);
     squashfs("the logarithm of the block size", |b| b[22] += 1);
 }
 
