@@ -16,7 +16,7 @@ use xtask_core::facts::mirror;
 use xtask_core::facts::upstream::Upstream;
 use xtask_core::failure::Problem;
 use xtask_core::http;
-use xtask_core::replace::{BUILD_RECORDS, Protected};
+use xtask_core::replace::{BUILD_RECORDS, Protected, replaced};
 
 const GIB: u64 = 1 << 30;
 /// Space for the builder image (0.9 GiB) and the container's layer (up to 1.7 GiB), with a reserve.
@@ -176,7 +176,7 @@ fn places(facts: &BuildFacts) -> Vec<Problem> {
     let mut found: Vec<Problem> = protected.problem(output, &BUILD_RECORDS).into_iter().collect();
     if found.is_empty() {
         // the older result while the new one takes its place, and an image that violates its policy
-        let beside = [workdir::replaced(output), workdir::rejected(output)];
+        let beside = [replaced(output), workdir::rejected(output)];
         found.extend(beside.iter().filter_map(|dir| protected.problem(dir, &BUILD_RECORDS)));
     }
     if let Some(dir) = &facts.save_inputs {

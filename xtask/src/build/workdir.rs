@@ -2,7 +2,7 @@
 //! killed.
 
 use crate::engine::Client;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Permissions};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -13,10 +13,9 @@ use xtask_core::escape::Shown as _;
 use xtask_core::facts::host::Owner;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::lock::lock;
-use xtask_core::replace::{BUILD_RECORDS, is_result};
+use xtask_core::replace::{BUILD_RECORDS, REPLACED, beside, is_result, put_in_place};
 
 const PREFIX: &str = ".work-";
-const REPLACED: &str = ".replaced-";
 /// File of a work folder. Its name shows that the folder is ours.
 const LOCK: &str = "silvermetal.lock";
 
@@ -102,25 +101,9 @@ impl WorkFolder {
 
     /// Renames `result`, a folder inside, to `output`, and replaces an older result.
     pub(crate) fn publish(&self, result: &Path, output: &Path) -> Result<()> {
-        // between the two renames, a sweep would restore the older result
+        // between two renames, a sweep would restore the older result
         let _sweeps_wait = self.note.parent().map(alone);
-        let replaced = replaced(output);
-        if output.exists() {
-            for folder in [output, &replaced] {
-                // preflight saw this long ago
-                if folder.exists() && !is_result(folder, &BUILD_RECORDS) {
-                    bail!("{} is no earlier result: it is not replaced", folder.shown());
-                }
-            }
-            remove(&replaced, None)?;
-            fs::rename(output, &replaced)
-                .with_context(|| format!("cannot replace {}", output.shown()))?;
-        }
-        fs::rename(result, output).with_context(|| format!("cannot publish {}", output.shown()))?;
-        if is_result(&replaced, &BUILD_RECORDS) {
-            remove(&replaced, None)?;
-        }
-        Ok(())
+        put_in_place(result, output, &BUILD_RECORDS)
     }
 }
 
@@ -144,20 +127,9 @@ impl EngineCleanup {
     }
 }
 
-/// Folder of an older result while the new one takes its place.
-pub(crate) fn replaced(output: &Path) -> PathBuf {
-    beside(output, REPLACED)
-}
-
 /// Folder for an image that violates its content policy.
 pub(crate) fn rejected(output: &Path) -> PathBuf {
     beside(output, "rejected-")
-}
-
-fn beside(output: &Path, prefix: &str) -> PathBuf {
-    let mut name = OsString::from(prefix);
-    name.push(output.file_name().unwrap_or_default());
-    output.with_file_name(name)
 }
 
 fn all_owned_by(dir: &Path, owner: Owner) -> bool {

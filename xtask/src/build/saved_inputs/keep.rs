@@ -13,6 +13,7 @@ use xtask_core::escape::Shown as _;
 use xtask_core::hash;
 use xtask_core::pins::Digest;
 use xtask_core::records::published::BuildInfo;
+use xtask_core::replace::part;
 
 /// Files in the cache that approx and the builder write for themselves; they were never served.
 const NOTES: [&str; 2] = [".mapping", ".silvermetal"];
@@ -89,8 +90,7 @@ pub(crate) fn put_in_place(from: &Path, to: &Path) -> Result<()> {
     }
     match fs::rename(from, to) {
         Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
-            let name = to.file_name().unwrap_or_default().to_string_lossy();
-            let part = to.with_file_name(format!(".{name}.silvermetal-part"));
+            let part = part(to);
             drop(fs::remove_dir_all(&part)); // exists only if an earlier run was killed here
             copy_tree(from, &part)?;
             fs::rename(&part, to)

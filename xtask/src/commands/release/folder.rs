@@ -13,11 +13,12 @@ use xtask_core::exec::quoted;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
+use xtask_core::lock::lock;
 use xtask_core::pins::{Commit, Digest};
 use xtask_core::record_file::{self, plain_name};
 use xtask_core::records::published::BuildInfo;
 use xtask_core::records::sums::in_sums;
-use xtask_core::replace::{RecordFile, put_in_place};
+use xtask_core::replace::{RecordFile, part, put_in_place};
 
 const FORMAT: &str = "silvermetal-release/1";
 pub(super) const RELEASE_RECORD: RecordFile =
@@ -49,14 +50,13 @@ pub(super) struct ReleaseFile {
 impl Release {
     /// Collects `files` into `folder`, as hard links if possible. An older folder is replaced.
     pub(super) fn write(mut self, folder: &Path, files: &[PathBuf]) -> Result<Release> {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let above = folder.parent().unwrap_or(folder);
         fs::create_dir_all(above).with_context(|| format!("cannot make {}", above.shown()))?;
         // another run that makes this release waits
-        let alone = fs::File::open(above).and_then(|above| above.lock().map(|()| above));
-        let _alone = alone.with_context(|| format!("cannot lock {}", above.shown()))?;
-        // always the same name, so that the next run removes what a killed run left
-        let partial = folder.with_file_name(format!(".{name}.silvermetal-part"));
+        let alone =
+            fs::File::open(above).with_context(|| format!("cannot lock {}", above.shown()))?;
+        lock(&alone, "another xtask makes a release")?;
+        let partial = part(folder);
         remove(&partial)?;
         fs::create_dir_all(&partial).with_context(|| format!("cannot make {}", partial.shown()))?;
         for from in files {
