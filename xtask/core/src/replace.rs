@@ -319,7 +319,11 @@ pub fn part(place: &Path) -> PathBuf {
     part.into()
 }
 
-fn remove(dir: &Path) -> Result<()> {
+/// Removes a folder, if it exists.
+///
+/// # Errors
+/// Something in it cannot be removed.
+pub fn remove(dir: &Path) -> Result<()> {
     match fs::remove_dir_all(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         other => other.with_context(|| format!("cannot remove {}", dir.shown())),

@@ -6,7 +6,6 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
@@ -18,7 +17,7 @@ use xtask_core::pins::{Commit, Digest};
 use xtask_core::record_file::{self, plain_name};
 use xtask_core::records::published::BuildInfo;
 use xtask_core::records::sums::in_sums;
-use xtask_core::replace::{RecordFile, part, put_in_place};
+use xtask_core::replace::{RecordFile, part, put_in_place, remove};
 
 const FORMAT: &str = "silvermetal-release/1";
 pub(super) const RELEASE_RECORD: RecordFile =
@@ -197,15 +196,6 @@ fn parse(text: &str, folder: &Path) -> Result<Release> {
         iso: plain_name(&text(&json, "iso")?)?.to_owned(),
         files: files.iter().map(file).collect::<Result<_>>()?,
     })
-}
-
-fn remove(dir: &Path) -> Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", dir.shown()))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Default folder of a release.
