@@ -1,4 +1,4 @@
-//! Edits of TOML files that keep the comments.
+//! TOML files: edits that keep the comments, and lines of values.
 
 use crate::escape::Shown as _;
 use crate::failure::{Code, OrExit as _};
@@ -11,6 +11,11 @@ pub fn parsed(text: &str, path: &Path) -> Result<DocumentMut> {
     text.parse::<DocumentMut>()
         .with_context(|| format!("{} is not TOML", path.shown()))
         .or_exit(Code::NotReady)
+}
+
+/// Returns the line of the byte at `offset`, counted from 1.
+pub fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
 }
 
 /// Sets the key `name` to `text` and keeps the comments around the old value.

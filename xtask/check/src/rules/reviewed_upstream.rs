@@ -5,6 +5,7 @@ use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
 use crate::tree::SourceTree;
 use xtask_core::facts::git::git;
 use xtask_core::rules::Described;
+use xtask_core::toml_file;
 
 const RECORD: &str = "linux/build/docker/builder-image.toml";
 const README: &str = "linux/build/docker/systemd-entrypoint/README.md";
@@ -41,7 +42,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
     let Some(source) = tree.source(RECORD) else { return };
     let Ok(record) = toml_edit::Document::parse(source.text.as_str()) else { return };
     let line_of = |item: &toml_edit::Item| {
-        item.span().map_or(1, |span| 1 + source.text[..span.start].matches('\n').count())
+        item.span().map_or(1, |span| toml_file::line_of(&source.text, span.start))
     };
     let Some(commit) = record.get("reviewed").and_then(|table| table.get("commit")) else {
         found.add(

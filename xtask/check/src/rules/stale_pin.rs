@@ -7,6 +7,7 @@ use toml_edit::{Item, Table};
 use xtask_core::facts::builder_inputs::Inputs;
 use xtask_core::pins::build_sh;
 use xtask_core::rules::Described;
+use xtask_core::toml_file::line_of;
 
 const RECORD: &str = "linux/build/docker/builder-image.toml";
 const BUILD_SH: &str = "linux/build/scripts/build.sh";
@@ -50,7 +51,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
     let value = |entry: &Table, key: &str| {
         let item = entry.get(key);
         let span = item.and_then(Item::span).or_else(|| entry.span());
-        let line = span.map_or(0, |span| 1 + source.text[..span.start].matches('\n').count());
+        let line = span.map_or(0, |span| line_of(&source.text, span.start));
         (item.and_then(Item::as_str).unwrap_or_default().to_owned(), line)
     };
     let pinned = pin

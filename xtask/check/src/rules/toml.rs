@@ -6,6 +6,7 @@ use crate::model::versions;
 use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
 use crate::tree::SourceTree;
 use xtask_core::rules::Described;
+use xtask_core::toml_file::line_of;
 
 pub(crate) const RULE: Rule = Rule {
     described: Described {
@@ -28,7 +29,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
         if let Err(error) = toml_edit::Document::parse(source.text.as_str()) {
             let start = error.span().map_or(0, |span| span.start.min(source.text.len()));
             let before = &source.text[..start];
-            let line = 1 + before.matches('\n').count();
+            let line = line_of(&source.text, start);
             let column = 1 + before.rsplit('\n').next().map_or(0, |text| text.chars().count());
             found.add(
                 Location::at(&source.path, (line, column)),

@@ -1,6 +1,7 @@
 //! Versions of Gitea and its runner: those that .gitea/ is written for, and those that programs say.
 
 use super::repo::Repo;
+use crate::toml_file::line_of;
 
 /// The file that declares them.
 pub const PATH: &str = ".gitea/versions.toml";
@@ -62,7 +63,7 @@ impl Versions {
             Err(_) => return versions,
         };
         for (key, item) in document.as_table().iter() {
-            let line = item.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+            let line = item.span().map_or(1, |span| line_of(text, span.start));
             let value = item.as_str().and_then(|text| text.parse().ok());
             match (key, value) {
                 ("gitea", Some(version)) => versions.gitea = Some(version),

@@ -4,6 +4,7 @@ use super::contents::{Needs, Policy, Recipe, Stage};
 use super::engine_kind::EngineKind;
 use crate::escape::Shown as _;
 use crate::failure::Fault;
+use crate::toml_file::line_of;
 use std::path::Path;
 use toml_edit::{Document, Item, TableLike};
 
@@ -17,10 +18,6 @@ pub(super) fn recipe(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<F
     let recipe = reader.recipe(name, dir, &document);
     reader.faults.sort_by_key(|(line, _)| *line);
     if reader.faults.is_empty() { Ok(recipe) } else { Err(reader.faults) }
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes().iter().take(offset).filter(|b| **b == b'\n').count()
 }
 
 /// Reads values and collects faults instead of stopping at the first one.
