@@ -1,6 +1,7 @@
 //! Versions of Gitea and its runner: those that .gitea/ is written for, and those that programs say.
 
 use super::repo::Repo;
+use crate::record_file;
 use crate::toml_file::line_of;
 
 /// The file that declares them.
@@ -49,9 +50,9 @@ impl std::fmt::Display for Version {
 }
 
 impl Versions {
-    /// Reads them from the checkout. A file that is missing or not TOML declares none.
+    /// Reads them from the checkout. A file that cannot be read or is not TOML declares none.
     pub fn of(repo: &Repo) -> Versions {
-        let text = std::fs::read_to_string(repo.root.join(PATH));
+        let text = record_file::text(&repo.root.join(PATH));
         text.map_or_else(|_| Versions::default(), |text| Versions::parse(&text))
     }
 
@@ -69,9 +70,8 @@ impl Versions {
                 ("gitea", Some(version)) => versions.gitea = Some(version),
                 ("runner", Some(version)) => versions.runner = Some(version),
                 ("gitea" | "runner", None) => {
-                    versions
-                        .errors
-                        .push((line, format!("`{key}` is no version such as \"1.2.3\"")));
+                    let what = format!("`{key}` is no version such as \"1.2.3\"");
+                    versions.errors.push((line, what));
                 }
                 _ => versions.errors.push((line, format!("unknown key `{key}`"))),
             }

@@ -7,6 +7,7 @@ use xtask_core::exec::{Cmd, quoted, which};
 use xtask_core::facts::repo::Repo;
 use xtask_core::facts::versions::{PATH, Version, Versions};
 use xtask_core::failure::Problem;
+use xtask_core::record_file;
 
 const VERSION: &str = "runner-version";
 const CONFIG: &str = "runner-config";
@@ -57,7 +58,7 @@ fn config(repo: &Repo, report: &mut DoctorReport) {
         return report.skipped(CONFIG, format!("this machine has no service {UNIT}"));
     };
     let own = repo.root.join(".gitea/runner/config.yaml");
-    let (Ok(here), Ok(there)) = (std::fs::read(&own), std::fs::read(&used)) else {
+    let (Ok(here), Ok(there)) = (record_file::read(&own), record_file::read(&used)) else {
         let what = format!("cannot read {} or {}", used.shown(), own.shown());
         let fix = "copy the repository's file there, as docs/ci-runner.md says; run doctor as root";
         return report.doubtful(Problem::new(what, fix).of(CONFIG));
