@@ -5,6 +5,7 @@ use crate::fix::Fix;
 use crate::model::workflow;
 use crate::rule::Findings;
 use crate::tree::{SourceFile, SourceTree};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
@@ -26,8 +27,10 @@ pub(crate) struct Linter {
     pub(crate) config: Option<(&'static str, &'static str)>,
     /// Settings that the program finds on its own.
     pub(crate) settings: &'static [&'static str],
-    /// Reads the program's output.
-    pub(crate) remarks: fn(&str) -> Result<Vec<Remark>, String>,
+    /// JSON pointer to the list of problems in the program's output.
+    pub(crate) list: &'static str,
+    /// Reads one problem; `None` if it is none here.
+    pub(crate) remark: fn(&Value) -> Option<Remark>,
 }
 
 /// One problem that a linter reports.
@@ -78,7 +81,7 @@ impl Linter {
             .map(|input| {
                 let cache = folder.join(self.key(&program, tree, input));
                 let answer = std::fs::read_to_string(&cache).map_err(|e| e.to_string());
-                let answer = answer.and_then(|text| (self.remarks)(&text));
+                let answer = answer.and_then(|text| self.remarks(&text));
                 Asked { path: &input.file.path, cache, answer }
             })
             .partition(|asked| asked.answer.is_ok());
@@ -119,11 +122,19 @@ impl Linter {
         if probe.exit == Exit::Code(124) {
             return Err(format!("it did not end within {PATIENCE} s"));
         }
-        let remarks = (self.remarks)(&probe.stdout)
+        let remarks = self
+            .remarks(&probe.stdout)
             .map_err(|_| format!("{}: {}", probe.exit, beginning(&probe.stderr)))?;
         // a cache that cannot be written only costs time
         drop(keep(cache, &probe.stdout));
         Ok(remarks)
+    }
+
+    /// Reads the program's output.
+    fn remarks(&self, output: &str) -> Result<Vec<Remark>, String> {
+        let output: Value = serde_json::from_str(output).map_err(|error| error.to_string())?;
+        let list = output.pointer(self.list).and_then(Value::as_array).ok_or("no list")?;
+        Ok(list.iter().filter_map(self.remark).collect())
     }
 
     fn report(&self, asked: Asked<'_>, found: &mut Findings) {

@@ -40,24 +40,21 @@ const LINTER: Linter = Linter {
     ],
     config: Some(("-config-file", ".gitea/actionlint.yaml")),
     settings: &[],
-    remarks,
+    list: "",
+    remark,
 };
 
 fn check(tree: &SourceTree, found: &mut Findings) {
     LINTER.check_workflows(tree, found);
 }
 
-fn remarks(output: &str) -> Result<Vec<Remark>, String> {
-    let output: Value = serde_json::from_str(output).map_err(|error| error.to_string())?;
-    let remark = |error: &Value| {
-        let number = |key: &str| error[key].as_u64().unwrap_or_default() as usize;
-        let text = |key: &str| error[key].as_str().unwrap_or_default();
-        Remark {
-            line: number("line"),
-            column: number("column"),
-            text: format!("{} [{}]", text("message"), text("kind")),
-            fix: "https://github.com/rhysd/actionlint/blob/main/docs/checks.md".into(),
-        }
-    };
-    Ok(output.as_array().ok_or("no list")?.iter().map(remark).collect())
+fn remark(error: &Value) -> Option<Remark> {
+    let number = |key: &str| error[key].as_u64().unwrap_or_default() as usize;
+    let text = |key: &str| error[key].as_str().unwrap_or_default();
+    Some(Remark {
+        line: number("line"),
+        column: number("column"),
+        text: format!("{} [{}]", text("message"), text("kind")),
+        fix: "https://github.com/rhysd/actionlint/blob/main/docs/checks.md".into(),
+    })
 }

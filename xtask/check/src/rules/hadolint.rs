@@ -28,7 +28,8 @@ const LINTER: Linter = Linter {
     args: &["--format", "json"],
     config: None,
     settings: &[".hadolint.yaml"],
-    remarks,
+    list: "",
+    remark,
 };
 
 fn check(tree: &SourceTree, found: &mut Findings) {
@@ -41,18 +42,14 @@ fn check(tree: &SourceTree, found: &mut Findings) {
     LINTER.check(tree, &inputs, found);
 }
 
-fn remarks(output: &str) -> Result<Vec<Remark>, String> {
-    let output: Value = serde_json::from_str(output).map_err(|error| error.to_string())?;
-    let remark = |problem: &Value| {
-        let number = |key: &str| problem[key].as_u64().unwrap_or_default() as usize;
-        let text = |key: &str| problem[key].as_str().unwrap_or_default();
-        let code = text("code");
-        Remark {
-            line: number("line"),
-            column: number("column"),
-            text: format!("{} ({code})", text("message")),
-            fix: Fix::with("https://github.com/hadolint/hadolint/wiki/{}", &[code]),
-        }
-    };
-    Ok(output.as_array().ok_or("no list")?.iter().map(remark).collect())
+fn remark(problem: &Value) -> Option<Remark> {
+    let number = |key: &str| problem[key].as_u64().unwrap_or_default() as usize;
+    let text = |key: &str| problem[key].as_str().unwrap_or_default();
+    let code = text("code");
+    Some(Remark {
+        line: number("line"),
+        column: number("column"),
+        text: format!("{} ({code})", text("message")),
+        fix: Fix::with("https://github.com/hadolint/hadolint/wiki/{}", &[code]),
+    })
 }

@@ -37,7 +37,8 @@ const LINTER: Linter = Linter {
     args: &["--external-sources", "--source-path=SCRIPTDIR:SCRIPTDIR/..", "--format=json1", "--"],
     config: None,
     settings: &[".shellcheckrc"],
-    remarks,
+    list: "/comments",
+    remark,
 };
 
 fn check(tree: &SourceTree, found: &mut Findings) {
@@ -48,20 +49,15 @@ fn check(tree: &SourceTree, found: &mut Findings) {
     LINTER.check(tree, &inputs, found);
 }
 
-fn remarks(output: &str) -> Result<Vec<Remark>, String> {
-    let output: Value = serde_json::from_str(output).map_err(|error| error.to_string())?;
-    let comments = output["comments"].as_array().ok_or("no comments")?;
-    let remark = |comment: &Value| {
-        let number = |key: &str| comment[key].as_u64().unwrap_or_default() as usize;
-        let code = number("code");
-        Remark {
-            line: number("line"),
-            column: number("column"),
-            text: format!("{} (SC{code})", comment["message"].as_str().unwrap_or_default()),
-            fix: Fix::with("https://www.shellcheck.net/wiki/SC{}", &[code.to_string()]),
-        }
-    };
-    Ok(comments.iter().map(remark).collect())
+fn remark(comment: &Value) -> Option<Remark> {
+    let number = |key: &str| comment[key].as_u64().unwrap_or_default() as usize;
+    let code = number("code");
+    Some(Remark {
+        line: number("line"),
+        column: number("column"),
+        text: format!("{} (SC{code})", comment["message"].as_str().unwrap_or_default()),
+        fix: Fix::with("https://www.shellcheck.net/wiki/SC{}", &[code.to_string()]),
+    })
 }
 
 /// Files that a script may source, and that those may source.

@@ -41,46 +41,37 @@ const LINTER: Linter = Linter {
     ],
     config: None,
     settings: &[],
-    remarks,
+    list: "",
+    remark,
 };
 
 fn check(tree: &SourceTree, found: &mut Findings) {
     LINTER.check_workflows(tree, found);
 }
 
-fn remarks(output: &str) -> Result<Vec<Remark>, String> {
-    let output: Value = serde_json::from_str(output).map_err(|error| error.to_string())?;
-    let remark = |finding: &Value| {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let locations = finding["locations"].as_array().into_iter().flatten();
-        let primary = |location: &&Value| location["symbolic"]["kind"] == "Primary";
-        let location = locations.clone().find(primary).or(locations.clone().next());
-        let location = location.unwrap_or(&Value::Null);
-        let start = &location["concrete"]["location"]["start_point"];
-        // zizmor counts from 0
-        let number = |key: &str| start[key].as_u64().map_or(0, |n| n as usize + 1);
-        Remark {
-            line: number("row"),
-            column: number("column"),
-            text: format!(
-                "{}: {} [{}]",
-                text(&finding["desc"]),
-                text(&location["symbolic"]["annotation"]),
-                text(&finding["ident"])
-            ),
-            fix: Fix::with("{}", &[text(&finding["url"])]),
-        }
-    };
-    let findings = output.as_array().ok_or("no list")?.iter();
-    Ok(findings.filter(|finding| !is_left_to_gitea(finding)).map(remark).collect())
-}
-
-/// True for a workflow without `permissions:`. A setting of the repository in Gitea says what its token may do.
-fn is_left_to_gitea(finding: &Value) -> bool {
-    let locations = finding["locations"].as_array().into_iter().flatten();
-    let default = |location: &Value| {
-        let annotation = location["symbolic"]["annotation"].as_str().unwrap_or_default();
-        annotation.starts_with("default permissions used")
-    };
-    finding["ident"] == "excessive-permissions" && locations.clone().any(default)
+fn remark(finding: &Value) -> Option<Remark> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let locations = finding["locations"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let annotation = |location: &Value| text(&location["symbolic"]["annotation"]);
+    // a setting of the repository in Gitea says what the token of a workflow without `permissions:` may do
+    let default = |location| annotation(location).starts_with("default permissions used");
+    if finding["ident"] == "excessive-permissions" && locations.iter().any(default) {
+        return None;
+    }
+    let primary = |location: &&Value| location["symbolic"]["kind"] == "Primary";
+    let location = locations.iter().find(primary).or(locations.first()).unwrap_or(&Value::Null);
+    let start = &location["concrete"]["location"]["start_point"];
+    // zizmor counts from 0
+    let number = |key: &str| start[key].as_u64().map_or(0, |n| n as usize + 1);
+    Some(Remark {
+        line: number("row"),
+        column: number("column"),
+        text: format!(
+            "{}: {} [{}]",
+            text(&finding["desc"]),
+            annotation(location),
+            text(&finding["ident"])
+        ),
+        fix: Fix::with("{}", &[text(&finding["url"])]),
+    })
 }
