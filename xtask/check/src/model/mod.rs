@@ -1,5 +1,6 @@
 //! Meaning of the files: workflows, runner configuration, scripts, container commands, exceptions.
 
+pub(crate) mod command;
 pub(crate) mod container;
 pub(crate) mod exception;
 pub(crate) mod image;

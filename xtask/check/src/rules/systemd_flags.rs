@@ -2,8 +2,8 @@
 
 use crate::finding::{Location, Severity};
 use crate::fix::Fix;
+use crate::model::command;
 use crate::model::container::{ContainerRun, missing_systemd_flags, options};
-use crate::model::{script, workflow};
 use crate::parse::rust;
 use crate::parse::shell::{ShellCommand, ShellWord, commands};
 use crate::rule::{Findings, Rule, replace};
@@ -40,16 +40,7 @@ pub(crate) const RULE: Rule = Rule {
 fn check(tree: &SourceTree, found: &mut Findings) {
     code(tree, found);
     contract(tree, found);
-    for workflow in workflow::all(tree) {
-        for job in workflow.jobs() {
-            for step in job.steps() {
-                step.commands().iter().for_each(|command| one(workflow.path(), command, found));
-            }
-        }
-    }
-    for source in script::scripts(tree) {
-        source.commands().iter().for_each(|command| one(&source.path, command, found));
-    }
+    command::each(tree, |path, command| one(path, command, found));
 }
 
 /// Checks the argv: the string literals from `"run"` on.

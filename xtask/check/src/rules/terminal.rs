@@ -1,8 +1,8 @@
 //! No step asks for an interactive container; the builder gets a terminal.
 
 use crate::finding::{Location, Severity};
+use crate::model::command;
 use crate::model::container::ContainerRun;
-use crate::model::{script, workflow};
 use crate::parse::shell::ShellCommand;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::SourceTree;
@@ -42,16 +42,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(tree: &SourceTree, found: &mut Findings) {
-    for workflow in workflow::all(tree) {
-        for job in workflow.jobs() {
-            for step in job.steps() {
-                step.commands().iter().for_each(|command| one(workflow.path(), command, found));
-            }
-        }
-    }
-    for source in script::scripts(tree) {
-        source.commands().iter().for_each(|command| one(&source.path, command, found));
-    }
+    command::each(tree, |path, command| one(path, command, found));
 }
 
 fn one(path: &str, command: &ShellCommand, found: &mut Findings) {

@@ -2,9 +2,8 @@
 
 use crate::finding::{Location, Severity};
 use crate::fix::Fix;
-use crate::model::script::{self, Xtask};
-use crate::model::workflow;
-use crate::parse::shell::ShellCommand;
+use crate::model::command;
+use crate::model::script::Xtask;
 use crate::rule::{Findings, FixtureEdit, Rule, edit, legal, replace};
 use crate::tree::SourceTree;
 use xtask_core::rules::Described;
@@ -40,7 +39,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
     let Some(refusal) = tree.refusal else {
         return found.skip("the command line of xtask is not known here");
     };
-    let mut look = |path: &str, command: &ShellCommand| {
+    command::each(tree, |path, command| {
         let Some(xtask) = Xtask::of(command) else { return };
         let words: Vec<String> =
             xtask.command.split(' ').map(str::to_owned).chain(xtask.args).collect();
@@ -56,15 +55,5 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                 Fix::with("cargo xtask {} --help", &[&xtask.command]),
             );
         }
-    };
-    for workflow in workflow::all(tree) {
-        for job in workflow.jobs() {
-            for step in job.steps() {
-                step.commands().iter().for_each(|command| look(workflow.path(), command));
-            }
-        }
-    }
-    for source in script::scripts(tree) {
-        source.commands().iter().for_each(|command| look(&source.path, command));
-    }
+    });
 }
