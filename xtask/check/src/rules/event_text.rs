@@ -70,30 +70,26 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                         let words: Vec<String> =
                             reference.iter().map(|word| word.to_ascii_lowercase()).collect();
                         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                        let foreign = match words.as_slice() {
-                            ["github", "event", .., last] => !HARMLESS.contains(last),
-                            ["github", "head_ref" | "ref_name" | "ref"] => true,
-                            ["secrets", ..] => {
-                                let name = reference.join(".");
-                                found.add(
-                                    Location::at(workflow.path(), at),
-                                    format!("`{name}` becomes part of the script, which is a file, and of argvs"),
-                                    "an environment variable",
-                                    Fix::with("write `env: TOKEN: ${{ {} }}`, and pass \"$TOKEN\" on stdin", &[&name]),
-                                );
-                                false
-                            }
-                            _ => false,
+                        let (what, fix) = match words.as_slice() {
+                            ["github", "event", .., last] if HARMLESS.contains(last) => continue,
+                            ["github", "event", _, ..]
+                            | ["github", "head_ref" | "ref_name" | "ref"] => (
+                                "is text from the event, and becomes part of the script",
+                                "write `env: NAME: ${{ {} }}`, and \"$NAME\" in the script",
+                            ),
+                            ["secrets", ..] => (
+                                "becomes part of the script, which is a file, and of argvs",
+                                "write `env: TOKEN: ${{ {} }}`, and pass \"$TOKEN\" on stdin",
+                            ),
+                            _ => continue,
                         };
-                        if foreign {
-                            let name = reference.join(".");
-                            found.add(
-                                Location::at(workflow.path(), at),
-                                format!("`{name}` is text from the event, and becomes part of the script"),
-                                "an environment variable",
-                                Fix::with("write `env: NAME: ${{ {} }}`, and \"$NAME\" in the script", &[&name]),
-                            );
-                        }
+                        let name = reference.join(".");
+                        found.add(
+                            Location::at(workflow.path(), at),
+                            format!("`{name}` {what}"),
+                            "an environment variable",
+                            Fix::with(fix, &[&name]),
+                        );
                     }
                 }
             }

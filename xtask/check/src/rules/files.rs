@@ -56,10 +56,6 @@ fn check(tree: &SourceTree, found: &mut Findings) {
 
 fn report(content: &FileContent, path: &str, found: &mut Findings) {
     let whole = Location::file(path);
-    if matches!(content, FileContent::Unusable(ReadError::OddName)) {
-        let what = "the file's name is not UTF-8, so no rule reads the file";
-        return found.add(whole, what, "a name in UTF-8", "rename the file");
-    }
     let restore = Fix::with("git checkout -- {}", &[path]);
     match content {
         FileContent::NotRead => {}
@@ -89,7 +85,11 @@ fn report(content: &FileContent, path: &str, found: &mut Findings) {
                 ReadError::Link { target } => {
                     (whole, format!("a symbolic link to {target}, which is not followed"))
                 }
-                ReadError::NoFile | ReadError::OddName => (whole, "not a regular file".to_owned()),
+                ReadError::NoFile => (whole, "not a regular file".to_owned()),
+                ReadError::OddName => {
+                    let what = "the file's name is not UTF-8, so no rule reads the file";
+                    return found.add(whole, what, "a name in UTF-8", "rename the file");
+                }
                 ReadError::Unreadable { why } => (whole, format!("cannot be read: {why}")),
             };
             found.add(place, what, "a regular text file in UTF-8, below 256 KiB", restore);
