@@ -17,6 +17,7 @@ impl From<&'static str> for Fix {
 impl Fix {
     /// Replaces each `{}` of `text` with the next word, quoted.
     pub(crate) fn with<W: AsRef<str>>(text: &'static str, words: &[W]) -> Fix {
+        debug_assert_eq!(text.matches("{}").count(), words.len(), "{text}");
         let mut parts = text.split("{}");
         let mut fix = parts.next().unwrap_or_default().to_owned();
         for (word, part) in words.iter().zip(parts) {

@@ -19,14 +19,14 @@ const SWITCHES: [&str; 12] = [
 ];
 const SHORT_SWITCHES: &str = "ditqP";
 
-/// Options of `docker run` that systemd as PID 1 needs.
-pub(crate) const SYSTEMD_FLAGS: [(&str, &str); 6] = [
-    ("--privileged", ""),
-    ("--cgroupns", "host"),
-    ("--tmpfs", "/run"),
-    ("--tmpfs", "/run/lock"),
-    ("--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw"),
-    ("--tty", ""),
+/// Options of `docker run` that systemd as PID 1 needs: long name, value, and both as a person writes them.
+const SYSTEMD_FLAGS: [(&str, &str, &str); 6] = [
+    ("--privileged", "", "--privileged"),
+    ("--cgroupns", "host", "--cgroupns=host"),
+    ("--tmpfs", "/run", "--tmpfs /run"),
+    ("--tmpfs", "/run/lock", "--tmpfs /run/lock"),
+    ("--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw", "-v /sys/fs/cgroup:/sys/fs/cgroup:rw"),
+    ("--tty", "", "-t"),
 ];
 
 /// One option under its long name.
@@ -143,8 +143,8 @@ impl ContainerRun {
 }
 
 /// The missing ones of [`SYSTEMD_FLAGS`], as a person writes them.
-pub(crate) fn missing_systemd_flags(options: &[Opt]) -> Vec<String> {
-    let given = |(name, value): (&str, &str)| {
+pub(crate) fn missing_systemd_flags(options: &[Opt]) -> Vec<&'static str> {
+    let given = |name: &str, value: &str| {
         options.iter().any(|option| match name {
             _ if option.name != name => false,
             "--volume" => option.value == value || option.value == value.trim_end_matches(":rw"),
@@ -153,13 +153,8 @@ pub(crate) fn missing_systemd_flags(options: &[Opt]) -> Vec<String> {
             _ => value.is_empty() || option.value == value,
         })
     };
-    let spelt = |(name, value): (&str, &str)| match name {
-        "--tty" => "-t".to_owned(),
-        "--volume" => format!("-v {value}"),
-        "--cgroupns" => format!("{name}={value}"),
-        _ => format!("{name} {value}").trim().to_owned(),
-    };
-    SYSTEMD_FLAGS.into_iter().filter(|flag| !given(*flag)).map(spelt).collect()
+    let missing = SYSTEMD_FLAGS.iter().filter(|(name, value, _)| !given(name, value));
+    missing.map(|(_, _, written)| *written).collect()
 }
 
 /// Options in a text such as `container.options` whose first line is `line`.
@@ -336,7 +331,7 @@ mod tests {
     fn the_flags_that_systemd_needs() {
         let all = "docker run --privileged --cgroupns=host --tmpfs /run --tmpfs /run/lock:exec \
                    -v /sys/fs/cgroup:/sys/fs/cgroup:rw -t silvermetal-builder:x";
-        assert_eq!(missing_systemd_flags(&run(all).options), Vec::<String>::new());
+        assert_eq!(missing_systemd_flags(&run(all).options), [""; 0]);
         let less = run("docker run --tmpfs /run --cgroupns=private img");
         assert_eq!(missing_systemd_flags(&less.options).len(), 5);
     }

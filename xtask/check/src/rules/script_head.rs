@@ -90,7 +90,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
             Location::line(&source.path, at),
             what,
             expected,
-            Fix::with("add `{}` below the first comment", &[expected]),
+            Fix::listing("add below the first comment:", &[expected]),
         );
     }
 }

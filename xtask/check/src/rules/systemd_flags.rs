@@ -113,14 +113,14 @@ fn one(path: &str, command: &ShellCommand, found: &mut Findings) {
         return;
     };
     // rule `terminal` reports -t
-    let missing: Vec<String> =
-        missing_systemd_flags(&run.options).into_iter().filter(|flag| flag != "-t").collect();
+    let mut missing = missing_systemd_flags(&run.options);
+    missing.retain(|flag| *flag != "-t");
     tell(Location::line(path, run.line), &missing, "this start of the builder", found);
 }
 
-fn tell(place: Location, missing: &[String], whose: &str, found: &mut Findings) {
+fn tell(place: Location, missing: &[&'static str], whose: &str, found: &mut Findings) {
     if !missing.is_empty() {
         let what = format!("{whose} has no {}", missing.join(" and no "));
-        found.add(place, what, "all flags of the contract", Fix::with("add {}", missing));
+        found.add(place, what, "all flags of the contract", Fix::listing("add", missing));
     }
 }

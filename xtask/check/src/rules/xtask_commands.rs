@@ -48,11 +48,15 @@ fn check(tree: &SourceTree, found: &mut Findings) {
             return;
         }
         if let Some(why) = refusal(&words) {
+            let fix = match xtask.command.split_once(' ') {
+                Some((group, command)) => Fix::with("cargo xtask {} {} --help", &[group, command]),
+                None => Fix::with("cargo xtask {} --help", &[&xtask.command]),
+            };
             found.add(
                 Location::line(path, command.line),
                 format!("xtask refuses `{}`: {why}", command.shown()),
                 "a command line of `cargo xtask help`",
-                Fix::with("cargo xtask {} --help", &[&xtask.command]),
+                fix,
             );
         }
     });

@@ -214,6 +214,41 @@ fn a_selection_without_a_rule_is_a_usage_error() {
 }
 
 #[test]
+fn a_fix_names_everything_that_is_missing_and_quotes_only_words_from_outside() {
+    let script = "linux/build/scripts/build.sh";
+    let doctor = "        run: cargo xtask doctor\n";
+    let builder = "        run: docker run --privileged --cgroupns=host -t --name a --label b=c silvermetal-builder true\n";
+    for (problem, rule, fix) in [
+        (
+            replace(WORKFLOW, doctor, builder, ""),
+            "systemd-flags",
+            "add --tmpfs /run --tmpfs /run/lock -v /sys/fs/cgroup:/sys/fs/cgroup:rw",
+        ),
+        (
+            replace(script, "set -euo pipefail", "set -e", ""),
+            "script-head",
+            "add below the first comment: set -euo pipefail",
+        ),
+        (
+            replace(WORKFLOW, doctor, "        run: cargo xtask image push doktor\n", ""),
+            "xtask-commands",
+            "cargo xtask image push --help",
+        ),
+        (
+            replace(WORKFLOW, doctor, "        run: cargo xtask doktor\n", ""),
+            "xtask-commands",
+            "cargo xtask doktor --help",
+        ),
+    ] {
+        let checkout = Checkout::clean();
+        checkout.break_by(&problem);
+        let report = checkout.check_with(&[rule], &[]);
+        let fixes: Vec<String> = report.findings.iter().map(|f| f.fix.to_string()).collect();
+        assert_eq!(fixes, [fix]);
+    }
+}
+
+#[test]
 fn a_run_of_rules_that_could_not_run_is_an_error() {
     let checkout = Checkout::clean();
     checkout.leave_git();
