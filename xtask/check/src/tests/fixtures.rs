@@ -35,7 +35,7 @@ fn each_fixture_is_found_by_its_rule_alone() {
 }
 
 #[test]
-#[ignore = "needs the linters, which `cargo xtask check --setup` installs"]
+#[ignore = "needs the linters: cargo xtask test --full"]
 fn linters_find_their_fixtures() {
     let check = |checkout: &Checkout| {
         let report = checkout.check_with(&[], &[]);

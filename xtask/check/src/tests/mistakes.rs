@@ -160,7 +160,7 @@ fn mistakes_are_found_and_legal_variants_are_not() {
 }
 
 #[test]
-#[ignore = "needs the linters, which `cargo xtask check --setup` installs"]
+#[ignore = "needs the linters: cargo xtask test --full"]
 fn linters_find_theirs_and_report_no_legal_variant() {
     let theirs = |case: &Case<'_>| LINTERS.contains(&case.rule) || case.rule == LEGAL;
     let cases: Vec<Case<'_>> = cases().into_iter().filter(theirs).collect();

@@ -18,7 +18,7 @@ fn unclear(name: &'static str, says: &'static str, make: fn(&Tree)) -> Case {
 }
 
 #[test]
-#[ignore = "needs mksquashfs and xorriso"]
+#[ignore = "needs mksquashfs and xorriso: cargo xtask test --full"]
 fn every_entry_of_grub_is_found() {
     check(&[
         lacks("one-line", |t| {
@@ -132,7 +132,7 @@ fn every_entry_of_grub_is_found() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs and xorriso"]
+#[ignore = "needs mksquashfs and xorriso: cargo xtask test --full"]
 fn what_grub_may_do_is_not_guessed() {
     check(&[
         unclear("typed-by-the-user", "is not known", |t| {
@@ -187,7 +187,7 @@ fn what_grub_may_do_is_not_guessed() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
+#[ignore = "needs mksquashfs, xorriso and mtools: cargo xtask test --full"]
 fn other_loaders_and_places_are_read() {
     check(&[
         lacks("grub-in-the-efi-image", |t| {

@@ -94,7 +94,7 @@ fn live_build(tree: &Tree) {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
+#[ignore = "needs mksquashfs, xorriso and mtools: cargo xtask test --full"]
 fn other_shapes_hold_it_as_well() {
     check(&[
         holds("live-build", live_build),

@@ -57,7 +57,7 @@ fn evil_script(tree: &Tree) {
 }
 
 #[test]
-#[ignore = "needs mksquashfs and xorriso"]
+#[ignore = "needs mksquashfs and xorriso: cargo xtask test --full"]
 fn records_are_read_as_each_reader_does() {
     const LACKS: (&str, &str) = ("kernel-parameters", "lacks slab_nomerge");
     // Linux and xorriso pass over it, GRUB does not
@@ -132,7 +132,7 @@ fn records_are_read_as_each_reader_does() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs and xorriso"]
+#[ignore = "needs mksquashfs and xorriso: cargo xtask test --full"]
 fn an_image_that_can_be_read_in_two_ways_is_told() {
     patched(
         "two-primary-volumes",

@@ -12,7 +12,7 @@ fn case(name: &'static str, rule: &'static str, says: &'static str, make: fn(&Tr
 }
 
 #[test]
-#[ignore = "needs mksquashfs and xorriso"]
+#[ignore = "needs mksquashfs and xorriso: cargo xtask test --full"]
 fn every_root_is_judged() {
     check(&[
         case("overlay", "host-keys", "live/zz.squashfs: etc/ssh", |t| {
@@ -84,7 +84,7 @@ fn every_root_is_judged() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs and xorriso"]
+#[ignore = "needs mksquashfs and xorriso: cargo xtask test --full"]
 fn links_are_followed_inside_the_root() {
     check(&[
         case("list-is-a-link", "package-sources", "evil.example", |t| {
@@ -124,7 +124,7 @@ fn links_are_followed_inside_the_root() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and gzip"]
+#[ignore = "needs mksquashfs, xorriso and gzip: cargo xtask test --full"]
 fn every_initramfs_is_judged() {
     check(&[
         case("key", "secrets", "live/initrd.img: usr/lib/x.pem", |t| {
@@ -164,7 +164,7 @@ fn every_initramfs_is_judged() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs and xorriso"]
+#[ignore = "needs mksquashfs and xorriso: cargo xtask test --full"]
 fn roots_that_cannot_be_read_are_told() {
     check(&[
         case("erofs", "cannot-tell", "live/filesystem.erofs: erofs file system", |t| {

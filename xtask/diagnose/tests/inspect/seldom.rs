@@ -10,7 +10,7 @@ fn case(name: &'static str, rule: &'static str, says: &'static str, make: fn(&Tr
 }
 
 #[test]
-#[ignore = "needs mksquashfs and xorriso"]
+#[ignore = "needs mksquashfs and xorriso: cargo xtask test --full"]
 fn grub_reads_from_elsewhere() {
     check(&[
         case("menu-from-the-network", "cannot-tell", "evil.example", |t| {
@@ -36,7 +36,7 @@ fn grub_reads_from_elsewhere() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs and xorriso"]
+#[ignore = "needs mksquashfs and xorriso: cargo xtask test --full"]
 fn parameters_with_more_than_one_effect() {
     check(&[
         case("page-poison", "kernel-parameters", "which page_poison=1 takes back", |t| {
@@ -75,7 +75,7 @@ fn parameters_with_more_than_one_effect() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
+#[ignore = "needs mksquashfs, xorriso and mtools: cargo xtask test --full"]
 fn efi_programs_and_their_companions() {
     check(&[
         case("second-profile", "kernel-parameters", "lacks slab_nomerge", |t| {
@@ -111,7 +111,7 @@ fn efi_programs_and_their_companions() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs and xorriso"]
+#[ignore = "needs mksquashfs and xorriso: cargo xtask test --full"]
 fn roots_and_sources_in_unusual_forms() {
     check(&[
         case("jffs2", "cannot-tell", "live/filesystem.jffs2", |t| {

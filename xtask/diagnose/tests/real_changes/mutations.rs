@@ -182,7 +182,7 @@ fn no_mutation_of_a_live_iso_is_explained_away() {
 }
 
 #[test]
-#[ignore = "ten thousand cases take minutes"]
+#[ignore = "ten thousand cases take minutes: cargo xtask test --full"]
 fn none_of_ten_thousand_mutations_is_explained_away() {
     std::thread::scope(|scope| {
         let threads = [
@@ -196,7 +196,7 @@ fn none_of_ten_thousand_mutations_is_explained_away() {
 }
 
 #[test]
-#[ignore = "a case that MUTATION names"]
+#[ignore = "tries the case that MUTATION names, as the head of this file says"]
 fn one_case() {
     let Ok(name) = std::env::var("MUTATION") else { return };
     let (kind, seed) = name.split_once(':').expect("MUTATION=KIND:SEED");
