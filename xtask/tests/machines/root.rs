@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use xtask_core::facts::host::am_root;
 
 /// README's packages.
 const README: &str = "ca-certificates,curl,gcc,git,libc6-dev";
@@ -33,13 +34,7 @@ impl Debian {
     /// Makes a machine with README's packages and `more`.
     pub(crate) fn new(suite: &str, more: &[&str]) -> Debian {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        assert!(
-            fs::metadata("/proc/self").is_ok_and(|me| {
-                use std::os::unix::fs::MetadataExt as _;
-                me.uid() == 0
-            }),
-            "a root switch needs root"
-        );
+        assert!(am_root(), "a root switch needs root");
         let checkout = Checkout::new("machine");
         drop(checkout.xtask(["help"])); // builds the programs
         let root = checkout.root.with_file_name("root");

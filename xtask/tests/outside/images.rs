@@ -2,12 +2,13 @@
 
 use crate::records::output_folder;
 use crate::support::{Checkout, STUB, run};
-use crate::words::{BAD, bytes, harm, scratch, shows_bad_words};
+use crate::words::{BAD, bytes, harm, scratch, shows_bad_words, with, words};
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use xtask_core::exec::which;
 
 /// The tools that make the images, and their Debian packages.
 const TOOLS: [(&str, &str); 2] = [("mksquashfs", "squashfs-tools"), ("xorriso", "xorriso")];
@@ -152,61 +153,32 @@ fn no_name_or_field_of_an_image_steers_a_terminal() {
     let [a, b] = ["a", "b"].map(|side| image(&beside.join(bytes(side)), side));
     let (dir_a, dir_b) = (a.parent().unwrap(), b.parent().unwrap());
     let page = beside.join(bytes(".html"));
-    let word = |text: &str| PathBuf::from(text);
+    let diagnose = |list: &[&str], paths: &[&Path]| {
+        with(&[&["diagnose", "--diffoscope=never"], list].concat(), paths)
+    };
+    let squashfs = dir_b.join("iso/live/filesystem.squashfs");
     let commands: Vec<Vec<PathBuf>> = vec![
-        vec![word("diagnose"), word("--diffoscope=never"), a.clone(), b.clone()],
-        vec![word("diagnose"), word("--diffoscope=never"), word("--json"), a.clone(), b.clone()],
-        vec![word("diagnose"), word("--diffoscope=never"), dir_a.into(), dir_b.into()],
-        vec![word("diagnose"), word("--diffoscope=never"), dir_a.join("iso"), dir_b.join("iso")],
-        vec![
-            word("diagnose"),
-            word("--diffoscope=never"),
-            word("--json"),
-            dir_a.join("root"),
-            dir_b.join("root"),
-        ],
-        vec![
-            word("diagnose"),
-            word("--diffoscope=never"),
-            word("--html"),
-            page.clone(),
-            a.clone(),
-            b.clone(),
-        ],
-        vec![
-            word("diagnose"),
-            word("--diffoscope=never"),
-            word("--html"),
-            dir_b.into(),
-            a.clone(),
-            b.clone(),
-        ],
-        vec![word("inspect"), word("--recipe"), word("base"), a.clone()],
-        vec![word("inspect"), word("--recipe"), word("canary"), word("--json"), a.clone()],
-        vec![
-            word("inspect"),
-            word("--recipe"),
-            word("base"),
-            dir_b.join("iso/live/filesystem.squashfs"),
-        ],
-        vec![word("inspect"), dir_b.join("iso/live/initrd.img")],
-        vec![word("verify"), word("--compare"), dir_a.into(), dir_b.into()],
-        vec![word("boot"), word("--dry-run"), word("-v"), a.clone()],
-        vec![
-            word("boot"),
-            word("--dry-run"),
-            word("--json"),
-            a.clone(),
-            word("--output"),
-            dir_b.into(),
-        ],
-        vec![word("boot"), a.clone(), word("--timeout"), word(BAD)],
-        vec![word("boot"), a.clone(), word("--firmware"), bytes("")],
-        vec![word("boot"), dir_a.join(bytes("none.iso"))],
-        vec![word("boot"), dir_a.join("BUILD_INFO")],
-        vec![word("completions"), word(BAD)],
-        vec![word("test"), word(&format!("--{BAD}"))],
-        vec![word(BAD)],
+        diagnose(&[], &[&a, &b]),
+        diagnose(&["--json"], &[&a, &b]),
+        diagnose(&[], &[dir_a, dir_b]),
+        diagnose(&[], &[&dir_a.join("iso"), &dir_b.join("iso")]),
+        diagnose(&["--json"], &[&dir_a.join("root"), &dir_b.join("root")]),
+        diagnose(&["--html"], &[&page, &a, &b]),
+        diagnose(&["--html"], &[dir_b, &a, &b]),
+        with(&["inspect", "--recipe", "base"], &[&a]),
+        with(&["inspect", "--recipe", "canary", "--json"], &[&a]),
+        with(&["inspect", "--recipe", "base"], &[&squashfs]),
+        with(&["inspect"], &[&dir_b.join("iso/live/initrd.img")]),
+        with(&["verify", "--compare"], &[dir_a, dir_b]),
+        with(&["boot", "--dry-run", "-v"], &[&a]),
+        with(&["boot", "--dry-run", "--json", "--output"], &[dir_b, &a]),
+        with(&["boot", "--timeout", BAD], &[&a]),
+        with(&["boot", "--firmware"], &[&bytes(""), &a]),
+        with(&["boot"], &[&dir_a.join(bytes("none.iso"))]),
+        with(&["boot"], &[&dir_a.join("BUILD_INFO")]),
+        words(&["completions", BAD]),
+        words(&["test", &format!("--{BAD}")]),
+        words(&[BAD]),
     ];
     let path = checkout.path_with("docker", STUB);
     let (mut escaped, mut found) = (0, Vec::new());
@@ -223,9 +195,4 @@ fn no_name_or_field_of_an_image_steers_a_terminal() {
     let steers = |c: &char| xtask_core::escape::steers(*c) && !"\n\t".contains(*c);
     assert_eq!(page.chars().find(steers), None);
     assert!(page.contains("touch x"), "the page names the files");
-}
-
-fn which(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
 }

@@ -120,7 +120,6 @@ fn odd_records_are_refused_by_every_command_that_reads_them() {
     let checkout = Checkout::new("odd");
     let long = "9".repeat(40);
     let (path, mirror) = (checkout.path_with("docker", STUB), snapshot_peer());
-    let folded = |dir: &Path| edit(dir, "BUILD_INFO", "Iso: x.iso", "Iso:\n ../x.iso");
     let odd: [(&str, &str, Spoil); 24] = [
         ("BUILD_INFO", "expected a regular file", |dir| {
             fs::remove_file(dir.join("BUILD_INFO")).unwrap();
@@ -190,7 +189,7 @@ fn odd_records_are_refused_by_every_command_that_reads_them() {
     }
     let dir = checkout.root.with_file_name("folded");
     output_folder(&dir);
-    folded(&dir);
+    edit(&dir, "BUILD_INFO", "Iso: x.iso", "Iso:\n ../x.iso");
     run(checkout.xtask(["reproduce", "--dry-run"]).arg(&dir)).says("Iso: expected a file name");
 
     // a ledger: numbers, paths, ends of lines, a million lines

@@ -24,7 +24,17 @@ pub fn bytes(suffix: &str) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(&name))
 }
 
-/// A folder whose `bin` has the only program that [`is_harmless`] lets a printed command find.
+/// A command line.
+pub fn words(list: &[&str]) -> Vec<PathBuf> {
+    list.iter().map(Into::into).collect()
+}
+
+/// A command line that ends with paths.
+pub fn with(list: &[&str], paths: &[&Path]) -> Vec<PathBuf> {
+    [words(list), paths.iter().map(|path| (*path).to_owned()).collect()].concat()
+}
+
+/// A folder whose `bin` has the only program that [`harm`] lets a printed command find.
 pub fn scratch(checkout: &Checkout) -> PathBuf {
     let scratch = checkout.root.with_file_name("scratch");
     fs::create_dir_all(scratch.join("bin")).unwrap();
@@ -198,10 +208,6 @@ fn no_output_of_any_command_steers_a_terminal_and_no_printed_command_runs_what_i
     });
     fs::write(statements.join(bytes(".json")), statement.to_string()).unwrap();
 
-    let words = |list: &[&str]| list.iter().map(Into::into).collect::<Vec<PathBuf>>();
-    let with = |list: &[&str], paths: &[&Path]| {
-        [words(list), paths.iter().map(|path| (*path).to_owned()).collect()].concat()
-    };
     let iso = b.join("x.iso");
     let commands: Vec<Vec<PathBuf>> = vec![
         words(&["check"]),
