@@ -38,9 +38,9 @@ pub(crate) struct TestArgs {
     filter: Option<String>,
 }
 
-/// Packages that the tests use, except those of the engines and of QEMU. Tests lint scripts, set extended
-/// attributes, make and mount disks, push images, sign archives and tags, install tools (tools.rs), run
-/// scripts of recipes, make images for diagnose, and compare it with diffoscope.
+/// Packages that the tests use, except those of the engines and of QEMU. Tests set extended attributes, make
+/// and mount disks, push images, sign archives and tags, install tools and linters (tools.rs), run scripts of
+/// recipes, make images for diagnose, and compare it with diffoscope.
 const TOOLS: &[&str] = &[
     "attr",
     "bzip2",
@@ -61,7 +61,6 @@ const TOOLS: &[&str] = &[
     "openssh-client",
     "openssl",
     "python3-venv",
-    "shellcheck",
     "skopeo",
     "squashfs-tools",
     "xorriso",

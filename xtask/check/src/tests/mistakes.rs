@@ -7,6 +7,7 @@ use crate::tree::SourceTree;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use xtask_core::facts::git::git;
 
@@ -39,9 +40,10 @@ fn cases() -> Vec<Case<'static>> {
                 let path = paths.get(path).copied().unwrap_or(*path);
                 cases.push(Case { rule, path, from: text(from), to: text(to), name });
             }
-            [path] => drop(
-                paths.insert(path.split_once(" = ").unwrap().0, path.split_once(" = ").unwrap().1),
-            ),
+            [line] => {
+                let (short, path) = line.split_once(" = ").unwrap();
+                paths.insert(short, path);
+            }
             _ => panic!("expected five columns: {line}"),
         }
     }
@@ -49,14 +51,16 @@ fn cases() -> Vec<Case<'static>> {
 }
 
 /// A copy of the files that git tracks here, without the submodule.
-struct Copy {
+struct TrackedFiles {
     root: PathBuf,
 }
 
-impl Copy {
-    fn new(n: usize) -> Copy {
+impl TrackedFiles {
+    fn copied() -> TrackedFiles {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let copy = Copy {
+        let copy = TrackedFiles {
             root: std::env::temp_dir().join(format!("xtask-mistakes-{}-{n}", std::process::id())),
         };
         drop(fs::remove_dir_all(&copy.root));
@@ -121,7 +125,7 @@ impl Copy {
     }
 }
 
-impl Drop for Copy {
+impl Drop for TrackedFiles {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.root));
     }
@@ -132,8 +136,8 @@ fn try_all(cases: &[Case<'_>], skip: &[&str]) -> Vec<String> {
     let selection =
         RuleSelection::new(Vec::new(), skip.iter().map(|s| (*s).to_owned()).collect()).unwrap();
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let work = |n: usize, part: &[Case<'_>]| -> Vec<String> {
-        let copy = Copy::new(n);
+    let work = |part: &[Case<'_>]| -> Vec<String> {
+        let copy = TrackedFiles::copied();
         let wrong = |case: &Case<'_>| {
             let found = copy.findings(case, &selection);
             let right = match case.rule {
@@ -145,9 +149,8 @@ fn try_all(cases: &[Case<'_>], skip: &[&str]) -> Vec<String> {
         part.iter().filter_map(wrong).collect()
     };
     thread::scope(|scope| {
-        let parts = cases.chunks(cases.len().div_ceil(threads)).enumerate();
-        let workers: Vec<_> =
-            parts.map(|(n, part)| scope.spawn(move || work(n + skip.len() * 100, part))).collect();
+        let parts = cases.chunks(cases.len().div_ceil(threads));
+        let workers: Vec<_> = parts.map(|part| scope.spawn(move || work(part))).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     })
 }
