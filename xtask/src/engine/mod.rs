@@ -24,7 +24,7 @@ pub(crate) const HOST_NOTICE: &str =
 /// Value of `--engine`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum EngineChoice {
-    /// docker, else podman, else private, else host (canary only)
+    /// The engine of the last --setup, docker, podman, private, host (canary only): the first that can run
     Auto,
     /// A running Docker Engine
     Docker,

@@ -19,7 +19,7 @@ use xtask_core::ui::{Ui, answer};
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask bump-image                  the image that this checkout pushed last
+  cargo xtask bump-image                  the registry's image of today's docker/ folder
   cargo xtask bump-image registry.example.org/silvermetal-builder:latest --dry-run
   cargo xtask bump-image --check          is the pin that of today's docker/ folder?";
 
