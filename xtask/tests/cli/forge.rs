@@ -4,6 +4,7 @@ use crate::preflight::doctors_report;
 use crate::support::peer::Peer;
 use crate::support::{Checkout, executable};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::process::Command;
 
 const CONFIG: &str = ".gitea/runner/config.yaml";
@@ -129,4 +130,16 @@ fn doctor_compares_the_runners_version_and_configuration() {
     asked.finds(&mut in_a_job, &[("runner-version", "broken", "RUNNER_VERSION says 2.0.0")]);
     in_a_job.env("GITEA_ACTIONS_RUNNER_VERSION", "dev");
     asked.finds(&mut in_a_job, &[("runner-version", "skipped", "says `dev`")]);
+
+    // a pull request may make files of the checkout links to what never ends
+    for name in [CONFIG, ".gitea/versions.toml"] {
+        let path = asked.checkout.root.join(name);
+        fs::remove_file(&path).unwrap();
+        symlink("/dev/zero", path).unwrap();
+    }
+    let endless = [
+        ("runner-version", "skipped", "declares no runner"),
+        ("runner-config", "warning", "cannot read"),
+    ];
+    asked.finds(&mut asked.doctor(), &endless);
 }
