@@ -46,6 +46,8 @@ fn the_release_job_publishes_the_artifact_of_the_verify_job() {
     run(&mut copy).exits(0);
 
     let [build, publish] = <[&str; 2]>::try_from(commands(&job("release"))).unwrap();
+    let limit = |command: &'static str| command.split_once(" --max-size ").map(|(_, mib)| mib);
+    assert_eq!(limit(build), limit(publish), "what one of them takes, the other must not refuse");
     in_ci(build, &releasing.root);
     let folder = releasing.output().join(format!("release-{TAG}"));
     for _ in 0..2 {
