@@ -1,6 +1,6 @@
 //! Dockerfiles, their build contexts, and the scripts that their RUNs start.
 
-use crate::parse::dockerfile::{Dockerfile, Instruction};
+use crate::parse::dockerfile::{BuildStage, Dockerfile, Instruction};
 use crate::parse::pattern::{self, Star};
 use crate::tree::{SourceFile, SourceTree};
 
@@ -74,12 +74,8 @@ impl<'a> ContainerImage<'a> {
     }
 
     /// The instruction that starts the container, if it starts systemd: itself, or by a script of the image.
-    pub(crate) fn systemd_entry<'i>(
-        &self,
-        instructions: &[&'i Instruction],
-    ) -> Option<&'i Instruction> {
-        let last = |keyword: &str| instructions.iter().rfind(|i| i.keyword == keyword).copied();
-        let entry = last("ENTRYPOINT").or_else(|| last("CMD"))?;
+    pub(crate) fn systemd_entry<'i>(&self, stage: &BuildStage<'i>) -> Option<&'i Instruction> {
+        let entry = stage.last("ENTRYPOINT").or_else(|| stage.last("CMD"))?;
         let words = entry.words();
         let systemd = |word: &String| {
             word.ends_with("systemd")

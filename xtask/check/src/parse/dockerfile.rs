@@ -45,6 +45,13 @@ pub(crate) struct BuildStage<'a> {
     pub(crate) instructions: Vec<&'a Instruction>,
 }
 
+impl<'a> BuildStage<'a> {
+    /// Returns the last instruction with this keyword, which is the one that counts.
+    pub(crate) fn last(&self, keyword: &str) -> Option<&'a Instruction> {
+        self.instructions.iter().rfind(|instruction| instruction.keyword == keyword).copied()
+    }
+}
+
 const KEYWORDS: [&str; 18] = [
     "ADD",
     "ARG",

@@ -90,7 +90,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                     continue;
                 }
                 if let Some(image) = text.strip_prefix("docker://") {
-                    if image.parse::<ImageRef>().is_ok_and(|image| image.digest.is_some()) {
+                    if has_digest(image) {
                         continue;
                     }
                     found.add(
@@ -146,17 +146,19 @@ fn fetches_more(job: &WorkflowJob<'_>) -> bool {
     checkouts.any(|step| step.with("path").is_some() || step.with("repository").is_some())
 }
 
+fn has_digest(image: &str) -> bool {
+    image.parse::<ImageRef>().is_ok_and(|image| image.digest.is_some())
+}
+
 /// Images of the job's container and its services.
 fn images(workflow: &Workflow<'_>, job: &WorkflowJob<'_>, own: &[&str], found: &mut Findings) {
-    let image =
-        |node: &'_ YamlNode| node.text().map(|_| node.clone()).or(node.get("image").cloned());
     let services = job.node.get("services").map(YamlNode::entries).unwrap_or_default();
     let services = services.iter().map(|(_, node)| node);
-    for node in job.node.get("container").into_iter().chain(services).filter_map(image) {
+    for node in job.node.get("container").into_iter().chain(services) {
+        let node = node.get("image").unwrap_or(node);
         let text = node.text().unwrap_or_default();
-        let pinned = text.parse::<ImageRef>().is_ok_and(|image| image.digest.is_some());
         // an expression's value is not known here
-        if !pinned && !own.contains(&text) && !text.contains("${{") && !text.is_empty() {
+        if !has_digest(text) && !own.contains(&text) && !text.contains("${{") && !text.is_empty() {
             found.add(
                 Location::at(workflow.path(), node.at()),
                 format!("the image `{text}` has no digest"),

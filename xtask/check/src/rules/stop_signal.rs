@@ -1,6 +1,7 @@
 //! An image with systemd as PID 1 stops by systemd's signal.
 
 use crate::finding::{Location, Severity};
+use crate::fix::Fix;
 use crate::model::image;
 use crate::rule::{Findings, Rule, replace};
 use crate::tree::SourceTree;
@@ -29,19 +30,19 @@ pub(crate) const RULE: Rule = Rule {
     ],
 };
 
+const EXPECTED: &str = "STOPSIGNAL SIGRTMIN+3";
+
 fn check(tree: &SourceTree, found: &mut Findings) {
     for image in image::all(tree) {
         let stages = image.file.stages();
         let Some(stage) = stages.last() else { continue };
-        let last = |keyword: &str| stage.instructions.iter().rfind(|i| i.keyword == keyword);
-        let Some(entry) = image.systemd_entry(&stage.instructions) else { continue };
-        let expected = "STOPSIGNAL SIGRTMIN+3";
-        match last("STOPSIGNAL") {
+        let Some(entry) = image.systemd_entry(stage) else { continue };
+        match stage.last("STOPSIGNAL") {
             None => found.add(
                 Location::line(image.path(), entry.line),
                 "systemd is PID 1, but there is no STOPSIGNAL",
-                expected,
-                "add `STOPSIGNAL SIGRTMIN+3`",
+                EXPECTED,
+                Fix::listing("add", &[EXPECTED]),
             ),
             Some(stop) if !matches!(stop.args.trim(), "SIGRTMIN+3" | "RTMIN+3" | "37") => {
                 let what = format!(
@@ -51,8 +52,8 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                 found.add(
                     Location::line(image.path(), stop.line),
                     what,
-                    expected,
-                    "write `STOPSIGNAL SIGRTMIN+3`",
+                    EXPECTED,
+                    Fix::listing("write", &[EXPECTED]),
                 );
             }
             Some(_) => {}

@@ -36,7 +36,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
     for image in image::all(tree) {
         let stages = image.file.stages();
         let Some(stage) = stages.last() else { continue };
-        let Some(entry) = image.systemd_entry(&stage.instructions) else { continue };
+        let Some(entry) = image.systemd_entry(stage) else { continue };
         let mut add = |line: usize, what: String, expected: &str| {
             found.add(Location::line(image.path(), line), what, expected, "correct the line");
         };
@@ -71,9 +71,8 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                 "one ENTRYPOINT",
             );
         }
-        let user = stage.instructions.iter().rfind(|i| i.keyword == "USER");
         let root = |name: &str| matches!(name.split(':').next(), Some("root" | "0"));
-        if let Some(user) = user.filter(|user| !root(user.args.trim())) {
+        if let Some(user) = stage.last("USER").filter(|user| !root(user.args.trim())) {
             let what = format!("systemd would run as `{}`", user.args.trim());
             add(user.line, what, "root, which is the default");
         }
