@@ -110,6 +110,11 @@ impl Place {
         self.0.last().map_or("", String::as_str)
     }
 
+    /// The layers from the outermost, without the path in the innermost one.
+    pub(crate) fn layers(&self) -> &[String] {
+        self.0.split_last().map_or(&[], |(_, layers)| layers)
+    }
+
     /// Returns true if it is in the folder that `folder` names.
     pub(crate) fn is_below(&self, folder: &Place) -> bool {
         let (Some((path, layers)), Some((other, others))) =

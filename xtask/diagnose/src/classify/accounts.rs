@@ -1,11 +1,27 @@
 //! Users and groups of both sides: two numbers that stand for one name.
 
+use super::owners::is_person;
 use crate::difference::{MetadataField, Place, Side};
 use crate::images::Images;
 use std::collections::HashMap;
 
-/// Names by number, of A and of B.
-type Names = [HashMap<String, String>; 2];
+/// The accounts of one layer, of A and of B: names by number.
+pub(super) struct Names([HashMap<String, String>; 2]);
+
+impl Names {
+    /// Returns true if A's list gives A's number the name that B's list gives B's.
+    pub(super) fn are_one(&self, [a, b]: [&str; 2]) -> bool {
+        let name = self.0[0].get(a);
+        name.is_some() && name == self.0[1].get(b)
+    }
+
+    /// Returns true if one of the numbers is that of a person who has an account of the image: then it is
+    /// no leftover of whoever built.
+    pub(super) fn have_person(&self, numbers: [&str; 2]) -> bool {
+        let has_account = |n: &str| self.0.iter().any(|names| names.contains_key(n));
+        numbers.into_iter().any(|n| is_person(n) && has_account(n))
+    }
+}
 
 /// The lists that were read, by the layers that hold them and their path.
 #[derive(Default)]
@@ -14,49 +30,22 @@ pub(super) struct Accounts {
 }
 
 impl Accounts {
-    /// Returns true if a person's number is that of an account of the image: then it is no leftover of
-    /// whoever built.
-    pub(super) fn is_somebody(
+    /// The users or groups of the image that a place is in.
+    pub(super) fn of(
         &mut self,
         images: &Images,
         place: &Place,
         field: &MetadataField,
-        numbers: [&str; 2],
-    ) -> bool {
-        let lists = self.lists(images, place, field);
-        lists.is_some_and(|[a, b]| {
-            let is_person = |n: &&str| n.parse::<u32>().is_ok_and(|n| (1000..65_534).contains(&n));
-            numbers
-                .iter()
-                .filter(|n| is_person(n))
-                .any(|n| a.contains_key(*n) || b.contains_key(*n))
-        })
-    }
-
-    /// Returns true if A's list gives A's number the name that B's list gives B's.
-    pub(super) fn is_one(
-        &mut self,
-        images: &Images,
-        place: &Place,
-        field: &MetadataField,
-        numbers: [&str; 2],
-    ) -> bool {
-        let Some([a, b]) = self.lists(images, place, field) else { return false };
-        let name = a.get(numbers[0]);
-        name.is_some() && name == b.get(numbers[1])
-    }
-
-    /// The lists of the image that a place is in.
-    fn lists(&mut self, images: &Images, place: &Place, field: &MetadataField) -> Option<&Names> {
+    ) -> Option<&Names> {
         let path = match field {
             MetadataField::Uid => "etc/passwd",
             MetadataField::Gid => "etc/group",
             _ => return None,
         };
-        let layers = place.0.split_last().map_or(&[][..], |(_, layers)| layers);
+        let layers = place.layers();
         let names = self.read.entry((layers.to_vec(), path)).or_insert_with(|| {
             let list = |side| images.read(side, layers, path).map(|bytes| names(&bytes));
-            Some([list(Side::A)?, list(Side::B)?])
+            Some(Names([list(Side::A)?, list(Side::B)?]))
         });
         names.as_ref()
     }

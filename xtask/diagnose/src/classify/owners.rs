@@ -3,7 +3,7 @@
 use super::fact::{Facts, Seen};
 use super::rule::At;
 use super::umask;
-use crate::difference::{MetadataField, Place};
+use crate::difference::MetadataField;
 use std::collections::HashMap;
 
 /// Entries of one layer that must have changed their owner alike before that is the builder's.
@@ -24,7 +24,8 @@ impl Owners {
                 b,
             } = &fact.what
             {
-                let of_layer = pairs.entry((layers(&fact.place), field.clone())).or_default();
+                let of_layer =
+                    pairs.entry((fact.place.layers().to_vec(), field.clone())).or_default();
                 *of_layer.entry([a.clone(), b.clone()]).or_default() += 1;
             }
         }
@@ -34,14 +35,10 @@ impl Owners {
     /// Returns true if the layer has this owner instead of that one, and no other, at several entries, and the
     /// owner of this entry is none that a program decides.
     pub(super) fn are_borne_out(&self, at: &At<'_>, field: &MetadataField) -> bool {
-        let of_layer = self.pairs.get(&(layers(at.place), field.clone()));
+        let of_layer = self.pairs.get(&(at.place.layers().to_vec(), field.clone()));
         of_layer.is_some_and(|pairs| pairs.len() == 1 && pairs.values().all(|n| *n >= SEVERAL))
             && !umask::is_set(at)
     }
-}
-
-fn layers(place: &Place) -> Vec<String> {
-    place.0.split_last().map(|(_, layers)| layers.to_vec()).unwrap_or_default()
 }
 
 /// Numbers of people begin at 1000 (Debian policy 9.2.2).

@@ -181,8 +181,7 @@ impl Classifier<'_> {
             && let Some((a, b)) = changes.perhaps
             && self.context.are_near(a, b)
         {
-            item.usually =
-                item.usually.or_else(|| rules::all().find(|rule| rule.id == "build-time"));
+            item.usually = item.usually.or_else(|| rules::by_id("build-time"));
         }
         if item.usually.is_none() && !at.is_code() && are_settings(fact, &pending.left) {
             item.usually = Some(&rules::SETTING);

@@ -170,15 +170,21 @@ impl<'a> Classifier<'a> {
         };
         let rule = lookup::by_metadata(&at, field, a, b, others)?;
         let borne_out = match rule.id {
-            "system-owner" => self.accounts.is_one(self.images, &fact.place, field, [a, b]),
-            "builder-owner" => !self.accounts.is_somebody(self.images, &fact.place, field, [a, b]),
+            "system-owner" => self
+                .accounts
+                .of(self.images, &fact.place, field)
+                .is_some_and(|accounts| accounts.are_one([a, b])),
+            "builder-owner" => !self
+                .accounts
+                .of(self.images, &fact.place, field)
+                .is_some_and(|accounts| accounts.have_person([a, b])),
             _ => true,
         };
         borne_out.then_some(rule)
     }
 
     fn of_rule(&mut self, index: usize, fact: &Fact, id: &str) {
-        match rules::all().find(|rule| rule.id == id) {
+        match rules::by_id(id) {
             Some(rule) => self.explained(index, fact, rule, excerpt(fact)),
             None => self.unexplained(index, fact),
         }
@@ -244,14 +250,13 @@ impl<'a> Classifier<'a> {
 
     fn unexplained(&mut self, index: usize, fact: &Fact) {
         self.account.settle(index, Settled::Unexplained);
-        let named = |id| rules::all().find(|rule| rule.id == id);
         let usually = match &fact.what {
-            Seen::Metadata { field: MetadataField::Mode, .. } => named("mode"),
-            Seen::Metadata { field: MetadataField::Xattr(_), .. } => named("xattrs"),
+            Seen::Metadata { field: MetadataField::Mode, .. } => rules::by_id("mode"),
+            Seen::Metadata { field: MetadataField::Xattr(_), .. } => rules::by_id("xattrs"),
             Seen::Metadata { field: MetadataField::Uid | MetadataField::Gid, a, b }
                 if owners::is_person(a) || owners::is_person(b) =>
             {
-                named("builder-owner")
+                rules::by_id("builder-owner")
             }
             _ => self.usual(fact),
         };

@@ -63,6 +63,10 @@ pub(super) fn all() -> impl Iterator<Item = &'static CauseRule> {
     tables.into_iter().flatten()
 }
 
+pub(super) fn by_id(id: &str) -> Option<&'static CauseRule> {
+    all().find(|rule| rule.id == id)
+}
+
 /// Returns true if a rule only says what kind of value differs: a rule that knows the file says more.
 pub(super) fn is_general(rule: &CauseRule) -> bool {
     matches!(
