@@ -9,6 +9,7 @@ mod allowance;
 mod content;
 mod entries;
 mod equal;
+mod inside;
 mod pool;
 mod shares;
 mod spot;

@@ -1,15 +1,38 @@
 //! Blocks of a squashfs that hold the tails of several files: what none of these files has.
 
+use super::content;
 use super::shares::Shares;
-use super::spot::{Broken, Of as _};
+use super::spot::{Broken, Of as _, Spot};
+use super::walk::{Stop, TreeWalk};
 use crate::difference::Side;
 use diskimage::squashfs::{SharedBlock, Stored};
-use diskimage::{Content, source::Bytes};
+use diskimage::{Content, PartContent, source::Bytes};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+impl TreeWalk<'_> {
+    /// Bytes beside the tails of files, which no file has.
+    pub(super) fn tails(
+        &mut self,
+        spot: &Spot,
+        parts: [Option<PartContent>; 2],
+    ) -> Result<(), Stop> {
+        let lists = parts.map(|part| match part {
+            Some(PartContent::SharedBlocks(blocks)) => blocks,
+            _ => Vec::new(),
+        });
+        // all files are compared first: what that finds equal need not be unpacked
+        self.out.told()?;
+        let rests = rests(&self.shares, lists)?;
+        if let Some(first) = content::differ(&self.shares, &rests)? {
+            self.out.tell(vec![content::bytes(&self.shares, spot, &rests, first)])?;
+        }
+        Ok(())
+    }
+}
+
 /// The bytes of A and of B that no file has. Blocks that are stored alike in both are not unpacked.
-pub(super) fn rests(shares: &Shares, lists: [Vec<SharedBlock>; 2]) -> Result<[Content; 2], Broken> {
+fn rests(shares: &Shares, lists: [Vec<SharedBlock>; 2]) -> Result<[Content; 2], Broken> {
     let stored = lists.each_ref().map(|list| {
         let places = list.iter().filter_map(|block| Some((place(block)?, block.stored)));
         places.collect::<HashMap<u64, Stored>>()

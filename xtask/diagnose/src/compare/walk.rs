@@ -1,24 +1,14 @@
 //! Two trees of files, walked at once.
 
-use super::content::{self, unreadable};
 use super::entries::{fields, metadata, one_sided, order};
 use super::pool::Pool;
 use super::shares::Shares;
 use super::spot::{Broken, Of as _, Spot};
-use super::tails;
 use crate::difference::{Difference, DifferenceKind, MetadataField, Place, Side};
-use crate::edits::Changes;
 use anyhow::Result;
-use diskimage::{
-    Content, Format, Kind, Layer, Metadata, Node, PartContent, Tree, Walked, printable,
-};
+use diskimage::{Content, Kind, Metadata, Node, PartContent, Tree, Walked, printable};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use xtask_core::interrupt;
-
-/// Files from this many bytes on, if they are a layer, are walked here, so that all threads share
-/// their files; smaller ones are one thread's work.
-const LARGE: u64 = 4 << 20;
 
 /// A receiver of differences: the pool, or a list when one thread walks a layer by itself.
 pub(super) trait Out {
@@ -108,8 +98,8 @@ impl From<anyhow::Error> for Stop {
 }
 
 pub(super) struct TreeWalk<'o> {
-    shares: Arc<Shares>,
-    out: &'o mut dyn Out,
+    pub(super) shares: Arc<Shares>,
+    pub(super) out: &'o mut dyn Out,
 }
 
 /// State of the walk through a pair of trees.
@@ -154,102 +144,6 @@ fn is_new(places: &mut Places, contents: &[Content; 2]) -> bool {
 impl<'o> TreeWalk<'o> {
     pub(super) fn new(shares: Arc<Shares>, out: &'o mut dyn Out) -> TreeWalk<'o> {
         TreeWalk { shares, out }
-    }
-
-    /// Two files' bytes, and whatever is in them.
-    pub(super) fn content(&mut self, spot: &Spot, contents: &[Content; 2]) -> Result<()> {
-        interrupt::check()?;
-        let broken = match self.inside(spot, contents) {
-            Ok(()) => return Ok(()),
-            Err(Stop::Fatal(error)) => return Err(error),
-            Err(Stop::Broken(broken)) => broken,
-        };
-        self.out.tell(vec![unreadable(spot, broken)])
-    }
-
-    fn inside(&mut self, spot: &Spot, contents: &[Content; 2]) -> Result<(), Stop> {
-        let Some(first) = content::differ(&self.shares, contents)? else { return Ok(()) };
-        if content::has_padding(&self.shares, spot, contents)
-            && let Some(sizes) = content::padded(contents, first)?
-        {
-            let padding = DifferenceKind::Content(Box::new(Changes::padding(sizes)));
-            self.out.tell(vec![spot.difference(padding)])?;
-            return Ok(());
-        }
-        let mut formats = None;
-        if content::is_opened(spot) {
-            match content::formats(&self.shares, contents) {
-                Ok(found) => formats = found,
-                Err(broken) => self.out.tell(vec![unreadable(spot, broken)])?,
-            }
-        }
-        if let Some(formats) = formats
-            && self.layers(spot, contents, formats)?
-        {
-            return Ok(());
-        }
-        self.out.tell(vec![content::bytes(&self.shares, spot, contents, first)])?;
-        Ok(())
-    }
-
-    /// Two files that are layers. Whether that told everything, so that their bytes need not be.
-    fn layers(
-        &mut self,
-        spot: &Spot,
-        contents: &[Content; 2],
-        formats: [Format; 2],
-    ) -> Result<bool, Stop> {
-        if formats == [Format::Elf; 2] {
-            return self.programs(spot, contents);
-        }
-        let before = self.out.told()?;
-        let layers = match content::open(&self.shares, contents, formats) {
-            Ok(layers) => layers,
-            Err(broken) => {
-                self.out.tell(vec![unreadable(spot, broken)])?;
-                return Ok(false);
-            }
-        };
-        let trees = layers.each_ref().map(Layer::tree);
-        if let Err(broken) = self.trees(&spot.place, &trees)? {
-            self.out.tell(vec![unreadable(spot, broken)])?;
-            return Ok(false);
-        }
-        if !trees.iter().all(|tree| tree.whole()) {
-            return Ok(false);
-        }
-        if self.out.told()? > before {
-            return Ok(true);
-        }
-        match (formats, content::streams(contents)?) {
-            // members are equal, and what is said of them, too; are all bytes?
-            ([Format::Initramfs, _], Some(streams)) => {
-                return self.layers(spot, contents, streams.map(Format::Compressed));
-            }
-            ([Format::Squashfs | Format::Compressed(_), _], _) => {}
-            _ => return Ok(false),
-        }
-        let sources = contents.each_ref().map(Content::source);
-        let sizes = [sources[0].size().of(Side::A)?, sources[1].size().of(Side::B)?];
-        self.out.tell(vec![
-            spot.difference(DifferenceKind::Repacked { format: trees[0].layer(), sizes }),
-        ])?;
-        Ok(true)
-    }
-
-    /// Two programs with a layer behind each, as an AppImage has it: the program and the layer are
-    /// compared apart. Whether that told everything.
-    fn programs(&mut self, spot: &Spot, contents: &[Content; 2]) -> Result<bool, Stop> {
-        let Some([programs, layers]) = content::behind_programs(&self.shares, contents)? else {
-            return Ok(false);
-        };
-        let inner = |name: &str| Spot { place: spot.place.join(name), layer: "ELF" };
-        if let Some(first) = content::differ(&self.shares, &programs)? {
-            let here = inner("[program]");
-            self.out.tell(vec![content::bytes(&self.shares, &here, &programs, first)])?;
-        }
-        self.file(inner("[behind the program]"), layers)?;
-        Ok(true)
     }
 
     /// All differences of two trees of the same format.
@@ -399,16 +293,6 @@ impl<'o> TreeWalk<'o> {
         }
     }
 
-    fn file(&mut self, spot: Spot, contents: [Content; 2]) -> Result<(), Stop> {
-        if content::known_equal(&self.shares, &contents) {
-            return Ok(());
-        }
-        if self.out.shares_out() && is_large_layer(&self.shares, &contents) {
-            return Ok(self.content(&spot, &contents)?);
-        }
-        Ok(self.out.files(&self.shares, spot, contents)?)
-    }
-
     /// Compares the parts of the containers beside their trees.
     fn parts(
         &mut self,
@@ -457,21 +341,6 @@ impl<'o> TreeWalk<'o> {
         }
         Ok(())
     }
-
-    /// Bytes beside the tails of files, which no file has.
-    fn tails(&mut self, spot: &Spot, parts: [Option<PartContent>; 2]) -> Result<(), Stop> {
-        let lists = parts.map(|part| match part {
-            Some(PartContent::SharedBlocks(blocks)) => blocks,
-            _ => Vec::new(),
-        });
-        // all files are compared first: what that finds equal need not be unpacked
-        self.out.told()?;
-        let rests = tails::rests(&self.shares, lists)?;
-        if let Some(first) = content::differ(&self.shares, &rests)? {
-            self.out.tell(vec![content::bytes(&self.shares, spot, &rests, first)])?;
-        }
-        Ok(())
-    }
 }
 
 impl TreePair {
@@ -509,15 +378,6 @@ impl TreePair {
         let what = DifferenceKind::Metadata { field: MetadataField::HardLink, a, b };
         Some(spot.difference(what))
     }
-}
-
-/// Returns true if all threads should share what is in two files.
-fn is_large_layer(shares: &Shares, contents: &[Content; 2]) -> bool {
-    contents.iter().zip(&shares.budgets).all(|(content, budget)| {
-        let source = content.source();
-        source.size().is_ok_and(|size| size >= LARGE)
-            && matches!(Format::of(&source, budget), Ok(Some(format)) if format.is_file_system())
-    })
 }
 
 /// Folders and layers down to a path of a tree that is at `place`: walking recurses through both, so
