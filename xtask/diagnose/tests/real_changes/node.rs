@@ -58,12 +58,6 @@ impl Node {
         Node { kind: Kind::Unread, ..Node::leaf(name, bytes) }
     }
 
-    /// Places of the layers of a kind.
-    pub(crate) fn names_of(&self, kind: Kind) -> Vec<Vec<&'static str>> {
-        let paths = self.paths().into_iter().filter(|path| self.at(path).kind == kind);
-        paths.map(|path| self.names(&path)).collect()
-    }
-
     /// A layer; `dir` is a folder for files of the tools.
     pub(crate) fn layer(dir: &Path, name: &'static str, kind: Kind, children: Vec<Node>) -> Node {
         let mut node = Node { name, kind, bytes: Vec::new(), children };

@@ -180,13 +180,9 @@ impl Case<'_> {
     /// whole of a layer around it.
     fn is_open(&self, path: &[usize]) -> bool {
         let names = self.names(path);
-        // the tables of an ext4 are never explained: they were named before
-        let tables = self.image.at(path).kind == Kind::Ext4
-            && self.answer.open.iter().any(|(place, _)| *place == names);
-        tables
-            || self.newly_open().any(|(place, _)| {
-                within(place, &names) || names.starts_with(place) && self.is_whole(place)
-            })
+        self.newly_open().any(|(place, _)| {
+            within(place, &names) || names.starts_with(place) && self.is_whole(place)
+        })
     }
 
     /// Returns true if the layer at a place is open as a whole: not read, or compared as bytes.
