@@ -28,28 +28,24 @@ const ELSEWHERE: [(&str, &[&str]); 20] = [
     ("rd.systemd.pull", &[]),
 ];
 
+/// Words without a value by which something else runs than the root as it is (init(1),
+/// kernel-command-line(7), live-boot(7)).
+const CHANGED_WORDS: [&str; 9] =
+    ["1", "S", "_b", "emergency", "persistence", "persistent", "rescue", "s", "single"];
+
 /// Parameters by which something else runs than the root as it is: name, and values that do not
-/// (init(1), kernel-command-line(7), dracut.cmdline(7), live-boot(7), Linux's kernel-parameters).
-const CHANGED: [(&str, &[&str]); 23] = [
-    ("1", &["*"]),
-    ("S", &["*"]),
+/// (kernel-command-line(7), dracut.cmdline(7), Linux's kernel-parameters).
+const CHANGED: [(&str, &[&str]); 14] = [
     ("apparmor", &["", "1"]),
-    ("_b", &["*"]),
-    ("emergency", &["*"]),
     ("init", &["", "/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd"]),
     ("initcall_blacklist", &[""]),
     ("module_blacklist", &[""]),
     ("modprobe.blacklist", &[""]),
-    ("persistence", &["*"]),
-    ("persistent", &["*"]),
     ("rd.break", &["0", "no"]),
     ("rd.systemd.debug_shell", &["0", "no"]),
     ("rd.systemd.mask", &[""]),
     ("rdinit", &["", "/init"]),
-    ("rescue", &["*"]),
-    ("s", &["*"]),
     ("security", &["", "apparmor"]),
-    ("single", &["*"]),
     ("systemd.debug_shell", &["0", "no"]),
     ("systemd.mask", &[""]),
     ("systemd.run", &[""]),
@@ -60,33 +56,33 @@ const CHANGED: [(&str, &[&str]); 23] = [
 pub(super) fn other_root(contents: &Contents, entry: &BootEntry) -> Vec<String> {
     let parameters = entry.parameters();
     let said = |what: String| format!("{}: boot entry `{}`: {what}", entry.file, entry.title);
+    let elsewhere = |word: String| said(format!("{word} takes the root from elsewhere"));
+    let changed = |word: String| said(format!("{word} runs something else than the root as it is"));
     let mut all = Vec::new();
     for (name, harmless) in ELSEWHERE {
         let value = parameters.all(name).find(|value| !harmless.contains(value));
-        all.extend(
-            value.map(|value| said(format!("{name}={value} takes the root from elsewhere"))),
-        );
+        all.extend(value.map(|value| elsewhere(format!("{name}={value}"))));
+    }
+    for name in CHANGED_WORDS {
+        if parameters.all(name).any(str::is_empty) {
+            all.push(changed(name.to_owned()));
+        }
     }
     for (name, harmless) in CHANGED {
-        // `*`: a word without a value is what counts
-        let bare = harmless == ["*"];
-        let mut values = parameters.all(name);
-        let value =
-            values.find(|value| if bare { value.is_empty() } else { !harmless.contains(value) });
-        if let Some(value) = value {
+        if let Some(value) = parameters.all(name).find(|value| !harmless.contains(value)) {
             let word = if value.is_empty() { name.to_owned() } else { format!("{name}={value}") };
-            all.push(said(format!("{word} runs something else than the root as it is")));
+            all.push(changed(word));
         }
     }
     let lists_apparmor = |value: &str| value.split(',').any(|name| name == "apparmor");
     if let Some(value) = parameters.all("lsm").find(|value| !lists_apparmor(value)) {
-        all.push(said(format!("lsm={value} runs something else than the root as it is")));
+        all.push(changed(format!("lsm={value}")));
     }
     let target = parameters.all("systemd.unit").find(|unit| {
         ["rescue.", "emergency.", "debug-shell."].iter().any(|start| unit.starts_with(start))
     });
     if let Some(unit) = target {
-        all.push(said(format!("systemd.unit={unit} runs something else than the root as it is")));
+        all.push(changed(format!("systemd.unit={unit}")));
     }
     if let Some(value) =
         parameters.all("root").find(|value| other_medium(contents, &parameters, value))
@@ -104,7 +100,7 @@ pub(super) fn other_root(contents: &Contents, entry: &BootEntry) -> Vec<String> 
             .iter()
             .any(|start| value.starts_with(start))
         {
-            all.push(said(format!("root={value} takes the root from elsewhere")));
+            all.push(elsewhere(format!("root={value}")));
         }
     }
     for name in ["systemd.set_credential", "systemd.set_credential_binary"] {
