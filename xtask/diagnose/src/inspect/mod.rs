@@ -12,6 +12,7 @@ mod report;
 mod roots;
 mod rules;
 mod sources;
+mod sshd;
 mod started;
 mod traces;
 mod violation;

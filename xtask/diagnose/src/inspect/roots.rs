@@ -5,6 +5,7 @@ use super::boot::Parameters;
 use super::file_tree::{FileTree, Id};
 use super::forbidden::{self, ForbiddenFiles};
 use super::sources;
+use super::sshd;
 use super::volumes::{RootImage, other_file_system};
 use crate::packages::versions;
 use anyhow::Result;
@@ -212,6 +213,14 @@ impl Root {
         epoch: Option<i64>,
     ) -> Result<Root> {
         let text = |id: Id| text(&*tree, files, id, TEXT);
+        // path and text of each file; of what is no file, the text is empty
+        let texts = |patterns: &'static [&'static str]| {
+            let found = patterns.iter().flat_map(|pattern| files.matches(pattern));
+            found.map(|found| -> Result<(String, String)> {
+                let text = found.target.map(text).transpose()?.flatten().unwrap_or_default();
+                Ok((found.path, text))
+            })
+        };
         let mut status = String::new();
         for id in files.find("var/lib/dpkg/status") {
             status += &text(id)?.unwrap_or_default();
@@ -219,27 +228,25 @@ impl Root {
         let mut unclear = BTreeSet::new();
         let mut sources = Vec::new();
         let mut apt = Apt { hides: hides(files), ..Apt::default() };
-        for found in sources::FILES.iter().flat_map(|pattern| files.matches(pattern)) {
-            apt.files.insert(found.path.clone());
-            if let Some(text) = found.target.map(text).transpose()?.flatten() {
-                sources.extend(sources::read(&found.path, &text));
-            }
+        for found in texts(&sources::FILES) {
+            let (path, text) = found?;
+            sources.extend(sources::read(&path, &text));
+            apt.files.insert(path);
         }
-        for found in sources::SETTINGS.iter().flat_map(|pattern| files.matches(pattern)) {
-            let text = found.target.map(text).transpose()?.flatten().unwrap_or_default();
+        for found in texts(&sources::SETTINGS) {
+            let (path, text) = found?;
             if sources::moves_lists(&text) {
-                unclear
-                    .insert(format!("{}: apt is told to read its sources elsewhere", found.path));
+                unclear.insert(format!("{path}: apt is told to read its sources elsewhere"));
             }
             if let Some(setting) = sources::weaker(&text) {
                 let what = "apt takes more than its sources sign";
-                unclear.insert(format!("{}: `{setting}`: {what}", found.path));
+                unclear.insert(format!("{path}: `{setting}`: {what}"));
             }
         }
-        for found in ENVIRONMENT.iter().flat_map(|pattern| files.matches(pattern)) {
-            let text = found.target.map(text).transpose()?.flatten().unwrap_or_default();
+        for found in texts(&ENVIRONMENT) {
+            let (path, text) = found?;
             if text.contains("APT_CONFIG") {
-                unclear.insert(format!("{}: apt is told to read other settings", found.path));
+                unclear.insert(format!("{path}: apt is told to read other settings"));
             }
         }
         for folder in EXTENSIONS {
@@ -251,24 +258,22 @@ impl Root {
             }
         }
         let mut forbidden = forbidden::find(files);
-        for found in SSHD.iter().flat_map(|pattern| files.matches(pattern)) {
-            let text = found.target.map(text).transpose()?.flatten().unwrap_or_default();
-            for (keyword, path) in sshd_paths(&text) {
-                let there = !files.find(path.trim_start_matches('/')).is_empty();
-                if keyword == "hostkey" && there {
-                    forbidden.push(ForbiddenFiles::host_key(&path));
-                } else if keyword == "include" && !path.starts_with("/etc/ssh/sshd_config.d/") {
-                    unclear.insert(format!("{}: sshd reads {path} as well", found.path));
-                }
+        for found in texts(&sshd::SETTINGS) {
+            let (path, text) = found?;
+            let named = sshd::named(&text);
+            let is_there = |key: &&String| !files.find(key.trim_start_matches('/')).is_empty();
+            forbidden.extend(
+                named.host_keys.iter().filter(is_there).map(|key| ForbiddenFiles::host_key(key)),
+            );
+            for other in named.includes {
+                unclear.insert(format!("{path}: sshd reads {other} as well"));
             }
         }
-        for found in
-            PARAMETER_FILES.iter().filter(|_| initramfs).flat_map(|name| files.matches(name))
-        {
-            let text = found.target.map(text).transpose()?.flatten().unwrap_or_default();
+        for found in texts(if initramfs { &PARAMETER_FILES } else { &[] }) {
+            let (path, text) = found?;
             let names_root = |word: String| ROOT.iter().any(|name| word.starts_with(name));
             if Parameters::parse(&text).words().any(names_root) {
-                unclear.insert(format!("{}: it may name another root", found.path));
+                unclear.insert(format!("{path}: it may name another root"));
             }
         }
         let mut machine_ids = Vec::new();
@@ -323,25 +328,6 @@ impl Root {
             }
         }
     }
-}
-
-/// sshd's settings.
-const SSHD: [&str; 2] = ["etc/ssh/sshd_config", "etc/ssh/sshd_config.d/*"];
-
-/// Paths of host keys and of further settings, with their keywords (sshd_config(5)). The host keys that
-/// have the usual names are forbidden anyway.
-fn sshd_paths(text: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for line in text.lines() {
-        let words = line.split([' ', '\t', '=']).filter(|word| !word.is_empty());
-        let mut words = words.map(|word| word.trim_matches('"'));
-        let keyword = words.next().unwrap_or_default().to_lowercase();
-        if ["hostkey", "include"].contains(&keyword.as_str()) {
-            found.extend(words.map(|path| (keyword.clone(), path.to_owned())));
-        }
-    }
-    found.retain(|(_, path)| !path.starts_with("/etc/ssh/ssh_host_"));
-    found
 }
 
 /// True if this root, as an upper layer, removes what another one has at etc/apt: by something that

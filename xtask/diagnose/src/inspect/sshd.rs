@@ -23,7 +23,25 @@ pub(super) fn named(text: &str) -> NamedFiles {
             "include" => (&mut files.includes, "/etc/ssh/sshd_config.d/"),
             _ => continue,
         };
-        paths.extend(words.filter(|path| !path.starts_with(usual)));
+        // `/etc/ssh/sshd_config.d/../x` is somewhere else
+        let is_usual = |path: &str| path.strip_prefix(usual).is_some_and(|end| !end.contains('/'));
+        paths.extend(words.filter(|path| !is_usual(path)));
     }
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_beside_the_usual_ones() {
+        let named = named(
+            "HostKey /etc/ssh/ssh_host_rsa_key\nhostkey=\"/opt/key\"\n\
+             Include /etc/ssh/sshd_config.d/*.conf /etc/ssh/sshd_config.d/../x /etc/ssh/ssh_host_x\n\
+             # HostKey /srv/key\n",
+        );
+        assert_eq!(named.host_keys, ["/opt/key"]);
+        assert_eq!(named.includes, ["/etc/ssh/sshd_config.d/../x", "/etc/ssh/ssh_host_x"]);
+    }
 }
