@@ -29,11 +29,24 @@ const WEAKER: [&str; 6] = [
     "proxy-auto-detect",
 ];
 
+/// The statements of apt's settings, once as they are and once without comments: where a comment begins
+/// depends on the quotes before it, and neither reading may hide a statement.
+fn statements(settings: &str) -> Vec<String> {
+    // a comment ends nothing
+    let parts = settings.split("/*").enumerate().map(|(index, part)| match part.split_once("*/") {
+        Some((_, rest)) if index > 0 => rest,
+        _ => part,
+    });
+    let texts = [settings.to_owned(), parts.collect()];
+    let statements = texts.iter().flat_map(|text| text.split(['\n', ';', '{', '}']));
+    statements.map(|statement| statement.trim().to_owned()).collect()
+}
+
 /// The first setting that lets apt take more than the sources sign.
 pub(super) fn weaker(settings: &str) -> Option<String> {
-    let lines = settings.split(['\n', ';', '{', '}']).map(str::trim);
-    let mut lines = lines.filter(|line| !line.starts_with("//") && !line.starts_with('#'));
-    lines
+    statements(settings)
+        .into_iter()
+        .filter(|line| !line.starts_with("//") && !line.starts_with('#'))
         .find(|line| {
             let (name, value) = line.split_once([' ', '\t']).unwrap_or((line, ""));
             let name = format!("::{}", name.to_lowercase());
@@ -42,18 +55,11 @@ pub(super) fn weaker(settings: &str) -> Option<String> {
             let verify = ["::verify-peer", "::verify-host"].iter().any(|end| name.ends_with(end));
             (verify && off) || (!off && WEAKER.iter().any(|end| name.ends_with(end)))
         })
-        .map(str::to_owned)
 }
 
 /// True if apt's settings name other places for the lists of sources, or other settings (apt.conf(5)).
 pub(super) fn moves_lists(settings: &str) -> bool {
-    // a comment ends nothing
-    let parts = settings.split("/*").enumerate().map(|(index, part)| match part.split_once("*/") {
-        Some((_, rest)) if index > 0 => rest,
-        _ => part,
-    });
-    let text = parts.collect::<String>().to_lowercase();
-    text.split(['\n', ';', '{', '}']).map(str::trim).any(|line| {
+    statements(&settings.to_lowercase()).iter().any(|line| {
         // `Dir "/x"`, `Dir { … }`, `Dir::Etc …`; but not `Dir::Cache`
         let folder = line.strip_prefix("dir").is_some_and(|rest| {
             !rest.starts_with("::") && !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-')
@@ -75,6 +81,7 @@ mod tests {
             "APT::Get::AllowUnauthenticated \"1\";",
             "Acquire { http { Proxy \"http://x\"; }; };",
             "Acquire::https::Verify-Peer \"false\";",
+            "Acquire::Allow/* */InsecureRepositories \"true\";",
         ] {
             assert!(weaker(text).is_some(), "{text}");
         }
@@ -99,6 +106,7 @@ mod tests {
             "RootDir \"x\";",
             "#include \"x\"",
             "D/* */ir::Etc \"x\";",
+            "A \"/*\"; Dir::Etc \"x\"; B \"*/\";",
         ] {
             assert!(moves_lists(text), "{text}");
         }
