@@ -4,6 +4,7 @@
 
 mod blocks;
 mod checksums;
+mod directory;
 mod inode;
 mod reserved;
 mod structures;

@@ -4,6 +4,7 @@
 
 use super::blocks::{self, Map};
 use super::checksums::MetadataSums;
+use super::directory;
 use super::inode::{EXTENTS, Inode, MAP};
 use super::reserved;
 use super::superblock::LAYER;
@@ -13,7 +14,6 @@ use super::{Ext, ROOT};
 use crate::budget::Held;
 use crate::error::Result;
 use crate::ranges::DescribedRanges;
-use crate::record::Record;
 use crate::source::{Bytes, Shared};
 use crate::tree::{Kind, LISTING, Node, Part, Tree as _, Walked};
 use std::collections::BTreeMap;
@@ -210,25 +210,16 @@ impl Structures<'_> {
         let mut bytes = content.exactly(LAYER, 0, size)?;
         for block in bytes.chunks_mut(self.volume.superblock.block as usize) {
             self.checksums.names(folder.number, &folder.bytes, block);
-            let mut at = 0;
-            while at + 8 <= block.len() {
-                let r = Record::new(LAYER, folder.offset, block);
-                let (number, len) = (r.le32(at)?, usize::from(r.le16(at + 4)?));
-                let name = r.slice(at + 8, usize::from(r.u8(at + 6)?))?;
-                let told = match name {
-                    b"." => number == folder.number,
-                    b".." => number == parent,
-                    _ => number != 0,
-                };
-                let name_len = name.len();
-                if len < 8 {
-                    break;
-                }
-                if told {
-                    block[at..at + 7].fill(0);
-                    block[at + 8..at + 8 + name_len].fill(0);
-                }
-                at += len;
+            let mut entries = directory::entries(folder, block)?;
+            entries.retain(|entry| match entry.name {
+                b"." => entry.number == folder.number,
+                b".." => entry.number == parent,
+                _ => entry.number != 0,
+            });
+            let told: Vec<_> = entries.iter().map(|entry| (entry.at, entry.name.len())).collect();
+            for (at, name_len) in told {
+                block[at..at + 7].fill(0);
+                block[at + 8..at + 8 + name_len].fill(0);
             }
         }
         self.add("[rest of the folders]", &bytes)

@@ -1,10 +1,10 @@
 //! An ext4 as a tree of files.
 
+use super::directory::{self, DirectoryEntry};
 use super::superblock::LAYER;
 use super::{Ext, ROOT, reserved, structures};
 use crate::error::{Error, Result};
 use crate::field::Field;
-use crate::record::Record;
 use crate::source::Shared;
 use crate::tree::{Content, Kind, LISTING, Listing, Named, Node, Part, Tree, is_name};
 
@@ -39,17 +39,8 @@ impl Tree for Ext {
         let content: Shared = self.content(&inode)?;
         let bytes = content.exactly(LAYER, 0, inode.size as usize)?;
         let mut names = Listing::new(LAYER, &self.volume.budget)?;
-        // the nodes of a hash tree look like unused entries
         for block in bytes.chunks(self.volume.superblock.block as usize) {
-            let r = Record::new(LAYER, inode.offset, block);
-            let mut at = 0;
-            while at + 8 <= block.len() {
-                let (number, len) = (r.le32(at)?, usize::from(r.le16(at + 4)?));
-                if len < 8 {
-                    return Err(inode.error(&format!("a directory entry of {len} bytes")));
-                }
-                let name = r.slice(at + 8, usize::from(r.u8(at + 6)?))?;
-                at += len;
+            for DirectoryEntry { number, name, .. } in directory::entries(&inode, block)? {
                 if number == 0 || name == b"." || name == b".." {
                     continue;
                 }
