@@ -1,4 +1,4 @@
-//! MetadataSums of an ext4 (feature `metadata_csum`). They are recomputed: one that is right follows from
+//! Checksums of an ext4 (feature `metadata_csum`). They are recomputed: one that is right follows from
 //! what it covers, and is cleared; one that is wrong stays, and so it is told.
 
 use super::superblock::Superblock;

@@ -43,7 +43,7 @@ pub(super) struct Superblock {
     /// Bytes of an inode.
     pub(super) inode_len: u64,
     /// Offset of the group descriptors, and the bytes of one.
-    pub(super) groups: u64,
+    pub(super) descriptors: u64,
     pub(super) group_len: u64,
     fields: Vec<Field>,
     /// All bytes of the superblock.
@@ -91,7 +91,7 @@ impl Superblock {
             inodes: r.le32(0)?,
             inodes_per_group,
             inode_len,
-            groups: (u64::from(r.le32(20)?) + 1) * block,
+            descriptors: (u64::from(r.le32(20)?) + 1) * block,
             group_len,
             fields: fields(&r)?,
             bytes,
@@ -118,6 +118,11 @@ impl Superblock {
 
     pub(super) fn blocks_per_group(&self) -> u64 {
         u64::from(self.le32(32)).max(1)
+    }
+
+    /// Number of groups.
+    pub(super) fn groups(&self) -> u64 {
+        self.blocks().saturating_sub(self.first_block()).div_ceil(self.blocks_per_group())
     }
 
     pub(super) fn uuid(&self) -> &[u8] {
@@ -200,7 +205,7 @@ impl Superblock {
 
     /// Offset of the inode table of a group.
     pub(super) fn inode_table(&self, source: &dyn Source, group: u32) -> Result<u64> {
-        let at = self.groups.saturating_add(u64::from(group) * self.group_len);
+        let at = self.descriptors.saturating_add(u64::from(group) * self.group_len);
         let bytes = source.exactly(LAYER, at, self.group_len as usize)?;
         let r = Record::new(LAYER, at, &bytes);
         let high = if self.group_len >= 64 { r.le32(40)? } else { 0 };

@@ -14,16 +14,15 @@ impl Structures<'_> {
         let (block, first) = (superblock.block, superblock.first_block());
         let per_group = superblock.blocks_per_group();
         let blocks = superblock.blocks();
-        let groups = blocks.saturating_sub(first).div_ceil(per_group);
-        let groups = u32::try_from(groups).unwrap_or(u32::MAX);
+        let groups = u32::try_from(superblock.groups()).unwrap_or(u32::MAX);
         let table_len = u64::from(superblock.inodes_per_group) * superblock.inode_len;
         let descriptors = u64::from(groups) * superblock.group_len;
         let copied = descriptors.div_ceil(block) + u64::from(superblock.le16(0xce));
-        self.volume.budget.unpack(LAYER, superblock.groups, descriptors)?;
+        self.volume.budget.unpack(LAYER, superblock.descriptors, descriptors)?;
         // what the bitmaps should say must be known before they are judged
         let mut places = Vec::new();
         for group in 0..groups {
-            let at = superblock.groups + u64::from(group) * superblock.group_len;
+            let at = superblock.descriptors + u64::from(group) * superblock.group_len;
             let bytes = self.volume.source.exactly(LAYER, at, superblock.group_len as usize)?;
             self.held.grow(LAYER, at, bytes.len() as u64 + 24)?;
             let r = Record::new(LAYER, at, &bytes);
@@ -41,7 +40,7 @@ impl Structures<'_> {
             }
             places.push((bytes, three));
         }
-        self.known.add(superblock.groups, descriptors)?;
+        self.known.add(superblock.descriptors, descriptors)?;
         for (group, (descriptor, [of_blocks, of_inodes, table])) in (0..).zip(places) {
             let mut descriptor = descriptor;
             let from = first + u64::from(group) * per_group;
@@ -149,14 +148,14 @@ impl Structures<'_> {
         let primary = self.without_told(source.exactly(LAYER, START, 1024)?, free);
         self.add("[superblock]", &primary)?;
         self.known.add(0, START + 1024)?;
-        let groups = blocks.saturating_sub(first).div_ceil(per_group);
+        let groups = superblock.groups();
         for group in (1..groups).filter(|group| superblock.has_copy(*group)) {
             let at = (first + group * per_group).saturating_mul(block);
             self.volume.budget.unpack(LAYER, at, 1024)?;
             let copy = self.without_told(source.exactly(LAYER, at, 1024)?, free);
             self.known.add(at, 1024)?;
             self.add("[copies of the superblock]", &copy)?;
-            let (from, to) = (at.saturating_add(block), superblock.groups);
+            let (from, to) = (at.saturating_add(block), superblock.descriptors);
             let len = groups.saturating_mul(superblock.group_len).min(LISTING as u64) as usize;
             self.volume.budget.unpack(LAYER, from, 2 * len as u64)?;
             let mut copy = source.exactly(LAYER, from, len)?;
