@@ -246,7 +246,7 @@ fn beside_a_date(dir: &Path, image: &Node, random: &mut Random) -> Option<Act> {
     let at = random.below(code.len());
     // no digit or letter, so that no date, id or key explains it
     code[at] ^= 0x80;
-    let names = image.names(other).into_iter().map(|name| plain(name).to_owned()).collect();
+    let names = oracle::names(image, other);
     Some(Act {
         what: format!("byte {at} of {names:?}, and a date in {:?}", image.names(dated)),
         image: image.with_all(dir, &[(dated, date), (other, code)]),
