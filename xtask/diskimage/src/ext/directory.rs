@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::record::Record;
 
 /// An entry that stands in one block of a folder.
-pub(super) struct DirectoryEntry<'b> {
+pub(super) struct Dirent<'b> {
     /// Offset in the block.
     pub(super) at: usize,
     /// Number of the inode; 0: the entry is not used.
@@ -15,7 +15,7 @@ pub(super) struct DirectoryEntry<'b> {
 }
 
 /// The entries of a block of a folder. The nodes of a hash tree look like unused ones.
-pub(super) fn entries<'b>(folder: &Inode, block: &'b [u8]) -> Result<Vec<DirectoryEntry<'b>>> {
+pub(super) fn entries<'b>(folder: &Inode, block: &'b [u8]) -> Result<Vec<Dirent<'b>>> {
     let r = Record::new(LAYER, folder.offset, block);
     let mut entries = Vec::new();
     let mut at = 0;
@@ -25,7 +25,7 @@ pub(super) fn entries<'b>(folder: &Inode, block: &'b [u8]) -> Result<Vec<Directo
             return Err(folder.error(&format!("a directory entry of {len} bytes")));
         }
         let name = r.slice(at + 8, usize::from(r.u8(at + 6)?))?;
-        entries.push(DirectoryEntry { at, number, name });
+        entries.push(Dirent { at, number, name });
         at += len;
     }
     Ok(entries)

@@ -1,6 +1,6 @@
 //! An ext4 as a tree of files.
 
-use super::directory::{self, DirectoryEntry};
+use super::directory::{self, Dirent};
 use super::superblock::LAYER;
 use super::{Ext, ROOT, reserved, structures};
 use crate::error::{Error, Result};
@@ -40,7 +40,7 @@ impl Tree for Ext {
         let bytes = content.exactly(LAYER, 0, inode.size as usize)?;
         let mut names = Listing::new(LAYER, &self.volume.budget)?;
         for block in bytes.chunks(self.volume.superblock.block as usize) {
-            for DirectoryEntry { number, name, .. } in directory::entries(&inode, block)? {
+            for Dirent { number, name, .. } in directory::entries(&inode, block)? {
                 if number == 0 || name == b"." || name == b".." {
                     continue;
                 }
