@@ -1,6 +1,7 @@
 //! Facts that are gathered before a build. Preflight reports the bad ones.
 
 use super::args::BuildRequest;
+use crate::build::levers;
 use crate::build::saved_inputs::Saved;
 use crate::builder_image::{self, BuilderImage};
 use crate::engine::container::Network;
@@ -50,6 +51,8 @@ pub(crate) struct BuildFacts {
     pub(crate) flavor: Option<String>,
     /// The checkout of derivative-maker; `None` if the recipe needs none.
     pub(crate) upstream: Option<Upstream>,
+    /// What the recipe relies on in that checkout, and does not find there.
+    pub(crate) fallen_levers: Vec<Problem>,
     /// Folder for the result.
     pub(crate) output: PathBuf,
     pub(crate) output_disk: DiskSpace,
@@ -151,7 +154,10 @@ impl BuildFacts {
             Some(dir) => absolute(dir, "--output")?,
             None => repo.output().join(folder_name(&recipe, &source, engine.kind)),
         };
+        let upstream = upstream(repo, &recipe, &source, args.what.upstream.as_deref())?;
+        let fallen = upstream.as_ref().map(|upstream| levers::problems(&recipe, upstream));
         Ok(BuildFacts {
+            fallen_levers: fallen.transpose()?.unwrap_or_default(),
             missing: host.missing(&packages),
             epoch: epoch(repo, source.commit_time)?,
             mksquashfs_options: conf::mksquashfs_options(
@@ -160,7 +166,7 @@ impl BuildFacts {
             output_disk: DiskSpace::holding(&output)?,
             reuse_packages: reuse_packages(&recipe, args.what.reuse_packages)?,
             flavor: flavor(repo, &recipe, args.what.flavor.as_deref(), inputs.as_ref())?,
-            upstream: upstream(repo, &recipe, &source, args.what.upstream.as_deref())?,
+            upstream,
             ca_file,
             now: calendar::now(),
             repo: repo.clone(),

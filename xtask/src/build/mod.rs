@@ -4,6 +4,7 @@ mod args;
 mod describe;
 mod execute;
 mod inputs;
+mod levers;
 mod occupied;
 pub(crate) mod plan;
 mod policy_gate;

@@ -22,6 +22,7 @@ pub(crate) mod files;
 pub(crate) mod fork_guard;
 pub(crate) mod hadolint;
 pub(crate) mod image_downloads;
+pub(crate) mod levers;
 pub(crate) mod line_ends;
 pub(crate) mod masked_failures;
 pub(crate) mod mksquashfs_options;
@@ -131,6 +132,7 @@ pub(crate) const ALL: &[&Rule] = &[
     &reviewed_upstream::RULE,
     &submodule::RULE,
     &recipes::RULE,
+    &levers::RULE,
     &env_files::RULE,
     &snapshot_stamp::RULE,
     &snapshot_sources::RULE,

@@ -2,40 +2,18 @@
 
 use super::contents::{Needs, Policy, Recipe, Stage};
 use super::engine_kind::EngineKind;
-use crate::escape::Shown as _;
 use crate::failure::Fault;
-use crate::toml_file::line_of;
+use crate::toml_reader::{TomlReader, TomlSection};
 use std::path::Path;
-use toml_edit::{Document, Item, TableLike};
+use toml_edit::Item;
 
 /// Reads the text of a recipe.toml, or returns all its faults in the order of their lines.
 pub(super) fn recipe(name: &str, dir: &Path, text: &str) -> Result<Recipe, Vec<Fault>> {
-    let document: Document<&str> = Document::parse(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| line_of(text, span.start));
-        vec![(line, error.message().to_owned())]
-    })?;
-    let mut reader = Reader { text, faults: Vec::new() };
-    let recipe = reader.recipe(name, dir, &document);
-    reader.faults.sort_by_key(|(line, _)| *line);
-    if reader.faults.is_empty() { Ok(recipe) } else { Err(reader.faults) }
+    TomlReader::whole(text, |reader, root| reader.recipe(name, dir, root))
 }
 
-/// Reads values and collects faults instead of stopping at the first one.
-struct Reader<'a> {
-    text: &'a str,
-    faults: Vec<Fault>,
-}
-
-/// A table, and the line where a missing key is reported: the one of its header.
-#[derive(Clone, Copy)]
-struct Section<'a> {
-    table: &'a dyn TableLike,
-    line: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn recipe(&mut self, name: &str, dir: &Path, document: &Document<&str>) -> Recipe {
-        let root = Section { table: document.as_table(), line: 1 };
+impl TomlReader<'_> {
+    fn recipe(&mut self, name: &str, dir: &Path, root: TomlSection<'_>) -> Recipe {
         self.known(
             root,
             &["description", "entry", "iso", "released", "flavors", "needs", "policy", "stage"],
@@ -54,7 +32,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn needs(&mut self, root: Section<'_>) -> Needs {
+    fn needs(&mut self, root: TomlSection<'_>) -> Needs {
         let Some(needs) = self.section(root, "needs") else { return Needs::default() };
         self.known(
             needs,
@@ -70,7 +48,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn policy(&mut self, root: Section<'_>) -> Policy {
+    fn policy(&mut self, root: TomlSection<'_>) -> Policy {
         let Some(policy) = self.section(root, "policy") else { return Policy::default() };
         self.known(
             policy,
@@ -85,14 +63,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn stages(&mut self, root: Section<'_>) -> Vec<Stage> {
+    fn stages(&mut self, root: TomlSection<'_>) -> Vec<Stage> {
         let Some(stages) = root.table.get("stage").and_then(Item::as_array_of_tables) else {
             self.faults.push((root.line, "expected at least one [[stage]]".into()));
             return Vec::new();
         };
         let mut found = Vec::new();
         for table in stages {
-            let stage = Section { table, line: self.line(table.span(), root.line) };
+            let stage = TomlSection { table, line: self.line(table.span(), root.line) };
             self.known(stage, &["name", "produces"]);
             found.push(Stage {
                 name: self.string(stage, "name"),
@@ -102,87 +80,11 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn line(&self, span: Option<std::ops::Range<usize>>, otherwise: usize) -> usize {
-        span.map_or(otherwise, |span| line_of(self.text, span.start))
-    }
-
-    fn section<'t>(&mut self, parent: Section<'t>, key: &str) -> Option<Section<'t>> {
-        let item = parent.table.get(key);
-        let line = self.line(item.and_then(Item::span), parent.line);
-        let table = item.and_then(Item::as_table_like);
-        if table.is_none() {
-            self.faults.push((line, format!("expected a table [{key}]")));
-        }
-        Some(Section { table: table?, line })
-    }
-
-    /// Reports every key that is not one of `keys`.
-    fn known(&mut self, section: Section<'_>, keys: &[&str]) {
-        for (key, item) in section.table.iter().filter(|(key, _)| !keys.contains(key)) {
-            let line = self.line(item.span(), section.line);
-            self.faults.push((
-                line,
-                format!("unknown key `{}`: expected {}", key.shown(), keys.join(", ")),
-            ));
-        }
-    }
-
-    /// The value that `get` finds, or a fault that says `kind` was expected.
-    fn read<T: Default>(
-        &mut self,
-        section: Section<'_>,
-        key: &str,
-        kind: &str,
-        get: impl Fn(&Item) -> Option<T>,
-    ) -> T {
-        let item = section.table.get(key);
-        item.and_then(get).unwrap_or_else(|| {
-            let line = self.line(item.and_then(Item::span), section.line);
-            self.faults.push((line, format!("`{key}`: expected {kind}")));
-            T::default()
-        })
-    }
-
-    /// A key that may be missing.
-    fn optional<T: Default>(
-        &mut self,
-        section: Section<'_>,
-        key: &str,
-        read: impl Fn(&mut Self, Section<'_>, &str) -> T,
-    ) -> T {
-        if section.table.contains_key(key) { read(self, section, key) } else { T::default() }
-    }
-
-    fn string(&mut self, section: Section<'_>, key: &str) -> String {
-        let full = |item: &Item| item.as_str().filter(|s| !s.is_empty()).map(str::to_owned);
-        self.read(section, key, "a string", full)
-    }
-
-    fn file_name(&mut self, section: Section<'_>, key: &str) -> String {
-        let name = self.string(section, key);
-        if name.contains('/') || name.starts_with('.') {
-            let line = self.line(section.table.get(key).and_then(Item::span), section.line);
-            let what = format!("`{key}` is a file name, without folders: found `{}`", name.shown());
-            self.faults.push((line, what));
-        }
-        name
-    }
-
-    fn boolean(&mut self, section: Section<'_>, key: &str) -> bool {
-        self.read(section, key, "true or false", Item::as_bool)
-    }
-
-    fn number(&mut self, section: Section<'_>, key: &str) -> u64 {
+    fn number(&mut self, section: TomlSection<'_>, key: &str) -> u64 {
         self.read(section, key, "a number of GiB", |item| item.as_integer()?.try_into().ok())
     }
 
-    fn strings(&mut self, section: Section<'_>, key: &str) -> Vec<String> {
-        self.read(section, key, "a list of strings", |item| {
-            item.as_array()?.iter().map(|value| value.as_str().map(str::to_owned)).collect()
-        })
-    }
-
-    fn engines(&mut self, section: Section<'_>) -> Vec<EngineKind> {
+    fn engines(&mut self, section: TomlSection<'_>) -> Vec<EngineKind> {
         let names = EngineKind::ALL.map(EngineKind::name).join(", ");
         self.read(section, "engines", &format!("a list out of {names}"), |item| {
             let named = |name: &str| EngineKind::ALL.into_iter().find(|kind| kind.name() == name);

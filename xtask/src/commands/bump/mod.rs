@@ -5,6 +5,7 @@ mod archive;
 mod edit;
 mod gitlink;
 pub(crate) mod image;
+mod levers;
 mod reviewed;
 pub(crate) mod snapshot;
 pub(crate) mod submodule;

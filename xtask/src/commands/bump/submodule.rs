@@ -3,6 +3,7 @@
 
 use super::edit::{self, FileEdit};
 use super::gitlink::Gitlink;
+use super::levers::LeverReport;
 use super::reviewed::Reviewed;
 use super::upstream::UpstreamCopy;
 use super::{lock, next_steps, shown};
@@ -18,7 +19,7 @@ Examples:
   cargo xtask bump-submodule --dry-run    to the newest tag: its log, signature and reviewed files
   cargo xtask bump-submodule 18.2.2.0-developers-only";
 
-/// Pin another derivative-maker; show its log, its signature, and the changes to reviewed files
+/// Pin another derivative-maker; show its log, signature, levers, and changes to reviewed files
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct BumpSubmoduleArgs {
@@ -45,6 +46,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpSubmoduleArgs) -> Result<()> {
     let commit = upstream.commit(&rev)?;
     let signature = upstream.signature(&rev)?;
     let log = upstream.log(old, &commit)?;
+    let levers = LeverReport::at(repo, &upstream, &commit)?;
     let mut record = FileEdit::of(&repo.builder_image())?;
     let mut readme = FileEdit::of(&repo.docker().join("systemd-entrypoint/README.md"))?;
     let reviewed = Reviewed::read(&record)?;
@@ -63,7 +65,8 @@ pub(crate) fn command(repo: &Repo, args: &BumpSubmoduleArgs) -> Result<()> {
             "format": "silvermetal-bump-submodule/1",
             "rev": rev, "commit": commit, "before": old, "signature": state, "signed_by": by,
                 "log": log.lines().collect::<Vec<_>>(), "reviewed_files_changed": changed,
-                "new_files": added.keys().collect::<Vec<_>>(), "dry_run": args.dry_run,
+                "new_files": added.keys().collect::<Vec<_>>(), "levers_fallen": levers.fallen,
+                "levers_not_read": levers.unread, "dry_run": args.dry_run,
         }));
     } else {
         answer(format_args!("{old} -> {commit} ({rev})"));
@@ -81,6 +84,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpSubmoduleArgs) -> Result<()> {
                 "changes in the files that our entrypoint was reviewed against:\n{diff}"
             ));
         }
+        answer(format_args!("{}", levers.shown()));
     }
     if commit == *old && !edits.iter().any(FileEdit::changes) {
         ui.print(&format!("already pinned: {commit}"));
@@ -88,6 +92,12 @@ pub(crate) fn command(repo: &Repo, args: &BumpSubmoduleArgs) -> Result<()> {
     }
     if !upstream.descends(old, &commit) {
         ui.notice(&format!("{rev} does not descend from the pinned commit: either it is older, or upstream rewrote its history"));
+    }
+    if !levers.fallen.is_empty() {
+        ui.notice(&format!(
+            "{} anchors of levers do not hold at {rev}: no recipe that lists them builds from it before its levers.toml and what it steers follow",
+            levers.fallen.len()
+        ));
     }
     if args.dry_run {
         ui.print("nothing was written: --dry-run");

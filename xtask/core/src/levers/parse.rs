@@ -1,0 +1,134 @@
+//! The text of a levers.toml.
+
+use super::anchor::{Anchor, Lever, Must};
+use crate::failure::Fault;
+use crate::toml_reader::{TomlReader, TomlSection};
+use toml_edit::Item;
+
+/// Keys that say what must stand at a place. `lines` alone, `word` with `lines`, or one of the others.
+const MUST: &str = "expected one of `lines`, `word` with `lines`, `without`, `entries`, `programs`";
+
+pub(super) fn levers(text: &str) -> Result<Vec<Lever>, Vec<Fault>> {
+    TomlReader::whole(text, |reader, root| {
+        reader.known(root, &["lever"]);
+        reader.tables(root, "lever", TomlReader::lever)
+    })
+}
+
+impl TomlReader<'_> {
+    fn tables<T>(
+        &mut self,
+        parent: TomlSection<'_>,
+        key: &str,
+        read: impl Fn(&mut Self, TomlSection<'_>) -> T,
+    ) -> Vec<T> {
+        let Some(tables) = parent.table.get(key).and_then(Item::as_array_of_tables) else {
+            self.faults.push((parent.line, format!("expected at least one [[{key}]]")));
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for table in tables {
+            let line = self.line(table.span(), parent.line);
+            found.push(read(self, TomlSection { table, line }));
+        }
+        found
+    }
+
+    fn lever(&mut self, lever: TomlSection<'_>) -> Lever {
+        self.known(lever, &["name", "what", "anchor"]);
+        Lever {
+            name: self.string(lever, "name"),
+            what: self.string(lever, "what"),
+            anchors: self.tables(lever, "anchor", Self::anchor),
+        }
+    }
+
+    fn anchor(&mut self, anchor: TomlSection<'_>) -> Anchor {
+        self.known(
+            anchor,
+            &["path", "lines", "word", "without", "entries", "programs", "held_at", "submodule_at"],
+        );
+        let commit = self.optional(anchor, "submodule_at", Self::string);
+        Anchor {
+            path: self.string(anchor, "path"),
+            must: self.must(anchor),
+            held_at: self.strings(anchor, "held_at"),
+            submodule_at: (!commit.is_empty()).then_some(commit),
+            line: anchor.line,
+        }
+    }
+
+    fn must(&mut self, anchor: TomlSection<'_>) -> Must {
+        let has = |key: &str| anchor.table.contains_key(key);
+        let given = ["lines", "without", "entries", "programs"].iter().filter(|key| has(key));
+        if given.count() != 1 || has("word") && !has("lines") {
+            self.faults.push((anchor.line, MUST.to_owned()));
+            return Must::HaveContent;
+        }
+        if has("without") {
+            return Must::Lack(self.string(anchor, "without"));
+        }
+        if has("entries") {
+            return Must::List(self.strings(anchor, "entries"));
+        }
+        if has("programs") {
+            self.read(anchor, "programs", "\"not empty\"", |item| {
+                (item.as_str()? == "not empty").then_some(())
+            });
+            return Must::HaveContent;
+        }
+        let lines = self.strings(anchor, "lines");
+        if has("word") {
+            return Must::MentionOnly { word: self.string(anchor, "word"), lines };
+        }
+        if lines.is_empty() {
+            self.faults.push((anchor.line, "`lines`: expected at least one".to_owned()));
+        }
+        Must::HaveInOrder(lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_faults_are_told_with_their_lines() {
+        let text = "\
+[[lever]]
+name = \"a\"
+[[lever.anchor]]
+path = \"x\"
+held_at = []
+lines = [\"y\"]
+without = \"z\"
+[[lever.anchor]]
+path = \"x\"
+word = \"y\"
+held_at = [\"1\"]
+[[lever.anchor]]
+path = \"x\"
+programs = true
+lines = []
+[[lever]]
+name = \"b\"
+what = \"c\"
+color = 1
+";
+        let faults = levers(text).unwrap_err();
+        let shown: String =
+            faults.iter().map(|(line, what)| format!(":{line}: {what}\n")).collect();
+        let expected = format!(
+            "\
+:1: `what`: expected a string
+:3: {MUST}
+:8: {MUST}
+:12: {MUST}
+:12: `held_at`: expected a list of strings
+:16: expected at least one [[anchor]]
+:19: unknown key `color`: expected name, what, anchor
+"
+        );
+        assert_eq!(shown, expected);
+    }
+}

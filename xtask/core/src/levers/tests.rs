@@ -1,0 +1,258 @@
+//! The levers of recipe `base`, over a tree that is made from them and broken in every place.
+
+use super::{Lever, Must, UpstreamTree, judge, parse};
+use crate::facts::git::git;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+const OF_BASE: &str = include_str!("../../../../linux/build/recipes/base/levers.toml");
+const SUBMODULE: &str = "live-build";
+
+/// A repository with a submodule, in which every anchor holds.
+struct Synthetic {
+    dir: PathBuf,
+}
+
+impl Synthetic {
+    fn new(levers: &[Lever]) -> Synthetic {
+        let name = format!("levers-{}-{:?}", std::process::id(), std::thread::current().id());
+        let dir = std::env::temp_dir().join(name);
+        drop(fs::remove_dir_all(&dir));
+        fs::create_dir_all(dir.join(SUBMODULE)).unwrap();
+        let tree = Synthetic { dir };
+        for (path, text) in files(levers) {
+            tree.write(&path, &text);
+        }
+        for dir in [tree.dir.join(SUBMODULE), tree.dir.clone()] {
+            git(&dir).args(["init", "--quiet"]).read().unwrap();
+        }
+        tree
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.dir.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// The id of the tree as it is now.
+    fn tree(&self) -> String {
+        let inner = self.dir.join(SUBMODULE);
+        let who = ["-c", "user.name=t", "-c", "user.email=t@example.org"];
+        git(&inner).args(["add", "--all"]).read().unwrap();
+        let unchanged = git(&inner).args(["diff", "--cached", "--quiet", "HEAD"]).succeeds();
+        if !unchanged {
+            git(&inner).args(who).args(["commit", "--quiet", "-m", "t"]).read().unwrap();
+        }
+        git(&self.dir).args(["add", "--all"]).read().unwrap();
+        git(&self.dir).arg("write-tree").read().unwrap()
+    }
+
+    /// Lines in levers.toml of the anchors that fell, in git's objects and in the files.
+    fn fallen(&self, levers: &[Lever]) -> BTreeSet<usize> {
+        let objects = UpstreamTree::of_commit(&self.dir, &self.tree(), levers).unwrap();
+        let [there, on_disk] = [objects, UpstreamTree::of_folder(&self.dir)].map(|tree| {
+            let judged = judge(levers, &tree).unwrap();
+            let fallen = judged.iter().filter(|one| one.fell());
+            fallen
+                .map(|one| {
+                    let shown = one.shown();
+                    assert!(shown.contains(&one.lever.what), "{shown}");
+                    assert!(shown.contains(&one.anchor.path), "{shown}");
+                    one.anchor.line
+                })
+                .collect::<BTreeSet<_>>()
+        });
+        assert_eq!(there, on_disk);
+        there
+    }
+}
+
+impl Drop for Synthetic {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.dir));
+    }
+}
+
+/// Contents of files in which every anchor holds.
+fn files(levers: &[Lever]) -> BTreeMap<String, String> {
+    let mut files: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
+    let anchors = || levers.iter().flat_map(|lever| &lever.anchors);
+    for anchor in anchors() {
+        match &anchor.must {
+            Must::List(names) => {
+                for name in names {
+                    files.entry(format!("{}/{name}", anchor.path)).or_default();
+                }
+            }
+            Must::HaveInOrder(lines) => {
+                files.entry(anchor.path.clone()).or_default().push(lines.clone());
+            }
+            Must::MentionOnly { lines, .. } => {
+                for line in lines {
+                    // in a folder: `FILE: LINE`
+                    let split = line.split_once(": ").filter(|(file, _)| {
+                        file.strip_prefix(&anchor.path).is_some_and(|rest| rest.starts_with('/'))
+                    });
+                    if let Some((file, line)) = split {
+                        files.entry(file.to_owned()).or_default().push(vec![line.to_owned()]);
+                    }
+                }
+                if !lines.iter().any(|line| line.starts_with(&format!("{}/", anchor.path))) {
+                    files.entry(anchor.path.clone()).or_default().push(lines.clone());
+                }
+            }
+            Must::Lack(_) | Must::HaveContent => {}
+        }
+    }
+    files.entry("live-build-data/x".to_owned()).or_default();
+    files.into_iter().map(|(path, lists)| (path, merged(&lists))).collect()
+}
+
+/// One text in which each list of lines stands in its order.
+fn merged(lists: &[Vec<String>]) -> String {
+    let mut text = String::from("#!/bin/bash\n");
+    // the n-th occurrence of a line in a list is the n-th in the file
+    let numbered: Vec<Vec<(&str, usize)>> = lists
+        .iter()
+        .map(|list| {
+            let of = |n: usize| list[..n].iter().filter(|line| **line == list[n]).count();
+            (0..list.len()).map(|n| (list[n].as_str(), of(n))).collect()
+        })
+        .collect();
+    let all: BTreeSet<_> = numbered.iter().flatten().collect();
+    let mut done = BTreeSet::new();
+    while done.len() < all.len() {
+        let next = numbered.iter().flatten().find(|line| {
+            let free = numbered.iter().all(|list| {
+                list.iter().take_while(|other| other != line).all(|l| done.contains(l))
+                    || !list.contains(line)
+            });
+            !done.contains(*line) && free
+        });
+        let line = next.expect("the anchors of a file contradict each other");
+        done.insert(*line);
+        text += &format!("   {}\n", line.0);
+    }
+    text
+}
+
+/// Ways to break an anchor: file and its new text; `None` removes the file.
+fn breaks(must: &Must, path: &str, dir: &Path) -> Vec<(String, Option<String>)> {
+    let text = |path: &str| fs::read_to_string(dir.join(path)).unwrap();
+    let file_of =
+        |line: &str| match line.split_once(": ").filter(|(file, _)| file.starts_with(path)) {
+            Some((file, line)) => (file.to_owned(), line.to_owned()),
+            None => (path.to_owned(), line.to_owned()),
+        };
+    let mut found = Vec::new();
+    match must {
+        Must::HaveInOrder(lines) | Must::MentionOnly { lines, .. } => {
+            for line in lines {
+                let (file, line) = file_of(line);
+                let whole = text(&file);
+                found.push((file.clone(), Some(whole.replace(&format!("{line}\n"), "\n"))));
+                found.push((file.clone(), Some(whole.replace(&line, &format!("# {line}")))));
+                found.push((file.clone(), Some(whole.replace(&line, &format!("{line} x")))));
+            }
+            if let Some(line) = lines.first() {
+                found.push((file_of(line).0, None));
+            }
+            if let Must::MentionOnly { word, .. } = must {
+                let file = lines.first().map_or_else(
+                    || {
+                        if dir.join(path).is_dir() {
+                            format!("{path}/new")
+                        } else {
+                            path.to_owned()
+                        }
+                    },
+                    |line| file_of(line).0,
+                );
+                let before = fs::read_to_string(dir.join(&file)).unwrap_or_default();
+                found.push((file, Some(format!("{before}\tmore {word} here\n"))));
+            }
+        }
+        Must::Lack(word) => {
+            found.push((format!("{path}/deep/new"), Some(format!("x {word} y\n"))));
+        }
+        Must::List(names) => {
+            found.push((format!("{path}/9999-new"), Some("x\n".to_owned())));
+            found.push((format!("{path}/{}", names[0]), None));
+        }
+        Must::HaveContent => found.push((format!("{path}/9999-new"), Some(String::new()))),
+    }
+    found
+}
+
+#[test]
+fn every_anchor_of_base_is_named_when_it_breaks() {
+    let levers = parse(OF_BASE).unwrap();
+    let upstream = Synthetic::new(&levers);
+    assert_eq!(upstream.fallen(&levers), BTreeSet::new());
+    for (lever, anchor) in levers.iter().flat_map(|l| l.anchors.iter().map(move |a| (l, a))) {
+        for (file, text) in breaks(&anchor.must, &anchor.path, &upstream.dir) {
+            let path = upstream.dir.join(&file);
+            let before = fs::read_to_string(&path).ok();
+            match &text {
+                Some(text) => upstream.write(&file, text),
+                None => fs::remove_file(&path).unwrap(),
+            }
+            let fallen = upstream.fallen(std::slice::from_ref(lever));
+            assert!(
+                fallen.contains(&anchor.line),
+                "line {}: {file} was broken and only {fallen:?} fell: {text:?}",
+                anchor.line
+            );
+            match before {
+                Some(before) => upstream.write(&file, &before),
+                None => {
+                    fs::remove_file(&path).unwrap();
+                    drop(fs::remove_dir(path.parent().unwrap())); // if it is empty
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_submodule_that_is_not_there_is_known_by_its_commit() {
+    let levers = parse(OF_BASE).unwrap();
+    let upstream = Synthetic::new(&levers);
+    upstream.tree();
+    let tree = |commit: &str| {
+        let info = format!("160000,{commit},{SUBMODULE}");
+        git(&upstream.dir).args(["update-index", "--cacheinfo", &info]).read().unwrap();
+        git(&upstream.dir).arg("write-tree").read().unwrap()
+    };
+    let anchors = levers.iter().flat_map(|lever| &lever.anchors);
+    let read = anchors.filter_map(|anchor| anchor.submodule_at.clone()).next().unwrap();
+    let judged = |commit: &str| -> Vec<String> {
+        let tree = UpstreamTree::of_commit(&upstream.dir, &tree(commit), &levers).unwrap();
+        let judged = judge(&levers, &tree).unwrap();
+        judged.iter().filter(|one| !one.found().is_empty()).map(super::Judged::shown).collect()
+    };
+    assert_eq!(judged(&read), Vec::<String>::new());
+    let moved = judged(&"4".repeat(40));
+    assert_eq!(moved.len(), 4, "{moved:?}");
+    for shown in moved {
+        assert!(
+            shown.contains("nobody looked: the submodule live-build moved to 444444444444"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn each_anchor_says_where_somebody_read_it() {
+    for lever in parse(OF_BASE).unwrap() {
+        for anchor in &lever.anchors {
+            assert!(!anchor.held_at.is_empty(), "{}, line {}", lever.name, anchor.line);
+            let inside = anchor.path.starts_with(&format!("{SUBMODULE}/"));
+            assert_eq!(anchor.submodule_at.is_some(), inside, "line {}", anchor.line);
+        }
+    }
+}

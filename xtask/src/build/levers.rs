@@ -1,0 +1,33 @@
+//! The levers of a recipe in the tree that is about to be built, before anything runs.
+
+use anyhow::Result;
+use xtask_core::exec::quoted;
+use xtask_core::facts::upstream::Upstream;
+use xtask_core::failure::Problem;
+use xtask_core::levers::{self, UpstreamTree};
+use xtask_core::recipe::Recipe;
+
+/// One problem for each anchor that does not hold in the files of `upstream`.
+///
+/// # Errors
+/// levers.toml has faults; a file cannot be read.
+pub(super) fn problems(recipe: &Recipe, upstream: &Upstream) -> Result<Vec<Problem>> {
+    if upstream.commit.is_none() {
+        return Ok(Vec::new()); // there are no files: a problem of its own
+    }
+    let levers = levers::load(recipe)?;
+    let judged = levers::judge(&levers, &UpstreamTree::of_folder(&upstream.dir))?;
+    let fallen = judged.into_iter().filter(levers::Judged::fell).map(|judged| {
+        let file = upstream.dir.join(&judged.anchor.path);
+        Problem::new(
+            format!("lever {}: {}", judged.lever.name, judged.shown()),
+            format!(
+                "read {}; then correct {}, line {}, or mend the recipe",
+                quoted(&file),
+                quoted(recipe.dir.join(levers::FILE)),
+                judged.anchor.line
+            ),
+        )
+    });
+    Ok(fallen.collect())
+}
