@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use xtask_core::exec::quoted;
-use xtask_core::facts::upstream::Upstream;
+use xtask_core::facts::upstream::{Upstream, UpstreamOrigin};
 use xtask_core::failure::Problem;
 use xtask_core::levers::{self, UpstreamTree};
 use xtask_core::recipe::Recipe;
@@ -17,7 +17,14 @@ pub(super) fn problems(recipe: &Recipe, upstream: &Upstream) -> Result<Vec<Probl
     }
     let levers = levers::load(recipe)?;
     let judged = levers::judge(&levers, &UpstreamTree::of_folder(&upstream.dir))?;
-    let fallen = judged.into_iter().filter(levers::Judged::fell).map(|judged| {
+    // a missing submodule of the pin is a problem of its own
+    let missing = match upstream.origin {
+        UpstreamOrigin::Submodule => &upstream.packages.missing[..],
+        UpstreamOrigin::Caller => &[],
+    };
+    let is_missing = |path: &str| missing.iter().any(|dir| path.starts_with(&format!("{dir}/")));
+    let fallen = judged.into_iter().filter(|one| one.fell() && !is_missing(&one.anchor.path));
+    let problems = fallen.map(|judged| {
         let file = upstream.dir.join(&judged.anchor.path);
         Problem::new(
             format!("lever {}: {}", judged.lever.name, judged.shown()),
@@ -29,5 +36,5 @@ pub(super) fn problems(recipe: &Recipe, upstream: &Upstream) -> Result<Vec<Probl
             ),
         )
     });
-    Ok(fallen.collect())
+    Ok(problems.collect())
 }

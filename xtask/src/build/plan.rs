@@ -113,7 +113,7 @@ impl Run {
 pub(crate) fn run(facts: &BuildFacts, folders: &Folders, network: Network) -> Result<Run> {
     let BuildFacts { recipe, conditions, .. } = facts;
     let home = conditions.home();
-    let mut command = conditions.wrapper(facts.engine.kind);
+    let mut command = conditions.wrapper(facts.engine.kind, facts.host.cpus);
     command.push(format!("{home}/recipe/{}", recipe.entry));
     command.extend(recipe.stages.iter().map(|stage| stage.name.clone()));
     let sources = folders.sources(facts);
@@ -205,7 +205,7 @@ fn environment(facts: &BuildFacts, keyring: Option<&str>) -> Vec<(String, String
     }
     env.push(("SILVERMETAL_KEYRING", keyring.unwrap_or_default().to_owned()));
     env.push(("SILVERMETAL_ISO", facts.recipe.iso.clone()));
-    env.push(("SILVERMETAL_JOBS", facts.conditions.cpus(facts.host.cpus).to_string()));
+    env.push(("SILVERMETAL_JOBS", facts.conditions.jobs(facts.host.cpus).to_string()));
     env.push(("SILVERMETAL_HOME", facts.conditions.home().to_owned()));
     if let Some(flavor) = &facts.flavor {
         env.push(("SILVERMETAL_FLAVOR", flavor.clone()));

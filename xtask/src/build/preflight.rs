@@ -45,7 +45,8 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
         found.push(mirror::problem(&facts.mirror.mirror, why));
     }
     if let Some(saved) = &facts.inputs {
-        found.extend(saved.problems(&records::known_before(facts)));
+        let revisions = facts.upstream.as_ref().map(|upstream| &upstream.revisions[..]);
+        found.extend(saved.problems(&records::known_before(facts), revisions.unwrap_or_default()));
     }
     if facts.has_own_cache() && facts.engine.kind == EngineKind::Host {
         found.push(Problem::new(

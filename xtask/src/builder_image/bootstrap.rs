@@ -16,9 +16,11 @@ const SLIM: [&str; 6] = [
     "force-unsafe-io",
 ];
 
-/// Name of the imported base. It differs from the registry's name, so that nobody confuses the two.
-pub(super) fn name(stamp: &str) -> String {
-    format!("silvermetal-base:{SUITE}-{stamp}")
+/// Name of the imported base. It differs from the registry's name, so that nobody confuses the two. Only
+/// the pinned snapshot gives it the snapshot's stamp.
+pub(super) fn name(mirror: &Mirror, stamp: &str) -> String {
+    let state = if mirror.pinned() { stamp } else { "unpinned" };
+    format!("silvermetal-base:{SUITE}-{state}")
 }
 
 /// Label of the imported base, and its value: the hash of the command that made it. A base of the same command

@@ -117,7 +117,7 @@ impl Plan {
 
     /// The text of a dry run: the exact command lines, with the registry's base and with our own.
     pub(crate) fn describe(&self, client: &Client, network: Network) -> String {
-        let own = bootstrap::name(&self.inputs.stamp);
+        let own = bootstrap::name(&self.mirror, &self.inputs.stamp);
         let bootstrap = bootstrap::command(&self.mirror, &self.pin.stamp, &self.scratch);
         format!(
             "{}\n{}\nor, where that registry cannot be reached:\n{}\n{}\n{}",
@@ -166,7 +166,7 @@ impl Plan {
         {
             return Ok(pinned.clone());
         }
-        let own = client.local_name(&bootstrap::name(&self.inputs.stamp));
+        let own = client.local_name(&bootstrap::name(&self.mirror, &self.inputs.stamp));
         let bootstrap = bootstrap::command(&self.mirror, &self.pin.stamp, &self.scratch);
         let (label, value) = bootstrap::label(&bootstrap);
         let has = client.image_id(&own)?.is_some();

@@ -19,7 +19,7 @@ pub(crate) enum Variation {
     User,
     /// The umask that the entry starts with
     Umask,
-    /// The number of CPUs
+    /// The number of CPUs, or on a machine with two CPUs of jobs
     Cpus,
     /// The caller's locale
     Locale,
@@ -73,7 +73,6 @@ impl Variation {
     /// Returns the reason why it cannot be varied in such a build; `None` if it can.
     pub(crate) fn unsupported_reason(self, build: &BuildTraits) -> Option<&'static str> {
         match self {
-            Variation::Cpus if build.cpus < 2 => Some("this machine has one CPU"),
             Variation::User if build.submodule => {
                 Some("derivative-maker works only as the builder's own user")
             }
@@ -116,7 +115,6 @@ impl FromStr for Variation {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BuildTraits {
     pub(crate) engine: EngineKind,
-    pub(crate) cpus: usize,
     /// Bytes.
     pub(crate) memory: u64,
     /// Size in GiB of the recipe's files in out/tmp; 0 if it works elsewhere.
@@ -154,13 +152,19 @@ impl BuildConditions {
         if self.has(Variation::HostName) { "another-host" } else { HOSTNAME }
     }
 
-    /// The number of CPUs that the build uses, on a machine with `available` CPUs.
-    pub(crate) fn cpus(&self, available: usize) -> usize {
-        if self.has(Variation::Cpus) { 1 } else { available }
+    /// The number of jobs that the build runs at once, on a machine with `available` CPUs: one less than
+    /// there are, or on two CPUs one more. On one of two CPUs the build would take twice as long.
+    pub(crate) fn jobs(&self, available: usize) -> usize {
+        match available {
+            _ if !self.has(Variation::Cpus) => available,
+            0..=2 => available + 1,
+            more => more - 1,
+        }
     }
 
     /// Words before the recipe's entry in the command line inside the builder.
-    pub(crate) fn wrapper(&self, engine: EngineKind) -> Vec<String> {
+    /// The machine has `available` CPUs.
+    pub(crate) fn wrapper(&self, engine: EngineKind, available: usize) -> Vec<String> {
         let mut words: Vec<String> = Vec::new();
         let as_root = self.steps_of_root();
         if !as_root.is_empty() {
@@ -188,7 +192,14 @@ impl BuildConditions {
             );
         }
         if self.has(Variation::Cpus) {
-            words.extend(["taskset", "--cpu-list", "0"].map(str::to_owned));
+            let jobs = self.jobs(available);
+            words.extend(match available.checked_sub(2) {
+                Some(last) if jobs < available => {
+                    ["taskset".to_owned(), "--cpu-list".to_owned(), format!("0-{last}")].to_vec()
+                }
+                // nproc(1) takes it for the number of CPUs, and OpenMP for that of threads
+                _ => ["env".to_owned(), format!("OMP_NUM_THREADS={jobs}")].to_vec(),
+            });
         }
         words
     }
@@ -246,15 +257,14 @@ mod tests {
     #[test]
     fn without_a_factor_the_constants_of_the_contract_hold() {
         let plain = BuildConditions::default();
-        assert_eq!((plain.home(), plain.host_name(), plain.cpus(4)), ("/home/user", HOSTNAME, 4));
-        assert!(plain.wrapper(EngineKind::Private).is_empty() && plain.outside().is_empty());
+        assert_eq!((plain.home(), plain.host_name(), plain.jobs(4)), ("/home/user", HOSTNAME, 4));
+        assert!(plain.wrapper(EngineKind::Private, 4).is_empty() && plain.outside().is_empty());
     }
 
     #[test]
     fn every_factor_changes_something_or_has_a_reason_why_not() {
         let there = BuildTraits {
             engine: EngineKind::Private,
-            cpus: 2,
             memory: 4 << 30,
             scratch_gib: 2,
             submodule: false,
@@ -264,13 +274,23 @@ mod tests {
             let plain = BuildConditions::default();
             let changes = varied.home() != plain.home()
                 || varied.host_name() != plain.host_name()
-                || varied.cpus(2) != plain.cpus(2)
-                || varied.wrapper(EngineKind::Private) != plain.wrapper(EngineKind::Private)
+                || varied.jobs(2) != plain.jobs(2)
+                || varied.wrapper(EngineKind::Private, 2) != plain.wrapper(EngineKind::Private, 2)
                 || varied.outside() != plain.outside();
             let beyond = factor.unsupported_reason(&there).is_some();
             assert!(changes != beyond, "{factor:?}");
         }
         let base = Variation::User.unsupported_reason(&BuildTraits { submodule: true, ..there });
         assert!(base.is_some_and(|why| why.contains("derivative-maker")));
+    }
+    #[test]
+    fn no_machine_builds_on_half_of_its_cpus() {
+        let varied = BuildConditions::of([Variation::Cpus]);
+        let of = |available| varied.wrapper(EngineKind::Private, available).join(" ");
+        assert_eq!(of(8), "taskset --cpu-list 0-6");
+        assert_eq!(of(3), "taskset --cpu-list 0-1");
+        assert_eq!(of(2), "env OMP_NUM_THREADS=3");
+        assert_eq!(of(1), "env OMP_NUM_THREADS=2");
+        assert_eq!([8, 3, 2, 1].map(|available| varied.jobs(available)), [7, 2, 3, 2]);
     }
 }

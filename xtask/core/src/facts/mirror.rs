@@ -157,7 +157,8 @@ pub fn problem(mirror: &Mirror, why: &str) -> Problem {
     let fix = match mirror.origin {
         MirrorOrigin::Snapshot => {
             "check the network; or point APT_SNAPSHOT_URL at another mirror of the snapshot archive; \
-             or move the pin in linux/build/config/snapshot-pin.env"
+             or move the pin in linux/build/config/snapshot-pin.env; or, for an image that is never \
+             released, build from a live mirror: --mirror http://HOST/debian"
         }
         MirrorOrigin::Caller => "name a Debian mirror's root: --mirror http://HOST/debian",
         MirrorOrigin::HostApt => "check the network, or name a mirror: --mirror http://HOST/debian",

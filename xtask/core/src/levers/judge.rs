@@ -29,7 +29,7 @@ impl Judged<'_> {
         let (Judged { lever, anchor, .. }, found) = (self, self.found());
         let seen = match anchor.held_at.as_slice() {
             [] => String::new(),
-            versions => format!(" (it stood there in {})", versions.join(" and ")),
+            versions => format!(" (the anchor held at {})", versions.join(" and ")),
         };
         format!("{}: {}: {found}{seen}", lever.what, anchor.path.shown())
     }
@@ -105,9 +105,9 @@ fn code(files: &BTreeMap<String, String>) -> impl Iterator<Item = CodeLine<'_>> 
     files.iter().flat_map(|(path, text)| {
         let lines = text.lines().enumerate();
         lines.filter_map(move |(n, line)| {
-            let text = plain(line);
-            let is_code = !text.is_empty() && !text.starts_with('#');
-            is_code.then_some(CodeLine { path, number: n + 1, text })
+            let line = line.trim();
+            let is_code = !line.is_empty() && !line.starts_with('#');
+            is_code.then(|| CodeLine { path, number: n + 1, text: plain(line) })
         })
     })
 }

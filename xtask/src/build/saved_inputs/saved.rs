@@ -86,8 +86,12 @@ impl Saved {
     }
 
     /// Problems of a build from these inputs: damaged files, and differences from the fields `now` of the
-    /// build's BUILD_INFO.
-    pub(crate) fn problems(&self, now: &[(&'static str, String)]) -> Vec<Problem> {
+    /// build's BUILD_INFO. `revisions` are its submodules of derivative-maker, as `COMMIT PATH`.
+    pub(crate) fn problems(
+        &self,
+        now: &[(&'static str, String)],
+        revisions: &[String],
+    ) -> Vec<Problem> {
         let mut found = Vec::new();
         let commit = quoted(self.get("Commit"));
         for (field, fix) in [
@@ -107,12 +111,17 @@ impl Saved {
             if saved != today {
                 let or_none =
                     |value: &str| if value.is_empty() { "none" } else { value }.to_owned();
+                let which = match field {
+                    "Derivative-Maker" => other_submodules(&self.manifest.submodules, revisions),
+                    _ => String::new(),
+                };
                 found.push(Problem::new(
                     format!(
-                        "the inputs in {} are for another build: they were saved with {field} {}, this build has {}",
+                        "the inputs in {} are for another build: they were saved with {field} {}, this build has {}{}",
                         self.dir.shown(),
                         or_none(saved).shown(),
-                        or_none(today).shown()
+                        or_none(today).shown(),
+                        which.shown()
                     ),
                     fix,
                 ));
@@ -155,5 +164,43 @@ impl Saved {
                 .with_context(|| format!("cannot restore {}", file.path))?;
         }
         Ok(())
+    }
+}
+
+/// The submodules that differ, each with its two commits; empty if all are the same. Lines are
+/// `COMMIT PATH`.
+fn other_submodules(saved: &[String], now: &[String]) -> String {
+    type Commits<'a> = std::collections::BTreeMap<&'a str, [Option<&'a str>; 2]>;
+    let mut commits = Commits::new();
+    for (n, lines) in [saved, now].into_iter().enumerate() {
+        for (commit, path) in lines.iter().filter_map(|line| line.split_once(' ')) {
+            commits.entry(path).or_default()[n] = Some(commit);
+        }
+    }
+    let short = |commit: Option<&str>| {
+        commit.map_or("missing".to_owned(), |commit| commit.chars().take(12).collect())
+    };
+    let differ: Vec<String> = commits
+        .iter()
+        .filter(|(_, [saved, now])| saved != now)
+        .map(|(path, [saved, now])| format!("{path} was {}, is {}", short(*saved), short(*now)))
+        .collect();
+    if differ.is_empty() { String::new() } else { format!("; in it, {}", differ.join("; ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::other_submodules;
+
+    #[test]
+    fn submodules_of_another_tree_are_named() {
+        let lines = |lines: &[&str]| lines.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>();
+        let saved = lines(&["aaaaaaaaaaaaaaaa one", "bbbb two", "cccc three"]);
+        let now = lines(&["aaaaaaaaaaaaaaaa one", "dddddddddddddddd two", "eeee four"]);
+        assert_eq!(other_submodules(&saved, &saved), "");
+        assert_eq!(
+            other_submodules(&saved, &now),
+            "; in it, four was missing, is eeee; three was cccc, is missing; two was bbbb, is dddddddddddd"
+        );
     }
 }

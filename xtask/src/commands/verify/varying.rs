@@ -35,7 +35,6 @@ impl Varied {
     pub(super) fn on(vary: &Vary, facts: &BuildFacts) -> Varied {
         let there = BuildTraits {
             engine: facts.engine.kind,
-            cpus: facts.host.cpus,
             memory: facts.host.memory,
             scratch_gib: facts.recipe.needs.scratch_gib,
             submodule: facts.recipe.needs.submodule,

@@ -1,12 +1,19 @@
 //! The checkout of derivative-maker that recipe `base` builds from: the pinned submodule, or the one
 //! that `--upstream` names.
 
+mod changes;
+mod tags;
+#[cfg(test)]
+mod tests;
+
 use super::git::git;
 use crate::escape::Shown as _;
+use crate::exec::quoted;
 use crate::failure::{Code, OrExit as _, Problem};
 use crate::hash;
 use crate::pins::{Commit, Digest};
 use anyhow::{Context as _, Result};
+use changes::UpstreamChanges;
 use std::path::{Path, PathBuf};
 
 /// A checkout of derivative-maker. [`Upstream::problems`] tells what is wrong with it.
@@ -26,7 +33,11 @@ pub struct Upstream {
     pub packages: Packages,
     /// `COMMIT PATH` of those that are checked out.
     pub revisions: Vec<String>,
-    /// Hash of the commit and of its submodules' commits.
+    /// Changes that no commit holds.
+    pub changes: UpstreamChanges,
+    /// Repositories with a tag that upstream's own checks refuse: path and reason. `.` is the checkout.
+    pub refused_tags: Vec<(String, String)>,
+    /// Hash of the commit, of its submodules' commits, and of the changes.
     pub digest: Digest,
 }
 
@@ -74,6 +85,8 @@ impl Upstream {
                 pin,
                 packages: Packages::default(),
                 revisions: Vec::new(),
+                changes: UpstreamChanges::default(),
+                refused_tags: Vec::new(),
                 digest: hash::text(""),
             });
         }
@@ -85,6 +98,17 @@ impl Upstream {
             .is_file()
             .then(|| git(&dir).args(["rev-parse", "--absolute-git-dir"]).read().map(PathBuf::from));
         let revisions = revisions(&status);
+        let paths = || revisions.iter().filter_map(|line| Some(line.split_once(' ')?.1));
+        let changes = match origin {
+            UpstreamOrigin::Caller => UpstreamChanges::gather(&dir, paths())?,
+            // a changed pinned submodule makes the whole checkout dirty
+            UpstreamOrigin::Submodule => UpstreamChanges::default(),
+        };
+        let mut refused_tags = Vec::new();
+        for path in std::iter::once(".").chain(paths()) {
+            let refused = tags::refused(&dir.join(path))?;
+            refused_tags.extend(refused.map(|why| (path.to_owned(), why)));
+        }
         Ok(Upstream {
             git_dir: git_dir.transpose()?,
             origin,
@@ -92,20 +116,61 @@ impl Upstream {
             tags: tags.lines().map(str::to_owned).collect(),
             commit: Some(head.parse()?),
             packages: Packages::parse(&status),
-            digest: hash::text(&format!("{head}\n{}", revisions.join("\n"))),
+            digest: hash::text(&format!("{head}\n{}{}", revisions.join("\n"), changes.content)),
+            changes,
+            refused_tags,
             revisions,
             dir,
         })
     }
 
-    /// Problems of the pinned submodule that would end a build late.
+    /// Problems that would end a build late.
     pub fn problems(&self) -> Vec<Problem> {
+        let mut found = match self.origin {
+            UpstreamOrigin::Caller => self.problems_of_callers(),
+            UpstreamOrigin::Submodule => self.problems_of_pin(),
+        };
+        // problems_of_pin counts the tags of the submodule itself
+        let counted = self.origin == UpstreamOrigin::Submodule && self.tags.len() != 1;
+        let refused = self.refused_tags.iter().filter(|(path, _)| path != "." || !counted);
+        found.extend(refused.map(|(path, why)| {
+            let at = if path == "." { self.dir.clone() } else { self.dir.join(path) };
+            Problem::new(
+                format!(
+                    "derivative-maker's own check refuses {}: {}",
+                    at.shown(),
+                    why.as_str().shown()
+                ),
+                format!(
+                    "git -C {0} tag --points-at HEAD; delete the tags that are not upstream's: git -C {0} tag -d TAG",
+                    quoted(&at)
+                ),
+            )
+        }));
+        found
+    }
+
+    /// Problems of a checkout of the caller.
+    fn problems_of_callers(&self) -> Vec<Problem> {
+        let Packages { at_their_pin, elsewhere, missing } = &self.packages;
+        if missing.is_empty() || *at_their_pin > 0 || !elsewhere.is_empty() {
+            return Vec::new();
+        }
+        vec![Problem::new(
+            format!(
+                "none of the {} submodules of {} is checked out",
+                missing.len(),
+                self.dir.shown()
+            ),
+            format!("git -C {} submodule update --init --recursive", quoted(&self.dir)),
+        )]
+    }
+
+    /// Problems of the pinned submodule.
+    fn problems_of_pin(&self) -> Vec<Problem> {
         let path = "linux/build/derivative-maker";
         let update = format!("git submodule update --init --recursive {path}");
         let mut found = Vec::new();
-        if self.origin == UpstreamOrigin::Caller {
-            return found;
-        }
         if self.commit.is_none() {
             found.push(Problem::new(
                 format!("the submodule {path} is not initialised"),
@@ -142,12 +207,21 @@ impl Upstream {
     pub fn notice(&self) -> Option<String> {
         (self.origin == UpstreamOrigin::Caller).then(|| {
             let Packages { at_their_pin, elsewhere, missing } = &self.packages;
+            let named = |names: &[String]| {
+                if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
+            };
+            let changed = match &self.changes.repositories[..] {
+                [] => String::new(),
+                names => format!("; uncommitted changes in {}", names.join(", ")),
+            };
             format!(
                 "derivative-maker comes from {}, not from the pinned submodule; of its own submodules \
-                 {at_their_pin} are at their pins, {} elsewhere, {} missing: this ISO is never released",
+                 {at_their_pin} are at their pins, {} elsewhere, {} missing{}{changed}: this ISO is \
+                 never released",
                 self.dir.shown(),
                 elsewhere.len(),
-                missing.len()
+                missing.len(),
+                named(missing),
             )
         })
     }
@@ -185,27 +259,4 @@ fn few(names: &[String]) -> String {
     let more = names.len().saturating_sub(SHOWN);
     let shown = names[..names.len() - more].join(", ");
     if more == 0 { shown } else { format!("{shown} and {more} more") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_status_of_submodules_is_read() {
-        let status =
-            " aa11 live-build (v1)\n+bb22 packages/x (heads/y)\n-cc33 windows/z\nUdd44 w\n";
-        let packages = Packages::parse(status);
-        assert_eq!(packages.at_their_pin, 1);
-        assert_eq!(packages.elsewhere, ["packages/x", "w"]);
-        assert_eq!(packages.missing, ["windows/z"]);
-        assert_eq!(revisions(status), ["aa11 live-build", "bb22 packages/x", "dd44 w"]);
-    }
-
-    #[test]
-    fn long_lists_are_shortened() {
-        let names: Vec<String> = (0..6).map(|n| n.to_string()).collect();
-        assert_eq!(few(&names), "0, 1, 2, 3 and 2 more");
-        assert_eq!(few(&names[..2]), "0, 1");
-    }
 }
