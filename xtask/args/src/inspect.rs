@@ -22,6 +22,10 @@ pub struct InspectArgs {
     /// base]
     #[arg(long, value_name = "NAME")]
     pub recipe: Option<String>,
+    /// Flavor of the recipe that the image has to be [default: the one that BUILD_INFO names, else
+    /// any of the recipe's]
+    #[arg(long, value_name = "NAME")]
+    pub flavor: Option<String>,
     /// Search only the files that a build writes for its traces (etc, var, …), not every file
     #[arg(long)]
     pub quick: bool,

@@ -35,7 +35,10 @@ impl PolicyGate {
                 return Ok(None);
             }
         };
-        let inspect = program.args(["inspect", "--recipe", &facts.recipe.name]);
+        let mut inspect = program.args(["inspect", "--recipe", &facts.recipe.name]);
+        if let Some(flavor) = &facts.flavor {
+            inspect = inspect.args(["--flavor", flavor]);
+        }
         Ok(Some(PolicyGate { inspect, enforced: policy.enforced }))
     }
 

@@ -1,6 +1,7 @@
 //! The contents of a recipe.toml.
 
 use super::engine_kind::EngineKind;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The contents of a recipe.toml.
@@ -55,6 +56,8 @@ pub struct Policy {
     pub kernel_parameters: Vec<String>,
     /// Firmware that the image must boot under: `BIOS`, `UEFI`.
     pub firmware: Vec<String>,
+    /// Packages that the image of a flavor must have. Empty, or a list for each flavor.
+    pub packages: BTreeMap<String, Vec<String>>,
 }
 
 /// One entry of `[[stage]]`.

@@ -4,6 +4,7 @@ use super::contents::{Needs, Policy, Recipe, Stage};
 use super::engine_kind::EngineKind;
 use crate::failure::Fault;
 use crate::toml_reader::{TomlReader, TomlSection};
+use std::collections::BTreeMap;
 use std::path::Path;
 use toml_edit::Item;
 
@@ -18,6 +19,7 @@ impl TomlReader<'_> {
             root,
             &["description", "entry", "iso", "released", "flavors", "needs", "policy", "stage"],
         );
+        let flavors = self.optional(root, "flavors", Self::strings);
         Recipe {
             name: name.to_owned(),
             dir: dir.to_owned(),
@@ -25,9 +27,9 @@ impl TomlReader<'_> {
             entry: self.file_name(root, "entry"),
             iso: self.file_name(root, "iso"),
             released: self.boolean(root, "released"),
-            flavors: self.optional(root, "flavors", Self::strings),
             needs: self.needs(root),
-            policy: root.table.get("policy").map(|_| self.policy(root)),
+            policy: root.table.get("policy").map(|_| self.policy(root, &flavors)),
+            flavors,
             stages: self.stages(root),
         }
     }
@@ -48,19 +50,37 @@ impl TomlReader<'_> {
         }
     }
 
-    fn policy(&mut self, root: TomlSection<'_>) -> Policy {
+    fn policy(&mut self, root: TomlSection<'_>, flavors: &[String]) -> Policy {
         let Some(policy) = self.section(root, "policy") else { return Policy::default() };
         self.known(
             policy,
-            &["enforced", "package_hosts", "suites", "kernel_parameters", "firmware"],
+            &["enforced", "package_hosts", "suites", "kernel_parameters", "firmware", "packages"],
         );
         Policy {
+            packages: match policy.table.get("packages") {
+                Some(_) => self.packages(policy, flavors),
+                None => BTreeMap::new(),
+            },
             enforced: self.boolean(policy, "enforced"),
             package_hosts: self.strings(policy, "package_hosts"),
             suites: self.strings(policy, "suites"),
             kernel_parameters: self.strings(policy, "kernel_parameters"),
             firmware: self.strings(policy, "firmware"),
         }
+    }
+
+    /// A list for each flavor.
+    fn packages(
+        &mut self,
+        policy: TomlSection<'_>,
+        flavors: &[String],
+    ) -> BTreeMap<String, Vec<String>> {
+        let Some(packages) = self.section(policy, "packages") else { return BTreeMap::new() };
+        if flavors.is_empty() {
+            self.faults.push((packages.line, "[policy.packages] needs `flavors`".to_owned()));
+        }
+        self.known(packages, &flavors.iter().map(String::as_str).collect::<Vec<_>>());
+        flavors.iter().map(|name| (name.clone(), self.strings(packages, name))).collect()
     }
 
     fn stages(&mut self, root: TomlSection<'_>) -> Vec<Stage> {
@@ -159,9 +179,26 @@ produces = ["rootfs.tar"]
 :9: unknown key `disk`: expected submodule, engines, disk_gib, ram_gib, scratch_gib, host_packages
 :12: `kernel_parameters`: expected a list of strings
 :15: `suites`: expected a list of strings
-:16: unknown key `kernal_parameters`: expected enforced, package_hosts, suites, kernel_parameters, firmware
+:16: unknown key `kernal_parameters`: expected enforced, package_hosts, suites, kernel_parameters, firmware, packages
 ";
         assert_eq!(faults(&bad), expected);
+    }
+
+    #[test]
+    fn each_flavor_has_its_packages() {
+        let with = |flavors: &str, packages: &str| {
+            let text = GOOD.replace("[needs]", &format!("{flavors}\n[needs]"));
+            text.replace("[[stage]]", &format!("[policy.packages]\n{packages}\n[[stage]]"))
+        };
+        let flavors = "flavors = [\"big\", \"small\"]";
+        let recipe = read(&with(flavors, "big = [\"desktop\"]\nsmall = []")).unwrap();
+        let packages = recipe.policy.unwrap().packages;
+        assert_eq!(packages["big"], ["desktop"]);
+        assert_eq!(packages["small"], [""; 0]);
+        let expected = ":19: `small`: expected a list of strings\n:20: `big`: expected a list of strings\n\
+                        :21: unknown key `bigger`: expected big, small\n";
+        assert_eq!(faults(&with(flavors, "big = 1\nbigger = []")), expected);
+        assert!(faults(&with("", "x = []")).contains("[policy.packages] needs `flavors`"));
     }
 
     #[test]

@@ -53,11 +53,20 @@ fn one(iso: &Path, args: &InspectArgs) -> Result<()> {
         .unwrap_or_else(|| recipe::DEFAULT.to_owned());
     let repo = Repo::find()?;
     let recipe = Recipe::load(&repo, &recipe)?;
+    let flavor = args.flavor.clone().or_else(|| known("Flavor"));
+    if let Some(flavor) = args.flavor.as_ref().filter(|flavor| !recipe.flavors.contains(flavor)) {
+        return Err(Code::Usage.error(format!(
+            "recipe {} has no flavor `{}`: expected one of {}",
+            recipe.name,
+            flavor.shown(),
+            if recipe.flavors.is_empty() { "none".to_owned() } else { recipe.flavors.join(", ") }
+        )));
+    }
     let epoch = known("Source-Date-Epoch").and_then(|text| text.parse().ok());
     let contents = Contents::read(&iso, epoch)?;
     let traces = traces::Traces::of_builder(&iso, !args.quick);
-    let violations =
-        rules::violations(&contents, &recipe.policy.clone().unwrap_or_default(), &traces)?;
+    let policy = recipe.policy.clone().unwrap_or_default();
+    let violations = rules::violations(&contents, &policy, flavor.as_deref(), &traces)?;
     if args.json {
         json::print(&report::json(&contents, &recipe.name, &violations));
     } else {
@@ -89,7 +98,7 @@ fn likelier(
 ) -> Option<String> {
     let count = |name: &String| {
         let policy = Recipe::load(repo, name).ok()?.policy.unwrap_or_default();
-        Some(rules::violations(contents, &policy, traces).ok()?.len())
+        Some(rules::violations(contents, &policy, None, traces).ok()?.len())
     };
     let names = recipe::names(repo).into_iter();
     let counted = names.filter_map(|name| Some((count(&name)?, name)));

@@ -20,6 +20,7 @@ const LISTED: usize = 20;
 pub(super) fn violations(
     contents: &Contents,
     policy: &Policy,
+    flavor: Option<&str>,
     traces: &Traces,
 ) -> Result<Vec<Violation>> {
     let mut found = Vec::new();
@@ -29,6 +30,7 @@ pub(super) fn violations(
         found.push(Violation::new("root", "no squashfs with a root file system was found"));
     }
     sources(contents, policy, &mut found);
+    packages(contents, policy, flavor, &mut found);
     files(contents, &mut found);
     found.extend(traces.search(contents)?);
     cannot_tell(contents, policy, &mut found);
@@ -163,6 +165,33 @@ fn sources(contents: &Contents, policy: &Policy, found: &mut Vec<Violation>) {
                 found.push(Violation::new("package-sources", in_root(contents, root, &what)));
             }
         }
+    }
+}
+
+/// The packages of the flavor. If nobody knows the flavor, those of one of the recipe's flavors.
+fn packages(
+    contents: &Contents,
+    policy: &Policy,
+    flavor: Option<&str>,
+    found: &mut Vec<Violation>,
+) {
+    let Some(root) = contents.root() else { return };
+    let lacking = |wanted: &Vec<String>| {
+        let missing = wanted.iter().filter(|name| !root.packages.contains_key(*name));
+        missing.cloned().collect::<Vec<_>>()
+    };
+    let flavors = policy.packages.iter().filter(|(name, _)| flavor.is_none_or(|one| one == *name));
+    let lists: Vec<(&String, Vec<String>)> =
+        flavors.map(|(name, wanted)| (name, lacking(wanted))).collect();
+    if !lists.is_empty() && lists.iter().all(|(_, missing)| !missing.is_empty()) {
+        let what: Vec<String> = lists
+            .iter()
+            .map(|(name, missing)| format!("to be {name} it lacks {}", missing.join(", ")))
+            .collect();
+        found.push(Violation::new(
+            "packages",
+            in_root(contents, root, &format!("packages are missing: {}", what.join("; "))),
+        ));
     }
 }
 

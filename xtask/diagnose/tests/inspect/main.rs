@@ -49,13 +49,20 @@ fn sources(suites: &str) -> String {
     format!("Types: deb\nURIs: tor+https://{host}/debian\nSuites: {suites}\nComponents: main\n")
 }
 
+/// dpkg's status with these packages.
+fn installed(packages: &[String]) -> String {
+    let package =
+        |name: &String| format!("Package: {name}\nStatus: install ok installed\nVersion: 1\n\n");
+    packages.iter().map(package).collect()
+}
+
 /// An image that holds the policy: with much in it that only looks as if it did not.
 fn sound(tree: &Tree) {
     tree.write("iso/boot/grub/grub.cfg", &menu(&[&parameters()]));
     for image in ["iso/boot/bios.img", "iso/boot/efi.img"] {
         tree.bytes(image, &[0x90; 4096]);
     }
-    tree.write("var/lib/dpkg/status", "Package: base\nStatus: install ok installed\nVersion: 1\n");
+    tree.write("var/lib/dpkg/status", &installed(&wanted("kicksecure-cli")));
     tree.write("etc/apt/sources.list.d/debian.sources", &sources(&wanted("suites").join(" ")));
     tree.write("etc/machine-id", "");
     tree.write("var/log/wtmp", "");
@@ -121,6 +128,43 @@ fn a_sound_image_holds_it() {
     let both = [&BIOS[..], &UEFI].concat();
     let (rules, said) = broken("sound", &both, "laptop", &|_| {});
     assert_eq!(rules, [""; 0], "{said}");
+}
+
+#[test]
+fn an_image_without_its_desktop_is_another_flavor() {
+    needs_tools!();
+    let lxqt = wanted("kicksecure-lxqt");
+    let inspected = |name: &'static str, packages: &[String], flavor: &[&str]| {
+        let pair = Pair::new(name, |tree, side| {
+            if side == Side::A {
+                sound(tree);
+                tree.write("var/lib/dpkg/status", &installed(packages));
+                tree.squashfs(&[], EPOCH);
+                tree.iso(&[&DATE[..], &BIOS, &UEFI].concat());
+            }
+        });
+        let mut inspect = Command::new(env!("CARGO_BIN_EXE_diagnose"));
+        inspect.args(["inspect", "--recipe", "base"]).args(flavor).arg(&pair.both("image.iso")[0]);
+        let output = inspect.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let flavor = ["--flavor", "kicksecure-lxqt"];
+    assert_eq!(inspected("desktop", &lxqt, &flavor).0, 0);
+    assert_eq!(inspected("desktop-unnamed", &lxqt, &[]).0, 0);
+    for n in 0..lxqt.len() {
+        let mut others = lxqt.clone();
+        let gone = others.remove(n);
+        let (code, said) = inspected("lacks", &others, &flavor);
+        let lacks = format!("packages are missing: to be kicksecure-lxqt it lacks {gone}");
+        assert!(code == 1 && said.contains(&lacks), "{said}");
+    }
+    let cli = wanted("kicksecure-cli");
+    let (code, said) = inspected("no-desktop", &cli, &flavor);
+    assert!(code == 1 && said.contains("kicksecure-baremetal-gui-lxqt, lxqt-session"), "{said}");
+    assert_eq!(inspected("cli-unnamed", &cli, &[]).0, 0);
+    let (code, said) = inspected("neither", &[], &[]);
+    assert!(code == 1 && said.contains("; to be kicksecure-lxqt it lacks "), "{said}");
+    assert_eq!(inspected("no-such-flavor", &cli, &["--flavor", "kde"]).0, 2);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::make::{EVIL, GRUB, append, cpio, entry, evil, fat, good, pe, squashfs, squashfs_with};
 use crate::support::Tree;
-use crate::{Case, check, sources, wanted};
+use crate::{Case, check, installed, sources, wanted};
 use std::fs;
 
 const KEY: &[u8] = b"-----BEGIN PRIVATE KEY-----\r\nx\r\n";
@@ -35,13 +35,13 @@ fn every_root_is_judged() {
             let good = sources(&wanted("suites").join(" "));
             fs::remove_file(t.path("etc/apt/sources.list.d/debian.sources")).unwrap();
             fs::remove_file(t.path("var/lib/dpkg/status")).unwrap();
-            let status = "Package: base\nStatus: install ok installed\nVersion: 1\n";
+            let status = installed(&wanted("kicksecure-cli"));
             squashfs(
                 t,
                 "iso/live/aa.squashfs",
                 &[
                     ("etc/apt/sources.list.d/debian.sources", &good),
-                    ("var/lib/dpkg/status", status),
+                    ("var/lib/dpkg/status", &status),
                 ],
             );
             evil(t, &dracut("live", "filesystem.squashfs"));
