@@ -112,7 +112,7 @@ fn engine(facts: &BuildFacts) -> String {
         (EngineKind::Host, _) => format!("{kind}: this machine's tools, no container"),
         (_, EngineStatus::Running(version)) => format!("{kind} {version}"),
         (_, EngineStatus::NotInstalled) => format!("{kind}, which is not installed"),
-        (_, EngineStatus::Unreachable(_)) => format!("{kind}, which does not answer"),
+        (_, EngineStatus::Unreachable { .. }) => format!("{kind}, which does not answer"),
         (_, EngineStatus::Unusable(_)) => format!("{kind}, which cannot run builds"),
     }
 }

@@ -122,7 +122,7 @@ impl EngineCleanup {
     fn run(&self, command: &[&str]) -> Result<()> {
         let mut mount = self.path.clone().into_os_string();
         mount.push(":/work");
-        let run = self.client.cmd().args(["run", "--rm", "--network", "none", "-v"]).arg(mount);
+        let run = self.client.run().args(["--network", "none", "-v"]).arg(mount);
         run.args(["--entrypoint", command[0], &self.image]).args(&command[1..]).read().map(drop)
     }
 }

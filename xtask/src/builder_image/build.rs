@@ -68,12 +68,11 @@ impl Plan {
 
     /// `docker build` on top of `base`, for the legacy builder and for BuildKit.
     fn build(&self, client: &Client, base: &str, network: Network) -> Cmd {
-        let mut cmd = client.cmd();
+        let mut cmd = client.build().env("BUILDKIT_PROGRESS", "plain");
         if client.kind != EngineKind::Podman && !has_buildx(client) {
             // without the plugin buildx, the client's default fails
             cmd = cmd.env("DOCKER_BUILDKIT", "0");
         }
-        cmd = cmd.env("BUILDKIT_PROGRESS", "plain").args(["build", "--pull=false"]);
         if network == Network::Host || self.mirror.on_loopback() {
             cmd = cmd.args(["--network", "host"]);
         }

@@ -28,7 +28,7 @@ pub(crate) struct TestArgs {
     #[arg(long)]
     full: bool,
     /// Run only the tests that make Debian machines (12, 13, forky; Docker's packages, podman, systemd, a plain
-    /// user) and try xtask there, as root: half an hour
+    /// user) and try xtask there, as root: half an hour or more
     #[arg(long, conflicts_with = "full")]
     machines: bool,
     /// First install missing host packages

@@ -4,6 +4,7 @@ use super::status::{EngineStatus, Unusable};
 use super::{EngineKind, private};
 use std::path::Path;
 use xtask_core::as_root;
+use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Cmd, which};
 use xtask_core::facts::host::Host;
 use xtask_core::failure::Problem;
@@ -16,10 +17,14 @@ pub(super) fn unreached(kind: EngineKind, status: &EngineStatus, host: &Host) ->
             let what = format!("no container engine: {kind} is not installed");
             Some(Problem::new(what, install(kind, host)).of("engine-answers"))
         }
-        EngineStatus::Unreachable(why) => {
+        EngineStatus::Unreachable { why, address } => {
             let what = format!("engine {kind} does not answer: {why}");
             let rule = if is_api_mismatch(why) { "engine-api" } else { "engine-answers" };
-            Some(Problem::new(what, start(kind, why, host)).of(rule))
+            let fix = match address {
+                Some(address) => elsewhere(address, why, host),
+                None => start(kind, why, host),
+            };
+            Some(Problem::new(what, fix).of(rule))
         }
         EngineStatus::Unusable(why) => Some(unusable(kind, why, host).of("engine-answers")),
     }
@@ -41,10 +46,15 @@ pub(super) fn needs_root(kind: EngineKind, host: &Host) -> Option<Problem> {
 
 /// The problem of a private engine without docker's client.
 pub(super) fn no_client() -> Problem {
-    let what =
-        "engine private needs docker's client, and docker is podman here (package podman-docker)";
-    Problem::new(what, "pass --engine podman; or remove podman-docker yourself, and run this again")
+    let what = format!("engine private needs docker's client, and {}", disguise("docker"));
+    Problem::new(what, "pass --engine podman; or remove that yourself, and run this again")
         .of("engine-answers")
+}
+
+/// Says that the program `name` is podman.
+fn disguise(name: &str) -> String {
+    let path = which("docker").unwrap_or_default();
+    format!("{name} is podman here (package podman-docker, or a link: {})", path.shown())
 }
 
 fn unusable(kind: EngineKind, why: &Unusable, host: &Host) -> Problem {
@@ -82,8 +92,16 @@ fn unusable(kind: EngineKind, why: &Unusable, host: &Host) -> Problem {
             },
         ),
         Unusable::PodmanInDisguise => Problem::new(
-            format!("engine {kind} is podman here (package podman-docker), which builds only as podman"),
+            format!("{}, which builds only as podman", disguise(&format!("engine {kind}"))),
             "pass --engine podman",
+        ),
+        Unusable::PodmanService(address) => Problem::new(
+            format!("engine {kind} is podman's service here ({address}), which builds only as podman"),
+            format!(
+                "pass --engine podman; or use this machine's docker: docker context use default (and unset \
+                 DOCKER_HOST and DOCKER_CONTEXT); or {}",
+                private_engine(host)
+            ),
         ),
     }
 }
@@ -107,6 +125,18 @@ fn install(kind: EngineKind, host: &Host) -> String {
         ways.push(install);
     }
     if ways.is_empty() { format!("install {kind}") } else { ways.join("; or ") }
+}
+
+/// The way out if docker's client asks a socket that is not the system's.
+fn elsewhere(address: &str, why: &str, host: &Host) -> String {
+    let denied = why.contains("permission denied");
+    let that = if denied { "get permission for" } else { "start the engine at" };
+    format!(
+        "{that} {}, which the client asks; or use the system's docker: docker context use \
+         default (and unset DOCKER_HOST and DOCKER_CONTEXT); or {}",
+        address.shown(),
+        private_engine(host)
+    )
 }
 
 fn start(kind: EngineKind, why: &str, host: &Host) -> String {

@@ -1,6 +1,6 @@
 //! The command line of docker, and podman's differences as data.
 
-use super::EngineKind;
+use super::{EngineKind, podman};
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,6 +16,9 @@ pub(crate) const LABEL: &str = "uk.silverlabs.silvermetal";
 /// the job's container.
 pub(crate) const JOB_LABEL: &str = "uk.silverlabs.silvermetal.job";
 
+/// End of the version that docker's client gets from podman's service.
+pub(super) const PODMAN_ANSWERS: &str = " (podman)";
+
 /// Runs the command line of one engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Client {
@@ -29,7 +32,8 @@ pub(crate) struct Client {
 #[derive(Debug, PartialEq, Eq)]
 struct Dialect {
     program: &'static str,
-    /// Template for the engine's version. It fails if no engine answers.
+    /// Template for the engine's version. It fails if no engine answers. With [`PODMAN_ANSWERS`] at its end,
+    /// docker's client asks podman's service.
     version: &'static str,
     cgroup_version: &'static str,
     root_dir: &'static str,
@@ -37,6 +41,8 @@ struct Dialect {
     label_of: &'static str,
     /// Template for [`Client::limits`].
     limits: &'static str,
+    /// Options of `run` that make it as docker's.
+    run: &'static [&'static str],
     /// Prefix of the names of images that were built locally.
     local: &'static str,
     /// `push` writes the digest that it pushed to a file. podman compresses layers anew for each push, so its
@@ -46,11 +52,12 @@ struct Dialect {
 
 static DOCKER: Dialect = Dialect {
     program: "docker",
-    version: "{{.Server.Version}}",
+    version: "{{.Server.Version}}{{range .Server.Components}}{{if eq .Name \"Podman Engine\"}} (podman){{end}}{{end}}",
     cgroup_version: "{{.CgroupVersion}}",
     root_dir: "{{.DockerRootDir}}",
     label_of: ".Label",
     limits: "{{range .SecurityOptions}}{{if eq . \"name=rootless\"}}rootless{{end}}{{end}}",
+    run: &[],
     local: "",
     digest_file: false,
 };
@@ -62,6 +69,8 @@ static PODMAN: Dialect = Dialect {
     root_dir: "{{.Store.GraphRoot}}",
     label_of: "index .Labels", // 4.3 has no .Label
     limits: "{{if .Host.Security.Rootless}}rootless{{end}}{{if .Host.ServiceIsRemote}} remote{{end}}",
+    // its own limit is 2048 processes, and needs a controller that a cgroup v1 host lacks
+    run: &["--pids-limit=0"],
     local: "localhost/",
     digest_file: true,
 };
@@ -145,16 +154,24 @@ impl Client {
         self.cmd().args(["info", "--format", self.dialect.limits]).within_seconds(10).read()
     }
 
-    /// Returns true if this docker is podman under another name (Debian's package podman-docker).
+    /// Returns true if this docker is podman under another name: Debian's package podman-docker, or a link.
     pub(crate) fn is_podman_in_disguise(&self) -> bool {
         let version = self.cmd().arg("--version").within_seconds(10).output();
-        self.kind != EngineKind::Podman
-            && version.is_ok_and(|answer| answer.stdout.starts_with("podman"))
+        // a script that runs podman; podman under the name docker, whose own answer begins with a capital
+        let podmans = |answer: &str| {
+            answer.starts_with("podman version") || answer.starts_with("docker version")
+        };
+        self.kind != EngineKind::Podman && version.is_ok_and(|answer| podmans(&answer.stdout))
     }
 
     /// Address of the engine that docker asks (its context, or DOCKER_HOST), if that engine is not on this
     /// machine.
     pub(crate) fn remote_address(&self) -> Option<String> {
+        self.address().filter(|address| !address.starts_with("unix://"))
+    }
+
+    /// Address of the engine that docker asks, by its context or DOCKER_HOST.
+    pub(super) fn address(&self) -> Option<String> {
         if self.socket.is_some() || self.kind == EngineKind::Podman {
             return None;
         }
@@ -162,8 +179,22 @@ impl Client {
         let asked = self.cmd().args(["context", "inspect", "--format", template]).read();
         // clients older than 19.03 have no contexts
         let asked = asked.ok().filter(|address| !address.is_empty());
-        let address = asked.or_else(|| std::env::var("DOCKER_HOST").ok()).unwrap_or_default();
-        (!address.is_empty() && !address.starts_with("unix://")).then_some(address)
+        let address = asked.or_else(|| std::env::var("DOCKER_HOST").ok());
+        address.filter(|address| !address.is_empty())
+    }
+
+    /// `docker run`, with the limits that docker's containers have.
+    pub(crate) fn run(&self) -> Cmd {
+        self.cmd().args(["run", "--rm"]).args(self.dialect.run).args(self.limits_to_keep())
+    }
+
+    /// `docker build`, with these limits.
+    pub(crate) fn build(&self) -> Cmd {
+        self.cmd().args(["build", "--pull=false"]).args(self.limits_to_keep())
+    }
+
+    fn limits_to_keep(&self) -> Vec<String> {
+        if self.kind == EngineKind::Podman { podman::limits_to_keep() } else { Vec::new() }
     }
 
     /// Names of the containers that `checkout` started.

@@ -92,8 +92,8 @@ impl Container {
     pub(crate) fn run(&self, client: &Client) -> Cmd {
         let host_name = self.conditions.host_name();
         let mut cmd = client
-            .cmd()
-            .args(["run", "--rm", "--name", &self.name])
+            .run()
+            .args(["--name", &self.name])
             .arg("--label")
             .arg(format!("{LABEL}={}", self.checkout))
             .args(["--hostname", host_name, "--add-host", &format!("{host_name}:127.0.0.1")])
@@ -139,7 +139,7 @@ impl Tool {
     pub(crate) fn run(&self, client: &Client) -> Cmd {
         let (host, guest) = (self.read.clone(), Self::GUEST.to_owned());
         let mount = Mount::Bind { host, guest, mode: Mode::ReadOnly };
-        let cmd = client.cmd().args(["run", "--rm", "--name", &self.name, "--network", "none"]);
+        let cmd = client.run().args(["--name", &self.name, "--network", "none"]);
         // a shell as PID 1 ignores the other signals
         cmd.args(["--stop-signal", "SIGKILL", "--cap-drop", "ALL"])
             .args(["--security-opt", "no-new-privileges"])

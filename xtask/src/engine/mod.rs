@@ -2,10 +2,12 @@
 
 pub(crate) mod advice;
 mod args;
+mod capabilities;
 pub(crate) mod client;
 pub(crate) mod container;
 pub(crate) mod host;
 pub(crate) mod paths;
+mod podman;
 pub(crate) mod private;
 mod select;
 mod status;

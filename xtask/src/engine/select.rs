@@ -1,6 +1,7 @@
 //! Selects the engine that a build runs on, and reports its problems.
 
 use super::advice;
+use super::podman;
 use super::private::{self, EngineFolders};
 use super::status::{self, EngineStatus, Unusable};
 use super::{Client, EngineChoice, EngineKind};
@@ -59,6 +60,9 @@ pub(crate) fn detect(
         EngineKind::Docker | EngineKind::Podman => {
             selection.client = Some(Client::new(kind, None));
             selection.status = ask(kind);
+            if kind == EngineKind::Podman {
+                selection.packages = podman::packages(&host.codename);
+            }
             selection.problems.extend(advice::unreached(kind, &selection.status, host));
         }
         EngineKind::Private => {
@@ -94,9 +98,9 @@ fn automatic(
         match ask(kind) {
             EngineStatus::Running(_) => return kind,
             // podman itself has the problem that helps
-            EngineStatus::Unusable(Unusable::PodmanInDisguise)
+            EngineStatus::Unusable(Unusable::PodmanInDisguise | Unusable::PodmanService(_))
             | EngineStatus::NotInstalled
-            | EngineStatus::Unreachable(_) => {}
+            | EngineStatus::Unreachable { .. } => {}
             EngineStatus::Unusable(_) => unusable = unusable.or(Some(kind)),
         }
     }

@@ -46,17 +46,50 @@ fn a_rootless_engine_is_refused_with_the_way_out() {
 #[test]
 fn podman_under_dockers_name_is_not_taken_for_docker() {
     let checkout = Checkout::new("podman-docker");
-    let podman = STUB.replacen(
+    // Debian's package, and podman under the name docker
+    for name in ["podman", "docker"] {
+        let answer =
+            format!("[ \"$1\" != --version ] || {{ echo {name} version 5.4.2; exit; }}\ncase");
+        let podman = STUB.replacen("case", &answer, 1);
+        let both = [("docker", &*podman), ("podman", STUB)];
+        plan(&checkout, "docker", &both)
+            .exits(3)
+            .says("engine docker is podman here (package podman-docker, or a link: /")
+            .says("pass --engine podman");
+        assert_eq!(engine_of(&plan(&checkout, "auto", &both).exits(0)), "podman 28.0.0");
+    }
+}
+
+#[test]
+fn dockers_client_at_podmans_service_is_not_docker() {
+    let checkout = Checkout::new("podman-service");
+    let service = STUB.replace("echo 28.0.0", "case $3 in *Podman*) echo '5.4.2 (podman)' ;; esac");
+    let service = service.replacen(
         "case",
-        "[ \"$1\" != --version ] || { echo podman version 5.4.2; exit; }\ncase",
+        "[ \"$1\" != context ] || { echo unix:///run/podman/podman.sock; exit; }\ncase",
         1,
     );
-    let both = [("docker", &*podman), ("podman", STUB)];
+    let both = [("docker", &*service), ("podman", STUB)];
     plan(&checkout, "docker", &both)
         .exits(3)
-        .says("engine docker is podman here (package podman-docker)")
+        .says("engine docker is podman's service here (unix:///run/podman/podman.sock)")
         .says("pass --engine podman");
     assert_eq!(engine_of(&plan(&checkout, "auto", &both).exits(0)), "podman 28.0.0");
+}
+
+#[test]
+fn the_advice_for_a_silent_engine_knows_the_address_that_the_client_asks() {
+    let checkout = Checkout::new("silent");
+    let silent = |address: &str| {
+        let stub = format!(
+            "#!/bin/sh\n[ \"$1\" != context ] || {{ echo {address}; exit; }}\necho Cannot connect >&2\nexit 1\n"
+        );
+        plan(&checkout, "docker", &[("docker", &stub)]).exits(3)
+    };
+    silent("unix:///run/user/1000/docker.sock").says("engine docker is rootless");
+    silent("unix:///srv/d.sock").says("start the engine at unix:///srv/d.sock").says("DOCKER_HOST");
+    let system = silent("unix:///var/run/docker.sock");
+    assert!(!system.stderr.contains("DOCKER_HOST"), "{}", system.stderr);
 }
 
 #[test]

@@ -120,8 +120,8 @@ fn doctor_reports_every_rule_or_the_reason_for_skipping_it() {
     assert_eq!(report.len(), DOCTOR.len());
     for (rule, state, words) in [
         ("engine-answers", "broken", "engine docker does not answer"),
-        ("contract-start", "skipped", "no engine answers"),
-        ("package-cache", "skipped", "no engine answers"),
+        ("contract-start", "skipped", "no build can run on engine docker"),
+        ("package-cache", "skipped", "no build can run on engine docker"),
         ("mirror", "ok", "the mirror of --mirror answers"),
         ("release-tag", "broken", "tag v0.0.1 is not the version in Cargo.toml"),
         ("release-token", "broken", "https://127.0.0.1:9/api/v1/repos/"),

@@ -1,11 +1,12 @@
 //! The machines that people have: Debian 12, 13 and forky; with Docker's packages, podman, systemd, a plain
-//! user. `cargo xtask test --machines` runs these tests; they take half an hour, so CI does not.
+//! user. `cargo xtask test --machines` runs these tests; they take half an hour or more, so CI does not.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
     reason = "tests start xtask and its peers"
 )]
 
+mod other_engines;
 mod root;
 #[path = "../support/mod.rs"]
 mod support;

@@ -24,6 +24,11 @@ fn update_cmd() -> Cmd {
     Cmd::new("apt-get").arg("update")
 }
 
+/// Returns true if apt's lists have a package of this name.
+pub fn knows(package: &str) -> bool {
+    Cmd::new("apt-cache").args(["show", "--no-all-versions", package]).succeeds()
+}
+
 /// Never removes a package: the machine may use the one that conflicts with ours.
 fn install_cmd(packages: &[String]) -> Cmd {
     Cmd::new("apt-get")

@@ -17,7 +17,7 @@ pub(super) fn look(facts: &BuildFacts, setup: bool, ui: &Ui, report: &mut Doctor
     let silent =
         ["engine-answers", "engine-api", "packages"].iter().any(|rule| report.is_broken(rule));
     if silent {
-        report.skip_engine_rules("no engine answers");
+        report.skip_engine_rules(&format!("no build can run on engine {}", facts.engine.kind));
         return;
     }
     if facts.engine.kind == EngineKind::Private {

@@ -18,6 +18,7 @@ use network::Bridge;
 use std::fs::{self, File};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use xtask_core::apt;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Background, which};
 use xtask_core::failure::Code;
@@ -48,8 +49,13 @@ pub(crate) fn packages(codename: &str) -> Vec<String> {
 
 /// Debian package of docker's client.
 pub(crate) fn client_package(codename: &str) -> &'static str {
-    // split from docker.io in trixie
-    if codename == "bookworm" { "docker.io" } else { "docker-cli" }
+    let split = match codename {
+        "bookworm" => false,
+        "trixie" | "forky" | "sid" => true,
+        // another distribution's
+        _ => apt::knows("docker-cli"),
+    };
+    if split { "docker-cli" } else { "docker.io" }
 }
 
 /// Says what a run does that holds the lock.
