@@ -65,13 +65,18 @@ pub(crate) fn unpacked(dir: &Path, squashfs: &[u8], files: &[&str]) -> Option<Ve
 
 /// An ext4 of 2 MiB with these files, and ids and times that are the same in every run.
 pub(crate) fn ext4(dir: &Path, files: &[(&str, &[u8])]) -> Vec<u8> {
+    ext4_with("^has_journal", dir, files)
+}
+
+/// The same with other features, as `mke2fs -O` takes them.
+pub(crate) fn ext4_with(features: &str, dir: &Path, files: &[(&str, &[u8])]) -> Vec<u8> {
     let (root, image) = (dir.join("root"), dir.join("image"));
     drop(fs::remove_dir_all(dir));
     write(&root, files);
     touch(&root);
     let id = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
     let mut command = Command::new("mke2fs");
-    command.args(["-q", "-t", "ext4", "-O", "^has_journal", "-U", id, "-E"]);
+    command.args(["-q", "-t", "ext4", "-O", features, "-U", id, "-E"]);
     command.arg(format!("hash_seed={id},root_owner=0:0")).arg("-d").args([&root, &image]);
     let time = TIME.to_string();
     command.arg("2M").env("SOURCE_DATE_EPOCH", &time).env("E2FSPROGS_FAKE_TIME", &time);

@@ -173,7 +173,7 @@ impl Superblock {
             at..at + text.iter().position(|byte| *byte == 0).unwrap_or(len)
         };
         // in the order of `fields`
-        let told = [
+        let mut told = vec![
             104..120,
             236..252,
             end(120, 16),
@@ -188,14 +188,13 @@ impl Superblock {
             0..4,
             92..104,
         ];
+        if self.le32(96) & SEED != 0 {
+            told.push(0x270..0x274);
+        }
         let told =
             told.into_iter().filter(|range| copy[range.clone()] == self.bytes[range.clone()]);
         for range in told.collect::<Vec<_>>() {
             copy[range].fill(0);
-        }
-        if self.le32(96) & SEED != 0 && copy[0x270..0x274] == crc32c(!0, self.uuid()).to_le_bytes()
-        {
-            copy[0x270..0x274].fill(0);
         }
     }
 
@@ -224,7 +223,7 @@ fn fields(r: &Record<'_>) -> Result<Vec<Field>> {
         let seconds = r.le32(at)?;
         Ok(if seconds == 0 { "none".into() } else { calendar::utc(seconds.into()) })
     };
-    Ok(vec![
+    let mut fields = vec![
         Field::new(FileSystemId, "UUID", hex(r.slice(104, 16)?)),
         Field::new(FileSystemId, "hash seed", hex(r.slice(236, 16)?)),
         Field::new(VolumeName, "volume label", text(120, 16)?),
@@ -242,5 +241,10 @@ fn fields(r: &Record<'_>) -> Result<Vec<Field>> {
             "features",
             format!("{:x} {:x} {:x}", r.le32(92)?, r.le32(96)?, r.le32(100)?),
         ),
-    ])
+    ];
+    if r.le32(96)? & SEED != 0 {
+        // made of the first UUID, and kept when the UUID changes
+        fields.push(Field::new(FileSystemId, "seed of the checksums", hex(r.slice(0x270, 4)?)));
+    }
+    Ok(fields)
 }
