@@ -1,5 +1,9 @@
 //! `boot` in QEMU: the canary reaches its login prompt under both firmwares.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails; it makes its image with xorriso"
+)]
 
 mod support;
 
@@ -38,4 +42,59 @@ fn an_image_that_does_not_boot_exits_1() {
     let boot = ["boot", iso.to_str().unwrap(), "--firmware", "bios", "--timeout", "20"];
     run(&mut checkout.xtask(boot)).exits(1);
     run(&mut checkout.xtask(["boot", "nowhere.iso"])).exits(2).says("nowhere.iso");
+}
+
+/// A boot sector that reads some megabytes of its disc, writes a letter, and waits for ever: like a
+/// desktop, it shows no prompt and says nothing on the serial console.
+const SILENT: [u8; 42] = [
+    0x31, 0xc0, // xor ax, ax
+    0x8e, 0xd8, // mov ds, ax
+    0xb9, 48, 0,    // mov cx, 48
+    0x51, // again: push cx
+    0xbe, 0x1a, 0x7c, // mov si, packet
+    0xb4, 0x42, // mov ah, 42h: extended read
+    0xcd, 0x13, // int 13h
+    0x59, // pop cx
+    0xe2, 0xf5, // loop again
+    0xb8, b'X', 0x0e, // mov ax, 0e58h: teletype
+    0xcd, 0x10, // int 10h
+    0xf4, // wait: hlt
+    0xeb, 0xfd, // jmp wait
+    // packet: 30 sectors of 2 KiB to 2000:0000, from the first one
+    16, 0, 30, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0,
+];
+
+#[test]
+#[ignore = "needs QEMU: cargo xtask test --full"]
+fn an_image_that_shows_no_sign_is_neither_booting_nor_broken() {
+    let checkout = Checkout::new("silent");
+    let tree = checkout.root.with_file_name("tree");
+    fs::create_dir(&tree).unwrap();
+    let sector = [&SILENT[..], &[0; 2048 - SILENT.len()]].concat();
+    fs::write(tree.join("boot.img"), sector).unwrap();
+    fs::write(tree.join("more"), vec![b'm'; 1 << 20]).unwrap();
+    let iso = checkout.root.with_file_name("silent.iso");
+    let mut make = std::process::Command::new("xorriso");
+    make.args(["-as", "mkisofs", "-quiet", "-b", "boot.img", "-no-emul-boot"]);
+    run(make.args(["-boot-load-size", "4", "-o"]).args([&iso, &tree])).exits(0);
+    let boot = ["boot", iso.to_str().unwrap(), "--firmware", "bios", "--timeout", "45", "--json"];
+    let ran = run(&mut checkout.xtask(boot))
+        .exits(1)
+        .says("silent.iso may boot or not:\n  bios: cannot tell: ");
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let bios = &json["firmwares"][0];
+    assert_eq!(
+        (&bios["outcome"], &bios["boots"]),
+        (&"cannot tell".into(), &false.into()),
+        "{json}"
+    );
+    let why = bios["why"].as_str().unwrap();
+    assert!(why.contains("the screen shows something, but no known login prompt"), "{why}");
+    for picture in ["bios.png", "bios.30s.png"] {
+        let png = fs::read(iso.with_file_name("boot").join(picture)).unwrap();
+        assert!(png.starts_with(b"\x89PNG\r\n"), "{picture}: not a PNG");
+    }
+    // the next run replaces them all
+    run(&mut checkout.xtask([&boot[..4], &["--timeout", "5"]].concat())).exits(1);
+    assert!(!iso.with_file_name("boot").join("bios.30s.png").exists());
 }

@@ -22,6 +22,8 @@ pub struct Recipe {
     pub needs: Needs,
     /// The content policy for its image; `None` if the recipe has none of its own.
     pub policy: Option<Policy>,
+    /// How the images of flavors are booted: tables `[boot.FLAVOR]`.
+    pub boot: BTreeMap<String, BootNeeds>,
     pub stages: Vec<Stage>,
 }
 
@@ -58,6 +60,17 @@ pub struct Policy {
     pub firmware: Vec<String>,
     /// Packages that the image of a flavor must have. Empty, or a list for each flavor.
     pub packages: BTreeMap<String, Vec<String>>,
+}
+
+/// What `cargo xtask boot` gives the image of a flavor, and waits for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BootNeeds {
+    /// True if it starts a desktop, which shows no login prompt.
+    pub desktop: bool,
+    /// Seconds until a boot is given up under software emulation.
+    pub timeout: u64,
+    /// MiB.
+    pub memory: u64,
 }
 
 /// One entry of `[[stage]]`.

@@ -6,7 +6,7 @@ mod contents;
 mod engine_kind;
 mod parse;
 
-pub use contents::{Needs, Policy, Recipe, Stage};
+pub use contents::{BootNeeds, Needs, Policy, Recipe, Stage};
 pub use engine_kind::EngineKind;
 
 use crate::escape::Shown as _;

@@ -1,6 +1,6 @@
 //! The text of a recipe.toml, read into a [`Recipe`]: all faults at once, each with its line.
 
-use super::contents::{Needs, Policy, Recipe, Stage};
+use super::contents::{BootNeeds, Needs, Policy, Recipe, Stage};
 use super::engine_kind::EngineKind;
 use crate::failure::Fault;
 use crate::toml_reader::{TomlReader, TomlSection};
@@ -17,7 +17,17 @@ impl TomlReader<'_> {
     fn recipe(&mut self, name: &str, dir: &Path, root: TomlSection<'_>) -> Recipe {
         self.known(
             root,
-            &["description", "entry", "iso", "released", "flavors", "needs", "policy", "stage"],
+            &[
+                "description",
+                "entry",
+                "iso",
+                "released",
+                "flavors",
+                "needs",
+                "policy",
+                "boot",
+                "stage",
+            ],
         );
         let flavors = self.optional(root, "flavors", Self::strings);
         Recipe {
@@ -29,6 +39,10 @@ impl TomlReader<'_> {
             released: self.boolean(root, "released"),
             needs: self.needs(root),
             policy: root.table.get("policy").map(|_| self.policy(root, &flavors)),
+            boot: match root.table.get("boot") {
+                Some(_) => self.boot(root, &flavors),
+                None => BTreeMap::new(),
+            },
             flavors,
             stages: self.stages(root),
         }
@@ -83,6 +97,26 @@ impl TomlReader<'_> {
         flavors.iter().map(|name| (name.clone(), self.strings(packages, name))).collect()
     }
 
+    fn boot(&mut self, root: TomlSection<'_>, flavors: &[String]) -> BTreeMap<String, BootNeeds> {
+        let Some(boot) = self.section(root, "boot") else { return BTreeMap::new() };
+        self.known(boot, &flavors.iter().map(String::as_str).collect::<Vec<_>>());
+        let named = flavors.iter().filter(|name| boot.table.contains_key(name));
+        let named: Vec<(&String, Option<TomlSection<'_>>)> =
+            named.map(|name| (name, self.section(boot, name))).collect();
+        let mut found = BTreeMap::new();
+        for (name, section) in named {
+            let Some(flavor) = section else { continue };
+            self.known(flavor, &["desktop", "timeout_s", "memory_mib"]);
+            let needs = BootNeeds {
+                desktop: self.boolean(flavor, "desktop"),
+                timeout: self.count(flavor, "timeout_s", "a number of seconds"),
+                memory: self.count(flavor, "memory_mib", "a number of MiB"),
+            };
+            found.insert(name.clone(), needs);
+        }
+        found
+    }
+
     fn stages(&mut self, root: TomlSection<'_>) -> Vec<Stage> {
         let Some(stages) = root.table.get("stage").and_then(Item::as_array_of_tables) else {
             self.faults.push((root.line, "expected at least one [[stage]]".into()));
@@ -101,7 +135,11 @@ impl TomlReader<'_> {
     }
 
     fn number(&mut self, section: TomlSection<'_>, key: &str) -> u64 {
-        self.read(section, key, "a number of GiB", |item| item.as_integer()?.try_into().ok())
+        self.count(section, key, "a number of GiB")
+    }
+
+    fn count(&mut self, section: TomlSection<'_>, key: &str, kind: &str) -> u64 {
+        self.read(section, key, kind, |item| item.as_integer()?.try_into().ok())
     }
 
     fn engines(&mut self, section: TomlSection<'_>) -> Vec<EngineKind> {
@@ -199,6 +237,24 @@ produces = ["rootfs.tar"]
                         :21: unknown key `bigger`: expected big, small\n";
         assert_eq!(faults(&with(flavors, "big = 1\nbigger = []")), expected);
         assert!(faults(&with("", "x = []")).contains("[policy.packages] needs `flavors`"));
+    }
+
+    #[test]
+    fn a_flavor_says_how_it_boots() {
+        let with = |boot: &str| {
+            let text = GOOD.replace("[needs]", "flavors = [\"big\", \"small\"]\n[needs]");
+            text.replace("[[stage]]", &format!("{boot}\n[[stage]]"))
+        };
+        let big = "[boot.big]\ndesktop = true\ntimeout_s = 5\nmemory_mib = 7";
+        let boot = read(&with(big)).unwrap().boot;
+        let needs = BootNeeds { desktop: true, timeout: 5, memory: 7 };
+        assert_eq!(boot, BTreeMap::from([("big".to_owned(), needs)]));
+        let bad = big.replace("true", "1").replace("timeout_s", "timeout").replace(".big", ".huge");
+        assert_eq!(faults(&with(&bad)), ":19: unknown key `huge`: expected big, small\n");
+        let bad = big.replace("true", "1").replace("timeout_s", "timeout");
+        let expected = ":19: `timeout_s`: expected a number of seconds\n:20: `desktop`: expected true or false\n\
+                        :21: unknown key `timeout`: expected desktop, timeout_s, memory_mib\n";
+        assert_eq!(faults(&with(&bad)), expected);
     }
 
     #[test]

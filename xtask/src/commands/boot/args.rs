@@ -8,7 +8,10 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask boot --setup                                the ISO that was built last
   cargo xtask boot image.iso --firmware uefi --verbose    watch the serial console
-  cargo xtask boot image.iso --timeout 1800               without KVM a desktop takes its time";
+  cargo xtask boot image.iso --timeout 1800               without KVM a desktop takes its time
+
+Exit codes: 0 if it boots under each firmware; 1 if it does not, or if nobody can tell, as of a desktop:
+look at the screenshots, which are also taken on the way.";
 
 /// Boot an ISO in QEMU to a login prompt; keep a screenshot and the serial log
 #[derive(Clone, Debug, clap::Args)]
@@ -23,9 +26,10 @@ pub(crate) struct BootArgs {
     /// First install QEMU and its firmware if they are missing
     #[arg(long)]
     pub(super) setup: bool,
-    /// Give up after this many seconds without a login prompt
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = value_parser!(u64).range(1..))]
-    pub(super) timeout: u64,
+    /// Give up after this many seconds without a login prompt [default: what the recipe says for the
+    /// flavor of the image, else 600]
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..))]
+    pub(super) timeout: Option<u64>,
     /// Folder for the screenshot and the serial log [default: boot/ beside the ISO]
     #[arg(long, value_name = "DIR")]
     pub(super) output: Option<PathBuf>,

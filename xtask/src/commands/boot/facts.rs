@@ -1,6 +1,6 @@
 //! Facts gathered before a boot. Preflight reports the bad ones.
 
-use super::accel::{Choice, QEMU};
+use super::accel::{Accel, Choice, QEMU};
 use super::args::BootArgs;
 use super::firmware::{self, Firmware};
 use super::{iso, output, qemu, runtime};
@@ -8,7 +8,10 @@ use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use xtask_core::exec::which;
 use xtask_core::facts::host::Host;
+use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem};
+use xtask_core::recipe::{BootNeeds, Recipe};
+use xtask_core::records::published::BuildInfo;
 use xtask_core::replace::BOOT_FOLDER;
 use xtask_core::{apt, interrupt};
 
@@ -16,6 +19,8 @@ use xtask_core::{apt, interrupt};
 pub(crate) const PACKAGES: [&str; 2] = ["qemu-system-x86", "ovmf"];
 
 const MIB: u64 = 1 << 20;
+/// Seconds until a boot is given up, if no recipe says more.
+const TIMEOUT: u64 = 600;
 
 pub(crate) struct BootFacts {
     /// Absolute path.
@@ -28,14 +33,19 @@ pub(crate) struct BootFacts {
     pub(crate) output: PathBuf,
     /// Folder for QEMU's sockets and raw logs.
     pub(crate) runtime: PathBuf,
+    /// What the recipe of the image says, if records beside the image name recipe and flavor.
+    pub(crate) needs: Option<BootNeeds>,
+    /// Seconds until a boot is given up.
+    pub(crate) timeout: u64,
     /// Debian packages that this machine lacks.
     pub(crate) missing: Vec<String>,
     qemu: Option<(u32, u32)>,
 }
 
 impl BootFacts {
-    pub(crate) fn gather(iso: &Path, args: &BootArgs) -> Result<BootFacts> {
+    pub(crate) fn gather(repo: &Repo, iso: &Path, args: &BootArgs) -> Result<BootFacts> {
         let iso = iso::find(iso)?;
+        let needs = needs(repo, &iso);
         let output = match &args.output {
             Some(dir) => std::path::absolute(dir).context("--output").or_exit(Code::Usage)?,
             None => iso.with_file_name(BOOT_FOLDER),
@@ -55,7 +65,10 @@ impl BootFacts {
             (version, Choice::make(&scratch)?)
         };
         interrupt::check()?;
+        let default = needs.as_ref().map_or(TIMEOUT, |needs| needs.timeout);
         Ok(BootFacts {
+            timeout: args.timeout.unwrap_or(default),
+            needs,
             runtime: runtime::place(&base, &output),
             iso,
             host: Host::gather()?,
@@ -81,15 +94,40 @@ impl BootFacts {
         found
     }
 
-    /// Memory of a guest in MiB: enough for a live system, and at most a quarter of the host's.
+    /// Memory of a guest in MiB: what the recipe says, but at most half of the host's; else enough for a
+    /// live system, and at most a quarter of the host's.
     pub(crate) fn memory(&self) -> u64 {
-        (self.host.memory / 4 / MIB).clamp(1024, 2048)
+        let host = self.host.memory / MIB;
+        match &self.needs {
+            Some(needs) => needs.memory.min(host / 2).max(1024),
+            None => (host / 4).clamp(1024, 2048),
+        }
+    }
+
+    /// Processors of a guest. A desktop is not usable with one.
+    pub(crate) fn cpus(&self, accel: Accel) -> usize {
+        match &self.needs {
+            Some(needs) if needs.desktop => self.host.cpus.min(2),
+            _ => accel.cpus(self.host.cpus),
+        }
     }
 
     /// Number of boots to run at the same time. An emulated guest keeps one core busy: on two cores,
     /// two boots take 66 s together, and 104 s one after the other.
     pub(crate) fn at_once(&self) -> usize {
         let room = self.host.memory / MIB >= 3 * self.memory();
-        if room { self.host.cpus.min(self.firmwares.len()) } else { 1 }
+        let each = self.cpus(self.accel.accel).max(1);
+        if room { (self.host.cpus / each).clamp(1, self.firmwares.len()) } else { 1 }
     }
+}
+
+/// What the recipe says for the image, by the records beside it.
+fn needs(repo: &Repo, iso: &Path) -> Option<BootNeeds> {
+    let info = BuildInfo::read(&iso.parent()?.join("BUILD_INFO")).ok()?;
+    // somebody else's record says nothing of this image
+    if iso.file_name()?.to_str()? != info.get("Iso") {
+        return None;
+    }
+    let recipe = Recipe::load(repo, info.get("Recipe")).ok()?;
+    recipe.boot.get(info.get("Flavor")).cloned()
 }

@@ -3,7 +3,7 @@
 use super::accel::Accel;
 use super::console::{Console, Sign};
 use super::monitor::{MachineStatus, Monitor, PictureFormat};
-use super::qemu::Machine;
+use super::qemu::{self, Machine};
 use super::screen::Picture;
 use anyhow::{Context as _, Result};
 use std::fs::{self, File};
@@ -47,6 +47,8 @@ pub(crate) enum BootOutcome {
     LoginPrompt,
     /// It did not; with the reason.
     Failed(String),
+    /// It showed no sign of success or of failure; with what is known. A desktop is one of these.
+    CannotTell(String),
 }
 
 /// A boot that ended.
@@ -111,6 +113,7 @@ impl Guest<'_> {
                 self.linger()?;
                 BootOutcome::Failed(why)
             }
+            Ending::Unclear(why) => BootOutcome::CannotTell(why),
         };
         let picture = monitor.screendump(&self.machine.files.screenshot(), PictureFormat::Png);
         interrupt::check()?;
@@ -136,6 +139,7 @@ impl Guest<'_> {
     fn watch(&mut self, monitor: &mut Monitor) -> Result<Ending> {
         let mut asked = Instant::now();
         let mut looked = Instant::now();
+        let mut shots = qemu::SHOTS.iter().peekable();
         loop {
             let alive = self.alive();
             self.listen()?; // before the error of a QEMU that ended: its last output counts
@@ -160,21 +164,39 @@ impl Guest<'_> {
                     return Ok(Ending::Seen);
                 }
             }
+            if let Some(after) = shots.next_if(|after| self.begun.elapsed().as_secs() >= **after) {
+                // one that fails is missed by nobody but the one at the end, which is reported
+                drop(monitor.screendump(&self.machine.files.shot(*after), PictureFormat::Png));
+            }
             if Instant::now() >= self.deadline {
-                return Ok(Ending::No(self.late()));
+                return self.late(monitor);
             }
             sleep(POLL);
         }
     }
 
-    fn late(&self) -> String {
-        let what = if self.serial.spoke { "no login prompt" } else { "nothing" };
+    /// The outcome at the deadline. An image that opens no serial console, and reads its system, may have
+    /// started a desktop.
+    fn late(&self, monitor: &mut Monitor) -> Result<Ending> {
         let within = span(self.begun.elapsed());
-        // somebody who looks at the screenshot may still know the answer
-        format!(
-            "{what} on the serial console within {within}, and no known login prompt on the screen; \
-            a desktop shows none: look at the screenshot"
-        )
+        if self.serial.spoke {
+            return Ok(Ending::No(format!(
+                "no login prompt on the serial console within {within}, and no known one on the screen"
+            )));
+        }
+        if monitor.bytes_read()? < BOOT_LOADER {
+            return Ok(Ending::No(format!(
+                "the guest read less than a boot loader of the image within {within}"
+            )));
+        }
+        let screen = match self.screen(monitor, |picture| picture.is_one_colour())? {
+            true => "the screen is all of one colour",
+            false => "the screen shows something, but no known login prompt",
+        };
+        Ok(Ending::Unclear(format!(
+            "nothing on the serial console within {within}, and {screen}; a desktop shows no prompt: \
+             look at the screenshots"
+        )))
     }
 
     fn standstill(&mut self, monitor: &mut Monitor) -> Result<Option<String>> {
@@ -280,6 +302,8 @@ enum Ending {
     /// A known login prompt on the screen.
     Seen,
     No(String),
+    /// The deadline, with neither.
+    Unclear(String),
 }
 
 /// A file that QEMU writes while we read it.

@@ -45,15 +45,15 @@ pub(crate) fn command(repo: &Repo, args: &BootArgs) -> Result<()> {
         Some(iso) => iso.clone(),
         None => newest(repo)?,
     };
-    let mut facts = BootFacts::gather(&iso, args)?;
+    let mut facts = BootFacts::gather(repo, &iso, args)?;
     if args.dry_run {
         let shown = PlanFormat { json: args.json, verbose: args.verbose };
-        return describe(&facts, args).show("boot", &facts.problems(args.setup), shown);
+        return describe(&facts).show("boot", &facts.problems(args.setup), shown);
     }
     refuse(&facts.problems(args.setup))?;
     if !facts.missing.is_empty() {
         apt::install(&facts.missing, &ui)?;
-        facts = BootFacts::gather(&iso, args)?;
+        facts = BootFacts::gather(repo, &iso, args)?;
         refuse(&facts.problems(false))?;
     }
     if let Some(why) = &facts.accel.why_not_kvm {
@@ -65,7 +65,9 @@ pub(crate) fn command(repo: &Repo, args: &BootArgs) -> Result<()> {
     if failures.is_empty() {
         return Ok(());
     }
-    Err(Code::No.error(format!("{} does not boot:\n{}", facts.iso.shown(), failures.join("\n"))))
+    let fails = |booted: &Booted| matches!(booted.boot.outcome, BootOutcome::Failed(_));
+    let verdict = if results.iter().any(fails) { "does not boot" } else { "may boot or not" };
+    Err(Code::No.error(format!("{} {verdict}:\n{}", facts.iso.shown(), failures.join("\n"))))
 }
 
 /// The ISO of the newest build whose result is in this checkout.
@@ -92,7 +94,7 @@ fn execute(facts: &BootFacts, args: &BootArgs, ui: &Ui) -> Result<Vec<Booted>> {
     let _runtime = RuntimeDir::create(&facts.runtime)?;
     let names: Vec<&str> = facts.firmwares.iter().map(Firmware::name).collect();
     let output = BootOutput::prepare(&facts.output, &names, &facts.host)?;
-    let timeout = Duration::from_secs(args.timeout);
+    let timeout = Duration::from_secs(facts.timeout);
     let mut results = Vec::new();
     for group in facts.firmwares.chunks(facts.at_once()) {
         let names: Vec<&str> = group.iter().map(Firmware::name).collect();
@@ -180,14 +182,14 @@ fn machine(facts: &BootFacts, firmware: &Firmware) -> Machine {
         iso: facts.iso.clone(),
         firmware: firmware.clone(),
         accel,
-        cpus: accel.cpus(facts.host.cpus),
+        cpus: facts.cpus(accel),
         memory: facts.memory(),
         files: Files::new(&facts.runtime, firmware),
     }
 }
 
 /// The plan, for a dry run.
-fn describe(facts: &BootFacts, args: &BootArgs) -> DryRun {
+fn describe(facts: &BootFacts) -> DryRun {
     let mut plan = DryRun::default();
     let names: Vec<&str> = facts.firmwares.iter().map(Firmware::name).collect();
     let at_once = if facts.at_once() > 1 { "at once" } else { "one after the other" };
@@ -195,12 +197,15 @@ fn describe(facts: &BootFacts, args: &BootArgs) -> DryRun {
     plan.line("firmware", format!("{} ({at_once})", names.join(", ")));
     let why = facts.accel.why_not_kvm.as_ref().map(|why| format!(" (no KVM: {why})"));
     plan.line("machine", format!("{}{}", facts.accel.accel.name(), why.unwrap_or_default()));
-    plan.line("memory", format!("{} MiB for each guest", facts.memory()));
+    plan.line("memory", {
+        let cpus = facts.cpus(facts.accel.accel);
+        format!("{} MiB, {cpus} CPUs for each guest", facts.memory())
+    });
     if !facts.missing.is_empty() {
         plan.line("missing", format!("{} (--setup installs them)", facts.missing.join(", ")));
         plan.step("with --setup: install missing packages", apt::line(&facts.missing));
     }
-    plan.line("limit", format!("{} s until the login prompt", args.timeout));
+    plan.line("limit", format!("{} s until the login prompt", facts.timeout));
     plan.line("result", facts.output.to_string_lossy());
     plan.step(
         "make the folder for the sockets",
@@ -222,6 +227,7 @@ impl Booted {
         let outcome = match &self.boot.outcome {
             BootOutcome::LoginPrompt => format!("login prompt after {}", span(self.boot.took)),
             BootOutcome::Failed(why) => format!("no: {why}"),
+            BootOutcome::CannotTell(why) => format!("cannot tell: {why}"),
         };
         let accel = self.accel.name();
         format!("{}  {outcome} ({accel})  {}", self.firmware, self.screenshot.shown())
@@ -229,7 +235,11 @@ impl Booted {
 
     /// The reason of a failure, with the evidence.
     fn failure(&self) -> Option<String> {
-        let BootOutcome::Failed(why) = &self.boot.outcome else { return None };
+        let why = match &self.boot.outcome {
+            BootOutcome::LoginPrompt => return None,
+            BootOutcome::Failed(why) => why.clone(),
+            BootOutcome::CannotTell(why) => format!("cannot tell: {why}"),
+        };
         let mut text = format!(
             "  {}: {why} (after {}, {})",
             self.firmware,
@@ -254,13 +264,15 @@ fn result(facts: &BootFacts, results: &[Booted]) -> serde_json::Value {
     let firmwares: Vec<_> = results
         .iter()
         .map(|booted| {
-            let why = match &booted.boot.outcome {
-                BootOutcome::LoginPrompt => None,
-                BootOutcome::Failed(why) => Some(why),
+            let (outcome, why) = match &booted.boot.outcome {
+                BootOutcome::LoginPrompt => ("boots", None),
+                BootOutcome::Failed(why) => ("no", Some(why)),
+                BootOutcome::CannotTell(why) => ("cannot tell", Some(why)),
             };
             serde_json::json!({
                 "firmware": booted.firmware,
                 "boots": why.is_none(),
+                "outcome": outcome,
                 "why": why,
                 "seconds": booted.boot.took.as_secs_f64(),
                 "accelerator": booted.accel.name(),

@@ -1,6 +1,6 @@
 //! The folder for screenshots and serial logs.
 
-use super::qemu::Files;
+use super::qemu::{self, Files, SHOTS};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::fs;
@@ -26,7 +26,7 @@ pub(crate) struct BootOutput {
 
 /// The problem that the results of these firmwares would replace files of somebody else.
 pub(super) fn in_the_way(dir: &Path, names: &[&str]) -> Option<Problem> {
-    let of_boot = |name: &&str| [screenshot(name), serial_log(name)];
+    let of_boot = |name: &&str| all(name);
     let files: Vec<String> =
         names.iter().flat_map(of_boot).chain([BOOT_RECORD.name.into()]).collect();
     shared_problem(dir, &files, BOOT_RECORD)
@@ -38,6 +38,17 @@ fn screenshot(firmware: &str) -> String {
 
 fn serial_log(firmware: &str) -> String {
     format!("{firmware}.serial.log")
+}
+
+/// A picture that was taken on the way.
+fn shot(firmware: &str, seconds: u64) -> String {
+    format!("{firmware}.{}", qemu::shot(seconds))
+}
+
+/// Names of all files that the boot under a firmware may leave.
+fn all(firmware: &str) -> Vec<String> {
+    let shots = SHOTS.iter().map(|seconds| shot(firmware, *seconds));
+    [screenshot(firmware), serial_log(firmware)].into_iter().chain(shots).collect()
 }
 
 impl BootOutput {
@@ -58,8 +69,8 @@ impl BootOutput {
             let removed = fs::remove_file(&trial);
             written.and(removed)?;
             for name in names {
-                for old in [output.screenshot(name), output.serial_log(name)] {
-                    match fs::remove_file(old) {
+                for old in all(name) {
+                    match fs::remove_file(dir.join(old)) {
                         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                         _ => {}
                     }
@@ -91,6 +102,9 @@ impl BootOutput {
                 .with_context(|| format!("cannot write {}", record.shown()))?;
         }
         self.copy(&files.serial(), &self.serial_log(firmware))?;
+        for seconds in SHOTS {
+            self.copy(&files.shot(seconds), &self.dir.join(shot(firmware, seconds)))?;
+        }
         self.copy(&files.screenshot(), &self.screenshot(firmware))
     }
 

@@ -10,6 +10,9 @@ use xtask_core::exec::Cmd;
 /// Name of the drive with the image.
 pub(crate) const CD: &str = "cd";
 
+/// Seconds after power-on at which the screen is kept, for people who want to see how far a boot came.
+pub(crate) const SHOTS: [u64; 8] = [30, 60, 120, 300, 600, 1200, 2400, 4800];
+
 /// Everything that the command line of one boot depends on.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
@@ -62,10 +65,20 @@ impl Files {
         self.file("png")
     }
 
+    /// The screen so many seconds after power-on.
+    pub(crate) fn shot(&self, seconds: u64) -> PathBuf {
+        self.file(&shot(seconds))
+    }
+
     /// The screen as a PPM, which [`super::screen`] reads.
     pub(crate) fn pixels(&self) -> PathBuf {
         self.file("ppm")
     }
+}
+
+/// End of the name of a picture that was taken on the way.
+pub(crate) fn shot(seconds: u64) -> String {
+    format!("{seconds}s.png")
 }
 
 impl Machine {

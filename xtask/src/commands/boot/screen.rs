@@ -58,6 +58,12 @@ impl Picture<'_> {
         })
     }
 
+    /// Returns `true` if every pixel is the same: nothing is drawn.
+    pub(crate) fn is_one_colour(&self) -> bool {
+        let first = &self.pixels[..self.pixels.len().min(3)];
+        self.pixels.chunks(3).all(|pixel| pixel == first)
+    }
+
     fn row_begins(&self, row: usize, (width, height): (usize, usize), text: &[char]) -> bool {
         let cell = |column: usize| -> Vec<&[u8]> {
             let lines: Range<usize> = row * height..(row + 1) * height;
@@ -111,6 +117,13 @@ mod tests {
             let lines = ["Debian GNU/Linux 13 canary tty1", "", "silvermetal-canary login: "];
             assert!(shows(&lines, cell, "silvermetal-canary login:"), "{cell:?}");
         }
+    }
+
+    #[test]
+    fn an_empty_screen_is_of_one_colour() {
+        let of_one =
+            |lines: &[&str]| Picture::parse(&draw(lines, (8, 16))).unwrap().is_one_colour();
+        assert!(of_one(&[]) && of_one(&["   "]) && !of_one(&["x"]));
     }
 
     #[test]
