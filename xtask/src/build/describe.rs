@@ -120,6 +120,9 @@ fn engine(facts: &BuildFacts) -> String {
 fn image(facts: &BuildFacts) -> String {
     let todo = match (&facts.image, facts.image_present) {
         (_, true) => "the engine has it",
+        (BuilderImage::Local(_), false) if facts.kept_image.is_some() => {
+            "loaded from target/, where an earlier build left it"
+        }
         (BuilderImage::Local(_), false) => "the engine lacks it; --setup builds it",
         (BuilderImage::Named(_), false) => "pulled first",
         (BuilderImage::Saved { .. }, false) => "loaded from the saved inputs",

@@ -8,17 +8,17 @@ use super::sweep;
 use crate::build::records::earlier::EarlierBuild;
 use crate::build::records::{self, FinishedIso, RunFacts};
 use crate::build::{saved_inputs, workdir};
-use crate::builder_image::{self, BuilderImage};
+use crate::builder_image::{self, BuilderImage, EngineImage};
 use crate::engine::Client;
 use crate::engine::container::Network;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Signal, StopBy};
 use xtask_core::failure::{Problem, refuse};
-use xtask_core::log::{Log, Tail};
+use xtask_core::log::Log;
 use xtask_core::pins::Digest;
 use xtask_core::ui::Ui;
 use xtask_core::{hash, interrupt, step};
@@ -69,7 +69,7 @@ pub(super) fn build(
 ) -> Result<BuiltIso> {
     let beside = facts.output.parent().unwrap_or(Path::new("/"));
     sweep::sweep(beside, facts.engine.client.as_ref(), &facts.repo, ui)?;
-    let image_id = match &facts.engine.client {
+    let image = match &facts.engine.client {
         Some(client) => Some(ensure_image(facts, client, network, setup, ui)?),
         None => {
             let cache = facts.repo.state().join("apt-cache");
@@ -79,7 +79,7 @@ pub(super) fn build(
     };
 
     let site = Sandbox::set_up(facts, network)?;
-    let built = build_at(&site, facts, gate, image_id, begun, ui);
+    let built = build_at(&site, facts, gate, image, begun, ui);
     // takes a while: the product's work folder has some hundred thousand files
     let clean_up = ui.stage("clean-up");
     drop(site);
@@ -91,7 +91,7 @@ fn build_at(
     site: &Sandbox,
     facts: &BuildFacts,
     gate: Option<&PolicyGate>,
-    image_id: Option<String>,
+    image: Option<EngineImage>,
     begun: Instant,
     ui: &Ui,
 ) -> Result<BuiltIso> {
@@ -133,7 +133,7 @@ fn build_at(
         started: facts.now,
         seconds: begun.elapsed().as_secs_f64(),
         engine_version: facts.engine.client.as_ref().and_then(|c| c.version().ok()),
-        image_id,
+        image,
         command: run.cmd().to_string(),
         inputs,
     };
@@ -185,51 +185,41 @@ fn image_plan(facts: &BuildFacts, inputs: &builder_image::Inputs) -> builder_ima
     )
 }
 
-/// Returns the id of the builder image on the engine. A missing image is built (with `setup`), loaded or
-/// pulled first.
+/// Returns the builder image on the engine. A missing image is built (with `setup`), loaded or pulled first.
 fn ensure_image(
     facts: &BuildFacts,
     client: &Client,
     network: Network,
     setup: bool,
     ui: &Ui,
-) -> Result<String> {
+) -> Result<EngineImage> {
     let name = facts.image.name(client);
-    if let Some(id) = client.image_id(&name)? {
-        return Ok(id);
-    }
+    let there = client.image_id(&name)?;
+    let found = |id: Option<String>, digest: Option<Digest>| {
+        let id = id.with_context(|| format!("{} has no {name}", client.program()))?;
+        Ok(EngineImage { id, digest })
+    };
     let ways = || builder_image::fix_hint(client.kind, &facts.repo.build_sh());
     match &facts.image {
-        BuilderImage::Local(inputs) if setup => {
-            image_plan(facts, inputs).execute(client, network, ui)?;
-        }
-        BuilderImage::Local(_) => {
-            refuse(&[Problem::new(format!("no builder image: {name} is not built"), ways())])?
-        }
-        BuilderImage::Saved { image, archive, .. } => {
-            let (mut tail, mut last) = (Tail::default(), String::new());
-            let stop = StopBy::Signal(Signal::TERM);
-            let exit = step::stream("load image", &client.load(archive), &stop, ui, |line| {
-                tail.push(line);
-                line.clone_into(&mut last);
-                Ok(())
-            })?;
-            if !exit.ok() {
-                bail!("cannot load the builder image of the saved inputs ({exit}):{tail}");
+        BuilderImage::Local(inputs) => {
+            if there.is_some() {
+                // an image that another target/ made is used, but nothing here knows its digest
+                let kept = facts.kept_image.as_ref();
+                let kept = kept.filter(|kept| kept.is_called(&name, client).is_ok_and(|is| is));
+                return found(there, kept.map(|kept| kept.digest.clone()));
             }
-            if image.on(client).is_none() {
-                image.name_loaded(client, &last)?;
+            if !setup && facts.kept_image.is_none() {
+                refuse(&[Problem::new(format!("no builder image: {name} is not built"), ways())])?;
             }
-            let loaded = facts.image.name(client);
-            return client.image_id(&loaded)?.with_context(|| {
-                format!(
-                    "{} holds another image than its manifest says: expected {}",
-                    archive.shown(),
-                    image.id()
-                )
-            });
+            let own = image_plan(facts, inputs).execute(client, network, ui)?;
+            found(client.image_id(&own.name)?, Some(own.kept.digest))
         }
-        BuilderImage::Named(_) => {
+        BuilderImage::Saved { image, archive, digest, .. } => {
+            let loaded = image.load(archive, client, ui)?;
+            found(client.image_id(&loaded)?, digest.clone())
+        }
+        BuilderImage::Named(reference) if there.is_some() => found(there, reference.digest.clone()),
+        BuilderImage::Named(reference) => {
             let pull = client.pull(&name);
             let mut why = "no reason given".to_owned();
             let stop = StopBy::Signal(Signal::TERM);
@@ -245,9 +235,9 @@ fn ensure_image(
                     ways(),
                 )])?;
             }
+            found(client.image_id(&name)?, reference.digest.clone())
         }
     }
-    client.image_id(&name)?.with_context(|| format!("{} has no {name}", client.program()))
 }
 
 fn keep_log(log: &mut Log, result: &Path) -> Result<()> {

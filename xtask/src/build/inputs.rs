@@ -3,6 +3,7 @@
 use super::args::BuildRequest;
 use crate::build::levers;
 use crate::build::saved_inputs::Saved;
+use crate::builder_image::kept::KeptImage;
 use crate::builder_image::{self, BuilderImage};
 use crate::engine::container::Network;
 use crate::engine::paths::PathMap;
@@ -37,6 +38,8 @@ pub(crate) struct BuildFacts {
     pub(crate) image: BuilderImage,
     /// True if the engine has the image already.
     pub(crate) image_present: bool,
+    /// The normal form of the local image, if it was built here.
+    pub(crate) kept_image: Option<KeptImage>,
     pub(crate) pin: SnapshotPin,
     pub(crate) mirror: FoundMirror,
     /// Saved inputs of an earlier build, for a build without network.
@@ -120,6 +123,10 @@ impl BuildFacts {
             Some(client) => builder_image::is_present(client, &image, &places),
             None => true,
         };
+        let kept_image = match &image {
+            BuilderImage::Local(inputs) => KeptImage::find(repo, inputs),
+            _ => None,
+        };
         let pin = SnapshotPin::read(repo)?;
         let keyring = args.what.build.mirror_keyring.as_deref().map(existing).transpose()?;
         let ca_file = args.what.build.ca_file.as_deref().map(existing).transpose()?;
@@ -141,10 +148,9 @@ impl BuildFacts {
         }
         if engine.kind == EngineKind::Host {
             packages.extend(recipe.needs.host_packages.iter().cloned());
-        } else if let (Some(client), BuilderImage::Local(inputs), false) =
-            (&engine.client, &image, image_present)
+        } else if matches!(image, BuilderImage::Local(_)) && !image_present && kept_image.is_none()
         {
-            packages.extend(builder_image::build::Plan::packages_for(&host, client, inputs));
+            packages.extend(builder_image::build::Plan::packages());
         }
         let absolute = |dir: &PathBuf, flag: &'static str| {
             std::path::absolute(dir).context(flag).or_exit(Code::Usage)
@@ -178,6 +184,7 @@ impl BuildFacts {
             engine,
             image,
             image_present,
+            kept_image,
             pin,
             mirror,
             output,

@@ -202,7 +202,7 @@ fn image_problem(facts: &BuildFacts, setup: bool) -> Option<Problem> {
                 EngineKind::Private => !facts.host.is_root(),
                 _ => !matches!(facts.engine.status, EngineStatus::Running(_)),
             };
-            if setup || silent {
+            if setup || silent || facts.kept_image.is_some() {
                 return None;
             }
             format!("no builder image: {} is not built", inputs.tag())

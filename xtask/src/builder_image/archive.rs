@@ -5,10 +5,17 @@
 //! can be loaded on the other, where the same image has another id.
 
 use crate::engine::Client;
+use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
-use xtask_core::exec::Cmd;
+use xtask_core::escape::Shown as _;
+use xtask_core::exec::{Cmd, Signal, StopBy};
 use xtask_core::hash;
+use xtask_core::log::Tail;
+use xtask_core::pins::Digest;
+use xtask_core::step;
+use xtask_core::ui::Ui;
 
 /// An image that is to be loaded, or was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +44,46 @@ impl ArchivedImage {
         ArchivedImage { ids, layers }
     }
 
+    /// Reads an archive that names itself: a normal form. Returns the image, and the digest of its manifest.
+    pub(crate) fn normal(archive: &Path) -> Option<(Digest, ArchivedImage)> {
+        let (ids, layers) = archive.is_file().then(|| ids_and_layers(archive)).flatten()?;
+        let digest = ids.get(1)?.parse().ok()?;
+        Some((digest, ArchivedImage { ids, layers }))
+    }
+
+    /// The labels in the configuration.
+    pub(crate) fn labels(&self, archive: &Path) -> Result<BTreeMap<String, String>> {
+        let config = self.ids.iter().filter_map(|id| blob(archive, id));
+        let config = config.into_iter().find(|blob| blob["config"]["digest"].is_null());
+        let config = config.with_context(|| format!("{} has no configuration", archive.shown()))?;
+        let labels = config["config"]["Labels"].as_object().into_iter().flatten();
+        Ok(labels.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect())
+    }
+
+    /// Loads the archive of this image into an engine that does not have it. Returns its name there.
+    pub(crate) fn load(&self, archive: &Path, client: &Client, ui: &Ui) -> Result<String> {
+        if let Some(name) = self.on(client) {
+            return Ok(name);
+        }
+        let (mut tail, mut last) = (Tail::default(), String::new());
+        let stop = StopBy::Signal(Signal::TERM);
+        let exit = step::stream("load image", &client.load(archive), &stop, ui, |line| {
+            tail.push(line);
+            line.clone_into(&mut last);
+            Ok(())
+        })?;
+        if !exit.ok() {
+            bail!("cannot load the builder image {} ({exit}):{tail}", archive.shown());
+        }
+        if self.on(client).is_none() {
+            self.name_loaded(client, &last)?;
+        }
+        self.on(client).with_context(|| {
+            let id = self.id();
+            format!("{} holds another image than its manifest says: expected {id}", archive.shown())
+        })
+    }
+
     /// Name of the image on an engine that has it.
     pub(crate) fn on(&self, client: &Client) -> Option<String> {
         let has = |name: &String| client.image_id(name).is_ok_and(|id| id.is_some());
@@ -60,7 +107,7 @@ impl ArchivedImage {
     /// Gives a loaded image a name, if its id on this engine cannot be known before: the containerd image
     /// store makes a manifest of its own for an archive of an engine older than 25. `line` is what the engine
     /// said.
-    pub(crate) fn name_loaded(&self, client: &Client, line: &str) -> anyhow::Result<()> {
+    fn name_loaded(&self, client: &Client, line: &str) -> Result<()> {
         if let Some((_, id)) = line.split_once("Loaded image ID: ")
             && self.has_layers_of(client, id.trim())
         {

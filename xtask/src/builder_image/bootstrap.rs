@@ -1,9 +1,11 @@
-//! Bootstraps the base image from the Debian mirror, if no registry can be reached.
+//! Bootstraps the base image from the Debian mirror.
+//!
+//! This is the rule. Debian's own base image on a registry has other files, and whoever makes it would be trusted; it
+//! takes the place of ours only where mmdebstrap cannot be installed, and then the builder image is another one.
 
 use std::path::Path;
-use xtask_core::exec::Cmd;
+use xtask_core::exec::{Cmd, which};
 use xtask_core::facts::mirror::{Mirror, SUITE};
-use xtask_core::hash;
 use xtask_core::pins::SnapshotStamp;
 
 /// dpkg's options: leave out the files that Debian's slim images leave out, and do not fsync each file.
@@ -16,17 +18,16 @@ const SLIM: [&str; 6] = [
     "force-unsafe-io",
 ];
 
-/// Name of the imported base. It differs from the registry's name, so that nobody confuses the two. Only
+/// The base in the image's label: which archive it is from. Its name on an engine differs from engine to engine. Only
 /// the pinned snapshot gives it the snapshot's stamp.
-pub(super) fn name(mirror: &Mirror, stamp: &str) -> String {
+pub(super) fn label(mirror: &Mirror, stamp: &str) -> String {
     let state = if mirror.pinned() { stamp } else { "unpinned" };
     format!("silvermetal-base:{SUITE}-{state}")
 }
 
-/// Label of the imported base, and its value: the hash of the command that made it. A base of the same command
-/// need not be made again.
-pub(super) fn label(command: &Cmd) -> (&'static str, String) {
-    ("uk.silverlabs.silvermetal.bootstrap", hash::text(&command.to_string()).to_string())
+/// Returns true if this machine has mmdebstrap, or apt to install it.
+pub(super) fn possible() -> bool {
+    which("mmdebstrap").is_some() || which("apt-get").is_some()
 }
 
 /// Makes a minimal trixie as a tar. The same state of the archive gives the same bytes.

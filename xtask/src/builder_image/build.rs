@@ -1,53 +1,51 @@
 //! Builds the builder image, for `image build` and for `--setup`.
 
+use super::kept::{self, KeptImage};
+use super::normalise::{LatestTime, normalise};
+use super::work::ImageWork;
 use super::{Inputs, bootstrap, labels};
 use crate::engine::container::Network;
 use crate::engine::{Client, EngineKind};
-use crate::registry::Registry;
 use anyhow::{Context as _, Result};
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use xtask_core::apt;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Cmd, Signal, StopBy, which};
-use xtask_core::facts::git::git;
-use xtask_core::facts::host::Host;
-use xtask_core::facts::mirror::{Mirror, SUITE, SnapshotPin};
+use xtask_core::facts::builder_inputs;
+use xtask_core::facts::mirror::{Mirror, SnapshotPin};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, Problem, listing};
 use xtask_core::lock::lock;
 use xtask_core::log::Log;
-use xtask_core::pins::ImageRef;
+use xtask_core::replace::part;
 use xtask_core::step;
 use xtask_core::ui::Ui;
 
 /// The plan for building the image.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
+    repo: Repo,
     pub(crate) inputs: Inputs,
     pin: SnapshotPin,
     pub(crate) mirror: Mirror,
-    context: PathBuf,
-    scratch: PathBuf,
     log: PathBuf,
-    /// Commit of this checkout, with `-dirty` if the inputs have uncommitted changes.
-    revision: String,
+}
+
+/// The image of the inputs on an engine.
+pub(crate) struct OwnImage {
+    /// Its name there.
+    pub(crate) name: String,
+    pub(crate) kept: KeptImage,
 }
 
 impl Plan {
     pub(crate) fn new(repo: &Repo, inputs: Inputs, pin: SnapshotPin, mirror: Mirror) -> Plan {
-        Plan {
-            inputs,
-            pin,
-            mirror,
-            context: repo.docker(),
-            scratch: repo.state().join("base.tar"),
-            log: repo.state().join("logs/image-build.log"),
-            revision: revision(repo).unwrap_or_else(|_| "unknown".to_owned()),
-        }
+        let log = repo.state().join("logs/image-build.log");
+        Plan { repo: repo.clone(), inputs, pin, mirror, log }
     }
 
-    /// Packages for bootstrapping the base, which is needed if the registry cannot be reached.
+    /// Packages for bootstrapping the base.
     pub(crate) fn packages() -> Vec<String> {
         let mut packages = vec!["mmdebstrap", "debian-archive-keyring"];
         if which("python3").is_none() {
@@ -56,19 +54,24 @@ impl Plan {
         packages.into_iter().map(str::to_owned).collect()
     }
 
-    /// The packages that building an image of `inputs` needs: none if the base is at hand, or if its registry
-    /// answers. The registry is asked only if packages are missing.
-    pub(crate) fn packages_for(host: &Host, client: &Client, inputs: &Inputs) -> Vec<String> {
-        let packages = Plan::packages();
-        if host.missing(&packages).is_empty() || base_at_hand(client, &inputs.base) {
-            return Vec::new();
-        }
-        packages
+    /// File with the normal form.
+    fn archive(&self) -> PathBuf {
+        kept::path(&self.repo, &self.inputs)
+    }
+
+    /// Latest time of a file in the image: the snapshot's. The packages are older, what the build itself writes is not.
+    fn epoch(&self) -> u64 {
+        self.pin.stamp.unix_time()
+    }
+
+    /// Name of the image as the builder leaves it.
+    fn raw(&self, client: &Client) -> String {
+        client.local_name(&format!("silvermetal-raw:{}", self.repo.checkout_id()))
     }
 
     /// `docker build` on top of `base`, for the legacy builder and for BuildKit.
-    fn build(&self, client: &Client, base: &str, network: Network) -> Cmd {
-        let mut cmd = client.build().env("BUILDKIT_PROGRESS", "plain");
+    fn build(&self, client: &Client, base: &Base, network: Network, work: &ImageWork) -> Cmd {
+        let mut cmd = client.build().env("BUILDKIT_PROGRESS", "plain").arg("--no-cache");
         if client.kind != EngineKind::Podman && !has_buildx(client) {
             // without the plugin buildx, the client's default fails
             cmd = cmd.env("DOCKER_BUILDKIT", "0");
@@ -76,7 +79,7 @@ impl Plan {
         if network == Network::Host || self.mirror.on_loopback() {
             cmd = cmd.args(["--network", "host"]);
         }
-        let mut arguments = vec![("BASE_IMAGE", base.to_owned())];
+        let mut arguments = vec![("BASE_IMAGE", base.name.clone())];
         if self.mirror.pinned() {
             arguments.push(("APT_SNAPSHOT_URL", self.pin.url.clone()));
             arguments.push(("APT_SNAPSHOT_STAMP", self.pin.stamp.to_string()));
@@ -85,71 +88,132 @@ impl Plan {
             arguments
                 .push(("APT_MIRROR_SECURITY", self.mirror.security.clone().unwrap_or_default()));
         }
+        arguments.push(("SOURCE_DATE_EPOCH", self.epoch().to_string()));
         for (name, value) in arguments {
             cmd = cmd.arg("--build-arg").arg(format!("{name}={value}"));
         }
         for (name, value) in self.labels(base) {
             cmd = cmd.arg("--label").arg(format!("{name}={value}"));
         }
-        cmd.args(["--tag", &client.local_name(&self.inputs.tag()), "--file"])
-            .arg(self.context.join("Dockerfile.builder"))
-            .arg(&self.context)
+        cmd.args(["--tag", &self.raw(client), "--file"])
+            .arg(work.context.join("Dockerfile.builder"))
+            .arg(&work.context)
     }
 
-    /// Imports the bootstrapped base, with a label that says how it was made.
-    fn import(&self, client: &Client, bootstrap: &Cmd, name: &str) -> Cmd {
-        let (label, value) = bootstrap::label(bootstrap);
-        let change = format!("LABEL {label}={value}");
-        client.cmd().args(["import", "--change", &change]).arg(&self.scratch).arg(name)
-    }
-
-    fn labels(&self, base: &str) -> [(&'static str, String); 5] {
+    fn labels(&self, base: &Base) -> [(&'static str, String); 4] {
         let pinned = if self.mirror.pinned() { "yes" } else { "no" };
         [
             (labels::INPUTS, self.inputs.digest.to_string()),
-            (labels::BASE, base.to_owned()),
+            (labels::BASE, base.label.clone()),
             (labels::SNAPSHOT, self.pin.stamp.to_string()),
             (labels::APT_PINNED, pinned.to_owned()),
-            (labels::REVISION, self.revision.clone()),
         ]
     }
 
-    /// The text of a dry run: the exact command lines, with the registry's base and with our own.
+    fn bootstrapped(&self, client: &Client) -> Base {
+        let name = format!("silvermetal-base:{}", self.repo.checkout_id());
+        Base {
+            name: client.local_name(&name),
+            label: bootstrap::label(&self.mirror, &self.inputs.stamp),
+            bootstrapped: true,
+        }
+    }
+
+    fn pulled(&self) -> Base {
+        let name = self.inputs.base.clone();
+        Base { label: name.clone(), name, bootstrapped: false }
+    }
+
+    /// The base, as the image's label names it.
+    pub(crate) fn base_name(&self) -> String {
+        if bootstrap::possible() {
+            bootstrap::label(&self.mirror, &self.inputs.stamp)
+        } else {
+            self.inputs.base.clone()
+        }
+    }
+
+    /// The text of a dry run: the exact command lines.
     pub(crate) fn describe(&self, client: &Client, network: Network) -> String {
-        let own = bootstrap::name(&self.mirror, &self.inputs.stamp);
-        let bootstrap = bootstrap::command(&self.mirror, &self.pin.stamp, &self.scratch);
-        format!(
-            "{}\n{}\nor, where that registry cannot be reached:\n{}\n{}\n{}",
-            client.pull(&self.inputs.base),
-            self.build(client, &self.inputs.base, network),
-            bootstrap,
-            self.import(client, &bootstrap, &own),
-            self.build(client, &own, network)
-        )
+        let work = ImageWork::of(&kept::folder(&self.repo));
+        let mut commands = Vec::new();
+        let base = if bootstrap::possible() { self.bootstrapped(client) } else { self.pulled() };
+        if base.bootstrapped {
+            commands.push(bootstrap::command(&self.mirror, &self.pin.stamp, &work.base));
+            commands.push(import(client, &work.base, &base.name));
+        } else {
+            commands.push(client.pull(&base.name));
+        }
+        commands.push(self.build(client, &base, network, &work));
+        commands.push(client.save(&self.raw(client), &work.saved));
+        let mut lines: Vec<String> = commands.iter().map(ToString::to_string).collect();
+        let archive = self.archive();
+        lines.push(format!("# xtask writes its normal form to {}", archive.shown()));
+        lines.push(client.load(&archive).to_string());
+        lines.join("\n")
     }
 
-    /// Builds the image if the engine does not have it. Returns its name on the engine.
-    pub(crate) fn execute(&self, client: &Client, network: Network, ui: &Ui) -> Result<String> {
+    /// Gives the engine the image of the inputs: the one that it has, else the one that was built here, else a new one.
+    pub(crate) fn execute(&self, client: &Client, network: Network, ui: &Ui) -> Result<OwnImage> {
         let name = client.local_name(&self.inputs.tag());
-        if client.image_id(&name)?.is_some() {
-            return Ok(name);
+        let archive = self.archive();
+        let there = |kept: &Option<KeptImage>| match kept {
+            Some(kept) => kept.is_called(&name, client),
+            None => Ok(false),
+        };
+        let mut kept = KeptImage::read(&archive);
+        if !there(&kept)? {
+            let _alone = self.alone()?;
+            kept = KeptImage::read(&archive); // another xtask may have built it meanwhile
+            if kept.is_none() {
+                if client.image_id(&name)?.is_some() {
+                    // target/ was removed, the engine's images were not
+                    let work = ImageWork::set_up(&kept::folder(&self.repo))?;
+                    export(client, &name, LatestTime::OfImage, &self.inputs, &work, &archive, ui)?;
+                } else {
+                    self.make(client, network, &archive, ui)?;
+                }
+                kept = KeptImage::read(&archive);
+            }
+            if !there(&kept)?
+                && let Some(kept) = &kept
+            {
+                kept.load(&name, client, ui)?;
+            }
         }
-        let _alone = self.alone()?;
-        if client.image_id(&name)?.is_some() {
-            return Ok(name); // another xtask has built it meanwhile
-        }
-        let mut log = Log::create(&self.log)?;
-        let base = self.base(client, ui, &mut log)?;
-        self.step("image", &self.build(client, &base, network), ui, &mut log)?;
-        client
-            .image_id(&name)?
-            .with_context(|| format!("the build succeeded, but the engine has no {name}"))?;
-        Ok(name)
+        let kept = kept.with_context(|| format!("cannot read {}", archive.shown()))?;
+        Ok(OwnImage { name, kept })
     }
 
-    /// Takes the lock for image builds, because a checkout has one log and one file for the base.
-    fn alone(&self) -> Result<File> {
-        let path = self.scratch.with_extension("lock");
+    /// Builds the image from nothing, and writes its normal form to `archive`.
+    pub(crate) fn make(
+        &self,
+        client: &Client,
+        network: Network,
+        archive: &Path,
+        ui: &Ui,
+    ) -> Result<()> {
+        let work = ImageWork::set_up(&kept::folder(&self.repo))?;
+        let raw = self.raw(client);
+        let mut log = Log::create(&self.log)?;
+        work.stage(&builder_inputs::files(&self.repo)?, self.epoch())?;
+        let base = self.base(client, &work, ui, &mut log)?;
+        let built = (|| {
+            let build = self.build(client, &base, network, &work);
+            self.step("image", &build, ui, &mut log)?;
+            export(client, &raw, LatestTime::At(self.epoch()), &self.inputs, &work, archive, ui)
+        })();
+        // a gigabyte that nothing needs any more; after a failure it may not exist
+        client.cmd().args(["image", "rm", &raw]).succeeds();
+        if base.bootstrapped {
+            client.cmd().args(["image", "rm", &base.name]).succeeds();
+        }
+        built
+    }
+
+    /// Takes the lock for image builds, because a checkout has one log and one work folder.
+    pub(crate) fn alone(&self) -> Result<File> {
+        let path = kept::folder(&self.repo).join("lock");
         let context = || format!("cannot lock {}", path.shown());
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir).with_context(context)?;
@@ -159,36 +223,32 @@ impl Plan {
         Ok(file)
     }
 
-    fn base(&self, client: &Client, ui: &Ui, log: &mut Log) -> Result<String> {
-        let pinned = &self.inputs.base;
-        if client.image_id(pinned)?.is_some() || client.pull(pinned).within_seconds(600).succeeds()
-        {
-            return Ok(pinned.clone());
-        }
-        let own = client.local_name(&bootstrap::name(&self.mirror, &self.inputs.stamp));
-        let bootstrap = bootstrap::command(&self.mirror, &self.pin.stamp, &self.scratch);
-        let (label, value) = bootstrap::label(&bootstrap);
-        let has = client.image_id(&own)?.is_some();
-        if has && client.labels(&own)?.get(label) == Some(&value) {
+    /// Makes the base on the engine.
+    fn base(&self, client: &Client, work: &ImageWork, ui: &Ui, log: &mut Log) -> Result<Base> {
+        if !bootstrap::possible() {
+            let base = self.pulled();
             ui.notice(&format!(
-                "no registry serves {pinned}: using the base of an earlier attempt"
+                "mmdebstrap cannot be installed here: the base is {}, so that the image has another digest than one \
+                 with a bootstrapped base",
+                base.name
             ));
-            return Ok(own);
+            if client.image_id(&base.name)?.is_none() {
+                self.step("base", &client.pull(&base.name), ui, log)?;
+            }
+            return Ok(base);
         }
-        ui.notice(&format!(
-            "no registry serves {pinned}: bootstrapping {SUITE} from the Debian mirror instead"
-        ));
         if which("mmdebstrap").is_none() {
             return Err(Code::NotReady.error(listing(&[Problem::new(
                 "mmdebstrap is not installed",
                 apt::line(&Plan::packages()),
             )])));
         }
-        let made = self.step("base", &bootstrap, ui, log);
-        let import = self.import(client, &bootstrap, &own);
-        let made = made.and_then(|()| self.step("import", &import, ui, log));
-        drop(fs::remove_file(&self.scratch)); // it may not exist, if the bootstrap failed
-        made.map(|()| own)
+        let base = self.bootstrapped(client);
+        let bootstrap = bootstrap::command(&self.mirror, &self.pin.stamp, &work.base);
+        self.step("base", &bootstrap, ui, log)?;
+        self.step("import", &import(client, &work.base, &base.name), ui, log)?;
+        drop(fs::remove_file(&work.base));
+        Ok(base)
     }
 
     fn step(&self, stage: &str, cmd: &Cmd, ui: &Ui, log: &mut Log) -> Result<()> {
@@ -201,27 +261,43 @@ impl Plan {
     }
 }
 
-/// Returns true if the engine has the base or its registry serves it.
-fn base_at_hand(client: &Client, base: &str) -> bool {
-    if client.image_id(base).is_ok_and(|id| id.is_some()) {
-        return true;
+/// A base image.
+struct Base {
+    /// Its name on the engine.
+    name: String,
+    /// Its name in the image's label.
+    label: String,
+    bootstrapped: bool,
+}
+
+fn import(client: &Client, base: &Path, name: &str) -> Cmd {
+    client.cmd().arg("import").arg(base).arg(name)
+}
+
+/// Writes the normal form of an image that the engine has to `archive`, which appears whole or not at all.
+pub(crate) fn export(
+    client: &Client,
+    image: &str,
+    epoch: LatestTime,
+    inputs: &Inputs,
+    work: &ImageWork,
+    archive: &Path,
+    ui: &Ui,
+) -> Result<()> {
+    step::run("save image", &client.save(image, &work.saved), &StopBy::Signal(Signal::TERM), ui)?;
+    let part = part(archive);
+    drop(fs::remove_file(&part)); // of a killed run
+    let stage = ui.stage("normalise");
+    let made = normalise(&work.saved, epoch, &inputs.tag(), &part);
+    stage.end(made.is_ok());
+    drop(fs::remove_file(&work.saved));
+    if made.is_err() {
+        drop(fs::remove_file(&part));
     }
-    let Ok(base) = base.parse::<ImageRef>() else { return false };
-    let ui = Ui::new(false);
-    let reference = base.digest.as_ref().map(ToString::to_string).or(base.tag.clone());
-    let asked = Registry::open(&base, &ui).map(Registry::impatient);
-    asked.is_ok_and(|registry| registry.manifest(&reference.unwrap_or_default()).is_ok())
+    made?;
+    fs::rename(&part, archive).with_context(|| format!("cannot write {}", archive.shown()))
 }
 
 fn has_buildx(client: &Client) -> bool {
     client.cmd().args(["buildx", "version"]).within_seconds(10).succeeds()
-}
-
-/// Returns the commit, with `-dirty` if the files that go into the image have uncommitted changes.
-fn revision(repo: &Repo) -> Result<String> {
-    let git = || git(&repo.root);
-    let commit = git().args(["rev-parse", "HEAD"]).read()?;
-    let inputs = ["linux/build/docker", "linux/build/config/snapshot-pin.env"];
-    let changes = git().args(["status", "--porcelain", "--"]).args(inputs).read()?;
-    Ok(if changes.is_empty() { commit } else { format!("{commit}-dirty") })
 }

@@ -1,6 +1,7 @@
 //! The engine on which the builder image is built and pushed, and the packages that it needs.
 
 use super::build::Plan;
+use super::kept::KeptImage;
 use super::{BuilderImage, Inputs, is_present};
 use crate::engine::container::Network;
 use crate::engine::private::{EngineFolders, Private};
@@ -25,6 +26,8 @@ pub(crate) struct BuilderEnv {
     mirror: Mirror,
     missing: Vec<String>,
     pub(crate) problems: Vec<Problem>,
+    /// True if the image need not be built.
+    there: bool,
 }
 
 /// An engine that runs.
@@ -57,8 +60,10 @@ impl BuilderEnv {
         let client = client.context(NO_ENGINE).or_exit(code)?;
 
         let mut packages = selection.packages.clone();
-        if !is_present(&client, &BuilderImage::Local(plan.inputs.clone()), &places) {
-            packages.extend(Plan::packages_for(&host, &client, &plan.inputs));
+        let there = is_present(&client, &BuilderImage::Local(plan.inputs.clone()), &places)
+            || KeptImage::find(repo, &plan.inputs).is_some();
+        if !there {
+            packages.extend(Plan::packages());
         }
         let missing = host.missing(&packages);
         let mut problems = selection.problems.clone();
@@ -66,7 +71,16 @@ impl BuilderEnv {
             problems.push(mirror::problem(&found.mirror, why));
         }
         problems.extend(apt::problem(&missing, build.setup));
-        Ok(BuilderEnv { plan, selection, client, places, mirror: found.mirror, missing, problems })
+        Ok(BuilderEnv {
+            there,
+            plan,
+            selection,
+            client,
+            places,
+            mirror: found.mirror,
+            missing,
+            problems,
+        })
     }
 
     /// The plan up to the image, for a dry run.
@@ -74,10 +88,9 @@ impl BuilderEnv {
         let mut plan = DryRun::default();
         let inputs = &self.plan.inputs;
         let name = self.client.local_name(&inputs.tag());
-        let there = is_present(&self.client, &BuilderImage::Local(inputs.clone()), &self.places);
-        let todo = if there { "the engine has it: nothing to build" } else { "built" };
+        let todo = if self.there { "there: nothing to build" } else { "built" };
         plan.line("image", format!("{name} ({todo})"));
-        plan.line("base", inputs.base.clone());
+        plan.line("base", self.plan.base_name());
         plan.line("pins", format!("snapshot {}", inputs.stamp));
         let pinned = if self.mirror.pinned() { "" } else { " (not the pinned snapshot)" };
         plan.line("packages", format!("{}{pinned}", self.mirror.debian));
@@ -91,10 +104,6 @@ impl BuilderEnv {
         }
         plan.step("build the image", self.plan.describe(&self.client, Network::Bridge));
         plan
-    }
-
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
     }
 
     /// Reports all problems in one error. Otherwise installs missing packages and starts the engine.

@@ -7,8 +7,6 @@ pub(crate) const INPUTS: &str = "uk.silverlabs.silvermetal.inputs";
 pub(crate) const BASE: &str = "uk.silverlabs.silvermetal.base";
 pub(crate) const SNAPSHOT: &str = "uk.silverlabs.silvermetal.snapshot";
 pub(crate) const APT_PINNED: &str = "uk.silverlabs.silvermetal.apt-pinned";
-/// The OCI image specification's key for the source's commit.
-pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
 
 /// Returns the reason why an image with these labels was not built from the inputs `today`; `None` if it
 /// was.

@@ -5,20 +5,28 @@ mod bootstrap;
 pub(crate) mod build;
 pub(crate) mod builder_env;
 pub(crate) mod diffoscope;
+pub(crate) mod kept;
 pub(crate) mod labels;
+mod normalise;
 pub(crate) mod provenance;
 pub(crate) mod published;
+mod work;
 
 use crate::engine::private::EngineFolders;
 use crate::engine::{Client, EngineKind};
 use anyhow::{Context as _, Result};
 pub(crate) use archive::ArchivedImage;
+use kept::KeptImage;
+pub(crate) use normalise::MANIFEST_TYPE;
+use normalise::{LatestTime, normalise};
+use std::fs;
 use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
 pub(crate) use xtask_core::facts::builder_inputs::Inputs;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
-use xtask_core::pins::{ImageRef, build_sh};
+use xtask_core::pins::{Digest, ImageRef, build_sh};
+use xtask_core::{hash, interrupt};
 
 /// Repository of the project's published builder images.
 pub(crate) const REPOSITORY: &str = "docker-registry.silverlabs.uk/silvermetal-builder";
@@ -37,6 +45,8 @@ pub(crate) enum BuilderImage {
     Saved {
         image: ArchivedImage,
         archive: PathBuf,
+        /// Digest of its manifest, if it was recorded and the archive holds it.
+        digest: Option<Digest>,
         /// Its record in that build's BUILD_INFO.
         record: String,
     },
@@ -74,6 +84,55 @@ impl BuilderImage {
         }
     }
 
+    /// Writes the image, which an engine has, to the new file `to`: its normal form, if its digest says that it has one.
+    /// Another image is written as the engine saves it.
+    pub(crate) fn keep(&self, repo: &Repo, client: &Client, to: &Path) -> Result<EngineImage> {
+        let copy = |archive: &Path| {
+            fs::copy(archive, to).with_context(|| format!("cannot copy {}", archive.shown()))
+        };
+        match self {
+            BuilderImage::Local(inputs) => {
+                let name = self.name(client);
+                let kept = KeptImage::find(repo, inputs);
+                if let Some(kept) =
+                    kept.filter(|kept| kept.is_called(&name, client).is_ok_and(|is| is))
+                {
+                    copy(&kept.archive)?;
+                    return Ok(EngineImage {
+                        id: kept.digest.to_string(),
+                        digest: Some(kept.digest),
+                    });
+                }
+                let id = client.image_id(&name)?;
+                let id = id.with_context(|| format!("the engine no longer has {name}"))?;
+                client.save(&name, to).read()?;
+                Ok(EngineImage { id, digest: None })
+            }
+            BuilderImage::Saved { image, archive, digest, .. } => {
+                copy(archive)?;
+                Ok(EngineImage { id: image.id().to_owned(), digest: digest.clone() })
+            }
+            BuilderImage::Named(reference) => {
+                let name = reference.to_string();
+                let id = client.image_id(&name)?;
+                let id = id.with_context(|| format!("the engine no longer has {name}"))?;
+                client.save(&name, to).read()?;
+                let normal = to.with_extension("normal");
+                let called = format!("silvermetal-builder:{}", &hash::text(&name).hex()[..12]);
+                let digest = normalise(to, LatestTime::OfImage, &called, &normal).ok();
+                let digest = digest.filter(|digest| reference.digest.as_ref() == Some(digest));
+                if let Some(digest) = digest {
+                    fs::rename(&normal, to)
+                        .with_context(|| format!("cannot write {}", to.shown()))?;
+                    return Ok(EngineImage { id: digest.to_string(), digest: Some(digest) });
+                }
+                interrupt::check()?;
+                drop(fs::remove_file(&normal));
+                Ok(EngineImage { id, digest: None })
+            }
+        }
+    }
+
     /// Its record in BUILD_INFO, which is the same on every machine with the same image.
     pub(crate) fn record(&self) -> String {
         match self {
@@ -85,6 +144,15 @@ impl BuilderImage {
             BuilderImage::Saved { record, .. } => record.clone(),
         }
     }
+}
+
+/// An image on an engine, or in an archive.
+#[derive(Clone, Debug)]
+pub(crate) struct EngineImage {
+    /// Its id there. Another kind of image store gives the same image another id.
+    pub(crate) id: String,
+    /// Digest of its manifest, which is the same everywhere; `None` if nothing names it.
+    pub(crate) digest: Option<Digest>,
 }
 
 /// Returns true if the engine has the image. The store of a stopped private engine is read directly.

@@ -23,12 +23,18 @@ pub(crate) struct Provenance {
     pub(crate) snapshot: String,
     /// `yes` if every package came from that snapshot.
     pub(crate) apt_pinned: String,
+    /// A commit of this repository with these inputs. The image does not name it: a commit that does not touch the
+    /// inputs does not change the image.
     pub(crate) commit: String,
 }
 
 impl Provenance {
     /// Reads the provenance from the image's labels.
-    pub(crate) fn of(digest: &Digest, labels: &BTreeMap<String, String>) -> Provenance {
+    pub(crate) fn of(
+        digest: &Digest,
+        labels: &BTreeMap<String, String>,
+        commit: String,
+    ) -> Provenance {
         let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
         Provenance {
             digest: digest.to_string(),
@@ -36,7 +42,7 @@ impl Provenance {
             base: label(labels::BASE),
             snapshot: label(labels::SNAPSHOT),
             apt_pinned: label(labels::APT_PINNED),
-            commit: label(labels::REVISION),
+            commit,
         }
     }
 

@@ -2,12 +2,9 @@
 
 use super::{EngineKind, podman};
 use anyhow::{Context as _, Result, bail};
-use std::collections::BTreeMap;
 use std::path::Path;
-use xtask_core::escape::Shown as _;
 use xtask_core::exec::Cmd;
 use xtask_core::failure::Code;
-use xtask_core::pins::{Digest, ImageRef};
 
 /// Label of every container and image that xtask makes. Its value is the checkout's id.
 pub(crate) const LABEL: &str = "uk.silverlabs.silvermetal";
@@ -45,9 +42,6 @@ struct Dialect {
     run: &'static [&'static str],
     /// Prefix of the names of images that were built locally.
     local: &'static str,
-    /// `push` writes the digest that it pushed to a file. podman compresses layers anew for each push, so its
-    /// RepoDigests name another digest (containers/podman#14779).
-    digest_file: bool,
 }
 
 static DOCKER: Dialect = Dialect {
@@ -59,7 +53,6 @@ static DOCKER: Dialect = Dialect {
     limits: "{{range .SecurityOptions}}{{if eq . \"name=rootless\"}}rootless{{end}}{{end}}",
     run: &[],
     local: "",
-    digest_file: false,
 };
 
 static PODMAN: Dialect = Dialect {
@@ -72,7 +65,6 @@ static PODMAN: Dialect = Dialect {
     // its own limit is 2048 processes, and needs a controller that a cgroup v1 host lacks
     run: &["--pids-limit=0"],
     local: "localhost/",
-    digest_file: true,
 };
 
 impl Client {
@@ -254,56 +246,11 @@ impl Client {
         self.cmd().args(["tag", image, name])
     }
 
-    /// Pushes an image. The digest comes from [`Client::pushed`].
-    pub(crate) fn push(&self, reference: &str, digest_file: &Path) -> Cmd {
-        match self.dialect.digest_file {
-            true => self.cmd().args(["push", "--digestfile"]).arg(digest_file).arg(reference),
-            false => self.cmd().args(["push", reference]),
-        }
-    }
-
-    /// The digest under which `reference` was pushed to `repository`.
-    pub(crate) fn pushed(
-        &self,
-        reference: &str,
-        repository: &str,
-        digest_file: &Path,
-    ) -> Result<Digest> {
-        if self.dialect.digest_file {
-            let text = std::fs::read_to_string(digest_file);
-            let text = text.with_context(|| format!("cannot read {}", digest_file.shown()))?;
-            return text.trim().parse();
-        }
-        let known = self.repo_digests(reference)?;
-        let found = known.into_iter().find(|known| known.repository == repository);
-        found
-            .and_then(|known| known.digest)
-            .with_context(|| format!("the engine names no digest of {reference} after its push"))
-    }
-
-    /// Names of an image with a digest: one for each repository that it was pulled from or pushed to. An
-    /// image's id is not such a digest, nor is what podman names here.
-    pub(crate) fn repo_digests(&self, reference: &str) -> Result<Vec<ImageRef>> {
-        let template = "{{range .RepoDigests}}{{println .}}{{end}}";
-        let names =
-            self.cmd().args(["image", "inspect", "--format", template, reference]).read()?;
-        names.lines().filter(|line| !line.is_empty()).map(str::parse).collect()
-    }
-
     /// Hashes of an image's unpacked layers. They are the same on every kind of image store.
     pub(crate) fn layers(&self, reference: &str) -> Result<Vec<String>> {
         let template = "{{range .RootFS.Layers}}{{println .}}{{end}}";
         let text = self.cmd().args(["image", "inspect", "--format", template, reference]).read()?;
         Ok(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
-    }
-
-    /// The labels of an image.
-    pub(crate) fn labels(&self, reference: &str) -> Result<BTreeMap<String, String>> {
-        let template = "{{json .Config.Labels}}";
-        let text = self.cmd().args(["image", "inspect", "--format", template, reference]).read()?;
-        let labels: serde_json::Value = serde_json::from_str(&text).context("unexpected output")?;
-        let labels = labels.as_object().into_iter().flatten();
-        Ok(labels.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect())
     }
 
     /// Writes an image to a tar.
@@ -324,17 +271,5 @@ impl Client {
     pub(crate) fn inspect(&self, object: &str, template: &str) -> Result<String> {
         let cmd = self.cmd().args(["inspect", "--format", template, object]);
         cmd.read().with_context(|| format!("{} does not know {object}", self.program()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn podman_says_the_digest_of_its_push_in_a_file() {
-        let argv = |kind| Client::new(kind, None).push("r/b:x", Path::new("/s/digest")).to_string();
-        assert_eq!(argv(EngineKind::Podman), "podman push --digestfile /s/digest r/b:x");
-        assert_eq!(argv(EngineKind::Docker), "docker push r/b:x");
     }
 }

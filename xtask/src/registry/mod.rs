@@ -6,6 +6,7 @@
 mod address;
 mod challenge;
 mod credentials;
+mod upload;
 
 pub(crate) use credentials::{config_dir, read_config};
 
@@ -149,15 +150,16 @@ impl<'a> Registry<'a> {
         match response.status {
             200 => self.understood(response, reference).map_err(Refusal::Silent),
             404 => Err(Refusal::Gone(format!("the registry has no {name}"))),
-            401 | 403 => Err(Refusal::Login(format!(
-                "{} refuses to serve {name} ({}){}: docker login {}",
-                self.address.host,
-                response.complaint(),
-                self.refused_by.borrow(),
-                quoted(&self.address.host)
-            ))),
+            401 | 403 => Err(Refusal::Login(self.refusal(&format!("to serve {name}"), &response))),
             _ => Err(Refusal::Silent(anyhow!("{name}: {}", response.complaint()))),
         }
+    }
+
+    /// The reason why a registry does not do `what`, and the way to log in.
+    fn refusal(&self, what: &str, response: &Response) -> String {
+        let host = &self.address.host;
+        let (complaint, by) = (response.complaint(), self.refused_by.borrow());
+        format!("{host} refuses {what} ({complaint}){by}: docker login {}", quoted(host))
     }
 
     fn understood(&self, response: Response, reference: &str) -> Result<ImageManifest> {
@@ -184,20 +186,7 @@ impl<'a> Registry<'a> {
 
     /// Gives an existing manifest another tag. A manifest without a tag may be collected as garbage.
     pub(crate) fn tag(&self, manifest: &ImageManifest, tag: &str) -> Result<()> {
-        let request = Request::new(Method::Put, &self.url("manifests", tag))
-            .text(&manifest.media_type, &manifest.text);
-        let response = self.send(&request, "pull,push")?.expect(&[200, 201])?;
-        drop(response);
-        let served = self.manifest(tag)?;
-        if served.digest != manifest.digest {
-            bail!(
-                "{}: tag {tag}: expected {} after the push, found {}",
-                self.address.host,
-                manifest.digest,
-                served.digest
-            );
-        }
-        Ok(())
+        self.put_manifest(&manifest.media_type, &manifest.text, tag).map(drop)
     }
 
     /// Returns the labels of the image. For an index, those of its image for amd64.
@@ -256,6 +245,10 @@ impl<'a> Registry<'a> {
             Some((scheme, secret)) => request.clone().authorization(scheme, secret, &self.api),
             None => request.clone(),
         };
+        if !request.is_to(&self.api) {
+            // a place for an upload may be another server, which gets no secret
+            return self.http.send(request, Sink::Memory(LARGEST), self.ui);
+        }
         let known = self.authorization.borrow().clone();
         let response = self.http.send(&with(&known), Sink::Memory(LARGEST), self.ui)?;
         if response.status != 401 {

@@ -184,7 +184,6 @@ impl Image {
             "uk.silverlabs.silvermetal.base": "debian:test",
             "uk.silverlabs.silvermetal.snapshot": "20260508T000000Z",
             "uk.silverlabs.silvermetal.apt-pinned": "yes",
-            "org.opencontainers.image.revision": "c".repeat(40),
         });
         Image { labels, index: false }
     }

@@ -91,6 +91,11 @@ pub(super) fn config(http: &Http, request: &Request, left: Duration) -> Result<V
             config.option("header", b"Content-Type: application/x-www-form-urlencoded")?;
             config.option("data-raw", url::pairs(&fields).as_bytes())?;
         }
+        Body::File { kind, file } => {
+            File::open(file).with_context(|| format!("cannot read {}", file.shown()))?;
+            config.option("header", format!("Content-Type: {kind}").as_bytes())?;
+            config.option("upload-file", file.as_os_str().as_bytes())?;
+        }
         Body::Form { field, file, name } => {
             File::open(file).with_context(|| format!("cannot read {}", file.shown()))?;
             let mut form = format!("{field}=@").into_bytes();

@@ -128,7 +128,9 @@ impl Http {
 /// Most bytes of the request's body or of the answer's.
 fn largest(request: &Request, sink: Sink<'_>) -> u64 {
     let sent = match &request.body {
-        Body::Form { file, .. } => file.metadata().map_or(0, |meta| meta.len()),
+        Body::Form { file, .. } | Body::File { file, .. } => {
+            file.metadata().map_or(0, |meta| meta.len())
+        }
         _ => 0,
     };
     let received = match sink {

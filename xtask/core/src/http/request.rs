@@ -49,6 +49,11 @@ pub(super) enum Body {
         plain: Vec<(String, String)>,
         secret: (String, Secret),
     },
+    /// A file as it is.
+    File {
+        kind: String,
+        file: PathBuf,
+    },
     /// One file as multipart/form-data.
     Form {
         field: String,
@@ -115,11 +120,22 @@ impl Request {
         self
     }
 
+    /// A file as the body, with its media type. It is streamed.
+    pub fn file(mut self, kind: &str, file: &Path) -> Request {
+        self.body = Body::File { kind: kind.to_owned(), file: file.to_owned() };
+        self
+    }
+
     /// A file as `field` of a multipart/form-data body, with `name` as its file name. It is streamed.
     pub fn form_file(mut self, field: &str, file: &Path, name: &str) -> Request {
         self.body =
             Body::Form { field: field.to_owned(), file: file.to_owned(), name: name.to_owned() };
         self
+    }
+
+    /// Returns true if it goes to the same origin as `url`.
+    pub fn is_to(&self, url: &Url) -> bool {
+        self.url.same_origin(url)
     }
 
     /// The origin of a secret that does not belong to the request's own.

@@ -108,9 +108,10 @@ impl Url {
         Url { text, origin: self.origin }
     }
 
-    /// Appends a query. Names and values are percent-encoded.
+    /// Appends to the query. Names and values are percent-encoded.
     pub fn query(&self, pairs: &[(&str, &str)]) -> Url {
-        Url { text: format!("{}?{}", self.text, self::pairs(pairs)), origin: self.origin }
+        let mark = if self.text.contains('?') { '&' } else { '?' };
+        Url { text: format!("{}{mark}{}", self.text, self::pairs(pairs)), origin: self.origin }
     }
 
     /// Resolves a reference: an absolute URL, a path from the root, or a relative path.

@@ -5,7 +5,7 @@ pub(crate) mod earlier;
 pub(crate) mod tree;
 
 use crate::build::{BuildFacts, EpochFrom};
-use crate::builder_image::BuilderImage;
+use crate::builder_image::{BuilderImage, EngineImage};
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::Path;
@@ -159,6 +159,9 @@ fn build_info(facts: &BuildFacts, inside: &Inside, iso: &FinishedIso, run: &RunF
     for (name, value) in known_before(facts) {
         field(name, &value);
     }
+    if let Some(digest) = run.image.as_ref().and_then(|image| image.digest.as_ref()) {
+        field("Builder-Image-Digest", &digest.to_string());
+    }
     if let Some(digest) = &run.inputs {
         field("Inputs-Sha256", digest.hex());
     }
@@ -189,14 +192,16 @@ fn write_manifests(result: &Path, stages: &[StageRecord]) -> Result<()> {
     Ok(())
 }
 
-/// Facts about this run of the build. They go to build.json, except the digest of the inputs.
+/// Facts about this run of the build. They go to build.json, except the digests of the builder image and of
+/// the inputs.
 pub(crate) struct RunFacts {
     /// Seconds since 1970-01-01 UTC.
     pub(crate) started: u64,
     /// Seconds from the start of the command to the finished ISO.
     pub(crate) seconds: f64,
     pub(crate) engine_version: Option<String>,
-    pub(crate) image_id: Option<String>,
+    /// The builder image; `None` on engine host.
+    pub(crate) image: Option<EngineImage>,
     pub(crate) command: String,
     /// Digest of the inputs' manifest, if they were saved or used.
     pub(crate) inputs: Option<Digest>,
@@ -234,7 +239,7 @@ fn build_json(
             (Some(client), image) => Some(BuilderImage::name(image, client)),
             (None, _) => None,
         },
-        "image_id": run.image_id,
+        "image_id": run.image.as_ref().map(|image| &image.id),
         "mirror": facts.mirror.mirror.debian,
         "mirror_security": facts.mirror.mirror.security,
         "command": run.command,

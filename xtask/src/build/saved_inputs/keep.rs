@@ -45,10 +45,8 @@ pub(crate) fn keep(
         fs::rename(entry.path(), &object).with_context(|| format!("cannot keep {path}"))?;
         files.push(Object { digest, size, path });
     }
-    let image = facts.image.name(client);
-    let id =
-        client.image_id(&image)?.with_context(|| format!("the engine no longer has {image}"))?;
-    client.save(&image, &dir.join(IMAGE)).read().context("cannot keep the builder image")?;
+    let image = facts.image.keep(&facts.repo, client, &dir.join(IMAGE));
+    let image = image.context("cannot keep the builder image")?;
 
     let mut about = records::known_before(facts)
         .into_iter()
@@ -68,9 +66,12 @@ pub(crate) fn keep(
     };
     let security = if mirror.security.is_some() { "yes" } else { "no" };
     for (name, value) in
-        [("Builder-Image-Id", id.as_str()), ("Security", security), ("Keyring", &keyring)]
+        [("Builder-Image-Id", image.id.as_str()), ("Security", security), ("Keyring", &keyring)]
     {
         about.insert(name.to_owned(), value.to_owned());
+    }
+    if let Some(digest) = &image.digest {
+        about.insert("Builder-Image-Digest".to_owned(), digest.to_string());
     }
     let submodules = facts.upstream.as_ref().map(|upstream| upstream.revisions.clone());
     let manifest = InputsManifest {

@@ -21,8 +21,8 @@ pub(super) struct Object {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct InputsManifest {
-    /// The fields of BUILD_INFO that were known before the build, and `Builder-Image-Id`, `Security`
-    /// (yes or no) and `Keyring` (a hash, or `no`).
+    /// The fields of BUILD_INFO that were known before the build, and `Builder-Image-Id`,
+    /// `Builder-Image-Digest` (if the archive is a normal form), `Security` (yes or no) and `Keyring` (a hash, or `no`).
     pub(super) about: BuildInfo,
     /// `COMMIT PATH` of derivative-maker's submodules.
     pub(super) submodules: Vec<String>,

@@ -5,7 +5,7 @@
 //!
 //! - `manifest`: the pins and inputs of the build, and a line for each file of the package cache
 //! - `objects/ab/abcd…`: those files, named by their SHA-256
-//! - `builder-image.tar`: the builder image, for `docker load`
+//! - `builder-image.tar`: the builder image, for `docker load`; also an OCI image layout, if the image was made here
 
 mod keep;
 mod layout;

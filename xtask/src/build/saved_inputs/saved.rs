@@ -66,8 +66,11 @@ impl Saved {
 
     pub(crate) fn image(&self) -> BuilderImage {
         let archive = self.dir.join(IMAGE);
+        let recorded = self.get("Builder-Image-Digest");
+        let normal = ArchivedImage::normal(&archive).map(|(digest, _)| digest);
         BuilderImage::Saved {
             image: ArchivedImage::read(&archive, self.get("Builder-Image-Id")),
+            digest: normal.filter(|digest| digest.to_string() == recorded),
             archive,
             record: self.get("Builder-Image").to_owned(),
         }

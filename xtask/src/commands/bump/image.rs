@@ -2,15 +2,14 @@
 
 use super::edit::{self, FileEdit};
 use super::{lock, next_steps, shown};
+use crate::builder_image::kept::KeptImage;
 use crate::builder_image::provenance::Provenance;
 use crate::builder_image::{self, Inputs, labels, published};
-use crate::engine::private::{EngineFolders, Private};
-use crate::engine::{EngineChoice, EngineKind, detect};
 use crate::registry::{Refusal, Registry};
 use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
 use xtask_core::escape::Shown as _;
-use xtask_core::facts::host::Host;
+use xtask_core::facts::git::git;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::json;
@@ -43,9 +42,6 @@ pub(crate) struct BumpImageArgs {
     /// Print a machine-readable result on stdout
     #[arg(long)]
     json: bool,
-    /// Engine that has the image called `local`
-    #[arg(long, default_value = "auto")]
-    engine: EngineChoice,
 }
 
 /// Argument that stands for the image of today's docker/ folder in the repository that was last pushed to, or
@@ -123,21 +119,20 @@ fn write(repo: &Repo, found: &FoundImage, edits: &[FileEdit; 2], alone: String) 
 }
 
 fn find(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<FoundImage> {
-    let mut asked = reference(repo, args, today, ui)?;
+    let mut asked = reference(repo, args, today)?;
     if args.offline {
         let digest = asked.digest.clone().with_context(|| {
             format!("--offline: `{asked}` has no digest, and only a registry knows it: expected registry/name@sha256:…")
         });
         let digest = digest.or_exit(Code::Usage)?;
-        let own = pushed_from_here(repo, args, &asked, today, ui)?;
-        let labels = own.unwrap_or_default();
+        let labels = built_here(repo, &asked, today).unwrap_or_default();
         if labels.is_empty() {
             ui.notice(
-                "no registry was asked, and no engine here has the image: its provenance stays empty",
+                "no registry was asked, and the image was not built here: its provenance stays empty",
             );
         }
         return Ok(FoundImage {
-            provenance: Provenance::of(&digest, &labels),
+            provenance: Provenance::of(&digest, &labels, commit_with(repo, &labels, today)),
             image: pinned(&asked, digest),
         });
     }
@@ -160,8 +155,25 @@ fn find(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<Fo
     if labels.get(labels::APT_PINNED).is_some_and(|pinned| pinned != "yes") {
         ui.notice("the image's packages came from a mirror, not from the pinned snapshot: it cannot be rebuilt");
     }
-    let provenance = Provenance::of(&manifest.digest, &labels);
+    let commit = commit_with(repo, &labels, today);
+    let provenance = Provenance::of(&manifest.digest, &labels, commit);
     Ok(FoundImage { provenance, image: pinned(&asked, manifest.digest) })
+}
+
+/// This checkout's commit, if the image was built from its inputs; with `-dirty` if they have uncommitted changes.
+/// Empty if it is unknown.
+fn commit_with(repo: &Repo, labels: &BTreeMap<String, String>, today: &Inputs) -> String {
+    if labels::mismatch(labels, today).is_some() {
+        return String::new();
+    }
+    let read = |args: &[&str]| git(&repo.root).args(args).read().ok();
+    let inputs = ["linux/build/docker", "linux/build/config/snapshot-pin.env"];
+    let changes = read(&[&["status", "--porcelain", "--"], &inputs[..]].concat());
+    match (read(&["rev-parse", "HEAD"]), changes) {
+        (Some(commit), Some(changes)) if changes.is_empty() => commit,
+        (Some(commit), Some(_)) => format!("{commit}-dirty"),
+        _ => String::new(),
+    }
 }
 
 fn pinned(asked: &ImageRef, digest: Digest) -> ImageRef {
@@ -179,7 +191,7 @@ fn not_served(refusal: Refusal, asked: &ImageRef) -> anyhow::Error {
 }
 
 /// Resolves the image that the command line names.
-fn reference(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<ImageRef> {
+fn reference(repo: &Repo, args: &BumpImageArgs, today: &Inputs) -> Result<ImageRef> {
     match args.image.as_str() {
         LATEST_PUSHED => {
             let repository = published::repository(repo)?;
@@ -188,7 +200,7 @@ fn reference(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Resu
                 ImageRef { repository, tag: Some(published::LATEST.to_owned()), digest: None };
             Ok(last.unwrap_or(newest))
         }
-        builder_image::LOCAL => local(repo, args, today, ui),
+        builder_image::LOCAL => local(repo, args, today),
         digest if digest.starts_with("sha256:") => Ok(ImageRef {
             repository: published::repository(repo)?,
             tag: None,
@@ -198,98 +210,30 @@ fn reference(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Resu
     }
 }
 
-/// The image that was built here from today's docker/ folder, with the digest of its push.
-fn local(repo: &Repo, args: &BumpImageArgs, today: &Inputs, ui: &Ui) -> Result<ImageRef> {
-    let known = on_engine(repo, args, ui, |client| {
-        let name = client.local_name(&today.tag());
-        client.image_id(&name)?.map(|_| client.repo_digests(&name)).transpose()
-    })?;
-    let known = known.flatten().with_context(|| {
+/// The image that was built here from today's docker/ folder. Its digest is known before any push.
+fn local(repo: &Repo, args: &BumpImageArgs, today: &Inputs) -> Result<ImageRef> {
+    let kept = KeptImage::find(repo, today).with_context(|| {
         format!(
-            "no image of today's linux/build/docker here: expected {}; build and push it: \
-            cargo xtask image push",
+            "no image of today's linux/build/docker was built here: expected {}; build and push it: cargo xtask image push",
             today.tag()
         )
     });
-    let known = known.or_exit(Code::NotReady)?;
-    let repository = published::repository(repo)?;
-    // podman and the containerd image store also name a digest for an image that no registry has
-    let own = own_repository(today);
-    let is_local = |image: &ImageRef| {
-        image.repository.strip_prefix("localhost/").unwrap_or(&image.repository) == own
-    };
-    let known: Vec<ImageRef> = known.into_iter().filter(|image| !is_local(image)).collect();
-    if args.offline {
-        let pushed = published::last_pushed(repo);
-        let is_pushed = |image: &&ImageRef| {
-            let pushed = pushed.as_ref();
-            pushed.is_some_and(|p| (&p.repository, &p.digest) == (&image.repository, &image.digest))
-        };
-        let found = known.iter().find(is_pushed).cloned().with_context(|| {
-            format!(
-                "--offline: this checkout has not pushed {}, and only a registry knows its digest there: push \
-                 it (cargo xtask image push), or leave out --offline, or name registry/name@sha256:…",
-                today.tag()
-            )
-        });
-        return found.or_exit(Code::NotReady);
+    let digest = Some(kept.or_exit(Code::NotReady)?.digest);
+    let image = ImageRef { repository: published::repository(repo)?, tag: None, digest };
+    if args.offline && published::last_pushed(repo).as_ref() != Some(&image) {
+        return Err(Code::NotReady.error(format!(
+            "--offline: this checkout has not pushed {image}, and only a registry knows whether it is there: push it \
+             (cargo xtask image push), or leave out --offline, or name registry/name@sha256:…"
+        )));
     }
-    let found = known.iter().find(|image| image.repository == repository).or(known.first());
-    found
-        .cloned()
-        .with_context(|| {
-            format!(
-                "{} has no digest in a registry yet (its id is not one); push it: cargo xtask image push",
-                today.tag()
-            )
-        })
-        .or_exit(Code::NotReady)
+    Ok(image)
 }
 
-/// Repository of the name that an image built here has on docker; podman's is `localhost/` and this.
-fn own_repository(today: &Inputs) -> String {
-    today.tag().split(':').next().unwrap_or_default().to_owned()
-}
-
-/// Labels of the image, if this machine's engine has it under the digest asked for.
-fn pushed_from_here(
-    repo: &Repo,
-    args: &BumpImageArgs,
-    asked: &ImageRef,
-    today: &Inputs,
-    ui: &Ui,
-) -> Result<Option<BTreeMap<String, String>>> {
-    let labels = on_engine(repo, args, ui, |client| {
-        let name = client.local_name(&today.tag());
-        if client.image_id(&name)?.is_none()
-            || !client.repo_digests(&name)?.iter().any(|known| known.digest == asked.digest)
-        {
-            return Ok(None);
-        }
-        client.labels(&name).map(Some)
-    })?;
-    Ok(labels.flatten())
-}
-
-/// Asks the engine. Returns `None` if there is no engine.
-fn on_engine<T>(
-    repo: &Repo,
-    args: &BumpImageArgs,
-    ui: &Ui,
-    ask: impl FnOnce(&crate::engine::Client) -> Result<T>,
-) -> Result<Option<T>> {
-    let places = EngineFolders::of(repo);
-    let engines = [EngineKind::Docker, EngineKind::Podman, EngineKind::Private];
-    let selection = detect(args.engine, &engines, &Host::gather()?, &places);
-    let Some(client) = &selection.client else { return Ok(None) };
-    if !selection.problems.is_empty() {
-        return Ok(None);
-    }
-    let _private = match selection.kind {
-        EngineKind::Private => Some(Private::start(&places, ui)?),
-        _ => None,
-    };
-    ask(client).map(Some)
+/// Labels of the image, if it was built here with the digest asked for.
+fn built_here(repo: &Repo, asked: &ImageRef, today: &Inputs) -> Option<BTreeMap<String, String>> {
+    let kept = KeptImage::find(repo, today)?;
+    let same = asked.digest.as_ref() == Some(&kept.digest);
+    same.then(|| kept.labels().ok()).flatten()
 }
 
 /// Exits 1 if the pinned image was not built from today's docker/ folder, or the registry lost it.

@@ -19,7 +19,7 @@ pub(super) fn look(facts: &BuildFacts, ui: &Ui) -> DoctorReport {
         served(image, facts.image_present, ui, &mut report);
     }
     match Inputs::gather(&facts.repo).and_then(|inputs| inputs.base.parse::<ImageRef>()) {
-        // without the base image, a build bootstraps one from the Debian mirror
+        // only a machine that cannot bootstrap a base needs it
         Ok(base) => served(&base, true, ui, &mut report),
         Err(error) => report
             .broken(Problem::new(format!("{error:#}"), "cargo xtask check").of("image-served")),

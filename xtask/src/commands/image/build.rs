@@ -1,8 +1,10 @@
 //! `cargo xtask image build`: builds the builder image from linux/build/docker, on an engine.
 
+use crate::builder_image::build::OwnImage;
 use crate::builder_image::builder_env::BuilderEnv;
 use crate::engine::BuildArgs;
 use anyhow::Result;
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::repo::Repo;
 use xtask_core::json;
 use xtask_core::ui::{Ui, answer};
@@ -12,7 +14,7 @@ Examples:
   cargo xtask image build --setup
   cargo xtask image build --engine private --dry-run";
 
-/// Build the builder image from linux/build/docker; print its name
+/// Build the builder image from linux/build/docker; print its name and its digest
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ImageBuildArgs {
@@ -29,13 +31,15 @@ pub(crate) fn command(repo: &Repo, args: &ImageBuildArgs) -> Result<()> {
         return env.describe().show("image build", &env.problems, build.shown());
     }
     let open = env.open(&ui)?;
-    let name = env.plan.execute(&open.client, open.network, &ui)?;
+    let OwnImage { name, kept } = env.plan.execute(&open.client, open.network, &ui)?;
     let id = open.client.image_id(&name)?.unwrap_or_default();
+    ui.notice(&format!("digest {}: {}", kept.digest, kept.archive.shown()));
     if build.json {
         let plan = &env.plan;
         json::print(&serde_json::json!({
             "format": "silvermetal-image-build/1",
-            "image": name, "id": id, "inputs": plan.inputs.digest.to_string(),
+            "image": name, "id": id, "digest": kept.digest.to_string(),
+            "archive": kept.archive, "inputs": plan.inputs.digest.to_string(),
             "base": plan.inputs.base, "snapshot": plan.inputs.stamp,
             "engine": open.client.kind.name(), "apt_pinned": plan.mirror.pinned(),
         }));

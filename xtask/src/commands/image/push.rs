@@ -2,20 +2,19 @@
 //! garbage collection.
 
 use crate::builder_image::builder_env::BuilderEnv;
-use crate::builder_image::{Inputs, labels, published};
+use crate::builder_image::kept::{self, KeptImage};
+use crate::builder_image::{Inputs, MANIFEST_TYPE, labels, published};
 use crate::engine::BuildArgs;
 use crate::registry::{ImageManifest, Refusal, Registry};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use std::fs::File;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
-use xtask_core::exec::{Signal, StopBy};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::json;
 use xtask_core::pins::{Digest, ImageRef};
-use xtask_core::step;
 use xtask_core::ui::{Ui, answer};
 
 const EXAMPLES: &str = "\
@@ -24,8 +23,8 @@ Examples:
   cargo xtask image push --to localhost:5000/me/builder:try
   cargo xtask image push --if-missing          for a CI job";
 
-/// Push the builder image to a registry, and build it first if the engine has none; print its
-/// digest there
+/// Push the builder image to a registry as it was built here, and build it first if it was not; print
+/// its digest, which was known before
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ImagePushArgs {
@@ -94,13 +93,13 @@ pub(crate) fn command(repo: &Repo, args: &ImagePushArgs) -> Result<()> {
     let target = Target::of(repo, args.to.as_ref(), &inputs)?;
     if args.build.dry_run {
         let env = BuilderEnv::gather(repo, &args.build)?;
-        let engine = env.client();
-        let local = engine.local_name(&inputs.tag());
         let mut plan = env.describe();
         plan.line("push to", target.tagged());
         plan.line("more tags", target.more.join(", "));
-        plan.step("name it for the registry", engine.tag(&local, &target.tagged()));
-        plan.step("push", engine.push(&target.tagged(), &digest_file(repo)));
+        plan.step(
+            "push, without an engine",
+            format!("# xtask uploads {}", kept::path(repo, &inputs).shown()),
+        );
         return plan.show("image push", &env.problems, args.build.shown());
     }
     let registry = Registry::open(&target.image(), &ui)?;
@@ -191,6 +190,7 @@ fn name(registry: &Registry<'_>, target: &Target, manifest: &ImageManifest) -> R
     Ok(())
 }
 
+/// Uploads the normal form of the image, which is built first if there is none here.
 fn push(
     repo: &Repo,
     args: &ImagePushArgs,
@@ -199,38 +199,38 @@ fn push(
     inputs: &Inputs,
     ui: &Ui,
 ) -> Result<ImageManifest> {
-    let mut build = args.build.clone();
-    build.setup |= args.if_missing;
-    let env = BuilderEnv::gather(repo, &build)?;
-    let open = env.open(ui)?;
-    let local = env.plan.execute(&open.client, open.network, ui)?;
-    let tagged = target.tagged();
-    open.client.tag(&local, &tagged).read()?;
-    let digest_file = digest_file(repo);
-    drop(std::fs::remove_file(&digest_file)); // of an earlier push
-    let command = open.client.push(&tagged, &digest_file);
-    step::run("push", &command, &StopBy::Signal(Signal::INT), ui)?;
-
-    let manifest = registry.manifest(&target.tag)?;
-    let engines = open.client.pushed(&tagged, &target.repository, &digest_file)?;
-    if engines != manifest.digest {
-        bail!(
-            "{tagged}: the engine pushed {engines}, and the registry serves {}: \
-             another push may have happened at the same time; run this command again",
-            manifest.digest
-        );
-    }
-    if let Some(why) = labels::mismatch(&registry.labels(&manifest)?, inputs) {
-        bail!("{tagged}: {why}");
-    }
+    let kept = match KeptImage::find(repo, inputs) {
+        Some(kept) => kept,
+        None => {
+            let mut build = args.build.clone();
+            build.setup |= args.if_missing;
+            let env = BuilderEnv::gather(repo, &build)?;
+            let open = env.open(ui)?;
+            env.plan.execute(&open.client, open.network, ui)?.kept
+        }
+    };
+    ui.notice(&format!("digest {}: {}", kept.digest, kept.archive.shown()));
+    let dir = kept::folder(repo).join(format!("push-{}", std::process::id()));
+    let stage = ui.stage("push");
+    let pushed = upload(&kept, registry, target, &dir);
+    stage.end(pushed.is_ok());
+    drop(std::fs::remove_dir_all(&dir));
+    let manifest = pushed?;
     name(registry, target, &manifest)?;
     Ok(manifest)
 }
 
-/// File for the digest of a push.
-fn digest_file(repo: &Repo) -> PathBuf {
-    // several checkouts may share one target folder
-    repo.state().join(format!("pushed-digest-{}", repo.checkout_id()))
+fn upload(
+    kept: &KeptImage,
+    registry: &Registry<'_>,
+    target: &Target,
+    dir: &Path,
+) -> Result<ImageManifest> {
+    let parts = kept.unpack(dir)?;
+    for (digest, file) in &parts.blobs {
+        registry.put_blob(digest, file)?;
+    }
+    registry.put_manifest(MANIFEST_TYPE, &parts.manifest, &target.tag)
 }
 
 #[cfg(test)]
