@@ -86,12 +86,13 @@ fn a_second_run_after_a_complete_one_changes_nothing() {
     let head = git(&shop.factory.checkout.root, &["rev-parse", "HEAD"]);
     assert_eq!(release["target_commitish"], head.trim());
     assert_eq!(release["prerelease"], false);
+    assert_eq!(shop.gitea.tag(TAG).unwrap(), head.trim(), "made with the release");
     let uploads: Vec<String> =
         release["assets"].as_array().unwrap().iter().map(|a| a["name"].to_string()).collect();
     assert_eq!(uploads.last().unwrap(), "\"SHA256SUMS\"", "{uploads:?}");
     let log = shop.gitea.log();
     let at = |what: &str| log.iter().rposition(|line| line.contains(what)).unwrap();
-    assert!(at("GET /SilverLABS/SilverMetal/releases/download") < at("PATCH"), "{log:#?}");
+    assert!(at(DOWNLOAD) < at("PATCH"), "{log:#?}");
 
     shop.gitea.forgets_the_log();
     let ran = run(&mut shop.command(&["--json"])).exits(0);
@@ -114,11 +115,11 @@ fn a_dry_run_sends_no_request() {
 #[test]
 fn an_unfinished_draft_is_completed_even_if_the_list_has_many_pages() {
     let mut shop = Shop::open();
-    for shown_by_tag in [false, true] {
+    for hidden_by_tag in [false, true] {
         shop.gitea = Gitea::new();
         shop.gitea.pages(2, true);
-        if shown_by_tag {
-            shop.gitea.shows_drafts_by_tag();
+        if hidden_by_tag {
+            shop.gitea.hides_drafts_by_tag();
         }
         let draft = shop.gitea.has_release(TAG, true);
         for n in 0..5 {
@@ -191,6 +192,48 @@ fn a_tag_of_another_commit_on_the_server_is_refused() {
     assert_eq!(shop.gitea.releases().len(), 0);
     let head = git(&shop.factory.checkout.root, &["rev-parse", "HEAD"]);
     shop.gitea.has_tag(TAG, head.trim());
+    shop.publish().exits(0);
+    shop.has_one_release();
+}
+
+#[test]
+fn a_commit_that_nobody_pushed_is_reported_before_any_upload() {
+    let shop = Shop::open();
+    let head = git(&shop.factory.checkout.root, &["rev-parse", "HEAD"]);
+    shop.gitea.lacks_commit(head.trim());
+    shop.publish()
+        .exits(3)
+        .says("has neither tag v1.1.0 nor the commit")
+        .says("git push REMOTE v1.1.0");
+    assert_eq!(shop.gitea.asked("POST"), 0, "{:#?}", shop.gitea.log());
+}
+
+#[test]
+fn the_tag_of_an_older_draft_names_the_commit_of_this_release() {
+    let shop = Shop::open();
+    let id = shop.gitea.has_release(TAG, true);
+    assert_eq!(shop.gitea.release(TAG)["target_commitish"], "main");
+    shop.publish().exits(0);
+    shop.has_one_release();
+    let head = git(&shop.factory.checkout.root, &["rev-parse", "HEAD"]);
+    assert_eq!(shop.gitea.tag(TAG).unwrap(), head.trim());
+    assert_eq!(shop.gitea.release(TAG)["id"], id);
+}
+
+#[test]
+fn a_repository_that_takes_no_release_is_reported_before_any_upload() {
+    let shop = Shop::open();
+    shop.gitea.is_archived(true);
+    shop.publish().exits(3).says("is archived").says("fix: open it");
+    shop.gitea.is_archived(false);
+    shop.gitea.may_only_be_read(true);
+    shop.publish().exits(3).says("may only read the repository");
+    assert_eq!(shop.gitea.asked("POST"), 0, "{:#?}", shop.gitea.log());
+    shop.gitea.may_only_be_read(false);
+    shop.gitea.protects_tags(true);
+    shop.publish().exits(3).says("is protected").says("fix: push the tag v1.1.0 first");
+    shop.shows_nothing();
+    shop.gitea.protects_tags(false);
     shop.publish().exits(0);
     shop.has_one_release();
 }

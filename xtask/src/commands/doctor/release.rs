@@ -2,7 +2,7 @@
 
 use super::report::DoctorReport;
 use crate::build::BuildFacts;
-use crate::commands::release::{MAX_MIB, Package, may_read};
+use crate::commands::release::{MAX_MIB, Package, may_write};
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
 use xtask_core::facts::git::git;
@@ -81,9 +81,9 @@ fn token(package: &Package, ui: &Ui, report: &mut DoctorReport) {
         return;
     }
     let read = Secret::new(&value, RELEASE_TOKEN)
-        .and_then(|token| may_read(&package.repository, &token, ui));
+        .and_then(|token| may_write(&package.repository, &token, ui));
     match read {
-        Ok(()) => report.holds(rule, format!("it can read {}", package.repository)),
+        Ok(()) => report.holds(rule, format!("it can read {}, and its owner may write there", package.repository)),
         Err(error) => report.broken(
             Problem::new(
                 format!("{error:#}").lines().next().unwrap_or_default(),

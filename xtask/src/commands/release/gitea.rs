@@ -73,10 +73,23 @@ impl<'a> Gitea<'a> {
         Ok(Gitea { http, api, token, ui })
     }
 
-    /// Fails unless the token can read the repository.
-    pub(super) fn read(&self) -> Result<()> {
-        let answer = self.ask(&Request::get(&self.api))?;
-        self.accepted(answer, &[200]).map(drop)
+    /// Fails unless the token's owner may write to the repository. Of an archived one Gitea says only 500 later.
+    pub(super) fn may_write(&self) -> Result<()> {
+        let repository = json(self.accepted(self.ask(&Request::get(&self.api))?, &[200])?)?;
+        if repository["archived"] == true {
+            return Err(Code::NotReady.error(format!(
+                "{}: the repository is archived, and takes no release\n  fix: open it in the repository's settings",
+                self.api
+            )));
+        }
+        if repository["permissions"]["push"] == false {
+            return Err(Code::NotReady.error(format!(
+                "{}: the token's owner may only read the repository\n  fix: give a token of an account that \
+                 may write to it",
+                self.api
+            )));
+        }
+        Ok(())
     }
 
     /// Finds the release of `tag`. Drafts are shown only to a token that may write.
@@ -150,6 +163,13 @@ impl<'a> Gitea<'a> {
             .context("the server's answer is not a tag: expected commit.sha")
     }
 
+    /// True if the server has the commit.
+    pub(super) fn has_commit(&self, commit: &Commit) -> Result<bool> {
+        let url = self.api.child("git").child("commits").child(&commit.to_string());
+        let answer = self.ask(&Request::get(&url))?;
+        Ok(answer.status != 404 && self.accepted(answer, &[200]).map(|_| true)?)
+    }
+
     /// Downloads a file, and returns its hash and its size in bytes.
     pub(super) fn hash(&self, asset: &Asset) -> Result<(Digest, u64)> {
         let named =
@@ -164,11 +184,23 @@ impl<'a> Gitea<'a> {
         Ok((answer.digest, answer.size))
     }
 
-    pub(super) fn publish(&self, release: &GiteaRelease) -> Result<GiteaRelease> {
+    /// Publishes a draft. If its tag is missing, Gitea creates it at the draft's target, which may be that of an
+    /// earlier run: so the target is sent, too.
+    pub(super) fn publish(&self, release: &GiteaRelease, commit: &Commit) -> Result<()> {
         let url = self.api.child("releases").child(&release.id.to_string());
-        let request =
-            Request::new(Method::Patch, &url).json(&json!({ "draft": false }).to_string());
-        self::release(&json(self.accepted(self.ask(&request)?, &[200])?)?)
+        let body = json!({ "draft": false, "target_commitish": commit.to_string() });
+        let answer = self.ask(&Request::new(Method::Patch, &url).json(&body.to_string()))?;
+        // 500 in Gitea 1.27, 422 elsewhere
+        let protected = answer.status != 200 && answer.complaint().contains("protected");
+        self.accepted(answer, &[200]).map(drop).map_err(|error| {
+            if !protected {
+                return error;
+            }
+            Code::NotReady.error(format!(
+                "{error:#}\n  fix: push the tag {} first, from an account that the tag's protection permits",
+                release.tag
+            ))
+        })
     }
 
     fn assets_of(&self, release: &GiteaRelease) -> Url {

@@ -34,8 +34,8 @@ pub(crate) fn command(repo: &Repo, command: &ReleaseCommand) -> Result<()> {
     }
 }
 
-/// Fails unless the token can read the repository at that page. Asks only once.
-pub(crate) fn may_read(repository: &str, token: &Secret, ui: &Ui) -> Result<()> {
+/// Fails unless the token's owner may write to the repository at that page. Asks only once.
+pub(crate) fn may_write(repository: &str, token: &Secret, ui: &Ui) -> Result<()> {
     let http = Http { attempts: 1, stall_timeout: 20, ..Http::default() };
-    gitea::Gitea::new(http, &repository.parse()?, token.clone(), ui)?.read()
+    gitea::Gitea::new(http, &repository.parse()?, token.clone(), ui)?.may_write()
 }

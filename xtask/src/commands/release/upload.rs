@@ -33,7 +33,10 @@ pub(super) struct Upload<'a> {
 
 impl Upload<'_> {
     pub(super) fn run(mut self) -> Result<Done> {
-        self.compare_tag()?;
+        self.gitea.may_write()?;
+        if !self.compare_tag()? {
+            self.has_commit()?;
+        }
         let there = self.draft()?;
         let mut hashed = self.clear(&there)?;
         for file in &self.release.files {
@@ -51,16 +54,18 @@ impl Upload<'_> {
         let published = if there.draft {
             // somebody may have moved the tag during the upload
             self.compare_tag()?;
-            self.publish(&there)?
+            let published = self.publish(&there)?;
+            self.compare_tag()?;
+            published
         } else {
             there
         };
         Ok(Done { release: published, uploaded: self.uploaded })
     }
 
-    /// Fails if the server's tag names another commit than the one that was built. If the server has no such
-    /// tag, it makes one at that commit when the release is published.
-    fn compare_tag(&self) -> Result<()> {
+    /// Fails if the server's tag names another commit than the one that was built. Returns `false` if the server
+    /// has no such tag: it makes one at that commit when the release is published.
+    fn compare_tag(&self) -> Result<bool> {
         let Release { tag, commit, .. } = self.release;
         match self.gitea.commit_of(tag)? {
             Some(there) if there != commit.to_string() => Err(Code::No.error(format!(
@@ -69,8 +74,21 @@ impl Upload<'_> {
                  version. A tag that people may have fetched is never moved",
                 there.shown()
             ))),
-            _ => Ok(()),
+            there => Ok(there.is_some()),
         }
+    }
+
+    /// Fails if the server cannot make the tag, because nobody pushed the commit. It would say so only after the
+    /// whole upload.
+    fn has_commit(&self) -> Result<()> {
+        let Release { tag, commit, .. } = self.release;
+        if self.gitea.has_commit(commit)? {
+            return Ok(());
+        }
+        Err(Code::NotReady.error(format!(
+            "the server has neither tag {tag} nor the commit {commit} that this release was built from\n  \
+             fix: git push REMOTE {tag}"
+        )))
     }
 
     /// Returns the release of the tag on the server, or creates a draft.
@@ -123,7 +141,7 @@ impl Upload<'_> {
             let same_name = assets.iter().filter(|asset| asset.name == file.name);
             let (mut right_size, mut wrong): (Vec<&Asset>, Vec<&Asset>) =
                 same_name.partition(|asset| asset.size == file.size);
-            // files of one name share a URL: delete all but one, so that it can be hashed
+            // files of one name may share a URL: delete all but one, so that it can be hashed
             wrong.extend(right_size.drain(1.min(right_size.len())..));
             for asset in wrong {
                 self.delete(there, asset, "a duplicate, or another size")?;
@@ -212,7 +230,7 @@ impl Upload<'_> {
     }
 
     fn publish(&self, there: &GiteaRelease) -> Result<GiteaRelease> {
-        self.gitea.publish(there)?;
+        self.gitea.publish(there, &self.release.commit)?;
         match self.gitea.find(&there.tag)? {
             Some(now) if !now.draft && now.id == there.id => Ok(now),
             other => Err(Code::Failed.error(format!(

@@ -1,5 +1,5 @@
-//! A stand-in for Gitea's release API on loopback: drafts, 409, files with equal names, pages, a
-//! token. Tests can make it fail.
+//! A stand-in for Gitea's release API on loopback: drafts, 409, files with equal names, pages, tags, a
+//! token. Its answers are those of Gitea 1.27. Tests can make it fail.
 
 mod serve;
 mod state;
@@ -101,8 +101,29 @@ impl Gitea {
         (state.page_size, state.pages_of_files) = (size, of_files);
     }
 
-    pub fn shows_drafts_by_tag(&self) {
-        self.state().drafts_by_tag = true;
+    pub fn hides_drafts_by_tag(&self) {
+        self.state().hides_drafts_by_tag = true;
+    }
+
+    pub fn lacks_commit(&self, commit: &str) {
+        self.state().lacks.push(commit.to_owned());
+    }
+
+    pub fn is_archived(&self, archived: bool) {
+        self.state().archived = archived;
+    }
+
+    pub fn may_only_be_read(&self, read_only: bool) {
+        self.state().read_only = read_only;
+    }
+
+    pub fn protects_tags(&self, protects: bool) {
+        self.state().protects_tags = protects;
+    }
+
+    /// Commit of a tag.
+    pub fn tag(&self, tag: &str) -> Option<String> {
+        self.state().tags.get(tag).cloned()
     }
 
     pub fn has_tag(&self, tag: &str, commit: &str) {
@@ -162,7 +183,7 @@ impl Gitea {
         self.state().releases.iter().find(|r| r["tag_name"] == tag).unwrap().clone()
     }
 
-    /// Adds a release that somebody else created.
+    /// Adds a release that somebody else created, with the tip of main as its target.
     pub fn has_release(&self, tag: &str, draft: bool) -> u64 {
         let mut state = self.state();
         let root = self.url.clone();

@@ -47,15 +47,14 @@ pub fn serve(stream: TcpStream, state: &Mutex<State>, root: &str) -> std::io::Re
             thread::sleep(Duration::from_secs(20));
             return Ok(());
         }
-        if !request.path.starts_with("/api/v1/repos/SilverLABS/SilverMetal/") {
+        if !format!("{}/", request.path).starts_with("/api/v1/repos/SilverLABS/SilverMetal/") {
             download(&mut stream, state, &request, fault.as_ref())?;
             continue;
         }
         let (status, value) = match (request.method.as_str(), api_path(&request.path).as_slice()) {
-            (_, _) if !allowed(&request) && (request.method != "GET" || has_token(&request)) => (
-                401,
-                json!({ "message": format!("token is wrong: {:?}", request.headers.get("authorization")) }),
-            ),
+            (_, _) if !allowed(&request) && (request.method != "GET" || has_token(&request)) => {
+                (401, json!({ "message": "invalid username, password or token" }))
+            }
             ("POST", ["releases", id, "assets"]) => {
                 let id = id.parse().unwrap();
                 match upload(&mut reader, &mut stream, state, &request, id, fault.as_ref())? {
@@ -130,17 +129,25 @@ fn api(
     root: &str,
 ) -> (u16, Value) {
     let may_write = allowed(request);
-    let not_found = (404, json!({ "message": "The target couldn't be found." }));
+    let not_found = (404, json!({ "message": "not found" }));
     let has_id = |value: &Value, id: &str| value["id"].as_u64() == id.parse().ok();
     let by_id = |state: &State, id: &str| state.releases.iter().position(|r| has_id(r, id));
     match (method, path) {
+        ("GET", []) => {
+            let archived = state.archived;
+            (200, json!({ "archived": archived, "permissions": { "push": !state.read_only } }))
+        }
+        ("GET", ["git", "commits", commit]) => {
+            let known = !state.lacks.iter().any(|lacking| lacking == commit);
+            if known { (200, json!({ "sha": commit })) } else { not_found }
+        }
         ("GET", ["releases", "tags", tag]) => {
-            let drafts = state.drafts_by_tag;
+            let drafts = may_write && !state.hides_drafts_by_tag;
             let found = state
                 .releases
                 .iter()
                 .find(|r| r["tag_name"] == **tag && (drafts || r["draft"] == false));
-            found.map_or(not_found, |release| (200, release.clone()))
+            found.map_or(not_found, |release| (200, state.shown(release)))
         }
         ("GET", ["tags", tag]) => {
             let commit = state.tags.get(*tag);
@@ -151,7 +158,7 @@ fn api(
                 .releases
                 .iter()
                 .filter(|r| may_write || r["draft"] == false)
-                .cloned()
+                .map(|release| state.shown(release))
                 .collect();
             (200, state.page(&shown, &request.query))
         }
@@ -163,14 +170,21 @@ fn api(
         }
         ("PATCH", ["releases", id]) => {
             let Some(at) = by_id(state, id) else { return not_found };
+            let mut changed = state.releases[at].clone();
             for (key, value) in body.as_object().unwrap() {
-                state.releases[at][key] = value.clone();
+                changed[key] = value.clone();
             }
-            (200, state.releases[at].clone())
+            if changed["draft"] == false
+                && let Err(message) = state.make_tag(&changed)
+            {
+                return (500, json!({ "message": message }));
+            }
+            state.releases[at] = changed;
+            (200, state.shown(&state.releases[at]))
         }
         ("GET", ["releases", id, "assets"]) => {
             let Some(at) = by_id(state, id) else { return not_found };
-            let assets = state.releases[at]["assets"].clone();
+            let assets = state.shown(&state.releases[at])["assets"].clone();
             let paged = state.pages_of_files;
             (
                 200,
@@ -206,7 +220,7 @@ fn upload(
     let boundary = kind.strip_prefix("multipart/form-data; boundary=").unwrap().to_owned();
     let end = format!("\r\n--{boundary}--\r\n");
     if request.length > most + 1024 {
-        return Ok(Some((413, json!({ "message": "http: request body too large" }))));
+        return Ok(Some((413, json!({ "message": "attachment exceeds limit" }))));
     }
     if request.headers.contains_key("expect") {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
@@ -218,7 +232,7 @@ fn upload(
     assert!(head.contains("name=\"attachment\""), "{head}");
     let size = request.length - head.len() as u64 - end.len() as u64;
     if size > most {
-        return Ok(Some((413, json!({ "message": "http: request body too large" }))));
+        return Ok(Some((413, json!({ "message": "attachment exceeds limit" }))));
     }
     let cut = match fault {
         Some(How::CutAfter(n) | How::StoreAndCutAfter(n)) => Some(*n as u64),
@@ -261,8 +275,8 @@ fn store(reader: &mut impl Read, path: &PathBuf, size: u64) -> std::io::Result<(
     file.set_len(size)
 }
 
-/// GET /OWNER/NAME/releases/download/TAG/NAME. The files of a draft need the token. Of several files
-/// with one name, the first is sent.
+/// GET /OWNER/NAME/releases/download/TAG/NAME, or /attachments/UUID. The files of a draft need the token. Of several
+/// files with one name, the first is sent.
 fn download(
     stream: &mut TcpStream,
     state: &Mutex<State>,
@@ -272,15 +286,22 @@ fn download(
     let parts: Vec<&str> = request.path.rsplitn(3, '/').collect();
     let asset = {
         let state = state.lock().unwrap();
-        let release = state
-            .releases
-            .iter()
-            .find(|r| r["tag_name"] == parts[1] && (r["draft"] == false || allowed(request)));
-        let assets = release.and_then(|release| release["assets"].as_array());
-        assets.and_then(|all| all.iter().find(|asset| asset["name"] == parts[0])).cloned()
+        let (of, name) = (parts[1], parts[0]);
+        let mut shown =
+            state.releases.iter().filter(|r| r["draft"] == false || allowed(request)).flat_map(
+                |r| {
+                    let assets = r["assets"].as_array().into_iter().flatten();
+                    assets.map(move |asset| (&r["tag_name"], asset))
+                },
+            );
+        let asked = shown.find(|(tag, asset)| match of {
+            "attachments" => asset["uuid"] == name,
+            tag_asked => **tag == *tag_asked && asset["name"] == name,
+        });
+        asked.map(|(_, asset)| asset.clone())
     };
     let Some(asset) = asset else {
-        return answer(stream, 404, &json!({ "message": "Not found." }), false);
+        return answer(stream, 404, &json!("Not Found"), false);
     };
     let dir = state.lock().unwrap().dir.clone();
     let mut file = File::open(dir.join(asset["id"].to_string()))?;

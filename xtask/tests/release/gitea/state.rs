@@ -24,10 +24,17 @@ pub struct State {
     pub max_size: u64,
     /// The files of a release are listed in pages too.
     pub pages_of_files: bool,
-    /// GET …/tags/TAG returns drafts, as in some versions of Gitea.
-    pub drafts_by_tag: bool,
+    /// GET …/releases/tags/TAG returns no drafts, not even with a token that may write.
+    pub hides_drafts_by_tag: bool,
     /// Commits of tags.
     pub tags: BTreeMap<String, String>,
+    /// Commits that nobody pushed.
+    pub lacks: Vec<String>,
+    /// The repository is archived, or the token's owner may only read it.
+    pub archived: bool,
+    pub read_only: bool,
+    /// No new tag is allowed.
+    pub protects_tags: bool,
     pub log: Vec<String>,
     pub dir: PathBuf,
     /// Words to look for in every argv and environment while requests are served.
@@ -57,14 +64,42 @@ impl State {
 
     pub fn add_asset(&mut self, release: u64, id: u64, name: &str, size: u64) -> Value {
         let release = self.releases.iter_mut().find(|r| r["id"] == release).unwrap();
-        let tag = release["tag_name"].as_str().unwrap();
-        let asset = json!({
-            "id": id, "name": name, "size": size, "uuid": format!("uuid-{id}"),
-            // built from ROOT_URL, which is not the address that the test uses
-            "browser_download_url": format!("https://gitea.example{OWNER}/releases/download/{tag}/{name}"),
-        });
+        let asset = json!({ "id": id, "name": name, "size": size, "uuid": format!("uuid-{id}") });
         release["assets"].as_array_mut().unwrap().push(asset.clone());
-        asset
+        by_uuid(&asset)
+    }
+
+    /// A release as the server returns it: files in the order of their names. If two have the same name, no URL has
+    /// the name.
+    pub fn shown(&self, release: &Value) -> Value {
+        let tag = release["tag_name"].as_str().unwrap();
+        let mut assets = release["assets"].as_array().unwrap().clone();
+        assets.sort_by_key(|asset| asset["name"].as_str().unwrap().to_owned());
+        let unique = assets.windows(2).all(|pair| pair[0]["name"] != pair[1]["name"]);
+        let show = |asset: &Value| match asset["name"].as_str().filter(|_| unique) {
+            Some(name) => with_url(&format!("{OWNER}/releases/download/{tag}/{name}"), asset),
+            None => by_uuid(asset),
+        };
+        let mut shown = release.clone();
+        shown["assets"] = assets.iter().map(show).collect();
+        shown
+    }
+
+    /// Makes the tag of a release that is published, unless it exists.
+    pub fn make_tag(&mut self, release: &Value) -> Result<(), String> {
+        let tag = release["tag_name"].as_str().unwrap().to_owned();
+        let target = release["target_commitish"].as_str().unwrap().to_owned();
+        if self.tags.contains_key(&tag) {
+            return Ok(());
+        }
+        if self.protects_tags {
+            return Err(format!("release tag name is protected [tag_name: {tag}]"));
+        }
+        if self.lacks.contains(&target) {
+            return Err(format!("object does not exist [id: {target}, rel_path: ]"));
+        }
+        self.tags.insert(tag, target);
+        Ok(())
     }
 
     pub fn fault(&mut self, line: &str) -> Option<How> {
@@ -112,4 +147,15 @@ impl State {
             }
         }
     }
+}
+
+/// Adds the file's URL, which is built from ROOT_URL. That is not the address that the test uses.
+fn with_url(path: &str, asset: &Value) -> Value {
+    let mut shown = asset.clone();
+    shown["browser_download_url"] = format!("https://gitea.example{path}").into();
+    shown
+}
+
+fn by_uuid(asset: &Value) -> Value {
+    with_url(&format!("/attachments/{}", asset["uuid"].as_str().unwrap()), asset)
 }
