@@ -70,6 +70,7 @@ fn machines_rootless_docker_is_refused_whether_it_runs_or_not() {
 const CLIENT_AT_PODMAN: &str = r#"
 export DOCKER_HOST=unix:///run/podman/podman.sock
 mkdir -p /run/podman
+podman info >/dev/null # its first answer takes long
 podman system service --time 0 "$DOCKER_HOST" &
 timeout 60 sh -c 'until docker version; do sleep 1; done' >/dev/null 2>&1
 target/debug/xtask iso canary --dry-run --setup --engine docker
