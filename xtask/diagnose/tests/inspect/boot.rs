@@ -153,7 +153,11 @@ fn what_grub_may_do_is_not_guessed() {
             t.write("iso/boot/menu.txt", "title x\nkernel /live/vmlinuz\n");
         }),
         unclear("too-long", "cuts it off", |t| {
-            evil(t, &format!("linux /live/vmlinuz a={} {}", "x".repeat(2000), good()));
+            let line = format!("a={} {}", "x".repeat(2000), good());
+            t.write(
+                "iso/isolinux/isolinux.cfg",
+                &format!("LABEL x\n KERNEL /live/vmlinuz\n APPEND {line}\n"),
+            );
         }),
         unclear("binary-configuration", "no text", |t| {
             t.bytes("iso/boot/grub/custom.cfg", b"\0menuentry x { linux /live/vmlinuz\n}\n");

@@ -35,12 +35,32 @@ fn grub_reads_from_elsewhere() {
     ]);
 }
 
+/// Words that mean nothing to Linux, of so many bytes together.
+fn filler(bytes: usize) -> String {
+    "x=yyyyyyy ".repeat(bytes / 10 + 1)[..bytes].trim_end().to_owned()
+}
+
 #[test]
 #[ignore = "needs mksquashfs and xorriso: cargo xtask test --full"]
 fn parameters_with_more_than_one_effect() {
     check(&[
         case("page-poison", "kernel-parameters", "which page_poison=1 takes back", |t| {
             evil(t, &format!("linux /live/vmlinuz {} page_poison=1", good()));
+        }),
+        case("cut-behind-the-parameters", "", "", |t| {
+            // as live-build's entry that verifies the medium: the words stand there twice
+            evil(t, &format!("linux /live/vmlinuz {} {} {0} rd.live.check", good(), filler(1900)));
+        }),
+        case("cut-before-the-parameters", "kernel-parameters", "lacks slab_nomerge", |t| {
+            evil(t, &format!("linux /live/vmlinuz {} {}", filler(2030), good()));
+        }),
+        case("cut-within-the-parameters", "kernel-parameters", "words do not fit)` lacks", |t| {
+            evil(t, &format!("linux /live/vmlinuz {} {}", filler(1950), good()));
+        }),
+        case("taken-back-where-it-just-fits", "kernel-parameters", "lacks mitigations=auto", |t| {
+            let start = format!("linux /live/vmlinuz {}", good());
+            let pad = filler(2047 - good().len() - " mitigations=off".len() - 2);
+            evil(t, &format!("{start} {pad} mitigations=off {}", filler(100)));
         }),
         case("machine-id-of-an-entry", "machine-id", "systemd.machine_id", |t| {
             let id = "0123456789abcdef0123456789abcdef";

@@ -114,6 +114,26 @@ pub(super) fn is_too_long(kernel: &str, line: &str) -> bool {
     "BOOT_IMAGE= ".len() + kernel.len() + line.len() > LONGEST
 }
 
+/// The command lines that Linux may get of the words behind GRUB's `linux`, with the number of words that
+/// are lost: one line, unless it is longer than Linux reads. Then GRUB leaves out every word from the first
+/// one on that does not fit (grub-core/lib/cmdline.c); so does the kernel's EFI stub (efi_convert_cmdline in
+/// drivers/firmware/efi/libstub). What they count beside the words differs by a few bytes, so each line
+/// that one of them may make is listed.
+pub(super) fn cut_by_grub(kernel: &str, words: &[String]) -> Vec<(String, usize)> {
+    let whole = from_grub(words);
+    if !is_too_long(kernel, &whole) {
+        return vec![(whole, 0)];
+    }
+    let beside = "BOOT_IMAGE= ".len() + kernel.len() + 1;
+    let lines = (0..words.len()).map(|n| (from_grub(&words[..n]), words.len() - n));
+    let fits = |line: &str| line.len() <= LONGEST;
+    let next_does_not = |lost: usize| {
+        let next = from_grub(&words[..words.len() - lost + 1]);
+        next.len() + beside > LONGEST
+    };
+    lines.filter(|(line, lost)| fits(line) && next_does_not(*lost)).collect()
+}
+
 /// The command line that GRUB makes of the words behind `linux` (grub-core/lib/cmdline.c).
 pub(super) fn from_grub(words: &[String]) -> String {
     let quoted = |word: &String| {

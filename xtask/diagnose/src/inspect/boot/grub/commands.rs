@@ -322,13 +322,14 @@ impl Grub<'_> {
             }
         }
         let title = if frame.title.is_empty() { "outside of entries" } else { &frame.title };
-        let entry = BootEntry::new(
-            &frame.file,
-            &shown(title),
-            &shown(kernel),
-            &shown(&kernel_parameters::from_grub(parameters)),
-        );
-        self.reader.findings.entry(entry);
+        for (line, lost) in kernel_parameters::cut_by_grub(kernel, parameters) {
+            let title = match lost {
+                0 => shown(title),
+                _ => format!("{} (its last {lost} words do not fit)", shown(title)),
+            };
+            let entry = BootEntry::new(&frame.file, &title, &shown(kernel), &shown(&line));
+            self.reader.findings.entries.insert(entry);
+        }
     }
 
     fn initrd(&mut self, arguments: &[String], frame: &Frame) {
