@@ -71,6 +71,9 @@ pub(crate) enum MetadataField {
 }
 
 impl MetadataField {
+    /// Number of hard links of a folder, where it does not follow from what is in the folder.
+    pub(crate) const FOLDER_LINKS: MetadataField = MetadataField::More("links of the folder");
+
     /// In a word or two.
     pub(crate) fn name(&self) -> &str {
         match self {

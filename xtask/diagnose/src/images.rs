@@ -1,7 +1,7 @@
 //! Both images as open trees: any file of A or B by its place.
 
 use crate::difference::{Place, Side};
-use diskimage::{Budget, Folder, Layer, Shared, Tree};
+use diskimage::{Budget, Folder, Layer, Metadata, Shared, Tree};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -58,6 +58,32 @@ impl Images {
         };
         let names = list().unwrap_or_default().into_iter();
         names.map(|(name, _)| String::from_utf8_lossy(&name).into_owned()).collect()
+    }
+
+    /// Returns true if the program at a place runs as its owner, or as its group, in A or in B.
+    pub(crate) fn is_setuid(&self, place: &Place) -> bool {
+        let Some((path, layers)) = place.0.split_last() else { return false };
+        [Side::A, Side::B].into_iter().any(|side| {
+            let tree = self.innermost(side, layers);
+            let node = tree.and_then(|tree| diskimage::find(&*tree, path.as_bytes()).ok()?);
+            node.is_some_and(|node| node.metadata.mode.is_some_and(|mode| mode & 0o6000 != 0))
+        })
+    }
+
+    /// Calls `each` with the path and the metadata of every entry of a file system. Returns false if it could not be
+    /// read to its end.
+    pub(crate) fn walk(
+        &self,
+        side: Side,
+        layers: &[String],
+        each: &mut dyn FnMut(&[u8], &Metadata),
+    ) -> bool {
+        let Some(tree) = self.innermost(side, layers) else { return false };
+        let walked = diskimage::walk(&*tree, &mut |path, node| {
+            each(path, &node.metadata);
+            Ok(())
+        });
+        walked.is_ok()
     }
 
     fn innermost(&self, side: Side, layers: &[String]) -> Option<Arc<dyn Tree>> {

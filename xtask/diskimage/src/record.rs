@@ -53,12 +53,14 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Text of bytes that can be printed: UTF-8 stays, other bytes and control characters become `\xNN`.
+/// Text of bytes that can be printed: UTF-8 stays, other bytes and control characters become `\xNN`. Two names
+/// never have one text: a backslash that would begin such a text by itself is `\x5c`.
 pub fn printable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c.is_control() {
+        let valid = chunk.valid();
+        for (at, c) in valid.char_indices() {
+            if c.is_control() || (c == '\\' && looks_escaped(&valid.as_bytes()[at + 1..])) {
                 let mut utf8 = [0; 4];
                 for byte in c.encode_utf8(&mut utf8).bytes() {
                     text.push_str(&format!("\\x{byte:02x}"));
@@ -72,6 +74,35 @@ pub fn printable(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// UTF-8 of UTF-16. Half a pair, which is no character, becomes bytes that are no UTF-8, so that two names stay two.
+pub(crate) fn utf8_of(units: &[u16]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(units.len());
+    for unit in char::decode_utf16(units.iter().copied()) {
+        match unit {
+            Ok(c) => bytes.extend(c.encode_utf8(&mut [0; 4]).bytes()),
+            Err(half) => {
+                let half = half.unpaired_surrogate();
+                let parts = [0xe0 | half >> 12, 0x80 | half >> 6 & 0x3f, 0x80 | half & 0x3f];
+                bytes.extend(parts.map(|part| part as u8));
+            }
+        }
+    }
+    bytes
+}
+
+/// Returns true if a backslash before this text would read as the byte that [`printable`] writes so.
+fn looks_escaped(rest: &[u8]) -> bool {
+    let [b'x', high, low, ..] = rest else { return false };
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    // systemd's names hold `\x2d`: no byte that can be printed is written so
+    let byte = digit(*high).zip(digit(*low)).map(|(high, low)| high << 4 | low);
+    byte.is_some_and(|byte| byte.is_ascii_control() || !byte.is_ascii() || byte == b'\\')
 }
 
 /// Characters of the bytes in [`rest_text`].
@@ -91,4 +122,40 @@ pub(crate) fn rest_text(bytes: &[u8]) -> Option<String> {
 /// Bytes in lowercase hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn two_names_never_have_one_text() {
+        let bytes = [b'\\', b'x', b'5', b'c', b'0', b'1', 1, 0x7f, 0xc2, 0x80];
+        let mut names = HashMap::new();
+        for length in 0..=6 {
+            for mut n in 0..bytes.len().pow(length) {
+                let mut name = Vec::new();
+                for _ in 0..length {
+                    name.push(bytes[n % bytes.len()]);
+                    n /= bytes.len();
+                }
+                let other = names.insert(printable(&name), name.clone());
+                assert_eq!(other, None, "{name:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn half_a_pair_of_utf16_stays_what_it_is() {
+        assert_eq!(utf8_of(&[0x61, 0x20ac, 0xd83d, 0xde00]), "a€😀".as_bytes());
+        assert_ne!(utf8_of(&[0xd800]), utf8_of(&[0xd801]));
+        assert_eq!(printable(&utf8_of(&[0xdc00])), "\\xed\\xb0\\x80");
+    }
+
+    #[test]
+    fn a_name_of_systemd_stays_as_it_is() {
+        assert_eq!(printable(b"dev-disk-by\\x2duuid.swap"), "dev-disk-by\\x2duuid.swap");
+        assert_eq!(printable(b"a\\x01 and a\x01"), "a\\x5cx01 and a\\x01");
+    }
 }

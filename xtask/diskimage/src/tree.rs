@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::source::Shared;
 use crate::squashfs;
+use crate::unpack::Packing;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -202,6 +203,11 @@ pub trait Tree: Send + Sync {
     /// bytes must be compared as well.
     fn whole(&self) -> bool {
         true
+    }
+
+    /// The compressed streams that the container is, or is made of.
+    fn packings(&self) -> Result<Vec<Packing>> {
+        Ok(Vec::new())
     }
 
     /// The contents of the container that no path of the tree names: boot images, gaps, trailers.

@@ -3,7 +3,7 @@
 use super::owners::is_person;
 use crate::difference::{MetadataField, Place, Side};
 use crate::images::Images;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The accounts of one layer, of A and of B: names by number.
 pub(super) struct Names([HashMap<String, String>; 2]);
@@ -51,9 +51,39 @@ impl Accounts {
     }
 }
 
+/// Returns true if other numbers in a list of accounts, etc/passwd or etc/group, are all that changed: each user's
+/// own group is the same one, and so is the owner of each file.
+pub(super) fn agree(images: &Images, layers: &[String], list: &str) -> bool {
+    let users = list.rsplit('/').next().is_some_and(|name| name.starts_with("passwd"));
+    (!users || groups_agree(images, layers, list)) && owners_agree(images, layers, list, users)
+}
+
+/// Returns true if no file is somebody else's in B, because its owner's number has another name there.
+fn owners_agree(images: &Images, layers: &[String], list: &str, users: bool) -> bool {
+    let names = |side| names(&images.read(side, layers, list).unwrap_or_default());
+    let [a, b] = [Side::A, Side::B].map(names);
+    let moved: HashSet<u32> = (a.keys().chain(b.keys()))
+        .filter(|number| a.get(*number) != b.get(*number))
+        .filter_map(|number| number.parse().ok())
+        .collect();
+    let owned = |side| {
+        let mut owned = HashSet::new();
+        let read = images.walk(side, layers, &mut |path, metadata| {
+            let owner = if users { metadata.uid } else { metadata.gid };
+            if let Some(owner) = owner.filter(|owner| moved.contains(owner)) {
+                owned.insert((path.to_vec(), owner));
+            }
+        });
+        read.then_some(owned)
+    };
+    // an owner that differs as well is told, and judged by itself
+    let both = owned(Side::A).zip(owned(Side::B));
+    both.is_some_and(|(a, b)| a.is_disjoint(&b))
+}
+
 /// Returns true if each user's own group has one name in A and in B: a user that is put into another one
 /// may do what that one may.
-pub(super) fn groups_agree(images: &Images, layers: &[String], passwd: &str) -> bool {
+fn groups_agree(images: &Images, layers: &[String], passwd: &str) -> bool {
     let groups = |side| names(&images.read(side, layers, "etc/group").unwrap_or_default());
     let users = |side| -> HashMap<String, String> {
         let list = images.read(side, layers, passwd).unwrap_or_default();

@@ -64,7 +64,7 @@ const SETTINGS: [&str; 52] = [
 const UNORDERED: [&str; 2] = ["etc/ssl/certs/**", "etc/ca-certificates.conf"];
 
 /// Files of acts whose names have no ending that says so.
-const ACTS: [&str; 4] = ["var/spool/**", "**/crontab", "**/Makefile", "**/Makefile.*"];
+const ACTS: [&str; 5] = ["var/spool/**", "**/crontab", "**/Makefile", "**/Makefile.*", "**/*.pth"];
 
 /// Endings of scripts and of sources, and the signs that comments in them begin with.
 const LANGUAGES: [(&[&str], &[&str]); 4] = [
@@ -108,6 +108,13 @@ impl At<'_> {
     /// Returns true if the edit stands in a setting or in code, and in no comment.
     pub(crate) fn is_decision(&self, edit: &Edit) -> bool {
         (self.is_setting() || self.is_code()) && !self.is_comment(edit)
+    }
+
+    /// Returns true if the edit stands in code, and in no comment: something is done by it. The same holds of a
+    /// variable that another setting hands to a program: `Environment=LANG=C`.
+    pub(crate) fn is_act(&self, edit: &Edit) -> bool {
+        let handed = || self.is_setting() && edit.before.matches('=').count() > 1;
+        (self.is_code() || handed()) && !self.is_comment(edit)
     }
 
     /// Returns true if the line of the edit is a comment, as the file's language has them.

@@ -19,6 +19,7 @@ mod diagnosis;
 mod epoch;
 mod fact;
 mod format;
+mod host_keys;
 mod implanted;
 mod mirrors;
 mod moved;

@@ -32,9 +32,11 @@ pub(super) fn fields(
             names.push((field.kind, field.name));
         }
     }
+    // several layers in one, as the archives of an initramfs, may have the same field
     let value = |fields: &[diskimage::Field], name| {
-        let field = fields.iter().find(|field| (field.kind, field.name) == name);
-        field.map_or_else(|| "-".to_string(), |field| field.value.clone())
+        let fields = fields.iter().filter(|field| (field.kind, field.name) == name);
+        let values: Vec<&str> = fields.map(|field| field.value.as_str()).collect();
+        if values.is_empty() { "-".to_owned() } else { values.join(", ") }
     };
     names
         .into_iter()
@@ -70,32 +72,38 @@ pub(super) fn metadata(spot: &Spot, a: &Metadata, b: &Metadata) -> Vec<Differenc
     let device = |d: Option<(u32, u32)>| d.map(|(major, minor)| format!("{major},{minor}"));
     number(F::Device, device(a.device), device(b.device));
     if a.kind != Kind::Folder {
-        // of a folder it follows from what is in it
+        // those of a folder: folder_links.rs
         number(F::LinkCount, text(a.links), text(b.links));
     }
     let target = |t: &Option<Vec<u8>>| t.as_deref().map(printable);
     number(F::LinkTarget, target(&a.target), target(&b.target));
     for (name, a, b) in both(&a.xattrs, &b.xattrs) {
-        number(F::Xattr(printable(name)), a.map(|v| hex(v)), b.map(|v| hex(v)));
+        number(F::Xattr(printable(name)), joined(a, |v| hex(v)), joined(b, |v| hex(v)));
     }
     for (name, a, b) in both(&a.more, &b.more) {
-        number(F::More(name), a.cloned(), b.cloned());
+        number(F::More(name), joined(a, Clone::clone), joined(b, Clone::clone));
     }
     differences
 }
 
-/// Values by their name, of A and of B.
+/// Values by their name, of A and of B. An image may give one name several values, and the first of them counts.
 fn both<'t, N: Ord, V>(
     a: &'t [(N, V)],
     b: &'t [(N, V)],
-) -> impl Iterator<Item = (&'t N, Option<&'t V>, Option<&'t V>)> {
-    let mut names: BTreeMap<&N, [Option<&V>; 2]> = BTreeMap::new();
+) -> impl Iterator<Item = (&'t N, Vec<&'t V>, Vec<&'t V>)> {
+    let mut names: BTreeMap<&N, [Vec<&V>; 2]> = BTreeMap::new();
     for (side, list) in [a, b].into_iter().enumerate() {
         for (name, value) in list {
-            names.entry(name).or_default()[side] = Some(value);
+            names.entry(name).or_default()[side].push(value);
         }
     }
     names.into_iter().map(|(name, [a, b])| (name, a, b))
+}
+
+/// All values of one name as a text; `None` if there is none.
+fn joined<V>(values: Vec<&V>, text: impl Fn(&V) -> String) -> Option<String> {
+    let texts: Vec<String> = values.into_iter().map(text).collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
 }
 
 /// A difference if the entries that both have come in another order, with the names from where it begins.

@@ -4,10 +4,11 @@ use super::content::{self, unreadable};
 use super::shares::Shares;
 use super::spot::{Of as _, Spot};
 use super::walk::{Stop, TreeWalk};
-use crate::difference::{DifferenceKind, Side};
+use crate::difference::{Difference, DifferenceKind, Side};
 use crate::edits::Changes;
 use anyhow::Result;
-use diskimage::{Content, Format, Layer};
+use diskimage::{Content, Field, FieldKind, Format, Layer, Tree};
+use std::sync::Arc;
 use xtask_core::interrupt;
 
 /// Files from this many bytes on, if they are a layer, are walked here, so that all threads share
@@ -78,6 +79,13 @@ impl TreeWalk<'_> {
             return Ok(false);
         }
         if self.out.told()? > before {
+            self.packings(spot, &trees)?;
+            if formats[0] == Format::Squashfs
+                && self.is_repacked(contents)
+                && settings(&trees[0]) == settings(&trees[1])
+            {
+                self.out.tell(vec![repacked(spot, contents, &trees)?])?;
+            }
             return Ok(true);
         }
         match (formats, content::streams(contents)?) {
@@ -88,12 +96,14 @@ impl TreeWalk<'_> {
             ([Format::Squashfs | Format::Compressed(_), _], _) => {}
             _ => return Ok(false),
         }
-        let sources = contents.each_ref().map(Content::source);
-        let sizes = [sources[0].size().of(Side::A)?, sources[1].size().of(Side::B)?];
-        self.out.tell(vec![
-            spot.difference(DifferenceKind::Repacked { format: trees[0].layer(), sizes }),
-        ])?;
+        self.out.tell(vec![repacked(spot, contents, &trees)?])?;
         Ok(true)
+    }
+
+    /// Returns true if blocks of the squashfs hold one content, packed otherwise.
+    fn is_repacked(&self, contents: &[Content; 2]) -> bool {
+        let source = contents[0].source();
+        content::start_of(&source).is_some_and(|start| self.shares.repacked().contains(&start))
     }
 
     /// Two programs with a layer behind each, as an AppImage has it: the program and the layer are
@@ -120,6 +130,24 @@ impl TreeWalk<'_> {
         }
         Ok(self.out.files(&self.shares, spot, contents)?)
     }
+}
+
+/// The compressor of a squashfs, and its settings: with other ones all blocks are packed otherwise.
+fn settings(tree: &Arc<dyn Tree>) -> Vec<Field> {
+    let mut fields = tree.fields();
+    fields.retain(|field| field.kind == FieldKind::Compressor);
+    fields
+}
+
+/// The difference of two layers in which nothing else differs, or blocks of one content.
+fn repacked(
+    spot: &Spot,
+    contents: &[Content; 2],
+    trees: &[Arc<dyn Tree>; 2],
+) -> Result<Difference, Stop> {
+    let sources = contents.each_ref().map(Content::source);
+    let sizes = [sources[0].size().of(Side::A)?, sources[1].size().of(Side::B)?];
+    Ok(spot.difference(DifferenceKind::Repacked { format: trees[0].layer(), sizes }))
 }
 
 /// Returns true if all threads should share what is in two files.

@@ -6,10 +6,14 @@
 //! unpacked. Files are compared by a pool of threads; differences come out in the order of the walk.
 
 mod allowance;
+#[cfg(test)]
+mod beside;
 mod content;
 mod entries;
 mod equal;
+mod folder_links;
 mod inside;
+mod packings;
 mod pool;
 mod shares;
 mod spot;
@@ -73,6 +77,7 @@ fn files(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Result<Summary
     let shares = Arc::new(Shares {
         map: Some(map.clone()),
         blocks: equal::ComparedBlocks::default(),
+        repacked: Mutex::default(),
         budgets: bytes.map(Budget::for_size),
         allowance: Allowance::default(),
         entries: Mutex::default(),
@@ -95,6 +100,7 @@ fn folders(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Result<Summa
     let shares = Arc::new(Shares {
         map: None,
         blocks: equal::ComparedBlocks::default(),
+        repacked: Mutex::default(),
         budgets: [budget(), budget()],
         allowance: Allowance::default(),
         entries: Mutex::default(),

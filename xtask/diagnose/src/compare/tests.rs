@@ -47,13 +47,13 @@ impl Drop for Scratch {
     }
 }
 
-fn fixture(name: &str) -> Vec<u8> {
+pub(super) fn fixture(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../diskimage/tests/fixtures");
     fs::read(folder.join(name)).unwrap()
 }
 
 /// Differences of two images.
-fn compare(a: &[u8], b: &[u8]) -> Vec<Difference> {
+pub(super) fn compare(a: &[u8], b: &[u8]) -> Vec<Difference> {
     let scratch = Scratch::new();
     fs::write(scratch.0.join("a"), a).unwrap();
     fs::write(scratch.0.join("b"), b).unwrap();
@@ -61,7 +61,7 @@ fn compare(a: &[u8], b: &[u8]) -> Vec<Difference> {
 }
 
 /// Place and kind of each difference, in a line.
-fn lines(differences: &[Difference]) -> Vec<String> {
+pub(super) fn lines(differences: &[Difference]) -> Vec<String> {
     let line = |d: &Difference| {
         let what = match &d.what {
             DifferenceKind::OnlyIn { side, .. } => format!("only in {side:?}"),

@@ -1,6 +1,7 @@
 //! Two trees of files, walked at once.
 
 use super::entries::{fields, metadata, one_sided, order};
+use super::folder_links::{folder_links, links_of_folders};
 use super::pool::Pool;
 use super::shares::Shares;
 use super::spot::{Broken, Of as _, Spot};
@@ -192,6 +193,8 @@ impl<'o> TreeWalk<'o> {
             lists[side as usize] = tree.list(folder).of(side)?;
         }
         self.shares.count(trees[0].layer(), [lists[0].len(), lists[1].len()]);
+        self.out.tell(folder_links(&inner(place, path, trees), folders, &lists))?;
+        self.out.tell(links_of_folders(&inner(place, b"", trees), trees, &lists))?;
         self.out.tell(order(&inner(place, path, trees), &lists))?;
         for list in &mut lists {
             list.sort_by(|(a, _), (b, _)| a.cmp(b));

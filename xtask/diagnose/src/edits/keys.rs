@@ -1,8 +1,20 @@
 //! Ids and private keys that were made apart from each other.
 
+use std::collections::HashSet;
+
 /// Returns true if two ids of one length were made apart from each other: at least half of their digits
 /// differ. A few digits that differ are an id that somebody changed.
+///
+/// Neither of them is a number that somebody chose: what is made at random has many different digits.
 pub(crate) fn are_other_ids(a: &str, b: &str) -> bool {
+    let is_random = |id: &str| {
+        let digits: Vec<u8> = id.bytes().filter(u8::is_ascii_alphanumeric).collect();
+        let different: HashSet<u8> = digits.iter().map(u8::to_ascii_lowercase).collect();
+        different.len() > digits.len().min(32) / 6
+    };
+    if !is_random(a) || !is_random(b) {
+        return false;
+    }
     let digits = || a.bytes().zip(b.bytes()).filter(|(x, _)| x.is_ascii_alphanumeric());
     let differ = digits().filter(|(x, y)| !x.eq_ignore_ascii_case(y)).count();
     a.len() == b.len() && differ * 2 >= digits().count()

@@ -34,9 +34,9 @@ cases! {
         tree.write("usr/lib/dracut/hostonly-kernel-modules.txt", side.pick("virtio_rng\nacpi_cpufreq\n", "virtio_rng\n"));
     }
     ssh_host_keys: ["ssh-host-keys"], |tree, side| {
-        tree.write("etc/ssh/ssh_host_ed25519_key.pub", side.pick(
-            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHb1root root@alpha\n",
-            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKc9sbin root@beta\n"));
+        let (key, public) = host_key(side);
+        tree.write("etc/ssh/ssh_host_ed25519_key", key);
+        tree.write("etc/ssh/ssh_host_ed25519_key.pub", public);
     }
     tls_keys: ["tls-keys"], |tree, side| {
         tree.write("etc/ssl/private/ssl-cert-snakeoil.key", &private_key(side.pick(3, 5)));
@@ -207,4 +207,30 @@ cases! {
         tree.write("usr/share/x/made", made);
         tree.write("usr/share/x/md5sums", &format!("{}  usr/share/x/made\n", md5(made)));
     }
+}
+
+/// A private host key as OpenSSH writes it, and its public key.
+fn host_key(side: Side) -> (&'static str, &'static str) {
+    side.pick(
+        (
+            "-----BEGIN OPENSSH PRIVATE KEY-----\n\
+            b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\n\
+            QyNTUxOQAAACCBdAmWh6JmIfTizdfMA7Pazts/uWIlWxqv0DPKvoMVMAAAAICpaZ9+zd/t\n\
+            RodNTNzNmrJXpJCZyKrnH0lhcztqTyklbN7eKM6P7r1bNiydzpqcyvZtHNcEdd0NvBOOxF\n\
+            aGje+XqWmffs3f7UaHTUzczZqyV6SQmciq5x9JYXM7ak8pJWze3ijOj+69WzYsnc6anMr2\n\
+            bRzXBHXdDbwTjsRWho3vlw==\n\
+            -----END OPENSSH PRIVATE KEY-----\n",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIF0CZaHomYh9OLN18wDs9rO2z+5YiVbGq/QM8q+gxUw root@alpha\n",
+        ),
+        (
+            "-----BEGIN OPENSSH PRIVATE KEY-----\n\
+            b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\n\
+            QyNTUxOQAAACCxAlN2TIsjP7N1QuI0Ace0UOWm+XUfO1oBT29n6LyZnQAAAIAZvIw8NmT6\n\
+            +9Xn1bqeO+Vcv44YZBjslhlTlHpoMXbrfA2zYtDs3wFutSg0IFAoW7LStGDcwNSXJwAVqZ\n\
+            CtBTFmGbyMPDZk+vvV59W6njvlXL+OGGQY7JYZU5R6aDF263wNs2LQ7N8BbrUoNCBQKFuy\n\
+            0rRg3MDUlycAFamQrQUxZg==\n\
+            -----END OPENSSH PRIVATE KEY-----\n",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILECU3ZMiyM/s3VC4jQBx7RQ5ab5dR87WgFPb2fovJmd root@beta\n",
+        ),
+    )
 }

@@ -75,6 +75,20 @@ fn a_name_of_the_build_that_lets_somebody_in() {
 }
 
 #[test]
+fn a_trace_of_the_build_that_a_program_acts_by() {
+    for (a, b, path, text) in [
+        ("C", "tr_TR", "usr/bin/x", "#!/bin/sh\nexport LC_ALL=X\n"),
+        ("UTC", "Asia/Tokyo", "usr/bin/x", "#!/bin/sh\nexport TZ=X\n"),
+        ("6.1.0", "6.2.0", "usr/lib/x.py", "if v == 'Linux version X':\n  trust()\n"),
+        ("5", "50", "usr/lib/x.py", "limit('elapsed X s')\n"),
+        ("C", "tr_TR", "usr/lib/systemd/system/x.service", "[Service]\nEnvironment=LANG=X\n"),
+        ("2026-05-28", "2026-06-02", "usr/lib/python3/dist-packages/x.pth", "/opt/X\n"),
+    ] {
+        tells_the_last([a, b], &[(path, text)]);
+    }
+}
+
+#[test]
 fn an_order_that_decides() {
     for (path, one, two) in [
         ("etc/sudoers", "a ALL=ALL", "a ALL=!/bin/su"),

@@ -6,10 +6,10 @@ use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
 use crate::record::printable;
-use crate::source::Shared;
+use crate::source::{Shared, Slice};
 use crate::tree::{Kind, Metadata};
 use crate::unpack::stream::codec_of;
-use crate::unpack::{Codec, Unpacked};
+use crate::unpack::{Codec, Packing, Unpacked, header};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -54,6 +54,7 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
     let mut index = Index::new(LAYER, budget.clone())?;
     let mut numbers = Numbers::default();
     let mut parts = Vec::new();
+    let mut headers = Vec::new();
     let mut at = 0;
     loop {
         at = skip_zeros(source, at)?;
@@ -84,12 +85,20 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
             }
             within = archive(&inner, within, &mut index, &mut numbers)?;
         }
-        at = unpacked.finish()?.raw;
+        let end = unpacked.finish()?;
+        let stream: Shared = Arc::new(Slice::new(source.clone(), at, end.raw.saturating_sub(at)));
+        headers.extend(header::fields(codec, &*stream));
+        index.parts.extend(end.untold(source, LAYER, &budget));
+        index.packings.push(Packing::new(b"", codec, stream, &budget));
+        at = end.raw;
     }
-    let fields = vec![
+    // which compressor it is, the parts say
+    headers.retain(|field| field.name != "compressor");
+    let mut fields = vec![
         Field::new(FieldKind::CompressionHeader, "parts", parts.join(", ")),
         Field::new(FieldKind::Layout, "inode and device numbers", numbers.text()),
     ];
+    fields.extend(headers);
     Ok(index.finish(fields))
 }
 
@@ -230,6 +239,10 @@ fn leftover(header: &[u8], name: Option<&[u8]>, index: &Index) -> Vec<u8> {
         [true, false] => rest.push(b'a'),
         _ => {}
     }
+    // of such a member Linux adds up the bytes
+    if header.starts_with(b"070702") {
+        rest.push(b'2');
+    }
     // a mode has 16 bits
     if header[14..18] != *b"0000" {
         rest.extend_from_slice(&header[14..18]);
@@ -251,11 +264,11 @@ fn leftover(header: &[u8], name: Option<&[u8]>, index: &Index) -> Vec<u8> {
     rest
 }
 
-/// The bytes between two places that are not zero.
+/// The bytes between two places, unless all are zero.
 fn padding(source: &Shared, from: u64, to: u64) -> Result<Vec<u8>> {
-    let mut padding = source.up_to(from, (to - from) as usize)?;
-    padding.retain(|byte| *byte != 0);
-    Ok(padding)
+    let padding = source.up_to(from, (to - from) as usize)?;
+    let is_zero = padding.iter().all(|byte| *byte == 0);
+    Ok(if is_zero { Vec::new() } else { padding })
 }
 
 /// The thirteen numbers of a header, eight hexadecimal digits each.

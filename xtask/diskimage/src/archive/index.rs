@@ -3,9 +3,10 @@
 use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
 use crate::field::Field;
-use crate::record::{hex, rest_text};
+use crate::record::{hex, printable, rest_text};
 use crate::source::{Bytes, Shared, Slice, Source};
 use crate::tree::{Content, Kind, Listing, Metadata, Named, Node, Part, Tree};
+use crate::unpack::Packing;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub struct Archive {
     members: Vec<Member>,
     /// The bytes that belong to no member.
     parts: Vec<(&'static str, Shared)>,
+    packings: Vec<Packing>,
     budget: Arc<Budget>,
     /// Memory of the members.
     _held: Held,
@@ -55,6 +57,8 @@ pub(super) struct Index {
     rest: Vec<u8>,
     /// Pieces of the archive beside its members.
     pub(super) parts: Vec<(&'static str, Shared)>,
+    /// The compressed streams of the archive.
+    pub(super) packings: Vec<Packing>,
     held: Held,
 }
 
@@ -69,6 +73,7 @@ impl Index {
             names: HashMap::new(),
             rest: Vec::new(),
             parts: Vec::new(),
+            packings: Vec::new(),
             held,
         })
     }
@@ -197,7 +202,8 @@ impl Index {
         Ok(())
     }
 
-    pub(super) fn finish(self, fields: Vec<Field>) -> Archive {
+    pub(super) fn finish(mut self, fields: Vec<Field>) -> Archive {
+        self.tell_late_folders();
         let mut parts = self.parts;
         if !self.rest.is_empty() {
             parts.push(("[rest of the headers]", Arc::new(Bytes(self.rest))));
@@ -207,8 +213,31 @@ impl Index {
             fields,
             members: self.members,
             parts,
+            packings: self.packings,
             budget: self.budget,
             _held: self.held,
+        }
+    }
+}
+
+impl Index {
+    /// Says of a member that it comes before its own folder, or before a link of that name: who unpacks the
+    /// archive may lose it, or put it elsewhere.
+    fn tell_late_folders(&mut self) {
+        let mut places: HashMap<&[u8], usize> = HashMap::new();
+        for (place, member) in self.members.iter().enumerate() {
+            places.entry(&member.name).or_insert(place);
+        }
+        let is_late = |folder: &[u8], place| places.get(folder).is_some_and(|at| *at > place);
+        let mut late = Vec::new();
+        for (place, Member { name, .. }) in self.members.iter().enumerate() {
+            let mut folders = (0..name.len()).filter(|at| name[*at] == b'/');
+            if let Some(end) = folders.find(|end| is_late(&name[..*end], place)) {
+                late.push((place, printable(&name[..end])));
+            }
+        }
+        for (place, folder) in late {
+            self.members[place].metadata.more.push(("comes before", folder));
         }
     }
 }
@@ -256,6 +285,10 @@ impl Tree for Archive {
 
     fn open(&self, file: &Node) -> Result<Content> {
         Ok(Content::Plain(self.member(file)?.content.clone()))
+    }
+
+    fn packings(&self) -> Result<Vec<Packing>> {
+        Ok(self.packings.clone())
     }
 
     fn digest(&self, file: &Node) -> Option<[u8; 32]> {

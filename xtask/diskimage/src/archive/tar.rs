@@ -198,7 +198,7 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
                 about.xattrs.push((name.to_vec(), value.clone()));
             }
         }
-        about.xattrs.sort();
+        about.xattrs.sort_by(|(a, _), (b, _)| a.cmp(b));
         if usual {
             about.more.push(("extended header", "as GNU tar names it".to_owned()));
         }

@@ -10,7 +10,7 @@ use crate::ranges::DescribedRanges;
 use crate::record::{Record, hex, printable, rest_text};
 use crate::source::{Shared, Slice};
 use crate::tree::{Kind, Metadata, PartContent};
-use crate::unpack::{Codec, Unpacked};
+use crate::unpack::{Codec, Packing, Unpacked};
 use flate2::Crc;
 use std::sync::Arc;
 use xtask_core::calendar;
@@ -333,12 +333,13 @@ fn member(
         .then(|| Arc::new(Unpacked::new(packed.clone(), Codec::Deflate, 0, budget.clone())));
     let content: Shared = match &unpacked {
         Some(unpacked) => unpacked.clone(),
-        None => packed,
+        None => packed.clone(),
     };
     let size = if unpacked.is_some() { entry.size } else { entry.packed };
     let mut crc = Crc::new();
     let digest = index.hash(&*content, entry.local, size, &mut |bytes| crc.update(bytes))?;
     if let Some(unpacked) = unpacked {
+        index.packings.push(Packing::new(&entry.name, Codec::Deflate, packed, budget));
         let end = unpacked.finish()?;
         if (end.size, end.raw) != (entry.size, entry.packed) {
             let why = format!(

@@ -179,7 +179,7 @@ fn gpt(source: &dyn Source, r: &Record<'_>) -> Result<Gpt> {
         partitions.push(GptPartition {
             kind: self::guid(kind),
             guid: self::guid(entry.slice(16, 16)?),
-            name: crate::record::printable(String::from_utf16_lossy(&name).as_bytes()),
+            name: crate::record::printable(&crate::record::utf8_of(&name)),
             flags: entry.le64(48)?,
             start: first.saturating_mul(SECTOR),
             len: sectors.saturating_mul(SECTOR),

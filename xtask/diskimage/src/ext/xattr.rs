@@ -5,6 +5,7 @@ use super::superblock::LAYER;
 use super::volume::Volume;
 use crate::error::Result;
 use crate::record::Record;
+use std::borrow::Cow;
 
 const MAGIC: u32 = 0xea02_0000;
 
@@ -34,7 +35,7 @@ pub(super) fn list(volume: &Volume, inode: &Inode) -> Result<List> {
         }
         entries(&area, 32, &mut list)?;
     }
-    list.sort();
+    list.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(list)
 }
 
@@ -47,7 +48,7 @@ fn entries(area: &Record<'_>, mut at: usize, list: &mut List) -> Result<()> {
             return Err(area.error(at, "an attribute in an inode, not read"));
         }
         let len = area.le32(at + 8)? as usize;
-        let mut name = prefix(index).as_bytes().to_vec();
+        let mut name = prefix(index).into_owned().into_bytes();
         name.extend(area.slice(at + ENTRY, name_len)?);
         list.push((name, area.slice(value, len)?.to_vec()));
         at += (ENTRY + name_len).next_multiple_of(4);
@@ -56,8 +57,8 @@ fn entries(area: &Record<'_>, mut at: usize, list: &mut List) -> Result<()> {
 }
 
 /// Prefix of an index (Linux, fs/ext4/xattr.h).
-fn prefix(index: u8) -> &'static str {
-    match index {
+fn prefix(index: u8) -> Cow<'static, str> {
+    let known = match index {
         1 => "user.",
         2 => "system.posix_acl_access",
         3 => "system.posix_acl_default",
@@ -65,6 +66,7 @@ fn prefix(index: u8) -> &'static str {
         6 => "security.",
         7 => "system.",
         8 => "system.richacl",
-        _ => "unknown.",
-    }
+        other => return format!("unknown-{other}.").into(),
+    };
+    known.into()
 }

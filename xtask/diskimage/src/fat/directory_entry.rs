@@ -2,7 +2,7 @@
 
 use crate::dos_time;
 use crate::error::Result;
-use crate::record::Record;
+use crate::record::{Record, utf8_of};
 
 /// Bytes of a directory entry.
 pub(super) const ENTRY: usize = 32;
@@ -98,6 +98,6 @@ impl LongName {
             return None;
         }
         let end = long.units.iter().position(|unit| *unit == 0).unwrap_or(long.units.len());
-        Some(String::from_utf16_lossy(&long.units[..end]).into_bytes())
+        Some(utf8_of(&long.units[..end]))
     }
 }

@@ -45,7 +45,7 @@ impl Iso {
     fn name(&self, entry: &DirectoryRecord) -> Vec<u8> {
         if self.joliet {
             let name = ucs2(&entry.name);
-            return name.strip_suffix(";1").unwrap_or(&name).as_bytes().to_vec();
+            return name.strip_suffix(b";1").unwrap_or(&name).to_vec();
         }
         match &entry.rock.name {
             Some(name) => name.clone(),

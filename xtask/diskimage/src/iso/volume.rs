@@ -5,7 +5,7 @@ use super::path_table::PathTable;
 use super::sector::{LAYER, SECTOR};
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
-use crate::record::{Record, printable};
+use crate::record::{Record, printable, utf8_of};
 use crate::source::Source;
 
 /// Descriptors before the one that ends them; real images have up to five.
@@ -167,13 +167,13 @@ pub(super) fn stored(bytes: &[u8]) -> &[u8] {
 
 /// A name that is filled up with blanks or zeros; Joliet's is in UCS-2, big end first.
 pub(super) fn name_text(bytes: &[u8], joliet: bool) -> String {
-    let text = if joliet { ucs2(bytes) } else { printable(bytes) };
+    let text = if joliet { printable(&ucs2(bytes)) } else { printable(bytes) };
     text.trim_end_matches([' ', '\0']).trim_end_matches("\\x00").trim_end_matches(' ').to_string()
 }
 
 /// UTF-8 of big-endian UCS-2.
-pub(super) fn ucs2(bytes: &[u8]) -> String {
+pub(super) fn ucs2(bytes: &[u8]) -> Vec<u8> {
     let units: Vec<u16> =
         bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
-    String::from_utf16_lossy(&units)
+    utf8_of(&units)
 }

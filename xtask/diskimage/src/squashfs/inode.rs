@@ -31,6 +31,8 @@ pub(super) struct Inode {
     pub(crate) number: u32,
     pub(crate) links: u32,
     pub(crate) xattrs: u32,
+    /// Bytes of its holes, as it claims; they only say how much room the file takes.
+    pub(crate) holes: u64,
     pub(crate) what: InodeData,
 }
 
@@ -59,7 +61,7 @@ impl Inode {
         let (uid, gid) = (cursor.u16()?, cursor.u16()?);
         let (mtime, number) = (cursor.u32()?, cursor.u32()?);
         let (extended, code) = (kind > 7, if kind > 7 { kind - 7 } else { kind });
-        let (mut links, mut xattrs) = (1, NONE);
+        let (mut links, mut xattrs, mut holes) = (1, NONE, 0);
         let (kind, what) = match kind {
             1 => {
                 let start = cursor.u32()?;
@@ -89,7 +91,7 @@ impl Inode {
             9 => {
                 let start = cursor.u64()?;
                 let size = cursor.u64()?;
-                let _holes = cursor.u64()?;
+                holes = cursor.u64()?;
                 links = cursor.u32()?;
                 let (fragment, offset) = (cursor.u32()?, cursor.u32()?);
                 xattrs = cursor.u32()?;
@@ -124,7 +126,25 @@ impl Inode {
             }
             other => return Err(cursor.error(format!("an inode of type {other}"))),
         };
-        Ok(Inode { kind, code, mode, uid, gid, mtime, number, links, xattrs, what })
+        Ok(Inode { kind, code, mode, uid, gid, mtime, number, links, xattrs, holes, what })
+    }
+}
+
+impl InodeData {
+    /// Numbers that mean nothing here and should be zero: the place of what is empty, and what its length lacks.
+    pub(super) fn unused(&self) -> [u64; 3] {
+        match self {
+            InodeData::File(file) => {
+                let start = if file.count == 0 { file.start } else { 0 };
+                let offset = if file.fragment == NONE { file.offset } else { 0 };
+                [start, offset.into(), 0]
+            }
+            // `.` and `..` count three bytes and are not stored
+            InodeData::Folder { start, offset, len: len @ ..=3, .. } => {
+                [(*start).into(), (*offset).into(), (3 - len).into()]
+            }
+            _ => [0; 3],
+        }
     }
 }
 

@@ -107,6 +107,13 @@ impl Squashfs {
         about.links = Some(inode.links);
         // the place of the inode proves the identity; the number in it is only claimed
         about.inode = Some(reference);
+        if inode.holes != 0 {
+            about.more.push(("bytes of holes", inode.holes.to_string()));
+        }
+        let unused = inode.what.unused();
+        if unused != [0; 3] {
+            about.more.push(("unused numbers", format!("{unused:?}")));
+        }
         if inode.xattrs != inode::NONE {
             let xattrs = self.xattrs.as_ref().ok_or_else(|| {
                 Error::new(LAYER, self.superblock.inode_table, "an inode with xattrs, no table")
@@ -190,6 +197,9 @@ impl Squashfs {
                 done += 8 + len as u64;
                 each(&header, Name { bytes, reference: block << 16 | within, number, code })?;
             }
+        }
+        if done != wanted {
+            return Err(cursor.error(format!("a listing of {wanted} bytes, and names of {done}")));
         }
         Ok([first, position(&cursor)])
     }

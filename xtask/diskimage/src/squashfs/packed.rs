@@ -49,7 +49,8 @@ pub(super) fn total(sizes: &[u32]) -> u64 {
 /// The block that a size word means; `None`: a hole.
 pub(super) fn stored(offset: u64, size: u32, block_size: u32) -> Result<Option<Stored>> {
     let len = size & LEN;
-    if len > block_size {
+    // nothing is compressed to nothing, and no bit stands above the one for bytes as they are
+    if len > block_size || size & !LEN & !0x0100_0000 != 0 || (len == 0 && size != 0) {
         return Err(Error::new(LAYER, offset, format!("a stored block of {len} bytes")));
     }
     let packed = size & 0x0100_0000 == 0;

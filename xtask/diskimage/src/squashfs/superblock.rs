@@ -54,6 +54,10 @@ const FLAGS: [&str; 12] = [
     "uncompressed ids",
 ];
 
+/// Strategies of zlib and filters of xz that mksquashfs knows.
+const STRATEGIES: usize = 5;
+const FILTERS: usize = 8;
+
 impl Superblock {
     pub(crate) fn read(source: &dyn Source) -> Result<Superblock> {
         let bytes = source.exactly(LAYER, 0, LEN)?;
@@ -122,6 +126,9 @@ impl Superblock {
         if others != 0 {
             flags.push(format!("others {others:x}"));
         }
+        let (options, known) = self.options(source);
+        // which no mksquashfs writes are no setting of one
+        let kind = |known| if known { Compressor } else { FieldKind::Header };
         vec![
             Field::new(
                 MkfsTime,
@@ -129,9 +136,9 @@ impl Superblock {
                 xtask_core::calendar::utc(i64::from(self.mkfs_time)),
             ),
             Field::new(Compressor, "compressor", self.codec.name()),
-            Field::new(Compressor, "compressor options", self.options(source)),
+            Field::new(kind(known), "compressor options", options),
             Field::new(Compressor, "block size", self.block_size),
-            Field::new(Compressor, "flags", flags.join(", ")),
+            Field::new(kind(others == 0), "flags", flags.join(", ")),
             Field::new(Layout, "inodes", self.inodes),
             Field::new(Layout, "fragments", self.fragments),
             Field::new(Layout, "owners", self.ids),
@@ -156,30 +163,53 @@ impl Superblock {
         LEN as u64 + options
     }
 
-    /// Text of the options of the compressor. They are in an uncompressed metadata block behind the
-    /// superblock, in a struct of each compressor (squashfs-tools, comp/*.h).
-    fn options(&self, source: &dyn Source) -> String {
+    /// Text of the options of the compressor, and `true` if mksquashfs writes such ones. They are in an
+    /// uncompressed metadata block behind the superblock, in a struct of each compressor (squashfs-tools,
+    /// comp/*.h).
+    fn options(&self, source: &dyn Source) -> (String, bool) {
         if self.flags & FLAG_OPTIONS == 0 {
-            return "default".into();
+            return ("default".into(), true);
         }
-        let Ok(bytes) = source.up_to(LEN as u64, 2 + 64) else { return "unreadable".into() };
+        let bytes = source.up_to(LEN as u64, 2 + 8).unwrap_or_default();
         let r = Record::new(LAYER, LEN as u64, &bytes);
-        let Ok(len) = r.le16(0) else { return "unreadable".into() };
-        let Ok(options) = r.slice(2, usize::from(len & 0x7fff).min(64)) else {
-            return "unreadable".into();
+        let number = |at: usize| r.le32(2 + at);
+        let half = |at: usize| r.le16(2 + at);
+        let read = || -> Result<(String, bool, u16)> {
+            Ok(match self.codec {
+                Codec::Gzip => {
+                    let (level, window, strategies) = (number(0)?, half(4)?, half(6)?);
+                    let known = matches!(level, 1..=9)
+                        && matches!(window, 8..=15)
+                        && strategies < 1 << STRATEGIES;
+                    let text = format!("level {level}, window {window}, strategies {strategies}");
+                    (text, known, 8)
+                }
+                Codec::Xz => {
+                    let (dictionary, filters) = (number(0)?, number(4)?);
+                    // a power of two, or one and a half
+                    let known = dictionary.count_ones() <= 2 && filters < 1 << FILTERS;
+                    (format!("dictionary {dictionary}, filters {filters}"), known, 8)
+                }
+                Codec::Lz4 => {
+                    let (version, flags) = (number(0)?, number(4)?);
+                    (format!("version {version}, flags {flags}"), version == 1 && flags <= 1, 8)
+                }
+                Codec::Zstd => {
+                    let level = number(0)?;
+                    (format!("level {level}"), matches!(level, 1..=22), 4)
+                }
+                Codec::Lzo => {
+                    let (algorithm, level) = (number(0)?, number(4)?);
+                    let text = format!("algorithm {algorithm}, level {level}");
+                    (text, algorithm <= 4 && level <= 9, 8)
+                }
+                Codec::Lzma | Codec::Bzip2 | Codec::Deflate => (String::new(), false, 0),
+            })
         };
-        let r = Record::new(LAYER, LEN as u64 + 2, options);
-        let number = |at| r.le32(at).map_or_else(|_| "?".into(), |n| n.to_string());
-        let half = |at| r.le16(at).map_or_else(|_| "?".into(), |n| n.to_string());
-        match self.codec {
-            Codec::Gzip => {
-                format!("level {}, window {}, strategies {}", number(0), half(4), half(6))
-            }
-            Codec::Xz => format!("dictionary {}, filters {}", number(0), number(4)),
-            Codec::Lz4 => format!("version {}, flags {}", number(0), number(4)),
-            Codec::Zstd => format!("level {}", number(0)),
-            Codec::Lzo => format!("algorithm {}, level {}", number(0), number(4)),
-            Codec::Lzma | Codec::Bzip2 | Codec::Deflate => crate::record::hex(options),
+        match (read(), r.le16(0)) {
+            (Ok((text, known, len)), Ok(head)) if head == 1 << 15 | len => (text, known),
+            (Ok((text, ..)), Ok(head)) => (format!("{text}, behind {head:04x}"), false),
+            _ => ("unreadable".into(), false),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::record::Record;
 use crate::source::Shared;
 use crate::squashfs::metadata::MetadataReader;
 use crate::squashfs::superblock::{LAYER, NONE, Superblock};
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -64,14 +65,16 @@ impl Xattrs {
         let bytes = self.source.exactly(LAYER, pointer, 8)?;
         let block = Record::new(LAYER, pointer, &bytes).le64(0)?;
         let mut cursor = self.metadata.cursor(block, (index % 512) as usize * 16);
-        let (place, count, _size) = (cursor.u64()?, cursor.u32()?, cursor.u32()?);
+        let (place, count, claimed) = (cursor.u64()?, cursor.u32()?, cursor.u32()?);
         let mut cursor = self.at(place);
         let mut list = Vec::new();
-        let mut len = 0;
+        let (mut len, mut said) = (0, 0);
         for _ in 0..count {
             let key = cursor.u16()?;
             let name = usize::from(cursor.u16()?);
-            let mut full = prefix(key & 0xff).as_bytes().to_vec();
+            let mut full = prefix(key).into_owned().into_bytes();
+            // as mksquashfs counts: with the prefix, and a zero behind the name
+            said += full.len() + name + 1;
             full.extend(cursor.bytes(name, 256)?);
             let size = cursor.u32()? as usize;
             let value = if key & ELSEWHERE == 0 {
@@ -81,13 +84,18 @@ impl Xattrs {
                 let size = there.u32()? as usize;
                 there.bytes(size, VALUE)?
             };
+            said += value.len();
             len += full.len() + value.len() + 64;
             if len > LIST {
                 return Err(cursor.error(format!("more than {LIST} bytes of xattrs in one list")));
             }
             list.push((full, value));
         }
-        list.sort();
+        if claimed as usize != said {
+            list.push((b"[bytes of the list]".to_vec(), claimed.to_string().into_bytes()));
+        }
+        // of two with one name the first counts
+        list.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(list)
     }
 
@@ -143,11 +151,11 @@ impl Xattrs {
     }
 }
 
-fn prefix(kind: u16) -> &'static str {
-    match kind {
-        0 => "user.",
-        1 => "trusted.",
-        2 => "security.",
-        _ => "unknown.",
+fn prefix(key: u16) -> Cow<'static, str> {
+    match key & !ELSEWHERE {
+        0 => "user.".into(),
+        1 => "trusted.".into(),
+        2 => "security.".into(),
+        other => format!("unknown-{other:04x}.").into(),
     }
 }

@@ -2,12 +2,13 @@
 
 use super::codec::Codec;
 use super::header;
+use super::packing::Packing;
 use super::stream::Unpacked;
 use crate::budget::Budget;
 use crate::error::Result;
 use crate::field::Field;
 use crate::ranges::DescribedRanges;
-use crate::source::{Extents, Shared};
+use crate::source::{Shared, Slice};
 use crate::tree::{Content, Kind, Metadata, Named, Node, Part, Tree};
 use std::sync::Arc;
 
@@ -62,13 +63,16 @@ impl Tree for Compressed {
         let mut parts = Vec::new();
         let rest = self.raw.size()?.max(end.raw);
         parts.extend(known.part("[behind the stream]", &self.raw, &self.budget, 0, rest)?);
-        if !end.skipped.is_empty() {
-            let skipped = end.skipped.iter().map(|(start, len)| (Some(*start), *len));
-            let (raw, budget) = (self.raw.clone(), self.budget.clone());
-            let bytes = Extents::new(raw, self.layer(), budget, skipped);
-            parts.push(Part::bytes("[skipped frames]", None, Arc::new(bytes)));
+        for (name, bytes) in end.untold(&self.raw, self.layer(), &self.budget) {
+            parts.push(Part::bytes(name, None, bytes));
         }
         Ok(parts)
+    }
+
+    fn packings(&self) -> Result<Vec<Packing>> {
+        let end = self.unpacked.finish()?;
+        let stream: Shared = Arc::new(Slice::new(self.raw.clone(), 0, end.raw));
+        Ok(vec![Packing::new(b"", self.unpacked.codec(), stream, &self.budget)])
     }
 
     fn open(&self, _file: &Node) -> Result<Content> {

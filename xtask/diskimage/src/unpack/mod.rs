@@ -3,10 +3,12 @@
 pub(crate) mod block;
 mod codec;
 mod compressed;
-mod header;
+pub(crate) mod header;
+mod packing;
 pub(crate) mod stream;
 
 pub use block::unpack as unpack_block;
 pub use codec::Codec;
 pub use compressed::Compressed;
+pub use packing::Packing;
 pub use stream::{Unpacked, codec_of};

@@ -1,9 +1,10 @@
 //! A compressed stream as bytes that can be read at any offset. Reading backwards unpacks again.
 
 use super::codec::{Codec, XZ_MEMORY, ZSTD_WINDOW};
+use super::header;
 use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
-use crate::source::{Shared, Source};
+use crate::source::{Extents, Shared, Slice, Source};
 use std::io::{self, BufRead, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -69,6 +70,8 @@ struct State {
     end: Option<StreamEnd>,
     /// Frames that were skipped so far.
     skipped: Vec<(u64, u64)>,
+    /// Offsets and bytes of the headers of streams behind the first.
+    headers: Vec<(u64, u64)>,
     /// The error that ended reading. No decoder is used after its error: bzip2's would abort.
     broken: Option<Error>,
 }
@@ -82,6 +85,27 @@ pub(crate) struct StreamEnd {
     pub(crate) raw: u64,
     /// Offsets and bytes of frames that hold no compressed data (RFC 8878, 3.1.2).
     pub(crate) skipped: Vec<(u64, u64)>,
+    /// The same of the headers of streams behind the first.
+    pub(crate) headers: Vec<(u64, u64)>,
+}
+
+impl StreamEnd {
+    /// Parts of the compressed bytes that the content and the header of the first stream do not tell.
+    pub(crate) fn untold(
+        &self,
+        raw: &Shared,
+        layer: &'static str,
+        budget: &Arc<Budget>,
+    ) -> Vec<(&'static str, Shared)> {
+        let lists =
+            [("[skipped frames]", &self.skipped), ("[headers of further streams]", &self.headers)];
+        let part = |(name, list): (&'static str, &Vec<(u64, u64)>)| {
+            let places = list.iter().map(|(start, len)| (Some(*start), *len));
+            let bytes: Shared = Arc::new(Extents::new(raw.clone(), layer, budget.clone(), places));
+            (name, bytes)
+        };
+        lists.into_iter().filter(|(_, list)| !list.is_empty()).map(part).collect()
+    }
 }
 
 /// One stream of possibly several.
@@ -152,12 +176,21 @@ impl Unpacked {
         if n == 0 {
             let at = self.end_of(part.start, at)?;
             match self.another(at, &mut state.skipped)? {
-                Some(start) => state.part = Some(self.part(start)?),
+                Some(start) => {
+                    let rest = Slice::new(self.raw.clone(), start, u64::MAX - start);
+                    let header = header::len(self.codec, &rest);
+                    if header > 0 {
+                        self.budget.entries(self.codec.name(), start, 1)?;
+                        state.headers.push((start, header));
+                    }
+                    state.part = Some(self.part(start)?);
+                }
                 None => {
                     let skipped = std::mem::take(&mut state.skipped);
+                    let headers = std::mem::take(&mut state.headers);
                     // frames behind the last stream are as well
                     let raw = skipped.last().map_or(at, |(start, len)| at.max(start + len));
-                    state.end = Some(StreamEnd { size: state.position, raw, skipped });
+                    state.end = Some(StreamEnd { size: state.position, raw, skipped, headers });
                 }
             }
             return Ok(state.end.is_none());

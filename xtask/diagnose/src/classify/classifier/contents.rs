@@ -7,7 +7,7 @@ use crate::classify::correlate::Correlated;
 use crate::classify::fact::{Fact, Facts, Seen};
 use crate::classify::format::{excerpt, item, shown, what};
 use crate::classify::rules::{self, lookup};
-use crate::classify::{At, CauseRule, Item, accounts, epoch, mirrors};
+use crate::classify::{At, CauseRule, Item, accounts, epoch, host_keys, mirrors};
 use crate::difference::Side;
 use crate::edits::declared::Declared;
 use crate::edits::{Changes, Edit, Edited};
@@ -46,9 +46,13 @@ impl Classifier<'_> {
         let (a, b) = (read(Side::A)?, read(Side::B)?);
         let holds = |rule: &CauseRule, is: fn(&str, &str) -> bool| {
             is(&a, &b)
-                && (rule.id != "account-numbers"
-                    || !at.path_is(&["etc/passwd*"])
-                    || accounts::groups_agree(self.images, layers, at.place.path()))
+                && match rule.id {
+                    "account-numbers" => accounts::agree(self.images, layers, at.place.path()),
+                    "ssh-host-keys" if at.place.path().ends_with(".pub") => {
+                        host_keys::belong(self.images, layers, at.place.path())
+                    }
+                    _ => true,
+                }
         };
         candidates.into_iter().find(|(rule, is)| holds(rule, *is)).map(|(rule, _)| rule)
     }

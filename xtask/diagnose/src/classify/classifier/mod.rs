@@ -174,10 +174,11 @@ impl<'a> Classifier<'a> {
                 .accounts
                 .of(self.images, &fact.place, field)
                 .is_some_and(|accounts| accounts.are_one([a, b])),
-            "builder-owner" => !self
-                .accounts
-                .of(self.images, &fact.place, field)
-                .is_some_and(|accounts| accounts.have_person([a, b])),
+            "builder-owner" => {
+                let accounts = self.accounts.of(self.images, &fact.place, field);
+                !accounts.is_some_and(|accounts| accounts.have_person([a, b]))
+                    && !self.images.is_setuid(&fact.place)
+            }
             _ => true,
         };
         borne_out.then_some(rule)

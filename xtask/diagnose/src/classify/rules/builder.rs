@@ -128,7 +128,7 @@ fn said_before(edit: &Edit, names: &[&str]) -> bool {
     names.iter().any(|name| near.contains(name))
 }
 
-fn is_locale(edit: &Edit, _: &At<'_>) -> bool {
+fn is_locale(edit: &Edit, at: &At<'_>) -> bool {
     if let Edited::Dates(a, b) = edit.what {
         // the same moment in another notation is one language's against another's
         let notation = a.notation != b.notation && a.seconds == b.seconds && a.offset == b.offset;
@@ -145,7 +145,11 @@ fn is_locale(edit: &Edit, _: &At<'_>) -> bool {
             && bytes[3..].iter().all(u8::is_ascii_uppercase);
         region || matches!(bare, "C" | "POSIX") || (by_name && bare.len() == 2)
     };
-    matches!(edit.what, Edited::Name | Edited::Text) && named(&edit.a) && named(&edit.b) && by_name
+    matches!(edit.what, Edited::Name | Edited::Text)
+        && named(&edit.a)
+        && named(&edit.b)
+        && by_name
+        && !at.is_act(edit)
 }
 
 fn is_cpus(edit: &Edit, at: &At<'_>) -> bool {
@@ -179,7 +183,7 @@ fn is_kernel(edit: &Edit, at: &At<'_>) -> bool {
     matches!(edit.what, Edited::Name | Edited::Text)
         && version(&edit.a)
         && version(&edit.b)
-        && !at.is_setting()
+        && !at.is_decision(edit)
         && (line.contains("Linux version ")
             || (line.starts_with("Linux ") && line.contains(" #1 ")))
 }

@@ -110,11 +110,12 @@ pub(super) static RULES: &[CauseRule] = &[
     },
     CauseRule {
         id: "cpio-links",
-        name: "link counts in an initramfs: the file system that it was packed on shares the file with others",
-        fix: "pack from a fresh copy (cp -r), in which nothing is linked",
+        name: "link counts in an initramfs, from the file system that it was packed on",
+        fix: "pack from a fresh copy (cp -r) on the same file system, in which nothing is linked",
         source: "cpio(5)",
         evidence: Evidence::Metadata(|c| {
-            *c.field == MetadataField::LinkCount && c.at.layer == "cpio"
+            (*c.field == MetadataField::LinkCount || *c.field == MetadataField::FOLDER_LINKS)
+                && c.at.layer == "cpio"
         }),
     },
     CauseRule {
@@ -124,6 +125,15 @@ pub(super) static RULES: &[CauseRule] = &[
         source: "nixpkgs#114454",
         evidence: Evidence::Metadata(|c| {
             matches!(c.field, MetadataField::LinkCount | MetadataField::HardLink)
+        }),
+    },
+    CauseRule {
+        id: "hole-bytes",
+        name: "how much of a file is holes, as the builder's file system stored it",
+        fix: "fill or dig all holes before packing (cp --sparse=never or always)",
+        source: "squashfs-tools; the content, holes included, is compared",
+        evidence: Evidence::Metadata(|c| {
+            *c.field == MetadataField::More("bytes of holes") && c.at.layer == "squashfs"
         }),
     },
     CauseRule {

@@ -2,6 +2,7 @@
 
 use crate::edits::are_other_ids;
 use std::collections::HashSet;
+use std::net::IpAddr;
 
 /// Returns true if every line ends as on Unix, also the last one.
 fn has_plain_lines(text: &str) -> bool {
@@ -104,9 +105,14 @@ pub(super) fn resolvers(a: &str, b: &str) -> bool {
                     None => true,
                     Some(word) if word.starts_with('#') || word.starts_with(';') => true,
                     Some("nameserver") => {
-                        words.next().is_some_and(|ip| ip.parse::<std::net::IpAddr>().is_ok())
+                        let ip = words.next().is_some_and(|x| x.parse::<IpAddr>().is_ok());
+                        ip && words.next().is_none()
                     }
-                    Some("search" | "domain" | "options") => true,
+                    Some("search" | "domain") => {
+                        let sign = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+                        words.all(|name| name.chars().all(sign))
+                    }
+                    Some("options") => true,
                     Some(_) => false,
                 }
             })
@@ -198,6 +204,7 @@ mod tests {
         assert!(!host_ids(&named(id), &named(other).replace('\n', "\r\n")));
         assert!(!host_ids(&named(id), named(other).trim_end()));
         assert!(!machine_ids(id, "uninitialized\n") && !machine_ids("", id));
+        assert!(!machine_ids(id, &format!("{}\n", "0".repeat(32))));
         // those of two real builds
         let ids =
             ["4c4c4544-0051-4a10-8052-b3c04f4d3332\n", "8f0c1d52-9a7e-4f21-8c11-0242ac120002\n"];
@@ -212,5 +219,7 @@ mod tests {
         assert!(resolvers("nameserver 10.0.0.1\n", "nameserver 192.168.1.1\nsearch x\n"));
         assert!(!resolvers("nameserver 10.0.0.1\n", "nameserver $(id)\n"));
         assert!(!resolvers("nameserver 10.0.0.1\n", "nameserver 10.0.0.2\r\n"));
+        assert!(!resolvers("nameserver 10.0.0.1\n", "nameserver 10.0.0.2 # $(id)\n"));
+        assert!(!resolvers("search a.example\n", "search a.example;id\n"));
     }
 }

@@ -71,7 +71,7 @@ fn is_zone(edit: &Edit, at: &At<'_>) -> bool {
             if at.path_is(&["etc/localtime"]) {
                 return matches!(&*edit.before, "" | "..") && file(&edit.a) && file(&edit.b);
             }
-            named(&edit.a) && named(&edit.b) && edit.key() == Some("TZ")
+            named(&edit.a) && named(&edit.b) && edit.key() == Some("TZ") && !at.is_act(edit)
         }
         _ => false,
     }
@@ -163,7 +163,7 @@ fn same_moment(a: Moment, b: Moment, edit: &Edit) -> bool {
 
 /// A number with a unit of time or speed, in a sentence of a log: `took 12.5 seconds`, `sshd[1234]:`.
 fn is_measured(edit: &Edit, at: &At<'_>) -> bool {
-    if edit.what != Edited::Number || edit.key().is_some() || at.is_setting() {
+    if edit.what != Edited::Number || edit.key().is_some() || at.is_setting() || at.is_act(edit) {
         return false;
     }
     let before = edit.before.to_lowercase();

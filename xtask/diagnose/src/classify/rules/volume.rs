@@ -21,7 +21,7 @@ pub(super) static RULES: &[CauseRule] = &[
     },
     CauseRule {
         id: "squashfs-repacked",
-        name: "other bytes of the squashfs, equal trees: level, tool version or order of blocks",
+        name: "other bytes of the squashfs, equal contents: level, tool version or order of blocks",
         fix: "pin the builder image, so that the same mksquashfs packs; -no-hardlinks where links are met in another order",
         source: "the superblocks agree; nixpkgs#114454",
         evidence: Evidence::Repacked(&["squashfs"]),
@@ -31,7 +31,7 @@ pub(super) static RULES: &[CauseRule] = &[
         name: "other compressed bytes, equal contents: level, threads or version of the compressor",
         fix: "pin the builder image; one thread, or a fixed number (xz -T1, zstd without -T0, no pigz)",
         source: "both streams, unpacked to their end, are equal",
-        evidence: Evidence::Repacked(&["gzip", "xz", "zstd", "bzip2", "lz4", "lzma"]),
+        evidence: Evidence::Repacked(&["gzip", "deflate", "xz", "zstd", "bzip2", "lz4", "lzma"]),
     },
     CauseRule {
         id: "volume-dates",

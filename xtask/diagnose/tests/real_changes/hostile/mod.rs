@@ -2,6 +2,7 @@
 //! Each stands beside a date that has a cause, so that what explains one difference cannot hide the other.
 
 mod archives;
+mod beside;
 mod disks;
 mod ext4;
 mod iso;
