@@ -43,6 +43,20 @@ pub(crate) fn token(id: &str, leaf: &Node, after: &[u8], offset: usize) -> bool 
     }
 }
 
+/// Returns true if the byte stands in one of the strings that a cause exchanges, on both sides: `one` ↔ `two`.
+pub(crate) fn is_exchanged(details: &str, leaf: &Node, after: &[u8], offset: usize) -> bool {
+    let parts: Vec<&str> = details.split('`').collect();
+    parts.windows(3).filter(|parts| parts[1] == " ↔ ").any(|parts| {
+        let [one, two] = [parts[0], parts[2]].map(str::as_bytes);
+        let starts = (offset + 1).saturating_sub(one.len())..=offset;
+        let stands = |text: &[u8], at: usize, word: &[u8]| {
+            text.get(at..).is_some_and(|rest| rest.starts_with(word))
+        };
+        one.len() == two.len()
+            && starts.into_iter().any(|at| stands(&leaf.bytes, at, one) && stands(after, at, two))
+    })
+}
+
 /// Returns true if the paragraph around the byte is of a package that is another one now: its name, its
 /// version, or whether it is installed.
 fn is_of_a_moved_package(before: &[u8], after: &[u8], offset: usize) -> bool {
