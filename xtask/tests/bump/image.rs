@@ -1,10 +1,12 @@
 //! `bump-image --offline`: the pin of the builder image is edited exactly, all files or none.
 use crate::support::{Checkout, git, run};
+use serde_json::{Value, json};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+use xtask_core::hash;
 
 const BUILD_SH: &str = "linux/build/scripts/build.sh";
 const RECORD: &str = "linux/build/docker/builder-image.toml";
@@ -180,4 +182,70 @@ fn an_image_that_was_not_built_here_is_never_pinned() {
         )
         .says("cargo xtask image push");
     assert_eq!(changes(&checkout), before);
+}
+
+/// Writes the normal form of an image with these labels, but without files. Returns its digest.
+fn archive(to: &Path, labels: &Value) -> String {
+    let dir = to.with_extension("made");
+    let blobs = dir.join("blobs/sha256");
+    fs::create_dir_all(&blobs).unwrap();
+    let blob = |content: &Value| {
+        let digest = hash::text(&content.to_string());
+        fs::write(blobs.join(digest.hex()), content.to_string()).unwrap();
+        digest
+    };
+    let config = blob(&json!({"config": {"Labels": labels}, "rootfs": {"diff_ids": []}}));
+    let manifest = blob(&json!({"config": {"digest": config.to_string()}}));
+    let index = json!({"manifests": [{"digest": manifest.to_string()}]});
+    fs::write(dir.join("index.json"), index.to_string()).unwrap();
+    let listed = json!([{"Config": format!("blobs/sha256/{}", config.hex())}]);
+    fs::write(dir.join("manifest.json"), listed.to_string()).unwrap();
+    let mut tar = Command::new("tar");
+    run(tar.arg("-cf").arg(to).arg("-C").arg(&dir).args(["index.json", "manifest.json", "blobs"]))
+        .exits(0);
+    fs::remove_dir_all(&dir).unwrap();
+    manifest.to_string()
+}
+
+#[test]
+fn the_pin_is_compared_with_the_image_that_was_built_here() {
+    let checkout = Checkout::new("rebuilt");
+    // inputs that no other checkout has: the folder of what was built is shared
+    fs::write(checkout.root.join("linux/build/docker/new-file"), "rebuilt").unwrap();
+    let show = || {
+        let shown = run(&mut checkout.xtask(["image", "show", "--offline", "--json"])).exits(0);
+        let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
+        (
+            shown["rebuilt"].as_str().unwrap().to_owned(),
+            shown["inputs"].as_str().unwrap().to_owned(),
+        )
+    };
+    let (rebuilt, inputs) = show();
+    assert_eq!(rebuilt, "no");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let kept = target.join("silvermetal/builder-image").join(format!("{}.tar", &inputs[7..19]));
+    fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    let labels = |pinned: &str| {
+        json!({"uk.silverlabs.silvermetal.inputs": inputs, "uk.silverlabs.silvermetal.base": "b",
+            "uk.silverlabs.silvermetal.apt-pinned": pinned})
+    };
+    let digest = archive(&kept, &labels("yes"));
+    assert_eq!(show().0, "no"); // nothing is pinned
+
+    let pin = format!("registry.example:5000/silvermetal-builder@{digest}");
+    run(&mut bump(&checkout, &pin)).exits(0);
+    assert_eq!(show().0, "equal");
+    let recorded = text(&checkout, RECORD);
+    assert!(recorded.contains(&format!("inputs = \"{inputs}\"\n")), "{recorded}");
+    // the same inputs and snapshot, and another image
+    archive(
+        &kept,
+        &json!({"uk.silverlabs.silvermetal.inputs": inputs, "uk.silverlabs.silvermetal.base": "b",
+        "uk.silverlabs.silvermetal.apt-pinned": "yes", "date": "today"}),
+    );
+    assert_eq!(show().0, "differs");
+    run(&mut checkout.xtask(["image", "show", "--offline"])).exits(0).says("NOT equal to the pin");
+    archive(&kept, &labels("no"));
+    assert_eq!(show().0, "not comparable");
+    fs::remove_file(&kept).unwrap();
 }
