@@ -105,13 +105,13 @@ impl ArchivedImage {
     }
 
     /// Gives a loaded image a name, if its id on this engine cannot be known before: the containerd image
-    /// store makes a manifest of its own for an archive of an engine older than 25. `line` is what the engine
-    /// said.
+    /// store makes a manifest of its own for an archive of podman, and of a docker older than 25. `line` is
+    /// what the engine said; it says the image's name if the archive has one.
     fn name_loaded(&self, client: &Client, line: &str) -> Result<()> {
-        if let Some((_, id)) = line.split_once("Loaded image ID: ")
-            && self.has_layers_of(client, id.trim())
+        if let Some(name) = loaded(line)
+            && self.has_layers_of(client, name)
         {
-            client.tag(id.trim(), &client.local_name(&self.tag())).read()?;
+            client.tag(name, &client.local_name(&self.tag())).read()?;
         }
         Ok(())
     }
@@ -124,6 +124,12 @@ impl ArchivedImage {
         let hex = self.id().trim_start_matches("sha256:");
         format!("silvermetal-inputs:{}", hex.get(..12).unwrap_or(hex))
     }
+}
+
+/// The id or the name in the last line of `docker load`.
+fn loaded(line: &str) -> Option<&str> {
+    let said = ["Loaded image ID: ", "Loaded image: "];
+    said.iter().find_map(|said| line.split_once(said)).map(|(_, name)| name.trim())
 }
 
 /// podman leaves out the algorithm.
@@ -248,6 +254,13 @@ mod tests {
         let forged = (top_file.0, top_file.1.replace("manifests", "manifests "));
         let forged = saved("g", &[of(&top), forged], &top);
         assert_eq!((forged.ids, forged.layers), (vec![top], vec![]));
+    }
+
+    #[test]
+    fn the_engine_says_an_id_or_the_name_that_the_archive_has() {
+        assert_eq!(loaded("Loaded image ID: sha256:ab\n"), Some("sha256:ab"));
+        assert_eq!(loaded("Loaded image: localhost/x:1"), Some("localhost/x:1"));
+        assert_eq!(loaded("Error"), None);
     }
 
     #[test]
