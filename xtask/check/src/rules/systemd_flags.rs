@@ -43,13 +43,13 @@ fn check(tree: &SourceTree, found: &mut Findings) {
     command::each(tree, |path, command| one(path, command, found));
 }
 
-/// Checks the argv: the string literals from `"run"` on.
+/// Checks the argv: the string literals from `"--name"` on, the first option of a build's `docker run`.
 fn code(tree: &SourceTree, found: &mut Findings) {
     let Some(source) = tree.source(CODE) else { return };
     let strings = rust::strings(&source.text);
     let words: Vec<ShellWord> =
         strings.iter().map(|(line, text)| ShellWord { text: text.clone(), line: *line }).collect();
-    let start = words.iter().position(|word| word.text == "run");
+    let start = words.iter().position(|word| word.text == "--name");
     let Some(start) = start else {
         let place = Location::file(CODE);
         found.add(
@@ -60,7 +60,7 @@ fn code(tree: &SourceTree, found: &mut Findings) {
         );
         return;
     };
-    let rest: Vec<ShellWord> = words[start + 1..]
+    let rest: Vec<ShellWord> = words[start..]
         .iter()
         .filter(|word| word.text.starts_with(['-', '/', '1', 'S']))
         .cloned()
