@@ -13,8 +13,8 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use crate::command::{Cmd, quoted, which};
@@ -60,6 +60,38 @@ pub enum StopBy {
     Signal(Signal),
     /// By another command: a container lives on without its client.
     Command(Cmd),
+}
+
+/// Stops a streamed command from another thread, as an interrupt would: its caller has no more use for it.
+#[derive(Clone, Default)]
+pub struct Halt(Arc<HaltState>);
+
+#[derive(Default)]
+struct HaltState {
+    wanted: AtomicBool,
+    /// Stops the command while it runs.
+    stop: Mutex<Option<Stop>>,
+}
+
+type Stop = Box<dyn Fn() + Send + Sync>;
+
+impl Halt {
+    /// Stops the command, now or when it starts. Returns at once.
+    pub fn halt(&self) {
+        self.0.wanted.store(true, Ordering::SeqCst);
+        if let Some(stop) = self.running().take() {
+            std::thread::spawn(stop);
+        }
+    }
+
+    /// Returns true after [`Halt::halt`].
+    pub fn wanted(&self) -> bool {
+        self.0.wanted.load(Ordering::SeqCst)
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Stop>> {
+        self.0.stop.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Exit {
@@ -168,14 +200,20 @@ impl Cmd {
     ///
     /// The command is the leader of a process group of its own, so that Ctrl-C at the terminal
     /// reaches it only through `stop`. An error from `on_line` stops it, too.
-    pub fn stream(
+    pub fn stream(&self, stop: &StopBy, on_line: impl FnMut(&str) -> Result<()>) -> Result<Exit> {
+        self.stream_until(&Halt::default(), stop, on_line)
+    }
+
+    /// The same as [`Cmd::stream`], but `halt` stops it, too.
+    pub fn stream_until(
         &self,
+        halt: &Halt,
         stop: &StopBy,
         mut on_line: impl FnMut(&str) -> Result<()>,
     ) -> Result<Exit> {
         let merged = self.expression().stdin_null().stderr_to_stdout();
         let mut line = Vec::new();
-        let output = self.pump(merged, stop, |output| {
+        let output = self.pump(merged, halt, stop, |output| {
             line.clear();
             if output.read_until(b'\n', &mut line)? == 0 {
                 return Ok(None);
@@ -191,7 +229,8 @@ impl Cmd {
     /// Signals and errors of `on_output` stop it as in [`Cmd::stream`].
     pub fn feed(&self, mut on_output: impl FnMut(&[u8]) -> Result<()>) -> Result<(Exit, String)> {
         let apart = self.expression().stdin_bytes(self.input.0.clone()).stderr_capture();
-        let output = self.pump(apart, &StopBy::Signal(Signal::TERM), |output| {
+        let stop = StopBy::Signal(Signal::TERM);
+        let output = self.pump(apart, &Halt::default(), &stop, |output| {
             let piece = output.fill_buf()?;
             let n = piece.len();
             let taken = (n > 0).then(|| on_output(piece));
@@ -208,6 +247,7 @@ impl Cmd {
     fn pump(
         &self,
         expression: duct::Expression,
+        halt: &Halt,
         stop: &StopBy,
         mut take: impl FnMut(&mut dyn BufRead) -> std::io::Result<Option<Result<()>>>,
     ) -> Result<std::process::Output> {
@@ -219,7 +259,8 @@ impl Cmd {
         let ended = Arc::new(AtomicBool::new(false));
         let stop_now = || drop(std::thread::spawn(stop.clone().action(reader.pids(), &ended)));
         let guard = interrupt::on_interrupt(stop.clone().action(reader.pids(), &ended));
-        if interrupt::received() {
+        *halt.running() = Some(Box::new(stop.clone().action(reader.pids(), &ended)));
+        if interrupt::received() || halt.wanted() {
             stop_now(); // the signal came between the check and the guard
         }
         let unreadable = "cannot read the command's output";
@@ -234,7 +275,7 @@ impl Cmd {
             }
         }
         ended.store(true, Ordering::SeqCst);
-        drop(guard);
+        drop((guard, halt.running().take()));
         interrupt::check()?;
         outcome?;
         match reader.try_wait()? {

@@ -5,9 +5,9 @@ use crate::classify::{Facts, classify};
 use crate::compare;
 use crate::diffoscope;
 use crate::images::Images;
-use crate::page_file::PageFile;
+
 use crate::records;
-use crate::report::{self, Report};
+use crate::report::{self, PAGE_MARK, Report};
 use crate::subject;
 use anyhow::Result;
 use std::panic::resume_unwind;
@@ -18,6 +18,7 @@ use xtask_core::escape::Shown as _;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
 use xtask_core::json;
+use xtask_core::page::PageFile;
 use xtask_core::pins::Digest;
 use xtask_core::ui::answer;
 
@@ -25,7 +26,7 @@ use xtask_core::ui::answer;
 pub(crate) fn command(args: &DiagnoseArgs, builder: Option<&BuilderShell>) -> Result<()> {
     let begun = Instant::now();
     let pair = subject::pair(&args.images)?;
-    let page = args.html.as_deref().map(PageFile::create).transpose()?;
+    let page = args.html.as_deref().map(|page| PageFile::create(page, PAGE_MARK)).transpose()?;
     let images = Images::open_both(&pair.a, &pair.b);
     if let [Some(x), Some(y)] = images.formats()
         && container(x) != container(y)

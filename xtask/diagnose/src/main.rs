@@ -16,7 +16,6 @@ mod edits;
 mod images;
 mod inspect;
 mod packages;
-mod page_file;
 mod records;
 mod report;
 mod subject;

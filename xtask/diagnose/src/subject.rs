@@ -4,6 +4,7 @@ use anyhow::Result;
 use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
 use xtask_core::failure::Code;
+use xtask_core::record_file;
 use xtask_core::records::published::BuildInfo;
 
 /// Two things to compare, and the folders that their builds published, where there are any.
@@ -20,6 +21,14 @@ pub(crate) fn pair(paths: &[PathBuf]) -> Result<Pair> {
         [verify] => {
             let folders = [verify.join("build-a"), verify.join("build-b")];
             for folder in &folders {
+                if !is_output(folder) && was_stopped(verify) {
+                    return Err(Code::Usage.error(format!(
+                        "{}: the builds were stopped at the first stage that differs, so there are no two \
+                         images: the diagnosis is in {}; `cargo xtask verify --no-fail-fast` builds both",
+                        verify.shown(),
+                        verify.join("verify.txt").shown()
+                    )));
+                }
                 if !is_output(folder) {
                     return Err(Code::Usage.error(format!(
                         "{}: expected the folder of a verify, with build-a and build-b in it, or \
@@ -84,6 +93,13 @@ pub(crate) fn iso(path: &Path) -> Result<PathBuf> {
             path.shown()
         ))
     })
+}
+
+/// Returns true if a verify ended early (`--fail-fast`), by its report.
+fn was_stopped(verify: &Path) -> bool {
+    let text = record_file::read(&verify.join("verify.json")).unwrap_or_default();
+    let report: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    report["stopped"].is_object()
 }
 
 fn is_output(dir: &Path) -> bool {

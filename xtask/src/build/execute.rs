@@ -2,11 +2,12 @@
 
 use super::inputs::BuildFacts;
 use super::policy_gate::PolicyGate;
-use super::run;
+use super::run::{self, RunEnd};
 use super::sandbox::Sandbox;
 use super::sweep;
+use super::watch::Watch;
 use crate::build::records::earlier::EarlierBuild;
-use crate::build::records::{self, FinishedIso, RunFacts};
+use crate::build::records::{self, FinishedIso, RunFacts, StageRecord};
 use crate::build::{saved_inputs, workdir};
 use crate::builder_image::{self, BuilderImage, EngineImage};
 use crate::engine::Client;
@@ -20,6 +21,7 @@ use xtask_core::exec::{Signal, StopBy};
 use xtask_core::failure::{Problem, refuse};
 use xtask_core::log::Log;
 use xtask_core::pins::Digest;
+use xtask_core::records::published::Published;
 use xtask_core::ui::Ui;
 use xtask_core::{hash, interrupt, step};
 
@@ -51,22 +53,46 @@ impl BuiltIso {
     }
 }
 
+/// How a build ended.
+pub(crate) enum BuildEnd {
+    Built(BuiltIso),
+    Halted(HaltedBuild),
+}
+
+impl BuildEnd {
+    pub(crate) fn halted(self) -> Option<HaltedBuild> {
+        match self {
+            BuildEnd::Built(_) => None,
+            BuildEnd::Halted(halted) => Some(halted),
+        }
+    }
+}
+
+/// A build that its watch stopped. Its work folder is gone; the records hold the stages that it finished.
+pub(crate) struct HaltedBuild {
+    pub(crate) records: Published,
+    /// Stage in which it was stopped.
+    pub(crate) stage: String,
+    /// From the start of the build.
+    pub(crate) seconds: f64,
+}
+
 /// Builds or pulls the builder image if the engine does not have it.
 pub(crate) fn prepare(facts: &BuildFacts, network: Network, setup: bool, ui: &Ui) -> Result<()> {
     let client = facts.engine.client.as_ref();
     client.map_or(Ok(()), |client| ensure_image(facts, client, network, setup, ui).map(drop))
 }
 
-/// Builds and publishes an ISO. `begun` is the start of the command. `setup` allows building the builder
-/// image.
+/// Builds and publishes an ISO, unless `watch` stops the build. `begun` is the start of the command. `setup`
+/// allows building the builder image.
 pub(super) fn build(
     facts: &BuildFacts,
     gate: Option<&PolicyGate>,
-    network: Network,
-    setup: bool,
+    (network, setup): (Network, bool),
+    watch: Option<&Watch>,
     begun: Instant,
     ui: &Ui,
-) -> Result<BuiltIso> {
+) -> Result<BuildEnd> {
     let beside = facts.output.parent().unwrap_or(Path::new("/"));
     sweep::sweep(beside, facts.engine.client.as_ref(), &facts.repo, ui)?;
     let image = match &facts.engine.client {
@@ -79,7 +105,7 @@ pub(super) fn build(
     };
 
     let site = Sandbox::set_up(facts, network)?;
-    let built = build_at(&site, facts, gate, image, begun, ui);
+    let built = build_at(&site, facts, gate, watch, image, begun, ui);
     // takes a while: the product's work folder has some hundred thousand files
     let clean_up = ui.stage("clean-up");
     drop(site);
@@ -91,15 +117,29 @@ fn build_at(
     site: &Sandbox,
     facts: &BuildFacts,
     gate: Option<&PolicyGate>,
+    watch: Option<&Watch>,
     image: Option<EngineImage>,
     begun: Instant,
     ui: &Ui,
-) -> Result<BuiltIso> {
+) -> Result<BuildEnd> {
     let Sandbox { folders, run, work, .. } = site;
     let mut log = Log::create(&folders.log)?;
 
     let earlier = EarlierBuild::like(facts);
-    let stages = run::run(run, &facts.recipe, earlier.as_ref(), &folders.out(), ui, &mut log)?;
+    let ended =
+        run::run(run, &facts.recipe, earlier.as_ref(), &folders.out(), watch, ui, &mut log)?;
+    let stages = match ended {
+        RunEnd::Finished(stages) => stages,
+        RunEnd::Halted(stages, stage) => {
+            work.give_to(facts.host.caller, facts.host.uid)?;
+            let dir = watch.and_then(|watch| watch.artefacts.as_deref());
+            let records = records::of_halted(facts, &folders.out(), dir, &stages)?;
+            keep_artefacts(&folders.out(), dir, &stages)?;
+            fs::remove_file(log.path()).context("cannot remove the log")?;
+            let seconds = begun.elapsed().as_secs_f64();
+            return Ok(BuildEnd::Halted(HaltedBuild { records, stage, seconds }));
+        }
+    };
     let hashing = ui.wait("hashing the ISO");
     work.give_to(facts.host.caller, facts.host.uid)?;
     let out = folders.out();
@@ -132,7 +172,7 @@ fn build_at(
     let run_facts = RunFacts {
         started: facts.now,
         seconds: begun.elapsed().as_secs_f64(),
-        engine_version: facts.engine.client.as_ref().and_then(|c| c.version().ok()),
+        environment: records::environment(facts, image.as_ref().map(|image| image.id.as_str())),
         image,
         command: run.cmd().to_string(),
         inputs,
@@ -158,14 +198,30 @@ fn build_at(
         ));
     }
     passed?;
+    keep_artefacts(&out, watch.and_then(|watch| watch.artefacts.as_deref()), &stages)?;
     work.publish(&result, &facts.output)?;
 
-    Ok(BuiltIso {
+    Ok(BuildEnd::Built(BuiltIso {
         path: facts.output.join(&facts.recipe.iso),
         digest: iso.digest,
         size: iso.size,
         seconds: begun.elapsed().as_secs_f64(),
-    })
+    }))
+}
+
+/// Moves the artefacts of the stages into `dir`, so that they can be compared with another build's. The
+/// image is not among them: it is in the result, if there is one.
+fn keep_artefacts(out: &Path, dir: Option<&Path>, stages: &[StageRecord]) -> Result<()> {
+    let Some(dir) = dir else { return Ok(()) };
+    for artefact in stages.iter().flat_map(|stage| &stage.artefacts) {
+        let (from, to) = (out.join(&artefact.path), dir.join(&artefact.path));
+        if !from.exists() {
+            continue;
+        }
+        to.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::rename(&from, &to).with_context(|| format!("cannot keep {}", from.shown()))?;
+    }
+    Ok(())
 }
 
 /// The command lines that build the builder image; `None` if a build would not build it.

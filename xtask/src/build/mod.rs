@@ -15,17 +15,19 @@ mod run;
 pub(crate) mod sandbox;
 mod saved_inputs;
 pub(crate) mod sweep;
+mod watch;
 mod workdir;
 
 pub(crate) use args::{BuildRequest, RecipeArgs};
-pub(crate) use execute::{BuiltIso, prepare};
+pub(crate) use execute::{BuildEnd, HaltedBuild, prepare};
 pub(crate) use inputs::{BuildFacts, EpochFrom};
 pub(crate) use occupied::OccupiedFolder;
 pub(crate) use plan::{CACHE_VOLUME, PACKAGES_VOLUME};
 pub(crate) use preflight::problems;
-pub(crate) use ready::Ready;
+pub(crate) use ready::{ArtefactFolder, Ready};
 pub(crate) use records::earlier;
 use sandbox::copy_tree;
+pub(crate) use watch::{Side, StageComparison};
 
 use crate::engine::container::Network;
 use anyhow::Result;

@@ -1,15 +1,19 @@
 //! Prepares a build: refuses bad facts, installs packages, starts the engine.
 
-use super::execute::{self, BuiltIso};
+use super::execute::{self, BuildEnd, BuiltIso};
 use super::inputs::BuildFacts;
+use super::plan::Folders;
 use super::policy_gate::PolicyGate;
 use super::preflight;
+use super::sweep;
+use super::watch::Watch;
+use super::workdir::WorkFolder;
 use crate::engine::container::Network;
 use crate::engine::private::Private;
 use crate::engine::variations::BuildConditions;
 use crate::engine::{EngineChoice, EngineKind, HOST_NOTICE};
-use anyhow::Result;
-use std::path::Path;
+use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use xtask_core::facts::mirror;
@@ -91,7 +95,43 @@ impl Ready {
 
     /// Builds the ISO. `begun` is the start of the command.
     pub(crate) fn build(&self, begun: Instant, ui: &Ui) -> Result<BuiltIso> {
-        execute::build(&self.facts, self.gate.as_ref(), self.network, self.setup, begun, ui)
+        match self.build_watched(None, begun, ui)? {
+            BuildEnd::Built(built) => Ok(built),
+            BuildEnd::Halted(_) => bail!("nobody watched the build, and it was stopped"),
+        }
+    }
+
+    /// Builds the ISO, unless `watch` stops the build.
+    pub(crate) fn build_watched(
+        &self,
+        watch: Option<&Watch>,
+        begun: Instant,
+        ui: &Ui,
+    ) -> Result<BuildEnd> {
+        let (gate, how) = (self.gate.as_ref(), (self.network, self.setup));
+        execute::build(&self.facts, gate, how, watch, begun, ui)
+    }
+
+    /// A folder for artefacts, beside the result. It is removed with its value, or if this run is killed
+    /// by the next one.
+    pub(crate) fn artefact_folder(&self) -> Result<ArtefactFolder> {
+        let path = Folders::new(&self.facts).work;
+        let work =
+            WorkFolder::create(&path, &sweep::notes(&self.facts.repo), self.facts.host.caller)?;
+        Ok(ArtefactFolder { path, _work: work })
+    }
+}
+
+/// See [`Ready::artefact_folder`].
+pub(crate) struct ArtefactFolder {
+    path: PathBuf,
+    _work: WorkFolder,
+}
+
+impl ArtefactFolder {
+    /// The folder for one of several builds.
+    pub(crate) fn of(&self, name: &str) -> PathBuf {
+        self.path.join("out").join(name)
     }
 }
 

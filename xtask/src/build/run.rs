@@ -1,6 +1,7 @@
 //! Runs the one long command of a build, and hashes the artefacts of each stage.
 
 use super::plan::Run;
+use super::watch::Watch;
 use crate::build::records::StageRecord;
 use crate::build::records::earlier::EarlierBuild;
 use crate::build::records::tree;
@@ -13,6 +14,7 @@ use xtask_core::hash;
 use xtask_core::interrupt;
 use xtask_core::log::Log;
 use xtask_core::recipe::{Recipe, Stage};
+use xtask_core::records::TREE;
 use xtask_core::records::ledger::Artefact;
 use xtask_core::records::manifest::Manifest;
 use xtask_core::ui::{StageProgress as ShownStage, StageTitle, Ui};
@@ -25,6 +27,7 @@ struct Progress<'a> {
     recipe: &'a Recipe,
     out: &'a Path,
     earlier: Option<&'a EarlierBuild>,
+    watch: Option<&'a Watch>,
     ui: &'a Ui,
     current: Option<(String, Instant)>,
     shown: Option<ShownStage<'a>>,
@@ -36,22 +39,32 @@ type Hashing = JoinHandle<Result<(Artefacts, Duration)>>;
 /// Artefacts, and the manifests of those that are trees.
 type Artefacts = (Vec<Artefact>, Vec<(String, Manifest)>);
 
-/// Runs the command to its end. An error names the stage, the last lines and the log.
+/// How the command ended, with the stages that did.
+pub(crate) enum RunEnd {
+    Finished(Vec<StageRecord>),
+    /// The watch stopped it, in this stage.
+    Halted(Vec<StageRecord>, String),
+}
+
+/// Runs the command to its end, or until `watch` stops it. An error names the stage, the last lines and
+/// the log.
 pub(crate) fn run(
     run: &Run,
     recipe: &Recipe,
     earlier: Option<&EarlierBuild>,
     out: &Path,
+    watch: Option<&Watch>,
     ui: &Ui,
     log: &mut Log,
-) -> Result<Vec<StageRecord>> {
+) -> Result<RunEnd> {
     let cmd = run.cmd();
     log.remark(&format!("$ {cmd}"))?;
     let shown = Some(ui.stage("start"));
     ui.command(&cmd);
     let mut progress =
-        Progress { recipe, earlier, out, ui, current: None, shown, done: Vec::new() };
-    let exit = cmd.stream(&run.stop_by(), |line| {
+        Progress { recipe, earlier, out, watch, ui, current: None, shown, done: Vec::new() };
+    let halt = watch.map(|watch| watch.halt().clone()).unwrap_or_default();
+    let exit = cmd.stream_until(&halt, &run.stop_by(), |line| {
         log.line(line)?;
         match line.strip_prefix(STAGE_MARK) {
             Some(name) => progress.enter(name.trim())?,
@@ -60,10 +73,18 @@ pub(crate) fn run(
         Ok(())
     });
     let ok = exit.as_ref().is_ok_and(|exit| exit.ok());
+    let halted = !ok && halt.wanted();
     if let Some(shown) = progress.shown.take() {
-        shown.end(ok);
+        // a stage that was stopped has not failed
+        shown.end(ok || halted);
     }
     interrupt::check()?;
+    if halted {
+        let (stage, _) =
+            progress.current.take().unwrap_or_else(|| ("start".into(), Instant::now()));
+        let stages = progress.collect().map_err(|error| log.failure(&format!("{error:#}")))?;
+        return Ok(RunEnd::Halted(stages, stage));
+    }
     let exit = match exit {
         Ok(exit) => exit,
         Err(error) => return Err(error.context(progress.place())),
@@ -73,7 +94,8 @@ pub(crate) fn run(
     }
     let place = progress.place();
     progress.leave();
-    progress.collect().map_err(|error| log.failure(&format!("{place}: {error:#}")))
+    let stages = progress.collect().map_err(|error| log.failure(&format!("{place}: {error:#}")))?;
+    Ok(RunEnd::Finished(stages))
 }
 
 impl Progress<'_> {
@@ -98,9 +120,15 @@ impl Progress<'_> {
         let Some((name, since)) = self.current.take() else { return };
         let stage = self.recipe.stages.iter().find(|s| s.name == name).cloned();
         let out = self.out.to_owned();
+        let watch = self.watch.cloned();
         let hashing = std::thread::spawn(move || {
             let since = Instant::now();
-            let artefacts = stage.map_or(Ok(Artefacts::default()), |s| artefacts_of(&s, &out))?;
+            let artefacts = stage
+                .as_ref()
+                .map_or(Ok(Artefacts::default()), |stage| artefacts_of(stage, &out))?;
+            if let (Some(watch), Some(stage)) = (watch, stage) {
+                watch.stage(&stage.name, &artefacts.0);
+            }
             Ok((artefacts, since.elapsed()))
         });
         self.done.push((name, since.elapsed(), hashing));
@@ -129,7 +157,7 @@ fn artefacts_of(stage: &Stage, out: &Path) -> Result<Artefacts> {
     let (mut artefacts, mut manifests) = Artefacts::default();
     for path in &stage.produces {
         let file = out.join(path);
-        let hashed = if path.ends_with(".tar") {
+        let hashed = if path.ends_with(TREE) {
             tree::of_tar(&file).map(|(digest, size, manifest)| {
                 manifests.push((path.clone(), manifest));
                 (digest, size)

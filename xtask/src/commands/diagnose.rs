@@ -3,11 +3,32 @@
 use crate::builder_image::diffoscope::Diffoscope;
 use crate::external;
 use anyhow::Result;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use xtask_args::{DiagnoseArgs, DiffoscopeOption};
 use xtask_core::exec::{Exit, Signal, StopBy};
 use xtask_core::facts::repo::Repo;
+use xtask_core::step;
 use xtask_core::ui::Ui;
+
+/// The report of `diagnose` on two files, for another command. The files differ, so its exit code says
+/// nothing new.
+pub(crate) fn report(
+    repo: &Repo,
+    a: &Path,
+    b: &Path,
+    diffoscope: Option<&Diffoscope>,
+    ui: &Ui,
+) -> Result<String> {
+    let program = external::diagnose(repo, ui)?.arg("diagnose");
+    let program = diffoscope.into_iter().fold(program, |program, it| it.hand_to(program));
+    let cmd = program.arg(a).arg(b);
+    let mut text = String::new();
+    step::stream("diagnose", &cmd, &StopBy::Signal(Signal::TERM), ui, |line| {
+        text += &format!("{line}\n");
+        Ok(())
+    })?;
+    Ok(text)
+}
 
 pub(crate) fn command(repo: &Repo, args: &DiagnoseArgs) -> Result<()> {
     let ui = Ui::new(false);

@@ -25,7 +25,7 @@ const ROOMS: [(&str, Floors); 2] = [
         &[
             &["main"],
             &["diagnose"],
-            &["records", "inspect", "page_file"],
+            &["records", "inspect"],
             &["report"],
             &["diffoscope"],
             &["classify"],

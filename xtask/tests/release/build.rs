@@ -3,6 +3,7 @@
 use crate::factory::{Factory, TAG};
 use crate::support::{git, run};
 use std::fs;
+use std::process::Command;
 
 #[test]
 fn a_verified_build_is_collected_completely() {
@@ -18,13 +19,29 @@ fn a_verified_build_is_collected_completely() {
     let expected = [
         "BUILD_INFO",
         "SHA256SUMS",
+        "environment.json",
         "ledger",
         "packages.txt",
         "release.json",
+        "rootfs.tar.manifest.gz",
         "silvermetal-base.iso",
         "verify.json",
     ];
     assert_eq!(names, expected);
+    // all of it but the list is in SHA256SUMS, and nothing says whose machine it was
+    let check = ["--check", "--strict", "--quiet", "SHA256SUMS"];
+    run(Command::new("sha256sum").args(check).current_dir(&folder)).exits(0);
+    let sums = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
+    assert_eq!(sums.lines().count(), expected.len() - 2, "{sums}");
+    let environment = fs::read_to_string(folder.join("environment.json")).unwrap();
+    let environment: serde_json::Value = serde_json::from_str(&environment).unwrap();
+    let keys: Vec<&String> = environment.as_object().unwrap().keys().collect();
+    for key in ["cpus", "engine", "engine_version", "file_system", "format", "image_id", "kernel"] {
+        assert!(keys.contains(&&key.to_owned()), "{keys:?}");
+    }
+    for private in ["host", "command", "mirror", "image", "memory"] {
+        assert!(!keys.contains(&&private.to_owned()), "{keys:?}");
+    }
     let list = fs::read_to_string(folder.join("release.json")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&list).unwrap();
     assert_eq!(json["files"].as_array().unwrap().last().unwrap()["name"], "SHA256SUMS");

@@ -1,11 +1,12 @@
 //! `reproduce --collect`: which statements count.
 
-use crate::support::{Checkout, Ran, run};
+use crate::support::{Checkout, Ran, git, run};
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 
-struct Statements {
+pub struct Statements {
     checkout: Checkout,
     dir: PathBuf,
 }
@@ -123,4 +124,214 @@ fn an_empty_folder_is_not_enough() {
     all.count("0").exits(2);
     fs::remove_dir_all(&all.dir).unwrap();
     all.count("1").exits(2).says("cannot list");
+}
+
+/// A statement of today, with its environment.
+fn statement(who: &str, rebuilt: char, environment: Value) -> Value {
+    let (published, rebuilt) = ("a".repeat(64), rebuilt.to_string().repeat(64));
+    let result = if rebuilt == published { "match" } else { "mismatch" };
+    let stage = |stage: &str, path: &str, hash: &str| json!({ "stage": stage, "path": path, "sha256": hash, "size": 1 });
+    json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{ "name": "silvermetal-base.iso", "digest": { "sha256": rebuilt } }],
+        "predicateType": "https://git.silverlabs.uk/SilverLABS/SilverMetal/rebuild/v1",
+        "predicate": {
+            "format": "silvermetal-rebuild/1", "release": "v1.1.0", "commit": "c".repeat(40),
+            "recipe": "base", "iso": "silvermetal-base.iso", "result": result, "ci": false,
+            "published_sha256": published, "rebuilt_sha256": rebuilt, "rebuilder": who,
+            "environment": environment,
+            "inputs": { "Builder-Image": format!("registry.example:5000/b@sha256:{}", "e".repeat(64)) },
+            "stages": [stage("inputs", "in", &"7".repeat(64)), stage("rootfs", "rootfs.tar", &rebuilt)],
+        },
+    })
+}
+
+/// Twelve rebuilders. Four got another image: two on btrfs, two with a newer kernel.
+fn twelve() -> Vec<(String, Value)> {
+    let machine = |kernel: &str, cpu: &str, file_system: &str| {
+        json!({ "engine": "docker", "engine_version": "28.2.2", "kernel": kernel, "cpu": cpu,
+            "cpus": 8, "file_system": file_system, "rustc": "rustc 1.89.0" })
+    };
+    let (amd, intel) = ("AMD Ryzen 9 5950X", "Intel(R) Core(TM) i7-1365U");
+    let mut all = Vec::new();
+    for (n, who) in ["Ada", "Ben", "Cid", "Dee", "Eve", "Fay", "Gus", "Hal"].iter().enumerate() {
+        let kernel = ["6.1.0-40-amd64", "6.12.57+deb13-amd64"][n % 2];
+        all.push((*who, 'a', machine(kernel, [amd, intel][n / 4], "ext4")));
+    }
+    all.push(("Ida", 'b', machine("6.1.0-40-amd64", amd, "btrfs")));
+    all.push(("Jon", 'b', machine("6.12.57+deb13-amd64", intel, "btrfs")));
+    all.push(("Kim", 'd', machine("6.17.9-arch1-1", intel, "ext4")));
+    all.push(("Leo", 'd', machine("6.17.2-200.fc42.x86_64", amd, "ext4")));
+    let named = |(who, hash, environment): (&str, char, Value)| {
+        let full = format!("{who} <{}@example.org>", who.to_lowercase());
+        (format!("{who}.json"), statement(&full, hash, environment))
+    };
+    all.into_iter().map(named).collect()
+}
+
+#[test]
+fn mismatches_are_grouped_by_image_and_by_what_only_they_have() {
+    let all = Statements::new();
+    for (name, statement) in twelve() {
+        fs::write(all.dir.join(name), statement.to_string()).unwrap();
+    }
+    let page = all.checkout.root.with_file_name("rebuilders.html");
+    let dir = all.dir.to_str().unwrap();
+    let words = ["reproduce", "--collect", dir, "--html", page.to_str().unwrap()];
+    let ran = run(&mut all.checkout.xtask(words)).exits(0);
+    let group = |c: char| {
+        let start = format!("image {}: ", c.to_string().repeat(64));
+        let text = ran.stdout.split_once(&start).unwrap().1;
+        text.split("\nimage ").next().unwrap().to_owned()
+    };
+    let btrfs = group('b');
+    assert!(btrfs.starts_with("ida@example.org, jon@example.org\n"), "{btrfs}");
+    assert!(btrfs.contains("first stage that differs: rootfs (rootfs.tar)"), "{btrfs}");
+    assert!(btrfs.contains("only they have: file system btrfs\n"), "{btrfs}");
+    assert_eq!(btrfs.matches("only they have: ").count(), 1, "{btrfs}");
+    let kernel = group('d');
+    assert!(kernel.contains("only they have: kernel series 6.17\n"), "{kernel}");
+    assert_eq!(kernel.matches("only they have: ").count(), 1, "{kernel}");
+    assert!(kernel.contains("others have it, too: engine docker"), "{kernel}");
+    assert!(ran.stdout.contains("8 independent rebuilders agree"), "{}", ran.stdout);
+    let html = fs::read_to_string(&page).unwrap();
+    for word in ["2 other images", "btrfs", "6.17.9-arch1-1", "kim@example.org"] {
+        assert!(html.contains(word), "{word}");
+    }
+    // a file that is no page is not replaced
+    fs::write(&page, "mine").unwrap();
+    run(&mut all.checkout.xtask(words)).exits(3).says("it is not an earlier report");
+    let json = run(all.checkout.xtask(&words[..3]).arg("--json")).exits(0);
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(json["groups"][0]["only_they"][0]["value"], "btrfs");
+}
+
+#[test]
+fn statements_come_from_repositories_too() {
+    let all = Statements::new();
+    let repository = all.checkout.root.with_file_name("repository");
+    fs::create_dir_all(repository.join("sub")).unwrap();
+    git(&repository, &["init", "--quiet"]);
+    let twelve = twelve();
+    for (name, statement) in &twelve[..2] {
+        fs::write(repository.join("sub").join(name), statement.to_string()).unwrap();
+    }
+    std::os::unix::fs::symlink("/etc/hostname", repository.join("link.json")).unwrap();
+    fs::write(repository.join("broken.json"), "{").unwrap();
+    git(&repository, &["add", "--all"]);
+    git(&repository, &["commit", "--quiet", "-m", "statements"]);
+    let bare = all.checkout.root.with_file_name("bare.git");
+    let outer = all.checkout.root.parent().unwrap();
+    git(
+        outer,
+        &["clone", "--quiet", "--bare", repository.to_str().unwrap(), bare.to_str().unwrap()],
+    );
+    git(&bare, &["update-server-info"]);
+    // one peer serves the repository and a statement as files
+    let url = serve(outer.to_owned());
+    fs::write(outer.join("one.json"), twelve[2].1.to_string()).unwrap();
+    let more = [bare.to_str().unwrap().to_owned(), format!("{url}/one.json")];
+    for sources in [&more[..], &[repository.to_str().unwrap().to_owned(), more[1].clone()]] {
+        let mut command =
+            all.checkout.xtask(["reproduce", "--json", "--threshold", "3", "--collect"]);
+        let ran = run(command.args(sources)).exits(0);
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let expected = json!(["ada@example.org", "ben@example.org", "cid@example.org"]);
+        assert_eq!(json["agree"], expected, "{sources:?}");
+        assert!(ran.stdout.contains("not JSON"), "{}", ran.stdout);
+    }
+    let nowhere = format!("{url}/nowhere");
+    let ran = run(&mut all.checkout.xtask(["reproduce", "--collect", &nowhere])).exits(3);
+    ran.says("expected a statement (….json) or a git repository");
+    run(&mut all.checkout.xtask(["reproduce", "--collect", "ext::sh -c id://x"])).exits(2);
+}
+
+/// Serves the files of a folder on loopback.
+fn serve(dir: PathBuf) -> String {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, dir) = (stream.unwrap(), dir.clone());
+            std::thread::spawn(move || {
+                let mut lines = BufReader::new(stream.try_clone().unwrap());
+                let (mut first, mut line) = (String::new(), String::new());
+                lines.read_line(&mut first).unwrap();
+                while lines.read_line(&mut line).is_ok_and(|n| n > 2) {
+                    line.clear();
+                }
+                let path = first.split(' ').nth(1).unwrap().split('?').next().unwrap();
+                let found = fs::read(dir.join(path.trim_start_matches('/')));
+                let status = if found.is_ok() { "200 OK" } else { "404 Not Found" };
+                let body = found.unwrap_or_default();
+                let head = format!(
+                    "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                    body.len()
+                );
+                stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).ok();
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn hostile_statements_are_told_and_not_counted() {
+    let all = Statements::new();
+    let good = statement("Ada", 'a', json!({}));
+    let with = |path: &[&str], value: Value| {
+        let mut statement = good.clone();
+        let mut at = &mut statement;
+        for key in path {
+            at = &mut at[*key];
+        }
+        *at = value;
+        statement
+    };
+    let add = |name: &str, statement: &Value| {
+        fs::write(all.dir.join(name), statement.to_string()).unwrap()
+    };
+    add("good.json", &good);
+    // another image as the subject would stand for the confirmed one
+    add("subject.json", &with(&["subject"], json!([{ "digest": { "sha256": "b".repeat(64) } }])));
+    add("none.json", &with(&["subject"], json!([])));
+    add("type.json", &with(&["predicateType"], json!("https://slsa.dev/provenance/v1")));
+    add("kernel.json", &with(&["predicate", "environment"], json!({ "kernel": { "x": 1 } })));
+    let long = json!({ "cpu": "x".repeat(1000) });
+    add("long.json", &with(&["predicate", "environment"], long));
+    add("stages.json", &with(&["predicate", "stages"], json!(vec![json!({}); 10_001])));
+    fs::write(all.dir.join("deep.json"), "[".repeat(500_000)).unwrap();
+    let ran = all.count("1").exits(0);
+    for says in [
+        "the subject is not the image that was rebuilt",
+        "expected a list `subject`",
+        "`predicateType`: expected https://git.silverlabs.uk",
+        "`kernel`: expected a text or a number",
+        "`cpu`: expected at most 300 bytes",
+        "expected at most 10000, found 10001",
+        "not JSON",
+    ] {
+        assert!(ran.stdout.contains(says), "{says} is not in\n{}", ran.stdout);
+    }
+    assert!(
+        ran.stdout.contains("only 1 independent") || ran.stdout.contains("1 independent"),
+        "{}",
+        ran.stdout
+    );
+    // names do not steer the terminal, and do not become markup
+    let evil =
+        json!({ "kernel": "\u{1b}[2J<script>alert(1)</script>", "cpu": "x\nmatch  everybody" });
+    add("evil.json", &statement("Mal <script>\u{1b}[31m <mal@example.org>", 'b', evil));
+    let page = all.checkout.root.with_file_name("rebuilders.html");
+    let dir = all.dir.to_str().unwrap();
+    let words =
+        ["reproduce", "--collect", dir, "--threshold", "1", "--html", page.to_str().unwrap()];
+    let ran = run(&mut all.checkout.xtask(words)).exits(0);
+    let html = fs::read_to_string(&page).unwrap();
+    assert!(
+        !ran.stdout.contains('\u{1b}') && !ran.stdout.contains("\nmatch  every"),
+        "{}",
+        ran.stdout
+    );
+    assert!(!html.contains("<script") && !html.contains('\u{1b}') && html.contains("&lt;script"));
 }

@@ -8,10 +8,14 @@ use std::process::Command;
 
 pub const TAG: &str = "v1.1.0";
 
-/// Script that stands for the container. It runs `$EXTRA` at its end.
+/// Script that stands for the container. It runs `$EARLY` in the tree of the first stage, and `$EXTRA` at
+/// its end.
 const RUN: &str = r#"
-    mkdir -p "$out/records"; echo "hello 1 amd64" >"$out/records/packages.txt"
+    mkdir -p "$out/records" "$out/tmp/tree/etc"; echo "hello 1 amd64" >"$out/records/packages.txt"
     echo "$(printf '%064d' 1)  debian/dists/trixie/InRelease" >"$out/records/inrelease.txt"
+    echo '@@stage rootfs'
+    (cd "$out/tmp/tree"; umask 022; echo x >etc/built; eval "$EARLY")
+    tar --sort=name --mtime=@1 --owner=0 --group=0 --numeric-owner -cf "$out/rootfs.tar" -C "$out/tmp/tree" .
     echo '@@stage iso'
     echo "an image" >"$out/silvermetal-base.iso"
     eval "$EXTRA""#;
@@ -31,7 +35,8 @@ impl Factory {
         let text = "description = \"a test\"\nentry = \"build\"\niso = \"silvermetal-base.iso\"\n\
                     released = true\n[needs]\nsubmodule = false\n\
                     engines = [\"docker\", \"podman\", \"private\"]\ndisk_gib = 0\nram_gib = 1\n\
-                    host_packages = []\n[[stage]]\nname = \"iso\"\nproduces = [\"silvermetal-base.iso\"]\n";
+                    host_packages = []\n[[stage]]\nname = \"rootfs\"\nproduces = [\"rootfs.tar\"]\n\
+                    [[stage]]\nname = \"iso\"\nproduces = [\"silvermetal-base.iso\"]\n";
         fs::write(recipe, text).unwrap();
         let image = format!("registry.example:5000/silvermetal-builder@sha256:{}", "a".repeat(64));
         checkout.edit(

@@ -12,6 +12,7 @@ mod docs;
 mod factory;
 mod gitea;
 mod publish;
+mod records;
 mod reproduce;
 #[path = "../support/mod.rs"]
 mod support;

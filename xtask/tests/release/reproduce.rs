@@ -8,17 +8,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-struct World {
-    factory: Factory,
+pub struct World {
+    pub factory: Factory,
     /// Folder of the release, in the checkout that built it.
     folder: PathBuf,
-    gitea: Gitea,
+    pub gitea: Gitea,
     clone: Checkout,
 }
 
 impl World {
     /// A published release, and a clone of its repository.
-    fn new() -> World {
+    pub fn new() -> World {
         let (factory, folder) = Factory::with_a_release();
         let gitea = Gitea::new();
         let mut publish = factory.xtask(&["release", "publish", "--repository", &gitea.url]);
@@ -27,31 +27,66 @@ impl World {
         World { factory, folder, gitea, clone }
     }
 
-    fn reproduce(&self, words: &[&str]) -> Command {
+    pub fn reproduce(&self, words: &[&str]) -> Command {
         let all =
             [&["reproduce", "--engine", "docker", "--as", "Alice <alice@example.org>"], words]
                 .concat();
         self.factory.xtask_in(&self.clone, &all)
     }
 
-    fn of_tag(&self) -> Command {
+    pub fn of_tag(&self) -> Command {
         self.reproduce(&[TAG, "--repository", &self.gitea.url])
     }
 
-    fn out(&self) -> PathBuf {
+    pub fn out(&self) -> PathBuf {
         self.clone.output().join(format!("reproduce-{TAG}"))
     }
 
-    fn statement(&self) -> Value {
-        serde_json::from_str(&fs::read_to_string(self.out().join("rebuild.json")).unwrap()).unwrap()
+    pub fn statement(&self) -> Value {
+        let text = fs::read_to_string(self.out().join("rebuild.json")).unwrap();
+        let mut statement: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(statement["_type"], "https://in-toto.io/Statement/v1");
+        let digest = &statement["subject"][0]["digest"];
+        let predicate = &statement["predicate"];
+        match predicate["rebuilt_sha256"].as_str() {
+            Some(rebuilt) => assert_eq!(digest["sha256"], rebuilt),
+            None => assert_eq!(digest["gitCommit"], predicate["commit"]),
+        }
+        statement["predicate"].take()
+    }
+
+    /// Writes a file of a copy, with its hash in SHA256SUMS: a release that was published so.
+    pub fn publish_as(copy: &Path, name: &str, content: &[u8]) {
+        let old = fs::read(copy.join(name)).map(|old| sha256(&old));
+        fs::remove_file(copy.join(name)).ok();
+        fs::write(copy.join(name), content).unwrap();
+        let path = copy.join("SHA256SUMS");
+        let sums = fs::read_to_string(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let new = format!("{}  {name}", sha256(content));
+        let sums = match old {
+            Ok(old) => sums.replace(&format!("{old}  {name}"), &new),
+            Err(_) => sums + &new + "\n",
+        };
+        assert!(sums.contains(&new), "{sums}");
+        fs::write(path, sums).unwrap();
     }
 
     /// A copy of the published files, for a test to change.
-    fn copy(&self) -> PathBuf {
+    pub fn copy(&self) -> PathBuf {
         let copy = self.clone.root.with_file_name("downloaded");
         run(Command::new("cp").arg("-r").args([&self.folder, &copy])).exits(0);
         copy
     }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let dir = std::env::temp_dir();
+    let path = dir.join(format!("silvermetal-sha256-{:?}", std::thread::current().id()));
+    fs::write(&path, bytes).unwrap();
+    let sum = run(Command::new("sha256sum").arg(&path)).exits(0).stdout;
+    fs::remove_file(path).unwrap();
+    sum[..64].to_owned()
 }
 
 /// Changes the byte at `at` of a file.
@@ -92,7 +127,7 @@ fn a_clone_and_an_url_are_enough_for_a_match() {
     }
     assert_eq!(statement["ci"], false);
     assert_eq!(statement["inputs"]["Builder-Image"], world.factory.image.as_str());
-    assert_eq!(world.gitea.asked("POST"), 1 + 6, "reproduce changes nothing on the server");
+    assert_eq!(world.gitea.asked("POST"), 1 + 8, "reproduce changes nothing on the server");
     // a release in a folder needs no server
     let folder = world.folder.to_str().unwrap();
     run(&mut world.reproduce(&[folder])).exits(0);
@@ -205,8 +240,7 @@ fn each_input_that_differs_is_reported() {
     let edited = text
         .replace("Snapshot: 2026", "Snapshot: 2025")
         .replace("Mksquashfs-Options: ", "Mksquashfs-Options: -x ");
-    fs::remove_file(&path).unwrap();
-    fs::write(&path, edited).unwrap();
+    World::publish_as(&copy, "BUILD_INFO", edited.as_bytes());
     run(&mut world.reproduce(&[copy.to_str().unwrap(), "--image", &other]))
         .exits(3)
         .says("Snapshot: the release was built with `2025")
@@ -227,8 +261,7 @@ fn a_builder_image_that_only_the_release_names_is_not_run() {
     let evil = format!("evil.example/silvermetal-builder@sha256:{}", "e".repeat(64));
     let text = fs::read_to_string(&path).unwrap().replace(&world.factory.image, &evil);
     assert!(text.contains(&evil), "{text}");
-    fs::remove_file(&path).unwrap();
-    fs::write(&path, text).unwrap();
+    World::publish_as(&copy, "BUILD_INFO", text.as_bytes());
     let named = copy.to_str().unwrap();
     let ran = run(&mut world.reproduce(&[named])).exits(3);
     ran.says("builder image: the release was built in evil.example")
@@ -275,8 +308,7 @@ fn changed_packages_of_an_unpinned_mirror_are_no_mismatch() {
     let moved = text
         .replace("Apt-Pinned: yes", "Apt-Pinned: no")
         .replace("InRelease:\n 000", "InRelease:\n 111");
-    fs::remove_file(&path).unwrap();
-    fs::write(&path, moved).unwrap();
+    World::publish_as(&copy, "BUILD_INFO", moved.as_bytes());
     let ran = run(world
         .reproduce(&[copy.to_str().unwrap()])
         .env("EXTRA", "echo newer >>\"$out/silvermetal-base.iso\""));

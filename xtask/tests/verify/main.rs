@@ -5,6 +5,7 @@
 mod support;
 
 mod broken;
+mod fail_fast;
 mod rejected;
 mod sabotage;
 

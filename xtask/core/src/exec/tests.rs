@@ -120,3 +120,19 @@ fn a_failed_read_shows_exit_code_and_last_words() {
     let error = Cmd::new("sh").args(["-c", "echo why >&2; exit 7"]).read().unwrap_err();
     assert!(error.to_string().ends_with("failed (exit 7): why"), "{error}");
 }
+
+#[test]
+fn a_halt_stops_a_streamed_command_that_says_nothing() {
+    let halt = Halt::default();
+    let other = halt.clone();
+    let cmd = Cmd::new("sh").args(["-c", "echo begun; exec sleep 1000"]);
+    let exit = cmd.stream_until(&halt, &StopBy::Signal(Signal::TERM), |line| {
+        assert_eq!(line, "begun");
+        other.halt();
+        Ok(())
+    });
+    assert_eq!(exit.unwrap(), Exit::Signal(15));
+    // wanted before the start
+    let exit = cmd.stream_until(&halt, &StopBy::Signal(Signal::TERM), |_| Ok(()));
+    assert_eq!(exit.unwrap(), Exit::Signal(15));
+}

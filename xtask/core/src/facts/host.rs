@@ -21,6 +21,8 @@ pub struct Host {
     /// Owner of the results: the user who started xtask, also through sudo.
     pub caller: Owner,
     pub cpus: usize,
+    /// Model of the first CPU; empty if the kernel does not tell.
+    pub cpu: String,
     /// RAM in bytes.
     pub memory: u64,
     /// True on Debian and its derivatives, which have apt-get and dpkg.
@@ -38,6 +40,7 @@ impl Host {
         Ok(Host {
             uid: me.uid(),
             caller: caller(Owner { uid: me.uid(), gid: me.gid() }),
+            cpu: cpu_model(&text("/proc/cpuinfo")),
             cpus: std::thread::available_parallelism().map_or(1, usize::from),
             memory: memory(&text("/proc/meminfo")),
             has_apt: which("apt-get").is_some() && which("dpkg-query").is_some(),
@@ -89,6 +92,12 @@ pub fn called_through_sudo() -> Option<Owner> {
     (am_root() && uid != 0).then_some(Owner { uid, gid })
 }
 
+/// The first `model name` of /proc/cpuinfo (proc(5)).
+fn cpu_model(cpuinfo: &str) -> String {
+    let name = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    name.map_or("", |(_, name)| name).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn memory(meminfo: &str) -> u64 {
     let kib = meminfo.lines().find_map(|line| {
         line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
@@ -132,7 +141,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_and_release_are_read() {
+    fn memory_cpu_and_release_are_read() {
+        let cpuinfo = "processor\t: 0\nmodel\t\t: 1\nmodel name\t: AMD  EPYC 9\nmodel name : y\n";
+        assert_eq!(cpu_model(cpuinfo), "AMD EPYC 9");
+        assert_eq!(cpu_model("Processor: ARMv7"), "");
         assert_eq!(memory("MemFree: 1 kB\nMemTotal:       24684096 kB\n"), 24_684_096 * 1024);
         assert_eq!(
             os_release("ID=debian\nVERSION_CODENAME=bookworm\n", "VERSION_CODENAME"),

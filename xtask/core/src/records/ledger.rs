@@ -41,7 +41,14 @@ impl Ledger {
     /// # Errors
     /// The first line that is not `STAGE SHA-256 BYTES PATH`, with its number.
     pub fn read(path: &Path) -> Result<Ledger> {
-        let text = record_file::text(path).or_exit(Code::Failed)?;
+        Ledger::parse(&record_file::text(path).or_exit(Code::Failed)?, path)
+    }
+
+    /// Reads the text of a ledger; `path` is its name in errors.
+    ///
+    /// # Errors
+    /// Those of [`Ledger::read`].
+    pub fn parse(text: &str, path: &Path) -> Result<Ledger> {
         let parse = |(n, line): (usize, &str)| {
             artefact(line).with_context(|| {
                 format!(

@@ -3,14 +3,20 @@
 //! With manifests, two trees can be compared long after they were deleted.
 
 use crate::escape::Shown as _;
+use crate::gzip;
 use crate::record_file;
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
 /// Fields of a line.
 const FIELDS: usize = 9;
+/// Most entries of a manifest. That of the product has a tenth of it. Each takes a few hundred bytes of
+/// memory, however short its line is.
+const MOST_ENTRIES: usize = 1 << 20;
+/// End of the name of a packed manifest, as a release publishes it.
+pub const PACKED: &str = ".gz";
 
 /// An entry of a tree, without its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,12 +57,12 @@ pub fn to_text(manifest: &Manifest) -> String {
     text
 }
 
-/// Reads a manifest file.
+/// Reads a manifest file, which may be packed.
 ///
 /// # Errors
-/// The first line without nine fields, with its number.
+/// The first line without nine fields, with its number; too many lines.
 pub fn read(path: &Path) -> Result<Manifest> {
-    let text = record_file::text(path)?;
+    let text = text_of(path)?;
     let parse = |(n, line): (usize, &str)| {
         let fields: Vec<&str> = line.split('\t').collect();
         let [kind, mode, owner, mtime, size, content, xattrs, name, target] = fields[..] else {
@@ -87,6 +93,22 @@ pub fn read(path: &Path) -> Result<Manifest> {
     Ok(manifest)
 }
 
+/// The text of a manifest file. One whose name ends with [`PACKED`] is unpacked.
+fn text_of(path: &Path) -> Result<String> {
+    let text = if path.to_string_lossy().ends_with(PACKED) {
+        let text = gzip::unpack(record_file::read(path)?, record_file::LONGEST);
+        let text = text.with_context(|| path.shown().to_string())?;
+        String::from_utf8(text).map_err(|_| anyhow!("{}: expected UTF-8", path.shown()))?
+    } else {
+        record_file::text(path)?
+    };
+    let lines = text.bytes().filter(|byte| *byte == b'\n').count();
+    if lines > MOST_ENTRIES {
+        bail!("{}: expected at most {MOST_ENTRIES} entries, found {lines}", path.shown());
+    }
+    Ok(text)
+}
+
 /// Paths of the entries that only one of two manifest files has, or that they have otherwise. Lines that are
 /// the same in both are not taken apart.
 ///
@@ -95,7 +117,7 @@ pub fn read(path: &Path) -> Result<Manifest> {
 // inline: diagnose is optimised, and this crate is not
 #[inline]
 pub fn differing(a: &Path, b: &Path) -> Result<BTreeSet<String>> {
-    let texts = [record_file::text(a)?, record_file::text(b)?];
+    let texts = [text_of(a)?, text_of(b)?];
     let [of_a, of_b] = texts.each_ref().map(|text| text.lines().collect::<HashSet<&str>>());
     let mut paths = BTreeSet::new();
     for (path, text, other) in [(a, &texts[0], of_b), (b, &texts[1], of_a)] {
@@ -158,6 +180,27 @@ mod tests {
         std::fs::write(&path, to_text(&manifest)).unwrap();
         assert_eq!(read(&path).unwrap(), manifest);
         std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_packed_manifest_is_read_within_limits() {
+        let dir = std::env::temp_dir().join(format!("base-packed-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let path = dir.join("x.manifest.gz");
+        let read = |text: String| {
+            std::fs::write(&path, gzip::pack(text.into_bytes()).unwrap()).unwrap();
+            read(&path).map_err(|error| format!("{error:#}"))
+        };
+        let line = "file\t0644\t0:0\t1\t2\t-\t-\tx\t-\n";
+        assert_eq!(read(line.to_owned()).unwrap().len(), 1);
+        let error = read("\n".repeat(MOST_ENTRIES + 1)).unwrap_err();
+        assert!(error.ends_with("expected at most 1048576 entries, found 1048577"), "{error}");
+        let error = read("x\n".to_owned()).unwrap_err();
+        assert!(error.ends_with("x.manifest.gz:1: expected 9 fields, found 1"), "{error}");
+        std::fs::write(&path, line).unwrap();
+        let error = format!("{:#}", super::read(&path).unwrap_err());
+        assert!(error.contains("x.manifest.gz: expected a complete gzip file"), "{error}");
+        std::fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]

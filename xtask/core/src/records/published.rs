@@ -59,10 +59,25 @@ impl Published {
         record_file::if_there(&self.manifest_file(artefact), manifest::read)
     }
 
-    /// The file of the manifest of an artefact, if the artefact is a tree.
+    /// The file of the manifest of an artefact, if the artefact is a tree. In the folder of a release it
+    /// is packed.
     pub fn manifest_file(&self, artefact: &str) -> PathBuf {
-        self.dir.join(MANIFESTS).join(format!("{}.manifest", artefact.replace('/', "-")))
+        let packed = self.dir.join(packed_manifest(artefact));
+        if packed.symlink_metadata().is_ok() {
+            return packed;
+        }
+        self.dir.join(MANIFESTS).join(manifest_name(artefact))
     }
+}
+
+/// Name of the manifest of an artefact, in the folder [`MANIFESTS`].
+pub fn manifest_name(artefact: &str) -> String {
+    format!("{}.manifest", artefact.replace('/', "-"))
+}
+
+/// Name of the packed manifest of an artefact, in the folder of a release.
+pub fn packed_manifest(artefact: &str) -> String {
+    manifest_name(artefact) + manifest::PACKED
 }
 
 impl BuildInfo {

@@ -2,7 +2,7 @@
 
 use crate::escape::Shown as _;
 use crate::pins::Digest;
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeSet;
 
 /// Finds the hash of `iso` in a SHA256SUMS.
@@ -11,16 +11,25 @@ use std::collections::BTreeSet;
 /// No line names the file, or lines that name it have different hashes: `sha256sum --check` refuses such
 /// a list, whatever the file is.
 pub fn in_sums(sums: &[u8], iso: &str) -> Result<Digest> {
+    listed_in_sums(sums, iso)?
+        .with_context(|| format!("expected a line `SHA-256  {}`", iso.shown()))
+}
+
+/// Finds the hash of a file in a SHA256SUMS; `None` if no line names the file.
+///
+/// # Errors
+/// Lines that name it have different hashes.
+pub fn listed_in_sums(sums: &[u8], file: &str) -> Result<Option<Digest>> {
     let lines = sums.split(|byte| *byte == b'\n').filter_map(entry);
     let named: BTreeSet<String> =
-        lines.filter(|(_, name)| is_name_of(name, iso)).map(|(hash, _)| hash).collect();
+        lines.filter(|(_, name)| is_name_of(name, file)).map(|(hash, _)| hash).collect();
     let mut named = named.iter();
     match (named.next(), named.next()) {
-        (Some(hash), None) => format!("sha256:{hash}").parse(),
+        (Some(hash), None) => format!("sha256:{hash}").parse().map(Some),
         (Some(hash), Some(other)) => {
-            bail!("expected one hash of {}, found {hash} and {other}", iso.shown())
+            bail!("expected one hash of {}, found {hash} and {other}", file.shown())
         }
-        _ => bail!("expected a line `SHA-256  {}`", iso.shown()),
+        _ => Ok(None),
     }
 }
 

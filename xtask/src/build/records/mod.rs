@@ -13,12 +13,16 @@ use std::time::Duration;
 use walkdir::WalkDir;
 use xtask_core::deb822;
 use xtask_core::escape::Shown as _;
+use xtask_core::exec::Cmd;
+use xtask_core::facts::host::DiskSpace;
 use xtask_core::facts::upstream::UpstreamOrigin;
 use xtask_core::pins::Digest;
 use xtask_core::record_file;
 use xtask_core::records::MANIFESTS;
+use xtask_core::records::environment::Environment;
 use xtask_core::records::ledger::{Artefact, Ledger};
 use xtask_core::records::manifest::{self, Manifest};
+use xtask_core::records::published::{BuildInfo, Published, manifest_name};
 
 /// Path of the log in a result.
 pub(crate) const BUILD_LOG: &str = "logs/build.log";
@@ -85,6 +89,39 @@ pub(crate) fn write(
     }
     let files = files_of(result)?;
     write("build.json", &format!("{:#}\n", build_json(facts, iso, stages, run, &files)))
+}
+
+/// The records of a build that was stopped: of the stages in `stages`. The manifests are written into `dir`.
+/// What the build had not recorded yet is empty.
+pub(crate) fn of_halted(
+    facts: &BuildFacts,
+    out: &Path,
+    dir: Option<&Path>,
+    stages: &[StageRecord],
+) -> Result<Published> {
+    let inside = Inside::read(out);
+    if let Some(dir) = dir {
+        write_manifests(dir, stages)?;
+    }
+    let mut text = String::new();
+    for (name, value) in known_before(facts) {
+        deb822::push_field(&mut text, name, &value);
+    }
+    push_lines(&mut text, "InRelease", &inside.inrelease);
+    Ok(Published {
+        dir: dir.unwrap_or(out).to_owned(),
+        info: BuildInfo::parse(&text)?,
+        ledger: Ledger(stages.iter().flat_map(|stage| stage.artefacts.clone()).collect()),
+        packages: inside.packages.lines().map(str::to_owned).collect(),
+    })
+}
+
+/// A field of many lines, if there are any.
+fn push_lines(text: &mut String, name: &str, lines: &str) {
+    if !lines.is_empty() {
+        let lines: Vec<&str> = lines.lines().collect();
+        deb822::push_field(text, name, &format!("\n{}", lines.join("\n")));
+    }
 }
 
 /// The files of a result: those that are there, and those that follow. Only a folder that holds nothing
@@ -155,21 +192,18 @@ pub(crate) fn known_before(facts: &BuildFacts) -> Vec<(&'static str, String)> {
 /// BUILD_INFO: one paragraph in deb822 style (deb822(5)); continuation lines begin with a blank.
 fn build_info(facts: &BuildFacts, inside: &Inside, iso: &FinishedIso, run: &RunFacts) -> String {
     let mut text = String::new();
-    let mut field = |name: &str, value: &str| deb822::push_field(&mut text, name, value);
     for (name, value) in known_before(facts) {
-        field(name, &value);
+        deb822::push_field(&mut text, name, &value);
     }
     if let Some(digest) = run.image.as_ref().and_then(|image| image.digest.as_ref()) {
-        field("Builder-Image-Digest", &digest.to_string());
+        deb822::push_field(&mut text, "Builder-Image-Digest", &digest.to_string());
     }
     if let Some(digest) = &run.inputs {
-        field("Inputs-Sha256", digest.hex());
+        deb822::push_field(&mut text, "Inputs-Sha256", digest.hex());
     }
-    for (name, lines) in [("InRelease", &inside.inrelease), ("Tools", &inside.tools)] {
-        if !lines.is_empty() {
-            field(name, &format!("\n{}", lines.lines().collect::<Vec<_>>().join("\n")));
-        }
-    }
+    push_lines(&mut text, "InRelease", &inside.inrelease);
+    push_lines(&mut text, "Tools", &inside.tools);
+    let mut field = |name: &str, value: &str| deb822::push_field(&mut text, name, value);
     if !inside.packages.is_empty() {
         field("Packages", &inside.packages.lines().count().to_string());
         field("Package-List-Sha256", xtask_core::hash::text(&inside.packages).hex());
@@ -184,7 +218,7 @@ fn build_info(facts: &BuildFacts, inside: &Inside, iso: &FinishedIso, run: &RunF
 fn write_manifests(result: &Path, stages: &[StageRecord]) -> Result<()> {
     let dir = result.join(MANIFESTS);
     for (name, manifest) in stages.iter().flat_map(|stage| &stage.manifests) {
-        let path = dir.join(format!("{}.manifest", name.replace('/', "-")));
+        let path = dir.join(manifest_name(name));
         fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.shown()))?;
         fs::write(&path, manifest::to_text(manifest))
             .with_context(|| format!("cannot write {}", path.shown()))?;
@@ -199,7 +233,7 @@ pub(crate) struct RunFacts {
     pub(crate) started: u64,
     /// Seconds from the start of the command to the finished ISO.
     pub(crate) seconds: f64,
-    pub(crate) engine_version: Option<String>,
+    pub(crate) environment: Environment,
     /// The builder image; `None` on engine host.
     pub(crate) image: Option<EngineImage>,
     pub(crate) command: String,
@@ -225,21 +259,16 @@ fn build_json(
             })
         })
         .collect();
-    serde_json::json!({
+    let mut record = serde_json::json!({
         "started": run.started,
         "seconds": run.seconds,
         "stages": stages,
         "host": facts.host.name,
-        "kernel": facts.host.kernel,
-        "cpus": facts.host.cpus,
         "memory": facts.host.memory,
-        "engine": facts.engine.kind.name(),
-        "engine_version": run.engine_version,
         "image": match (&facts.engine.client, &facts.image) {
             (Some(client), image) => Some(BuilderImage::name(image, client)),
             (None, _) => None,
         },
-        "image_id": run.image.as_ref().map(|image| &image.id),
         "mirror": facts.mirror.mirror.debian,
         "mirror_security": facts.mirror.mirror.security,
         "command": run.command,
@@ -247,5 +276,33 @@ fn build_json(
         "iso_sha256": iso.digest.hex(),
         "iso_size": iso.size,
         "files": files,
-    })
+    });
+    if let (Some(record), serde_json::Value::Object(environment)) =
+        (record.as_object_mut(), run.environment.value())
+    {
+        record.extend(environment);
+    }
+    record
+}
+
+/// The environment of a build on this machine. The id of the builder image is known only once it is there.
+pub(crate) fn environment(facts: &BuildFacts, image_id: Option<&str>) -> Environment {
+    let engine = facts.engine.client.as_ref();
+    let object = serde_json::json!({
+        "engine": facts.engine.kind.name(),
+        "engine_version": engine.and_then(|client| client.version().ok()),
+        "image_id": image_id,
+        "kernel": facts.host.kernel,
+        "cpu": Some(&facts.host.cpu).filter(|cpu| !cpu.is_empty()),
+        "cpus": facts.host.cpus,
+        "file_system": DiskSpace::holding(&facts.output).ok().map(|disk| disk.kind),
+        "rustc": rustc(&facts.repo.root),
+    });
+    // a value of this machine that is too long is no fact that helps anybody
+    Environment::of(&object).unwrap_or_default()
+}
+
+/// Version of the compiler that cargo uses in this checkout, and so of the one that compiled xtask.
+fn rustc(root: &Path) -> Option<String> {
+    Cmd::new("rustc").arg("--version").current_dir(root).read().ok()
 }

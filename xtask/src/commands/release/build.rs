@@ -6,6 +6,7 @@ use super::gitea::MAX_MIB;
 use super::package::Package;
 use super::tag::is_tag;
 use anyhow::{Context as _, Result};
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
@@ -14,8 +15,13 @@ use xtask_core::facts::git::CheckoutState;
 use xtask_core::facts::host::DiskSpace;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
+use xtask_core::gzip;
 use xtask_core::json;
 use xtask_core::pins::build_sh;
+use xtask_core::record_file;
+use xtask_core::records::MANIFESTS;
+use xtask_core::records::environment::{ENVIRONMENT, Environment};
+use xtask_core::records::published::{Published, manifest_name, packed_manifest};
 use xtask_core::replace::Protected;
 use xtask_core::ui::{Ui, answer};
 
@@ -49,7 +55,7 @@ pub(crate) struct ReleaseBuildArgs {
 }
 
 /// Records of build A that others need to check a release. A recipe may lack some of them.
-const RECORDS: [&str; 4] = ["BUILD_INFO", "ledger", "packages.txt", "SHA256SUMS"];
+const RECORDS: [&str; 3] = ["BUILD_INFO", "ledger", "packages.txt"];
 
 /// `cargo xtask release build`
 pub(crate) fn command(repo: &Repo, args: &ReleaseBuildArgs) -> Result<()> {
@@ -91,7 +97,7 @@ pub(crate) fn command(repo: &Repo, args: &ReleaseBuildArgs) -> Result<()> {
         iso: build.records.info.get("Iso").to_owned(),
         files: Vec::new(),
     };
-    let release = release.write(&folder, &files(&build, &from))?;
+    let release = release.write(&folder, &files(&build, &from), &made(&build)?)?;
     if release.test {
         ui.notice("this is a test release: it is marked as such, and is not SilverMetal");
     }
@@ -124,6 +130,28 @@ fn no_space(build: Option<&ReleaseBuild>, from: &Path, folder: &Path) -> Result<
         let what = format!("{}: the image has {size} bytes, {free} are free", folder.shown());
         Problem::new(what, "free some space, or name a folder on another disk: --output DIR")
     }))
+}
+
+/// Name and content of the files that tell somebody else's build from this one without the image: the
+/// manifests, packed, and the environment.
+fn made(build: &ReleaseBuild) -> Result<Vec<(String, Vec<u8>)>> {
+    let Published { dir, ledger, .. } = &build.records;
+    let mut made: Vec<(String, Vec<u8>)> = Vec::new();
+    // two stages may have written one artefact
+    let paths: BTreeSet<&str> = ledger.0.iter().map(|artefact| artefact.path.as_str()).collect();
+    for artefact in paths {
+        let path = dir.join(MANIFESTS).join(manifest_name(artefact));
+        if let Some(text) = record_file::if_there(&path, record_file::read)? {
+            made.push((packed_manifest(artefact), gzip::pack(text)?));
+        }
+    }
+    let path = dir.join("build.json");
+    let of = |text: Vec<u8>| Environment::of(&serde_json::from_slice(&text).context("not JSON")?);
+    let environment = record_file::read(&path)
+        .and_then(|text| of(text).with_context(|| path.shown().to_string()))
+        .or_exit(Code::NotReady)?;
+    made.push((ENVIRONMENT.to_owned(), environment.to_text().into_bytes()));
+    Ok(made)
 }
 
 fn files(build: &ReleaseBuild, from: &Path) -> Vec<PathBuf> {

@@ -47,8 +47,14 @@ pub(super) struct ReleaseFile {
 }
 
 impl Release {
-    /// Collects `files` into `folder`, as hard links if possible. An older folder is replaced.
-    pub(super) fn write(mut self, folder: &Path, files: &[PathBuf]) -> Result<Release> {
+    /// Collects `files` into `folder`, as hard links if possible, and writes `made`, which are names and
+    /// contents, and a SHA256SUMS of all of them. An older folder is replaced.
+    pub(super) fn write(
+        mut self,
+        folder: &Path,
+        files: &[PathBuf],
+        made: &[(String, Vec<u8>)],
+    ) -> Result<Release> {
         let above = folder.parent().unwrap_or(folder);
         fs::create_dir_all(above).with_context(|| format!("cannot make {}", above.shown()))?;
         // another run that makes this release waits
@@ -64,15 +70,38 @@ impl Release {
             fs::hard_link(from, &to).or_else(|_| fs::copy(from, &to).map(drop)).with_context(
                 || format!("cannot link or copy {} into the release", from.shown()),
             )?;
-            let (digest, size) = hash::file(&to)?;
-            self.files.push(ReleaseFile { path: folder.join(&name), name, digest, size });
+            self.add(name, &to, folder)?;
         }
-        self.files.sort_by_key(|file| file.name == LAST);
+        for (name, content) in made {
+            self.add_made(name, content, &partial, folder)?;
+        }
+        let sum = |file: &ReleaseFile| format!("{}  {}\n", file.digest.hex(), file.name);
+        let sums: String = self.files.iter().map(sum).collect();
+        self.add_made(LAST, sums.as_bytes(), &partial, folder)?;
         let list = partial.join(RELEASE_RECORD.name);
         fs::write(&list, format!("{:#}\n", self.json()))
             .with_context(|| format!("cannot write {}", list.shown()))?;
         put_in_place(&partial, folder, &[RELEASE_RECORD])?;
         Ok(self)
+    }
+
+    /// Writes a file into the folder `partial`, which becomes `folder`.
+    fn add_made(
+        &mut self,
+        name: &str,
+        content: &[u8],
+        partial: &Path,
+        folder: &Path,
+    ) -> Result<()> {
+        let to = partial.join(name);
+        fs::write(&to, content).with_context(|| format!("cannot write {}", to.shown()))?;
+        self.add(name.to_owned(), &to, folder)
+    }
+
+    fn add(&mut self, name: String, file: &Path, folder: &Path) -> Result<()> {
+        let (digest, size) = hash::file(file)?;
+        self.files.push(ReleaseFile { path: folder.join(&name), name, digest, size });
+        Ok(())
     }
 
     pub(super) fn json(&self) -> Value {

@@ -15,7 +15,8 @@ Examples:
   cargo xtask reproduce v1.1.0
   cargo xtask reproduce v1.1.0 --as 'Alice <alice@example.org>' --iso silvermetal-base.iso
   cargo xtask reproduce ~/downloads/v1.1.0 --dry-run
-  cargo xtask reproduce v1.1.0 --collect ~/statements    count who has reproduced it";
+  cargo xtask reproduce v1.1.0 --collect ~/statements    count who has reproduced it
+  cargo xtask reproduce v1.1.0 --collect https://example.org/statements.git --html rebuilders.html";
 
 /// Rebuild a release and compare: match, mismatch, or could not build
 #[derive(Clone, Debug, clap::Args)]
@@ -39,15 +40,24 @@ pub(crate) struct ReproduceArgs {
     /// The published image, if you have it: a mismatch is then diagnosed
     #[arg(long, value_name = "FILE")]
     pub(super) iso: Option<PathBuf>,
+    /// Download the published image after a mismatch, and diagnose it
+    #[arg(long, conflicts_with_all = ["iso", "collect"])]
+    pub(super) fetch_iso: bool,
     /// Name that rebuild.json states, e.g. 'Alice <alice@example.org>' [default: USER@HOST]
     #[arg(long = "as", value_name = "NAME")]
     pub(super) rebuilder: Option<String>,
     /// Page of the repository, for a TAG [default: `repository` in Cargo.toml]
     #[arg(long, value_name = "URL")]
     pub(super) repository: Option<String>,
-    /// Build nothing: count the rebuild.json statements below DIR, each rebuilder once, CI never
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["image", "output", "rebuilder", "iso"])]
-    pub(super) collect: Option<PathBuf>,
+    /// Build nothing: count statements (rebuild.json), each rebuilder once, CI never, and say what those
+    /// who got the same other image have in common. Folders, git repositories, addresses of both
+    #[arg(long, value_name = "DIR|URL", num_args = 1.., conflicts_with_all = [
+        "image", "output", "rebuilder", "iso",
+    ])]
+    pub(super) collect: Vec<String>,
+    /// Write the page of the rebuilders to FILE
+    #[arg(long, value_name = "FILE", requires = "collect")]
+    pub(super) html: Option<PathBuf>,
     /// Number of independent rebuilders that must agree
     #[arg(long, value_name = "N", default_value = "2", requires = "collect", value_parser = value_parser!(u32).range(1..))]
     pub(super) threshold: u32,

@@ -9,26 +9,30 @@ mod verdict;
 
 pub(crate) use args::ReproduceArgs;
 
+use crate::build::records::environment;
 use crate::build::{self, BuildFacts, BuildRequest, OccupiedFolder, Ready, RecipeArgs};
 use crate::builder_image::{self, diffoscope::Diffoscope};
+use crate::commands::diagnose;
 use crate::engine::{EngineChoice, EngineKind};
-use crate::external;
 use anyhow::{Context as _, Result};
 use release::PublishedRelease;
+use serde_json::Value;
 use statement::Statement;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use verdict::{REPORT_TO, RebuildVerdict};
 use xtask_core::escape::Shown as _;
-use xtask_core::exec::{Signal, StopBy, quoted};
+use xtask_core::exec::quoted;
 use xtask_core::facts::git::CheckoutState;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
+use xtask_core::interrupt;
 use xtask_core::json;
+use xtask_core::record_file;
+use xtask_core::records::environment::Environment;
 use xtask_core::records::published::Published;
 use xtask_core::replace::{BUILD_RECORDS, RecordFile, shared_problem};
-use xtask_core::step;
 use xtask_core::ui::{Ui, answer};
 
 /// Files beside the folders of a reproduction.
@@ -45,10 +49,12 @@ struct ReproduceFolders {
 
 impl ReproduceFolders {
     /// Problems of the folders that are not the build's: they hold files of somebody else.
-    fn in_the_way(&self, release: &PublishedRelease) -> Vec<Problem> {
+    fn in_the_way(&self, release: &PublishedRelease, image: bool) -> Vec<Problem> {
         let statement = RecordFile { name: STATEMENT, mark: "\"silvermetal-rebuild/" };
         let files = [STATEMENT, DIAGNOSIS].map(str::to_owned);
-        let published = shared_problem(&self.published, &release.names(), BUILD_RECORDS[0]);
+        let mut names = release.names();
+        names.extend(image.then(|| release.info.get("Iso").to_owned()));
+        let published = shared_problem(&self.published, &names, BUILD_RECORDS[0]);
         shared_problem(&self.out, &files, statement).into_iter().chain(published).collect()
     }
 }
@@ -56,18 +62,18 @@ impl ReproduceFolders {
 /// `cargo xtask reproduce`
 pub(crate) fn command(repo: &Repo, args: &ReproduceArgs) -> Result<()> {
     let ui = Ui::new(args.build.verbose);
-    if let Some(dir) = &args.collect {
-        return collect::command(repo, args, dir, &ui);
+    if !args.collect.is_empty() {
+        return collect::command(repo, args, &ui);
     }
     let named = args.release.as_deref().unwrap_or_default();
-    let release = PublishedRelease::get(repo, args, named, &ui)?;
+    let mut release = PublishedRelease::get(repo, args, named, &ui)?;
     for line in &release.contradictions {
         ui.notice(&format!("the release contradicts itself: {line}"));
     }
     let folders = folders(repo, args, &release)?;
     let request = request(args, &release, &folders.build);
     let (mut facts, mut problems) = gather(repo, &release, &request)?;
-    for problem in folders.in_the_way(&release) {
+    for problem in folders.in_the_way(&release, args.fetch_iso) {
         if !problems.contains(&problem) {
             problems.push(problem);
         }
@@ -80,8 +86,10 @@ pub(crate) fn command(repo: &Repo, args: &ReproduceArgs) -> Result<()> {
     facts.request.what.build.engine = facts.engine.kind.into();
     let _alone = OccupiedFolder::enter(&folders.out, facts.host.caller)?;
     // from here on all files are kept as evidence
+    release.get_manifests(&ui)?;
     release.keep(&folders.published)?;
     let begun = Instant::now();
+    let here = environment(&facts, None);
     let statement = Statement::new(&release, &facts, args.rebuilder.as_deref());
     let built = Ready::new(facts, &ui).and_then(|ready| ready.build(begun, &ui));
     let verdict = match built {
@@ -95,10 +103,21 @@ pub(crate) fn command(repo: &Repo, args: &ReproduceArgs) -> Result<()> {
             _ => return Err(error),
         },
     };
-    let statement = statement.with(&verdict, begun.elapsed().as_secs_f64());
+    let build = match verdict {
+        RebuildVerdict::CouldNotBuild { .. } => None,
+        _ => Some(folders.build.as_path()),
+    };
+    let statement = statement.with(&verdict, begun.elapsed().as_secs_f64(), build, &here);
     let path = folders.out.join(STATEMENT);
     statement.write(&path)?;
-    conclude(repo, args, &release, &verdict, &statement, &folders, &ui)
+    conclude(repo, args, &mut release, &verdict, &statement, &folders, &ui)
+}
+
+/// The environment of a finished build, from its build.json. Empty if that cannot be read.
+fn environment_of(build: &Path) -> Environment {
+    let text = record_file::read(&build.join("build.json")).unwrap_or_default();
+    let object: Value = serde_json::from_slice(&text).unwrap_or_default();
+    Environment::of(&object).unwrap_or_default()
 }
 
 fn folders(
@@ -167,7 +186,7 @@ fn gather(
 fn conclude(
     repo: &Repo,
     args: &ReproduceArgs,
-    release: &PublishedRelease,
+    release: &mut PublishedRelease,
     verdict: &RebuildVerdict,
     statement: &Statement,
     folders: &ReproduceFolders,
@@ -176,6 +195,17 @@ fn conclude(
     let mut text = verdict.text(release);
     if let RebuildVerdict::Mismatch { built, .. } = verdict {
         let ours = folders.build.join(release.info.get("Iso"));
+        if args.fetch_iso && release.iso.is_none() {
+            let path = folders.published.join(release.info.get("Iso"));
+            let known = release.contradictions.len();
+            if let Err(error) = release.get_image(&path, ui) {
+                interrupt::check()?;
+                ui.notice(&format!("going on without the published image: {error:#}"));
+            }
+            for line in &release.contradictions[known..] {
+                text += &format!("  the release contradicts itself: {line}\n");
+            }
+        }
         text += &match &release.iso {
             Some(iso) if iso.digest != *built => {
                 diagnosis(repo, &iso.path, &ours, &folders.out, ui)
@@ -215,23 +245,15 @@ fn conclude(
 
 /// Runs `diagnose`, and keeps its report in a file. Its failure does not change the verdict.
 fn diagnosis(repo: &Repo, published: &Path, ours: &Path, out: &Path, ui: &Ui) -> String {
-    let prepared = external::diagnose(repo, ui)
-        .and_then(|program| Ok((program, Diffoscope::if_at_hand(repo, Some(ours), ui)?)));
-    let (program, diffoscope) = match prepared {
-        Ok(prepared) => prepared,
-        Err(error) => return format!("no diagnosis: {error:#}\n"),
-    };
-    let program = program.arg("diagnose");
-    let program = diffoscope.iter().fold(program, |program, it| it.hand_to(program));
-    let cmd = program.arg(published).arg(ours);
-    let mut text = String::new();
-    let outcome = step::stream("diagnose", &cmd, &StopBy::Signal(Signal::TERM), ui, |line| {
-        text += &format!("{line}\n");
-        Ok(())
-    });
+    let report = Diffoscope::if_at_hand(repo, Some(ours), ui)
+        .and_then(|diffoscope| diagnose::report(repo, published, ours, diffoscope.as_ref(), ui));
     let path = out.join(DIAGNOSIS);
-    match outcome.and_then(|_| fs::write(&path, &text).context("cannot keep the diagnosis")) {
-        Ok(()) => format!("{text}diagnosis: {}\n", path.shown()),
+    let kept = report.and_then(|text| {
+        fs::write(&path, &text).context("cannot keep the diagnosis")?;
+        Ok(text)
+    });
+    match kept {
+        Ok(text) => format!("{text}diagnosis: {}\n", path.shown()),
         Err(error) => format!("no diagnosis: {error:#}\n"),
     }
 }

@@ -1,10 +1,12 @@
-//! A published release: SHA256SUMS and BUILD_INFO from a folder or from the web, compared with each
-//! other. No token is needed.
+//! A published release: SHA256SUMS, BUILD_INFO and more records from a folder or from the web, compared
+//! with each other. No token is needed, and nothing of it is believed.
 
 use super::args::ReproduceArgs;
 use crate::commands::release::{Package, is_tag};
 use anyhow::{Context as _, Error, Result};
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use xtask_core::escape::Shown as _;
 use xtask_core::facts::repo::Repo;
@@ -14,15 +16,22 @@ use xtask_core::http::{Http, Request, Sink, Url};
 use xtask_core::interrupt;
 use xtask_core::pins::{Commit, Digest};
 use xtask_core::record_file::{self, plain_name};
-use xtask_core::records::published::BuildInfo;
-use xtask_core::records::sums::in_sums;
+use xtask_core::records::environment::ENVIRONMENT;
+use xtask_core::records::ledger::Ledger;
+use xtask_core::records::published::{BuildInfo, packed_manifest};
+use xtask_core::records::sums::{in_sums, listed_in_sums};
+use xtask_core::records::{LARGEST_IMAGE, TREE};
 use xtask_core::replace::BUILD_RECORDS;
 use xtask_core::ui::Ui;
 
 const SUMS: &str = "SHA256SUMS";
 const INFO: &str = "BUILD_INFO";
-/// Optional records. They show in which stage or package a rebuild differs from the release.
-const MORE: [&str; 2] = ["ledger", "packages.txt"];
+/// Optional records. They show in which stage or package a rebuild differs from the release, and what
+/// machine built that.
+const MORE: [&str; 3] = [LEDGER, "packages.txt", ENVIRONMENT];
+pub(super) const LEDGER: &str = "ledger";
+/// Most manifests. The product's releases have one.
+const MOST_MANIFESTS: usize = 16;
 /// Most bytes of a record. The records of a release have far fewer.
 const LONGEST_RECORD: u64 = 32 << 20;
 /// Value of `Format` in BUILD_INFO, the same as in records::build_info.
@@ -40,10 +49,11 @@ pub(super) struct PublishedRelease {
     no_hash: Option<String>,
     /// The image, if it is on this machine.
     pub(super) iso: Option<ReleaseImage>,
-    /// Contradictions between SHA256SUMS, BUILD_INFO and the image. No build can match all of them.
+    /// Contradictions between SHA256SUMS, the other records and the image. No build can match all of them.
     pub(super) contradictions: Vec<String>,
     /// Names and contents of the records.
-    records: Vec<(&'static str, Vec<u8>)>,
+    records: Vec<(String, Vec<u8>)>,
+    http: Http,
 }
 
 pub(super) struct ReleaseImage {
@@ -76,17 +86,11 @@ impl PublishedRelease {
                 format!("{whence} has no {name}: expected the folder, or the page, of a release")
             });
             let code = if let ImagePlace::Here(_) = folder { Code::Usage } else { Code::NotReady };
-            records.push((name, found.or_exit(code)?));
+            records.push((name.to_owned(), found.or_exit(code)?));
         }
         for name in MORE {
-            // the verdict does not depend on these records
-            match folder.record(name, &http, ui) {
-                Ok(found) => records.extend(found.map(|found| (name, found))),
-                Err(error) => {
-                    interrupt::check()?;
-                    ui.notice(&format!("going on without {name}: {error:#}"));
-                }
-            }
+            let found = folder.record_or_notice(name, &http, ui)?;
+            records.extend(found.map(|found| (name.to_owned(), found)));
         }
         let read = || {
             let text = std::str::from_utf8(&records[1].1).context("expected UTF-8")?;
@@ -107,6 +111,7 @@ impl PublishedRelease {
             contradictions: Vec::new(),
             info,
             records,
+            http,
         };
         release.iso = release.image(args.iso.as_deref())?;
         release.contradictions = release.contradictions();
@@ -147,7 +152,82 @@ impl PublishedRelease {
                 image.digest.hex()
             ));
         }
+        found.extend(
+            self.records.iter().filter_map(|(name, content)| self.not_as_listed(name, content)),
+        );
         found
+    }
+
+    /// The contradiction that SHA256SUMS has another hash of a record. Older releases list only the image.
+    fn not_as_listed(&self, name: &str, content: &[u8]) -> Option<String> {
+        let listed = match listed_in_sums(self.sums(), name) {
+            Ok(listed) => listed?,
+            Err(why) => return Some(format!("{SUMS}: {why:#}")),
+        };
+        let digest = hash::bytes(content);
+        (listed != digest).then(|| {
+            let (listed, digest) = (listed.hex(), digest.hex());
+            format!("{SUMS} says {listed} of {name}, which hashes to {digest}")
+        })
+    }
+
+    fn sums(&self) -> &[u8] {
+        self.record(SUMS).unwrap_or_default()
+    }
+
+    /// Content of a record.
+    pub(super) fn record(&self, name: &str) -> Option<&[u8]> {
+        let found = self.records.iter().find(|(of, _)| of == name);
+        found.map(|(_, content)| content.as_slice())
+    }
+
+    /// Names of the manifests that the ledger of the release lets expect: one of each tree.
+    fn possible_manifests(&self) -> BTreeSet<String> {
+        let text = String::from_utf8_lossy(self.record(LEDGER).unwrap_or_default());
+        let ledger = Ledger::parse(&text, Path::new(LEDGER)).unwrap_or_default();
+        let trees = ledger.0.iter().filter(|artefact| artefact.path.ends_with(TREE));
+        let names = trees.map(|artefact| packed_manifest(&artefact.path));
+        names.filter(|name| plain_name(name).is_ok()).take(MOST_MANIFESTS).collect()
+    }
+
+    /// Gets the manifests that SHA256SUMS lists. One that cannot be got is told, and done without.
+    pub(super) fn get_manifests(&mut self, ui: &Ui) -> Result<()> {
+        for name in self.possible_manifests() {
+            if listed_in_sums(self.sums(), &name).is_ok_and(|listed| listed.is_none()) {
+                continue;
+            }
+            // somebody may have downloaded the other files only
+            if let Some(content) = self.folder.record_or_notice(&name, &self.http, ui)? {
+                self.contradictions.extend(self.not_as_listed(&name, &content));
+                self.records.push((name, content));
+            }
+        }
+        Ok(())
+    }
+
+    /// Downloads the image to `path`, and checks its hash.
+    pub(super) fn get_image(&mut self, path: &Path, ui: &Ui) -> Result<()> {
+        let iso = self.info.get("Iso");
+        let url =
+            self.url_of(iso).with_context(|| format!("the release is a folder without {iso}"))?;
+        let sink = Sink::File(path, LARGEST_IMAGE);
+        let stage = ui.stage(format!("fetch {iso}").as_str());
+        let fetched = self.http.send(&Request::get(&url), sink, ui);
+        let fetched = fetched.and_then(|answer| answer.expect(&[200]));
+        stage.end(fetched.is_ok());
+        let digest = match fetched {
+            Ok(answer) => answer.digest,
+            Err(error) => {
+                drop(fs::remove_file(path)); // a part of it is no evidence
+                return Err(error);
+            }
+        };
+        if self.published.as_ref() != Some(&digest) {
+            let served = format!("{url} serves an image that hashes to {}", digest.hex());
+            self.contradictions.push(format!("{served}, which {SUMS} does not say"));
+        }
+        self.iso = Some(ReleaseImage { path: path.to_owned(), digest });
+        Ok(())
     }
 
     /// Name for the folder of the rebuild.
@@ -171,9 +251,18 @@ impl PublishedRelease {
         }
     }
 
-    /// Writes the records as they were published.
+    /// Writes the records as they were published. Those of an earlier run, which this release lacks now,
+    /// are removed: they must not be compared with.
     pub(super) fn keep(&self, dir: &Path) -> Result<()> {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.shown()))?;
+        for name in self.names().iter().filter(|name| self.record(name).is_none()) {
+            match fs::remove_file(dir.join(name)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot remove an older {name}"));
+                }
+                _ => {}
+            }
+        }
         // BUILD_INFO first: it shows that the other files are ours, even if this run is killed
         let later = |name: &str| name != BUILD_RECORDS[0].name;
         let mut records: Vec<_> = self.records.iter().collect();
@@ -185,13 +274,10 @@ impl PublishedRelease {
         Ok(())
     }
 
-    /// Names of the records.
+    /// Names of all records that the release has or may have.
     pub(super) fn names(&self) -> Vec<String> {
-        self.records.iter().map(|(name, _)| (*name).to_owned()).collect()
-    }
-
-    pub(super) fn has(&self, record: &str) -> bool {
-        self.records.iter().any(|(name, _)| *name == record)
+        let known = [SUMS, INFO].into_iter().chain(MORE).map(str::to_owned);
+        known.chain(self.possible_manifests()).collect()
     }
 }
 
@@ -245,6 +331,16 @@ fn of_address(url: &Url) -> Result<(Url, Option<String>)> {
 }
 
 impl ImagePlace {
+    /// The same as [`ImagePlace::record`] for a record that the verdict does not depend on: if it cannot be
+    /// read, a notice says so.
+    fn record_or_notice(&self, name: &str, http: &Http, ui: &Ui) -> Result<Option<Vec<u8>>> {
+        self.record(name, http, ui).or_else(|error| {
+            interrupt::check()?;
+            ui.notice(&format!("going on without {}: {error:#}", name.shown()));
+            Ok(None)
+        })
+    }
+
     /// Reads a record. Returns `None` if there is none of that name.
     fn record(&self, name: &str, http: &Http, ui: &Ui) -> Result<Option<Vec<u8>>> {
         match self {

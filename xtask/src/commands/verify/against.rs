@@ -16,13 +16,12 @@ use xtask_core::http::{Http, Request, Sink};
 use xtask_core::json;
 use xtask_core::pins::Digest;
 use xtask_core::record_file;
+use xtask_core::records::LARGEST_IMAGE;
 use xtask_core::records::sums::in_sums;
 use xtask_core::ui::{Ui, answer};
 
 /// Offset of the magic `CD001` of an ISO 9660 image (ECMA-119, 8.4.3: sector 16, byte 1).
 const MAGIC_AT: u64 = 16 * 2048 + 1;
-/// Most bytes of an image, eight times those of today's.
-const LARGEST_IMAGE: u64 = 16 << 30;
 /// Most bytes of a SHA256SUMS. That of a release is far smaller.
 const LONGEST_SUMS: u64 = 1 << 20;
 

@@ -4,11 +4,13 @@ use super::varying::Vary;
 use crate::build::RecipeArgs;
 use clap::value_parser;
 use std::path::PathBuf;
+use xtask_core::ci;
 
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask verify canary                       two builds of the canary
   cargo xtask verify canary --vary all --bisect   vary build B, and find the condition that matters
+  cargo xtask verify --fail-fast                  no more than is needed to see that they differ
   cargo xtask verify --resume                     go on after build B failed
   cargo xtask verify --against SHA256SUMS         one build, compared with a published hash
   cargo xtask verify --compare ~/a/out ~/b/out    the builds of two machines, by their records";
@@ -36,13 +38,29 @@ pub(crate) struct VerifyArgs {
     /// If the builds differ, find the one condition of --vary that causes it, by halving the list
     #[arg(long, requires = "vary")]
     pub(super) bisect: bool,
+    /// Stop at the first stage that differs, and diagnose the files that are there; the rest of build B is
+    /// not built. The default in CI
+    #[arg(long, overrides_with = "no_fail_fast")]
+    fail_fast: bool,
+    /// Build both to the end, also in CI
+    #[arg(long, overrides_with = "fail_fast")]
+    no_fail_fast: bool,
     /// Build once, and compare with a published SHA256SUMS or ISO
-    #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["resume", "jobs", "vary", "bisect"])]
+    #[arg(long, value_name = "FILE|URL", conflicts_with_all = [
+        "resume", "jobs", "vary", "bisect", "fail_fast",
+    ])]
     pub(super) against: Option<String>,
     /// Build nothing: compare the output folders of two builds by their records, e.g. from two
     /// machines. The images may be missing. With --output, the report is kept there
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = [
-        "recipe", "against", "resume", "jobs", "vary", "bisect", "setup", "dry_run",
+        "recipe", "against", "resume", "jobs", "vary", "bisect", "setup", "dry_run", "fail_fast",
     ])]
     pub(super) compare: Vec<PathBuf>,
+}
+
+impl VerifyArgs {
+    /// Returns true if the builds stop at the first stage that differs.
+    pub(super) fn stops_early(&self) -> bool {
+        self.fail_fast || ci::is_ci() && !self.no_fail_fast
+    }
 }

@@ -2,14 +2,15 @@
 //! repeated.
 
 use super::varying::Varied;
-use crate::build::Ready;
 use crate::build::records::known_before;
+use crate::build::{BuildEnd, Ready, Side, StageComparison};
 use crate::engine::variations::{BuildConditions, Variation};
 use anyhow::Result;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use xtask_core::failure::Code;
+use xtask_core::records::ledger::Ledger;
 use xtask_core::replace::{BUILD_RECORDS, is_result};
 use xtask_core::ui::Ui;
 use xtask_core::{hash, interrupt};
@@ -55,7 +56,10 @@ pub(super) fn folder(a: &Path) -> PathBuf {
 }
 
 /// Halves the varied factors until one is left. Each step makes one build and compares it with A.
-pub(super) fn guilty(a: &Ready, varied: &Varied, ui: &Ui) -> Result<Guilty> {
+///
+/// With `fail_fast`, a build ends at the first stage that differs from A's.
+pub(super) fn guilty(a: &Ready, varied: &Varied, fail_fast: bool, ui: &Ui) -> Result<Guilty> {
+    let ledger = Ledger::read(&a.facts.output.join("ledger"))?;
     let (expected, _) = hash::file(&a.facts.output.join(&a.facts.recipe.iso))?;
     let dir = folder(&a.facts.output);
     let differs = |factors: &[Variation]| -> Result<bool> {
@@ -71,8 +75,11 @@ pub(super) fn guilty(a: &Ready, varied: &Varied, ui: &Ui) -> Result<Guilty> {
                 "the checkout has changed since build A: --bisect needs equal inputs; run it again",
             ));
         }
-        let built = ready.build(Instant::now(), ui)?;
-        Ok(built.digest != expected)
+        let watch = fail_fast.then(|| StageComparison::with(&ledger).watch(Side::B, None));
+        Ok(match ready.build_watched(watch.as_ref(), Instant::now(), ui)? {
+            BuildEnd::Built(built) => built.digest != expected,
+            BuildEnd::Halted(_) => true,
+        })
     };
     let found = search(varied.factors(), &differs);
     if is_result(&dir, &BUILD_RECORDS) {

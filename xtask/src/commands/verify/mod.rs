@@ -4,14 +4,18 @@ mod against;
 mod args;
 mod bisect;
 mod compare_outputs;
+mod fail_fast;
 mod report;
 mod resume;
 mod varying;
 
 pub(crate) use args::VerifyArgs;
 
-use crate::build::{self, BuildFacts, BuildRequest, BuiltIso, OccupiedFolder, Ready};
+use crate::build::earlier::EarlierBuild;
+use crate::build::{self, BuildFacts, BuildRequest, OccupiedFolder, Ready};
+use crate::build::{ArtefactFolder, BuildEnd, HaltedBuild, Side, StageComparison};
 use anyhow::{Context as _, Result, anyhow};
+use fail_fast::{StopFacts, Stopped};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +27,7 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, in_context, refuse};
 use xtask_core::hash;
 use xtask_core::interrupt;
+use xtask_core::records::ledger::Ledger;
 use xtask_core::records::published::Published;
 use xtask_core::records::verdict::{BuildDifference, Verdict};
 use xtask_core::replace::{BUILD_RECORDS, Protected};
@@ -77,32 +82,77 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     for old in report::NAMES {
         remove_if_exists(&places.out.join(old))?;
     }
-    if kept.is_none() && jobs(args.jobs, &first.facts, &ui) == 2 {
-        at_once(&mut first, &mut second, begun, &ui)?;
+    let watching = if args.stops_early() { Some(first.artefact_folder()?) } else { None };
+    let usual = EarlierBuild::like(&first.facts);
+    let stopped = if kept.is_none() && jobs(args.jobs, &first.facts, &ui) == 2 {
+        at_once(args, &mut first, &mut second, watching.as_ref(), begun, &ui)?
     } else {
+        let artefacts = |side| watching.as_ref().map(|kept| kept.of(side));
         if kept.is_none() {
             ui.print("build A");
-            first.build(begun, &ui).map_err(|error| in_context(error, "build A failed"))?;
+            let a = StageComparison::new().watch(Side::A, artefacts("a"));
+            let a = Some(&a).filter(|_| watching.is_some());
+            first
+                .build_watched(a, begun, &ui)
+                .map_err(|error| in_context(error, "build A failed"))?;
         }
+        make_room(&first.facts, artefacts("a"), &ui);
         ui.print("build B");
+        let watch = match watching {
+            None => None,
+            Some(_) => {
+                let ledger = Ledger::read(&places.a.join("ledger"))?;
+                Some(StageComparison::with(&ledger).watch(Side::B, artefacts("b")))
+            }
+        };
         // with today's facts: the checkout or the disk may have changed during build A
         let second = first.again(&places.b, varied.conditions());
-        second.and_then(|second| second.build(Instant::now(), &ui)).map_err(
-            |error| match Code::of(&error) {
+        let b = second
+            .and_then(|second| second.build_watched(watch.as_ref(), Instant::now(), &ui))
+            .map_err(|error| match Code::of(&error) {
                 Code::Interrupted => Code::Interrupted.error(B_INTERRUPTED),
                 _ => error.context(B_FAILED),
-            },
-        )?;
-    }
-    let conclusion = Conclusion { places: &places, varied: &varied, begun };
+            })?;
+        Stopped { a: None, b: b.halted() }
+    };
+    let mut conclusion = Conclusion::new(args, &places, &varied, begun, stopped)?;
     let verdict = conclusion.verdict()?;
+    if let (Verdict::Differs(difference), Some(kept), true) =
+        (&verdict, &watching, conclusion.stopped.any())
+    {
+        let whole =
+            if conclusion.stopped.a.is_none() { EarlierBuild::like(&first.facts) } else { usual };
+        let [of_a, of_b] = [&conclusion.stopped.a, &conclusion.stopped.b].map(Option::is_some);
+        for (dir, _) in [(&places.a, of_a), (&places.b, of_b)].iter().filter(|(_, gone)| *gone) {
+            fail_fast::remove_older(dir);
+        }
+        let facts = conclusion.stopped.facts(
+            repo,
+            &conclusion.records,
+            difference,
+            kept,
+            whole.as_ref(),
+            &ui,
+        )?;
+        conclusion.stop_facts = Some(facts);
+    }
+    drop(watching);
     let guilty = match (&verdict, args.bisect) {
         (Verdict::Differs(difference), true) if difference.inputs.is_empty() => {
-            Some(bisect::guilty(&first, &varied, &ui)?)
+            Some(bisect::guilty(&first, &varied, args.stops_early(), &ui)?)
         }
         _ => None,
     };
-    conclusion.say(&verdict, guilty.as_ref(), args.what.build.json)
+    conclusion.say(&verdict, guilty.as_ref())
+}
+
+/// Removes build A's artefacts if build B needs their place on the disk. They only serve a diagnosis.
+fn make_room(facts: &BuildFacts, artefacts: Option<PathBuf>, ui: &Ui) {
+    let Some(dir) = artefacts.filter(|dir| dir.exists()) else { return };
+    let free = DiskSpace::holding(&facts.output).map_or(0, |disk| disk.free);
+    if free < facts.recipe.needs.disk_gib * GIB && fs::remove_dir_all(dir).is_ok() {
+        ui.notice("the disk is short: the trees of build A are not kept for a diagnosis");
+    }
 }
 
 /// Problems of build A, and of the folder for the report.
@@ -137,31 +187,58 @@ fn dry_run(args: &VerifyArgs, facts: &BuildFacts, places: &VerifyFolders) -> Res
     plan.show("verify", &problems, args.what.build.shown())
 }
 
-/// Compares the two output folders, and reports the verdict.
+/// Compares the two builds, and reports the verdict.
 struct Conclusion<'a> {
+    args: &'a VerifyArgs,
     places: &'a VerifyFolders,
     varied: &'a Varied,
     begun: Instant,
+    stopped: Stopped,
+    records: [Published; 2],
+    stop_facts: Option<StopFacts>,
 }
 
-impl Conclusion<'_> {
-    fn verdict(&self) -> Result<Verdict> {
-        let _shown = Ui::new(false).wait("comparing the two images");
-        judge(&Published::read(&self.places.a)?, &Published::read(&self.places.b)?)
+impl<'a> Conclusion<'a> {
+    fn new(
+        args: &'a VerifyArgs,
+        places: &'a VerifyFolders,
+        varied: &'a Varied,
+        begun: Instant,
+        stopped: Stopped,
+    ) -> Result<Conclusion<'a>> {
+        let records = stopped.records(places)?;
+        Ok(Conclusion { args, places, varied, begun, stopped, records, stop_facts: None })
     }
 
-    fn say(&self, verdict: &Verdict, guilty: Option<&bisect::Guilty>, as_json: bool) -> Result<()> {
-        let (a, b) = (Published::read(&self.places.a)?, Published::read(&self.places.b)?);
-        let out = &self.places.out;
-        let mut text = report::text(verdict, out, &report::next_step(&a, &b));
+    fn verdict(&self) -> Result<Verdict> {
+        let _shown = Ui::new(false).wait("comparing the two builds");
+        let [a, b] = &self.records;
+        if self.stopped.any() {
+            return Ok(Verdict::Differs(Box::new(BuildDifference::between(a, b)?)));
+        }
+        judge(a, b)
+    }
+
+    fn say(&self, verdict: &Verdict, guilty: Option<&bisect::Guilty>) -> Result<()> {
+        let ([a, b], out) = (&self.records, &self.places.out);
+        let next = match &self.stop_facts {
+            Some(_) => fail_fast::next_step(self.args, &self.stopped),
+            None => report::next_step(a, b),
+        };
+        let mut text = report::text(verdict, out, &next);
+        text += &self.stop_facts.as_ref().map(StopFacts::text).unwrap_or_default();
         text += &self.varied.text();
         text += &guilty.map(|guilty| format!("{guilty}\n")).unwrap_or_default();
+        let folder = |build: &Published, halted: &Option<HaltedBuild>| {
+            halted.is_none().then(|| build.dir.to_string_lossy().into_owned())
+        };
         let facts = json!({
             "recipe": a.info.get("Recipe"),
             "commit": a.info.get("Commit"),
             "engine": a.info.get("Engine"),
-            "a": a.dir.to_string_lossy(),
-            "b": b.dir.to_string_lossy(),
+            "a": folder(a, &self.stopped.a),
+            "b": folder(b, &self.stopped.b),
+            "stopped": self.stop_facts.as_ref().map(StopFacts::value),
             "varied": self.varied.names(),
             "not_varied": self.varied.left_out(),
             "guilty": guilty.and_then(bisect::Guilty::factor),
@@ -169,9 +246,9 @@ impl Conclusion<'_> {
         });
         let value = report::json(verdict, facts);
         report::keep(out, &text, &value)?;
-        report::say(&text, &value, as_json);
+        report::say(&text, &value, self.args.what.build.json);
         match verdict {
-            Verdict::Identical { .. } => share_the_image(&a, &b),
+            Verdict::Identical { .. } => share_the_image(a, b),
             Verdict::Differs(_) => Err(Code::No
                 .error(format!("the two builds differ: {}", out.join("verify.txt").shown()))),
         }
@@ -198,27 +275,40 @@ fn share_the_image(a: &Published, b: &Published) -> Result<()> {
         .with_context(|| format!("cannot link {} to {}", b.iso().shown(), a.iso().shown()))
 }
 
-/// Runs both builds at the same time, each with half of the CPUs and its own log.
-fn at_once(first: &mut Ready, second: &mut Ready, begun: Instant, ui: &Ui) -> Result<()> {
+/// Runs both builds at the same time, each with half of the CPUs and its own log. With a folder for their
+/// artefacts, both stop at the first stage that differs; with --bisect only B, because A is needed.
+fn at_once(
+    args: &VerifyArgs,
+    first: &mut Ready,
+    second: &mut Ready,
+    watching: Option<&ArtefactFolder>,
+    begun: Instant,
+    ui: &Ui,
+) -> Result<Stopped> {
     let cpus = first.facts.host.cpus;
     for ready in [&mut *first, &mut *second] {
         ready.facts.host.cpus = (cpus / 2).max(1);
     }
     first.prepare(ui)?; // or both would build or pull the builder image
-    let results: [Result<BuiltIso>; 2] = std::thread::scope(|scope| {
-        let b = scope.spawn(|| second.build(begun, &ui.of_build("B")));
-        let a = first.build(begun, &ui.of_build("A"));
+    let comparison = if args.bisect { StageComparison::of_b() } else { StageComparison::new() };
+    let watch = |side, name| watching.map(|kept| comparison.watch(side, Some(kept.of(name))));
+    let [watch_a, watch_b] = [watch(Side::A, "a"), watch(Side::B, "b")];
+    let results: [Result<BuildEnd>; 2] = std::thread::scope(|scope| {
+        let b = || second.build_watched(watch_b.as_ref(), begun, &ui.of_build("B"));
+        let b = scope.spawn(b);
+        let a = first.build_watched(watch_a.as_ref(), begun, &ui.of_build("A"));
         [a, b.join().unwrap_or_else(|_| Err(anyhow!("build B panicked")))]
     });
     first.facts.host.cpus = cpus;
     match results {
-        [Ok(_), Ok(_)] => Ok(()),
+        [Ok(a), Ok(b)] => Ok(Stopped { a: a.halted(), b: b.halted() }),
         [Err(error), _] | [_, Err(error)] if Code::of(&error) == Code::Interrupted => Err(error),
-        [Err(error), Ok(_)] if second.facts.conditions.varied.is_empty() => {
+        [Err(error), Ok(BuildEnd::Built(_))] if second.facts.conditions.varied.is_empty() => {
             Err(error.context(ONLY_A_FAILED))
         }
         [Err(error), Ok(_)] => Err(error.context("build A failed")),
-        [Ok(_), Err(error)] => Err(error.context(B_FAILED)),
+        [Ok(BuildEnd::Built(_)), Err(error)] => Err(error.context(B_FAILED)),
+        [Ok(BuildEnd::Halted(_)), Err(error)] => Err(error.context("build B failed")),
         [Err(a), Err(b)] => {
             interrupt::check()?;
             Err(a.context(format!("both builds failed; B: {b:#}\nA")))

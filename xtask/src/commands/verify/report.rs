@@ -94,7 +94,9 @@ fn describe(text: &mut String, difference: &BuildDifference) {
         }
     }
     for file in difference.files.iter().take(SHOWN) {
-        let _ = writeln!(text, "    {}: {}", file.path, file.what.join(", "));
+        // the records may be somebody else's: --compare
+        let what: Vec<String> = file.what.iter().map(|what| what.shown().to_string()).collect();
+        let _ = writeln!(text, "    {}: {}", file.path.shown(), what.join(", "));
     }
     if let Some(more) = difference.files.len().checked_sub(SHOWN).filter(|n| *n > 0) {
         let _ = writeln!(text, "    … and {more} more, all of them in verify.json");

@@ -2,21 +2,11 @@
 
 use crate::difference::Place;
 use crate::text::printable;
+use xtask_core::page;
 
 /// For text and for attributes in double quotes.
 pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for sign in printable(text).chars() {
-        match sign {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            sign => out.push(sign),
-        }
-    }
-    out
+    page::html(&printable(text))
 }
 
 /// A whole page as an attribute in double quotes.

@@ -11,6 +11,7 @@ use crate::diffoscope::Outcome;
 use crate::text::counted;
 use folders::PageSection;
 use markup::{escaped, excerpt, page_attribute, shown};
+use xtask_core::page;
 
 /// Rows of the list of explained places; --json has them all.
 const ROWS: usize = 2_000;
@@ -27,25 +28,12 @@ pub(crate) fn page(report: &Report) -> String {
     if !report.identical {
         differences(&mut out, report);
     }
-    say!(out, "</main>\n</body>\n</html>");
+    out.push_str(page::END);
     out
 }
 
 fn head(out: &mut String, report: &Report) {
-    let title = escaped(&report.headline());
-    say!(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">");
-    say!(out, "{}", PAGE_MARK);
-    say!(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
-    say!(out, "<meta name=\"color-scheme\" content=\"light dark\">");
-    // even if something slipped through the escaping, nothing would run or load
-    say!(
-        out,
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-         style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">"
-    );
-    say!(out, "<title>{title}</title>\n<style>{}</style>", include_str!("page.css"));
-    let class = if report.identical { "yes" } else { "no" };
-    say!(out, "</head>\n<body>\n<main>\n<h1 class=\"{class}\">{title}</h1>");
+    out.push_str(&page::head(&escaped(&report.headline()), PAGE_MARK, report.identical));
 }
 
 fn differences(out: &mut String, report: &Report) {
