@@ -125,7 +125,7 @@ mod tests {
         for (bad, says) in [
             ("[".to_owned(), "not JSON"),
             ("[]".to_owned(), "expected format"),
-            (r#"{"format":"\u001b"}"#.to_owned(), r"found `\u{1b}`"),
+            (r#"{"format":"\u001b"}"#.to_owned(), r"found `\x1b`"),
             (format!(r#"{{"format":"{FORMAT}","kernel":[]}}"#), "`kernel`: expected a text"),
             (
                 format!(r#"{{"format":"{FORMAT}","cpu":"{}"}}"#, "x".repeat(301)),

@@ -200,6 +200,12 @@ impl SentStatement {
         }
     }
 
+    /// Name of the rebuilder for a page: without the e-mail address, unless there is nothing else.
+    pub(super) fn name(&self) -> &str {
+        let name = self.rebuilder.split('<').next().unwrap_or_default().trim();
+        if name.is_empty() { &self.rebuilder } else { name }
+    }
+
     /// Identity of the rebuilder in lower case: the e-mail address if there is one, else the name.
     pub(super) fn who(&self) -> String {
         let text = self.rebuilder.as_str();

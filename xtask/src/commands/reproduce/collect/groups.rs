@@ -19,6 +19,8 @@ const MORE: [(&str, &str); 3] = [
 pub(super) struct MismatchGroup {
     pub(super) rebuilt: Digest,
     pub(super) who: BTreeSet<String>,
+    /// Their names, without addresses.
+    pub(super) names: BTreeSet<String>,
     /// First stage whose artefacts are others than those of the rebuilders who match, and these artefacts.
     pub(super) stage: Option<(String, Vec<String>)>,
     /// Facts that all of them state, and nobody else.
@@ -48,12 +50,18 @@ fn facts(counted: &Counted) -> Values {
     let more = [
         counted.statement.image.clone(),
         environment.get("kernel").map(series),
-        environment.get("cpu").and_then(|cpu| Some(cpu.split_whitespace().next()?.to_owned())),
+        environment.get("cpu").and_then(maker),
     ];
     for ((_, name), value) in MORE.iter().zip(more) {
         values.extend(value.map(|value| (*name, value)));
     }
     values
+}
+
+/// The maker that a CPU's model names.
+fn maker(cpu: &str) -> Option<String> {
+    let known = ["AMD", "Intel"].into_iter().find(|maker| cpu.contains(maker));
+    known.map(str::to_owned)
 }
 
 /// The groups, the largest first.
@@ -106,6 +114,7 @@ fn group(rebuilt: &Digest, inside: &[&Counted], outside: &[&Counted]) -> Mismatc
     MismatchGroup {
         rebuilt: rebuilt.clone(),
         who: inside.iter().map(|one| one.who.clone()).collect(),
+        names: inside.iter().map(|one| one.statement.name().to_owned()).collect(),
         stage: stage.and_then(|(theirs, right)| first_stage(theirs, right)),
         only_they,
         shared,

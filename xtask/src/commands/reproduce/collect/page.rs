@@ -21,7 +21,11 @@ const COLUMNS: [(&str, &str); 5] = [
 
 pub(super) fn page(collected: &Collected) -> String {
     let release = collected.release.as_deref().unwrap_or("this image");
-    let title = format!("Who has rebuilt {}: {}", escaped(release), collected.summary());
+    let others = match collected.count.disagree.len() {
+        0 => String::new(),
+        n => format!("; {n} got another image"),
+    };
+    let title = format!("Who has rebuilt {}: {}{others}", escaped(release), collected.summary());
     let good = collected.enough() && collected.groups.is_empty();
     let mut out = head(&title, MARK, good);
     out += STYLE;
@@ -45,7 +49,7 @@ pub(super) fn page(collected: &Collected) -> String {
 }
 
 /// The table may be wider than a small screen.
-const STYLE: &str = "<style>.wide{overflow-x:auto}.wide table{overflow-wrap:normal}\
+const STYLE: &str = "<style>.wide{overflow-x:auto}.wide table{min-width:64rem;overflow-wrap:normal}\
     .wide td,.wide th{text-align:left}.match{color:var(--yes)}.mismatch{color:var(--no)}\
     td.hash{white-space:nowrap}</style>\n";
 
@@ -59,7 +63,7 @@ fn groups(out: &mut String, groups: &[MismatchGroup]) {
     };
     *out += &format!("<section id=\"mismatches\">\n<h2>{title}</h2>\n");
     for group in groups {
-        let who: Vec<String> = group.who.iter().map(|who| escaped(who)).collect();
+        let who: Vec<String> = group.names.iter().map(|who| escaped(who)).collect();
         *out += &format!(
             "<article><h3 class=\"mismatch\"><code>{}</code></h3>\n<p>{}</p>\n",
             group.rebuilt.hex(),
@@ -113,7 +117,7 @@ fn row(out: &mut String, counted: &Counted) {
     let rebuilt = counted.statement.rebuilt.as_ref().map_or(String::new(), |d| short(d.hex()));
     *out += &format!(
         "<tr><td>{}</td><td class=\"{result}\">{result}</td><td class=\"hash\"><code>{rebuilt}</code></td>",
-        escaped(&counted.who)
+        escaped(counted.statement.name())
     );
     for (_, key) in COLUMNS {
         *out +=
