@@ -1,6 +1,7 @@
 //! `cargo xtask reproduce`: rebuilds a release of somebody else, and compares the images.
 
 mod args;
+mod built;
 mod checkout;
 mod collect;
 mod release;
@@ -16,7 +17,6 @@ use crate::commands::diagnose;
 use crate::engine::{EngineChoice, EngineKind};
 use anyhow::{Context as _, Result};
 use release::PublishedRelease;
-use serde_json::Value;
 use statement::Statement;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,8 +29,6 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::interrupt;
 use xtask_core::json;
-use xtask_core::record_file;
-use xtask_core::records::environment::Environment;
 use xtask_core::records::published::Published;
 use xtask_core::replace::{BUILD_RECORDS, RecordFile, shared_problem};
 use xtask_core::ui::{Ui, answer};
@@ -111,13 +109,6 @@ pub(crate) fn command(repo: &Repo, args: &ReproduceArgs) -> Result<()> {
     let path = folders.out.join(STATEMENT);
     statement.write(&path)?;
     conclude(repo, args, &mut release, &verdict, &statement, &folders, &ui)
-}
-
-/// The environment of a finished build, from its build.json. Empty if that cannot be read.
-fn environment_of(build: &Path) -> Environment {
-    let text = record_file::read(&build.join("build.json")).unwrap_or_default();
-    let object: Value = serde_json::from_slice(&text).unwrap_or_default();
-    Environment::of(&object).unwrap_or_default()
 }
 
 fn folders(

@@ -1,6 +1,7 @@
 //! `rebuild.json`: a statement about one rebuild, with its inputs, its environment and its result. Others
 //! can collect such statements. It is an unsigned in-toto Statement, docs/rebuild-statement.md.
 
+use super::built;
 use super::release::{LEDGER, PublishedRelease};
 use super::verdict::{RebuildResult, RebuildVerdict};
 use crate::build::BuildFacts;
@@ -64,7 +65,7 @@ impl Statement {
         build: Option<&Path>,
         here: &Environment,
     ) -> Statement {
-        let environment = build.map(super::environment_of);
+        let environment = build.map(built::environment_of);
         self.0["environment"] = environment.as_ref().unwrap_or(here).value();
         let ledger = build.and_then(|build| Ledger::read(&build.join(LEDGER)).ok());
         self.0["stages"] = ledger.unwrap_or_default().0.iter().map(artefact).collect();

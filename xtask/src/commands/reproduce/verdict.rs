@@ -1,5 +1,6 @@
 //! The verdict on a release: match, mismatch, or could not build.
 
+use super::built;
 use super::release::{LEDGER, PublishedRelease};
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -92,7 +93,7 @@ impl MismatchFacts {
             )),
             Some(Err(why)) => facts.missing.push(format!("{ENVIRONMENT} cannot be read: {why:#}")),
             Some(Ok(theirs)) => {
-                let here = super::environment_of(&ours.dir);
+                let here = built::environment_of(&ours.dir);
                 let pairs = theirs.differences(&here).into_iter();
                 facts.environment =
                     pairs.map(|(name, a, b)| (name, a.to_owned(), b.to_owned())).collect();

@@ -1,7 +1,6 @@
 //! `verify --fail-fast`: what is known of two builds of which one, or both, stopped at the first stage that
 //! differs.
 
-use super::VerifyFolders;
 use super::args::VerifyArgs;
 use crate::build::earlier::EarlierBuild;
 use crate::build::{ArtefactFolder, HaltedBuild};
@@ -44,13 +43,13 @@ impl Stopped {
         self.a.is_some() || self.b.is_some()
     }
 
-    /// The records of both builds, without what only one of them had the time to record.
-    pub(super) fn records(&self, folders: &VerifyFolders) -> Result<[Published; 2]> {
+    /// The records of both builds, those of a finished one from its folder, without what only one of them had the time to record.
+    pub(super) fn records(&self, [dir_a, dir_b]: [&Path; 2]) -> Result<[Published; 2]> {
         let of = |halted: &Option<HaltedBuild>, dir: &Path| match halted {
             Some(halted) => Ok(halted.records.clone()),
             None => Published::read(dir),
         };
-        let [mut a, mut b] = [of(&self.a, &folders.a)?, of(&self.b, &folders.b)?];
+        let [mut a, mut b] = [of(&self.a, dir_a)?, of(&self.b, dir_b)?];
         if a.packages.is_empty() || b.packages.is_empty() {
             (a.packages, b.packages) = Default::default();
         }

@@ -206,7 +206,7 @@ impl<'a> Conclusion<'a> {
         begun: Instant,
         stopped: Stopped,
     ) -> Result<Conclusion<'a>> {
-        let records = stopped.records(places)?;
+        let records = stopped.records([&places.a, &places.b])?;
         Ok(Conclusion { args, places, varied, begun, stopped, records, stop_facts: None })
     }
 

@@ -1,7 +1,7 @@
 //! The investigation of mismatches: rebuilders who got the same other image, and what only they have. That
 //! is a hint where to look; it proves nothing.
 
-use super::{Counted, Standing};
+use super::votes::{Counted, Standing};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use xtask_core::escape::Shown as _;

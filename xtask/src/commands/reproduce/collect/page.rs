@@ -1,8 +1,9 @@
 //! `reproduce --collect … --html`: the page that a project would publish: who rebuilt a release, with what,
 //! and who got which image.
 
+use super::collected::Collected;
 use super::groups::{GroupFact, MismatchGroup};
-use super::{Collected, Counted, Standing, Vote};
+use super::votes::{Counted, Standing, Vote, counted};
 use xtask_core::page::{END, escaped, head};
 
 /// Line of every page. It shows that a file is an earlier page, which may be replaced.
@@ -105,8 +106,8 @@ fn table(out: &mut String, collected: &Collected) {
         *out += &format!("<th>{heading}</th>");
     }
     *out += "<th>builder image</th></tr></thead>\n<tbody>\n";
-    for counted in super::counted(&collected.votes) {
-        row(out, counted);
+    for one in counted(&collected.votes) {
+        row(out, one);
     }
     *out += "</tbody></table></div>\n</section>\n";
 }
