@@ -53,10 +53,10 @@ impl Stopped {
         if a.packages.is_empty() || b.packages.is_empty() {
             (a.packages, b.packages) = Default::default();
         }
-        for field in ["InRelease"] {
-            if a.info.get(field).is_empty() || b.info.get(field).is_empty() {
-                (a.info.0.remove(field), b.info.0.remove(field));
-            }
+        const MOVES: &str = "InRelease";
+        if a.info.get(MOVES).is_empty() || b.info.get(MOVES).is_empty() {
+            a.info.0.remove(MOVES);
+            b.info.0.remove(MOVES);
         }
         Ok([a, b])
     }
