@@ -70,10 +70,10 @@ pub struct Halt(Arc<HaltState>);
 struct HaltState {
     wanted: AtomicBool,
     /// Stops the command while it runs.
-    stop: Mutex<Option<Stop>>,
+    stop: Mutex<Option<HaltAction>>,
 }
 
-type Stop = Box<dyn Fn() + Send + Sync>;
+type HaltAction = Box<dyn Fn() + Send + Sync>;
 
 impl Halt {
     /// Stops the command, now or when it starts. Returns at once.
@@ -89,7 +89,7 @@ impl Halt {
         self.0.wanted.load(Ordering::SeqCst)
     }
 
-    fn running(&self) -> MutexGuard<'_, Option<Stop>> {
+    fn running(&self) -> MutexGuard<'_, Option<HaltAction>> {
         self.0.stop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

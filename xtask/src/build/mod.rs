@@ -27,7 +27,7 @@ pub(crate) use preflight::problems;
 pub(crate) use ready::{ArtefactFolder, Ready};
 pub(crate) use records::earlier;
 use sandbox::copy_tree;
-pub(crate) use watch::{Side, StageComparison};
+pub(crate) use watch::{BuildSide, StageComparison};
 
 use crate::engine::container::Network;
 use anyhow::Result;

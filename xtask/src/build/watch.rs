@@ -20,7 +20,7 @@ type Stages = BTreeMap<String, BTreeMap<String, Digest>>;
 
 /// One of the two builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
+pub(crate) enum BuildSide {
     A,
     B,
 }
@@ -29,7 +29,7 @@ pub(crate) enum Side {
 #[derive(Clone)]
 pub(crate) struct Watch {
     comparison: Arc<StageComparison>,
-    side: Side,
+    side: BuildSide,
     /// Folder for the artefacts of the build, which are compared if it is stopped.
     pub(crate) artefacts: Option<PathBuf>,
 }
@@ -60,7 +60,7 @@ impl StageComparison {
     }
 
     /// Watches one of the builds.
-    pub(crate) fn watch(self: &Arc<Self>, side: Side, artefacts: Option<PathBuf>) -> Watch {
+    pub(crate) fn watch(self: &Arc<Self>, side: BuildSide, artefacts: Option<PathBuf>) -> Watch {
         Watch { comparison: Arc::clone(self), side, artefacts }
     }
 
@@ -108,7 +108,7 @@ mod tests {
     fn a_build_is_stopped_at_the_stage_that_differs_from_a_finished_one() {
         let a = Ledger(vec![artefact("one", "x", 'a'), artefact("two", "y", 'b')]);
         let comparison = StageComparison::with(&a);
-        let b = comparison.watch(Side::B, None);
+        let b = comparison.watch(BuildSide::B, None);
         b.stage("none", &[]);
         b.stage("one", &[artefact("one", "x", 'a')]);
         assert!(!b.halt().wanted());
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn two_builds_are_stopped_as_soon_as_both_have_the_stage() {
         let comparison = StageComparison::new();
-        let [a, b] = [Side::A, Side::B].map(|side| comparison.watch(side, None));
+        let [a, b] = [BuildSide::A, BuildSide::B].map(|side| comparison.watch(side, None));
         b.stage("two", &[artefact("two", "y", 'c')]);
         a.stage("one", &[artefact("one", "x", 'a')]);
         assert!(!a.halt().wanted() && !b.halt().wanted());
@@ -127,7 +127,7 @@ mod tests {
         a.stage("two", &[]);
         assert!(a.halt().wanted() && b.halt().wanted());
         let comparison = StageComparison::of_b();
-        let [a, b] = [Side::A, Side::B].map(|side| comparison.watch(side, None));
+        let [a, b] = [BuildSide::A, BuildSide::B].map(|side| comparison.watch(side, None));
         b.stage("two", &[artefact("two", "y", 'c')]);
         a.stage("two", &[]);
         assert!(!a.halt().wanted() && b.halt().wanted());

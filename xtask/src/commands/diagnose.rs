@@ -12,7 +12,7 @@ use xtask_core::ui::Ui;
 
 /// The report of `diagnose` on two files, for another command. The files differ, so its exit code says
 /// nothing new.
-pub(crate) fn report(
+pub(crate) fn diagnosis_of(
     repo: &Repo,
     a: &Path,
     b: &Path,

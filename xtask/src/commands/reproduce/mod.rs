@@ -13,7 +13,7 @@ pub(crate) use args::ReproduceArgs;
 use crate::build::records::environment;
 use crate::build::{self, BuildFacts, BuildRequest, OccupiedFolder, Ready, RecipeArgs};
 use crate::builder_image::{self, diffoscope::Diffoscope};
-use crate::commands::diagnose;
+use crate::commands::diagnose::diagnosis_of;
 use crate::engine::{EngineChoice, EngineKind};
 use anyhow::{Context as _, Result};
 use release::PublishedRelease;
@@ -237,7 +237,7 @@ fn conclude(
 /// Runs `diagnose`, and keeps its report in a file. Its failure does not change the verdict.
 fn diagnosis(repo: &Repo, published: &Path, ours: &Path, out: &Path, ui: &Ui) -> String {
     let report = Diffoscope::if_at_hand(repo, Some(ours), ui)
-        .and_then(|diffoscope| diagnose::report(repo, published, ours, diffoscope.as_ref(), ui));
+        .and_then(|diffoscope| diagnosis_of(repo, published, ours, diffoscope.as_ref(), ui));
     let path = out.join(DIAGNOSIS);
     let kept = report.and_then(|text| {
         fs::write(&path, &text).context("cannot keep the diagnosis")?;

@@ -3,7 +3,7 @@
 
 use super::varying::Varied;
 use crate::build::records::known_before;
-use crate::build::{BuildEnd, Ready, Side, StageComparison};
+use crate::build::{BuildEnd, BuildSide, Ready, StageComparison};
 use crate::engine::variations::{BuildConditions, Variation};
 use anyhow::Result;
 use std::fmt;
@@ -75,7 +75,7 @@ pub(super) fn guilty(a: &Ready, varied: &Varied, fail_fast: bool, ui: &Ui) -> Re
                 "the checkout has changed since build A: --bisect needs equal inputs; run it again",
             ));
         }
-        let watch = fail_fast.then(|| StageComparison::with(&ledger).watch(Side::B, None));
+        let watch = fail_fast.then(|| StageComparison::with(&ledger).watch(BuildSide::B, None));
         Ok(match ready.build_watched(watch.as_ref(), Instant::now(), ui)? {
             BuildEnd::Built(built) => built.digest != expected,
             BuildEnd::Halted(_) => true,

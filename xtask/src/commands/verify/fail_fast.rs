@@ -4,7 +4,7 @@
 use super::args::VerifyArgs;
 use crate::build::earlier::EarlierBuild;
 use crate::build::{ArtefactFolder, HaltedBuild};
-use crate::commands::diagnose;
+use crate::commands::diagnose::diagnosis_of;
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -112,7 +112,7 @@ fn diagnosis(
             );
             continue;
         }
-        match diagnose::report(repo, &file_a, &file_b, None, ui) {
+        match diagnosis_of(repo, &file_a, &file_b, None, ui) {
             Ok(report) => {
                 let _ = writeln!(text, "diagnosis of {path}:");
                 for line in report.lines().filter(|line| !line.starts_with("error: ")) {

@@ -13,7 +13,7 @@ pub(crate) use args::VerifyArgs;
 
 use crate::build::earlier::EarlierBuild;
 use crate::build::{self, BuildFacts, BuildRequest, OccupiedFolder, Ready};
-use crate::build::{ArtefactFolder, BuildEnd, HaltedBuild, Side, StageComparison};
+use crate::build::{ArtefactFolder, BuildEnd, BuildSide, HaltedBuild, StageComparison};
 use anyhow::{Context as _, Result, anyhow};
 use fail_fast::{StopFacts, Stopped};
 use serde_json::json;
@@ -90,7 +90,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
         let artefacts = |side| watching.as_ref().map(|kept| kept.of(side));
         if kept.is_none() {
             ui.print("build A");
-            let a = StageComparison::new().watch(Side::A, artefacts("a"));
+            let a = StageComparison::new().watch(BuildSide::A, artefacts("a"));
             let a = Some(&a).filter(|_| watching.is_some());
             first
                 .build_watched(a, begun, &ui)
@@ -102,7 +102,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
             None => None,
             Some(_) => {
                 let ledger = Ledger::read(&places.a.join("ledger"))?;
-                Some(StageComparison::with(&ledger).watch(Side::B, artefacts("b")))
+                Some(StageComparison::with(&ledger).watch(BuildSide::B, artefacts("b")))
             }
         };
         // with today's facts: the checkout or the disk may have changed during build A
@@ -292,7 +292,7 @@ fn at_once(
     first.prepare(ui)?; // or both would build or pull the builder image
     let comparison = if args.bisect { StageComparison::of_b() } else { StageComparison::new() };
     let watch = |side, name| watching.map(|kept| comparison.watch(side, Some(kept.of(name))));
-    let [watch_a, watch_b] = [watch(Side::A, "a"), watch(Side::B, "b")];
+    let [watch_a, watch_b] = [watch(BuildSide::A, "a"), watch(BuildSide::B, "b")];
     let results: [Result<BuildEnd>; 2] = std::thread::scope(|scope| {
         let b = || second.build_watched(watch_b.as_ref(), begun, &ui.of_build("B"));
         let b = scope.spawn(b);

@@ -1,7 +1,7 @@
 //! The answer of `reproduce --collect`, as text and as JSON.
 
 use super::groups::MismatchGroup;
-use super::votes::{Count, Standing, Subject, Vote};
+use super::votes::{Count, Subject, Vote, VoteStanding};
 use crate::commands::reproduce::verdict::REPORT_TO;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ impl Collected {
         }
         for (place, vote) in &self.votes {
             let line = match vote {
-                Vote::Counted(counted) if counted.standing == Standing::Agrees => {
+                Vote::Counted(counted) if counted.standing == VoteStanding::Agrees => {
                     format!("match        {}", counted.who.shown())
                 }
                 Vote::Counted(counted) => format!("MISMATCH     {}", counted.who.shown()),
@@ -73,7 +73,7 @@ impl Collected {
             .map(|(place, vote)| {
                 let (word, words) = match vote {
                     Vote::Counted(counted) => (
-                        if counted.standing == Standing::Agrees { "match" } else { "mismatch" },
+                        if counted.standing == VoteStanding::Agrees { "match" } else { "mismatch" },
                         &counted.who,
                     ),
                     Vote::NotCounted(why) => ("not counted", why),

@@ -1,7 +1,7 @@
 //! The investigation of mismatches: rebuilders who got the same other image, and what only they have. That
 //! is a hint where to look; it proves nothing.
 
-use super::votes::{Counted, Standing};
+use super::votes::{Counted, VoteStanding};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use xtask_core::escape::Shown as _;
@@ -37,12 +37,12 @@ pub(super) struct GroupFact {
 }
 
 /// Name of a fact and its value in a statement.
-type Values = BTreeMap<&'static str, String>;
+type FactValues = BTreeMap<&'static str, String>;
 
 /// All facts of a statement.
-fn facts(counted: &Counted) -> Values {
+fn facts(counted: &Counted) -> FactValues {
     let environment = &counted.statement.environment;
-    let mut values: Values = FACTS
+    let mut values: FactValues = FACTS
         .iter()
         .filter_map(|(key, name)| Some((*name, environment.get(key)?.to_owned())))
         .collect();
@@ -67,7 +67,7 @@ fn maker(cpu: &str) -> Option<String> {
 /// The groups, the largest first.
 pub(super) fn of(counted: &[&Counted]) -> Vec<MismatchGroup> {
     let mut members: BTreeMap<&Digest, Vec<&Counted>> = BTreeMap::new();
-    for one in counted.iter().copied().filter(|one| one.standing == Standing::Disagrees) {
+    for one in counted.iter().copied().filter(|one| one.standing == VoteStanding::Disagrees) {
         if let Some(rebuilt) = &one.statement.rebuilt {
             members.entry(rebuilt).or_default().push(one);
         }
@@ -88,7 +88,7 @@ pub(super) fn of(counted: &[&Counted]) -> Vec<MismatchGroup> {
 }
 
 fn group(rebuilt: &Digest, inside: &[&Counted], outside: &[&Counted]) -> MismatchGroup {
-    let [theirs, others]: [Vec<Values>; 2] =
+    let [theirs, others]: [Vec<FactValues>; 2] =
         [inside, outside].map(|side| side.iter().map(|one| facts(one)).collect());
     let (mut only_they, mut shared) = (Vec::new(), Vec::new());
     let all = FACTS.iter().chain(&MORE).map(|(_, name)| *name);
@@ -109,7 +109,7 @@ fn group(rebuilt: &Digest, inside: &[&Counted], outside: &[&Counted]) -> Mismatc
     }
     let matching = outside
         .iter()
-        .find(|one| one.standing == Standing::Agrees && !one.statement.stages.is_empty());
+        .find(|one| one.standing == VoteStanding::Agrees && !one.statement.stages.is_empty());
     let stage = inside.iter().find(|one| !one.statement.stages.is_empty()).zip(matching);
     MismatchGroup {
         rebuilt: rebuilt.clone(),

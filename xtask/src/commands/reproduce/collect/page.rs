@@ -3,7 +3,7 @@
 
 use super::collected::Collected;
 use super::groups::{GroupFact, MismatchGroup};
-use super::votes::{Counted, Standing, Vote, counted};
+use super::votes::{Counted, Vote, VoteStanding, counted};
 use xtask_core::page::{END, escaped, head};
 
 /// Line of every page. It shows that a file is an earlier page, which may be replaced.
@@ -113,7 +113,7 @@ fn table(out: &mut String, collected: &Collected) {
 }
 
 fn row(out: &mut String, counted: &Counted) {
-    let result = if counted.standing == Standing::Agrees { "match" } else { "mismatch" };
+    let result = if counted.standing == VoteStanding::Agrees { "match" } else { "mismatch" };
     let short = |text: &str| text.chars().take(SHORT).collect::<String>();
     let rebuilt = counted.statement.rebuilt.as_ref().map_or(String::new(), |d| short(d.hex()));
     *out += &format!(

@@ -27,12 +27,12 @@ pub(super) enum Vote {
 /// A statement that counts.
 pub(super) struct Counted {
     pub(super) who: String,
-    pub(super) standing: Standing,
+    pub(super) standing: VoteStanding,
     pub(super) statement: SentStatement,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum VoteStanding {
     /// The rebuilder got the published hash.
     Agrees,
     /// The rebuilder got another hash.
@@ -90,12 +90,12 @@ pub(super) fn vote(read: Result<SentStatement>, subject: Option<&Subject>) -> Vo
         _ if other => Vote::NotCounted(format!(
             "{who} rebuilt another image, or compared with another published hash"
         )),
-        RebuildResult::Match => counts(who, Standing::Agrees, read),
-        RebuildResult::Mismatch => counts(who, Standing::Disagrees, read),
+        RebuildResult::Match => counts(who, VoteStanding::Agrees, read),
+        RebuildResult::Mismatch => counts(who, VoteStanding::Disagrees, read),
     }
 }
 
-fn counts(who: String, standing: Standing, statement: SentStatement) -> Vote {
+fn counts(who: String, standing: VoteStanding, statement: SentStatement) -> Vote {
     Vote::Counted(Box::new(Counted { who, standing, statement }))
 }
 
@@ -110,8 +110,8 @@ impl Count {
         let mut count = Count { agree: BTreeSet::new(), disagree: BTreeSet::new() };
         for counted in counted(votes) {
             match counted.standing {
-                Standing::Agrees => count.agree.insert(counted.who.clone()),
-                Standing::Disagrees => count.disagree.insert(counted.who.clone()),
+                VoteStanding::Agrees => count.agree.insert(counted.who.clone()),
+                VoteStanding::Disagrees => count.disagree.insert(counted.who.clone()),
             };
         }
         // a rebuilder with both results does not agree
