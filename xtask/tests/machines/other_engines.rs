@@ -57,7 +57,8 @@ su anna -c 'cd; bash ask'
 #[test]
 #[ignore = "makes Debian machines: cargo xtask test --machines"]
 fn machines_rootless_docker_is_refused_whether_it_runs_or_not() {
-    let packages = ["docker.io", "docker-cli", "uidmap", "rootlesskit", "slirp4netns", "iptables"];
+    let rootless = ["uidmap", "rootlesskit", "slirp4netns", "iptables"];
+    let packages = [&["docker.io", "docker-cli", "sudo"][..], &rootless].concat();
     let machine = Debian::new("trixie", &packages);
     let ran = machine.sh(ROOTLESS).exits(0).stdout;
     assert_eq!(ran.matches("engine docker is rootless").count(), 4, "{ran}");
