@@ -15,7 +15,7 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::ui::Ui;
 
-const NO_ENGINE: &str = "the builder image needs a container engine, and engine host is none: pass --engine docker, podman or private";
+pub(crate) const NO_ENGINE: &str = "the builder image needs a container engine, and engine host is none: pass --engine docker, podman or private";
 
 /// Facts that are gathered before anything is started or installed.
 pub(crate) struct BuilderEnv {

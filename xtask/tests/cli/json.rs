@@ -119,6 +119,7 @@ pub(crate) const BUILDS: &str = r#"
 #[test]
 fn the_page_has_exactly_the_keys_that_commands_print() {
     let checkout = Checkout::new("json");
+    let kept = checkout.own_inputs();
     let mirror = mirror_peer();
     let path = checkout.path_with("docker", STUB);
     let xtask = |words: &[&str], extra: &str| {
@@ -181,6 +182,7 @@ fn the_page_has_exactly_the_keys_that_commands_print() {
         }
     }
     assert!(printed.0.len() >= 15, "{:?}", printed.0.keys());
+    std::fs::remove_file(kept).unwrap();
 }
 
 /// The text of all sources that may print objects.

@@ -184,6 +184,7 @@ fn faults_in_the_pins_are_reported_with_file_and_line() {
 #[test]
 fn a_missing_image_is_not_ready() {
     let checkout = Checkout::new("image");
+    checkout.own_inputs();
     let stub = STUB
         .replace("echo sha256:stub", "exit 1")
         .replace("*) ;;", "pull*) echo 'no such host' >&2; exit 1 ;;");

@@ -22,6 +22,8 @@ use std::process::{Command, Output};
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fs, thread};
+use xtask_core::facts::builder_inputs::Inputs;
+use xtask_core::facts::repo::Repo;
 
 /// Seconds since 1970: the commit time of every test checkout.
 pub const COMMIT_TIME: u64 = 1_780_000_000;
@@ -32,6 +34,15 @@ case "$1 $2" in
     "version --format") echo 28.0.0 ;;
     "info --format") echo 2 ;;
     "image inspect") echo sha256:stub ;;
+    "save --output")
+        made=$(mktemp -d)
+        tar cf "$made/layer" -T /dev/null
+        layer=$(sha256sum <"$made/layer" | cut -d' ' -f1)
+        printf '{"architecture":"amd64","os":"linux","created":"2026-05-08T00:00:00Z","config":{},"rootfs":{"diff_ids":["sha256:%s"]}}' \
+            "$layer" >"$made/config"
+        echo '[{"Config":"config","Layers":["layer"]}]' >"$made/manifest.json"
+        tar cf "$3" -C "$made" manifest.json config layer
+        rm -r "$made" ;;
     "ps --all") ;;
     inspect*) exit 1 ;; # it knows no container
     "run --rm")
@@ -147,6 +158,19 @@ impl Checkout {
             command.env_remove(name);
         }
         command
+    }
+
+    /// Gives the builder image inputs that no other checkout has: what was built from the same inputs is
+    /// shared. Returns the file that keeps the image.
+    pub fn own_inputs(&self) -> PathBuf {
+        let list = self.root.join("linux/build/docker/packages.list");
+        let text = fs::read_to_string(&list).unwrap();
+        fs::write(&list, format!("{text}# {}\n", self.outer.display())).unwrap();
+        self.commit();
+        let repo = Repo { root: self.root.clone() };
+        let digest = Inputs::gather(&repo).unwrap().digest;
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        target.join("silvermetal/builder-image").join(format!("{}.tar", &digest.hex()[..12]))
     }
 
     pub fn output(&self) -> PathBuf {

@@ -1,10 +1,10 @@
 //! `cargo xtask image push`: pushes the builder image to a registry, under tags that protect it from
 //! garbage collection.
 
-use crate::builder_image::builder_env::BuilderEnv;
+use crate::builder_image::builder_env::{self, BuilderEnv};
 use crate::builder_image::kept::{self, KeptImage};
 use crate::builder_image::{Inputs, MANIFEST_TYPE, labels, published};
-use crate::engine::BuildArgs;
+use crate::engine::{BuildArgs, EngineChoice};
 use crate::registry::{ImageManifest, Refusal, Registry};
 use anyhow::{Context as _, Result};
 use std::fs::File;
@@ -88,6 +88,9 @@ impl Target {
 /// `cargo xtask image push`
 pub(crate) fn command(repo: &Repo, args: &ImagePushArgs) -> Result<()> {
     let ui = Ui::new(args.build.verbose);
+    if args.build.engine == EngineChoice::Host {
+        return Err(Code::Usage.error(builder_env::NO_ENGINE)); // also if nothing needs to be built
+    }
     let outputs = if args.github_output { Some(github_output()?) } else { None };
     let inputs = Inputs::gather(repo)?;
     let target = Target::of(repo, args.to.as_ref(), &inputs)?;
