@@ -73,8 +73,9 @@ impl Plan {
     fn build(&self, client: &Client, base: &Base, network: Network, work: &ImageWork) -> Cmd {
         let mut cmd = client.build().env("BUILDKIT_PROGRESS", "plain").arg("--no-cache");
         if client.kind != EngineKind::Podman && !has_buildx(client) {
-            // without the plugin buildx, the client's default fails
-            cmd = cmd.env("DOCKER_BUILDKIT", "0");
+            // without the plugin buildx, the client's default fails; the legacy builder would leave the
+            // container of a RUN that failed
+            cmd = cmd.env("DOCKER_BUILDKIT", "0").arg("--force-rm");
         }
         if network == Network::Host || self.mirror.on_loopback() {
             cmd = cmd.args(["--network", "host"]);
