@@ -164,6 +164,8 @@ fn the_page_has_exactly_the_keys_that_commands_print() {
     let rebuild = ["reproduce", &at("r"), "--output", &at("p")];
     printed.add(built(&rebuild, ""), 0);
     printed.add(built(&["reproduce", &at("r"), "--output", &at("q")], "exit 7"), 4);
+    let other = r#"echo x >>"$out/silvermetal-canary.iso""#;
+    printed.add(built(&["reproduce", &at("r"), "--output", &at("s")], other), 1);
     printed.add(xtask(&["reproduce", "--collect", &at("p"), "--threshold", "1"], ""), 0);
     printed.add(xtask(&["diagnose", &at("v/build-a"), &at("v/build-b")], ""), 0);
 
