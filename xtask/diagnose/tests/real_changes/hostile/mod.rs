@@ -47,11 +47,13 @@ fn ends(name: &str, a: &[u8], b: &[u8]) {
     let scratch = Scratch::new();
     fs::write(scratch.0.join("a"), a).unwrap();
     fs::write(scratch.0.join("b"), b).unwrap();
+    // the checkout may lie at a path with blanks
     let line = format!(
-        "ulimit -v {MEMORY}; exec timeout {SECONDS} {} diagnose --diffoscope never a b",
-        env!("CARGO_BIN_EXE_diagnose")
+        "ulimit -v {MEMORY}; exec timeout {SECONDS} \"$DIAGNOSE\" diagnose --diffoscope never a b"
     );
-    let output = Command::new("bash").args(["-c", &line]).current_dir(&scratch.0).output().unwrap();
+    let mut command = Command::new("bash");
+    command.args(["-c", &line]).current_dir(&scratch.0);
+    let output = command.env("DIAGNOSE", env!("CARGO_BIN_EXE_diagnose")).output().unwrap();
     let code = output.status.code();
     assert!(matches!(code, Some(1..=4)), "{name}: {code:?}: {output:?}");
     assert!(!output.stdout.starts_with(b"identical"), "{name}: {output:?}");
