@@ -51,7 +51,9 @@ fn hfsplus(dir: &Path, serial: &str) -> Vec<u8> {
     let (root, image) = (dir.join("root"), dir.join("image"));
     let mut command = Command::new("xorriso");
     command.args(["-as", "mkisofs", "-quiet", "-r", "-hfsplus", "-hfsplus-serial-no", serial]);
-    command.args(["--modification-date=2026052820264000", "-o"]).args([&image, &root]);
+    command.args(["--modification-date=2026052820264000"]);
+    // the two images may be made in different seconds
+    command.args(["--set_all_file_dates", "2026052820264000", "-o"]).args([&image, &root]);
     let output = command.env("SOURCE_DATE_EPOCH", TIME.to_string()).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     fs::read(image).unwrap()
