@@ -15,7 +15,7 @@ use crate::engine::container::Network;
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Signal, StopBy};
 use xtask_core::failure::{Problem, refuse};
@@ -73,8 +73,8 @@ pub(crate) struct HaltedBuild {
     pub(crate) records: Published,
     /// Stage in which it was stopped.
     pub(crate) stage: String,
-    /// From the start of the build.
-    pub(crate) seconds: f64,
+    /// Time that it was in that stage.
+    pub(crate) in_stage: Duration,
 }
 
 /// Builds or pulls the builder image if the engine does not have it.
@@ -130,14 +130,13 @@ fn build_at(
         run::run(run, &facts.recipe, earlier.as_ref(), &folders.out(), watch, ui, &mut log)?;
     let stages = match ended {
         RunEnd::Finished(stages) => stages,
-        RunEnd::Halted(stages, stage) => {
+        RunEnd::Halted(stages, stage, in_stage) => {
             work.give_to(facts.host.caller, facts.host.uid)?;
             let dir = watch.and_then(|watch| watch.artefacts.as_deref());
             let records = records::of_halted(facts, &folders.out(), dir, &stages)?;
             keep_artefacts(&folders.out(), dir, &stages)?;
             fs::remove_file(log.path()).context("cannot remove the log")?;
-            let seconds = begun.elapsed().as_secs_f64();
-            return Ok(BuildEnd::Halted(HaltedBuild { records, stage, seconds }));
+            return Ok(BuildEnd::Halted(HaltedBuild { records, stage, in_stage }));
         }
     };
     let hashing = ui.wait("hashing the ISO");

@@ -42,8 +42,8 @@ type Artefacts = (Vec<Artefact>, Vec<(String, Manifest)>);
 /// How the command ended, with the stages that did.
 pub(crate) enum RunEnd {
     Finished(Vec<StageRecord>),
-    /// The watch stopped it, in this stage.
-    Halted(Vec<StageRecord>, String),
+    /// The watch stopped it, in this stage, after this time in it.
+    Halted(Vec<StageRecord>, String, Duration),
 }
 
 /// Runs the command to its end, or until `watch` stops it. An error names the stage, the last lines and
@@ -80,10 +80,11 @@ pub(crate) fn run(
     }
     interrupt::check()?;
     if halted {
-        let (stage, _) =
+        let (stage, since) =
             progress.current.take().unwrap_or_else(|| ("start".into(), Instant::now()));
+        let took = since.elapsed();
         let stages = progress.collect().map_err(|error| log.failure(&format!("{error:#}")))?;
-        return Ok(RunEnd::Halted(stages, stage));
+        return Ok(RunEnd::Halted(stages, stage, took));
     }
     let exit = match exit {
         Ok(exit) => exit,

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
 use xtask_core::facts::repo::Repo;
@@ -72,16 +73,20 @@ impl Stopped {
         ui: &Ui,
     ) -> Result<StopFacts> {
         let halted = [&self.b, &self.a].into_iter().flatten().next();
-        let (stage, took) =
-            halted.map(|halted| (halted.stage.clone(), halted.seconds)).unwrap_or_default();
-        let saved = whole.map(|whole| whole.took.as_secs_f64() - took);
         Ok(StopFacts {
-            stage,
-            // one that took longer than a whole build saved nothing that is known
-            seconds_saved: saved.filter(|saved| *saved > 0.0),
+            stage: halted.map(|halted| halted.stage.clone()).unwrap_or_default(),
+            seconds_saved: halted.zip(whole).and_then(|(halted, whole)| saved(halted, whole)),
             diagnosis: diagnosis(repo, a, b, difference, kept, ui)?,
         })
     }
+}
+
+/// The time that the stages from the one in which a build was stopped took in a whole build, without that
+/// which it was in there. Other stages may have been slower or faster for other reasons.
+fn saved(halted: &HaltedBuild, whole: &EarlierBuild) -> Option<f64> {
+    let from = whole.stages.iter().position(|(name, _)| *name == halted.stage)?;
+    let rest: Duration = whole.stages[from..].iter().map(|(_, took)| *took).sum();
+    Some(rest.saturating_sub(halted.in_stage).as_secs_f64())
 }
 
 /// Runs `diagnose` on the artefacts of the first stage that differ and that are still there.
