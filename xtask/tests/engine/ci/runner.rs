@@ -50,16 +50,21 @@ impl<'m> Runner<'m> {
     /// Builds the image of .gitea/runner/job-image up to its stage `tools`. Rust is mounted from this machine,
     /// and the linters are copied from it: containers here may reach neither the server of rustup nor PyPI.
     fn make_job_image(&self) {
-        let base = "{{index .Config.Labels \"uk.silverlabs.silvermetal.base\"}}";
-        let base = self.docker(&["inspect", "--format", base, &self.machine.image]);
+        // no registry is needed for the base
+        let mirror = mirror(&self.holder);
+        let tar = self.dir.join("base.tar");
+        let minbase = ["--quiet", "--variant=minbase", "trixie"];
+        run(Command::new("mmdebstrap").args(minbase).arg(&tar).arg(&mirror)).exits(0);
+        let base = format!("{JOB_IMAGE}-base");
+        self.docker(&["import", tar.to_str().unwrap(), &base]);
         let build = |arguments: &[&str], context: &Path| {
             let mut docker = self.machine.docker();
             docker.env("DOCKER_BUILDKIT", "0").args(["build", "--quiet"]).args(arguments);
             run(docker.arg(context)).exits(0);
         };
         let tools = format!("{JOB_IMAGE}-tools");
-        let base = format!("BASE_IMAGE={}", base.trim());
-        let mirror = format!("APT_MIRROR_DEBIAN={}", mirror(&self.holder));
+        let base = format!("BASE_IMAGE={base}");
+        let mirror = format!("APT_MIRROR_DEBIAN={mirror}");
         build(
             &["--target", "tools", "--tag", &tools, "--build-arg", &base, "--build-arg", &mirror],
             &self.holder.root.join(".gitea/runner/job-image"),
