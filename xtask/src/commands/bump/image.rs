@@ -48,6 +48,9 @@ pub(crate) struct BumpImageArgs {
 /// else for its tag `latest`.
 pub(crate) const LATEST_PUSHED: &str = "latest-pushed";
 
+/// Stands behind a commit whose inputs have uncommitted changes.
+const DIRTY: &str = "-dirty";
+
 /// An image, and the provenance that its labels record.
 struct FoundImage {
     image: ImageRef,
@@ -68,7 +71,15 @@ pub(crate) fn command(repo: &Repo, args: &BumpImageArgs) -> Result<()> {
     let refused = |why: String| Code::NotReady.error(format!("{path}: {why}"));
     build_sh::the_one(&script.after).map_err(refused)?;
 
-    let found = find(repo, args, &today, &ui)?;
+    let mut found = find(repo, args, &today, &ui)?;
+    // another commit with these inputs is no news
+    let known = Provenance::read(record.path(), &found.provenance.digest)?;
+    let named = |known: &Provenance| !known.commit.is_empty() && !known.commit.ends_with(DIRTY);
+    if let Some(known) =
+        known.filter(|known| known.inputs == found.provenance.inputs && named(known))
+    {
+        found.provenance.commit = known.commit;
+    }
     script.after = build_sh::replaced(&script.after, &found.image).map_err(refused)?;
     let alone = found.provenance.written_to(&record.after, record.path(), None)?;
     record.after.clone_from(&alone);
@@ -167,11 +178,16 @@ fn commit_with(repo: &Repo, labels: &BTreeMap<String, String>, today: &Inputs) -
         return String::new();
     }
     let read = |args: &[&str]| git(&repo.root).args(args).read().ok();
-    let inputs = ["linux/build/docker", "linux/build/config/snapshot-pin.env"];
+    // the record of the pin lies beside the inputs, and is none
+    let inputs = [
+        "linux/build/docker",
+        "linux/build/config/snapshot-pin.env",
+        ":(exclude)linux/build/docker/builder-image.toml",
+    ];
     let changes = read(&[&["status", "--porcelain", "--"], &inputs[..]].concat());
     match (read(&["rev-parse", "HEAD"]), changes) {
         (Some(commit), Some(changes)) if changes.is_empty() => commit,
-        (Some(commit), Some(_)) => format!("{commit}-dirty"),
+        (Some(commit), Some(_)) => format!("{commit}{DIRTY}"),
         _ => String::new(),
     }
 }
