@@ -136,10 +136,10 @@ fn an_unfinished_draft_is_completed_even_if_the_list_has_many_pages() {
         let ran = run(&mut shop.command(&["--json"])).exits(0);
         let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
         let uploaded = json["uploaded"].as_array().unwrap();
-        assert!(!uploaded.contains(&"BUILD_INFO".into()) && uploaded.len() == 5, "{uploaded:?}");
+        assert!(!uploaded.contains(&"BUILD_INFO".into()) && uploaded.len() == 7, "{uploaded:?}");
         let mut releases = shop.gitea.releases();
         releases.retain(|(tag, ..)| tag == TAG);
-        assert_eq!((releases.len(), releases[0].1, releases[0].2.len()), (1, false, 6));
+        assert_eq!((releases.len(), releases[0].1, releases[0].2.len()), (1, false, 8));
     }
 }
 
