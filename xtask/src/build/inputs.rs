@@ -54,7 +54,7 @@ pub(crate) struct BuildFacts {
     pub(crate) flavor: Option<String>,
     /// The checkout of derivative-maker; `None` if the recipe needs none.
     pub(crate) upstream: Option<Upstream>,
-    /// What the recipe relies on in that checkout, and does not find there.
+    /// Anchors of the recipe that do not stand in that checkout.
     pub(crate) fallen_levers: Vec<Problem>,
     /// Folder for the result.
     pub(crate) output: PathBuf,

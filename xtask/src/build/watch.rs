@@ -25,7 +25,7 @@ pub(crate) enum BuildSide {
     B,
 }
 
-/// What a build needs to be watched.
+/// The watch over a build: it may stop it.
 #[derive(Clone)]
 pub(crate) struct Watch {
     comparison: Arc<StageComparison>,

@@ -1,4 +1,4 @@
-//! What a recipe relies on inside derivative-maker still stands there.
+//! The anchors of a recipe inside derivative-maker still stand there.
 
 use crate::finding::{Location, Severity};
 use crate::fix::Fix;

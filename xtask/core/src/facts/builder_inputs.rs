@@ -27,7 +27,7 @@ pub struct InputFile {
     /// Relative to linux/build/docker.
     pub name: String,
     pub executable: bool,
-    /// Where it is.
+    /// Path of the file on this machine.
     pub path: PathBuf,
 }
 

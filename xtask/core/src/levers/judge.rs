@@ -17,7 +17,7 @@ pub struct Judged<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     Holds,
-    /// What stands there instead.
+    /// The text that stands there instead.
     Fell(String),
     /// The reason why nobody can look.
     Unread(String),
@@ -34,7 +34,7 @@ impl Judged<'_> {
         format!("{}: {}: {found}{seen}", lever.what, anchor.path.shown())
     }
 
-    /// What was found; empty if the anchor holds.
+    /// The findings; empty if the anchor holds.
     pub fn found(&self) -> &str {
         match &self.standing {
             Standing::Holds => "",

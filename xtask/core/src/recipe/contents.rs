@@ -62,7 +62,7 @@ pub struct Policy {
     pub packages: BTreeMap<String, Vec<String>>,
 }
 
-/// What `cargo xtask boot` gives the image of a flavor, and waits for.
+/// The machine and the time that `cargo xtask boot` gives the image of a flavor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BootNeeds {
     /// True if it starts a desktop, which shows no login prompt.

@@ -19,7 +19,7 @@ fn also(tree: &Tree, more: &str) {
 }
 
 #[test]
-#[ignore = "needs mksquashfs and xorriso"]
+#[ignore = "needs mksquashfs, xorriso: cargo xtask test --full"]
 fn parameters_that_start_something_else() {
     check(&[
         unclear("init", "init=/bin/sh runs something else", |t| also(t, "init=/bin/sh")),
@@ -64,7 +64,7 @@ fn parameters_that_start_something_else() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs, xorriso and mtools"]
+#[ignore = "needs mksquashfs, xorriso, mtools: cargo xtask test --full"]
 fn files_that_no_entry_names() {
     check(&[
         unclear("credential-of-systemd-boot", "loader/credentials/x.cred", |t| {
@@ -120,7 +120,7 @@ fn files_that_no_entry_names() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs and xorriso"]
+#[ignore = "needs mksquashfs, xorriso: cargo xtask test --full"]
 fn an_initramfs_brings_more_than_a_root() {
     check(&[
         case("machine-id-of-run", "machine-id", "run/machine-id", |t| {
@@ -143,7 +143,7 @@ fn an_initramfs_brings_more_than_a_root() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs and xorriso"]
+#[ignore = "needs mksquashfs, xorriso: cargo xtask test --full"]
 fn extensions_over_the_root() {
     check(&[
         unclear("extension-as-a-folder", "var/lib/confexts/x", |t| {
@@ -157,7 +157,7 @@ fn extensions_over_the_root() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs and xorriso"]
+#[ignore = "needs mksquashfs, xorriso: cargo xtask test --full"]
 fn apt_takes_packages_from_elsewhere() {
     check(&[
         case("unsigned", "package-sources", "need no signature", |t| {
@@ -193,7 +193,7 @@ fn apt_takes_packages_from_elsewhere() {
 }
 
 #[test]
-#[ignore = "needs mksquashfs and xorriso"]
+#[ignore = "needs mksquashfs, xorriso: cargo xtask test --full"]
 fn keys_under_other_names() {
     check(&[
         case("host-key-elsewhere", "host-keys", "/usr/share/doc/laptop/example.pem", |t| {

@@ -92,7 +92,7 @@ pub(crate) fn write(
 }
 
 /// The records of a build that was stopped: of the stages in `stages`. The manifests are written into `dir`.
-/// What the build had not recorded yet is empty.
+/// A field that the build had not recorded yet is empty.
 pub(crate) fn of_halted(
     facts: &BuildFacts,
     out: &Path,

@@ -33,7 +33,7 @@ pub(crate) struct BootFacts {
     pub(crate) output: PathBuf,
     /// Folder for QEMU's sockets and raw logs.
     pub(crate) runtime: PathBuf,
-    /// What the recipe of the image says, if records beside the image name recipe and flavor.
+    /// The boot settings of the recipe, if records beside the image name recipe and flavor.
     pub(crate) needs: Option<BootNeeds>,
     /// Seconds until a boot is given up.
     pub(crate) timeout: u64,
@@ -121,7 +121,7 @@ impl BootFacts {
     }
 }
 
-/// What the recipe says for the image, by the records beside it.
+/// The boot settings of the recipe for the image, by the records beside it.
 fn needs(repo: &Repo, iso: &Path) -> Option<BootNeeds> {
     let info = BuildInfo::read(&iso.parent()?.join("BUILD_INFO")).ok()?;
     // somebody else's record says nothing of this image

@@ -46,7 +46,7 @@ pub(super) enum RebuildVerdict {
     CouldNotBuild { why: String },
 }
 
-/// What the records tell about a mismatch, without the published image.
+/// Facts of the records about a mismatch, without the published image.
 #[derive(Default)]
 pub(super) struct MismatchFacts {
     /// `None` if the release has no ledger that can be read.

@@ -62,7 +62,7 @@ impl Stopped {
         Ok([a, b])
     }
 
-    /// What is left to say of a difference. `whole` is how long a whole build takes, by an earlier one.
+    /// Tells the rest of a difference. `whole` is how long a whole build takes, by an earlier one.
     pub(super) fn facts(
         &self,
         repo: &Repo,
