@@ -2,22 +2,57 @@
 
 use crate::support::peer::Peer;
 use crate::support::running::Running;
-use crate::support::{Checkout, snapshot_peer};
-use std::time::Duration;
+use crate::support::{Checkout, run, snapshot_peer};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// A git that hangs, and a file that it makes first.
+fn hanging_git(checkout: &Checkout) -> (String, PathBuf) {
+    let started = checkout.root.with_file_name("started");
+    let script = format!("#!/bin/sh\ntouch '{}'\nexec sleep 100000\n", started.display());
+    (checkout.path_with("git", &script), started)
+}
+
+fn wait_for(started: &Path) {
+    while !started.exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
 
 #[test]
 fn a_short_command_that_hangs_ends_with_us() {
     let checkout = Checkout::new("waits");
-    let started = checkout.root.with_file_name("started");
-    let script = format!("#!/bin/sh\ntouch '{}'\nexec sleep 100000\n", started.display());
-    let path = checkout.path_with("git", &script);
+    let (path, started) = hanging_git(&checkout);
     let running = Running::start(checkout.xtask(["check"]).env("PATH", path));
-    while !started.exists() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for(&started);
     running.signal("TERM");
     // the test's own timeout ends a hang
     assert_eq!(running.ends().code, 130);
+}
+
+#[test]
+fn a_signal_ends_a_run_whose_terminal_is_gone() {
+    let checkout = Checkout::new("waits");
+    let (path, started) = hanging_git(&checkout);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut check = checkout.xtask(["check"]);
+    let mut child = check.env("PATH", path).stderr(writer).spawn().unwrap();
+    wait_for(&started);
+    run(Command::new("kill").args(["-HUP", &child.id().to_string()])).exits(0);
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let ended = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status.code(),
+            None if Instant::now() > deadline => {
+                child.kill().unwrap();
+                panic!("the signal did not end it");
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    assert_eq!(ended, Some(130));
 }
 
 #[test]
@@ -59,9 +94,7 @@ fn a_container_that_does_not_stop_ends_with_us() {
     iso.env("PATH", path).env("APT_SNAPSHOT_URL", snapshot_peer());
     iso.env("VERB", "run").env("SAYS", &started);
     let running = Running::start(&mut iso);
-    while !started.exists() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for(&started);
     running.signal("TERM");
     assert_eq!(running.ends().code, 130);
 }

@@ -49,7 +49,7 @@ pub fn ci_commands(commands: &str, on_stderr: bool) {
     screen::above(|| {
         if commands.is_empty() {
         } else if on_stderr {
-            eprintln!("{commands}");
+            to_stderr(&format!("{commands}\n"));
         } else {
             drop(writeln!(std::io::stdout(), "{commands}"));
         }
@@ -61,7 +61,7 @@ pub fn ci_commands(commands: &str, on_stderr: bool) {
 pub fn usage(text: &str, what: &str) {
     let coloured = stderr_has_colour();
     let text = if coloured { safe_but_colours(text) } else { safe(&strip_str(text).to_string()) };
-    screen::above(|| eprint!("{text}"));
+    screen::above(|| to_stderr(&text));
     if ci::is_ci() {
         ci_commands(&ci::error(what), true);
     }
@@ -70,10 +70,17 @@ pub fn usage(text: &str, what: &str) {
 /// Prints the error that ends a command; in CI also for the run's page.
 pub fn error(error: &anyhow::Error) {
     let text = format!("{error:#}");
-    screen::above(|| eprintln!("{} {}", on_stderr(Tone::Bad, "error:"), safe(&text)));
+    let line = format!("{} {}\n", on_stderr(Tone::Bad, "error:"), safe(&text));
+    screen::above(|| to_stderr(&line));
     if ci::is_ci() {
         ci_commands(&ci::error(&text), true);
     }
+}
+
+/// Prints on stderr, without the panic of `eprint!`: if the reader or the terminal is gone, the clean-up after a
+/// signal still has to run.
+fn to_stderr(text: &str) {
+    drop(std::io::stderr().write_all(text.as_bytes()));
 }
 
 fn to_stdout(text: &str) {
@@ -284,7 +291,7 @@ impl Ui {
     fn write(&self, text: &str) {
         screen::above(|| {
             for line in text.lines() {
-                eprintln!("{}{line}", self.prefix);
+                to_stderr(&format!("{}{line}\n", self.prefix));
             }
         });
     }
