@@ -3,6 +3,7 @@
 use crate::finding::{Finding, Location, Severity};
 use crate::fix::Fix;
 use crate::tree::SourceTree;
+use xtask_core::failure::Fault;
 use xtask_core::rules::Described;
 
 pub(crate) struct Rule {
@@ -118,6 +119,13 @@ impl Findings {
             expected: expected.into(),
             fix: fix.into(),
         });
+    }
+
+    /// Adds the faults of a file, each at its line.
+    pub(crate) fn add_faults(&mut self, path: &str, faults: Vec<Fault>, expected: &str) {
+        for (line, what) in faults {
+            self.add(Location::line(path, line), what, expected, "correct the line");
+        }
     }
 
     /// Says what the rule did not look at although it ran.

@@ -43,14 +43,8 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                 // rule `toml` reports what is not TOML
                 Err(_) if toml_edit::Document::parse(source.text.as_str()).is_err() => {}
                 Err(faults) => {
-                    for (line, what) in faults {
-                        found.add(
-                            Location::line(&source.path, line),
-                            what,
-                            "levers as linux/build/recipes/base/levers.toml describes them",
-                            "correct the line",
-                        );
-                    }
+                    let expected = "levers as linux/build/recipes/base/levers.toml describes them";
+                    found.add_faults(&source.path, faults, expected);
                 }
             },
             _ => {}

@@ -45,14 +45,8 @@ fn recipe(tree: &SourceTree, source: &SourceFile, name: &str, found: &mut Findin
     let recipe = match recipe::parse(name, Path::new(&folder), &source.text) {
         Ok(recipe) => recipe,
         Err(faults) => {
-            for (line, what) in faults {
-                found.add(
-                    Location::line(&source.path, line),
-                    what,
-                    "a recipe as linux/build/README.md describes it",
-                    "correct the line",
-                );
-            }
+            let expected = "a recipe as linux/build/README.md describes it";
+            found.add_faults(&source.path, faults, expected);
             return;
         }
     };
