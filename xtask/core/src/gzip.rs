@@ -1,50 +1,36 @@
-//! gzip, by the program of that name. What it unpacks is bounded, because a small file can hold a huge one.
+//! gzip. What it unpacks is bounded, because a small file can hold a huge one.
 
-use crate::exec::Cmd;
 use anyhow::{Context as _, Result, bail};
+use flate2::Compression;
+use flate2::bufread::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use std::io::{self, Read as _, Write as _};
 
-const PROGRAM: &str = "gzip";
+/// The best compression.
+pub const BEST: u32 = 9;
 
-/// Packs bytes. The same bytes and the same gzip give the same result.
-pub fn pack(bytes: Vec<u8>) -> Result<Vec<u8>> {
-    let mut packed = Vec::new();
-    run(&["--best", "--no-name", "--stdout"], bytes, &mut |piece| {
-        packed.extend_from_slice(piece);
-        Ok(())
-    })
-    .context("cannot pack")?;
-    Ok(packed)
+/// Packs bytes, without a time or a name. The same bytes, level and version of the compressor give the same result.
+pub fn pack(bytes: &[u8], level: u32) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 2), Compression::new(level));
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 /// Unpacks at most `most` bytes.
 ///
 /// # Errors
 /// The bytes are no complete gzip file, or hold more than `most` bytes.
-pub fn unpack(bytes: Vec<u8>, most: u64) -> Result<Vec<u8>> {
+pub fn unpack(bytes: &[u8], most: u64) -> Result<Vec<u8>> {
     let mut unpacked = Vec::new();
-    run(&["--decompress", "--stdout"], bytes, &mut |piece| {
-        if (unpacked.len() + piece.len()) as u64 > most {
-            bail!("unpacks to more than {most} bytes");
-        }
-        unpacked.extend_from_slice(piece);
-        Ok(())
-    })?;
-    Ok(unpacked)
-}
-
-fn run(
-    arguments: &[&str],
-    bytes: Vec<u8>,
-    take: &mut dyn FnMut(&[u8]) -> Result<()>,
-) -> Result<()> {
-    // GZIP may hold options
-    let cmd = Cmd::new(PROGRAM).args(arguments).env_remove("GZIP").input(bytes);
-    let (exit, stderr) = cmd.feed(take)?;
-    if !exit.ok() {
-        let why = stderr.trim().trim_start_matches("gzip:").trim().trim_start_matches("stdin:");
-        bail!("expected a complete gzip file ({})", why.trim());
+    let mut within = MultiGzDecoder::new(bytes).take(most.saturating_add(1));
+    within.read_to_end(&mut unpacked).context("expected a complete gzip file")?;
+    if bytes.is_empty() {
+        bail!("expected a complete gzip file: it is empty");
     }
-    Ok(())
+    if unpacked.len() as u64 > most {
+        bail!("unpacks to more than {most} bytes");
+    }
+    Ok(unpacked)
 }
 
 #[cfg(test)]
@@ -54,15 +40,15 @@ mod tests {
     #[test]
     fn packed_bytes_unpack_up_to_the_limit() {
         let bytes = b"a line of a manifest\n".repeat(10_000);
-        let packed = pack(bytes.clone()).unwrap();
+        let packed = pack(&bytes, BEST).unwrap();
         assert!(packed.len() < bytes.len() / 10);
-        assert_eq!(packed, pack(bytes.clone()).unwrap());
-        assert_eq!(unpack(packed.clone(), bytes.len() as u64).unwrap(), bytes);
-        let error = unpack(packed.clone(), bytes.len() as u64 - 1).unwrap_err().to_string();
+        assert_eq!(packed, pack(&bytes, BEST).unwrap());
+        assert_eq!(unpack(&packed, bytes.len() as u64).unwrap(), bytes);
+        let error = unpack(&packed, bytes.len() as u64 - 1).unwrap_err().to_string();
         assert_eq!(error, "unpacks to more than 209999 bytes");
         for bad in [&packed[..packed.len() / 2], b"", b"no gzip", &[&packed, &b"tail"[..]].concat()]
         {
-            let error = unpack(bad.to_vec(), 1 << 30).unwrap_err().to_string();
+            let error = unpack(bad, 1 << 30).unwrap_err().to_string();
             assert!(error.starts_with("expected a complete gzip file"), "{error}");
         }
     }
@@ -70,9 +56,9 @@ mod tests {
     #[test]
     fn a_bomb_is_stopped() {
         // 256 MiB of zeros, of which gzip makes 260 KiB
-        let bomb = pack(vec![0; 256 << 20]).unwrap();
+        let bomb = pack(&vec![0; 256 << 20], BEST).unwrap();
         assert!(bomb.len() < 1 << 20);
-        let error = unpack(bomb, 1 << 20).unwrap_err().to_string();
+        let error = unpack(&bomb, 1 << 20).unwrap_err().to_string();
         assert_eq!(error, "unpacks to more than 1048576 bytes");
     }
 }

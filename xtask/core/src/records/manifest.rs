@@ -96,7 +96,7 @@ pub fn read(path: &Path) -> Result<Manifest> {
 /// The text of a manifest file. One whose name ends with [`PACKED`] is unpacked.
 fn text_of(path: &Path) -> Result<String> {
     let text = if path.to_string_lossy().ends_with(PACKED) {
-        let text = gzip::unpack(record_file::read(path)?, record_file::LONGEST);
+        let text = gzip::unpack(&record_file::read(path)?, record_file::LONGEST);
         let text = text.with_context(|| path.shown().to_string())?;
         String::from_utf8(text).map_err(|_| anyhow!("{}: expected UTF-8", path.shown()))?
     } else {
@@ -188,7 +188,7 @@ mod tests {
         std::fs::create_dir_all(&dir).unwrap();
         let path = dir.join("x.manifest.gz");
         let read = |text: String| {
-            std::fs::write(&path, gzip::pack(text.into_bytes()).unwrap()).unwrap();
+            std::fs::write(&path, gzip::pack(text.as_bytes(), gzip::BEST).unwrap()).unwrap();
             read(&path).map_err(|error| format!("{error:#}"))
         };
         let line = "file\t0644\t0:0\t1\t2\t-\t-\tx\t-\n";

@@ -2,12 +2,11 @@
 //! the result depends neither on the number of CPUs nor on their order.
 
 use anyhow::{Context as _, Result, anyhow};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use xtask_core::gzip;
 use xtask_core::pins::Digest;
 
 /// Bytes of a piece. A change changes the digest of every image.
@@ -60,17 +59,10 @@ pub(super) fn pack(
 
 fn compress_all(pieces: &Receiver<Vec<u8>>, done: &SyncSender<io::Result<Vec<u8>>>) {
     for piece in pieces {
-        if done.send(compress(&piece)).is_err() {
+        if done.send(gzip::pack(&piece, LEVEL)).is_err() {
             return; // the writer has failed
         }
     }
-}
-
-/// A gzip member without a time or a name.
-fn compress(piece: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(piece.len() / 2), Compression::new(LEVEL));
-    encoder.write_all(piece)?;
-    encoder.finish()
 }
 
 /// Writes the pieces in their order: worker by worker, in turn.

@@ -142,7 +142,7 @@ fn made(build: &ReleaseBuild) -> Result<Vec<(String, Vec<u8>)>> {
     for artefact in paths {
         let path = dir.join(MANIFESTS).join(manifest_name(artefact));
         if let Some(text) = record_file::if_there(&path, record_file::read)? {
-            made.push((packed_manifest(artefact), gzip::pack(text)?));
+            made.push((packed_manifest(artefact), gzip::pack(&text, gzip::BEST)?));
         }
     }
     let path = dir.join("build.json");
