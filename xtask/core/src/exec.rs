@@ -8,15 +8,21 @@ use crate::signal;
 use anyhow::{Context as _, Result, anyhow, bail};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt;
 use std::io::{BufRead, BufReader, Write as _};
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+mod background;
+mod exit;
+mod halt;
+
+pub use self::background::Background;
+pub use self::exit::Exit;
+pub use self::halt::Halt;
 pub use crate::command::{Cmd, quoted, which};
 pub use crate::signal::Signal;
 
@@ -38,13 +44,6 @@ const CLEAN_UP_WITHIN: u32 = 20;
 const GRACE: Duration = Duration::from_secs(10);
 const CLIENTS_GRACE: Duration = Duration::from_secs(3);
 
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    Code(i32),
-    Signal(i32),
-}
-
 /// The output of a short command, and how it ended.
 #[derive(Debug)]
 pub struct Output {
@@ -60,61 +59,6 @@ pub enum StopBy {
     Signal(Signal),
     /// By another command: a container lives on without its client.
     Command(Cmd),
-}
-
-/// Stops a streamed command from another thread, as an interrupt would: its caller has no more use for it.
-#[derive(Clone, Default)]
-pub struct Halt(Arc<HaltState>);
-
-#[derive(Default)]
-struct HaltState {
-    wanted: AtomicBool,
-    /// Stops the command while it runs.
-    stop: Mutex<Option<HaltAction>>,
-}
-
-type HaltAction = Box<dyn Fn() + Send + Sync>;
-
-impl Halt {
-    /// Stops the command, now or when it starts. Returns at once.
-    pub fn halt(&self) {
-        self.0.wanted.store(true, Ordering::SeqCst);
-        if let Some(stop) = self.running().take() {
-            std::thread::spawn(stop);
-        }
-    }
-
-    /// Returns true after [`Halt::halt`].
-    pub fn wanted(&self) -> bool {
-        self.0.wanted.load(Ordering::SeqCst)
-    }
-
-    fn running(&self) -> MutexGuard<'_, Option<HaltAction>> {
-        self.0.stop.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Exit {
-    /// True for exit code 0.
-    pub fn ok(self) -> bool {
-        self == Exit::Code(0)
-    }
-
-    fn of(status: ExitStatus) -> Exit {
-        match status.code() {
-            Some(code) => Exit::Code(code),
-            None => Exit::Signal(status.signal().unwrap_or_default()),
-        }
-    }
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Exit::Code(code) => write!(f, "exit {code}"),
-            Exit::Signal(signal) => write!(f, "killed by signal {signal}"),
-        }
-    }
 }
 
 /// A program that cannot be started is an error in every way of running, with exit code
@@ -399,44 +343,6 @@ impl StopBy {
                 }
                 std::thread::sleep(Duration::from_millis(20));
             }
-        }
-    }
-}
-
-/// A process that runs beside us (dockerd, QEMU). Dropping it kills it and its process group.
-pub struct Background {
-    handle: duct::Handle,
-    name: String,
-}
-
-impl Background {
-    pub fn pid(&self) -> u32 {
-        self.handle.pids().first().copied().unwrap_or_default()
-    }
-
-    /// How it ended; `None` while it runs.
-    pub fn ended(&self) -> Result<Option<Exit>> {
-        let output =
-            self.handle.try_wait().with_context(|| format!("cannot wait for {}", self.name))?;
-        Ok(output.map(|output| Exit::of(output.status)))
-    }
-
-    /// Lets it run on after us. Somebody else ends it by its pid.
-    pub fn leave(self) {
-        std::mem::forget(self);
-    }
-
-    /// Kills it and its process group, and waits until it has ended.
-    pub fn kill(&self) {
-        signal::send_to_group(Signal::KILL, self.pid());
-        drop(self.handle.wait());
-    }
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        if !matches!(self.ended(), Ok(Some(_))) {
-            self.kill();
         }
     }
 }
