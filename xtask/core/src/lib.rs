@@ -20,6 +20,7 @@ pub mod glob;
 pub mod gzip;
 pub mod hash;
 pub mod http;
+pub mod in_place;
 pub mod interrupt;
 pub mod json;
 pub mod levers;

@@ -16,7 +16,8 @@ use xtask_core::facts::mirror;
 use xtask_core::facts::upstream::Upstream;
 use xtask_core::failure::Problem;
 use xtask_core::http;
-use xtask_core::replace::{BUILD_RECORDS, Protected, replaced};
+use xtask_core::in_place::replaced;
+use xtask_core::replace::{BUILD_RECORDS, Protected};
 
 const GIB: u64 = 1 << 30;
 /// Space for the builder image (0.9 GiB) and the container's layer (up to 1.7 GiB), with a reserve.

@@ -12,8 +12,9 @@ use walkdir::WalkDir;
 use xtask_core::escape::Shown as _;
 use xtask_core::facts::host::Owner;
 use xtask_core::failure::{Code, OrExit as _};
+use xtask_core::in_place::{REPLACED, beside, put_in_place};
 use xtask_core::lock::lock;
-use xtask_core::replace::{BUILD_RECORDS, REPLACED, beside, is_result, put_in_place};
+use xtask_core::replace::{BUILD_RECORDS, is_result};
 
 const PREFIX: &str = ".work-";
 /// File of a work folder. Its name shows that the folder is ours.

@@ -16,9 +16,9 @@ use xtask_core::facts::builder_inputs;
 use xtask_core::facts::mirror::{Mirror, SnapshotPin};
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, Problem, listing};
+use xtask_core::in_place::part;
 use xtask_core::lock::lock;
 use xtask_core::log::Log;
-use xtask_core::replace::part;
 use xtask_core::step;
 use xtask_core::ui::Ui;
 

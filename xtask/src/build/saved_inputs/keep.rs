@@ -11,9 +11,9 @@ use std::path::Path;
 use walkdir::WalkDir;
 use xtask_core::escape::Shown as _;
 use xtask_core::hash;
+use xtask_core::in_place::part;
 use xtask_core::pins::Digest;
 use xtask_core::records::published::BuildInfo;
-use xtask_core::replace::part;
 
 /// Files in the cache that approx and the builder write for themselves; they were never served.
 const NOTES: [&str; 2] = [".mapping", ".silvermetal"];
