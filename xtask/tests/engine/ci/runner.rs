@@ -187,10 +187,16 @@ impl<'m> Runner<'m> {
 
     /// Stops everything, the engine last.
     pub fn end(mut self) {
-        let format = "{{.Repository}}:{{.Tag}}";
-        let pushed = self.docker(&["images", "--format", format, &self.repository()]);
-        for name in pushed.lines() {
-            self.docker(&["image", "rm", name]);
+        // an image that was pulled by its digest has no tag
+        let format = "{{.Tag}} {{.Digest}}";
+        let repository = self.repository();
+        let pushed = self.docker(&["images", "--digests", "--format", format, &repository]);
+        for line in pushed.lines() {
+            let name = match line.split_once(' ').unwrap() {
+                ("<none>", digest) => format!("{repository}@{digest}"),
+                (tag, _) => format!("{repository}:{tag}"),
+            };
+            self.docker(&["image", "rm", &name]);
         }
         go(&self.holder.output());
         self.engine.take().unwrap().ends().exits(0);
