@@ -25,9 +25,9 @@ RUN bash /tmp/builder/install-packages.sh
 COPY approx/approx-derivative-maker.socket approx/approx-derivative-maker@.service /etc/systemd/system/
 COPY systemd-entrypoint/docker-entrypoint.service systemd-entrypoint/docker-entrypoint.target /etc/systemd/system/
 COPY approx/curlrc /etc/approx-silvermetal/.curlrc
-COPY systemd-entrypoint/entrypoint.sh systemd-entrypoint/docker-entrypoint-stop.sh /usr/local/sbin/
+COPY approx/patient-curl systemd-entrypoint/entrypoint.sh systemd-entrypoint/docker-entrypoint-stop.sh /usr/local/sbin/
 # The modes are set here, so that the umask of the checkout does not reach the image.
-RUN chmod 0755 /usr/local/sbin/entrypoint.sh /usr/local/sbin/docker-entrypoint-stop.sh \
+RUN chmod 0755 /usr/local/sbin/patient-curl /usr/local/sbin/entrypoint.sh /usr/local/sbin/docker-entrypoint-stop.sh \
  && chmod 0644 /etc/systemd/system/approx-derivative-maker* /etc/systemd/system/docker-entrypoint.* /etc/approx-silvermetal/.curlrc
 
 STOPSIGNAL SIGRTMIN+3

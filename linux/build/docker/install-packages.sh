@@ -28,10 +28,12 @@ write_sources() { # DEBIAN_URL SECURITY_URL|'' CHECK_VALID_UNTIL
 sources=/etc/apt/sources.list.d/debian.sources
 rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
 
-# --- settings of apt and dpkg, now and later in the container: retry, no translations, no fsync, no documentation.
+# --- settings of apt and dpkg, now and later in the container: retry, patience with a package cache that waits for a server
+#     that throttles, no translations, no fsync, no documentation.
 #     Debian's own -slim images leave documentation out; a bootstrapped base does not, so the rule is written for both.
 cat >/etc/apt/apt.conf.d/80silvermetal <<'CONF'
 Acquire::Retries "5";
+Acquire::http::Timeout "300";
 Acquire::Languages "none";
 APT::Install-Recommends "false";
 APT::Install-Suggests "false";
@@ -92,14 +94,16 @@ chmod 0440 /etc/sudoers.d/user
 visudo --strict --check --quiet
 install -d -o approx -g approx -m 0755 /var/cache/approx-derivative-maker
 install -d -m 0755 /etc/approx-silvermetal /etc/silvermetal
-# The journal stays in memory, reads neither the host kernel's messages nor its audit trail, and drops nothing.
+# The journal stays in memory, reads neither the host kernel's messages nor its audit trail, and drops nothing. Alerts
+# appear on the console, between the lines of the build: patient-curl says there that it waits.
 install -d /etc/systemd/journald.conf.d /etc/systemd/system.conf.d
 cat >/etc/systemd/journald.conf.d/silvermetal.conf <<'CONF'
 [Journal]
 Storage=volatile
 ReadKMsg=no
 Audit=no
-ForwardToConsole=no
+ForwardToConsole=yes
+MaxLevelConsole=alert
 ForwardToWall=no
 RateLimitIntervalSec=0
 CONF

@@ -68,7 +68,7 @@ impl Ready {
         if let Some(saved) = &facts.inputs {
             ui.notice(&saved.notice(&facts.source.commit.to_string()));
         }
-        mirror::announce(&facts.mirror.mirror, ui);
+        mirror::announce(&facts.mirror, ui);
         let network = engine.as_ref().map_or(Network::Bridge, |engine| engine.network);
         let gate = PolicyGate::prepare(&facts, ui)?;
         Ok(Ready { facts, network, setup, gate, engine })

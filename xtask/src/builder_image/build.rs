@@ -13,8 +13,9 @@ use xtask_core::apt;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Cmd, Signal, StopBy, which};
 use xtask_core::facts::builder_inputs;
-use xtask_core::facts::mirror::{Mirror, SnapshotPin};
+use xtask_core::facts::mirror::Mirror;
 use xtask_core::facts::repo::Repo;
+use xtask_core::facts::snapshot::SnapshotPin;
 use xtask_core::failure::{Code, Problem, listing};
 use xtask_core::in_place::part;
 use xtask_core::lock::lock;
@@ -82,7 +83,7 @@ impl Plan {
         }
         let mut arguments = vec![("BASE_IMAGE", base.name.clone())];
         if self.mirror.pinned() {
-            arguments.push(("APT_SNAPSHOT_URL", self.pin.url.clone()));
+            arguments.push(("APT_SNAPSHOT_URL", self.pin.server_of(&self.mirror).to_owned()));
             arguments.push(("APT_SNAPSHOT_STAMP", self.pin.stamp.to_string()));
         } else {
             arguments.push(("APT_MIRROR_DEBIAN", self.mirror.debian.clone()));

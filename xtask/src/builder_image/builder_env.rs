@@ -10,8 +10,9 @@ use anyhow::{Context as _, Result};
 use xtask_core::apt;
 use xtask_core::dry_run::DryRun;
 use xtask_core::facts::host::Host;
-use xtask_core::facts::mirror::{self, Mirror, MirrorOptions, SnapshotPin};
+use xtask_core::facts::mirror::{self, FoundMirror, MirrorOptions};
 use xtask_core::facts::repo::Repo;
+use xtask_core::facts::snapshot::SnapshotPin;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::ui::Ui;
 
@@ -23,7 +24,7 @@ pub(crate) struct BuilderEnv {
     selection: Selection,
     client: Client,
     places: EngineFolders,
-    mirror: Mirror,
+    mirror: FoundMirror,
     missing: Vec<String>,
     pub(crate) problems: Vec<Problem>,
     /// True if the image need not be built.
@@ -71,16 +72,7 @@ impl BuilderEnv {
             problems.push(mirror::problem(&found.mirror, why));
         }
         problems.extend(apt::problem(&missing, build.setup));
-        Ok(BuilderEnv {
-            there,
-            plan,
-            selection,
-            client,
-            places,
-            mirror: found.mirror,
-            missing,
-            problems,
-        })
+        Ok(BuilderEnv { there, plan, selection, client, places, mirror: found, missing, problems })
     }
 
     /// The plan up to the image, for a dry run.
@@ -92,8 +84,8 @@ impl BuilderEnv {
         plan.line("image", format!("{name} ({todo})"));
         plan.line("base", self.plan.base_name());
         plan.line("pins", format!("snapshot {}", inputs.stamp));
-        let pinned = if self.mirror.pinned() { "" } else { " (not the pinned snapshot)" };
-        plan.line("packages", format!("{}{pinned}", self.mirror.debian));
+        let pinned = if self.mirror.mirror.pinned() { "" } else { " (not the pinned snapshot)" };
+        plan.line("packages", format!("{}{pinned}", self.mirror.mirror.debian));
         plan.line("engine", self.selection.kind.name());
         if !self.missing.is_empty() {
             plan.line("missing", format!("{} (--setup installs them)", self.missing.join(", ")));

@@ -8,6 +8,7 @@ mod origins;
 mod records;
 #[path = "../support/mod.rs"]
 mod support;
+mod throttled;
 mod tokens;
 mod waits;
 mod words;

@@ -99,7 +99,8 @@ install -m 0640 -g approx /dev/null "${APPROX_CONF}"
 # Offline, a copied cache is the only source, and nothing in it counts as out of date.
 offline=false
 if [[ "${SILVERMETAL_APT_OFFLINE:-no}" == yes ]]; then offline=true; fi
-printf '%s\n' "${mapping}\$cache ${APPROX_CACHE}" "\$offline ${offline}" >"${APPROX_CONF}"
+printf '%s\n' "${mapping}\$cache ${APPROX_CACHE}" "\$offline ${offline}" \
+  "\$curl_path /usr/local/sbin/patient-curl" >"${APPROX_CONF}"
 
 # The cache outlives the container and may have been filled through another mapping. apt checks package files by their
 # content, but indexes only by their name. So indexes are kept only for the same pinned mapping. Empty files are approx's

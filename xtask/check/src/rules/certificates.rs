@@ -41,7 +41,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
     // the image gets the pin's URL as APT_SNAPSHOT_URL, and a mirror may be https too
     let pinned_https = pin.is_some_and(|source| {
         env_file::lines(&source.text)
-            .any(|(_, key, value)| key == "SNAPSHOT_URL" && value.starts_with("https:"))
+            .any(|(_, key, value)| key == "SNAPSHOT_URL" && value.contains("https:"))
     });
     for image in image::all(tree) {
         let mut have = false;

@@ -38,6 +38,7 @@ pub(crate) const RULE: Rule = Rule {
             "SNAPSHOT_URL",
         ),
         replace(PIN, "SNAPSHOT_URL=http://", "SNAPSHOT_URL=", "SNAPSHOT_URL"),
+        replace(PIN, "org/archive\n", "org/archive,http://other.example\n", "SNAPSHOT_URL"),
         replace(
             PIN,
             "debian.org/archive",
@@ -81,15 +82,15 @@ fn check(tree: &SourceTree, found: &mut Findings) {
     }
     if let Some(pin) = tree.source(PIN) {
         let url = env_file::lines(&pin.text).find(|(_, key, _)| *key == "SNAPSHOT_URL");
-        if let Some((line, _, value)) = url
-            && !is_root(value)
-            && live(value).is_none()
-        {
-            let what = format!("`{value}` is not the root of a snapshot archive");
+        let servers = url.into_iter().flat_map(|(line, _, list)| {
+            list.split(',').map(move |server| (line, server.trim_end_matches('/')))
+        });
+        for (line, server) in servers.filter(|(_, s)| !is_root(s) && live(s).is_none()) {
+            let what = format!("`{server}` is not the root of a snapshot archive");
             found.add(
                 Location::line(PIN, line),
                 what,
-                "http://snapshot.debian.org/archive, or a mirror of it",
+                "http://snapshot.debian.org/archive, or mirrors of it, separated by commas",
                 "correct the URL",
             );
         }

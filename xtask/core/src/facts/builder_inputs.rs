@@ -1,8 +1,8 @@
 //! The inputs of the builder image and their hash, which identifies the image before it is built.
 
 use crate::escape::Shown as _;
-use crate::facts::mirror::SnapshotPin;
 use crate::facts::repo::Repo;
+use crate::facts::snapshot::SnapshotPin;
 use crate::failure::{Code, OrExit as _};
 use crate::hash;
 use crate::pins::Digest;

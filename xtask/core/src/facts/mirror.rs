@@ -2,13 +2,10 @@
 //! mirror that this host's own apt uses.
 
 use crate::apt::sources::{self, AptSource};
-use crate::escape::Shown as _;
-use crate::facts::repo::Repo;
-use crate::failure::{Code, Problem};
+use crate::facts::snapshot::SnapshotPin;
+use crate::failure::Problem;
 use crate::http::{Http, Request, Sink, Url};
-use crate::pins::{SnapshotStamp, env_file};
 use crate::ui::Ui;
-use anyhow::{Context as _, Result};
 use std::path::PathBuf;
 
 /// Debian release that the ISOs are built from.
@@ -18,47 +15,12 @@ pub const DEBIAN_SUITES: [&str; 2] = ["trixie", "trixie-updates"];
 /// Suites of the archive `debian-security` that a build uses.
 pub const SECURITY_SUITES: [&str; 1] = ["trixie-security"];
 
-/// The pinned snapshot: linux/build/config/snapshot-pin.env.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotPin {
-    /// Root of the archive, e.g. `http://HOST/archive`; `APT_SNAPSHOT_URL` overrides it.
-    pub url: String,
-    pub stamp: SnapshotStamp,
-}
-
-impl SnapshotPin {
-    pub fn read(repo: &Repo) -> Result<SnapshotPin> {
-        let path = repo.config().join("snapshot-pin.env");
-        let values = env_file::read(&path, &["SNAPSHOT_URL", "SNAPSHOT_STAMP"])?;
-        let get = |key: &str| {
-            let value =
-                values.get(key).with_context(|| format!("{}: {key} is missing", path.shown()));
-            value.map_err(|error| Code::NotReady.wrap(error))
-        };
-        let stamp: Result<SnapshotStamp> = get("SNAPSHOT_STAMP")?.parse();
-        let own = std::env::var("APT_SNAPSHOT_URL").ok().filter(|url| !url.is_empty());
-        Ok(SnapshotPin {
-            url: own.unwrap_or(get("SNAPSHOT_URL")?.clone()).trim_end_matches('/').to_owned(),
-            stamp: stamp
-                .with_context(|| format!("{}", path.shown()))
-                .map_err(|e| Code::NotReady.wrap(e))?,
-        })
-    }
-
-    fn mirror(&self) -> Mirror {
-        Mirror {
-            debian: format!("{}/debian/{}", self.url, self.stamp),
-            security: Some(format!("{}/debian-security/{}", self.url, self.stamp)),
-            origin: MirrorOrigin::Snapshot,
-            keyring: None,
-        }
-    }
-}
-
 /// Origin of the decision for a mirror.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MirrorOrigin {
     Snapshot,
+    /// A snapshot server that serves a later state than that of the stamp.
+    LaterThanStamp,
     Caller,
     HostApt,
     /// No mirror: the packages that an earlier build fetched. `pinned` is true if that one used the
@@ -94,6 +56,8 @@ pub struct FoundMirror {
     pub mirror: Mirror,
     /// Reason why the archive does not answer; `None` if it does.
     pub unreachable: Option<String>,
+    /// A sentence for each snapshot server that was asked before, and is not used.
+    pub passed_over: Vec<String>,
 }
 
 impl Mirror {
@@ -122,18 +86,25 @@ pub fn find(pin: &SnapshotPin, wanted: &MirrorOptions, may_fall_back: bool) -> F
         FoundMirror {
             mirror: Mirror { debian, security, origin: MirrorOrigin::Caller, keyring: None },
             unreachable,
+            passed_over: Vec::new(),
         }
     } else {
-        let snapshot = pin.mirror();
-        match (
-            unreachable(&snapshot.debian, SUITE, wanted),
-            host_mirror().filter(|_| may_fall_back),
-        ) {
-            (Some(_), Some(mirror)) => {
-                let unreachable = unreachable(&mirror.debian, SUITE, wanted);
-                FoundMirror { mirror, unreachable }
-            }
-            (unreachable, _) => FoundMirror { mirror: snapshot, unreachable },
+        let mut choice = pin.choose(wanted);
+        if !may_fall_back && choice.mirror.origin == MirrorOrigin::LaterThanStamp {
+            choice.unreachable = Some("it serves a state that is later than the stamp".to_owned());
+        }
+        let instead = host_mirror().filter(|_| may_fall_back && choice.unreachable.is_some());
+        match instead {
+            Some(mirror) => FoundMirror {
+                unreachable: unreachable(&mirror.debian, SUITE, wanted),
+                mirror,
+                passed_over: choice.unreachable.into_iter().collect(),
+            },
+            None => FoundMirror {
+                mirror: choice.mirror,
+                unreachable: choice.unreachable,
+                passed_over: choice.passed_over,
+            },
         }
     };
     found.mirror.keyring.clone_from(&wanted.keyring);
@@ -143,8 +114,8 @@ pub fn find(pin: &SnapshotPin, wanted: &MirrorOptions, may_fall_back: bool) -> F
 /// The problem that an archive does not answer, with a fix for its origin.
 pub fn problem(mirror: &Mirror, why: &str) -> Problem {
     let what = match mirror.origin {
-        MirrorOrigin::Snapshot => {
-            format!("the pinned snapshot does not answer: {} ({why})", mirror.debian)
+        MirrorOrigin::Snapshot | MirrorOrigin::LaterThanStamp => {
+            format!("the pinned snapshot cannot be had: {} ({why})", mirror.debian)
         }
         MirrorOrigin::Caller => {
             format!("the mirror of --mirror does not serve {SUITE}: {} ({why})", mirror.debian)
@@ -155,7 +126,7 @@ pub fn problem(mirror: &Mirror, why: &str) -> Problem {
         MirrorOrigin::Inputs { .. } => format!("the saved inputs cannot be used: {why}"),
     };
     let fix = match mirror.origin {
-        MirrorOrigin::Snapshot => {
+        MirrorOrigin::Snapshot | MirrorOrigin::LaterThanStamp => {
             "check the network; or point APT_SNAPSHOT_URL at another mirror of the snapshot archive; \
              or move the pin in linux/build/config/snapshot-pin.env; or, for an image that is never \
              released, build from a live mirror: --mirror http://HOST/debian"
@@ -167,8 +138,12 @@ pub fn problem(mirror: &Mirror, why: &str) -> Problem {
     Problem::new(what, fix).of("mirror")
 }
 
-/// Prints a note if a build does not use the pinned snapshot.
-pub fn announce(mirror: &Mirror, ui: &Ui) {
+/// Prints a note if a build does not use the pinned snapshot, or not the first server of it.
+pub fn announce(found: &FoundMirror, ui: &Ui) {
+    let mirror = &found.mirror;
+    for why in &found.passed_over {
+        ui.notice(&format!("this snapshot server is not used: {why}"));
+    }
     let without = if mirror.security.is_none() {
         "; it serves no security archive: going without"
     } else {
@@ -176,6 +151,10 @@ pub fn announce(mirror: &Mirror, ui: &Ui) {
     };
     match mirror.origin {
         MirrorOrigin::Snapshot | MirrorOrigin::Inputs { .. } => {}
+        MirrorOrigin::LaterThanStamp => ui.notice(&format!(
+            "packages come from {}, which serves a later state than that of the stamp: not from the pinned snapshot",
+            mirror.debian
+        )),
         MirrorOrigin::Caller => ui.notice(&format!("packages come from --mirror, not from the pinned snapshot{without}")),
         MirrorOrigin::HostApt => ui.notice(&format!(
             "the pinned snapshot cannot be reached: packages come from the mirror of this host's apt{without}"
@@ -266,7 +245,7 @@ mod tests {
         let peer = Peer::new(&[&answer("200 OK", "", "x"), &answer("404 Not Found", "", "")]);
         let wanted = |url: String| MirrorOptions { url: Some(url), ..MirrorOptions::default() };
         let pin = SnapshotPin {
-            url: "http://127.0.0.1:9".into(),
+            servers: vec!["http://127.0.0.1:9".into()],
             stamp: "20260508T000000Z".parse().unwrap(),
         };
         let found = find(&pin, &wanted(format!("{}/debian/", peer.url)), false);
@@ -331,7 +310,7 @@ mod tests {
             ..MirrorOptions::default()
         };
         let pin = SnapshotPin {
-            url: "http://127.0.0.1:9".into(),
+            servers: vec!["http://127.0.0.1:9".into()],
             stamp: "20260508T000000Z".parse().unwrap(),
         };
         let refused = find(&pin, &mirror(None), false).unreachable.unwrap();

@@ -6,6 +6,7 @@ pub mod git;
 pub mod host;
 pub mod mirror;
 pub mod repo;
+pub mod snapshot;
 pub mod submodule;
 pub mod upstream;
 pub mod versions;

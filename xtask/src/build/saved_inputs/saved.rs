@@ -85,7 +85,7 @@ impl Saved {
             origin: MirrorOrigin::Inputs { pinned: self.get("Apt-Pinned") == "yes" },
             keyring: keyring.map(|digest| object(&self.dir, &digest)),
         };
-        FoundMirror { mirror, unreachable: None }
+        FoundMirror { mirror, unreachable: None, passed_over: Vec::new() }
     }
 
     /// Problems of a build from these inputs: damaged files, and differences from the fields `now` of the

@@ -8,9 +8,11 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use xtask_core::calendar;
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::git::git;
-use xtask_core::facts::mirror::{DEBIAN_SUITES, SECURITY_SUITES, SnapshotPin};
+use xtask_core::facts::mirror::{DEBIAN_SUITES, SECURITY_SUITES};
 use xtask_core::facts::repo::Repo;
+use xtask_core::facts::snapshot::SnapshotPin;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::json;
 use xtask_core::pins::SnapshotStamp;
@@ -58,7 +60,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpSnapshotArgs) -> Result<()> {
     } else {
         let stamp: SnapshotStamp = args.stamp.parse().or_exit(Code::Usage)?;
         refuse_future(&stamp)?;
-        let versions = all(&archives, &pin.url, &stamp, &names);
+        let versions = all(&archives, &pin, &stamp, &names, &ui);
         let versions = versions.map_err(|error| unusable(&stamp, &error))?;
         (stamp, versions)
     };
@@ -70,7 +72,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpSnapshotArgs) -> Result<()> {
             "name another stamp, or correct linux/build/docker/packages.list",
         )])?;
     }
-    let old = all(&archives, &pin.url, &pin.stamp, &names);
+    let old = all(&archives, &pin, &pin.stamp, &names, &ui);
     if let Err(error) = &old {
         ui.notice(&format!("no comparison with the pinned snapshot: {error:#}"));
     }
@@ -125,22 +127,27 @@ fn builders_list(repo: &Repo) -> Result<BTreeSet<String>> {
     Ok(words.map(str::to_owned).collect())
 }
 
-/// Versions in all suites of both archives at one stamp. All must be signed and complete.
+/// Versions in all suites of both archives at one stamp, on the first server that has them. All must be signed
+/// and complete.
 fn all(
     archives: &Archives<'_>,
-    url: &str,
+    pin: &SnapshotPin,
     stamp: &SnapshotStamp,
     names: &BTreeSet<String>,
+    ui: &Ui,
 ) -> Result<PackageVersions> {
-    let mut found = PackageVersions::new();
-    let suites = DEBIAN_SUITES.iter().map(|suite| ("debian", suite));
-    for (archive, suite) in suites.chain(SECURITY_SUITES.iter().map(|s| ("debian-security", s))) {
-        let root = format!("{url}/{archive}/{stamp}");
-        for (name, version) in archives.versions(&root, suite, names)? {
-            merge(&mut found, &name, &version);
+    pin.on_any_server(ui, |server| {
+        let mut found = PackageVersions::new();
+        let suites = DEBIAN_SUITES.iter().map(|suite| ("debian", suite));
+        let security = SECURITY_SUITES.iter().map(|suite| ("debian-security", suite));
+        for (archive, suite) in suites.chain(security) {
+            let root = format!("{server}/{archive}/{stamp}");
+            for (name, version) in archives.versions(&root, suite, names)? {
+                merge(&mut found, &name, &version);
+            }
         }
-    }
-    Ok(found)
+        Ok(found)
+    })
 }
 
 fn unusable(stamp: &SnapshotStamp, error: &anyhow::Error) -> anyhow::Error {
@@ -171,21 +178,27 @@ fn latest(
     names: &BTreeSet<String>,
     ui: &Ui,
 ) -> Result<(SnapshotStamp, PackageVersions)> {
-    let url = format!("{}/debian/", pin.url);
-    let listing = archives.listing(&url).map_err(|error| Code::NotReady.wrap(error))?;
-    let mut stamps = stamps(&listing);
-    if stamps.is_empty()
-        && let Some((year, month)) = last_month(&listing)
-    {
-        // snapshot.debian.org lists months first, and the stamps below each
-        stamps = self::stamps(&archives.listing(&format!("{url}?year={year}&month={month}"))?);
-    }
+    let stamps = pin.on_any_server(ui, |server| {
+        let url = format!("{server}/debian/");
+        let listing = archives.listing(&url).map_err(|error| Code::NotReady.wrap(error))?;
+        let mut stamps = stamps(&listing);
+        if stamps.is_empty()
+            && let Some((year, month)) = last_month(&listing)
+        {
+            // snapshot.debian.org lists months first, and the stamps below each
+            stamps = self::stamps(&archives.listing(&format!("{url}?year={year}&month={month}"))?);
+        }
+        if stamps.is_empty() {
+            return Err(Code::NotReady.error(format!("{} lists no snapshots", url.shown())));
+        }
+        Ok(stamps)
+    })?;
     let mut last = None;
     for stamp in stamps.into_iter().rev().take(MOST_TRIED) {
         if refuse_future(&stamp).is_err() {
             continue;
         }
-        match all(archives, &pin.url, &stamp, names) {
+        match all(archives, pin, &stamp, names, ui) {
             Ok(versions) => return Ok((stamp, versions)),
             Err(error) => {
                 ui.notice(&format!("snapshot {stamp} is skipped: {error:#}"));
@@ -193,7 +206,8 @@ fn latest(
             }
         }
     }
-    Err(Code::NotReady.wrap(last.unwrap_or_else(|| anyhow::anyhow!("{url} lists no snapshots"))))
+    Err(Code::NotReady
+        .wrap(last.unwrap_or_else(|| anyhow::anyhow!("no snapshot of the past is listed"))))
 }
 
 /// All stamps on a page, in order.

@@ -82,6 +82,16 @@ fn mirror(facts: &BuildFacts, report: &mut DoctorReport) {
         MirrorOrigin::Inputs { .. } => {
             report.holds("mirror", "no mirror is asked: packages come from the saved inputs".to_owned());
         }
+        MirrorOrigin::LaterThanStamp => report.doubtful(
+            Problem::new(
+                format!(
+                    "{} serves a later state than that of the stamp: packages would not come from the pinned snapshot",
+                    mirror.debian
+                ),
+                "point APT_SNAPSHOT_URL at a server that holds the snapshot",
+            )
+            .of("mirror"),
+        ),
         MirrorOrigin::HostApt => report.doubtful(
             Problem::new(
                 format!(
