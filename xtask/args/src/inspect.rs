@@ -6,6 +6,7 @@ const INSPECT_EXAMPLES: &str = "\
 Examples:
   cargo xtask inspect linux/build/output/1a2b3c4       an ISO, against its recipe's content policy
   cargo xtask inspect image.iso --recipe canary --json
+  cargo xtask inspect image.iso --rebuilt              the packages that others have rebuilt, too
   cargo xtask inspect old.iso new.iso                  the packages that changed";
 
 /// Show the contents of an image, and check them against the content policy; of two images, show
@@ -29,6 +30,12 @@ pub struct InspectArgs {
     /// Search only the files that a build writes for its traces (etc, var, …), not every file
     #[arg(long)]
     pub quick: bool,
+    /// Also say which packages of the image others have rebuilt, and with which result
+    #[arg(long)]
+    pub rebuilt: bool,
+    /// Ask this rebuilder (rebuilderd) instead of Debian's; may be given several times
+    #[arg(long, value_name = "URL", requires = "rebuilt")]
+    pub rebuilder: Vec<String>,
     /// Print a machine-readable result on stdout
     #[arg(long)]
     pub json: bool,

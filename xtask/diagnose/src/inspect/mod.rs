@@ -8,6 +8,7 @@ mod forbidden;
 mod grub_core;
 mod kernel;
 mod program;
+mod rebuilt;
 mod report;
 mod roots;
 mod rules;
@@ -34,6 +35,9 @@ use xtask_core::ui::answer;
 /// `cargo xtask inspect`
 pub(crate) fn command(args: &InspectArgs) -> Result<()> {
     match &args.images[..] {
+        [_, _] if args.rebuilt => {
+            Err(Code::Usage.error("--rebuilt looks at one image: name one, not two"))
+        }
         [a, b] => changes::command(a, b, args.json),
         [iso, ..] => one(iso, args),
         [] => Err(Code::Usage.error("no image named")),
@@ -63,14 +67,21 @@ fn one(iso: &Path, args: &InspectArgs) -> Result<()> {
         )));
     }
     let epoch = known("Source-Date-Epoch").and_then(|text| text.parse().ok());
+    // the slow part comes after everything that may be refused
+    let rebuilders = args.rebuilt.then(|| rebuilt::Rebuilders::ask(&args.rebuilder)).transpose()?;
     let contents = Contents::read(&iso, epoch)?;
     let traces = traces::Traces::of_builder(&iso, !args.quick);
     let policy = recipe.policy.clone().unwrap_or_default();
     let violations = rules::violations(&contents, &policy, flavor.as_deref(), &traces)?;
+    let rebuilt = rebuilders.map(|rebuilders| rebuilders.of(&contents));
     if args.json {
-        json::print(&report::json(&contents, &recipe.name, &violations));
+        let mut report = report::json(&contents, &recipe.name, &violations);
+        report["rebuilt"] = rebuilt.map(|rebuilt| rebuilt.json()).into();
+        json::print(&report);
     } else {
-        answer(format_args!("{}", report::text(&contents, &recipe.name, &violations).trim_end()));
+        let rebuilt = rebuilt.map(|rebuilt| format!("\n{}", rebuilt.text())).unwrap_or_default();
+        let report = report::text(&contents, &recipe.name, &violations) + &rebuilt;
+        answer(format_args!("{}", report.trim_end()));
     }
     if violations.is_empty() {
         return Ok(());

@@ -9,6 +9,7 @@ mod beside;
 mod boot;
 mod legal;
 mod make;
+mod rebuilt;
 mod records;
 mod roots;
 mod seldom;
