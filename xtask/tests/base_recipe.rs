@@ -150,3 +150,42 @@ fn the_clean_up_removes_random_and_dated_files_and_those_of_the_builder() {
     let bare = Folder::new("bare");
     run(Command::new(recipe().join("hooks/clean-up")).arg(&bare.0)).exits(0);
 }
+
+#[test]
+#[ignore = "needs root to mount folders: cargo xtask test --full"]
+fn a_folder_in_which_something_is_mounted_is_not_removed() {
+    let folder = Folder::new("safe rm");
+    let at = |path: &str| folder.0.join(path).to_str().unwrap().to_owned();
+    for file in ["mine/diary", "work/chroot/dev/null", "work-beside/file", "other/file"] {
+        folder.write(file, "x");
+    }
+    std::os::unix::fs::symlink("work", folder.0.join("link")).unwrap();
+    // hosts have no safe-rm: the program behind ours only says what it got
+    let script = fs::read_to_string(recipe().join("safe-rm")).unwrap();
+    assert!(script.contains("exec /usr/bin/safe-rm \"$@\""));
+    executable(&folder.0.join("safe-rm"), &script.replace("/usr/bin/safe-rm", "echo passed on"));
+    let safe_rm = |arguments: &[&str]| {
+        // the mount is seen in this shell alone
+        let mut shell = Command::new("unshare");
+        let text = "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"";
+        shell.args(["--mount", "sh", "-c", text, "sh", &at("mine"), &at("work/chroot/dev")]);
+        run(shell.arg(at("safe-rm")).args(arguments).current_dir(&folder.0))
+    };
+    let mounted =
+        format!("is not removed, because something is mounted at {}", at("work/chroot/dev"));
+    for refused in [
+        &["-r", "-f", "--", "work"][..],
+        &["-rf", &at("work/chroot/dev")],
+        &["-r", "other", "work/"],
+    ] {
+        let told = safe_rm(refused).exits(1).says(&mounted);
+        assert_eq!(told.stdout, "", "{refused:?}");
+    }
+    for passed in
+        [&["-r", "-f", "--", "work-beside", "other"][..], &["-f", "link", "missing"], &["--", "-r"]]
+    {
+        let told = safe_rm(passed).exits(0);
+        assert_eq!(told.stdout, format!("passed on {}\n", passed.join(" ")));
+    }
+    safe_rm(&["-rf", "--", "/"]).exits(1);
+}

@@ -1,13 +1,13 @@
 //! Puts a result in its place: folders that are made beside it, and renamed.
 
 use crate::escape::Shown as _;
+use crate::removal::remove;
 use crate::replace::{RecordFile, is_result};
 use anyhow::{Context as _, Result, bail};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Renames `new` to `place`, and then removes an earlier result there. Anything else there, which came
@@ -70,17 +70,6 @@ pub fn part(place: &Path) -> PathBuf {
     let mut part = beside(place, ".").into_os_string();
     part.push(".silvermetal-part");
     part.into()
-}
-
-/// Removes a folder, if it exists.
-///
-/// # Errors
-/// Something in it cannot be removed.
-pub fn remove(dir: &Path) -> Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        other => other.with_context(|| format!("cannot remove {}", dir.shown())),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Removes the leftovers of killed runs. It runs before every build.
+//! Removes the leftovers of killed runs: containers, loop devices, work folders. It runs before every build.
 
 use super::workdir;
 use crate::engine::Client;
@@ -53,12 +53,16 @@ pub(crate) fn sweep(
     }
     for dir in folders {
         let swept = workdir::sweep(&dir, &notes(repo));
+        for device in &swept.devices {
+            ui.notice(&format!("detached {device}, left by a killed run"));
+        }
         for id in &swept.runs {
             ui.notice(&format!("removed the work folder of {id}, left by a killed run"));
         }
         for what in &swept.stuck {
             ui.notice(what);
         }
+        removed.extend(swept.devices);
         removed.extend(swept.runs.iter().map(|id| format!("work folder of {id}")));
     }
     workdir::forget_gone(&notes(repo));

@@ -14,6 +14,8 @@ use xtask_core::facts::host::Owner;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::in_place::{REPLACED, beside, put_in_place};
 use xtask_core::lock::lock;
+use xtask_core::loop_devices;
+use xtask_core::removal;
 use xtask_core::replace::{BUILD_RECORDS, is_result};
 
 const PREFIX: &str = ".work-";
@@ -112,8 +114,10 @@ impl Drop for WorkFolder {
     fn drop(&mut self) {
         // a sweep must not take the half removed folder for one of a killed run
         let _sweeps_wait = self.note.parent().map(alone);
-        // if this fails, the next run sweeps the folder, because its lock is free then
-        if remove(&self.path, self.cleanup.as_ref()).is_ok() {
+        // if one of them fails, the next run sweeps the folder, because its lock is free then
+        if loop_devices::detach(&self.path).is_ok()
+            && remove(&self.path, self.cleanup.as_ref()).is_ok()
+        {
             drop(fs::remove_file(&self.note));
         }
     }
@@ -143,18 +147,16 @@ fn all_owned_by(dir: &Path, owner: Owner) -> bool {
 }
 
 fn remove(path: &Path, cleanup: Option<&EngineCleanup>) -> Result<()> {
-    let removed = match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied && cleanup.is_some() => {
-            if let Some(cleanup) = cleanup {
-                cleanup.run(&["find", "/work", "-mindepth", "1", "-delete"])?;
-            }
-            fs::remove_dir_all(path)
-        }
-        other => other,
+    let denied = |error: &anyhow::Error| {
+        let cause = error.downcast_ref::<std::io::Error>();
+        cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::PermissionDenied)
     };
-    match removed {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other.with_context(|| format!("cannot remove {}", path.shown())),
+    match (removal::remove(path), cleanup) {
+        (Err(error), Some(cleanup)) if denied(&error) => {
+            cleanup.run(&["find", "/work", "-xdev", "-mindepth", "1", "-delete"])?;
+            removal::remove(path)
+        }
+        (removed, _) => removed,
     }
 }
 
@@ -163,6 +165,8 @@ fn remove(path: &Path, cleanup: Option<&EngineCleanup>) -> Result<()> {
 pub(crate) struct Swept {
     /// Ids of the runs whose work folders were removed.
     pub(crate) runs: Vec<String>,
+    /// Loop devices and mappings that lay on files of these folders.
+    pub(crate) devices: Vec<String>,
     /// Errors: folders that could not be removed, with the reason.
     pub(crate) stuck: Vec<String>,
 }
@@ -209,6 +213,14 @@ pub(crate) fn sweep(outputs: &Path, notes: &Path) -> Swept {
     for (path, id) in work_folders(outputs) {
         if is_live(&path) || !is_ours(&path, notes) {
             continue;
+        }
+        match loop_devices::detach(&path) {
+            Ok(detached) => swept.devices.extend(detached),
+            Err(error) => {
+                // their file is what shows that they are ours, so it stays until they are gone
+                swept.stuck.push(format!("{error:#}"));
+                continue;
+            }
         }
         match remove(&path, None) {
             Ok(()) => swept.runs.push(id),
@@ -356,7 +368,7 @@ mod tests {
         assert_eq!(noted(&dir.join("notes")), std::slice::from_ref(&dir));
         assert_eq!(
             sweep(&dir, &dir.join("notes")),
-            Swept { runs: vec!["dead".into()], stuck: vec![] }
+            Swept { runs: vec!["dead".into()], ..Swept::default() }
         );
         assert!(dir.join(".work-live/out").exists() && dir.join("abc").exists());
         for foreign in [".work-notes", ".replaced-photos", "photos"] {

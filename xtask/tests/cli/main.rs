@@ -9,6 +9,7 @@ mod build;
 mod engines;
 mod forge;
 mod json;
+mod leftovers;
 mod places;
 mod preflight;
 #[path = "../support/mod.rs"]

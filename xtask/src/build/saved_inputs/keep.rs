@@ -14,6 +14,7 @@ use xtask_core::hash;
 use xtask_core::in_place::part;
 use xtask_core::pins::Digest;
 use xtask_core::records::published::BuildInfo;
+use xtask_core::removal;
 
 /// Files in the cache that approx and the builder write for themselves; they were never served.
 const NOTES: [&str; 2] = [".mapping", ".silvermetal"];
@@ -92,7 +93,7 @@ pub(crate) fn put_in_place(from: &Path, to: &Path) -> Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
             let part = part(to);
-            drop(fs::remove_dir_all(&part)); // exists only if an earlier run was killed here
+            removal::remove(&part)?; // exists only if an earlier run was killed here
             copy_tree(from, &part)?;
             fs::rename(&part, to)
         }

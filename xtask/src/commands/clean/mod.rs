@@ -7,13 +7,13 @@ use crate::build::{CACHE_VOLUME, PACKAGES_VOLUME, sweep};
 use crate::engine::private::{self, EngineFolders};
 use crate::engine::{Client, EngineKind};
 use anyhow::Result;
-use std::fs;
 use std::path::Path;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::which;
 use xtask_core::facts::repo::Repo;
-use xtask_core::failure::{Code, Problem, refuse};
+use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::json;
+use xtask_core::removal;
 use xtask_core::ui::Ui;
 
 const EXAMPLES: &str = "\
@@ -22,7 +22,7 @@ Examples:
   cargo xtask clean --running    the last step of a CI job
   cargo xtask clean --all        give the disk back";
 
-/// Remove what killed runs left: containers, mounts, work folders, a private engine
+/// Remove what killed runs left: containers, loop devices, work folders, a private engine
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct CleanArgs {
@@ -110,8 +110,7 @@ fn remove(dir: &Path, ui: &Ui) -> Result<Option<String>> {
     if !dir.exists() {
         return Ok(None);
     }
-    fs::remove_dir_all(dir)
-        .map_err(|error| Code::Failed.error(format!("cannot remove {}: {error}", dir.shown())))?;
+    removal::remove(dir).or_exit(Code::Failed)?;
     ui.notice(&format!("removed {}", dir.shown()));
     Ok(Some(dir.shown().to_string()))
 }

@@ -12,12 +12,13 @@ use xtask_core::exec::quoted;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _};
 use xtask_core::hash;
-use xtask_core::in_place::{part, put_in_place, remove};
+use xtask_core::in_place::{part, put_in_place};
 use xtask_core::lock::lock;
 use xtask_core::pins::{Commit, Digest};
 use xtask_core::record_file::{self, plain_name};
 use xtask_core::records::published::BuildInfo;
 use xtask_core::records::sums::in_sums;
+use xtask_core::removal::remove;
 use xtask_core::replace::RecordFile;
 
 const FORMAT: &str = "silvermetal-release/1";

@@ -5,6 +5,7 @@ use super::network;
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
+use xtask_core::removal;
 use xtask_core::signal::{self, Signal};
 
 /// The daemon in our pid file, if it is alive and uses our configuration.
@@ -57,7 +58,7 @@ pub(super) fn sweep(places: &EngineFolders) {
         std::thread::sleep(Duration::from_millis(50));
     }
     network::tear_down(&places.id);
-    drop(fs::remove_dir_all(&places.run));
+    drop(removal::remove(&places.run));
 }
 
 /// Parents of all processes, by pid.
