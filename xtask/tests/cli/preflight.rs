@@ -35,6 +35,39 @@ fn all_faults_of_saved_inputs_are_reported_at_once() {
     assert_eq!(checkout.output_names(), [""; 0]);
 }
 
+#[test]
+fn an_upstream_whose_tag_has_no_signature_is_refused_before_the_build() {
+    let checkout = Checkout::new("tags");
+    let pinned = checkout.root.join("linux/build/derivative-maker");
+    let other = checkout.root.with_file_name("upstream");
+    for dir in [&pinned, &other] {
+        fs::create_dir_all(dir).unwrap();
+        fs::write(dir.join("derivative-maker"), "x\n").unwrap();
+        git(dir, &["init", "--quiet"]);
+        git(dir, &["add", "--all"]);
+        git(dir, &["commit", "--quiet", "-m", "upstream"]);
+    }
+    git(&checkout.root, &["add", "linux/build/derivative-maker"]);
+    git(&checkout.root, &["commit", "--quiet", "-m", "another upstream"]);
+    let path = checkout.path_with("docker", STUB);
+    let iso = |words: &[&str]| {
+        let mut command = checkout.xtask(["iso", "base", "--engine", "docker"]);
+        run(command.args(words).args(["--mirror", &mirror_peer()]).env("PATH", &path)).exits(3)
+    };
+    let from = other.to_str().unwrap();
+    for (arguments, why) in [
+        (&["tag", "1.0"][..], "tag 1.0 is a lightweight tag, which cannot be signed"),
+        (&["tag", "-a", "-f", "-m", "not signed", "1.0"], "tag 1.0 has no OpenPGP signature"),
+    ] {
+        for (dir, words) in [(&pinned, &[][..]), (&other, &["--upstream", from])] {
+            git(dir, arguments);
+            let refuses = format!("derivative-maker's own check refuses {}: {why}", dir.display());
+            iso(words).says(&refuses);
+        }
+    }
+    assert_eq!(checkout.output_names(), [""; 0]);
+}
+
 /// The pinned snapshot stamp.
 fn stamp(checkout: &Checkout) -> String {
     let pin =
