@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(found("/x/work"), dev);
         assert_eq!(found("/x/work/chroot/dev"), dev);
         assert_eq!(found("/x/work-beside"), [Path::new("/x/work-beside")]);
-        assert_eq!(found("/x/wor"), [PathBuf::new(); 0]);
+        assert!(found("/x/wor").is_empty());
         assert_eq!(found("/y"), [Path::new("/y/with blank\\and\nmore")]);
     }
 
