@@ -29,6 +29,7 @@ pub mod log;
 pub mod loop_devices;
 pub mod names;
 pub mod page;
+pub mod pax;
 pub mod pins;
 pub mod recipe;
 pub mod record_file;
