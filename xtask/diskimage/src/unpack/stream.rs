@@ -1,4 +1,5 @@
-//! A compressed stream as bytes that can be read at any offset. Reading backwards unpacks again.
+//! A compressed stream as bytes that can be read at any offset. Reading backwards unpacks again, from the last stream
+//! that begins before: a file of several streams is as good as one that is not compressed.
 
 use super::codec::{Codec, XZ_MEMORY, ZSTD_WINDOW};
 use super::header;
@@ -72,8 +73,22 @@ struct State {
     skipped: Vec<(u64, u64)>,
     /// Offsets and bytes of the headers of streams behind the first.
     headers: Vec<(u64, u64)>,
+    /// Streams behind the first.
+    further: Vec<FurtherStream>,
     /// The error that ended reading. No decoder is used after its error: bzip2's would abort.
     broken: Option<Error>,
+}
+
+/// A stream behind the first, at which reading can begin again.
+#[derive(Clone, Copy)]
+struct FurtherStream {
+    /// Unpacked bytes before it.
+    position: u64,
+    /// Offset in `raw`.
+    start: u64,
+    /// How many frames were skipped, and how many headers were found, when it began.
+    skipped: usize,
+    headers: usize,
 }
 
 /// The end of a compressed stream.
@@ -183,7 +198,17 @@ impl Unpacked {
                         self.budget.entries(self.codec.name(), start, 1)?;
                         state.headers.push((start, header));
                     }
+                    let known = state.further.last().map_or(0, |last| last.start);
+                    if start > known {
+                        state.further.push(FurtherStream {
+                            position: state.position,
+                            start,
+                            skipped: state.skipped.len(),
+                            headers: state.headers.len(),
+                        });
+                    }
                     state.part = Some(self.part(start)?);
+                    return Ok(true); // also if the end is known from an earlier reading
                 }
                 None => {
                     let skipped = std::mem::take(&mut state.skipped);
@@ -193,7 +218,7 @@ impl Unpacked {
                     state.end = Some(StreamEnd { size: state.position, raw, skipped, headers });
                 }
             }
-            return Ok(state.end.is_none());
+            return Ok(false);
         }
         self.budget.unpack(self.codec.name(), at, n as u64)?;
         if part.history.bytes() < self.codec.memory() {
@@ -255,6 +280,22 @@ impl Unpacked {
         Ok(at)
     }
 
+    /// Goes back to the last stream that begins before `offset`.
+    fn go_back(&self, state: &mut State, offset: u64) -> Result<()> {
+        let old = std::mem::take(state);
+        let before = old.further.iter().rev().find(|stream| stream.position <= offset).copied();
+        state.end = old.end;
+        state.further = old.further;
+        if let Some(stream) = before {
+            state.part = Some(self.part(stream.start)?);
+            state.position = stream.position;
+            // beyond are those that will be found again
+            state.skipped = old.skipped.into_iter().take(stream.skipped).collect();
+            state.headers = old.headers.into_iter().take(stream.headers).collect();
+        }
+        Ok(())
+    }
+
     fn part(&self, start: u64) -> Result<StreamPart> {
         let at = Arc::new(AtomicU64::new(start));
         let raw = Raw { source: self.raw.clone(), buffer: Vec::new(), used: 0, at: at.clone() };
@@ -304,8 +345,7 @@ impl Source for Unpacked {
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
         let mut state = self.state();
         if offset + (state.tail.len() as u64) < state.position {
-            let end = state.end.take();
-            *state = State { end, ..State::default() };
+            self.go_back(&mut state, offset)?;
         }
         let mut done = 0;
         while done < into.len() {
@@ -380,6 +420,33 @@ mod tests {
             let packed = [&frame[..], &[1; 3][..more]].concat();
             assert_eq!(end(packed).unwrap(), frame.len() as u64, "{more} bytes");
         }
+    }
+
+    #[test]
+    fn going_back_unpacks_from_the_last_stream_that_begins_before() {
+        let pieces: Vec<Vec<u8>> = (0..64_u8).map(|n| vec![n; 1 << 16]).collect();
+        let mut packed = Vec::new();
+        for piece in &pieces {
+            let mut encoder =
+                flate2::write::GzEncoder::new(&mut packed, flate2::Compression::fast());
+            encoder.write_all(piece).unwrap();
+            encoder.finish().unwrap();
+        }
+        // enough to unpack everything once, and each piece two times more
+        let budget = Budget::new(3 * 64 << 16, 1 << 20);
+        let stream = Unpacked::new(Arc::new(Bytes(packed)), Codec::Gzip, 0, budget);
+        let end = stream.finish().unwrap();
+        assert_eq!((end.size, end.headers.len()), (64 << 16, 63));
+        for (n, piece) in pieces.iter().enumerate().rev() {
+            let mut read = vec![0; 1 << 16];
+            assert_eq!(stream.read_at((n as u64) << 16, &mut read).unwrap(), read.len());
+            assert!(read == *piece, "piece {n}");
+        }
+        // the end of one stream is not the end of the content, although that is known now
+        let mut across = [0; 200];
+        assert_eq!(stream.read_at((1 << 16) - 100, &mut across).unwrap(), across.len());
+        assert_eq!((across[99], across[100]), (0, 1));
+        assert_eq!(stream.finish().unwrap().headers, end.headers);
     }
 
     #[test]
