@@ -16,7 +16,8 @@ Examples:
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = DIAGNOSE_EXAMPLES)]
 pub struct DiagnoseArgs {
-    /// Two ISOs, squashfs files, trees or output folders; or the one folder of a verify
+    /// Two ISOs, squashfs files, images of containers (OCI layouts, archives of docker save), trees or
+    /// output folders; or the one folder of a verify
     #[arg(value_name = "IMAGE", required = true, num_args = 1..=2)]
     pub images: Vec<PathBuf>,
     /// Print a machine-readable result on stdout

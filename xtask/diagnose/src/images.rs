@@ -1,7 +1,7 @@
 //! Both images as open trees: any file of A or B by its place.
 
 use crate::difference::{Place, Side};
-use diskimage::{Budget, Folder, Layer, Metadata, Shared, Tree};
+use diskimage::{Budget, Layer, Metadata, Shared, Tree};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -107,7 +107,7 @@ impl Images {
 
 fn outermost(path: &Path) -> (Option<Arc<dyn Tree>>, Option<Shared>) {
     if path.is_dir() {
-        return (Some(Arc::new(Folder::open(path))), None);
+        return (diskimage::open_folder(path).ok(), None);
     }
     let Ok(file) = diskimage::source::LocalFile::open(path) else { return (None, None) };
     let source: Shared = Arc::new(file);

@@ -40,6 +40,8 @@ pub enum FieldKind {
     FileSystemId,
     /// ext4: how much was written to the file system since it was made.
     FileSystemHistory,
+    /// Image of a container: hashes that name its blobs, each computed again.
+    BlobDigest,
     /// Any other field of a header.
     Header,
 }

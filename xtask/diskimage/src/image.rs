@@ -2,11 +2,13 @@
 
 use crate::archive::{Archive, ar, cpio, tar, zip};
 use crate::budget::Budget;
+use crate::container::LayeredImage;
 use crate::disk::{self, DiskImage};
 use crate::elf::{self, Elf};
 use crate::error::{Error, Result};
 use crate::ext::{self, Ext};
 use crate::fat::{self, Fat};
+use crate::folder::Folder;
 use crate::iso::{self, Iso};
 use crate::pe::{self, Pe};
 use crate::source::{LocalFile, Shared};
@@ -95,6 +97,8 @@ pub enum Layer {
     Fat(Arc<Fat>),
     Ext(Arc<Ext>),
     Archive(Arc<Archive>),
+    /// A tar with the parts of a container's image.
+    Container(Arc<LayeredImage>),
     Compressed(Arc<Compressed>),
     Elf(Arc<Elf>),
     Pe(Arc<Pe>),
@@ -110,7 +114,13 @@ impl Layer {
             Format::Fat => Layer::Fat(Arc::new(Fat::open(source, budget)?)),
             Format::Ext => Layer::Ext(Arc::new(Ext::open(source, budget)?)),
             Format::Initramfs => Layer::Archive(Arc::new(cpio::open(&source, budget)?)),
-            Format::Tar => Layer::Archive(Arc::new(tar::open(&source, budget)?)),
+            Format::Tar => {
+                let archive = Arc::new(tar::open(&source, budget.clone())?);
+                match LayeredImage::of_archive(&archive, &budget)? {
+                    Some(image) => Layer::Container(Arc::new(image)),
+                    None => Layer::Archive(archive),
+                }
+            }
             Format::Ar => Layer::Archive(Arc::new(ar::open(&source, budget)?)),
             Format::Zip => Layer::Archive(Arc::new(zip::open(&source, budget)?)),
             Format::Compressed(codec) => {
@@ -137,12 +147,23 @@ impl Layer {
             Layer::Fat(tree) => tree.clone(),
             Layer::Ext(tree) => tree.clone(),
             Layer::Archive(tree) => tree.clone(),
+            Layer::Container(tree) => tree.clone(),
             Layer::Compressed(tree) => tree.clone(),
             Layer::Elf(tree) => tree.clone(),
             Layer::Pe(tree) => tree.clone(),
             Layer::Disk(tree) => tree.clone(),
         }
     }
+}
+
+/// A folder of this machine: an OCI image layout, or any other one.
+pub fn open_folder(path: &Path) -> Result<Arc<dyn Tree>> {
+    // nothing on this machine's disk is a bomb, but a file of it may unpack to one
+    let budget = Budget::for_size(64 << 30);
+    Ok(match LayeredImage::of_folder(path, &budget)? {
+        Some(image) => Arc::new(image),
+        None => Arc::new(Folder::open(path)),
+    })
 }
 
 /// A file of this machine that is an image.

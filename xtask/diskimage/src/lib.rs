@@ -10,6 +10,7 @@
 
 mod archive;
 mod budget;
+mod container;
 mod crc32c;
 pub mod disk;
 mod dos_time;
@@ -33,6 +34,7 @@ mod unread;
 
 pub use archive::Archive;
 pub use budget::Budget;
+pub use container::LayeredImage;
 pub use crc32c::crc32c;
 pub use elf::Elf;
 pub use error::{Error, Result};
@@ -40,7 +42,7 @@ pub use ext::Ext;
 pub use fat::Fat;
 pub use field::{Field, FieldKind};
 pub use folder::Folder;
-pub use image::{Format, Image, Layer, open};
+pub use image::{Format, Image, Layer, open, open_folder};
 pub use iso::{CatalogueEntry, Iso};
 pub use pe::Pe;
 pub use record::{hex, printable};

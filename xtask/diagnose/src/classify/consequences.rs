@@ -92,6 +92,8 @@ impl Consequences {
         match kind {
             // boot images and partitions are compared as parts, wherever they lie
             FieldKind::Extent => self.moved.contains(&fact.place),
+            // computed again from what is compared
+            FieldKind::BlobDigest => self.holds.contains(&fact.place),
             FieldKind::Layout => fact.layer == "squashfs" && self.holds.contains(&fact.place),
             _ => false,
         }

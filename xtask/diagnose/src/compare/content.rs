@@ -38,7 +38,8 @@ pub(super) fn has_padding(shares: &Shares, spot: &Spot, contents: &[Content; 2])
         let format = Format::of(&source, &shares.budgets[side as usize]);
         matches!(format, Ok(Some(Iso | Squashfs | Fat | Disk | Initramfs | Tar | Compressed(_))))
     };
-    spot.place.path().starts_with('[') || (padded(Side::A) && padded(Side::B))
+    let is_gap = spot.place.path().starts_with('[') && spot.layer != "container image";
+    is_gap || (padded(Side::A) && padded(Side::B))
 }
 
 /// The lengths of two files, if one is the other one and zeros behind it.

@@ -27,7 +27,7 @@ use crate::difference::{Difference, Place};
 use allowance::Allowance;
 use anyhow::{Context as _, Result, bail};
 use diskimage::source::LocalFile;
-use diskimage::{Budget, Content, Folder, Shared, Tree};
+use diskimage::{Budget, Content, Shared, Tree};
 use equal::EqualMap;
 use pool::Pool;
 use shares::Shares;
@@ -94,7 +94,10 @@ fn files(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Result<Summary
 }
 
 fn folders(a: &Path, b: &Path, sink: &mut dyn FnMut(Difference)) -> Result<Summary> {
-    let trees = [a, b].map(|path| -> Arc<dyn Tree> { Arc::new(Folder::open(path)) });
+    let open = |path: &Path| -> Result<Arc<dyn Tree>> {
+        diskimage::open_folder(path).with_context(|| format!("cannot read {}", path.shown()))
+    };
+    let trees = [open(a)?, open(b)?];
     // what is on this machine's disk is no bomb, but what its files unpack to may be
     let budget = || Budget::for_size(64 << 30);
     let shares = Arc::new(Shares {

@@ -35,6 +35,7 @@ macro_rules! hints {
     )*};
 }
 
+mod containers;
 mod contents;
 mod formats;
 mod hints;

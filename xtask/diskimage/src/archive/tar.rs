@@ -293,9 +293,12 @@ fn leftover(header: &[u8], told: &[(usize, usize)]) -> Vec<u8> {
             rest[at..at + len].fill(0);
         }
     }
-    // the checksum was checked; GNU tar writes six digits, a zero and a blank
-    if header[148..154].iter().all(u8::is_ascii_digit) && header[154..156] == *b"\0 " {
+    // the checksum was checked; GNU tar writes six digits, a zero and a blank, others seven digits and a zero
+    let digits = header[148..156].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if digits == 6 && header[154..156] == *b"\0 " {
         rest[148..156].fill(0);
+    } else if digits == 7 && header[155] == 0 {
+        rest[148..156].copy_from_slice(b"7 digits");
     }
     // the kinds that metadata tells apart
     if matches!(kind, b'0'..=b'6') {

@@ -92,6 +92,7 @@ impl Finder<'_> {
             | Layer::Fat(_)
             | Layer::Ext(_)
             | Layer::Archive(_)
+            | Layer::Container(_)
             | Layer::Disk(_) => {
                 self.volume(open.name.clone(), open.layer.tree(), &open)?;
             }
