@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs once, inside `docker build` (Dockerfile.builder): accounts, packages, settings, and no trace of the mirror.
 set -euo pipefail
+umask 022 # engines differ: podman's can be set in containers.conf
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8

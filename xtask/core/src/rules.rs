@@ -97,6 +97,12 @@ pub const DOCTOR: &[Described] = &[
         source: "go-gitea/gitea#21658, parca-agent#2319",
     },
     Described {
+        name: "image-rebuilt",
+        what: "the pinned builder image is the one that was built here, if it was built here",
+        why: "whoever pushed an image that nobody rebuilds is trusted with every ISO",
+        source: "reproducible-builds.org, definition",
+    },
+    Described {
         name: "registry-login",
         what: "each registry lets us read the pinned images",
         why: "the runner drops a mount that valid_volumes does not list, with only a warning; much later a pull ends with 401",

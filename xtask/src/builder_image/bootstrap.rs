@@ -30,8 +30,8 @@ pub(super) fn possible() -> bool {
     which("mmdebstrap").is_some() || which("apt-get").is_some()
 }
 
-/// Makes a minimal trixie as a tar. The same state of the archive gives the same bytes.
-pub(super) fn command(mirror: &Mirror, stamp: &SnapshotStamp, tar: &Path) -> Cmd {
+/// Makes a minimal trixie as a tar. The same state of the archive gives the same bytes. `hooks` are more options.
+pub(super) fn command(mirror: &Mirror, stamp: &SnapshotStamp, hooks: &[String], tar: &Path) -> Cmd {
     let options = if mirror.pinned() { "[check-valid-until=no] " } else { "" };
     let mut cmd = Cmd::new("mmdebstrap")
         .args(["--quiet", "--variant=minbase", "--architectures=amd64", "--format=tar"])
@@ -39,6 +39,7 @@ pub(super) fn command(mirror: &Mirror, stamp: &SnapshotStamp, tar: &Path) -> Cmd
         // these files name the mirror
         .arg("--customize-hook=rm -f \"$1/etc/apt/sources.list\" \"$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap\"")
         .args(["--aptopt=Acquire::Retries \"5\"", "--aptopt=Acquire::Languages \"none\""]);
+    cmd = cmd.args(hooks);
     if let Some(keyring) = &mirror.keyring {
         cmd = cmd.arg("--keyring").arg(keyring);
     }

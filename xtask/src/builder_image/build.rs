@@ -1,5 +1,6 @@
 //! Builds the builder image, for `image build` and for `--setup`.
 
+use super::conditions::ImageConditions;
 use super::kept::{self, KeptImage};
 use super::normalise::{LatestTime, normalise};
 use super::work::ImageWork;
@@ -18,7 +19,6 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::facts::snapshot::SnapshotPin;
 use xtask_core::failure::{Code, Problem, listing};
 use xtask_core::in_place::part;
-use xtask_core::lock::lock;
 use xtask_core::log::Log;
 use xtask_core::step;
 use xtask_core::ui::Ui;
@@ -30,6 +30,7 @@ pub(crate) struct Plan {
     pub(crate) inputs: Inputs,
     pin: SnapshotPin,
     pub(crate) mirror: Mirror,
+    conditions: ImageConditions,
     log: PathBuf,
 }
 
@@ -43,7 +44,13 @@ pub(crate) struct OwnImage {
 impl Plan {
     pub(crate) fn new(repo: &Repo, inputs: Inputs, pin: SnapshotPin, mirror: Mirror) -> Plan {
         let log = repo.state().join("logs/image-build.log");
-        Plan { repo: repo.clone(), inputs, pin, mirror, log }
+        let conditions = ImageConditions::default();
+        Plan { repo: repo.clone(), inputs, pin, mirror, conditions, log }
+    }
+
+    /// The same plan under other conditions.
+    pub(crate) fn under(&self, conditions: ImageConditions) -> Plan {
+        Plan { conditions, ..self.clone() }
     }
 
     /// Packages for bootstrapping the base.
@@ -56,8 +63,13 @@ impl Plan {
     }
 
     /// File with the normal form.
-    fn archive(&self) -> PathBuf {
+    pub(super) fn archive(&self) -> PathBuf {
         kept::path(&self.repo, &self.inputs)
+    }
+
+    /// Folder of the normal forms.
+    pub(super) fn folder(&self) -> PathBuf {
+        kept::folder(&self.repo)
     }
 
     /// Latest time of a file in the image: the snapshot's. The packages are older, what the build itself writes is not.
@@ -91,6 +103,7 @@ impl Plan {
                 .push(("APT_MIRROR_SECURITY", self.mirror.security.clone().unwrap_or_default()));
         }
         arguments.push(("SOURCE_DATE_EPOCH", self.epoch().to_string()));
+        arguments.extend(self.conditions.build_arguments());
         for (name, value) in arguments {
             cmd = cmd.arg("--build-arg").arg(format!("{name}={value}"));
         }
@@ -112,6 +125,12 @@ impl Plan {
         ]
     }
 
+    fn bootstrap(&self, work: &ImageWork) -> Cmd {
+        let hooks = self.conditions.hooks();
+        let command = bootstrap::command(&self.mirror, &self.pin.stamp, &hooks, &work.base);
+        self.conditions.around(command, &work.empty)
+    }
+
     fn bootstrapped(&self, client: &Client) -> Base {
         let name = format!("silvermetal-base:{}", self.repo.checkout_id());
         Base {
@@ -126,6 +145,11 @@ impl Plan {
         Base { label: name.clone(), name, bootstrapped: false }
     }
 
+    /// Returns true if the base is made here, and not pulled.
+    pub(super) fn bootstraps(&self) -> bool {
+        bootstrap::possible()
+    }
+
     /// The base, as the image's label names it.
     pub(crate) fn base_name(&self) -> String {
         if bootstrap::possible() {
@@ -137,11 +161,11 @@ impl Plan {
 
     /// The text of a dry run: the exact command lines.
     pub(crate) fn describe(&self, client: &Client, network: Network) -> String {
-        let work = ImageWork::of(&kept::folder(&self.repo));
+        let work = ImageWork::of(&self.folder());
         let mut commands = Vec::new();
         let base = if bootstrap::possible() { self.bootstrapped(client) } else { self.pulled() };
         if base.bootstrapped {
-            commands.push(bootstrap::command(&self.mirror, &self.pin.stamp, &work.base));
+            commands.push(self.bootstrap(&work));
             commands.push(import(client, &work.base, &base.name));
         } else {
             commands.push(client.pull(&base.name));
@@ -170,7 +194,7 @@ impl Plan {
             if kept.is_none() {
                 if client.image_id(&name)?.is_some() {
                     // target/ was removed, the engine's images were not
-                    let work = ImageWork::set_up(&kept::folder(&self.repo))?;
+                    let work = ImageWork::set_up(&self.folder())?;
                     export(client, &name, LatestTime::OfImage, &self.inputs, &work, &archive, ui)?;
                 } else {
                     self.make(client, network, &archive, ui)?;
@@ -195,10 +219,11 @@ impl Plan {
         archive: &Path,
         ui: &Ui,
     ) -> Result<()> {
-        let work = ImageWork::set_up(&kept::folder(&self.repo))?;
+        let work = ImageWork::set_up(&self.folder())?;
         let raw = self.raw(client);
         let mut log = Log::create(&self.log)?;
         work.stage(&builder_inputs::files(&self.repo)?, self.epoch())?;
+        self.conditions.prepare(&work.context)?;
         let base = self.base(client, &work, ui, &mut log)?;
         let built = (|| {
             let build = self.build(client, &base, network, &work);
@@ -213,16 +238,9 @@ impl Plan {
         built
     }
 
-    /// Takes the lock for image builds, because a checkout has one log and one work folder.
-    pub(crate) fn alone(&self) -> Result<File> {
-        let path = kept::folder(&self.repo).join("lock");
-        let context = || format!("cannot lock {}", path.shown());
-        if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir).with_context(context)?;
-        }
-        let file = File::create(&path).with_context(context)?;
-        lock(&file, "another xtask builds the builder image").with_context(context)?;
-        Ok(file)
+    /// Takes the lock for image builds.
+    pub(super) fn alone(&self) -> Result<File> {
+        kept::alone(&self.repo)
     }
 
     /// Makes the base on the engine.
@@ -246,8 +264,7 @@ impl Plan {
             )])));
         }
         let base = self.bootstrapped(client);
-        let bootstrap = bootstrap::command(&self.mirror, &self.pin.stamp, &work.base);
-        self.step("base", &bootstrap, ui, log)?;
+        self.step("base", &self.bootstrap(work), ui, log)?;
         self.step("import", &import(client, &work.base, &base.name), ui, log)?;
         drop(fs::remove_file(&work.base));
         Ok(base)

@@ -1,6 +1,7 @@
 //! The engine on which the builder image is built and pushed, and the packages that it needs.
 
 use super::build::Plan;
+use super::conditions::{self, ImageConditions, VariationTraits};
 use super::kept::KeptImage;
 use super::{BuilderImage, Inputs, is_present};
 use crate::engine::container::Network;
@@ -31,6 +32,13 @@ pub(crate) struct BuilderEnv {
     there: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Image,
+    Rebuild,
+    TwoBuilds,
+}
+
 /// An engine that runs.
 pub(crate) struct RunningEngine {
     pub(crate) client: Client,
@@ -41,6 +49,20 @@ pub(crate) struct RunningEngine {
 
 impl BuilderEnv {
     pub(crate) fn gather(repo: &Repo, build: &BuildArgs) -> Result<BuilderEnv> {
+        BuilderEnv::gather_for(repo, build, Purpose::Image)
+    }
+
+    /// The same for a build from nothing, whatever is there.
+    pub(crate) fn for_rebuild(repo: &Repo, build: &BuildArgs) -> Result<BuilderEnv> {
+        BuilderEnv::gather_for(repo, build, Purpose::Rebuild)
+    }
+
+    /// The same for two builds from nothing.
+    pub(crate) fn for_two_builds(repo: &Repo, build: &BuildArgs) -> Result<BuilderEnv> {
+        BuilderEnv::gather_for(repo, build, Purpose::TwoBuilds)
+    }
+
+    fn gather_for(repo: &Repo, build: &BuildArgs, purpose: Purpose) -> Result<BuilderEnv> {
         let host = Host::gather()?;
         let places = EngineFolders::of(repo);
         let engines = [EngineKind::Docker, EngineKind::Podman, EngineKind::Private];
@@ -61,10 +83,14 @@ impl BuilderEnv {
         let client = client.context(NO_ENGINE).or_exit(code)?;
 
         let mut packages = selection.packages.clone();
-        let there = is_present(&client, &BuilderImage::Local(plan.inputs.clone()), &places)
-            || KeptImage::find(repo, &plan.inputs).is_some();
+        let there = purpose == Purpose::Image
+            && (is_present(&client, &BuilderImage::Local(plan.inputs.clone()), &places)
+                || KeptImage::find(repo, &plan.inputs).is_some());
         if !there {
             packages.extend(Plan::packages());
+        }
+        if purpose == Purpose::TwoBuilds && !conditions::has_clock() {
+            packages.push(conditions::CLOCK_PACKAGE.to_owned());
         }
         let missing = host.missing(&packages);
         let mut problems = selection.problems.clone();
@@ -95,6 +121,30 @@ impl BuilderEnv {
             plan.step("start the private engine", self.places.daemon());
         }
         plan.step("build the image", self.plan.describe(&self.client, Network::Bridge));
+        plan
+    }
+
+    /// Conditions of the second of two builds.
+    pub(crate) fn other_conditions(&self) -> Result<ImageConditions> {
+        let host = Host::gather()?;
+        Ok(ImageConditions::other(VariationTraits {
+            bootstraps: self.plan.bootstraps(),
+            root: host.is_root(),
+            memory: host.memory,
+            clock: conditions::has_clock() || host.has_apt,
+        }))
+    }
+
+    /// The plan of two builds, for a dry run.
+    pub(crate) fn describe_two(&self, other: &ImageConditions) -> DryRun {
+        let mut plan = self.describe();
+        plan.line("build B", format!("the same, with another {}", other.names().join(", ")));
+        for line in other.left_out() {
+            plan.line("not varied", line);
+        }
+        let second = self.plan.under(other.clone()).describe(&self.client, Network::Bridge);
+        plan.step("build it again, under other conditions", second);
+        plan.step("compare", "# xtask compares the digests of both normal forms");
         plan
     }
 

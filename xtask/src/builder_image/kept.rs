@@ -12,6 +12,7 @@ use xtask_core::escape::Shown as _;
 use xtask_core::facts::builder_inputs::Inputs;
 use xtask_core::facts::repo::Repo;
 use xtask_core::hash;
+use xtask_core::lock::lock;
 use xtask_core::pins::Digest;
 use xtask_core::record_file;
 use xtask_core::ui::Ui;
@@ -35,6 +36,18 @@ pub(crate) struct Blobs {
 /// Folder of the normal forms.
 pub(crate) fn folder(repo: &Repo) -> PathBuf {
     repo.state().join("builder-image")
+}
+
+/// Takes the lock for image builds, because a checkout has one log and one work folder.
+pub(crate) fn alone(repo: &Repo) -> Result<File> {
+    let path = folder(repo).join("lock");
+    let context = || format!("cannot lock {}", path.shown());
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir).with_context(context)?;
+    }
+    let file = File::create(&path).with_context(context)?;
+    lock(&file, "another xtask builds the builder image").with_context(context)?;
+    Ok(file)
 }
 
 /// File of the image of these inputs.

@@ -4,12 +4,15 @@ mod archive;
 mod bootstrap;
 pub(crate) mod build;
 pub(crate) mod builder_env;
+pub(crate) mod conditions;
 pub(crate) mod diffoscope;
 pub(crate) mod kept;
 pub(crate) mod labels;
 mod normalise;
 pub(crate) mod provenance;
 pub(crate) mod published;
+pub(crate) mod rebuilt;
+pub(crate) mod twice;
 mod work;
 
 use crate::engine::private::EngineFolders;

@@ -17,6 +17,8 @@ pub(crate) struct ImageWork {
     pub(super) base: PathBuf,
     /// The image as the engine saves it.
     pub(super) saved: PathBuf,
+    /// An empty folder, on which the bootstrap may mount something.
+    pub(super) empty: PathBuf,
 }
 
 impl ImageWork {
@@ -28,6 +30,7 @@ impl ImageWork {
             context: path("context"),
             base: path("base.tar"),
             saved: path("saved.tar"),
+            empty: path("empty"),
             dir,
         }
     }
@@ -36,8 +39,8 @@ impl ImageWork {
     pub(super) fn set_up(beside: &Path) -> Result<ImageWork> {
         let work = ImageWork::of(beside);
         drop(fs::remove_dir_all(&work.dir)); // of a killed run
-        fs::create_dir_all(&work.dir)
-            .with_context(|| format!("cannot make {}", work.dir.shown()))?;
+        fs::create_dir_all(&work.empty)
+            .with_context(|| format!("cannot make {}", work.empty.shown()))?;
         Ok(work)
     }
 

@@ -8,6 +8,7 @@
 mod build;
 mod engines;
 mod forge;
+mod image;
 mod json;
 mod leftovers;
 mod places;

@@ -15,6 +15,7 @@ mod ci;
 mod contract;
 mod diffoscope;
 mod doctor;
+mod image_verify;
 mod inputs;
 mod interrupted;
 mod machine;

@@ -1,9 +1,13 @@
-//! `clean --images`: removes builder images that nothing uses any more. Each takes a gigabyte.
+//! `clean --images`: removes builder images that nothing uses any more. Each takes a gigabyte, and 300 MB as a normal
+//! form in target/.
 
-use crate::builder_image::Inputs;
+use crate::builder_image::{Inputs, kept};
 use crate::engine::Client;
 use crate::engine::client::LABEL;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::repo::Repo;
 use xtask_core::pins::build_sh;
 use xtask_core::ui::Ui;
@@ -37,4 +41,60 @@ pub(super) fn remove_old(client: &Client, repo: &Repo, ui: &Ui) -> Result<Vec<St
         }
     }
     Ok(removed)
+}
+
+/// Removes the normal forms in target/ that were built from other inputs than today's, and those that a comparison
+/// left. Returns their names. The caller makes sure that no command builds an image.
+pub(super) fn remove_old_normal_forms(repo: &Repo, ui: &Ui) -> Result<Vec<String>> {
+    let todays = kept::path(repo, &Inputs::gather(repo)?);
+    let mut removed = Vec::new();
+    for path in normal_forms(&kept::folder(repo))? {
+        if path == todays {
+            continue;
+        }
+        let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        gone.with_context(|| format!("cannot remove {}", path.shown()))?;
+        ui.notice(&format!("removed {}", path.shown()));
+        removed.push(path.shown().to_string());
+    }
+    Ok(removed)
+}
+
+/// Archives, parts of them, and the folder of `image build --verify`. Other files are not ours.
+fn normal_forms(folder: &Path) -> Result<Vec<PathBuf>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.shown()))? {
+        let path = entry.with_context(|| format!("cannot list {}", folder.shown()))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = name.trim_start_matches('.').split('.').next().unwrap_or_default();
+        let is_inputs = stem.len() == 12 && stem.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if name == "verify" || (name.contains(".tar") && (is_inputs || stem == "anew")) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_files_are_normal_forms() {
+        let dir = std::env::temp_dir().join(format!("silvermetal-forms-{}", std::process::id()));
+        fs::create_dir_all(dir.join("verify")).unwrap();
+        let ours = [".aaaaaaaaaaaa.tar.silvermetal-part", "aaaaaaaaaaaa.tar", "anew.tar"];
+        for name in ours.iter().chain(&["lock", "mine.tar", "aaaaaaaaaaaa.txt", "work"]) {
+            fs::write(dir.join(name), "x").unwrap();
+        }
+        let found = normal_forms(&dir).unwrap();
+        fs::remove_dir_all(&dir).unwrap();
+        let expected = ours.iter().chain(&["verify"]).map(|name| dir.join(name));
+        assert_eq!(found, expected.collect::<Vec<_>>());
+        assert!(normal_forms(&dir).unwrap().is_empty());
+    }
 }

@@ -4,6 +4,7 @@ mod images;
 mod running;
 
 use crate::build::{CACHE_VOLUME, PACKAGES_VOLUME, sweep};
+use crate::builder_image::kept;
 use crate::engine::private::{self, EngineFolders};
 use crate::engine::{Client, EngineKind};
 use anyhow::Result;
@@ -29,7 +30,8 @@ pub(crate) struct CleanArgs {
     /// First end the other xtasks of this checkout, as Ctrl-C would: for the last step of a CI job
     #[arg(long)]
     running: bool,
-    /// Also remove builder images that are neither today's docker/ folder's nor the pinned one
+    /// Also remove builder images that are neither today's docker/ folder's nor the pinned one, and their
+    /// normal forms in target/
     #[arg(long)]
     images: bool,
     /// Also remove the volume of the package cache
@@ -70,6 +72,10 @@ pub(crate) fn command(repo: &Repo, args: &CleanArgs) -> Result<()> {
         }
     }
     removed.extend(sweep::sweep(&repo.output(), None, repo, &ui)?);
+    if args.images && !args.all {
+        let _alone = kept::alone(repo)?;
+        removed.extend(images::remove_old_normal_forms(repo, &ui)?);
+    }
     if private::clean(&places)? {
         ui.notice("stopped the private engine, left by a killed run");
         removed.push("private engine".to_owned());

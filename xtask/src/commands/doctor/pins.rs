@@ -2,6 +2,9 @@
 
 use super::report::DoctorReport;
 use crate::build::BuildFacts;
+use crate::builder_image::kept::KeptImage;
+use crate::builder_image::provenance::Provenance;
+use crate::builder_image::rebuilt::Rebuilt;
 use crate::builder_image::{BuilderImage, Inputs};
 use crate::registry::{Refusal, Registry};
 use anyhow::Result;
@@ -17,6 +20,9 @@ pub(super) fn look(facts: &BuildFacts, ui: &Ui) -> DoctorReport {
     if let BuilderImage::Named(image) = &facts.image {
         // even if this machine has the image, the next one needs the registry
         served(image, facts.image_present, ui, &mut report);
+        rebuilt(facts, image, &mut report);
+    } else {
+        report.skipped("image-rebuilt", "no builder image is pinned");
     }
     match Inputs::gather(&facts.repo).and_then(|inputs| inputs.base.parse::<ImageRef>()) {
         // only a machine that cannot bootstrap a base needs it
@@ -29,6 +35,30 @@ pub(super) fn look(facts: &BuildFacts, ui: &Ui) -> DoctorReport {
     }
     upstream(facts, &mut report);
     report
+}
+
+/// Compares the pinned image with the one that was built here, as `image show` does.
+fn rebuilt(facts: &BuildFacts, image: &ImageRef, report: &mut DoctorReport) {
+    let rule = "image-rebuilt";
+    let pin = image.digest.as_ref().map(ToString::to_string);
+    let compared = Inputs::gather(&facts.repo).and_then(|today| {
+        let record =
+            Provenance::read(&facts.repo.builder_image(), pin.as_deref().unwrap_or_default())?;
+        let kept = KeptImage::find(&facts.repo, &today);
+        let record = record.unwrap_or_default();
+        let rebuilt = Rebuilt::of(kept.as_ref(), pin.as_deref(), &record, &today);
+        Ok((rebuilt, rebuilt.text(kept.as_ref())))
+    });
+    match compared {
+        Ok((Rebuilt::Equal, text)) => report.holds(rule, text),
+        Ok((Rebuilt::Differs, text)) => report.broken(
+            Problem::new(text, "cargo xtask image build --verify; if that says identical, report it to security@silverlabs.uk")
+                .of(rule),
+        ),
+        Ok((_, text)) => report.skipped(rule, text),
+        Err(error) => report
+            .broken(Problem::new(format!("{error:#}"), "cargo xtask check").of(rule)),
+    }
 }
 
 /// Asks the registry of `image`. With `spare`, a build works without the registry.

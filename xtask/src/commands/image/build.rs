@@ -1,5 +1,6 @@
 //! `cargo xtask image build`: builds the builder image from linux/build/docker, on an engine.
 
+use super::verify;
 use crate::builder_image::build::OwnImage;
 use crate::builder_image::builder_env::BuilderEnv;
 use crate::engine::BuildArgs;
@@ -12,12 +13,17 @@ use xtask_core::ui::{Ui, answer};
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask image build --setup
-  cargo xtask image build --engine private --dry-run";
+  cargo xtask image build --engine private --dry-run
+  cargo xtask image build --verify             twice from nothing: is it reproducible?";
 
 /// Build the builder image from linux/build/docker; print its name and its digest
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ImageBuildArgs {
+    /// Build it twice from nothing, the second time under other conditions (clock, host name, umask, order
+    /// of directories), and compare: exit 0 if both have one digest, else 1, with the causes
+    #[arg(long)]
+    verify: bool,
     #[command(flatten)]
     build: BuildArgs,
 }
@@ -25,6 +31,9 @@ pub(crate) struct ImageBuildArgs {
 /// `cargo xtask image build`
 pub(crate) fn command(repo: &Repo, args: &ImageBuildArgs) -> Result<()> {
     let build = &args.build;
+    if args.verify {
+        return verify::command(repo, build);
+    }
     let ui = Ui::new(build.verbose);
     let env = BuilderEnv::gather(repo, build)?;
     if build.dry_run {

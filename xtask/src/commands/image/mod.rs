@@ -3,6 +3,7 @@
 mod build;
 mod push;
 mod show;
+mod verify;
 
 use anyhow::Result;
 use xtask_core::facts::repo::Repo;

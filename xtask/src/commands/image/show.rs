@@ -2,6 +2,7 @@
 
 use crate::builder_image::kept::KeptImage;
 use crate::builder_image::provenance::Provenance;
+use crate::builder_image::rebuilt::Rebuilt;
 use crate::builder_image::{BuilderImage, Inputs, is_present, labels, published};
 use crate::engine::private::EngineFolders;
 use crate::engine::{EngineChoice, EngineKind, detect};
@@ -102,68 +103,6 @@ pub(crate) fn command(repo: &Repo, args: &ImageShowArgs) -> Result<()> {
         answer(format_args!("{name:<11} {}", value));
     }
     Ok(())
-}
-
-/// The pinned image, compared with one that was built here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rebuilt {
-    /// Nothing of today's inputs was built here.
-    No,
-    /// Nothing is pinned that it could be compared with.
-    Unpinned,
-    Equal,
-    /// The pin or the image here is of other inputs or packages.
-    Incomparable,
-    Differs,
-}
-
-impl Rebuilt {
-    fn of(
-        kept: Option<&KeptImage>,
-        pin: Option<&str>,
-        record: &Provenance,
-        today: &Inputs,
-    ) -> Rebuilt {
-        let (Some(kept), Some(pin)) = (kept, pin) else {
-            return if kept.is_some() { Rebuilt::Unpinned } else { Rebuilt::No };
-        };
-        let labels = kept.labels().unwrap_or_default();
-        let pinned = |value: Option<&str>| value == Some("yes");
-        let same_packages = pinned(Some(&record.apt_pinned))
-            && pinned(labels.get(labels::APT_PINNED).map(String::as_str))
-            && labels.get(labels::BASE) == Some(&record.base);
-        match (kept.digest.to_string() == pin, record.inputs == today.digest.to_string()) {
-            (true, _) => Rebuilt::Equal,
-            (false, true) if same_packages => Rebuilt::Differs,
-            (false, _) => Rebuilt::Incomparable,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Rebuilt::No | Rebuilt::Unpinned => "no",
-            Rebuilt::Equal => "equal",
-            Rebuilt::Incomparable => "not comparable",
-            Rebuilt::Differs => "differs",
-        }
-    }
-
-    fn text(self, kept: Option<&KeptImage>) -> String {
-        let here = kept.map(|kept| kept.digest.to_string()).unwrap_or_default();
-        match self {
-            Rebuilt::No => "not rebuilt here: cargo xtask image build".to_owned(),
-            Rebuilt::Unpinned => format!("built here: {here}"),
-            Rebuilt::Equal => "rebuilt here, and equal to the pin".to_owned(),
-            Rebuilt::Incomparable => format!(
-                "built here: {here}; it cannot be compared, because inputs, base or packages are not those of the pin"
-            ),
-            Rebuilt::Differs => {
-                format!(
-                    "rebuilt here, and NOT equal to the pin, from the same inputs and snapshot: {here}"
-                )
-            }
-        }
-    }
 }
 
 fn or_none(text: &str) -> &str {

@@ -14,6 +14,7 @@ Exit codes:
 Examples:
   cargo xtask reproduce v1.1.0
   cargo xtask reproduce v1.1.0 --as 'Alice <alice@example.org>' --iso silvermetal-base.iso
+  cargo xtask reproduce v1.1.0 --rebuild-image           trust no builder image
   cargo xtask reproduce ~/downloads/v1.1.0 --dry-run
   cargo xtask reproduce v1.1.0 --collect ~/statements    count who has reproduced it
   cargo xtask reproduce v1.1.0 --collect https://example.org/statements.git --html rebuilders.html";
@@ -31,6 +32,10 @@ pub(crate) struct ReproduceArgs {
     /// Builder image, if the release's own registry cannot be reached: same digest, other registry
     #[arg(long, value_name = "REF")]
     pub(super) image: Option<String>,
+    /// First rebuild the builder image from nothing, refuse another digest than the release names, and build
+    /// in it (implies --setup)
+    #[arg(long, conflicts_with_all = ["image", "from_inputs", "collect"])]
+    pub(super) rebuild_image: bool,
     /// Rebuild without network, from the inputs that --save-inputs kept
     #[arg(long, value_name = "DIR", conflicts_with_all = ["mirror", "image", "setup"])]
     pub(super) from_inputs: Option<PathBuf>,

@@ -101,7 +101,6 @@ pub(super) fn other_inputs(release: &PublishedRelease, facts: &BuildFacts) -> Ve
             ));
         }
     }
-    found.extend(image_problem(release, facts));
     let in_container = release.info.get("Engine") != EngineKind::Host.name();
     if in_container && facts.engine.kind == EngineKind::Host {
         found.push(Problem::new(
@@ -130,7 +129,7 @@ fn fix(field: &str) -> &'static str {
 }
 
 /// Compares the builder images. The same digest in another registry is the same image.
-fn image_problem(release: &PublishedRelease, facts: &BuildFacts) -> Option<Problem> {
+pub(super) fn image_problem(release: &PublishedRelease, facts: &BuildFacts) -> Option<Problem> {
     let then = release.info.get("Builder-Image");
     if facts.engine.client.is_none() || then.is_empty() {
         return None;

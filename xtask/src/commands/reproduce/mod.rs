@@ -4,6 +4,7 @@ mod args;
 mod built;
 mod checkout;
 mod collect;
+mod rebuilt_image;
 mod release;
 mod statement;
 mod verdict;
@@ -70,16 +71,30 @@ pub(crate) fn command(repo: &Repo, args: &ReproduceArgs) -> Result<()> {
     }
     let folders = folders(repo, args, &release)?;
     let request = request(args, &release, &folders.build);
-    let (mut facts, mut problems) = gather(repo, &release, &request)?;
+    let (mut facts, mut problems) = gather(repo, &release, &request, args.rebuild_image)?;
+    if args.rebuild_image {
+        problems.extend(rebuilt_image::problems(repo, &release, &request.what.build)?);
+        problems.dedup();
+    }
     for problem in folders.in_the_way(&release, args.fetch_iso) {
         if !problems.contains(&problem) {
             problems.push(problem);
         }
     }
     if args.build.dry_run {
-        return build::describe(&facts)?.show("reproduce", &problems, args.build.shown());
+        let mut plan = build::describe(&facts)?;
+        if let (true, Some(digest)) = (args.rebuild_image, rebuilt_image::digest_of(&release)) {
+            plan.line("builder image", format!("first rebuilt from nothing; must have {digest}"));
+        }
+        return plan.show("reproduce", &problems, args.build.shown());
     }
     refuse(&problems)?;
+    if args.rebuild_image {
+        rebuilt_image::rebuild(repo, &release, &request.what.build, &ui)?;
+        // the image is another one now
+        (facts, problems) = gather(repo, &release, &request, true)?;
+        refuse(&problems)?;
+    }
     // the engine that preflight accepted
     facts.request.what.build.engine = facts.engine.kind.into();
     let _alone = OccupiedFolder::enter(&folders.out, facts.host.caller)?;
@@ -133,6 +148,8 @@ fn request(args: &ReproduceArgs, release: &PublishedRelease, output: &Path) -> B
     // The image is the commit's pin, or the caller's. The one that the release names is never used:
     // it would run with all privileges, and the release is not trusted yet.
     let local = info.get("Builder-Image").starts_with(builder_image::LOCAL);
+    let local = local || args.rebuild_image;
+    build.setup |= args.rebuild_image;
     let image = args.image.clone().or_else(|| local.then(|| builder_image::LOCAL.to_owned()));
     BuildRequest {
         what: RecipeArgs {
@@ -154,6 +171,7 @@ fn gather(
     repo: &Repo,
     release: &PublishedRelease,
     args: &BuildRequest,
+    rebuilds_image: bool,
 ) -> Result<(BuildFacts, Vec<Problem>)> {
     let source = CheckoutState::gather(repo)?;
     let mut problems = checkout::problems(repo, release, &source)?;
@@ -162,6 +180,9 @@ fn gather(
         Ok(facts) => {
             if at_the_commit {
                 problems.extend(checkout::other_inputs(release, &facts));
+                if !rebuilds_image {
+                    problems.extend(checkout::image_problem(release, &facts));
+                }
             }
             problems.extend(build::problems(&facts, args.what.build.setup));
             Ok((facts, problems))
