@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod engine;
 mod external;
+mod qemu;
 mod registry;
 
 use anyhow::{Context as _, Result};

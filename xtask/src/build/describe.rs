@@ -23,6 +23,10 @@ pub(super) fn describe(
     if !facts.missing.is_empty() {
         plan.step("with --setup: install missing packages", apt::line(&facts.missing));
     }
+    if facts.vm.as_ref().is_some_and(|vm| vm.kernels.is_empty()) {
+        let get = "apt-get download linux-image-VERSION-amd64 busybox-static (unpacked below target/, not installed)";
+        plan.step("with --setup: get Debian's kernels", get);
+    }
     if facts.engine.kind == EngineKind::Private {
         plan.step("start the private engine", facts.places.daemon());
     }
@@ -64,7 +68,7 @@ fn summarize(facts: &BuildFacts, plan: &mut DryRun) {
     plan.line("pins", pins(facts));
     plan.line("packages", packages(facts));
     plan.line("engine", engine(facts));
-    if facts.engine.client.is_some() {
+    if facts.engine.kind != EngineKind::Host {
         plan.line("image", image(facts));
     }
     if !facts.missing.is_empty() {
@@ -110,6 +114,10 @@ fn engine(facts: &BuildFacts) -> String {
         }
         (EngineKind::Private, _) => format!("{kind}, started for this build"),
         (EngineKind::Host, _) => format!("{kind}: this machine's tools, no container"),
+        (EngineKind::Vm, _) => match &facts.vm {
+            Some(vm) => vm.describe(),
+            None => kind.to_string(),
+        },
         (_, EngineStatus::Running(version)) => format!("{kind} {version}"),
         (_, EngineStatus::NotInstalled) => format!("{kind}, which is not installed"),
         (_, EngineStatus::Unreachable { .. }) => format!("{kind}, which does not answer"),
@@ -118,6 +126,13 @@ fn engine(facts: &BuildFacts) -> String {
 }
 
 fn image(facts: &BuildFacts) -> String {
+    if facts.vm.is_some() {
+        let todo = match &facts.kept_image {
+            Some(kept) => format!("booted from {}", kept.archive.shown()),
+            None => "cannot be booted".to_owned(),
+        };
+        return format!("{} ({todo})", facts.image.record());
+    }
     let todo = match (&facts.image, facts.image_present) {
         (_, true) => "the engine has it",
         (BuilderImage::Local(_), false) if facts.kept_image.is_some() => {
@@ -137,6 +152,10 @@ fn image(facts: &BuildFacts) -> String {
 fn last_time(facts: &BuildFacts) -> String {
     let engine = facts.engine.kind.name();
     let Some(earlier) = EarlierBuild::like(facts) else {
+        if let Some((vm, native)) = facts.vm.as_ref().zip(EarlierBuild::in_container(facts)) {
+            let (about, native) = (span(vm.about(native.took)), span(native.took));
+            return format!("{native} in a container, which is about {about} on engine {engine}");
+        }
         return format!("no build of {} on engine {engine} is known", facts.recipe.name);
     };
     let stages = earlier.stages.iter().map(|(name, took)| format!("{name} {}", span(*took)));

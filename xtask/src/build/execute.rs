@@ -2,6 +2,7 @@
 
 use super::inputs::BuildFacts;
 use super::policy_gate::PolicyGate;
+use super::preflight;
 use super::run::{self, RunEnd};
 use super::sandbox::Sandbox;
 use super::sweep;
@@ -12,7 +13,8 @@ use crate::build::{saved_inputs, workdir};
 use crate::builder_image::{self, BuilderImage, EngineImage};
 use crate::engine::Client;
 use crate::engine::container::Network;
-use anyhow::{Context as _, Result};
+use crate::engine::vm::{Measured, VmFacts};
+use anyhow::{Context as _, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -75,10 +77,15 @@ pub(crate) struct HaltedBuild {
     pub(crate) stage: String,
     /// Time that it was in that stage.
     pub(crate) in_stage: Duration,
+    /// Facts that were measured inside the machine of engine vm.
+    pub(crate) measured: Option<Measured>,
 }
 
 /// Builds or pulls the builder image if the engine does not have it.
 pub(crate) fn prepare(facts: &BuildFacts, network: Network, setup: bool, ui: &Ui) -> Result<()> {
+    if let Some(vm) = &facts.vm {
+        return ensure_tree(facts, vm, ui).map(drop);
+    }
     let client = facts.engine.client.as_ref();
     client.map_or(Ok(()), |client| ensure_image(facts, client, network, setup, ui).map(drop))
 }
@@ -95,11 +102,17 @@ pub(super) fn build(
 ) -> Result<BuildEnd> {
     let beside = facts.output.parent().unwrap_or(Path::new("/"));
     sweep::sweep(beside, facts.engine.client.as_ref(), &facts.repo, ui)?;
-    let image = match &facts.engine.client {
-        Some(client) => Some(ensure_image(facts, client, network, setup, ui)?),
-        None => {
-            let cache = facts.repo.state().join("apt-cache");
-            fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.shown()))?;
+    let own_cache = |cache: &Path| {
+        fs::create_dir_all(cache).with_context(|| format!("cannot make {}", cache.shown()))
+    };
+    let image = match (&facts.engine.client, &facts.vm) {
+        (Some(client), _) => Some(ensure_image(facts, client, network, setup, ui)?),
+        (None, Some(vm)) => {
+            own_cache(&vm.cache())?;
+            Some(ensure_tree(facts, vm, ui)?)
+        }
+        (None, None) => {
+            own_cache(&facts.repo.state().join("apt-cache"))?;
             None
         }
     };
@@ -136,7 +149,8 @@ fn build_at(
             let records = records::of_halted(facts, &folders.out(), dir, &stages)?;
             keep_artefacts(&folders.out(), dir, &stages)?;
             fs::remove_file(log.path()).context("cannot remove the log")?;
-            return Ok(BuildEnd::Halted(HaltedBuild { records, stage, in_stage }));
+            let measured = run.measured();
+            return Ok(BuildEnd::Halted(HaltedBuild { records, stage, in_stage, measured }));
         }
     };
     let hashing = ui.wait("hashing the ISO");
@@ -168,10 +182,16 @@ fn build_at(
     fs::create_dir(&result).with_context(|| format!("cannot make {}", result.shown()))?;
     fs::rename(&made, result.join(&facts.recipe.iso))
         .context("cannot move the ISO to the result")?;
+    let measured = run.measured();
     let run_facts = RunFacts {
         started: facts.now,
         seconds: begun.elapsed().as_secs_f64(),
-        environment: records::environment(facts, image.as_ref().map(|image| image.id.as_str())),
+        environment: records::environment(
+            facts,
+            image.as_ref().map(|image| image.id.as_str()),
+            measured.as_ref(),
+        ),
+        measured,
         image,
         command: run.cmd().to_string(),
         inputs,
@@ -238,6 +258,16 @@ fn image_plan(facts: &BuildFacts, inputs: &builder_image::Inputs) -> builder_ima
         facts.pin.clone(),
         facts.mirror.mirror.clone(),
     )
+}
+
+/// Makes the disk image of the builder's tree for engine vm, if it is not there.
+fn ensure_tree(facts: &BuildFacts, vm: &VmFacts, ui: &Ui) -> Result<EngineImage> {
+    let Some(kept) = &facts.kept_image else {
+        refuse(&[preflight::no_tree(facts)])?;
+        bail!("engine vm has no builder image");
+    };
+    builder_image::disk::make(kept, &vm.tree(Some(&kept.digest)), ui)?;
+    Ok(EngineImage { id: kept.digest.to_string(), digest: Some(kept.digest.clone()) })
 }
 
 /// Returns the builder image on the engine. A missing image is built (with `setup`), loaded or pulled first.

@@ -9,6 +9,7 @@ use crate::engine::container::Network;
 use crate::engine::paths::PathMap;
 use crate::engine::private::EngineFolders;
 use crate::engine::variations::BuildConditions;
+use crate::engine::vm::VmFacts;
 use crate::engine::{EngineChoice, EngineKind, EngineStatus, Selection, detect};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
@@ -36,10 +37,12 @@ pub(crate) struct BuildFacts {
     pub(crate) host: Host,
     pub(crate) places: EngineFolders,
     pub(crate) engine: Selection,
+    /// The machines of engine vm; `None` on the other engines.
+    pub(crate) vm: Option<VmFacts>,
     pub(crate) image: BuilderImage,
     /// True if the engine has the image already.
     pub(crate) image_present: bool,
-    /// The normal form of the local image, if it was built here.
+    /// The normal form of the image, if it was built here; on engine vm also the one in the saved inputs.
     pub(crate) kept_image: Option<KeptImage>,
     pub(crate) pin: SnapshotPin,
     pub(crate) mirror: FoundMirror,
@@ -126,8 +129,17 @@ impl BuildFacts {
         };
         let kept_image = match &image {
             BuilderImage::Local(inputs) => KeptImage::find(repo, inputs),
+            BuilderImage::Saved { archive, .. } if engine.kind == EngineKind::Vm => {
+                KeptImage::read(archive)
+            }
             _ => None,
         };
+        let needs = &recipe.needs;
+        let vm = (engine.kind == EngineKind::Vm)
+            .then(|| {
+                VmFacts::gather(&host, &repo.state(), needs.ram_gib.max(2 * needs.scratch_gib))
+            })
+            .transpose()?;
         let pin = SnapshotPin::read(repo)?;
         let keyring = args.what.build.mirror_keyring.as_deref().map(existing).transpose()?;
         let ca_file = args.what.build.ca_file.as_deref().map(existing).transpose()?;
@@ -183,6 +195,7 @@ impl BuildFacts {
             host,
             places,
             engine,
+            vm,
             image,
             image_present,
             kept_image,
@@ -210,6 +223,11 @@ impl BuildFacts {
     /// fetched.
     pub(crate) fn has_own_cache(&self) -> bool {
         self.inputs.is_some() || self.save_inputs.is_some()
+    }
+
+    /// The processors that the builder has.
+    pub(crate) fn cpus(&self) -> usize {
+        self.vm.as_ref().map_or(self.host.cpus, |vm| vm.cpus)
     }
 
     /// The network that this build's container needs, on an engine that has a bridge.
@@ -260,10 +278,15 @@ fn engine_side_facts(
     }
 }
 
-/// `SHORT-SHA[-dirty][-host]`, and the recipe's name before it if the recipe is not released. The tools
-/// of engine host are this machine's, so its results have folders of their own.
+/// `SHORT-SHA[-dirty][-host|-vm]`, and the recipe's name before it if the recipe is not released. The tools
+/// of engine host are this machine's, and engine vm is compared with the others, so their results have folders
+/// of their own.
 fn folder_name(recipe: &Recipe, source: &CheckoutState, engine: EngineKind) -> String {
-    let host = if engine == EngineKind::Host { "-host" } else { "" };
+    let host = match engine {
+        EngineKind::Host => "-host",
+        EngineKind::Vm => "-vm",
+        EngineKind::Docker | EngineKind::Podman | EngineKind::Private => "",
+    };
     let dirty = if source.dirty { "-dirty" } else { "" };
     let prefix = if recipe.released { String::new() } else { format!("{}-", recipe.name) };
     format!("{prefix}{}{dirty}{host}", source.short)

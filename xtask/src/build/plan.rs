@@ -5,10 +5,12 @@ use super::inputs::BuildFacts;
 use crate::build::saved_inputs::CACHE_GUEST;
 use crate::engine::container::{Container, Mode, Mount, Network};
 use crate::engine::host::{self, HostRun};
+use crate::engine::variations::{AHEAD, Variation};
+use crate::engine::vm::{self, Measured, Share, VmFacts, VmRun};
 use crate::engine::{Client, EngineKind};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
-use xtask_core::exec::{Cmd, Signal, StopBy};
+use xtask_core::exec::{Cmd, Exit, Signal, StopBy};
 use xtask_core::facts::container::own_container;
 use xtask_core::facts::upstream::UpstreamOrigin;
 use xtask_core::hash;
@@ -89,6 +91,7 @@ pub(crate) struct Sources {
 pub(crate) enum Run {
     Container { client: Client, container: Container },
     Host(HostRun),
+    Vm(VmRun),
 }
 
 impl Run {
@@ -96,6 +99,7 @@ impl Run {
         match self {
             Run::Container { client, container } => container.run(client),
             Run::Host(run) => run.run(),
+            Run::Vm(run) => run.run(),
         }
     }
 
@@ -104,6 +108,23 @@ impl Run {
             Run::Container { client, container } => StopBy::Command(client.stop(&container.name)),
             // PID 1 of a namespace ignores signals that it has no handler for
             Run::Host(_) => StopBy::Signal(Signal::KILL),
+            Run::Vm(_) => StopBy::Signal(Signal::TERM),
+        }
+    }
+
+    /// How the entry ended, if the command ended with `exit`.
+    pub(crate) fn ended(&self, exit: Exit) -> Exit {
+        match self {
+            Run::Container { .. } | Run::Host(_) => exit,
+            Run::Vm(run) => run.ended(exit),
+        }
+    }
+
+    /// Facts that were measured inside, if the engine has a machine of its own.
+    pub(crate) fn measured(&self) -> Option<Measured> {
+        match self {
+            Run::Container { .. } | Run::Host(_) => None,
+            Run::Vm(run) => run.measured(),
         }
     }
 }
@@ -113,11 +134,14 @@ impl Run {
 pub(crate) fn run(facts: &BuildFacts, folders: &Folders, network: Network) -> Result<Run> {
     let BuildFacts { recipe, conditions, .. } = facts;
     let home = conditions.home();
-    let mut command = conditions.wrapper(facts.engine.kind, facts.host.cpus);
+    let mut command = conditions.wrapper(facts.engine.kind, facts.cpus());
     command.push(format!("{home}/recipe/{}", recipe.entry));
     command.extend(recipe.stages.iter().map(|stage| stage.name.clone()));
     let sources = folders.sources(facts);
     let keyring = facts.mirror.mirror.keyring.as_deref();
+    if let Some(vm) = &facts.vm {
+        return run_in_vm(facts, folders, vm, command).map(Run::Vm);
+    }
     let Some(client) = facts.engine.client.clone() else {
         return Ok(Run::Host(HostRun {
             root: facts.repo.root.clone(),
@@ -175,6 +199,61 @@ pub(crate) fn run(facts: &BuildFacts, folders: &Folders, network: Network) -> Re
     Ok(Run::Container { client, container })
 }
 
+/// The same build in a machine of its own: what a container gets as a mount is a shared folder there.
+fn run_in_vm(
+    facts: &BuildFacts,
+    folders: &Folders,
+    vm: &VmFacts,
+    command: Vec<String>,
+) -> Result<VmRun> {
+    let BuildFacts { conditions, recipe, .. } = facts;
+    let home = conditions.home();
+    let share = |host: &Path, guest: &str, mode| Share {
+        host: host.to_owned(),
+        guest: guest.to_owned(),
+        mode,
+    };
+    let sources = folders.sources(facts);
+    let mut shares = vec![
+        share(&sources.recipe, &format!("{home}/recipe"), Mode::ReadOnly),
+        share(&sources.conf, &format!("{home}/conf"), Mode::ReadOnly),
+        share(&folders.out(), &format!("{home}/out"), Mode::ReadWrite),
+    ];
+    if let Some(upstream) = &facts.upstream {
+        shares.push(share(&upstream.dir, UPSTREAM_GUEST, Mode::ReadOnly));
+        if let Some(git_dir) = &upstream.git_dir {
+            shares.push(share(git_dir, &format!("{UPSTREAM_GUEST}.git"), Mode::ReadOnly));
+        }
+    }
+    let cache = if facts.has_own_cache() { folders.cache() } else { vm.cache() };
+    shares.push(share(&cache, CACHE_GUEST, Mode::ReadWrite));
+    let keyring = facts.mirror.mirror.keyring.as_ref();
+    let files = [(&facts.ca_file, GUEST_CA), (&facts.mirror.mirror.keyring, GUEST_KEYRING)];
+    let kernel = usize::from(conditions.has(Variation::Kernel));
+    Ok(VmRun {
+        id: folders.id.clone(),
+        accel: vm.accel.accel,
+        cpus: vm.cpus,
+        memory: vm.memory,
+        kernel: vm.kernel(kernel),
+        tree: vm.tree(facts.kept_image.as_ref().map(|kept| &kept.digest)),
+        scratch: folders.work.join("disk"),
+        control: folders.work.join("vm"),
+        shares,
+        files: files
+            .into_iter()
+            .filter_map(|(file, guest)| Some((file.clone()?, guest.to_owned())))
+            .collect(),
+        network: facts.network(),
+        clock: conditions.has(Variation::Clock).then_some(facts.now + AHEAD),
+        other_cpu: conditions.has(Variation::CpuModel),
+        conditions: conditions.clone(),
+        env: environment(facts, keyring.map(|_| GUEST_KEYRING)),
+        own_disk: (recipe.needs.scratch_gib > 0).then(|| format!("{home}/out/tmp")),
+        command,
+    })
+}
+
 /// The complete environment inside the builder: constants and pins, and nothing from the caller's
 /// environment.
 fn environment(facts: &BuildFacts, keyring: Option<&str>) -> Vec<(String, String)> {
@@ -194,8 +273,12 @@ fn environment(facts: &BuildFacts, keyring: Option<&str>) -> Vec<(String, String
     } else {
         let proxied =
             if security.is_empty() { String::new() } else { format!("{PROXY}/debian-security") };
-        env.push(("SILVERMETAL_UPSTREAM_DEBIAN", mirror.debian.clone()));
-        env.push(("SILVERMETAL_UPSTREAM_SECURITY", security));
+        let seen = |url: &str| match &facts.vm {
+            Some(_) => vm::seen_from_inside(url),
+            None => url.to_owned(),
+        };
+        env.push(("SILVERMETAL_UPSTREAM_DEBIAN", seen(&mirror.debian)));
+        env.push(("SILVERMETAL_UPSTREAM_SECURITY", seen(&security)));
         env.push(("SILVERMETAL_APT_DEBIAN", format!("{PROXY}/debian")));
         env.push(("SILVERMETAL_APT_SECURITY", proxied));
     }
@@ -205,7 +288,7 @@ fn environment(facts: &BuildFacts, keyring: Option<&str>) -> Vec<(String, String
     }
     env.push(("SILVERMETAL_KEYRING", keyring.unwrap_or_default().to_owned()));
     env.push(("SILVERMETAL_ISO", facts.recipe.iso.clone()));
-    env.push(("SILVERMETAL_JOBS", facts.conditions.jobs(facts.host.cpus).to_string()));
+    env.push(("SILVERMETAL_JOBS", facts.conditions.jobs(facts.cpus()).to_string()));
     env.push(("SILVERMETAL_HOME", facts.conditions.home().to_owned()));
     if let Some(flavor) = &facts.flavor {
         env.push(("SILVERMETAL_FLAVOR", flavor.clone()));

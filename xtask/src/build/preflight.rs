@@ -55,6 +55,16 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
             "pass --engine private or --engine docker with --save-inputs and --from-inputs",
         ));
     }
+    if let Some(vm) = &facts.vm {
+        found.extend(vm.problem(setup));
+        if facts.save_inputs.is_some() {
+            found.push(Problem::new(
+                "engine vm saves no inputs",
+                "save them in a container, and build from them: --engine private --save-inputs DIR, then \
+                 --engine vm --from-inputs DIR",
+            ));
+        }
+    }
     if recipe.needs.submodule {
         found.extend(facts.upstream.iter().flat_map(Upstream::problems));
         found.extend(facts.fallen_levers.iter().cloned());
@@ -162,7 +172,8 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
             .of("clock"),
         );
     }
-    if facts.engine.kind != EngineKind::Host && facts.network() == Network::Host && port_taken() {
+    let shares_network = facts.engine.client.is_some() && facts.network() == Network::Host;
+    if shares_network && port_taken() {
         found.push(Problem::new(
             "port 9977 on this host's loopback is taken, and the builder's package cache needs it \
              (it shares this host's network, because the mirror is on loopback)",
@@ -192,7 +203,29 @@ fn places(facts: &BuildFacts) -> Vec<Problem> {
     found
 }
 
+/// The problem that engine vm has no builder image to boot.
+pub(super) fn no_tree(facts: &BuildFacts) -> Problem {
+    let (what, fix) = match &facts.image {
+        BuilderImage::Local(inputs) => (
+            format!("no builder image: {} is not built", inputs.tag()),
+            "build it here: cargo xtask image build --setup".to_owned(),
+        ),
+        BuilderImage::Named(reference) => (
+            format!("engine vm cannot pull {reference}: it boots an image from a file"),
+            format!("pass --image {}, or --from-inputs DIR", builder_image::LOCAL),
+        ),
+        BuilderImage::Saved { archive, .. } => (
+            format!("the saved builder image has no normal form: {}", archive.shown()),
+            "save the inputs again, with an image that this xtask built".to_owned(),
+        ),
+    };
+    Problem::new(what, fix).of("builder-image")
+}
+
 fn image_problem(facts: &BuildFacts, setup: bool) -> Option<Problem> {
+    if facts.vm.is_some() {
+        return facts.kept_image.is_none().then(|| no_tree(facts));
+    }
     if facts.image_present || facts.engine.kind == EngineKind::Host {
         return None;
     }

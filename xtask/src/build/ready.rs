@@ -11,6 +11,7 @@ use super::workdir::WorkFolder;
 use crate::engine::container::Network;
 use crate::engine::private::Private;
 use crate::engine::variations::BuildConditions;
+use crate::engine::vm::VmFacts;
 use crate::engine::{EngineChoice, EngineKind, HOST_NOTICE};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
@@ -44,8 +45,13 @@ impl Ready {
             facts = facts.again(facts.engine.kind)?;
             refuse(&preflight::problems(&facts, setup))?;
         }
-        if setup && facts.engine.kind != EngineKind::Host {
+        if setup && facts.engine.client.is_some() {
             facts.places.note_setup(facts.engine.kind)?;
+        }
+        if let Some(vm) = facts.vm.as_ref().filter(|vm| setup && vm.kernels.len() < 2) {
+            vm.prepare(ui)?;
+            facts = facts.again(facts.engine.kind)?;
+            refuse(&preflight::problems(&facts, false))?;
         }
         let mut engine = None;
         if facts.engine.kind == EngineKind::Private {
@@ -59,7 +65,8 @@ impl Ready {
                 Err(error) => return Err(error),
             }
         }
-        for notice in &facts.engine.notices {
+        let slow = facts.vm.as_ref().and_then(VmFacts::notice);
+        for notice in facts.engine.notices.iter().chain(&slow) {
             ui.notice(notice);
         }
         if let Some(notice) = facts.upstream.as_ref().and_then(Upstream::notice) {

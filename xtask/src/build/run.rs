@@ -72,6 +72,7 @@ pub(crate) fn run(
         }
         Ok(())
     });
+    let exit = exit.map(|exit| run.ended(exit));
     let ok = exit.as_ref().is_ok_and(|exit| exit.ok());
     let halted = !ok && halt.wanted();
     if let Some(shown) = progress.shown.take() {
@@ -176,7 +177,16 @@ fn artefacts_of(stage: &Stage, out: &Path) -> Result<Artefacts> {
 
 /// Distinguishes a failure of the recipe from one of the engine, by the exit code of `docker run`.
 fn why(place: &str, exit: Exit, run: &Run) -> String {
-    let Run::Container { client, .. } = run else { return format!("{place} failed ({exit})") };
+    let client = match run {
+        Run::Container { client, .. } => client,
+        Run::Host(_) => return format!("{place} failed ({exit})"),
+        Run::Vm(vm) => {
+            return match vm.last_words() {
+                Some(words) => format!("{place}: the machine ended ({exit}); its kernel:\n{words}"),
+                None => format!("{place} failed ({exit})"),
+            };
+        }
+    };
     match exit {
         Exit::Code(125) => {
             format!("{place}: {} could not run the container, or lost it ({exit})", client.kind)

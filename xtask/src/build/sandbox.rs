@@ -48,6 +48,10 @@ impl Sandbox {
                 Some(Remover { client: client.clone(), name: container.name.clone() })
             }
             Run::Host(_) => None,
+            Run::Vm(vm) => {
+                vm.set_up()?;
+                None
+            }
         };
         Ok(Sandbox { _container: container, folders, run, work })
     }

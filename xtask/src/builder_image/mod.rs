@@ -6,6 +6,7 @@ pub(crate) mod build;
 pub(crate) mod builder_env;
 pub(crate) mod conditions;
 pub(crate) mod diffoscope;
+pub(crate) mod disk;
 pub(crate) mod kept;
 pub(crate) mod labels;
 mod normalise;

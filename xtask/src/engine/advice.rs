@@ -190,6 +190,8 @@ fn is_api_mismatch(why: &str) -> bool {
 pub(crate) fn prune(kind: EngineKind) -> String {
     match kind {
         EngineKind::Docker | EngineKind::Podman => format!("{kind} system prune"),
-        EngineKind::Private | EngineKind::Host => "cargo xtask clean --all".to_owned(),
+        EngineKind::Private | EngineKind::Host | EngineKind::Vm => {
+            "cargo xtask clean --all".to_owned()
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Engines that builds run on: docker, podman, a private dockerd, or this host without containers.
+//! Engines that builds run on: docker, podman, a private dockerd, this host without
+//! containers, or a virtual machine.
 
 pub(crate) mod advice;
 mod args;
@@ -12,6 +13,7 @@ pub(crate) mod private;
 mod select;
 mod status;
 pub(crate) mod variations;
+pub(crate) mod vm;
 
 pub(crate) use args::BuildArgs;
 pub(crate) use client::Client;
@@ -36,6 +38,8 @@ pub(crate) enum EngineChoice {
     Private,
     /// No container: the tools of this Debian, in private namespaces (needs root)
     Host,
+    /// The builder image in QEMU, with a kernel and a clock of its own (needs root; slow without KVM)
+    Vm,
 }
 
 impl EngineChoice {
@@ -47,6 +51,7 @@ impl EngineChoice {
             EngineChoice::Podman => Some(EngineKind::Podman),
             EngineChoice::Private => Some(EngineKind::Private),
             EngineChoice::Host => Some(EngineKind::Host),
+            EngineChoice::Vm => Some(EngineKind::Vm),
         }
     }
 }
@@ -58,6 +63,7 @@ impl From<EngineKind> for EngineChoice {
             EngineKind::Podman => EngineChoice::Podman,
             EngineKind::Private => EngineChoice::Private,
             EngineKind::Host => EngineChoice::Host,
+            EngineKind::Vm => EngineChoice::Vm,
         }
     }
 }

@@ -4,6 +4,7 @@ use super::advice;
 use super::podman;
 use super::private::{self, EngineFolders};
 use super::status::{self, EngineStatus, Unusable};
+use super::vm;
 use super::{Client, EngineChoice, EngineKind};
 use xtask_core::exec::which;
 use xtask_core::facts::host::Host;
@@ -15,7 +16,7 @@ pub(crate) struct Selection {
     pub(crate) kind: EngineKind,
     /// True if `auto` took it because an earlier `--setup` prepared it.
     pub(crate) of_setup: bool,
-    /// `None` for engine host.
+    /// `None` for engines host and vm.
     pub(crate) client: Option<Client>,
     pub(crate) status: EngineStatus,
     /// Debian packages that this engine needs on this machine.
@@ -74,6 +75,10 @@ pub(crate) fn detect(
             }
         }
         EngineKind::Host => selection.problems.extend(advice::needs_root(kind, host)),
+        EngineKind::Vm => {
+            selection.packages = vm::packages();
+            selection.problems.extend(advice::needs_root(kind, host));
+        }
     }
     selection
 }

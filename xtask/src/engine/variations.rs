@@ -35,10 +35,12 @@ pub(crate) enum Variation {
     Firmware,
     /// The kernel's name and release
     Kernel,
+    /// The model of the CPU
+    CpuModel,
 }
 
 impl Variation {
-    pub(crate) const ALL: [Variation; 12] = [
+    pub(crate) const ALL: [Variation; 13] = [
         Variation::HostName,
         Variation::Path,
         Variation::User,
@@ -51,6 +53,7 @@ impl Variation {
         Variation::DirectoryOrder,
         Variation::Firmware,
         Variation::Kernel,
+        Variation::CpuModel,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -67,6 +70,7 @@ impl Variation {
             Variation::DirectoryOrder => "directory-order",
             Variation::Firmware => "firmware",
             Variation::Kernel => "kernel",
+            Variation::CpuModel => "cpu-model",
         }
     }
 
@@ -79,9 +83,13 @@ impl Variation {
             Variation::User if build.engine == EngineKind::Host => {
                 Some("engine host builds as root")
             }
-            Variation::Clock => {
-                Some("the whole machine shares one clock; build B just runs later than build A")
+            Variation::Clock if build.engine != EngineKind::Vm => {
+                Some("containers share the machine's clock: --engine vm has one of its own")
             }
+            Variation::Clock if build.lists_expire => Some(
+                "a year later the mirror's package lists have expired: use the pinned snapshot, or \
+                 --from-inputs",
+            ),
             Variation::DirectoryOrder if build.scratch_gib == 0 => {
                 Some("recipe.toml names no scratch_gib: the stages do not work in out/tmp")
             }
@@ -89,8 +97,14 @@ impl Variation {
             Variation::DirectoryOrder if build.memory < 2 * (build.scratch_gib << 30) => {
                 Some("a tmpfs over out/tmp would take more than half of the memory")
             }
-            Variation::Kernel => {
-                Some("a machine runs one kernel; setarch can only pretend 2.6, which glibc refuses")
+            Variation::Kernel if build.engine != EngineKind::Vm => {
+                Some("containers share the machine's kernel: --engine vm has one of its own")
+            }
+            Variation::Kernel if build.kernels < 2 => {
+                Some("this machine's apt has only one kernel for engine vm")
+            }
+            Variation::CpuModel if build.engine != EngineKind::Vm => {
+                Some("containers share the machine's CPU: --engine vm has a model of its own")
             }
             _ => None,
         }
@@ -121,7 +135,15 @@ pub(crate) struct BuildTraits {
     pub(crate) scratch_gib: u64,
     /// True if derivative-maker makes the ISO.
     pub(crate) submodule: bool,
+    /// Kernels that engine vm has here; 2 if `--setup` will get them.
+    pub(crate) kernels: usize,
+    /// True if the package lists come from a live mirror: they expire (Valid-Until).
+    pub(crate) lists_expire: bool,
 }
+
+/// Seconds by which `--vary clock` is ahead: more than a year, so that the month, the day, the weekday and the
+/// hour are others, too.
+pub(crate) const AHEAD: u64 = ((400 * 24 + 7) * 60 + 13) * 60;
 
 /// The conditions of one build. The default is the constants of the container contract.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -134,7 +156,7 @@ impl BuildConditions {
         BuildConditions { varied: factors.into_iter().collect() }
     }
 
-    fn has(&self, factor: Variation) -> bool {
+    pub(crate) fn has(&self, factor: Variation) -> bool {
         self.varied.contains(&factor)
     }
 
@@ -268,6 +290,8 @@ mod tests {
             memory: 4 << 30,
             scratch_gib: 2,
             submodule: false,
+            kernels: 2,
+            lists_expire: false,
         };
         for factor in Variation::ALL {
             let varied = BuildConditions::of([factor]);
@@ -283,6 +307,29 @@ mod tests {
         let base = Variation::User.unsupported_reason(&BuildTraits { submodule: true, ..there });
         assert!(base.is_some_and(|why| why.contains("derivative-maker")));
     }
+    #[test]
+    fn only_a_machine_of_its_own_has_another_clock_kernel_and_cpu() {
+        let there = BuildTraits {
+            engine: EngineKind::Vm,
+            memory: 4 << 30,
+            scratch_gib: 2,
+            submodule: false,
+            kernels: 2,
+            lists_expire: false,
+        };
+        for factor in [Variation::Clock, Variation::Kernel, Variation::CpuModel] {
+            let why = |traits| factor.unsupported_reason(&traits).unwrap_or_default();
+            assert_eq!(why(there), "");
+            assert!(
+                why(BuildTraits { engine: EngineKind::Podman, ..there }).contains("--engine vm")
+            );
+        }
+        let live = BuildTraits { lists_expire: true, ..there };
+        assert!(Variation::Clock.unsupported_reason(&live).unwrap().contains("--from-inputs"));
+        let one = BuildTraits { kernels: 1, ..there };
+        assert!(Variation::Kernel.unsupported_reason(&one).unwrap().contains("only one kernel"));
+    }
+
     #[test]
     fn no_machine_builds_on_half_of_its_cpus() {
         let varied = BuildConditions::of([Variation::Cpus]);

@@ -18,6 +18,7 @@ const ROOMS: [(&str, Floors); 2] = [
             &["build"],
             &["builder_image"],
             &["engine", "registry", "external"],
+            &["qemu"],
         ],
     ),
     (

@@ -13,11 +13,18 @@ pub enum EngineKind {
     Private,
     /// No container: this Debian host's own tools.
     Host,
+    /// The builder image in a virtual machine.
+    Vm,
 }
 
 impl EngineKind {
-    pub const ALL: [EngineKind; 4] =
-        [EngineKind::Docker, EngineKind::Podman, EngineKind::Private, EngineKind::Host];
+    pub const ALL: [EngineKind; 5] = [
+        EngineKind::Docker,
+        EngineKind::Podman,
+        EngineKind::Private,
+        EngineKind::Host,
+        EngineKind::Vm,
+    ];
 
     /// The name that the command line, recipe.toml and BUILD_INFO use.
     pub fn name(self) -> &'static str {
@@ -26,6 +33,7 @@ impl EngineKind {
             EngineKind::Podman => "podman",
             EngineKind::Private => "private",
             EngineKind::Host => "host",
+            EngineKind::Vm => "vm",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Earlier builds on this machine: how long a build takes is known from the last one.
 
 use crate::build::BuildFacts;
+use crate::engine::EngineKind;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,6 +35,17 @@ impl EarlierBuild {
         let here = [facts.output.clone(), facts.output.with_file_name("build-a")];
         let here = here.iter().filter_map(|dir| read(&dir.join("build.json"), is_like));
         newest(&facts.repo.output(), is_like).into_iter().chain(here).max_by_key(|it| it.started)
+    }
+
+    /// The newest build of the same image in a container.
+    pub(crate) fn in_container(facts: &BuildFacts) -> Option<EarlierBuild> {
+        let flavor = facts.flavor.as_deref().unwrap_or_default();
+        let containers = [EngineKind::Docker, EngineKind::Podman, EngineKind::Private];
+        newest(&facts.repo.output(), |info| {
+            info.get("Recipe") == facts.recipe.name
+                && info.get("Flavor") == flavor
+                && containers.iter().any(|kind| kind.name() == info.get("Engine"))
+        })
     }
 
     /// Time of a stage, if it is one that a person waits for.

@@ -6,6 +6,8 @@ pub(crate) mod tree;
 
 use crate::build::{BuildFacts, EpochFrom};
 use crate::builder_image::{BuilderImage, EngineImage};
+use crate::engine::EngineKind;
+use crate::engine::vm::{self, Measured};
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::Path;
@@ -150,7 +152,7 @@ pub(crate) fn known_before(facts: &BuildFacts) -> Vec<(&'static str, String)> {
         ("Tree", if source.dirty { "dirty" } else { "clean" }.to_owned()),
         ("Engine", facts.engine.kind.name().to_owned()),
     ];
-    if facts.engine.client.is_some() {
+    if facts.engine.kind != EngineKind::Host {
         fields.push(("Builder-Image", facts.image.record()));
     }
     if let Some(upstream) = &facts.upstream {
@@ -234,6 +236,8 @@ pub(crate) struct RunFacts {
     /// Seconds from the start of the command to the finished ISO.
     pub(crate) seconds: f64,
     pub(crate) environment: Environment,
+    /// Facts that were measured inside the machine of engine vm.
+    pub(crate) measured: Option<Measured>,
     /// The builder image; `None` on engine host.
     pub(crate) image: Option<EngineImage>,
     pub(crate) command: String,
@@ -267,8 +271,9 @@ fn build_json(
         "memory": facts.host.memory,
         "image": match (&facts.engine.client, &facts.image) {
             (Some(client), image) => Some(BuilderImage::name(image, client)),
-            (None, _) => None,
+            (None, image) => facts.vm.as_ref().map(|_| image.record()),
         },
+        "measured": run.measured.as_ref().map(Measured::value),
         "mirror": facts.mirror.mirror.debian,
         "mirror_security": facts.mirror.mirror.security,
         "command": run.command,
@@ -285,16 +290,30 @@ fn build_json(
     record
 }
 
-/// The environment of a build on this machine. The id of the builder image is known only once it is there.
-pub(crate) fn environment(facts: &BuildFacts, image_id: Option<&str>) -> Environment {
+/// The environment of a build on this machine; on engine vm, of the machine that it measured. The id of the builder
+/// image is known only once it is there.
+pub(crate) fn environment(
+    facts: &BuildFacts,
+    image_id: Option<&str>,
+    measured: Option<&Measured>,
+) -> Environment {
     let engine = facts.engine.client.as_ref();
+    let inside = facts.vm.is_some();
+    // a machine that did not tell is not this one
+    let of = |inner: fn(&Measured) -> &str, outer: &str| match measured {
+        Some(measured) => Some(inner(measured).to_owned()),
+        None => (!inside).then(|| outer.to_owned()),
+    };
     let object = serde_json::json!({
         "engine": facts.engine.kind.name(),
-        "engine_version": engine.and_then(|client| client.version().ok()),
+        "engine_version": match engine {
+            Some(client) => client.version().ok(),
+            None => facts.vm.as_ref().and_then(|_| vm::version()),
+        },
         "image_id": image_id,
-        "kernel": facts.host.kernel,
-        "cpu": Some(&facts.host.cpu).filter(|cpu| !cpu.is_empty()),
-        "cpus": facts.host.cpus,
+        "kernel": of(|inner| &inner.kernel, &facts.host.kernel),
+        "cpu": of(|inner| &inner.cpu, &facts.host.cpu).filter(|cpu| !cpu.is_empty()),
+        "cpus": measured.map_or(facts.cpus() as u64, |inner| inner.cpus),
         "file_system": DiskSpace::holding(&facts.output).ok().map(|disk| disk.kind),
         "rustc": rustc(&facts.repo.root),
     });

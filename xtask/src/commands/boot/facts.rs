@@ -1,9 +1,10 @@
 //! Facts gathered before a boot. Preflight reports the bad ones.
 
-use super::accel::{Accel, Choice, QEMU};
 use super::args::BootArgs;
 use super::firmware::{self, Firmware};
-use super::{iso, output, qemu, runtime};
+use super::{iso, output, qemu};
+use crate::qemu::accel::{Accel, Choice, QEMU};
+use crate::qemu::runtime;
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use xtask_core::exec::which;

@@ -1,10 +1,10 @@
 //! One boot: starts the machine, watches it until it succeeds or fails, takes a screenshot.
 
-use super::accel::Accel;
 use super::console::{Console, Sign};
 use super::monitor::{MachineStatus, Monitor, PictureFormat};
 use super::qemu::{self, Machine};
 use super::screen::Picture;
+use crate::qemu::accel::Accel;
 use anyhow::{Context as _, Result};
 use std::fs::{self, File};
 use std::io::Read as _;

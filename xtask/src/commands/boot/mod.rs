@@ -1,6 +1,5 @@
 //! `cargo xtask boot`: boots an image to a login prompt, and takes a screenshot.
 
-mod accel;
 mod args;
 mod console;
 mod facts;
@@ -10,13 +9,13 @@ mod iso;
 mod monitor;
 mod output;
 mod qemu;
-mod runtime;
 mod screen;
 
 pub(crate) use args::BootArgs;
 
 use crate::build::earlier;
-use accel::Accel;
+use crate::qemu::accel::Accel;
+use crate::qemu::runtime::{self, RuntimeDir};
 use anyhow::{Context as _, Result};
 use facts::BootFacts;
 pub(crate) use facts::PACKAGES;
@@ -24,7 +23,6 @@ use firmware::Firmware;
 use guest::{Boot, BootOutcome};
 use output::BootOutput;
 use qemu::{Files, Machine};
-use runtime::RuntimeDir;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::thread;

@@ -1,9 +1,9 @@
 //! The QEMU command line of the machine that boots the image.
 
-use super::accel::{Accel, QEMU};
 use super::firmware::Firmware;
+use crate::qemu::accel::{Accel, QEMU};
+use crate::qemu::option;
 use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use xtask_core::exec::Cmd;
 
@@ -125,19 +125,6 @@ impl Machine {
             ],
         }
     }
-}
-
-/// Joins an option with a path in it. A comma in the path is doubled, as QEMU requires.
-fn option(before: &str, path: &Path, after: &str) -> OsString {
-    let mut bytes = before.as_bytes().to_vec();
-    for &byte in path.as_os_str().as_bytes() {
-        bytes.push(byte);
-        if byte == b',' {
-            bytes.push(byte);
-        }
-    }
-    bytes.extend(after.as_bytes());
-    OsString::from_vec(bytes)
 }
 
 /// Parses `7.2` from `QEMU emulator version 7.2.22 (Debian …)`.

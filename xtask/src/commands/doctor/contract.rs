@@ -49,6 +49,7 @@ pub(super) fn describe(facts: &BuildFacts) -> Result<DryRun> {
             }
         }
         Run::Host(_) => plan.line("containers", "none: engine host runs no container"),
+        Run::Vm(_) => plan.line("containers", "none: engine vm runs no container"),
     }
     Ok(plan)
 }

@@ -82,7 +82,7 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
                 apt::install(&facts.missing, &ui)?;
                 facts = facts.again(facts.engine.kind)?;
             }
-            if build.setup && facts.engine.kind != EngineKind::Host {
+            if build.setup && facts.engine.client.is_some() {
                 facts.places.note_setup(facts.engine.kind)?;
             }
             look(&facts, build.setup, &ui, &mut report)?;
@@ -126,6 +126,8 @@ fn look(facts: &BuildFacts, setup: bool, ui: &Ui, report: &mut DoctorReport) -> 
         release::look(facts, ui, report);
         if facts.engine.kind == EngineKind::Host {
             report.skip_engine_rules("engine host runs no container");
+        } else if facts.engine.kind == EngineKind::Vm {
+            report.skip_engine_rules("engine vm runs no container, and doctor starts no machine");
         } else {
             engine::look(facts, setup, ui, report);
         }

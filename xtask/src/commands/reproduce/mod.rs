@@ -102,7 +102,7 @@ pub(crate) fn command(repo: &Repo, args: &ReproduceArgs) -> Result<()> {
     release.get_manifests(&ui)?;
     release.keep(&folders.published)?;
     let begun = Instant::now();
-    let here = environment(&facts, None);
+    let here = environment(&facts, None, None);
     let statement = Statement::new(&release, &facts, args.rebuilder.as_deref());
     let built = Ready::new(facts, &ui).and_then(|ready| ready.build(begun, &ui));
     let verdict = match built {

@@ -14,9 +14,11 @@ pub(crate) use args::VerifyArgs;
 use crate::build::earlier::EarlierBuild;
 use crate::build::{self, BuildFacts, BuildRequest, OccupiedFolder, Ready};
 use crate::build::{ArtefactFolder, BuildEnd, BuildSide, HaltedBuild, StageComparison};
+use crate::engine::EngineChoice;
+use crate::engine::vm::Measured;
 use anyhow::{Context as _, Result, anyhow};
 use fail_fast::{StopFacts, Stopped};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -27,6 +29,7 @@ use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, OrExit as _, Problem, in_context, refuse};
 use xtask_core::hash;
 use xtask_core::interrupt;
+use xtask_core::record_file;
 use xtask_core::records::ledger::Ledger;
 use xtask_core::records::published::Published;
 use xtask_core::records::verdict::{BuildDifference, Verdict};
@@ -52,7 +55,12 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     if let [a, b] = &args.compare[..] {
         return compare_outputs::command(args, a, b);
     }
-    let request = BuildRequest { what: args.what.clone(), output: None, save_inputs: None };
+    let mut what = args.what.clone();
+    if what.build.engine == EngineChoice::Auto && args.vary.needs_a_machine() {
+        // both builds: if only B had a machine of its own, the engine would be another, too
+        what.build.engine = EngineChoice::Vm;
+    }
+    let request = BuildRequest { what, output: None, save_inputs: None };
     let facts = BuildFacts::gather(repo, &request)?;
     if let Some(published) = &args.against {
         return against::command(repo, args, published, facts, &ui);
@@ -74,7 +82,7 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     let _alone = OccupiedFolder::enter(&places.out, facts.host.caller)?;
     let kept = if args.resume { resume::finished(&places.a, &places.b, &facts, &ui) } else { None };
     let mut first = Ready::new(facts, &ui)?;
-    let varied = Varied::on(&args.vary, &first.facts);
+    let mut varied = Varied::on(&args.vary, &first.facts);
     varied.announce(&ui);
     // now, because a problem of build B must not wait until build A is finished
     let mut second = first.again(&places.b, varied.conditions())?;
@@ -115,7 +123,10 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
             })?;
         Stopped { a: None, b: b.halted() }
     };
+    let measured = [measured(&stopped.a, &places.a), measured(&stopped.b, &places.b)];
+    varied.confirm([measured[0].as_ref(), measured[1].as_ref()]);
     let mut conclusion = Conclusion::new(args, &places, &varied, begun, stopped)?;
+    conclusion.measured = measured;
     let verdict = conclusion.verdict()?;
     if let (Verdict::Differs(difference), Some(kept), true) =
         (&verdict, &watching, conclusion.stopped.any())
@@ -196,6 +207,8 @@ struct Conclusion<'a> {
     stopped: Stopped,
     records: [Published; 2],
     stop_facts: Option<StopFacts>,
+    /// Facts that both builds measured inside.
+    measured: [Option<Measured>; 2],
 }
 
 impl<'a> Conclusion<'a> {
@@ -207,7 +220,8 @@ impl<'a> Conclusion<'a> {
         stopped: Stopped,
     ) -> Result<Conclusion<'a>> {
         let records = stopped.records([&places.a, &places.b])?;
-        Ok(Conclusion { args, places, varied, begun, stopped, records, stop_facts: None })
+        let (stop_facts, measured) = (None, [None, None]);
+        Ok(Conclusion { args, places, varied, begun, stopped, records, stop_facts, measured })
     }
 
     fn verdict(&self) -> Result<Verdict> {
@@ -219,6 +233,16 @@ impl<'a> Conclusion<'a> {
         judge(a, b)
     }
 
+    /// A line for each build that measured what it had inside.
+    fn measured_text(&self) -> String {
+        let line = |(name, of): (&str, &Option<Measured>)| {
+            let of = of.as_ref()?;
+            let (date, kernel, cpu) = (of.date.shown(), of.kernel.shown(), of.cpu.shown());
+            Some(format!("inside build {name}: {date}, kernel {kernel}, {} CPU {cpu}\n", of.cpus))
+        };
+        ["A", "B"].into_iter().zip(&self.measured).filter_map(line).collect()
+    }
+
     fn say(&self, verdict: &Verdict, guilty: Option<&bisect::Guilty>) -> Result<()> {
         let ([a, b], out) = (&self.records, &self.places.out);
         let next = match &self.stop_facts {
@@ -228,6 +252,7 @@ impl<'a> Conclusion<'a> {
         let mut text = report::text(verdict, out, &next);
         text += &self.stop_facts.as_ref().map(StopFacts::text).unwrap_or_default();
         text += &self.varied.text();
+        text += &self.measured_text();
         text += &guilty.map(|guilty| format!("{guilty}\n")).unwrap_or_default();
         let folder = |build: &Published, halted: &Option<HaltedBuild>| {
             halted.is_none().then(|| build.dir.to_string_lossy().into_owned())
@@ -241,6 +266,7 @@ impl<'a> Conclusion<'a> {
             "stopped": self.stop_facts.as_ref().map(StopFacts::value),
             "varied": self.varied.names(),
             "not_varied": self.varied.left_out(),
+            "measured": self.measured.each_ref().map(|of| of.as_ref().map(Measured::value)),
             "guilty": guilty.and_then(bisect::Guilty::factor),
             "seconds": self.begun.elapsed().as_secs_f64(),
         });
@@ -253,6 +279,15 @@ impl<'a> Conclusion<'a> {
                 .error(format!("the two builds differ: {}", out.join("verify.txt").shown()))),
         }
     }
+}
+
+/// What a build measured inside its machine, if it had one.
+fn measured(halted: &Option<HaltedBuild>, dir: &Path) -> Option<Measured> {
+    if let Some(halted) = halted {
+        return halted.measured.clone();
+    }
+    let record = record_file::read(&dir.join("build.json")).ok()?;
+    Measured::of(&serde_json::from_slice::<Value>(&record).ok()?["measured"])
 }
 
 /// Compares both images. Each is read once, and its hash must be the one in its own record.
