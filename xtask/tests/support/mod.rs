@@ -131,7 +131,7 @@ impl Checkout {
             stages.iter().map(|s| format!("[[stage]]\nname = \"{s}\"\nproduces = []\n")).collect();
         let toml = format!(
             "description = \"a test\"\nentry = \"build\"\niso = \"{name}.iso\"\nreleased = false\n\
-             [needs]\nsubmodule = false\nengines = [\"docker\", \"podman\", \"private\", \"host\"]\n\
+             [needs]\nsubmodule = false\nengines = [\"docker\", \"podman\", \"private\", \"host\", \"vm\"]\n\
              disk_gib = 0\nram_gib = 1\nscratch_gib = 1\nhost_packages = []\n{stages}"
         );
         fs::write(dir.join("recipe.toml"), toml).unwrap();

@@ -266,7 +266,10 @@ impl<'a> Conclusion<'a> {
             "stopped": self.stop_facts.as_ref().map(StopFacts::value),
             "varied": self.varied.names(),
             "not_varied": self.varied.left_out(),
-            "measured": self.measured.each_ref().map(|of| of.as_ref().map(Measured::value)),
+            "measured": {
+                "a": self.measured[0].as_ref().map(Measured::value),
+                "b": self.measured[1].as_ref().map(Measured::value),
+            },
             "guilty": guilty.and_then(bisect::Guilty::factor),
             "seconds": self.begun.elapsed().as_secs_f64(),
         });

@@ -59,6 +59,13 @@ if [[ -n "${scratch}" ]]; then
   mount --bind /var/lib/vm-scratch "${scratch}" || fail "cannot mount ${scratch}"
 fi
 
+# Limits of time that the builder sets itself. An emulated processor needs longer, and xtask ends a machine that hangs.
+settings=/etc/systemd/system
+mkdir -p "${settings}"/docker-entrypoint.{service,target}.d /etc/systemd/system.conf.d
+printf '[Service]\nTimeoutStopSec=120s\n' >"${settings}/docker-entrypoint.service.d/vm.conf"
+printf '[Unit]\nJobTimeoutSec=1200s\n' >"${settings}/docker-entrypoint.target.d/vm.conf"
+printf '[Manager]\nDefaultTimeoutStartSec=600s\nDefaultTimeoutStopSec=60s\n' >/etc/systemd/system.conf.d/vm.conf
+
 # a cgroup below the root, as a container has
 mkdir /sys/fs/cgroup/builder
 inner() {

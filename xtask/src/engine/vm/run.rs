@@ -221,3 +221,123 @@ pub(crate) fn seen_from_inside(url: &str) -> String {
         None => url.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::variations::Variation;
+
+    fn run() -> VmRun {
+        let share = |host: &str, guest: &str, mode| Share {
+            host: host.into(),
+            guest: guest.to_owned(),
+            mode,
+        };
+        VmRun {
+            id: "canary-1234567-89abcdef".to_owned(),
+            accel: Accel::Tcg,
+            cpus: 1,
+            memory: 4 << 30,
+            kernel: Kernel { dir: "/k/first".into(), package: "linux-image 6.12".to_owned() },
+            tree: "/trees/a,b.ext4".into(),
+            scratch: "/work/disk".into(),
+            control: "/work/vm".into(),
+            shares: vec![
+                share("/work/checkout/recipe", "/home/user/recipe", Mode::ReadOnly),
+                share("/work/out", "/home/user/out", Mode::ReadWrite),
+            ],
+            files: vec![("/keys/ca.pem".into(), "/etc/silvermetal/extra-ca.crt".to_owned())],
+            network: Network::Bridge,
+            clock: None,
+            other_cpu: false,
+            conditions: BuildConditions::default(),
+            env: vec![("MKSQUASHFS_OPTIONS".to_owned(), "-a 'b".to_owned())],
+            own_disk: Some("/home/user/out/tmp".to_owned()),
+            command: vec!["/home/user/recipe/build".to_owned(), "root fs".to_owned()],
+        }
+    }
+
+    #[test]
+    fn the_command_line() {
+        assert_eq!(
+            run().run().to_string(),
+            "TMPDIR=/work/disk setpriv --pdeathsig KILL -- qemu-system-x86_64 -no-user-config -nodefaults \
+             -no-reboot -name silvermetal-canary-1234567-89abcdef -machine q35 -accel tcg -cpu max -smp 1 \
+             -m 4096 -rtc base=utc -display none -device virtio-rng-pci -kernel /k/first/vmlinuz \
+             -initrd /k/first/initramfs -append 'console=ttyS0 panic=-1 quiet mitigations=off' \
+             -chardev file,id=kernel,path=/work/vm/kernel.log -serial chardev:kernel \
+             -chardev stdio,id=lines,signal=off -device virtio-serial-pci \
+             -device virtconsole,chardev=lines \
+             -drive if=none,id=tree,format=raw,snapshot=on,cache=unsafe,file=/trees/a,,b.ext4 \
+             -device virtio-blk-pci,drive=tree -nic user,ipv6=off,model=virtio-net-pci \
+             -fsdev local,id=vm,path=/work/vm,security_model=passthrough,multidevs=remap \
+             -device virtio-9p-pci,fsdev=vm,mount_tag=vm \
+             -fsdev local,id=share0,path=/work/checkout/recipe,security_model=passthrough,multidevs=remap,readonly=on \
+             -device virtio-9p-pci,fsdev=share0,mount_tag=share0 \
+             -fsdev local,id=share1,path=/work/out,security_model=passthrough,multidevs=remap \
+             -device virtio-9p-pci,fsdev=share1,mount_tag=share1"
+        );
+    }
+
+    #[test]
+    fn what_is_varied_is_another_option_or_another_word() {
+        let varied = VmRun {
+            clock: Some(1_830_297_600),
+            other_cpu: true,
+            network: Network::None,
+            accel: Accel::Kvm,
+            conditions: BuildConditions::of([Variation::HostName]),
+            ..run()
+        };
+        let shown = varied.run().to_string();
+        for option in ["-accel kvm -cpu Nehalem ", "-rtc base=2028-01-01T00:00:00 ", "-nic none "] {
+            assert!(shown.contains(option), "{option} is not in {shown}");
+        }
+        let plan = varied.plan();
+        assert!(plan.starts_with("host_name=another-host\ndns=''\n"), "{plan}");
+    }
+
+    #[test]
+    fn the_plan_is_quoted_for_the_shell() {
+        assert_eq!(
+            run().plan(),
+            "host_name=silvermetal-builder\n\
+             dns=10.0.2.3\n\
+             scratch=/home/user/out/tmp\n\
+             mounts=('share0 ro /home/user/recipe' 'share1 rw /home/user/out')\n\
+             files=('file0 /etc/silvermetal/extra-ca.crt')\n\
+             variables=('MKSQUASHFS_OPTIONS=-a '\\''b')\n\
+             command=(/home/user/recipe/build 'root fs')\n"
+        );
+    }
+
+    #[test]
+    fn the_exit_code_is_the_one_that_the_machine_left() {
+        let dir = std::env::temp_dir().join(format!("silvermetal-vm-{}", std::process::id()));
+        let run = VmRun {
+            control: dir.join("vm"),
+            scratch: dir.join("disk"),
+            files: Vec::new(),
+            ..run()
+        };
+        run.set_up().unwrap();
+        assert!(dir.join("vm/run").is_file() && dir.join("vm/enter").is_file());
+        fs::write(dir.join("vm/kernel.log"), "a\n\nKernel panic - not syncing\n").unwrap();
+        assert_eq!(run.ended(Exit::Code(0)), Exit::Code(LOST), "it powered off without an answer");
+        assert!(run.last_words().unwrap().ends_with("Kernel panic - not syncing"));
+        fs::write(dir.join("vm/exit"), "7\n").unwrap();
+        assert_eq!(run.ended(Exit::Code(0)), Exit::Code(7));
+        assert_eq!(run.ended(Exit::Signal(9)), Exit::Signal(9), "QEMU was killed");
+        assert_eq!((run.last_words(), run.measured()), (None, None));
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn the_mirror_on_loopback_has_another_address_inside() {
+        assert_eq!(seen_from_inside("http://127.0.0.1:9/debian"), "http://10.0.2.2:9/debian");
+        assert_eq!(seen_from_inside("http://localhost/debian"), "http://10.0.2.2/debian");
+        for other in ["http://127.0.0.10/debian", "https://deb.debian.org/debian", ""] {
+            assert_eq!(seen_from_inside(other), other);
+        }
+    }
+}
