@@ -225,9 +225,9 @@ impl BuildFacts {
         self.inputs.is_some() || self.save_inputs.is_some()
     }
 
-    /// The processors that the builder has.
+    /// The processors that the builder has. Two builds at once have half of the machine's each.
     pub(crate) fn cpus(&self) -> usize {
-        self.vm.as_ref().map_or(self.host.cpus, |vm| vm.cpus)
+        self.vm.as_ref().map_or(self.host.cpus, |vm| vm.cpus.min(self.host.cpus))
     }
 
     /// The network that this build's container needs, on an engine that has a bridge.

@@ -233,7 +233,7 @@ fn run_in_vm(
     Ok(VmRun {
         id: folders.id.clone(),
         accel: vm.accel.accel,
-        cpus: vm.cpus,
+        cpus: facts.cpus(),
         memory: vm.memory,
         kernel: vm.kernel(kernel),
         tree: vm.tree(facts.kept_image.as_ref().map(|kept| &kept.digest)),

@@ -48,7 +48,7 @@ impl Ready {
         if setup && facts.engine.client.is_some() {
             facts.places.note_setup(facts.engine.kind)?;
         }
-        if let Some(vm) = facts.vm.as_ref().filter(|vm| setup && vm.kernels.len() < 2) {
+        if let Some(vm) = facts.vm.as_ref().filter(|vm| setup && vm.kernels.is_empty()) {
             vm.prepare(ui)?;
             facts = facts.again(facts.engine.kind)?;
             refuse(&preflight::problems(&facts, false))?;

@@ -17,7 +17,7 @@ use xtask_core::facts::snapshot::SnapshotPin;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};
 use xtask_core::ui::Ui;
 
-pub(crate) const NO_ENGINE: &str = "the builder image needs a container engine, and engine host is none: pass --engine docker, podman or private";
+pub(crate) const NO_ENGINE: &str = "the builder image needs a container engine, and engines host and vm are none: pass --engine docker, podman or private";
 
 /// Facts that are gathered before anything is started or installed.
 pub(crate) struct BuilderEnv {
@@ -76,7 +76,7 @@ impl BuilderEnv {
         let plan = Plan::new(repo, Inputs::gather(repo)?, pin, found.mirror.clone());
         let selection = detect(build.engine, &engines, &host, &places);
         let code = match build.engine {
-            EngineChoice::Host => Code::Usage,
+            EngineChoice::Host | EngineChoice::Vm => Code::Usage,
             _ => Code::NotReady,
         };
         let client = selection.client.clone();

@@ -28,3 +28,4 @@ mod reproducible;
 #[path = "../support/mod.rs"]
 mod support;
 mod upstream;
+mod vm;

@@ -213,7 +213,7 @@ produces = ["rootfs.tar"]
 :3: `entry`: expected a string
 :4: `iso` is a file name, without folders: found `out/x.iso`
 :6: `disk_gib`: expected a number of GiB
-:8: `engines`: expected a list out of docker, podman, private, host
+:8: `engines`: expected a list out of docker, podman, private, host, vm
 :9: unknown key `disk`: expected submodule, engines, disk_gib, ram_gib, scratch_gib, host_packages
 :12: `kernel_parameters`: expected a list of strings
 :15: `suites`: expected a list of strings

@@ -81,7 +81,8 @@ pub(crate) fn command(repo: &Repo, args: &CleanArgs) -> Result<()> {
         removed.push("private engine".to_owned());
     }
     if args.volumes || args.all {
-        for dir in [places.dir.join("data/volumes"), repo.state().join("apt-cache")] {
+        let caches = ["apt-cache", "vm/apt-cache"].map(|cache| repo.state().join(cache));
+        for dir in [places.dir.join("data/volumes")].into_iter().chain(caches) {
             removed.extend(remove(&dir, &ui)?);
         }
     }

@@ -88,7 +88,7 @@ impl Target {
 /// `cargo xtask image push`
 pub(crate) fn command(repo: &Repo, args: &ImagePushArgs) -> Result<()> {
     let ui = Ui::new(args.build.verbose);
-    if args.build.engine == EngineChoice::Host {
+    if matches!(args.build.engine, EngineChoice::Host | EngineChoice::Vm) {
         return Err(Code::Usage.error(builder_env::NO_ENGINE)); // also if nothing needs to be built
     }
     let outputs = if args.github_output { Some(github_output()?) } else { None };

@@ -131,7 +131,7 @@ fn fix(field: &str) -> &'static str {
 /// Compares the builder images. The same digest in another registry is the same image.
 pub(super) fn image_problem(release: &PublishedRelease, facts: &BuildFacts) -> Option<Problem> {
     let then = release.info.get("Builder-Image");
-    if facts.engine.client.is_none() || then.is_empty() {
+    if facts.engine.kind == EngineKind::Host || then.is_empty() {
         return None;
     }
     let now = facts.image.record();

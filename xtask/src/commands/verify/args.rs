@@ -32,7 +32,7 @@ pub(crate) struct VerifyArgs {
     pub(super) resume: bool,
     /// Conditions that build B varies because they must not matter: all, none, or a list out of
     /// host-name, path, user, umask, cpus, locale, time-zone, environment, clock, directory-order,
-    /// firmware, kernel
+    /// firmware, kernel, cpu-model. If it has clock, kernel or cpu-model, both builds run on engine vm
     #[arg(long, value_name = "all|none|LIST", default_value = "none")]
     pub(super) vary: Vary,
     /// If the builds differ, find the one condition of --vary that causes it, by halving the list

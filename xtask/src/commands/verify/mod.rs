@@ -14,8 +14,8 @@ pub(crate) use args::VerifyArgs;
 use crate::build::earlier::EarlierBuild;
 use crate::build::{self, BuildFacts, BuildRequest, OccupiedFolder, Ready};
 use crate::build::{ArtefactFolder, BuildEnd, BuildSide, HaltedBuild, StageComparison};
-use crate::engine::EngineChoice;
 use crate::engine::vm::Measured;
+use crate::engine::{EngineChoice, EngineKind};
 use anyhow::{Context as _, Result, anyhow};
 use fail_fast::{StopFacts, Stopped};
 use serde_json::{Value, json};
@@ -55,13 +55,13 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     if let [a, b] = &args.compare[..] {
         return compare_outputs::command(args, a, b);
     }
-    let mut what = args.what.clone();
-    if what.build.engine == EngineChoice::Auto && args.vary.needs_a_machine() {
+    let request = BuildRequest { what: args.what.clone(), output: None, save_inputs: None };
+    let mut facts = BuildFacts::gather(repo, &request)?;
+    let may = facts.recipe.needs.engines.contains(&EngineKind::Vm);
+    if may && args.what.build.engine == EngineChoice::Auto && args.vary.needs_a_machine() {
         // both builds: if only B had a machine of its own, the engine would be another, too
-        what.build.engine = EngineChoice::Vm;
+        facts = facts.again(EngineKind::Vm)?;
     }
-    let request = BuildRequest { what, output: None, save_inputs: None };
-    let facts = BuildFacts::gather(repo, &request)?;
     if let Some(published) = &args.against {
         return against::command(repo, args, published, facts, &ui);
     }

@@ -59,7 +59,7 @@ impl Varied {
             scratch_gib: facts.recipe.needs.scratch_gib,
             submodule: facts.recipe.needs.submodule,
             kernels: facts.vm.as_ref().map_or(0, |vm| match vm.kernels.len() {
-                0 => 2, // --setup will get them
+                0 => 2, // --setup gets two if there are two
                 known => known,
             }),
             lists_expire: !facts.mirror.mirror.pinned() && facts.inputs.is_none(),

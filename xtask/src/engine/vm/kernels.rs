@@ -61,11 +61,8 @@ pub(super) fn find(state: &Path) -> Vec<Kernel> {
     NAMES.into_iter().filter_map(at).collect()
 }
 
-/// Downloads and unpacks the kernels that are missing.
+/// Downloads and unpacks the kernels.
 pub(super) fn prepare(state: &Path, ui: &Ui) -> Result<()> {
-    if find(state).len() == 2 {
-        return Ok(());
-    }
     let work = state.join("vm").join(format!("new-{}", std::process::id()));
     fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.shown()))?;
     let made = fetch(&work, ui).and_then(|()| {

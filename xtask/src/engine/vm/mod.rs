@@ -123,7 +123,7 @@ impl VmFacts {
         }
     }
 
-    /// Gets the kernels that are missing.
+    /// Gets the kernels.
     pub(crate) fn prepare(&self, ui: &Ui) -> Result<()> {
         kernels::prepare(&self.state, ui)
     }
