@@ -28,7 +28,7 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 /// Factor by which emulated work takes longer, measured on the canary: linux/build/README.md, Engines.
-const EMULATED: u32 = 12;
+const EMULATED: u32 = 30;
 
 /// The virtual machines that can run here.
 #[derive(Clone, Debug)]
