@@ -105,6 +105,17 @@ pub(crate) struct OneSidedEntry {
     pub(crate) mtime: i64,
     /// Bytes.
     pub(crate) size: u64,
+    /// Names of its extended attributes, and a hash of all their values; empty if it has none.
+    pub(crate) xattrs: String,
+    /// What else its format knows of it, but for times and other names.
+    pub(crate) more: String,
+}
+
+impl OneSidedEntry {
+    /// Returns true if it is root's, nobody else may write it, and nothing gives it another user's rights.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.mode & 0o7022 == 0 && (self.uid, self.gid) == (0, 0) && self.xattrs.is_empty()
+    }
 }
 
 impl Place {

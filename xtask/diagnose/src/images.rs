@@ -70,6 +70,26 @@ impl Images {
         })
     }
 
+    /// Returns true if a link at `place` would lead to an entry of its file system.
+    pub(crate) fn leads(&self, side: Side, place: &Place, target: &str) -> bool {
+        let Some((path, layers)) = place.0.split_last() else { return false };
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let whole =
+            if target.starts_with('/') { target.to_owned() } else { format!("{folder}/{target}") };
+        let mut parts: Vec<&str> = Vec::new();
+        for part in whole.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => drop(parts.pop()),
+                _ => parts.push(part),
+            }
+        }
+        let tree = self.innermost(side, layers);
+        tree.is_some_and(|tree| {
+            matches!(diskimage::find(&*tree, parts.join("/").as_bytes()), Ok(Some(_)))
+        })
+    }
+
     /// Calls `each` with the path and the metadata of every entry of a file system. Returns false if it could not be
     /// read to its end.
     pub(crate) fn walk(

@@ -129,7 +129,9 @@ impl Correlator {
         let (a, b, signs) = if path { paths(&edit.a, &edit.b) } else { single(edit, at) };
         // the files that a host's name belongs in
         let own = |(_, sign, _): &PairSign| matches!(*sign, "hostname" | "hosts");
-        let decision = at.is_decision(edit) && !signs.iter().any(own);
+        // a program may act by a string that nothing beside it says to be of the build
+        let acted_by = !edit.in_text && signs.is_empty();
+        let decision = (at.is_decision(edit) && !signs.iter().any(own)) || acted_by;
         for (rule, sign, proof) in signs.into_iter().filter(|_| !decision) {
             let evidence = self.evidence.entry((a.clone(), b.clone())).or_insert_with(|| {
                 PairEvidence { rule, signs: HashSet::new(), proved: false, places: HashSet::new() }
@@ -218,6 +220,8 @@ fn single(edit: &Edit, at: &At<'_>) -> (String, String, Vec<PairSign>) {
         signs.push((&HOST_NAME, "records", true));
     }
     if at.path_is(&["etc/hostname", "etc/mailname"])
+        && is_host(&a)
+        && is_host(&b)
         && edit.before.is_empty()
         && edit.after.is_empty()
     {
@@ -226,6 +230,15 @@ fn single(edit: &Edit, at: &At<'_>) -> (String, String, Vec<PairSign>) {
     signs.extend(sign_of_host(edit, at).map(|sign| (&HOST_NAME, sign, false)));
     signs.extend(sign_of_user(edit, at).map(|sign| (&USER, sign, false)));
     (a, b, signs)
+}
+
+/// Returns true if a word can be nothing but a name: not what somebody decides, a folder of the system or a number.
+fn is_host(word: &str) -> bool {
+    let word = word.to_lowercase();
+    word.contains(|c: char| c.is_ascii_alphabetic())
+        && !DECISIONS.contains(&word.as_str())
+        && !SYSTEM.contains(&word.as_str())
+        && !["tmp", "opt", "home", "root", "srv", "mnt", "media"].contains(&word.as_str())
 }
 
 /// Returns true if a name's stem says that it is temporary.
@@ -263,7 +276,7 @@ fn paths(a: &str, b: &str) -> (String, String, Vec<PairSign>) {
         built(path) || !SYSTEM.contains(&first)
     };
     let absolute = a.starts_with('/') && b.starts_with('/');
-    let path = absolute && outside(&a) && outside(&b) && (built(&a) || built(&b));
+    let path = absolute && outside(&a) && outside(&b) && built(&a) && built(&b);
     let signs: Vec<PairSign> = if path { vec![(&BUILD_PATH, "path", true)] } else { Vec::new() };
     (a, b, signs)
 }
@@ -353,12 +366,16 @@ mod tests {
 
     #[test]
     fn paths_are_cut_to_what_differs() {
-        let (a, b, signs) = paths("/build/one/src/x.c", "/srv/two/src/x.c");
-        assert_eq!((a.as_str(), b.as_str()), ("/build/one", "/srv/two"));
+        let (a, b, signs) = paths("/build/one/src/x.c", "/home/x/two/src/x.c");
+        assert_eq!((a.as_str(), b.as_str()), ("/build/one", "/home/x/two"));
         assert_eq!(signs[0].0.id, "build-path");
         let (_, _, signs) = paths("/home/carol/x", "/home/dave/x");
         assert_eq!(signs[0].0.id, "user-name");
-        for (a, b) in [("/usr/share/a", "/usr/share/b"), ("/opt/good/run", "/opt/evil/run")] {
+        for (a, b) in [
+            ("/usr/share/a", "/usr/share/b"),
+            ("/opt/good/run", "/opt/evil/run"),
+            ("/opt/app/lib", "/tmp/x/lib"),
+        ] {
             assert!(paths(a, b).2.is_empty(), "{a} {b}");
         }
     }

@@ -5,14 +5,16 @@ use super::rule::At;
 use crate::edits::Edit;
 
 /// Files that programs take settings from.
-const SETTINGS: [&str; 52] = [
+const SETTINGS: [&str; 59] = [
     "etc/**",
     "**/boot/**",
     "loader/**",
     "isolinux/**",
     "syslinux/**",
     "**/systemd/**",
+    "var/lib/iptables/**",
     "var/spool/**",
+    "**/*torrc*",
     "**/apparmor.d/**",
     "**/cron.*/**",
     "**/dbus-1/**",
@@ -46,10 +48,15 @@ const SETTINGS: [&str; 52] = [
     "**/*.cnf",
     "**/*.conf",
     "**/*.desktop",
+    "**/*.hwdb",
     "**/*.ini",
     "**/*.json",
+    "**/*.nmconnection",
+    "**/*.override",
     "**/*.policy",
     "**/*.pkla",
+    "**/*.prefs",
+    "**/*.properties",
     "**/*.rules",
     "**/*.service",
     "**/*.socket",

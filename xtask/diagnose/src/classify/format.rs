@@ -47,9 +47,10 @@ pub(super) fn excerpt(fact: &Fact) -> Vec<String> {
         Seen::Content(changes) => changes.excerpt.clone(),
         Seen::OnlyIn { side, entry } => {
             let sign = if *side == Side::A { '-' } else { '+' };
+            let with = if entry.xattrs.is_empty() { "" } else { ", with " };
             vec![format!(
-                "{sign} {} {:04o} {}:{} {} bytes",
-                entry.kind, entry.mode, entry.uid, entry.gid, entry.size
+                "{sign} {} {:04o} {}:{} {} bytes{with}{}",
+                entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.xattrs
             )]
         }
         Seen::Repacked { .. } | Seen::Unreadable { .. } => Vec::new(),

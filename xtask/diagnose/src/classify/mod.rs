@@ -9,6 +9,7 @@
 
 mod account;
 mod accounts;
+mod certificates;
 mod checksums;
 mod classifier;
 mod consequences;
@@ -20,6 +21,7 @@ mod epoch;
 mod fact;
 mod format;
 mod host_keys;
+mod ids;
 mod implanted;
 mod mirrors;
 mod moved;

@@ -24,7 +24,7 @@ pub(super) fn bytes(
     contents: &[Content; 2],
     first: u64,
 ) -> Difference {
-    match whole::compare(shares, spot.layer, contents, first) {
+    match whole::compare(shares, spot, contents, first) {
         Ok(changes) => spot.difference(DifferenceKind::Content(Box::new(changes))),
         Err(broken) => unreadable(spot, broken),
     }
@@ -38,7 +38,7 @@ pub(super) fn has_padding(shares: &Shares, spot: &Spot, contents: &[Content; 2])
         let format = Format::of(&source, &shares.budgets[side as usize]);
         matches!(format, Ok(Some(Iso | Squashfs | Fat | Disk | Initramfs | Tar | Compressed(_))))
     };
-    let is_gap = spot.place.path().starts_with('[') && spot.layer != "container image";
+let is_gap = spot.is_part && spot.layer != "container image";
     is_gap || (padded(Side::A) && padded(Side::B))
 }
 

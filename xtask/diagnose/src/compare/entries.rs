@@ -3,10 +3,14 @@
 use super::spot::Spot;
 use crate::difference::{Difference, DifferenceKind, MetadataField, OneSidedEntry};
 use diskimage::{Kind, Metadata, Named, hex, printable};
-use std::collections::{BTreeMap, HashSet};
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Names of an order that are told.
 const ORDER: usize = 64;
+
+/// Extended attributes of an entry on one side that are named.
+const SHOWN: usize = 8;
 
 /// Metadata of an entry that only one side has.
 pub(super) fn one_sided(metadata: &Metadata) -> OneSidedEntry {
@@ -17,7 +21,32 @@ pub(super) fn one_sided(metadata: &Metadata) -> OneSidedEntry {
         gid: metadata.gid.unwrap_or(0),
         mtime: metadata.mtime.unwrap_or(0),
         size: metadata.size,
+        xattrs: xattrs(metadata),
+        more: more(metadata),
     }
+}
+
+/// Names of the extended attributes, and a hash of all.
+fn xattrs(metadata: &Metadata) -> String {
+    if metadata.xattrs.is_empty() {
+        return String::new();
+    }
+    let mut hash = Sha256::new();
+    for part in metadata.xattrs.iter().flat_map(|(name, value)| [name, value]) {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    let names = metadata.xattrs.iter().take(SHOWN).map(|(name, _)| printable(name));
+    format!("{} ({})", names.collect::<Vec<_>>().join(", "), hex(&hash.finalize()[..8]))
+}
+
+/// What a format knows beside that, but for times, and for names, which are those of the entry or of its owner.
+fn more(metadata: &Metadata) -> String {
+    let is_told = |name: &str| {
+        ["time", "date", "name", "name prefix", "generation"].iter().any(|end| name.ends_with(end))
+    };
+    let others = metadata.more.iter().filter(|(name, _)| !is_told(name));
+    others.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Header fields that differ, or that one lacks.
@@ -116,9 +145,40 @@ pub(super) fn order(spot: &Spot, lists: &[Vec<Named>; 2]) -> Vec<Difference> {
     let a: Vec<_> = a.filter(|name| names[1].contains(name)).collect();
     let b: Vec<_> = b.filter(|name| names[0].contains(name)).collect();
     let Some(first) = a.iter().zip(&b).position(|(a, b)| a != b) else { return Vec::new() };
+    let chosen = other_choice(spot, &a, &b);
     let told = |list: &[&Vec<u8>]| {
         list[first..].iter().take(ORDER).map(|name| printable(name)).collect::<Vec<_>>()
     };
     let what = DifferenceKind::Order { a: told(&a), b: told(&b) };
-    vec![spot.difference(what)]
+    std::iter::once(spot.difference(what)).chain(chosen).collect()
+}
+
+/// A difference if two names are one to whoever does not mind their case, or the version behind a name, and the
+/// order says which of them is found.
+fn other_choice(spot: &Spot, a: &[&Vec<u8>], b: &[&Vec<u8>]) -> Option<Difference> {
+    if !["FAT", "ISO 9660", "Joliet"].iter().any(|layer| spot.layer.starts_with(layer)) {
+        return None;
+    }
+    let folded = |name: &[u8]| {
+        let name = String::from_utf8_lossy(name).to_lowercase();
+        name.rsplit_once(';')
+            .map_or(name.as_str(), |(name, _)| name)
+            .trim_end_matches('.')
+            .to_owned()
+    };
+    let first = |list: &[&Vec<u8>]| {
+        let mut found = HashMap::new();
+        for name in list {
+            found.entry(folded(name)).or_insert_with(|| printable(name));
+        }
+        found
+    };
+    let (a, b) = (first(a), first(b));
+    let mut others: Vec<_> =
+        a.iter().filter(|(folded, name)| b.get(*folded) != Some(name)).collect();
+    others.sort();
+    let (folded, name) = others.first()?;
+    let (a, b) = ((*name).clone(), b.get(*folded).cloned().unwrap_or_default());
+    let field = MetadataField::More("first of several names that differ in case");
+    Some(spot.difference(DifferenceKind::Metadata { field, a, b }))
 }

@@ -45,7 +45,7 @@ pub(super) fn links_of_folders(
     names.sort_unstable();
     let told = names.into_iter().filter_map(|name| {
         let inner = counts.each_ref().map(|counts| counts.get(name).copied().unwrap_or(0));
-        let spot = Spot { place: root.place.join(printable(name)), layer: root.layer };
+        let spot = Spot::new(root.place.join(printable(name)), root.layer);
         difference(&spot, [*a.get(name)?, *b.get(name)?], inner)
     });
     told.collect()

@@ -112,7 +112,7 @@ impl TreeWalk<'_> {
         let Some([programs, layers]) = content::behind_programs(&self.shares, contents)? else {
             return Ok(false);
         };
-        let inner = |name: &str| Spot { place: spot.place.join(name), layer: "ELF" };
+        let inner = |name: &str| Spot::new(spot.place.join(name), "ELF");
         if let Some(first) = content::differ(&self.shares, &programs)? {
             let here = inner("[program]");
             self.out.tell(vec![content::bytes(&self.shares, &here, &programs, first)])?;

@@ -32,7 +32,7 @@ impl TreeWalk<'_> {
             let sizes = packed.each_ref().map(|packed| packed.source().size());
             let [a_size, b_size] = sizes;
             let sizes = [a_size.of(Side::A)?, b_size.of(Side::B)?];
-            let here = Spot { place, layer: spot.layer };
+            let here = Spot::new(place, spot.layer);
             let what = DifferenceKind::Repacked { format: a.codec().name(), sizes };
             self.out.tell(vec![here.difference(what)])?;
         }

@@ -7,12 +7,19 @@ use crate::difference::{Difference, DifferenceKind, Place, Side};
 pub(super) struct Spot {
     pub(super) place: Place,
     pub(super) layer: &'static str,
+    /// True for a part of the container beside its files, which the format names, and no file does.
+    pub(super) is_part: bool,
 }
 
 impl Spot {
     /// The images themselves.
     pub(super) fn outermost(layer: &'static str) -> Spot {
-        Spot { place: Place::default(), layer }
+        Spot::new(Place::default(), layer)
+    }
+
+    /// A file, a layer or an entry.
+    pub(super) fn new(place: Place, layer: &'static str) -> Spot {
+        Spot { place, layer, is_part: false }
     }
 
     pub(super) fn difference(&self, what: DifferenceKind) -> Difference {

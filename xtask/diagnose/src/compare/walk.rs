@@ -166,7 +166,7 @@ impl<'o> TreeWalk<'o> {
         trees: &[Arc<dyn Tree>; 2],
         places: &mut Places,
     ) -> Result<(), Stop> {
-        let spot = Spot { place: place.clone(), layer: trees[0].layer() };
+        let spot = Spot::new(place.clone(), trees[0].layer());
         let [a, b] = trees;
         self.out.tell(fields(&spot, &a.fields(), &b.fields()))?;
         let roots = [a.root().of(Side::A)?, b.root().of(Side::B)?];
@@ -317,7 +317,7 @@ impl<'o> TreeWalk<'o> {
         }
         for ((name, count), parts) in named {
             let name = if count > 1 { format!("{name}#{count}") } else { name };
-            let here = Spot { place: place.join(&name), layer: trees[0].layer() };
+            let here = Spot { place: place.join(&name), layer: trees[0].layer(), is_part: true };
             let [a, b] = parts.map(|part| part.map(|part| part.what));
             match (a, b) {
                 (Some(PartContent::Bytes(a)), Some(PartContent::Bytes(b))) => {
@@ -393,7 +393,7 @@ fn depth(place: &Place, path: &[u8]) -> usize {
 /// A path of a tree that is at `place`.
 fn inner(place: &Place, path: &[u8], trees: &[Arc<dyn Tree>; 2]) -> Spot {
     let place = if path.is_empty() { place.clone() } else { place.join(printable(path)) };
-    Spot { place, layer: trees[0].layer() }
+    Spot::new(place, trees[0].layer())
 }
 
 /// A part of an image as an entry: only its length is known.

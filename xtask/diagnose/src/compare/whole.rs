@@ -1,9 +1,9 @@
 //! Contents that differ, read whole on both sides, so that what is told of them holds to their end.
 
 use super::shares::Shares;
-use super::spot::{Broken, Of as _};
+use super::spot::{Broken, Of as _, Spot};
 use crate::difference::Side;
-use crate::edits::{self, Changes, binary};
+use crate::edits::{self, Changes, Placed, binary};
 use diskimage::{Content, Shared};
 
 /// Bytes of both files together that are read at once. Of larger ones only the pages that differ are.
@@ -16,7 +16,7 @@ const PAGES: u64 = 8 << 20;
 /// The edits between two files that differ first at `first`.
 pub(super) fn compare(
     shares: &Shares,
-    layer: &str,
+    spot: &Spot,
     contents: &[Content; 2],
     first: u64,
 ) -> Result<Changes, Broken> {
@@ -40,17 +40,18 @@ pub(super) fn compare(
     }
     let _room = shares.allowance.take(both);
     let mut bytes = [Vec::new(), Vec::new()];
-    let mut offsets = [None; 2];
+    let mut places = [Placed::default(); 2];
     for side in [Side::A, Side::B] {
         let (source, size) = (&sources[side as usize], sizes[side as usize]);
         shares.budgets[side as usize].unpack("image", 0, size).of(side)?;
         bytes[side as usize] = source.up_to(0, size as usize).of(side)?;
-        // where a boot file says it lies
-        if layer == "ISO 9660" {
-            offsets[side as usize] = source.place(0, size);
+        if spot.layer == "ISO 9660" {
+            // where a boot file says it lies
+            let offset = source.place(0, size);
+            places[side as usize] = Placed { offset, between_files: spot.is_part };
         }
     }
-    let mut changes = edits::between(&bytes[0], &bytes[1], offsets);
+    let mut changes = edits::between(&bytes[0], &bytes[1], places);
     changes.unread = unread;
     if bytes[0].len() as u64 != sizes[0] || bytes[1].len() as u64 != sizes[1] {
         changes.rest = Some("it ends before its length says".to_owned());
@@ -91,7 +92,7 @@ fn pages(sources: &[Shared; 2], size: u64, first: u64) -> Result<Changes, Broken
     for (from, to) in stretches {
         let (a, b) = (read(Side::A, from, to)?, read(Side::B, from, to)?);
         let mut changes = match from {
-            0 => edits::between(&a, &b, [None; 2]),
+            0 => edits::between(&a, &b, Default::default()),
             _ => edits::within(&a, &b),
         };
         match &mut whole {

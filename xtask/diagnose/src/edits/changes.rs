@@ -11,6 +11,9 @@ const MOST: usize = 4_096;
 /// Bytes of a word or line that are kept. A longer one is shown, and never explained.
 const LONGEST: usize = 400;
 
+/// Bytes of a line in base64; shorter ones may be ids of a list.
+const CODE: usize = 56;
+
 /// All that is remembered of a difference in content.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Changes {
@@ -22,7 +25,8 @@ pub(crate) struct Changes {
     pub(crate) rest: Option<String>,
     /// True if A or B is a script, in which the order of lines is the order of acts.
     pub(crate) script: bool,
-    /// True if A or B has sections (`[name]`), so that a line means another thing in another one.
+    /// True if A or B has sections (`[name]`), statements, or blocks of bytes, so that a line means another thing
+    /// elsewhere.
     pub(crate) sections: bool,
     /// True if each content is one private key and nothing else.
     pub(crate) secret: bool,
@@ -171,6 +175,19 @@ impl Changes {
         }
         self.known.insert(same);
         self.edits.push(edit);
+    }
+
+    /// Returns true if a line that stands elsewhere is nothing but bytes in base64, which mean something only in
+    /// their order.
+    pub(super) fn moves_code(&self) -> bool {
+        let is_code = |line: &str| {
+            let has = |kind: fn(&u8) -> bool| line.as_bytes().iter().any(kind);
+            line.len() >= CODE
+                && line.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+                && has(u8::is_ascii_lowercase)
+                && has(u8::is_ascii_uppercase)
+        };
+        self.reordered.as_ref().is_some_and(|order| is_code(&order.a) && is_code(&order.b))
     }
 
     pub(super) fn finish(&mut self) {

@@ -9,17 +9,19 @@ mod changes;
 pub(crate) mod declared;
 mod keys;
 pub(crate) mod lines;
+mod shape;
 #[cfg(test)]
 mod tests;
 pub(crate) mod words;
 
 pub(crate) use changes::{Changes, Edit, Edited};
+pub(crate) use declared::Placed;
 pub(crate) use keys::{are_other_ids, are_other_keys};
 
 /// Two whole contents, which are not equal.
-pub(crate) fn between(a: &[u8], b: &[u8], at: [Option<u64>; 2]) -> Changes {
+pub(crate) fn between(a: &[u8], b: &[u8], places: [Placed; 2]) -> Changes {
     let mut changes = Changes::new();
-    let masked = declared::substituted(a, b, at, &mut changes);
+    let masked = declared::substituted(a, b, places, &mut changes);
     compared(changes, a, masked.as_deref().unwrap_or(a), b)
 }
 
@@ -33,10 +35,14 @@ fn compared(mut changes: Changes, a: &[u8], a_now: &[u8], b: &[u8]) -> Changes {
     match (text(a_now), text(b)) {
         _ if a_now == b => {}
         (Some(x), Some(y)) => {
-            changes.script = x.starts_with("#!") || y.starts_with("#!");
-            changes.sections = has_sections(x) || has_sections(y);
+            changes.script = shape::is_script(x) || shape::is_script(y);
+            changes.sections = shape::has_sections(x) || shape::has_sections(y);
             changes.secret = are_other_keys(x, y);
             lines::compare_whole(&mut changes, x, y);
+            changes.sections |= shape::are_other_blocks(x, y)
+                || shape::has_statements(x)
+                || shape::has_statements(y)
+                || changes.moves_code();
         }
         _ => binary::compare(&mut changes, a_now, b),
     }
@@ -57,13 +63,4 @@ fn text(bytes: &[u8]) -> Option<&str> {
         return None;
     }
     std::str::from_utf8(bytes).ok()
-}
-
-/// Returns true if a text has a line `[name]`, as ini files and systemd's have it.
-fn has_sections(text: &str) -> bool {
-    text.lines().map(str::trim).any(|line| {
-        line.strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-            .is_some_and(|name| name.starts_with(|c: char| c.is_alphanumeric() || c == '['))
-    })
 }

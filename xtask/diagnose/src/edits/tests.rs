@@ -34,7 +34,7 @@ fn elf(text: &str, id: u8) -> Vec<u8> {
 #[test]
 fn a_build_id_hides_nothing_beside_it() {
     let edits = |a: &[u8], b: &[u8]| -> Vec<Edited> {
-        between(a, b, [None; 2]).edits.into_iter().map(|edit| edit.what).collect()
+        between(a, b, Default::default()).edits.into_iter().map(|edit| edit.what).collect()
     };
     let (a, mut b) = (elf("x", 1), elf("x", 2));
     assert_eq!(edits(&a, &b), [Edited::Declared(Declared::BuildId)]);
@@ -74,7 +74,7 @@ fn erofs(uuid: u8, time: u64) -> Vec<u8> {
 fn an_id_and_a_time_of_erofs_hide_nothing_beside_them() {
     use Declared::{Checksum, FileSystemId, FileSystemTime};
     let edits = |a: &[u8], b: &[u8]| -> Vec<Edited> {
-        between(a, b, [None; 2]).edits.into_iter().map(|edit| edit.what).collect()
+        between(a, b, Default::default()).edits.into_iter().map(|edit| edit.what).collect()
     };
     assert_eq!(!crc32c(b"123456789"), 0xe306_9283);
     let (a, mut b) = (erofs(0x11, 1_780_000_000), erofs(0x22, 1_780_000_009));

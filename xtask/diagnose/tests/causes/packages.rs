@@ -115,3 +115,46 @@ fn a_list_of_a_package_that_is_not_there_is_nobodys() {
     };
     Pair::of_images("list-of-nobody", make).hints(&["packages"], &["-"]);
 }
+
+/// The database of foo and sudo, and the files that foo says to have.
+fn debian(tree: &Tree, side: Side, files: &[(&str, &str)]) {
+    let paragraph = |name: &str, version: &str| {
+        format!("Package: {name}\nStatus: install ok installed\nVersion: {version}\n\n")
+    };
+    let status = paragraph("foo", side.pick("1-1", "1-2")) + &paragraph("sudo", "1.9-1");
+    tree.write("var/lib/dpkg/status", &status);
+    tree.write("var/lib/dpkg/info/sudo.list", "/usr\n/usr/bin\n/usr/bin/sudo\n");
+    let sum = |path: &str, content: &str| format!("{}  {path}\n", md5(content));
+    tree.write("var/lib/dpkg/info/sudo.md5sums", &sum("usr/bin/sudo", "sudo"));
+    let sums: String = files.iter().map(|(path, content)| sum(path, content)).collect();
+    let list: String = files.iter().map(|(path, _)| format!("/{path}\n")).collect();
+    tree.write("var/lib/dpkg/info/foo.list", &list);
+    tree.write("var/lib/dpkg/info/foo.md5sums", &sums);
+    for (path, content) in files {
+        tree.write(path, content);
+    }
+}
+
+/// A package that moved says that a file of another one is its own.
+#[test]
+fn a_file_of_a_package_that_did_not_move_is_not_explained() {
+    needs_tools!();
+    let make = |tree: &Tree, side: Side| {
+        debian(tree, side, &[("usr/bin/sudo", side.pick("sudo", "evil"))]);
+    };
+    Pair::of_images("dpkg-claims", make).hints(&["packages"], &["packages"]);
+}
+
+/// The database has no modes.
+#[test]
+fn a_program_that_runs_as_root_is_no_consequence_of_a_version() {
+    needs_tools!();
+    let make = |tree: &Tree, side: Side| {
+        let files = [("usr/bin/foo", side.pick("one", "two")), ("usr/bin/new", "new")];
+        debian(tree, side, &files[..side.pick(1, 2)]);
+        if side == Side::B {
+            tree.mode("usr/bin/new", 0o4755);
+        }
+    };
+    Pair::of_images("dpkg-setuid", make).hints(&["packages"], &["packages"]);
+}

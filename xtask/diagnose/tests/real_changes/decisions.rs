@@ -106,8 +106,93 @@ fn an_order_that_decides() {
     ] {
         tells(path, format!("{one}\n{two}\n"), format!("{two}\n{one}\n"));
     }
+    // what it is, only the lines say
+    let lines = |one: &str, two: &str| {
+        format!("run() {{\n  {one}\n  {two}\n}}\nif [ -e /x ]; then\n  run\nfi\n")
+    };
+    let path = "usr/share/initramfs-tools/hook-functions";
+    tells(path, lines("check x", "open x"), lines("open x", "check x"));
+    let rules = |one: &str, two: &str| format!("*filter\n-A INPUT {one}\n-A INPUT {two}\nCOMMIT\n");
+    tells(
+        "var/lib/x/saved",
+        rules("-i lo -j DROP", "-j ACCEPT"),
+        rules("-j ACCEPT", "-i lo -j DROP"),
+    );
+    tells("usr/share/perl5/x", "{\ncheck();\nopen();\n}\n", "{\nopen();\ncheck();\n}\n");
     tells("etc/nsswitch.conf", "hosts: files dns\n", "hosts: dns files\n");
     tells("usr/share/x/list", "a\nb\nc\nc\n", "c\nb\na\na\n");
+}
+
+/// Lines of base64 mean something only in their order, in a block of PEM and without one.
+#[test]
+fn the_lines_of_a_key() {
+    let lines: Vec<String> =
+        ["mQINBF", "AzKd9x", "q7TbLe"].iter().map(|line| line.repeat(10) + "Zx12").collect();
+    let [one, two, three] = &lines[..] else { unreachable!() };
+    let block = |kind: &str, lines: [&String; 3]| {
+        let [x, y, z] = lines;
+        format!("-----BEGIN {kind}-----\n{x}\n{y}\n{z}\n-----END {kind}-----\n")
+    };
+    let [key, other] = [[one, two, three], [one, three, two]];
+    let pgp = |lines| block("PGP PUBLIC KEY BLOCK", lines);
+    tells("usr/share/keyrings/x.asc", pgp(key), pgp(other));
+    let bundle = |lines| block("CERTIFICATE", [three, two, one]) + &block("CERTIFICATE", lines);
+    tells("etc/ssl/certs/ca-certificates.crt", bundle(key), bundle(other));
+    let bare = |[x, y, z]: [&String; 3]| format!("{x}\n{y}\n{z}\n");
+    tells("usr/share/x/key.b64", bare(key), bare(other));
+    // whole certificates may change places
+    let two = [block("CERTIFICATE", key), block("CERTIFICATE", [three, two, one])];
+    let [a, b] = [two.concat(), [two[1].clone(), two[0].clone()].concat()];
+    let answer = archives(&[(
+        "etc/ssl/certs/ca-certificates.crt",
+        [Some(a.as_bytes()), Some(b.as_bytes())],
+    )]);
+    assert!(answer.open.is_empty(), "{answer:#?}");
+}
+
+/// A certificate of a package is its own only if the key beside it belongs to it.
+#[test]
+fn a_certificate_without_its_key() {
+    let certificate = |text: &str| {
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", text.repeat(16))
+    };
+    tells("etc/ssl/certs/ssl-cert-snakeoil.pem", certificate("MIIB"), certificate("xY7z"));
+}
+
+/// A program acts by a string that nothing beside it says to be of the build.
+#[test]
+fn a_string_of_a_program() {
+    let program = |text: &str| {
+        [b"\x7fELF\x02\x01\x01\0\0", text.as_bytes(), &[0, 0x90, 0xcc, 0xe9, 0, 0x90]].concat()
+    };
+    let pair = |texts: [&str; 2]| texts.map(|text| program(text));
+    let [a, b] = pair(["https://alpha/update", "https://gamma/update"]);
+    let host: File<'_> = ("etc/hostname", [Some(b"alpha\n"), Some(b"gamma\n")]);
+    told(&archives(&[host, ("usr/bin/x", [Some(&a), Some(&b)])]), &["usr/bin/x"]);
+    let [a, b] = pair(["/opt/app/lib", "/tmp/xx/lib"]);
+    let both = [Some(&a[..]), Some(&b[..])];
+    told(&archives(&[("usr/bin/x", both), ("usr/bin/y", both)]), &["usr/bin/x", "usr/bin/y"]);
+    // what libisofs writes between the files of an ISO
+    let volume = |id: &[u8]| {
+        [b"\x7fELF\x02\x01\x01\0H+\0\x04\0\0\x81\0liso", &[0; 92][..], id, &[0x90; 64]].concat()
+    };
+    tells("usr/bin/x", volume(b"goodcode"), volume(b"evilcode"));
+    tells_the_last(
+        ["bin", "tmp"],
+        &[("etc/hostname", "X\n"), ("usr/share/x/a.txt", "run /usr/X/x\n")],
+    );
+    tells("usr/share/x/env", "umask 022\n", "umask 0;sh\n");
+}
+
+/// Zeros behind a content mean something where its format does not say that they do not: the signature of a module
+/// is at its end.
+#[test]
+fn zeros_behind_a_content() {
+    let module = b"module~Module signature appended~\n";
+    let longer = [&module[..], &[0; 8]].concat();
+    let pack = |bytes: &[u8]| crate::formats::Compressor::Xz.pack(bytes);
+    tells("usr/lib/modules/x.ko.xz", pack(module), pack(&longer));
+    tells("[x.conf", "a=1\n", "a=1\n\0\0");
 }
 
 #[test]
@@ -120,6 +205,7 @@ fn a_date_that_decides() {
         ("var/spool/cron/atjobs/a", "run at X\n"),
         ("usr/include/x.h", "#define LIMIT \"X\"\n"),
         ("etc/x.json", "{\n\"expires\": \"X\"\n}\n"),
+        ("usr/lib/init/vars", "if [ \"$now\" \\> \"X\" ]; then\n  open\nfi\n"),
     ] {
         let [a, b] = both(text, ["2026-05-28 03:25:01", "2026-06-02 04:11:17"]);
         tells(path, a, b);

@@ -1,5 +1,6 @@
 //! The members of an archive, collected while it is read from end to end.
 
+use super::same_file;
 use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
 use crate::field::Field;
@@ -35,6 +36,15 @@ pub(super) struct Member {
     pub(super) metadata: Metadata,
     content: Shared,
     digest: [u8; 32],
+    /// Bytes of the name without the number that tells equal names apart.
+    name_len: usize,
+}
+
+impl Member {
+    /// The name that the archive gives it, which others may have, too.
+    pub(super) fn path(&self) -> &[u8] {
+        &self.name[..self.name_len]
+    }
 }
 
 /// The content of a member, and its SHA-256.
@@ -137,10 +147,11 @@ impl Index {
         let count = self.names.entry(name.to_vec()).or_default();
         *count += 1;
         let mut name = name.to_vec();
+        let name_len = name.len();
         if *count > 1 {
             name.extend(format!("#{count}").bytes());
         }
-        self.members.push(Member { name, metadata, content, digest });
+        self.members.push(Member { name, metadata, content, digest, name_len });
         Ok(())
     }
 
@@ -204,6 +215,7 @@ impl Index {
 
     pub(super) fn finish(mut self, fields: Vec<Field>) -> Archive {
         self.tell_late_folders();
+        same_file::tell(&mut self.members);
         let mut parts = self.parts;
         if !self.rest.is_empty() {
             parts.push(("[rest of the headers]", Arc::new(Bytes(self.rest))));

@@ -49,6 +49,10 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
             if let Some((here, extended)) = extended {
                 index.rest(here, &leftover(&extended, &[]))?;
             }
+            // of no member
+            for text in pax.values().chain(&long_name).chain(&long_link) {
+                index.rest(at, text)?;
+            }
             index.trailer(source, at)?;
             let formats: Vec<_> = formats.into_iter().collect();
             return Ok(index.finish(vec![Field::new(Layout, "formats", formats.join(", "))]));
@@ -94,17 +98,22 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
                 limited(if matches!(kind, b'x' | b'g') { EXTENDED } else { NAME as u64 })?;
             match kind {
                 b'x' | b'g' => {
-                    let records = records(&content, start)?;
-                    for (key, value) in records.iter().filter(|(key, _)| !is_told(key)) {
+                    let (records, odd) = records(&content, start)?;
+                    // a second one hides the first, which some programs read and others do not
+                    let hidden = if kind == b'x' { std::mem::take(&mut pax) } else { Pax::new() };
+                    let untold = records.iter().filter(|(key, _)| kind == b'g' || !is_told(key));
+                    for (key, value) in hidden.iter().chain(untold) {
                         index.rest(start, &[key, &b"="[..], value].concat())?;
                     }
+                    index.rest(start, &odd)?;
                     if kind == b'x' { pax = records } else { global.extend(records) }
                 }
                 _ => {
                     let text = until_zero(&content);
                     index.rest(start, &content[text.len()..])?;
                     let long = if kind == b'L' { &mut long_name } else { &mut long_link };
-                    *long = Some(text.to_vec());
+                    let hidden: Option<Vec<u8>> = long.replace(text.to_vec());
+                    index.rest(start, &hidden.unwrap_or_default())?;
                 }
             }
             continue;
@@ -142,7 +151,10 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
             }
             index.rest(here, &rest)?;
         }
+        let other_name = long_name.is_some().then(|| pax_value(b"path")).flatten();
         let name = long_name.take().unwrap_or(name);
+        let is_long = long_link.is_some() || pax_value(b"linkpath").is_some();
+        let other_link = long_link.is_some().then(|| pax_value(b"linkpath")).flatten();
         let link = match long_link.take() {
             Some(link) => link,
             None => text(b"linkpath", 157, 100)?,
@@ -166,6 +178,28 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
         about.mode = Some((mode & 0o7777) as u32);
         if mode > 0o7777 {
             about.more.push(("other bits of the mode", format!("{:o}", mode & !0o7777)));
+        }
+        // names, links and numbers that others stand for here, and that some programs go by
+        for (what, text) in [("second name", other_name), ("second link", other_link)] {
+            about.more.extend(text.map(|text| (what, printable(text))));
+        }
+        if is_long && !matches!(kind, b'1' | b'2') {
+            about.more.push(("link of no link", printable(&link)));
+        }
+        let numbers: [(&[u8], _, _, _); 4] = [
+            (b"size", "size in the header", 124, 12),
+            (b"uid", "owner in the header", 108, 8),
+            (b"gid", "group in the header", 116, 8),
+            (b"mtime", "time in the header", 136, 12),
+        ];
+        for (key, what, from, len) in numbers {
+            let Some(value) = pax_value(key) else { continue };
+            let whole = value.split(|byte| *byte == b'.').next().unwrap_or_default();
+            let number = field(from, len)?;
+            if decimal(whole) != Some(number) {
+                let value = if key == b"mtime" { String::new() } else { printable(value) };
+                about.more.push((what, format!("{number} {value}").trim_end().to_owned()));
+            }
         }
         about.uid = id(b"uid", 108)?;
         about.gid = id(b"gid", 116)?;
@@ -193,7 +227,8 @@ pub(crate) fn open(source: &Shared, budget: Arc<Budget>) -> Result<Archive> {
             b'0' | 0 | b'5' | b'6' | b'7' => {}
             other => about.more.push(("type", printable(&[other]))),
         }
-        for (key, value) in &pax {
+        let of_all = global.iter().filter(|(key, _)| !pax.contains_key(*key));
+        for (key, value) in of_all.chain(&pax) {
             if let Some(name) = xattr_name(key) {
                 about.xattrs.push((name.to_vec(), value.clone()));
             }
@@ -338,16 +373,25 @@ fn decimal(text: &[u8]) -> Option<u64> {
 }
 
 /// Records of an extended header: `LEN KEY=VALUE\n`.
-fn records(mut bytes: &[u8], offset: u64) -> Result<Pax> {
+///
+/// The second result has what the keys and values do not tell: an earlier value of the same key, lengths that are
+/// written otherwise than usual, bytes behind the last record.
+fn records(mut bytes: &[u8], offset: u64) -> Result<(Pax, Vec<u8>)> {
     let mut pax = Pax::new();
+    let mut odd = Vec::new();
     while !bytes.is_empty() && bytes[0] != 0 {
         let record = record(bytes)
             .ok_or_else(|| Error::new(LAYER, offset, "an extended header that is none"))?;
         let (len, key, value) = record;
-        pax.insert(key.to_vec(), value.to_vec());
+        odd.extend(pax.insert(key.to_vec(), value.to_vec()).unwrap_or_default());
+        if !bytes.starts_with(format!("{len} ").as_bytes()) {
+            odd.extend_from_slice(&bytes[..len]);
+        }
         bytes = &bytes[len..];
     }
-    Ok(pax)
+    let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+    odd.extend_from_slice(&bytes[..used]);
+    Ok((pax, odd))
 }
 
 fn record(bytes: &[u8]) -> Option<(usize, &[u8], &[u8])> {

@@ -7,7 +7,7 @@ use crate::classify::correlate::Correlated;
 use crate::classify::fact::{Fact, Facts, Seen};
 use crate::classify::format::{excerpt, item, shown, what};
 use crate::classify::rules::{self, lookup};
-use crate::classify::{At, CauseRule, Item, accounts, epoch, host_keys, mirrors};
+use crate::classify::{At, CauseRule, Item, accounts, certificates, epoch, host_keys, mirrors};
 use crate::difference::Side;
 use crate::edits::declared::Declared;
 use crate::edits::{Changes, Edit, Edited};
@@ -50,6 +50,9 @@ impl Classifier<'_> {
                     "account-numbers" => accounts::agree(self.images, layers, at.place.path()),
                     "ssh-host-keys" if at.place.path().ends_with(".pub") => {
                         host_keys::belong(self.images, layers, at.place.path())
+                    }
+                    "tls-certificates" => {
+                        certificates::belong(self.images, layers, at.place.path())
                     }
                     _ => true,
                 }

@@ -69,6 +69,11 @@ impl Classifier<'_> {
             let mut places = self.causes.values().flat_map(|cause| &cause.places);
             if places.any(|other| other.is_below(&place)) {
                 let of_folder = |fact: &Fact| fact.place == place || fact.place.is_below(&place);
+                // who may write in it, no file says
+                let is_odd = |fact: &Fact| matches!(&fact.what, Seen::OnlyIn { entry, .. } if !entry.is_plain());
+                if facts.list.iter().any(|fact| fact.place == place && is_odd(fact)) {
+                    continue;
+                }
                 for (index, fact) in facts.list.iter().enumerate() {
                     if of_folder(fact)
                         && matches!(fact.what, Seen::OnlyIn { .. })

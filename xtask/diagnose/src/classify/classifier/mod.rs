@@ -11,6 +11,7 @@ use super::consequences::Consequences;
 use super::correlate::Correlator;
 use super::fact::{Fact, Facts, Seen};
 use super::format::{excerpt, item, what};
+use super::ids::ExchangedIds;
 use super::implanted;
 use super::moved::{self, Moved};
 use super::owners::{self, Owners};
@@ -43,6 +44,7 @@ pub(crate) fn classify(facts: &Facts, context: &Context, images: &Images) -> Dia
         pending: BTreeMap::new(),
         umask: Umask::of(facts),
         owners: Owners::of(facts),
+        exchanged: ExchangedIds::of(facts),
         accounts: Accounts::default(),
         folders: HashMap::new(),
         entries: HashMap::new(),
@@ -71,6 +73,7 @@ struct Classifier<'a> {
     pending: BTreeMap<usize, Pending>,
     umask: Umask,
     owners: Owners,
+    exchanged: ExchangedIds,
     accounts: Accounts,
     /// Folders that only one side has, and the unexplained item that names them, if any does.
     folders: HashMap<(Side, Place), Option<usize>>,
@@ -101,6 +104,9 @@ impl<'a> Classifier<'a> {
         if self.moved.iter().any(|moved| moved.explains(fact, self.images)) {
             return self.explained(index, fact, &rules::PACKAGES, Vec::new());
         }
+        if self.exchanged.has(&fact.what) {
+            return self.unexplained(index, fact);
+        }
         if epoch::follows(fact, self.context) {
             return self.explained(index, fact, &rules::EPOCH, excerpt(fact));
         }
@@ -121,6 +127,13 @@ impl<'a> Classifier<'a> {
             Seen::Metadata { field: MetadataField::LinkTarget, a, b } => {
                 match lookup::by_metadata(&at, &MetadataField::LinkTarget, a, b, |_| true) {
                     Some(rule) => self.explained(index, fact, rule, excerpt(fact)),
+                    // to something that was there before; the time zone has a rule that knows it
+                    None if !at.path_is(&["etc/localtime"])
+                        && self.images.leads(Side::A, &fact.place, b)
+                        && self.images.leads(Side::B, &fact.place, a) =>
+                    {
+                        self.unexplained(index, fact);
+                    }
                     None => self.edits(index, fact, &lines::compare(a, b)),
                 }
             }

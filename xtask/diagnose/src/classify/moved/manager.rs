@@ -60,6 +60,13 @@ pub(super) struct Brought {
     pub(super) lists: HashSet<String>,
 }
 
+impl Brought {
+    /// Returns true if one of these packages claims the file.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.files.contains(path) || self.sums.contains_key(path)
+    }
+}
+
 /// The rest of the first line that begins so.
 pub(super) fn value<'t>(paragraph: &'t str, field: &str) -> Option<&'t str> {
     paragraph.lines().find_map(|line| line.strip_prefix(field))

@@ -25,6 +25,8 @@ pub(super) struct Moved {
     pub(super) changes: Vec<String>,
     layers: Vec<String>,
     brought: [Brought; 2],
+    /// The same of the packages that did not move.
+    others: [Brought; 2],
     /// The one file that all packages share, if it differs in nothing but their paragraphs.
     shared: Option<&'static str>,
 }
@@ -53,20 +55,20 @@ fn between(manager: &Manager, images: &Images, layers: &[String]) -> Option<Move
     }
     let names: HashSet<&str> = changed.iter().map(|(name, _)| name.as_str()).collect();
     let mut brought = [Brought::default(), Brought::default()];
+    let mut others = [Brought::default(), Brought::default()];
     for side in [0, 1] {
         for (name, version) in &versions[side] {
-            if names.contains(name.as_str()) {
-                (manager.brought)(&views[side], name, version, &mut brought[side]);
-            }
+            let of = if names.contains(name.as_str()) { &mut brought } else { &mut others };
+            (manager.brought)(&views[side], name, version, &mut of[side]);
         }
     }
     let shared = manager.shared.and_then(|(path, fields)| {
         let [a, b] = [views[0].text(path)?, views[1].text(path)?];
-        let a = others(&a, fields, &names)?;
-        (a == others(&b, fields, &names)?).then_some(path)
+        let a = paragraphs_of_others(&a, fields, &names)?;
+        (a == paragraphs_of_others(&b, fields, &names)?).then_some(path)
     });
     let changes = changed.iter().map(|(_, line)| line.clone()).collect();
-    Some(Moved { changes, layers: layers.to_vec(), brought, shared })
+    Some(Moved { changes, layers: layers.to_vec(), brought, others, shared })
 }
 
 impl Moved {
@@ -80,7 +82,8 @@ impl Moved {
         };
         match &fact.what {
             _ if Some(path) == self.shared => content,
-            Seen::OnlyIn { side, entry } if !within => {
+            // no database says who may do what with an entry
+            Seen::OnlyIn { side, entry } if !within && entry.is_plain() => {
                 (entry.kind == "dir" && self.folder(path)) || (entry.kind == "file" && has(*side))
             }
             _ if content => has(Side::A) && has(Side::B),
@@ -107,6 +110,10 @@ impl Moved {
     /// Returns true if the file has the checksum that its package says.
     fn is_theirs(&self, side: Side, path: &str, images: &Images) -> bool {
         let Some(sum) = self.brought[side as usize].sums.get(&merged(path)) else { return false };
+        // of two packages that claim a file, the one that did not move may be right
+        if self.others.iter().any(|others| others.has(&merged(path))) {
+            return false;
+        }
         let mut place = Place(self.layers.clone());
         place.0.push(path.to_owned());
         images.open(side, &place).is_some_and(|source| match sum {
@@ -118,7 +125,7 @@ impl Moved {
 }
 
 /// The paragraphs of all other packages; `None` if a package is there twice.
-fn others<'t>(
+fn paragraphs_of_others<'t>(
     text: &'t str,
     fields: [&str; 2],
     names: &HashSet<&str>,
@@ -144,7 +151,7 @@ mod tests {
     #[test]
     fn a_change_of_another_package_is_not_theirs() {
         let names = HashSet::from(["bash"]);
-        let of = |text| others(text, ["Package: ", "Architecture: "], &names);
+        let of = |text| paragraphs_of_others(text, ["Package: ", "Architecture: "], &names);
         let a = "Package: bash\nVersion: 1\n\nPackage: sudo\nVersion: 2\n";
         let b = "Package: bash\nVersion: 3\n\nPackage: sudo\nVersion: 2\n";
         let c = "Package: bash\nVersion: 3\n\nPackage: sudo\nVersion: 2\nConffiles: x\n";

@@ -102,7 +102,14 @@ pub(super) static RULES: &[CauseRule] = &[
         fix: "umask 022 at the start of the build",
         source: "umask(2)",
         evidence: Evidence::Edit(|edit, at| {
-            said_before(edit, &["umask"]) && !at.is_setting() && !at.is_code()
+            let is_mask = |text: &str| {
+                (1..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b))
+            };
+            said_before(edit, &["umask"])
+                && is_mask(&edit.a)
+                && is_mask(&edit.b)
+                && !at.is_setting()
+                && !at.is_code()
         }),
     },
     CauseRule {

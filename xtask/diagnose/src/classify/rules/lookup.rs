@@ -51,6 +51,11 @@ pub(crate) fn by_metadata(
 }
 
 pub(crate) fn by_entry_order(layer: &str, by_locale: bool) -> Option<&'static CauseRule> {
+    // Linux finds a name in a squashfs only where its place among the others is right, and dpkg takes the first
+    // members that fit
+    if matches!(layer, "squashfs" | "deb") {
+        return None;
+    }
     let of_words = by_locale.then(|| by_word_order(true)).flatten();
     let of_layer = |layers: &&[&str]| layers.is_empty() || layers.contains(&layer);
     of_words.or_else(|| {

@@ -15,7 +15,7 @@ pub(super) static RULES: &[CauseRule] = &[
         name: "order of the members of an archive: as the folders were read",
         fix: "tar --sort=name; a sorted list",
         source: "reproducible-builds.org, archives",
-        evidence: Evidence::EntryOrder(&["tar", "ar", "deb", "zip"]),
+        evidence: Evidence::EntryOrder(&["tar", "ar", "zip"]),
     },
     CauseRule {
         id: "entry-order",

@@ -62,11 +62,20 @@ pub(super) enum DeclaredField {
     FileSystemTime,
 }
 
-/// A content, and its offset in the image if it lies there as it is.
+/// Where a content lies.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Placed {
+    /// Offset in an ISO, if it lies there as it is.
+    pub(crate) offset: Option<u64>,
+    /// True if it lies between the files of an ISO.
+    pub(crate) between_files: bool,
+}
+
+/// A content and its place.
 #[derive(Clone, Copy)]
 pub(super) struct PlacedContent<'a> {
     pub(super) bytes: &'a [u8],
-    pub(super) offset: Option<u64>,
+    pub(super) placed: Placed,
 }
 
 /// Numbers at fixed places of a content; `None` where it ends before.

@@ -14,6 +14,9 @@ const LEN: usize = 112;
 
 pub(super) fn regions(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
     let bytes = content.bytes;
+    if !content.placed.between_files {
+        return None;
+    }
     // the header and its copy at the end
     let found = memmem::find_iter(bytes, MAGIC).filter(|at| at + LEN <= bytes.len()).take(2);
     let regions: Vec<Region> = found

@@ -8,7 +8,7 @@ const SECTOR: u64 = 2048;
 /// `-boot-info-table` and `--grub2-boot-info` (mkisofs(8), xorrisofs(1)): sector of the volume
 /// descriptor, sector, length and sum of the file; and its place in sectors of 512 bytes.
 pub(super) fn boot_info(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
-    let (bytes, offset) = (content.bytes, content.offset?);
+    let (bytes, offset) = (content.bytes, content.placed.offset?);
     let sector = u32::try_from(offset / SECTOR).ok()?;
     let mut found = Vec::new();
     let sum = || {
@@ -41,7 +41,7 @@ pub(super) fn boot_info(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
 /// there is compared as boot image 1, 2, ….
 pub(super) fn catalogue(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
     let bytes = content.bytes;
-    content.offset?;
+    content.placed.offset?;
     let sum = || {
         let words = bytes.get(..32)?.chunks_exact(2).map(|word| le16(word, 0).unwrap_or(0));
         Some(words.fold(0, u16::wrapping_add))
@@ -68,7 +68,9 @@ pub(super) fn catalogue(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
 /// sector: how many sectors there are, and the four dates.
 pub(super) fn descriptor_copy(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
     let bytes = content.bytes;
-    let at = memchr::memmem::find(bytes, b"\x01CD001\x01\0")?;
+    // in a file these bytes are its own
+    let at =
+        memchr::memmem::find(bytes, b"\x01CD001\x01\0").filter(|_| content.placed.between_files)?;
     let sectors = le32(bytes, at + 80)?;
     // both byte orders say the same
     if le32(bytes, at + 84)?.swap_bytes() != sectors {
@@ -92,6 +94,7 @@ pub(super) fn descriptor_copy(content: &PlacedContent<'_>) -> Option<Vec<Region>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edits::declared::Placed;
 
     fn image(sector: u32) -> Vec<u8> {
         let mut bytes = vec![0x90; 4096];
@@ -107,11 +110,13 @@ mod tests {
     #[test]
     fn a_boot_info_table_is_one_only_where_it_says_the_truth() {
         let bytes = image(40);
-        let at = |offset| boot_info(&PlacedContent { bytes: &bytes, offset });
+        let placed = |offset| Placed { offset, between_files: false };
+        let at = |offset| boot_info(&PlacedContent { bytes: &bytes, placed: placed(offset) });
         assert_eq!(at(Some(40 * SECTOR)).unwrap().len(), 1);
         assert!(at(Some(41 * SECTOR)).is_none() && at(None).is_none());
         let mut other = image(40);
         other[100] = 0x91;
-        assert!(boot_info(&PlacedContent { bytes: &other, offset: Some(40 * SECTOR) }).is_none());
+        let placed = placed(Some(40 * SECTOR));
+        assert!(boot_info(&PlacedContent { bytes: &other, placed }).is_none());
     }
 }

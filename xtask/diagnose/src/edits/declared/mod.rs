@@ -11,7 +11,7 @@ mod iso;
 mod keystore;
 mod pyc;
 
-pub(crate) use field::Declared;
+pub(crate) use field::{Declared, Placed};
 
 use super::changes::{Changes, Edit, Edited};
 use field::{DeclaredField, PlacedContent, Region};
@@ -34,11 +34,11 @@ const READERS: [Reader; 8] = [
 pub(super) fn substituted(
     a: &[u8],
     b: &[u8],
-    offsets: [Option<u64>; 2],
+    places: [Placed; 2],
     changes: &mut Changes,
 ) -> Option<Vec<u8>> {
-    let contents = [(a, offsets[0]), (b, offsets[1])];
-    let contents = contents.map(|(bytes, offset)| PlacedContent { bytes, offset });
+    let contents = [(a, places[0]), (b, places[1])];
+    let contents = contents.map(|(bytes, placed)| PlacedContent { bytes, placed });
     for reader in READERS {
         let [Some(in_a), Some(in_b)] = contents.each_ref().map(reader) else { continue };
         let pairs = || in_a.iter().zip(&in_b);

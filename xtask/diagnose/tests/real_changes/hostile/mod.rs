@@ -6,7 +6,9 @@ mod beside;
 mod disks;
 mod ext4;
 mod iso;
+mod one_file;
 mod packed;
+mod pax;
 mod squashfs;
 
 use crate::answer::Answer;

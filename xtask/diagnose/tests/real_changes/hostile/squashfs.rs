@@ -48,6 +48,11 @@ fn what_a_squashfs_does_not_show() {
         let other = find(b, b"\x03\0true") - 6;
         b.copy_within(other..other + 2, at);
     });
+    // Linux looks for a name only as far as the names before it are smaller
+    squashfs("names that are not sorted", |b| {
+        let at = name(b) - 6;
+        b[at..at + 10 + 12].rotate_left(10);
+    });
     squashfs("bytes behind the end", |b| {
         let at = b.len() - 3;
         b[at] = b'e';

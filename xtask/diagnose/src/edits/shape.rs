@@ -1,0 +1,91 @@
+//! What kind of text a content is, as its lines show: a script, settings in sections, blocks of PEM.
+
+/// Returns true if a text has a line `[name]`, as ini files and systemd's have it.
+pub(super) fn has_sections(text: &str) -> bool {
+    text.lines().map(str::trim).any(|line| {
+        line.strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .is_some_and(|name| name.starts_with(|c: char| c.is_alphanumeric() || c == '['))
+    })
+}
+
+/// Lines of code that a text must have before it is a script without a first line that says so.
+const SEVERAL: usize = 2;
+
+/// Returns true if a text is a script: it says so, or it has lines that nothing but code has. Files that scripts
+/// source have no first line that says what they are.
+pub(super) fn is_script(text: &str) -> bool {
+    // the manual of a program has examples of code
+    let is_manual = |line: &str| {
+        [".TH ", ".SH ", ".Dd ", ".SS "].iter().any(|macro_name| line.starts_with(macro_name))
+    };
+    text.starts_with("#!")
+        || (text.lines().filter(|line| is_code(line.trim())).take(SEVERAL).count() == SEVERAL
+            && !text.lines().any(is_manual))
+}
+
+/// Returns true for a line of a shell's or of Python's code.
+fn is_code(line: &str) -> bool {
+    let starts = |starts: &[&str]| starts.iter().any(|start| line.starts_with(start));
+    matches!(line, "fi" | "done" | "esac" | ";;")
+        || line.ends_with("() {")
+        || line.ends_with("; then")
+        || line.ends_with("; do")
+        || (line.ends_with(':') && starts(&["def ", "class ", "if ", "elif ", "for ", "while "]))
+        || (line.contains('=') && starts(&["export ", "local ", "readonly "]))
+        || starts(&["if [ ", "if ! ", "while [ ", ". /", "[ ", "return $", "exit 0", "exit 1"])
+}
+
+/// Returns true if a text has several lines that end as statements do, are tags, or are rules of a packet filter:
+/// what they mean depends on their order.
+pub(super) fn has_statements(text: &str) -> bool {
+    let is_statement = |line: &&str| {
+        let line = line.trim();
+        line.ends_with(['{', ';']) || line.starts_with('<') || line.starts_with("-A ")
+    };
+    text.lines().filter(is_statement).take(SEVERAL).count() == SEVERAL
+}
+
+/// Returns true if two texts have blocks as PEM writes them (RFC 7468), and not the same ones in whatever order: a
+/// line of such a block is no line of a list.
+pub(super) fn are_other_blocks(a: &str, b: &str) -> bool {
+    let blocks = |text| {
+        let blocks = str::split(text, "-----BEGIN ").skip(1);
+        let mut blocks: Vec<&str> =
+            blocks.map(|block| block.split("-----END ").next().unwrap_or_default()).collect();
+        blocks.sort_unstable();
+        blocks
+    };
+    blocks(a) != blocks(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_told_by_its_lines() {
+        assert!(is_script("#!/bin/sh\n"));
+        assert!(is_script(
+            "# functions\nfail() {\n  log \"$1\"\n}\nif [ -e /x ]; then\n  fail x\nfi\n"
+        ));
+        assert!(is_script("import os\ndef run(x):\n  if x:\n    os.abort()\n"));
+        for text in [
+            "built on alpha\nfor the first time\n",
+            "a\nb\nc\n",
+            ".TH X 1\nif [ x ]; then\nfi\n",
+            "timeout = 5\nreturn to sender\n",
+        ] {
+            assert!(!is_script(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn blocks_may_change_places_and_their_lines_may_not() {
+        let block = |lines: &str| format!("-----BEGIN X-----\n{lines}\n-----END X-----\n");
+        let (one, two) = (block("AAAA\nBBBB"), block("CCCC"));
+        assert!(!are_other_blocks(&format!("{one}{two}"), &format!("{two}{one}")));
+        assert!(are_other_blocks(&one, &block("BBBB\nAAAA")));
+        assert!(!are_other_blocks("a\nb\n", "b\na\n"));
+    }
+}
