@@ -126,7 +126,8 @@ impl Correlator {
             return;
         }
         let path = edit.what == Edited::Path || (edit.a.contains('/') && edit.b.contains('/'));
-        let (a, b, signs) = if path { paths(&edit.a, &edit.b) } else { single(edit, at) };
+        let (a, b, signs) =
+            if path { paths(&edit.a, &edit.b, edit.in_text) } else { single(edit, at) };
         // the files that a host's name belongs in
         let own = |(_, sign, _): &PairSign| matches!(*sign, "hostname" | "hosts");
         // a program may act by a string that nothing beside it says to be of the build
@@ -247,7 +248,7 @@ fn is_temporary(name: &str) -> bool {
     ["tmp", "temp"].iter().any(|word| stem.contains(word))
 }
 
-fn paths(a: &str, b: &str) -> (String, String, Vec<PairSign>) {
+fn paths(a: &str, b: &str, in_text: bool) -> (String, String, Vec<PairSign>) {
     let (x, y): (Vec<&str>, Vec<&str>) = (a.split('/').collect(), b.split('/').collect());
     let head = x.iter().zip(&y).take_while(|(p, q)| p == q).count();
     let most = x.len().min(y.len()) - head;
@@ -276,7 +277,12 @@ fn paths(a: &str, b: &str) -> (String, String, Vec<PairSign>) {
         built(path) || !SYSTEM.contains(&first)
     };
     let absolute = a.starts_with('/') && b.starts_with('/');
-    let path = absolute && outside(&a) && outside(&b) && built(&a) && built(&b);
+    // a program may look there for what it loads
+    let both_built = built(&a) && built(&b);
+    let path = absolute
+        && outside(&a)
+        && outside(&b)
+        && (both_built || (in_text && (built(&a) || built(&b))));
     let signs: Vec<PairSign> = if path { vec![(&BUILD_PATH, "path", true)] } else { Vec::new() };
     (a, b, signs)
 }
@@ -366,17 +372,14 @@ mod tests {
 
     #[test]
     fn paths_are_cut_to_what_differs() {
-        let (a, b, signs) = paths("/build/one/src/x.c", "/home/x/two/src/x.c");
-        assert_eq!((a.as_str(), b.as_str()), ("/build/one", "/home/x/two"));
+        let (a, b, signs) = paths("/build/one/src/x.c", "/srv/two/src/x.c", true);
+        assert_eq!((a.as_str(), b.as_str()), ("/build/one", "/srv/two"));
         assert_eq!(signs[0].0.id, "build-path");
-        let (_, _, signs) = paths("/home/carol/x", "/home/dave/x");
+        let (_, _, signs) = paths("/home/carol/x", "/home/dave/x", true);
         assert_eq!(signs[0].0.id, "user-name");
-        for (a, b) in [
-            ("/usr/share/a", "/usr/share/b"),
-            ("/opt/good/run", "/opt/evil/run"),
-            ("/opt/app/lib", "/tmp/x/lib"),
-        ] {
-            assert!(paths(a, b).2.is_empty(), "{a} {b}");
+        for (a, b) in [("/usr/share/a", "/usr/share/b"), ("/opt/good/run", "/opt/evil/run")] {
+            assert!(paths(a, b, true).2.is_empty(), "{a} {b}");
         }
+        assert!(paths("/opt/app/lib", "/tmp/x/lib", false).2.is_empty());
     }
 }

@@ -10,7 +10,10 @@ use crate::kinds::Scratch;
 type Make = for<'t> fn(&'t [(&'t str, &'t [u8])]) -> Vec<u8>;
 
 /// Archives of these files, the last two of which change places in B.
-fn exchanged(files: &[(&str, &[u8])], make: impl Fn(&[(&str, &[u8])]) -> Vec<u8>) -> [Vec<u8>; 2] {
+fn exchanged(
+    files: &[(&str, &[u8])],
+    make: impl for<'t> Fn(&'t [(&'t str, &'t [u8])]) -> Vec<u8>,
+) -> [Vec<u8>; 2] {
     let [stamp_a, stamp_b] = stamps();
     let with = |stamp: &str, files: &[(&str, &[u8])]| {
         let stamp = ("stamp", stamp.as_bytes());
