@@ -38,7 +38,7 @@ pub(super) fn has_padding(shares: &Shares, spot: &Spot, contents: &[Content; 2])
         let format = Format::of(&source, &shares.budgets[side as usize]);
         matches!(format, Ok(Some(Iso | Squashfs | Fat | Disk | Initramfs | Tar | Compressed(_))))
     };
-let is_gap = spot.is_part && spot.layer != "container image";
+    let is_gap = spot.is_part && spot.layer != "container image";
     is_gap || (padded(Side::A) && padded(Side::B))
 }
 
