@@ -433,7 +433,7 @@ mod tests {
             encoder.finish().unwrap();
         }
         // enough to unpack everything once, and each piece two times more
-        let budget = Budget::new(3 * 64 << 16, 1 << 20);
+        let budget = Budget::new((3 * 64) << 16, 1 << 20);
         let stream = Unpacked::new(Arc::new(Bytes(packed)), Codec::Gzip, 0, budget);
         let end = stream.finish().unwrap();
         assert_eq!((end.size, end.headers.len()), (64 << 16, 63));
