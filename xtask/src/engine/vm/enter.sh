@@ -2,7 +2,7 @@
 # The second process of the machine of engine `vm`: gives the builder what an engine gives its container (host name,
 # mounts, cgroup, terminal, environment), runs the entrypoint as PID 1 of a namespace, and keeps its exit code.
 # xtask writes /run/vm/run, which sets host_name, dns, scratch, mounts, files, variables and command.
-set -uo pipefail
+set -euo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 finish() { # EXIT_CODE
@@ -16,6 +16,7 @@ fail() {
   finish 125
 }
 
+host_name='' dns='' scratch='' mounts=() files=() variables=() command=()
 . /run/vm/run || fail 'cannot read the plan of this run'
 
 # measured in here, because xtask reports only this
@@ -38,7 +39,7 @@ mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mount -t cgroup2 cgroup2 /sys/fs/cgroup || fail 'cannot mount cgroup2'
 for controller in $(</sys/fs/cgroup/cgroup.controllers); do
-  echo "+${controller}" >/sys/fs/cgroup/cgroup.subtree_control
+  echo "+${controller}" >/sys/fs/cgroup/cgroup.subtree_control || true
 done
 
 for mount in "${mounts[@]}"; do
@@ -76,5 +77,6 @@ inner() {
     env --ignore-environment PATH="${PATH}" "${variables[@]}" \
     /usr/local/sbin/entrypoint.sh "${command[@]}" </dev/hvc0 >/dev/hvc0 2>&1
 }
-(inner)
-finish "$?"
+code=0
+(inner) || code=$?
+finish "${code}"

@@ -1,6 +1,7 @@
 #!/bin/busybox sh
 # The first process of the machine of engine `vm`, in the initramfs: loads the drivers, sets up the network, and
 # continues with /run/vm/enter in the builder's tree. vm/initramfs.rs packs it.
+set -euo pipefail
 PATH=/bin
 export PATH
 
@@ -40,4 +41,3 @@ for name in proc sys dev; do
     mount --move "/$name" "/root/$name"
 done
 exec switch_root /root /bin/bash /run/vm/enter
-fail "cannot enter the builder's tree"
