@@ -17,6 +17,7 @@ fail() {
 }
 
 host_name='' dns='' scratch='' mounts=() files=() variables=() command=()
+# shellcheck source=/dev/null
 . /run/vm/run || fail 'cannot read the plan of this run'
 
 # measured in here, because xtask reports only this
