@@ -117,7 +117,7 @@ fn all_problems_of_base_are_reported_at_once_and_nothing_changes() {
     run(&mut command)
         .exits(3)
         .says("engine docker does not answer")
-        .says("the pinned snapshot does not answer")
+        .says("the pinned snapshot cannot be had")
         .says("derivative-maker is not initialised")
         .says("git submodule update --init --recursive linux/build/derivative-maker")
         .says("not enough disk")

@@ -165,7 +165,7 @@ fn a_string_of_a_program() {
     let program = |text: &str| {
         [b"\x7fELF\x02\x01\x01\0\0", text.as_bytes(), &[0, 0x90, 0xcc, 0xe9, 0, 0x90]].concat()
     };
-    let pair = |texts: [&str; 2]| texts.map(|text| program(text));
+    let pair = |texts: [&str; 2]| texts.map(program);
     let [a, b] = pair(["https://alpha/update", "https://gamma/update"]);
     let host: File<'_> = ("etc/hostname", [Some(b"alpha\n"), Some(b"gamma\n")]);
     told(&archives(&[host, ("usr/bin/x", [Some(&a), Some(&b)])]), &["usr/bin/x"]);
