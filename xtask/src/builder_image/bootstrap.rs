@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use xtask_core::exec::{Cmd, which};
-use xtask_core::facts::mirror::{Mirror, SUITE};
+use xtask_core::facts::archive::{Mirror, SUITE};
 use xtask_core::pins::SnapshotStamp;
 
 /// dpkg's options: leave out the files that Debian's slim images leave out, and do not fsync each file.

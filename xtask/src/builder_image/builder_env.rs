@@ -10,8 +10,9 @@ use crate::engine::{BuildArgs, Client, EngineChoice, EngineKind, Selection, dete
 use anyhow::{Context as _, Result};
 use xtask_core::apt;
 use xtask_core::dry_run::DryRun;
+use xtask_core::facts::archive::MirrorOptions;
 use xtask_core::facts::host::Host;
-use xtask_core::facts::mirror::{self, FoundMirror, MirrorOptions};
+use xtask_core::facts::mirror::{self, FoundMirror};
 use xtask_core::facts::repo::Repo;
 use xtask_core::facts::snapshot::SnapshotPin;
 use xtask_core::failure::{Code, OrExit as _, Problem, refuse};

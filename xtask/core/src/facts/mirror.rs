@@ -2,53 +2,12 @@
 //! mirror that this host's own apt uses.
 
 use crate::apt::sources::{self, AptSource};
+use crate::facts::archive::{Mirror, MirrorOptions, MirrorOrigin, SECURITY_SUITES, SUITE};
 use crate::facts::snapshot::SnapshotPin;
 use crate::failure::Problem;
-use crate::http::{Http, Request, Sink, Url};
+use crate::http::{Http, Request, Sink};
 use crate::ui::Ui;
 use std::path::PathBuf;
-
-/// Debian release that the ISOs are built from.
-pub const SUITE: &str = "trixie";
-/// Suites of the archive `debian` that a build uses.
-pub const DEBIAN_SUITES: [&str; 2] = ["trixie", "trixie-updates"];
-/// Suites of the archive `debian-security` that a build uses.
-pub const SECURITY_SUITES: [&str; 1] = ["trixie-security"];
-
-/// Origin of the decision for a mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MirrorOrigin {
-    Snapshot,
-    /// A snapshot server that serves a later state than that of the stamp.
-    LaterThanStamp,
-    Caller,
-    HostApt,
-    /// No mirror: the packages that an earlier build fetched. `pinned` is true if that one used the
-    /// pinned snapshot.
-    Inputs {
-        pinned: bool,
-    },
-}
-
-/// The archives that a build installs from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mirror {
-    pub debian: String,
-    /// `None` if the mirror has no security archive; the build then does without.
-    pub security: Option<String>,
-    pub origin: MirrorOrigin,
-    /// Verifies the mirror's InRelease in place of Debian's own keyring.
-    pub keyring: Option<PathBuf>,
-}
-
-/// The caller's wishes: `--mirror`, `--mirror-keyring` and `--ca-file`.
-#[derive(Clone, Debug, Default)]
-pub struct MirrorOptions {
-    pub url: Option<String>,
-    pub keyring: Option<PathBuf>,
-    /// CA certificates (PEM) to trust beside this machine's.
-    pub ca_file: Option<PathBuf>,
-}
 
 /// The mirror to use, and the reason if it cannot be used.
 #[derive(Clone, Debug)]
@@ -58,18 +17,6 @@ pub struct FoundMirror {
     pub unreachable: Option<String>,
     /// A sentence for each snapshot server that was asked before, and is not used.
     pub passed_over: Vec<String>,
-}
-
-impl Mirror {
-    pub fn pinned(&self) -> bool {
-        matches!(self.origin, MirrorOrigin::Snapshot | MirrorOrigin::Inputs { pinned: true })
-    }
-
-    /// Returns true if this machine serves it on its loopback interface, which a container does not
-    /// share.
-    pub fn on_loopback(&self) -> bool {
-        self.debian.parse::<Url>().is_ok_and(|url| url.on_loopback())
-    }
 }
 
 /// Decides on the mirror and asks whether it answers: the caller's; else the snapshot; else, if
@@ -318,21 +265,5 @@ mod tests {
         assert_eq!(find(&pin, &mirror(Some(dir.join("ca.pem"))), false).unreachable, None);
         drop(server);
         std::fs::remove_dir_all(&dir).unwrap();
-    }
-
-    #[test]
-    fn loopback_is_seen() {
-        let mirror = |url: &str| Mirror {
-            debian: url.into(),
-            security: None,
-            origin: MirrorOrigin::Caller,
-            keyring: None,
-        };
-        for url in
-            ["http://127.0.0.1:80/debian", "http://localhost/debian", "http://[::1]:8/debian"]
-        {
-            assert!(mirror(url).on_loopback(), "{url}");
-        }
-        assert!(!mirror("http://127x.example/debian").on_loopback());
     }
 }

@@ -1,5 +1,6 @@
 //! Facts about machine, checkout and network. Gathering them changes nothing, so a dry run does it, too.
 
+pub mod archive;
 pub mod builder_inputs;
 pub mod container;
 pub mod git;

@@ -6,7 +6,7 @@
 
 use crate::calendar;
 use crate::escape::Shown as _;
-use crate::facts::mirror::{DEBIAN_SUITES, Mirror, MirrorOptions, MirrorOrigin, SECURITY_SUITES};
+use crate::facts::archive::{DEBIAN_SUITES, Mirror, MirrorOptions, MirrorOrigin, SECURITY_SUITES};
 use crate::facts::repo::Repo;
 use crate::failure::Code;
 use crate::http::{Http, Request, Sink};
@@ -30,7 +30,7 @@ pub struct SnapshotPin {
 }
 
 /// The decision for a server.
-pub(super) struct Choice {
+pub(super) struct ServerChoice {
     pub(super) mirror: Mirror,
     /// Reason why no server can be used; `None` if one can.
     pub(super) unreachable: Option<String>,
@@ -93,7 +93,7 @@ impl SnapshotPin {
 
     /// Asks the servers in turn, and takes the first one that holds the snapshot. If there are several, all
     /// are asked, because only another server's answer shows that one lags behind.
-    pub(super) fn choose(&self, wanted: &MirrorOptions) -> Choice {
+    pub(super) fn choose(&self, wanted: &MirrorOptions) -> ServerChoice {
         let mirrors: Vec<Mirror> = self.servers.iter().map(|s| self.mirror_on(s)).collect();
         let several = mirrors.len() > 1;
         let mut asked: Vec<Asked> =
@@ -128,9 +128,9 @@ impl SnapshotPin {
                 if verdicts[n] == Ok(Holds::ALaterState) {
                     mirror.origin = MirrorOrigin::LaterThanStamp;
                 }
-                Choice { mirror, unreachable: None, passed_over: reasons(n) }
+                ServerChoice { mirror, unreachable: None, passed_over: reasons(n) }
             }
-            None => Choice {
+            None => ServerChoice {
                 mirror: mirrors.first().cloned().unwrap_or_else(|| self.mirror_on("")),
                 unreachable: Some(reasons(verdicts.len()).join("; ")),
                 passed_over: Vec::new(),
@@ -280,7 +280,7 @@ mod tests {
 
     const DAY_BEFORE: &str = "Thu, 07 May 2026 20:15:02 UTC";
 
-    fn chosen(servers: &[&Peer]) -> Choice {
+    fn chosen(servers: &[&Peer]) -> ServerChoice {
         pin(servers).choose(&MirrorOptions::default())
     }
 

@@ -21,7 +21,7 @@ const LARGEST_LIST: usize = 256 << 20;
 
 /// A rebuilder's word on a package. In this order the better one counts, if several rebuilders know it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Status {
+enum RebuilderWord {
     Unknown,
     Bad,
     Good,
@@ -30,7 +30,7 @@ enum Status {
 /// The words of all rebuilders, by name and version of a package.
 pub(super) struct Rebuilders {
     servers: Vec<String>,
-    words: BTreeMap<(String, String), Status>,
+    words: BTreeMap<(String, String), RebuilderWord>,
 }
 
 impl Rebuilders {
@@ -58,16 +58,17 @@ impl Rebuilders {
     }
 
     /// What they say of the packages of all roots of an image.
-    pub(super) fn of(&self, contents: &Contents) -> Rebuilt {
+    pub(super) fn of(&self, contents: &Contents) -> RebuiltPackages {
         let roots = contents.roots.iter().flat_map(|root| &root.packages);
         let packages: BTreeSet<(String, String)> =
             roots.map(|(name, version)| (name.clone(), version.clone())).collect();
-        let mut rebuilt = Rebuilt { servers: self.servers.clone(), ..Rebuilt::default() };
+        let mut rebuilt =
+            RebuiltPackages { servers: self.servers.clone(), ..RebuiltPackages::default() };
         for package in packages {
-            match self.words.get(&package).unwrap_or(&Status::Unknown) {
-                Status::Good => rebuilt.reproduced += 1,
-                Status::Bad => rebuilt.differs.push(package),
-                Status::Unknown => rebuilt.unknown.push(package),
+            match self.words.get(&package).unwrap_or(&RebuilderWord::Unknown) {
+                RebuilderWord::Good => rebuilt.reproduced += 1,
+                RebuilderWord::Bad => rebuilt.differs.push(package),
+                RebuilderWord::Unknown => rebuilt.unknown.push(package),
             }
         }
         rebuilt
@@ -75,7 +76,7 @@ impl Rebuilders {
 }
 
 /// Adds the list of one rebuilder.
-fn list(server: &str, words: &mut BTreeMap<(String, String), Status>) -> Result<()> {
+fn list(server: &str, words: &mut BTreeMap<(String, String), RebuilderWord>) -> Result<()> {
     let url: Url = format!("{server}/api/v0/pkgs/list").parse()?;
     let answer =
         Http::default().send(&Request::get(&url), Sink::Memory(LARGEST_LIST), &Ui::new(false))?;
@@ -94,10 +95,10 @@ fn list(server: &str, words: &mut BTreeMap<(String, String), Status>) -> Result<
                 .with_context(|| format!("{url}: package {} has no text `{key}`", n + 1))
         };
         let status = match text("status")?.as_str() {
-            "GOOD" => Status::Good,
-            "BAD" => Status::Bad,
+            "GOOD" => RebuilderWord::Good,
+            "BAD" => RebuilderWord::Bad,
             // a later rebuilderd may say more than today's three words
-            _ => Status::Unknown,
+            _ => RebuilderWord::Unknown,
         };
         let known = words.entry((text("name")?, text("version")?)).or_insert(status);
         *known = status.max(*known);
@@ -107,7 +108,7 @@ fn list(server: &str, words: &mut BTreeMap<(String, String), Status>) -> Result<
 
 /// The packages of an image, by what rebuilders say of them.
 #[derive(Default)]
-pub(super) struct Rebuilt {
+pub(super) struct RebuiltPackages {
     servers: Vec<String>,
     reproduced: usize,
     /// Name and version of packages whose rebuild differed.
@@ -116,7 +117,7 @@ pub(super) struct Rebuilt {
     unknown: Vec<(String, String)>,
 }
 
-impl Rebuilt {
+impl RebuiltPackages {
     pub(super) fn text(&self) -> String {
         let mut out = String::new();
         let all = self.reproduced + self.differs.len() + self.unknown.len();

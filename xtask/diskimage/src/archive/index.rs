@@ -1,5 +1,6 @@
 //! The members of an archive, collected while it is read from end to end.
 
+use super::member::Member;
 use super::same_file;
 use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
@@ -29,22 +30,6 @@ pub struct Archive {
     budget: Arc<Budget>,
     /// Memory of the members.
     _held: Held,
-}
-
-pub(super) struct Member {
-    pub(super) name: Vec<u8>,
-    pub(super) metadata: Metadata,
-    content: Shared,
-    digest: [u8; 32],
-    /// Bytes of the name without the number that tells equal names apart.
-    name_len: usize,
-}
-
-impl Member {
-    /// The name that the archive gives it, which others may have, too.
-    pub(super) fn path(&self) -> &[u8] {
-        &self.name[..self.name_len]
-    }
 }
 
 /// The content of a member, and its SHA-256.

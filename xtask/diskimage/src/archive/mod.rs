@@ -4,6 +4,7 @@
 pub(crate) mod ar;
 pub(crate) mod cpio;
 mod index;
+mod member;
 mod same_file;
 pub(crate) mod tar;
 pub(crate) mod zip;

@@ -1,7 +1,7 @@
 //! Members of an archive that are one file once they are unpacked: of one name, of names that are one path, or
 //! reached through links. The last of them is there in the end, so that their order means something.
 
-use super::index::Member;
+use super::member::Member;
 use crate::record::printable;
 use crate::tree::Kind;
 use std::collections::HashMap;

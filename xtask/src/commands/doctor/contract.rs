@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use xtask_core::dry_run::DryRun;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::{Cmd, Exit, StopBy};
-use xtask_core::facts::mirror::{DEBIAN_SUITES, SECURITY_SUITES};
+use xtask_core::facts::archive::{DEBIAN_SUITES, SECURITY_SUITES};
 use xtask_core::failure::Problem;
 use xtask_core::hash;
 use xtask_core::rules::DOCTOR;

@@ -6,8 +6,8 @@ use crate::engine::EngineKind;
 use std::path::Path;
 use xtask_core::calendar::utc;
 use xtask_core::escape::Shown as _;
+use xtask_core::facts::archive::MirrorOrigin;
 use xtask_core::facts::host::DiskSpace;
-use xtask_core::facts::mirror::MirrorOrigin;
 use xtask_core::failure::Problem;
 
 const GIB: u64 = 1 << 30;
