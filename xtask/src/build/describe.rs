@@ -67,6 +67,9 @@ fn summarize(facts: &BuildFacts, plan: &mut DryRun) {
     plan.line("commit", format!("{}{dirty}", source.commit));
     plan.line("pins", pins(facts));
     plan.line("packages", packages(facts));
+    for why in &facts.mirror.passed_over {
+        plan.line("not used", format!("snapshot server {why}"));
+    }
     plan.line("engine", engine(facts));
     if facts.engine.kind != EngineKind::Host {
         plan.line("image", image(facts));

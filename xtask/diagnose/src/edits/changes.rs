@@ -1,6 +1,7 @@
 //! A difference in content, as edits.
 
 use super::declared::Declared;
+use super::shape::is_base64;
 use super::words::WordKind;
 use crate::dates::Moment;
 use crate::text::shortened;
@@ -10,9 +11,6 @@ use std::collections::HashSet;
 const MOST: usize = 4_096;
 /// Bytes of a word or line that are kept. A longer one is shown, and never explained.
 const LONGEST: usize = 400;
-
-/// Bytes of a line in base64; shorter ones may be ids of a list.
-const CODE: usize = 56;
 
 /// All that is remembered of a difference in content.
 #[derive(Clone, Debug, PartialEq)]
@@ -179,15 +177,9 @@ impl Changes {
 
     /// Returns true if a line that stands elsewhere is nothing but bytes in base64, which mean something only in
     /// their order.
-    pub(super) fn moves_code(&self) -> bool {
-        let is_code = |line: &str| {
-            let has = |kind: fn(&u8) -> bool| line.as_bytes().iter().any(kind);
-            line.len() >= CODE
-                && line.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
-                && has(u8::is_ascii_lowercase)
-                && has(u8::is_ascii_uppercase)
-        };
-        self.reordered.as_ref().is_some_and(|order| is_code(&order.a) && is_code(&order.b))
+    pub(super) fn moves_base64(&self) -> bool {
+        let moved = self.reordered.as_ref();
+        moved.is_some_and(|order| is_base64(&order.a) && is_base64(&order.b))
     }
 
     pub(super) fn finish(&mut self) {

@@ -42,7 +42,8 @@ fn compared(mut changes: Changes, a: &[u8], a_now: &[u8], b: &[u8]) -> Changes {
             changes.sections |= shape::are_other_blocks(x, y)
                 || shape::has_statements(x)
                 || shape::has_statements(y)
-                || changes.moves_code();
+                || (changes.moves_base64()
+                    && (shape::has_bare_base64(x) || shape::has_bare_base64(y)));
         }
         _ => binary::compare(&mut changes, a_now, b),
     }

@@ -59,6 +59,27 @@ pub(super) fn are_other_blocks(a: &str, b: &str) -> bool {
     blocks(a) != blocks(b)
 }
 
+/// Bytes of a line in base64; shorter ones may be ids of a list.
+const BASE64: usize = 56;
+
+/// Returns true for a line that is nothing but bytes in base64.
+pub(super) fn is_base64(line: &str) -> bool {
+    let has = |kind: fn(&u8) -> bool| line.as_bytes().iter().any(kind);
+    line.len() >= BASE64
+        && line.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_uppercase)
+}
+
+/// Returns true if a text has lines in base64 that stand in no block of PEM. Those in a block have places with it.
+pub(super) fn has_bare_base64(text: &str) -> bool {
+    let mut inside = false;
+    text.lines().any(|line| {
+        inside = line.starts_with("-----BEGIN ") || (inside && !line.starts_with("-----END "));
+        !inside && is_base64(line)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +108,8 @@ mod tests {
         assert!(!are_other_blocks(&format!("{one}{two}"), &format!("{two}{one}")));
         assert!(are_other_blocks(&one, &block("BBBB\nAAAA")));
         assert!(!are_other_blocks("a\nb\n", "b\na\n"));
+        let line = "aB".repeat(30);
+        assert!(!has_bare_base64(&block(&line)) && !has_bare_base64("aB\n"));
+        assert!(has_bare_base64(&format!("{}{line}\n", block(&line))));
     }
 }
