@@ -239,8 +239,14 @@ fn zip_of_every_kind() {
         about.mtime = about.mtime.map(|mtime| (mtime + 1) / 2 * 2);
     };
     scratch.sh("touch -hd @1750000000 tree/nothing");
-    let expected = contents(&Folder::open(&scratch.0.join("tree")), &bare);
-    for make in ["zip -qry ../i.zip .", "zip -qry0 ../i.zip .", "zip -qry - . | cat >../i.zip"] {
+    for (prepare, make) in [
+        ("true", "zip -qry ../i.zip ."),
+        ("true", "zip -qry0 ../i.zip ."),
+        // zip 3.0 stores links, and can store nothing into a pipe
+        ("find tree -type l -delete; touch -d @1750000000 tree", "zip -qr - . | cat >../i.zip"),
+    ] {
+        scratch.sh(prepare);
+        let expected = contents(&Folder::open(&scratch.0.join("tree")), &bare);
         scratch.sh(&format!("rm -f i.zip; cd tree; {make}"));
         let tree = scratch.open("i.zip").tree();
         assert_same(&contents(&*tree, &bare), &expected, make);

@@ -21,6 +21,8 @@ use xtask_core::ui::{StageProgress as ShownStage, StageTitle, Ui};
 
 /// Start of a line that begins a stage. It is part of the contract with a recipe's entry.
 const STAGE_MARK: &str = "@@stage ";
+/// Part of a line that linux/build/docker/approx/patient-curl sends to the console.
+const THROTTLED: &str = "the package archive throttles (";
 
 /// The current stage, and the finished ones.
 struct Progress<'a> {
@@ -32,6 +34,8 @@ struct Progress<'a> {
     current: Option<(String, Instant)>,
     shown: Option<ShownStage<'a>>,
     done: Vec<(String, Duration, Hashing)>,
+    /// True if the user knows that the package archive throttles.
+    told: bool,
 }
 
 /// Hashes the artefacts of a stage. Returns them with the time that this took.
@@ -61,14 +65,23 @@ pub(crate) fn run(
     log.remark(&format!("$ {cmd}"))?;
     let shown = Some(ui.stage("start"));
     ui.command(&cmd);
-    let mut progress =
-        Progress { recipe, earlier, out, watch, ui, current: None, shown, done: Vec::new() };
+    let mut progress = Progress {
+        recipe,
+        earlier,
+        out,
+        watch,
+        ui,
+        current: None,
+        shown,
+        done: Vec::new(),
+        told: false,
+    };
     let halt = watch.map(|watch| watch.halt().clone()).unwrap_or_default();
     let exit = cmd.stream_until(&halt, &run.stop_by(), |line| {
         log.line(line)?;
         match line.strip_prefix(STAGE_MARK) {
             Some(name) => progress.enter(name.trim())?,
-            None => ui.line(line),
+            None => progress.line(line),
         }
         Ok(())
     });
@@ -101,6 +114,13 @@ pub(crate) fn run(
 }
 
 impl Progress<'_> {
+    fn line(&mut self, line: &str) {
+        self.ui.line(line);
+        if line.contains(THROTTLED) && !std::mem::replace(&mut self.told, true) {
+            self.ui.notice("the package archive throttles: the build waits as long as it asks");
+        }
+    }
+
     fn enter(&mut self, name: &str) -> Result<()> {
         self.leave();
         if let Some(shown) = self.shown.take() {
