@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn the_length_ends_a_record_and_not_a_line() {
-        let all = b"30 SCHILY.xattr.user.a=1\n=2\n\x00\n11 mtime=17\n";
+        let all = b"30 SCHILY.xattr.user.a=1\n=2\n\x00\n12 mtime=17\n";
         let found = records(all).unwrap();
         assert_eq!(found, [(&b"SCHILY.xattr.user.a"[..], &b"1\n=2\n\x00"[..]), (b"mtime", b"17")]);
         for bad in [
