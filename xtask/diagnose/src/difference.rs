@@ -107,7 +107,7 @@ pub(crate) struct OneSidedEntry {
     pub(crate) size: u64,
     /// Names of its extended attributes, and a hash of all their values; empty if it has none.
     pub(crate) xattrs: String,
-    /// What else its format knows of it, but for times and other names.
+    /// The other facts that its format knows of it, but for times and other names.
     pub(crate) more: String,
 }
 

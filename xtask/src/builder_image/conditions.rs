@@ -75,7 +75,7 @@ impl ImageConditions {
         self.varied.iter().map(|variation| variation.name()).collect()
     }
 
-    /// What was not varied, with the reason; also the steps of a build that a variation does not reach.
+    /// Conditions that were not varied, with the reason; also the steps of a build that a variation does not reach.
     pub(crate) fn left_out(&self) -> Vec<String> {
         let whole = self.left_out.iter().copied();
         let partly = self.varied.iter().filter_map(|v| Some((*v, beyond(*v)?)));
@@ -223,7 +223,7 @@ fn later() -> u64 {
     now.as_secs() + HOURS * 3600 - 60
 }
 
-/// What a variation does not reach, although it is varied elsewhere in the build.
+/// The steps that a variation does not reach, although it is varied elsewhere in the build.
 fn beyond(variation: Variation) -> Option<&'static str> {
     match variation {
         Variation::Clock => Some(

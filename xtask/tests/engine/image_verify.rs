@@ -5,7 +5,7 @@ use crate::support::{Checkout, Ran, run};
 use serde_json::Value;
 use std::fs;
 
-/// What a Dockerfile must not do. Each leaves one file below var/lib/sabotage.
+/// Steps that a Dockerfile must not have. Each leaves one file below var/lib/sabotage.
 const SABOTAGE: &str = "
 RUN mkdir -m 755 /var/lib/sabotage
 RUN umask 022; date >/var/lib/sabotage/date

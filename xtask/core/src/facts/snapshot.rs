@@ -164,7 +164,7 @@ impl State {
     }
 }
 
-/// What a server holds under the stamp's address.
+/// The state that a server holds under the stamp's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Holds {
     TheSnapshot,

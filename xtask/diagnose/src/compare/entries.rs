@@ -40,7 +40,7 @@ fn xattrs(metadata: &Metadata) -> String {
     format!("{} ({})", names.collect::<Vec<_>>().join(", "), hex(&hash.finalize()[..8]))
 }
 
-/// What a format knows beside that, but for times, and for names, which are those of the entry or of its owner.
+/// The other facts that a format knows, but for times, and for names, which are those of the entry or of its owner.
 fn more(metadata: &Metadata) -> String {
     let is_told = |name: &str| {
         ["time", "date", "name", "name prefix", "generation"].iter().any(|end| name.ends_with(end))

@@ -1,4 +1,4 @@
-//! What kind of text a content is, as its lines show: a script, settings in sections, blocks of PEM.
+//! The kind of a text, as its lines show: a script, settings in sections, blocks of PEM.
 
 /// Returns true if a text has a line `[name]`, as ini files and systemd's have it.
 pub(super) fn has_sections(text: &str) -> bool {

@@ -57,7 +57,7 @@ impl Rebuilders {
         Ok(Rebuilders { servers, words })
     }
 
-    /// What they say of the packages of all roots of an image.
+    /// Sorts the packages of all roots of an image by the rebuilders' words.
     pub(super) fn of(&self, contents: &Contents) -> RebuiltPackages {
         let roots = contents.roots.iter().flat_map(|root| &root.packages);
         let packages: BTreeSet<(String, String)> =

@@ -38,7 +38,7 @@ struct ImageMember {
     name: Vec<u8>,
     node: Node,
     digest: [u8; 32],
-    /// What is read instead of its own bytes: JSON, a line for each value.
+    /// The text that is read instead of its own bytes: JSON, a line for each value.
     view: Option<Shared>,
 }
 

@@ -284,7 +284,7 @@ impl<'a> Conclusion<'a> {
     }
 }
 
-/// What a build measured inside its machine, if it had one.
+/// The values that a build measured inside its machine, if it had one.
 fn measured(halted: &Option<HaltedBuild>, dir: &Path) -> Option<Measured> {
     if let Some(halted) = halted {
         return halted.measured.clone();

@@ -62,7 +62,7 @@ pub(super) enum DeclaredField {
     FileSystemTime,
 }
 
-/// Where a content lies.
+/// The place of a content.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Placed {
     /// Offset in an ISO, if it lies there as it is.
