@@ -155,11 +155,18 @@ fn image(facts: &BuildFacts) -> String {
 fn last_time(facts: &BuildFacts) -> String {
     let engine = facts.engine.kind.name();
     let Some(earlier) = EarlierBuild::like(facts) else {
-        if let Some((vm, native)) = facts.vm.as_ref().zip(EarlierBuild::in_container(facts)) {
-            let (about, native) = (span(vm.about(native.took)), span(native.took));
-            return format!("{native} in a container, which is about {about} on engine {engine}");
-        }
-        return format!("no build of {} on engine {engine} is known", facts.recipe.name);
+        let none = format!("no build of {} on engine {engine} is known", facts.recipe.name);
+        let Some(vm) = &facts.vm else { return none };
+        return match EarlierBuild::in_container(facts) {
+            Some(native) => {
+                let (about, native) = (span(vm.about(native.took)), span(native.took));
+                format!("{native} in a container, which is about {about} on engine {engine}")
+            }
+            None => match vm.slower() {
+                1 => none,
+                times => format!("{none}; it takes about {times} times as long as a container"),
+            },
+        };
     };
     let stages = earlier.stages.iter().map(|(name, took)| format!("{name} {}", span(*took)));
     format!(

@@ -280,3 +280,37 @@ fn a_dry_run_is_ten_lines_that_a_person_reads() {
     assert_eq!((&json["command"], &json["ready"]), (&"iso".into(), &false.into()), "{json:#}");
     assert_eq!(json["problems"][0]["rule"], "disk");
 }
+
+#[test]
+fn the_plan_says_how_long_the_product_would_take_in_a_machine_of_its_own() {
+    let checkout = Checkout::new("machine-time");
+    let last_time = |flavor: &str| {
+        let mut verify =
+            checkout.xtask(["verify", "base", "--vary", "clock,kernel,user", "--dry-run"]);
+        let ran = run(verify.args(["--flavor", flavor, "--mirror", &mirror_peer()]));
+        let line = |name: &str| {
+            let found = ran.stdout.lines().find_map(|line| line.strip_prefix(name));
+            found.unwrap_or_else(|| panic!("{name} is not in\n{}", ran.stdout)).trim().to_owned()
+        };
+        assert!(line("engine").starts_with("vm: "), "{}", ran.stdout);
+        // the clock: a live mirror's lists would have expired within the year
+        let not_varied = ran.stdout.lines().filter(|line| line.starts_with("not varied")).count();
+        assert_eq!(not_varied, 2, "{}", ran.stdout);
+        line("last time")
+    };
+    assert!(last_time("kicksecure-cli").starts_with("no build of base on engine vm is known"));
+
+    let earlier = checkout.output().join("earlier");
+    fs::create_dir_all(&earlier).unwrap();
+    fs::write(
+        earlier.join("BUILD_INFO"),
+        "Recipe: base\nEngine: private\nFlavor: kicksecure-cli\n",
+    )
+    .unwrap();
+    let json = r#"{ "started": 1, "seconds": 1800.0, "stages": [] }"#;
+    fs::write(earlier.join("build.json"), json).unwrap();
+    let said = last_time("kicksecure-cli");
+    assert!(said.starts_with("30 min in a container, which is about "), "{said}");
+    assert!(said.ends_with(" on engine vm"), "{said}");
+    assert!(last_time("kicksecure-lxqt").starts_with("no build of base on engine vm is known"));
+}

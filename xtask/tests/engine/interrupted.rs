@@ -146,7 +146,8 @@ fn on_a_shared_engine_only_the_container_of_the_killed_run_is_removed() {
         ));
         running.until("ready");
         running.kill();
-        assert_eq!(containers().lines().count(), 2, "a container runs on without its client");
+        let names = containers();
+        assert_eq!(names.lines().count(), 2, "a container runs on without its client: {names}");
     };
     killed();
     run(&mut on_it(&mut mine.xtask(["iso", "fast", "--engine", "docker"])))
@@ -184,6 +185,31 @@ fn a_signal_during_the_image_build_leaves_nothing() {
     running.signal("INT");
     running.ends().exits(130).says("error: interrupted");
     assert!(!tar.exists());
+    machine.has_no_traces();
+}
+
+#[test]
+#[ignore = "needs the real engine: cargo xtask test --full"]
+fn the_step_of_an_interrupted_image_build_is_removed_by_the_next_run() {
+    let machine = Machine::get();
+    let (interrupted, next) = (checkout(), checkout());
+    let build = ready(&interrupted, "waits", "private", &[]);
+    // the legacy builder's containers have names of two words, and the labels of the image so far
+    run(machine.docker().args(["create", "--name", "lucid_faraday", &machine.image, "true"]))
+        .exits(0);
+    let label = "org.opencontainers.image.title=theirs";
+    let theirs = ["create", "--name", "theirs", "--label", label, &machine.image, "true"];
+    run(machine.docker().args(theirs)).exits(0);
+    go(&interrupted.output());
+    build.ends().exits(0);
+
+    let build = ready(&next, "waits", "private", &[]);
+    let mut ps = machine.docker();
+    let left = run(ps.args(["ps", "--all", "--format", "{{.Names}}"])).exits(0).stdout;
+    assert!(!left.contains("lucid_faraday") && left.contains("theirs"), "{left}");
+    run(machine.docker().args(["rm", "theirs"])).exits(0);
+    go(&next.output());
+    build.ends().exits(0);
     machine.has_no_traces();
 }
 

@@ -189,6 +189,9 @@ fn dry_run(args: &VerifyArgs, facts: &BuildFacts, places: &VerifyFolders) -> Res
         names => format!("with another {}", names.join(", ")),
     };
     plan.line("build B", format!("the same, {how}: {}", places.b.shown()));
+    for line in varied.left_out() {
+        plan.line("not varied", line);
+    }
     plan.line("report", places.out.join("verify.json").shown().to_string());
     plan.steps_of("build B", &build::describe(&second)?);
     let setup = args.what.build.setup;

@@ -136,6 +136,9 @@ fn set_up_and_start(
     ui.command(&cmd);
     let daemon = cmd.start(&places.log())?;
     let ready = wait_until_ready(client, &daemon);
+    if ready.is_ok() {
+        remove_steps_of_interrupted_builds(places, client);
+    }
     stage.end(ready.is_ok());
     match ready {
         Ok(()) => Ok((network, daemon)),
@@ -152,6 +155,19 @@ fn set_up_and_start(
             ));
             Err(Code::NotReady.wrap(error))
         }
+    }
+}
+
+/// Removes containers in which the legacy builder ran a step of our builder image. A build that is interrupted
+/// leaves one if the engine stops before it has removed it. No container runs in an engine that just started.
+fn remove_steps_of_interrupted_builds(places: &EngineFolders, client: &Client) {
+    // no command where there is nothing to remove, which is the rule
+    let containers = fs::read_dir(places.dir.join("data/containers"));
+    if containers.is_ok_and(|mut containers| containers.next().is_some()) {
+        // Dockerfile.builder sets this label before its first step
+        let ours = "label=org.opencontainers.image.title=silvermetal-builder";
+        let prune = client.cmd().args(["container", "prune", "--force", "--filter", ours]);
+        prune.within_seconds(60).succeeds();
     }
 }
 

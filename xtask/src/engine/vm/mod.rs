@@ -115,12 +115,17 @@ impl VmFacts {
         format!("vm: the builder image in QEMU ({accel}, {} CPU), with {kernel}", self.cpus)
     }
 
+    /// How many times as long as in a container a build takes here: 1 with KVM.
+    pub(crate) fn slower(&self) -> u32 {
+        match self.accel.accel {
+            Accel::Kvm => 1,
+            Accel::Tcg => EMULATED,
+        }
+    }
+
     /// About the time of a build here that takes `native` in a container.
     pub(crate) fn about(&self, native: Duration) -> Duration {
-        match self.accel.accel {
-            Accel::Kvm => native,
-            Accel::Tcg => native * EMULATED,
-        }
+        native * self.slower()
     }
 
     /// Gets the kernels.
