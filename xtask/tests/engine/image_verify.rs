@@ -57,7 +57,7 @@ fn two_builds_of_the_image_are_identical_and_each_sabotage_is_named() {
     for file in FILES {
         assert!(report.contains(&format!("var/lib/sabotage/{file}")), "{file}:\n{report}");
     }
-    for cause in ["[build-time]", "[line-order]", "[random-id]", "[mode]"] {
+    for cause in ["[build-time]", "[line-order]", "[random-id]", "[mode]", "[host-name]"] {
         assert!(report.contains(cause), "{cause}:\n{report}");
     }
     for archive in wrong["archives"].as_array().unwrap() {

@@ -7,14 +7,15 @@ use super::tests::{compare, fixture, lines};
 /// Bytes between two that are tried outside of the ranges.
 const STEP: usize = 997;
 
-/// Changes bits of an image, each beside the bit at `known`, which is told as one difference.
+/// Changes bits of an image, each beside the bit at `known`, which is told as one difference of a file that has up
+/// to two names.
 #[track_caller]
 fn is_told(name: &str, known: (usize, u32), places: impl Iterator<Item = usize>) {
     let image = fixture(name);
     let mut other = image.clone();
     other[known.0] ^= 1 << known.1;
     let told = compare(&image, &other);
-    assert_eq!(told.len(), 1, "{name}: {:?}", lines(&told));
+    assert!((1..=2).contains(&told.len()), "{name}: {:?}", lines(&told));
     let sampled = (0..image.len()).step_by(STEP);
     let mut silent = Vec::new();
     for at in places.chain(sampled).filter(|at| *at != known.0) {

@@ -13,6 +13,7 @@ mod entries;
 mod equal;
 mod folder_links;
 mod inside;
+mod names;
 mod packings;
 mod pool;
 mod shares;

@@ -1,14 +1,17 @@
 //! Two trees of files, walked at once.
 
+use super::content::differ;
 use super::entries::{fields, metadata, one_sided, order};
 use super::folder_links::{folder_links, links_of_folders};
+use super::names::{Names, NextName, Places, not_judged};
 use super::pool::Pool;
 use super::shares::Shares;
 use super::spot::{Broken, Of as _, Spot};
 use crate::difference::{Difference, DifferenceKind, MetadataField, Place, Side};
 use anyhow::Result;
 use diskimage::{Content, Kind, Metadata, Node, PartContent, Tree, Walked, printable};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A receiver of differences: the pool, or a list when one thread walks a layer by itself.
@@ -109,37 +112,8 @@ struct TreePair {
     walked: [Walked; 2],
     /// Hard links: the first path of each inode with several.
     links: [HashMap<u64, Vec<u8>>; 2],
-    /// Inodes whose content was compared under another name.
-    inodes: HashSet<[u64; 2]>,
-}
-
-/// Offsets of contents that were compared, and their lengths. Several names and parts of an image may
-/// be the same bytes.
-type Places = HashMap<[u64; 2], [u64; 2]>;
-
-/// Returns true if these two contents are compared for the first time. Only what lies in the image in one
-/// piece is remembered.
-fn is_new(places: &mut Places, contents: &[Content; 2]) -> bool {
-    let place = |content: &Content| {
-        let source = content.source();
-        let len = source.size().ok().filter(|len| *len > 0)?;
-        Some((source.place(0, len)?, len))
-    };
-    match contents.each_ref().map(place) {
-        [Some((a, len)), Some((b, other))] => {
-            let known = places.entry([a, b]).or_default();
-            // the beginning of what was compared is compared, too
-            if len == other && len <= known[0].min(known[1]) {
-                return false;
-            }
-            if *known == [len, other] {
-                return false;
-            }
-            *known = [len, other];
-            true
-        }
-        _ => true,
-    }
+    /// Files with several names, by their inodes.
+    inodes: HashMap<[u64; 2], Names>,
 }
 
 impl<'o> TreeWalk<'o> {
@@ -153,7 +127,7 @@ impl<'o> TreeWalk<'o> {
         place: &Place,
         trees: &[Arc<dyn Tree>; 2],
     ) -> Result<Result<(), Broken>> {
-        match self.all_of(place, trees, &mut Places::new()) {
+        match self.all_of(place, trees, &mut Places::default()) {
             Ok(()) => Ok(Ok(())),
             Err(Stop::Broken(broken)) => Ok(Err(broken)),
             Err(Stop::Fatal(error)) => Err(error),
@@ -278,19 +252,24 @@ impl<'o> TreeWalk<'o> {
                 self.folder(pair, place, trees, path, &nodes, places)
             }
             (Kind::File, Kind::File) => {
-                if pair.compared([a, b]) {
-                    return Ok(());
-                }
                 let digests = [trees[0].digest(&nodes[0]), trees[1].digest(&nodes[1])];
                 if digests[0].is_some() && digests[0] == digests[1] {
                     return Ok(());
                 }
                 let contents =
                     [trees[0].open(&nodes[0]).of(Side::A)?, trees[1].open(&nodes[1]).of(Side::B)?];
-                if !is_new(places, &contents) {
-                    return Ok(());
+                let known = match pair.known([a, b], path) {
+                    None => places.known(&contents, Some(path)),
+                    known => known,
+                };
+                let Some(names) = known else { return self.file(here, contents) };
+                match names
+                    .and_now(path, &contents, || Ok(differ(&self.shares, &contents)?.is_some()))?
+                {
+                    NextName::Equal => Ok(()),
+                    NextName::Differs => self.file(here, contents),
+                    NextName::TooMany => Ok(self.out.tell(vec![not_judged(&here, names)])?),
                 }
-                self.file(here, contents)
             }
             _ => Ok(()),
         }
@@ -322,7 +301,7 @@ impl<'o> TreeWalk<'o> {
             match (a, b) {
                 (Some(PartContent::Bytes(a)), Some(PartContent::Bytes(b))) => {
                     let contents = [Content::Plain(a), Content::Plain(b)];
-                    if is_new(places, &contents) {
+                    if places.known(&contents, None).is_none() {
                         self.file(here, contents)?;
                     }
                 }
@@ -347,12 +326,17 @@ impl<'o> TreeWalk<'o> {
 }
 
 impl TreePair {
-    /// Returns true if the content of these was compared under another name.
-    fn compared(&mut self, [a, b]: [&Metadata; 2]) -> bool {
-        let several = a.links.is_some_and(|n| n > 1) && b.links.is_some_and(|n| n > 1);
-        match (a.inode, b.inode) {
-            (Some(a), Some(b)) if several => !self.inodes.insert([a, b]),
-            _ => false,
+    /// The names of a file that has several on both sides, if this is not the first.
+    fn known(&mut self, [a, b]: [&Metadata; 2], path: &[u8]) -> Option<&mut Names> {
+        // an archive tells no number, and an inode only of what has several names
+        let several = a.links.is_none_or(|n| n > 1) && b.links.is_none_or(|n| n > 1);
+        let inodes = [a.inode.filter(|_| several)?, b.inode?];
+        match self.inodes.entry(inodes) {
+            Entry::Occupied(names) => Some(names.into_mut()),
+            Entry::Vacant(new) => {
+                new.insert(Names::new(Some(path)));
+                None
+            }
         }
     }
 

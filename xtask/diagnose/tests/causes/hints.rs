@@ -31,6 +31,9 @@ hints! {
         tree.write("var/cache/man/index.db", side.pick("a\u{0}1", "b\u{0}2"));
         tree.write("var/lib/texmf/web2c/tex.fmt", side.pick("a\u{0}1", "b\u{0}2"));
     }
+    a_container: [], ["host-name"], |tree, side| {
+        tree.write("var/lib/builder", &format!("{}\n", side.pick("3f9a12c04b7e", "b81d0c55e2a9")));
+    }
     random_seed: [], ["random-seed"], |tree, side| {
         tree.write("var/lib/systemd/random-seed", side.pick("\u{1}abc\u{0}", "\u{2}xyz\u{0}"));
     }

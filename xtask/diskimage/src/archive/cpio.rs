@@ -2,6 +2,7 @@
 //! plain or compressed (Documentation/driver-api/early-userspace/buffer-format.rst).
 
 use super::index::{Archive, Index, NAME};
+use super::same_file;
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldKind};
@@ -144,10 +145,14 @@ impl Links {
             let names = members.iter().filter_map(|member| index.members.get(*member));
             let Some(name) = names.map(|member| &member.name).min() else { continue };
             let name = printable(&name[..name.len().min(SHOWN)]);
-            for member in members {
-                if let Some(member) = index.members.get_mut(member) {
+            for member in &members {
+                if let Some(member) = index.members.get_mut(*member) {
                     member.metadata.more.push(("one file with", name.clone()));
                 }
+            }
+            let size = |member: &&usize| index.members.get(**member).map_or(0, |m| m.metadata.size);
+            if let Some(last) = members.iter().filter(|member| size(member) > 0).max().copied() {
+                same_file::share(&mut index.members, &members, last);
             }
         }
     }

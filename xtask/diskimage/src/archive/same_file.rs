@@ -29,7 +29,7 @@ pub(super) fn tell(members: &mut [Member]) {
     for (place, member) in members.iter().enumerate() {
         places.entry(resolved(member.path(), &links)).or_default().push(place);
     }
-    let mut told = Vec::new();
+    let (mut told, mut made_of) = (Vec::new(), Vec::new());
     for places in places.values().filter(|places| places.len() > 1) {
         let is_folder = |place: &usize| members[*place].metadata.kind == Kind::Folder;
         if let Some((last, earlier)) = places.split_last().filter(|_| !places.iter().all(is_folder))
@@ -44,13 +44,35 @@ pub(super) fn tell(members: &mut [Member]) {
         let Some(of) = places.get(&resolved(target.as_bytes(), &links)) else { continue };
         let before = of.iter().rev().find(|other| **other < place);
         match before {
-            Some(_) if of.len() == 1 => {}
+            Some(target) if of.len() == 1 => made_of.push((place, *target)),
             Some(other) => told.push((place, "linked member", printable(&members[*other].name))),
             None => told.push((place, "linked member", "none before it".to_owned())),
         }
     }
     for (place, what, name) in told {
         members[place].metadata.more.push((what, name));
+    }
+    for (link, target) in made_of {
+        share(members, &[link, target], target);
+    }
+}
+
+/// Gives the content of the member `of` to those of `names` that have none: Linux makes them one file. They get
+/// one inode number, that of `of` in the archive, or of the member that it is made of itself.
+pub(super) fn share(members: &mut [Member], names: &[usize], of: usize) {
+    let Some(Member { content, digest, metadata, .. }) = members.get(of) else { return };
+    if metadata.kind != Kind::File {
+        return;
+    }
+    let inode = metadata.inode.unwrap_or(of as u64);
+    let (content, digest, size) = (content.clone(), *digest, metadata.size);
+    for name in names {
+        let Some(member) = members.get_mut(*name) else { continue };
+        member.metadata.inode = Some(inode);
+        if member.metadata.kind == Kind::File && member.metadata.size == 0 {
+            (member.content, member.digest) = (content.clone(), digest);
+            member.metadata.size = size;
+        }
     }
 }
 

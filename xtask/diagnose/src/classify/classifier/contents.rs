@@ -190,6 +190,9 @@ impl Classifier<'_> {
         {
             item.usually = item.usually.or_else(|| rules::by_id("build-time"));
         }
+        if item.usually.is_none() && are_containers(fact, &pending.left) {
+            item.usually = Some(&rules::HOST_NAME);
+        }
         if item.usually.is_none() && !at.is_code() && are_settings(fact, &pending.left) {
             item.usually = Some(&rules::SETTING);
         }
@@ -215,6 +218,17 @@ fn exchanged(changes: &Changes) -> bool {
     let dates = || changes.edits.iter().filter(|edit| matches!(edit.what, Edited::Dates(..)));
     let pairs: HashSet<(&str, &str)> = dates().map(|edit| (&*edit.a, &*edit.b)).collect();
     pairs.iter().any(|(a, b)| pairs.contains(&(b, a)))
+}
+
+/// Returns true if these edits of a content exchange what an engine names its containers by default: the first 12 digits
+/// of a container's id (docker run, --hostname). Many other things look like that, so that it proves nothing.
+fn are_containers(fact: &Fact, left: &[usize]) -> bool {
+    let Seen::Content(changes) = &fact.what else { return false };
+    let is_id = |text: &str| {
+        text.len() == 12 && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let both = |edit: &Edit| edit.in_text && is_id(&edit.a) && is_id(&edit.b);
+    !left.is_empty() && left.iter().all(|n| changes.edits.get(*n).is_some_and(both))
 }
 
 /// Returns true if these edits of a content exchange values that have a name: `timeout=5`.

@@ -84,3 +84,40 @@ fn two_names_that_differ_in_case() {
     other[at..at + 64].copy_from_slice(&[entries[1].clone(), entries[0].clone()].concat());
     tells("two names of a FAT", &a, &other);
 }
+
+/// Two tars in which the lines of `aaa/list` are in another order, which is harmless there, and in which the other
+/// names are hard links to it.
+fn lines_in_another_order(others: &[&str]) -> [Vec<u8>; 2] {
+    let stamps = stamps();
+    [0, 1].map(|side| {
+        let list: &[u8] = [&b"x\ny\n"[..], b"y\nx\n"][side];
+        let mut files: Vec<(&str, &[u8])> =
+            vec![("stamp", stamps[side].as_bytes()), ("aaa/list", list)];
+        files.extend(others.iter().map(|name| (*name, &b""[..])));
+        let mut tar = formats::tar(&files);
+        for name in others {
+            let name = format!("{name}\0");
+            link(&mut tar, name.as_bytes(), b'1', b"aaa/list");
+        }
+        tar
+    })
+}
+
+#[test]
+fn a_harmless_name_before_one_that_decides() {
+    let [a, b] = lines_in_another_order(&["etc/sudoers"]);
+    tells("a hard link", &a, &b);
+    let [a, b] = lines_in_another_order(&["bbb/list"]);
+    let answer: Answer = Scratch::new().diagnose(&a, &b);
+    assert!(answer.open.is_empty(), "both names are harmless: {answer:#?}");
+}
+
+#[test]
+fn more_names_of_one_file_than_are_looked_at() {
+    let names: Vec<String> = (0..40).map(|number| format!("bbb/{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).chain(["etc/sudoers"]).collect();
+    let [a, b] = lines_in_another_order(&names);
+    let answer: Answer = Scratch::new().diagnose(&a, &b);
+    assert!(answer.not_read.contains(&vec!["etc/sudoers".to_owned()]), "{answer:#?}");
+    assert!(!answer.not_read.contains(&vec!["bbb/00".to_owned()]), "{answer:#?}");
+}
