@@ -16,11 +16,11 @@ pub(super) struct Places(HashMap<[u64; 2], Compared>);
 struct Compared {
     /// Bytes from there on that were compared.
     lens: [u64; 2],
-    names: Names,
+    names: ContentNames,
 }
 
 /// The names under which a content was judged.
-pub(super) struct Names {
+pub(super) struct ContentNames {
     /// Paths in their trees. A part of a container has none.
     judged: Vec<Vec<u8>>,
     /// Lengths of the contents that were looked at under another name, and whether they differ.
@@ -47,7 +47,7 @@ impl Places {
         &mut self,
         contents: &[Content; 2],
         path: Option<&[u8]>,
-    ) -> Option<&mut Names> {
+    ) -> Option<&mut ContentNames> {
         let place = |content: &Content| {
             let source = content.source();
             let len = source.size().ok().filter(|len| *len > 0)?;
@@ -55,7 +55,7 @@ impl Places {
         };
         let [(a, len_a), (b, len_b)] = [place(&contents[0])?, place(&contents[1])?];
         let (known, lens) = (self.0.entry([a, b]), [len_a, len_b]);
-        let new = || Compared { lens, names: Names::new(path) };
+        let new = || Compared { lens, names: ContentNames::new(path) };
         let mut is_new = false;
         let compared = known
             .and_modify(|known| {
@@ -74,9 +74,13 @@ impl Places {
     }
 }
 
-impl Names {
-    pub(super) fn new(path: Option<&[u8]>) -> Names {
-        Names { judged: path.map(<[u8]>::to_vec).into_iter().collect(), differs: None, further: 0 }
+impl ContentNames {
+    pub(super) fn new(path: Option<&[u8]>) -> ContentNames {
+        ContentNames {
+            judged: path.map(<[u8]>::to_vec).into_iter().collect(),
+            differs: None,
+            further: 0,
+        }
     }
 
     /// Says what remains to be done for the name `path`. `differ` compares the contents.
@@ -113,7 +117,7 @@ impl Names {
 }
 
 /// The difference of a content that is not judged under the name of `spot`.
-pub(super) fn not_judged(spot: &Spot, names: &Names) -> Difference {
+pub(super) fn not_judged(spot: &Spot, names: &ContentNames) -> Difference {
     let why = match names.judged.first() {
         Some(path) => format!("it is {}", printable(path)),
         None => "it is a part of the image".to_owned(),

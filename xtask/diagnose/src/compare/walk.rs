@@ -3,7 +3,7 @@
 use super::content::differ;
 use super::entries::{fields, metadata, one_sided, order};
 use super::folder_links::{folder_links, links_of_folders};
-use super::names::{Names, NextName, Places, not_judged};
+use super::names::{ContentNames, NextName, Places, not_judged};
 use super::pool::Pool;
 use super::shares::Shares;
 use super::spot::{Broken, Of as _, Spot};
@@ -113,7 +113,7 @@ struct TreePair {
     /// Hard links: the first path of each inode with several.
     links: [HashMap<u64, Vec<u8>>; 2],
     /// Files with several names, by their inodes.
-    inodes: HashMap<[u64; 2], Names>,
+    inodes: HashMap<[u64; 2], ContentNames>,
 }
 
 impl<'o> TreeWalk<'o> {
@@ -327,20 +327,20 @@ impl<'o> TreeWalk<'o> {
 
 impl TreePair {
     /// The names of a file that has several on both sides, if this is not the first.
-    fn known(&mut self, [a, b]: [&Metadata; 2], path: &[u8]) -> Option<&mut Names> {
+    fn known(&mut self, [a, b]: [&Metadata; 2], path: &[u8]) -> Option<&mut ContentNames> {
         // an archive tells no number, and an inode only of what has several names
         let several = a.links.is_none_or(|n| n > 1) && b.links.is_none_or(|n| n > 1);
         let inodes = [a.inode.filter(|_| several)?, b.inode?];
         match self.inodes.entry(inodes) {
             Entry::Occupied(names) => Some(names.into_mut()),
             Entry::Vacant(new) => {
-                new.insert(Names::new(Some(path)));
+                new.insert(ContentNames::new(Some(path)));
                 None
             }
         }
     }
 
-    /// Names that are one file in A and two in B, or the other way round.
+    /// ContentNames that are one file in A and two in B, or the other way round.
     fn hard_links(
         &mut self,
         spot: &Spot,
