@@ -21,6 +21,7 @@ pub mod gzip;
 pub mod hash;
 pub mod http;
 pub mod in_place;
+pub mod inner_path;
 pub mod interrupt;
 pub mod json;
 pub mod levers;

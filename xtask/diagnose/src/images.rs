@@ -4,6 +4,7 @@ use crate::difference::{Place, Side};
 use diskimage::{Budget, Layer, Metadata, Shared, Tree};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use xtask_core::inner_path;
 
 /// Bytes of a list, such as a package database, that are read at most.
 const LONGEST_LIST: usize = 64 << 20;
@@ -76,18 +77,9 @@ impl Images {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let whole =
             if target.starts_with('/') { target.to_owned() } else { format!("{folder}/{target}") };
-        let mut parts: Vec<&str> = Vec::new();
-        for part in whole.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => drop(parts.pop()),
-                _ => parts.push(part),
-            }
-        }
+        let whole = inner_path::plain(&whole);
         let tree = self.innermost(side, layers);
-        tree.is_some_and(|tree| {
-            matches!(diskimage::find(&*tree, parts.join("/").as_bytes()), Ok(Some(_)))
-        })
+        tree.is_some_and(|tree| matches!(diskimage::find(&*tree, whole.as_bytes()), Ok(Some(_))))
     }
 
     /// Calls `each` with the path and the metadata of every entry of a file system. Returns false if it could not be

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use xtask_core::escape::Shown as _;
 use xtask_core::hash;
+use xtask_core::inner_path::plain;
 use xtask_core::record_file;
 
 /// Most bytes of manifest.json and of a configuration: the OCI distribution specification's limit for manifests.
@@ -156,19 +157,6 @@ fn members(archive: &FileSection) -> Result<BTreeMap<String, SavedMember>> {
         found.insert(plain(&name), member);
     }
     Ok(found)
-}
-
-/// A path without `.`, `..` and doubled slashes.
-fn plain(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
 }
 
 fn content(members: &BTreeMap<String, SavedMember>, name: &str) -> Result<FileSection> {
