@@ -40,6 +40,7 @@ fn compared(mut changes: Changes, a: &[u8], a_now: &[u8], b: &[u8]) -> Changes {
             changes.secret = are_other_keys(x, y);
             lines::compare_whole(&mut changes, x, y);
             changes.sections |= shape::are_other_blocks(x, y)
+                || (changes.reordered.is_some() && shape::are_other_paragraphs(x, y))
                 || shape::has_statements(x)
                 || shape::has_statements(y)
                 || (changes.moves_base64()

@@ -59,6 +59,37 @@ pub(super) fn are_other_blocks(a: &str, b: &str) -> bool {
     blocks(a) != blocks(b)
 }
 
+/// Returns true if two texts have other paragraphs: an empty line stands elsewhere, or a line in another paragraph. Texts
+/// that are one paragraph have no other ones. Of texts that have other lines, the lengths of the paragraphs are compared.
+pub(super) fn are_other_paragraphs(a: &str, b: &str) -> bool {
+    let sorted = |text| {
+        let mut lines: Vec<&str> = str::split(text, '\n').collect();
+        lines.sort_unstable();
+        lines
+    };
+    let same_lines = sorted(a) == sorted(b);
+    let paragraphs = |text| {
+        let (mut lines, mut paragraphs) = (Vec::new(), Vec::new());
+        for line in str::split(text, '\n') {
+            if line.is_empty() {
+                paragraphs.push(std::mem::take(&mut lines));
+            } else {
+                lines.push(if same_lines { line } else { "" });
+            }
+        }
+        paragraphs.push(lines);
+        let ends =
+            [paragraphs.first(), paragraphs.last()].map(|end| end.is_some_and(Vec::is_empty));
+        for lines in &mut paragraphs {
+            lines.sort_unstable();
+        }
+        // whole paragraphs may change places
+        paragraphs.sort_unstable();
+        (ends, paragraphs)
+    };
+    paragraphs(a) != paragraphs(b)
+}
+
 /// Bytes of a line in base64; shorter ones may be ids of a list.
 const BASE64: usize = 56;
 
@@ -99,6 +130,25 @@ mod tests {
         ] {
             assert!(!is_script(text), "{text}");
         }
+    }
+
+    #[test]
+    fn paragraphs_may_change_places_and_empty_lines_may_not() {
+        let text = "P: a\nV: 1\n\nP: b\nV: 2\n";
+        for same in ["P: b\nV: 2\n\nP: a\nV: 1\n", "V: 1\nP: a\n\nP: b\nV: 2\n", text] {
+            assert!(!are_other_paragraphs(text, same), "{same}");
+        }
+        for other in [
+            "\nP: a\nV: 1\n\nP: b\nV: 2",
+            "P: a\nV: 2\n\nP: b\nV: 1\n",
+            "P: a\n\nV: 1\nP: b\nV: 2\n",
+            "P: a\nV: 1\nP: b\nV: 2\n\n",
+        ] {
+            assert!(are_other_paragraphs(text, other), "{other}");
+        }
+        assert!(!are_other_paragraphs(text, "P: b\nV: 3\n\nP: a\nV: 1\n"));
+        assert!(are_other_paragraphs(text, "P: b\n\nV: 3\nP: a\nV: 1\n"));
+        assert!(!are_other_paragraphs("a\nb\n", "b\na\n"));
     }
 
     #[test]

@@ -199,10 +199,12 @@ impl Case<'_> {
         })
     }
 
-    /// Returns true if the layer at a place is open as a whole: not read, or compared as bytes.
+    /// Returns true if the layer at a place is open as a whole: not read, compared as bytes, or there on one side only.
     fn is_whole(&self, place: &Place) -> bool {
-        let content = |(at, what): &(Place, String)| at == place && what.starts_with("content");
-        self.answer.not_read.contains(place) || self.newly_open().any(content)
+        let whole = |(at, what): &(Place, String)| {
+            at == place && ["content", "only in"].iter().any(|way| what.starts_with(way))
+        };
+        self.answer.not_read.contains(place) || self.newly_open().any(whole)
     }
 }
 
