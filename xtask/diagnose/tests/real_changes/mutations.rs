@@ -75,7 +75,7 @@ impl Bench {
                 image.paths().iter().map(|path| oracle::names(image, path)).collect();
             for (place, what) in told.open.difference(&self.before[which].open) {
                 let is_there = |(at, what): &(Place, String)| {
-                    let whole = answer.not_read.contains(at) || what.starts_with("content");
+                    let whole = answer.not_read.contains(at) || oracle::is_of_whole(what);
                     at == place || place.starts_with(at) && whole
                 };
                 // together, the changes may be of a layer that one of them alone makes unreadable: then each of

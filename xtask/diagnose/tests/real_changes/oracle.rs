@@ -201,11 +201,14 @@ impl Case<'_> {
 
     /// Returns true if the layer at a place is open as a whole: not read, compared as bytes, or there on one side only.
     fn is_whole(&self, place: &Place) -> bool {
-        let whole = |(at, what): &(Place, String)| {
-            at == place && ["content", "only in"].iter().any(|way| what.starts_with(way))
-        };
+        let whole = |(at, what): &(Place, String)| at == place && is_of_whole(what);
         self.answer.not_read.contains(place) || self.newly_open().any(whole)
     }
+}
+
+/// Returns true if an open item is about all bytes of a file: they were compared, or the other side has no such file.
+pub(crate) fn is_of_whole(what: &str) -> bool {
+    ["content", "only in"].iter().any(|way| what.starts_with(way))
 }
 
 /// Bytes of a gzip's header with its time, its level and its system.
