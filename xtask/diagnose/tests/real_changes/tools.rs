@@ -163,9 +163,14 @@ pub(crate) fn replaced(iso: &[u8], old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
     (records > 0).then_some(out)
 }
 
+/// Writes files. A name that ends with a slash is an empty folder.
 fn write(root: &Path, files: &[(&str, &[u8])]) {
-    for (path, content) in files {
-        let path = root.join(path);
+    for (name, content) in files {
+        let path = root.join(name);
+        if name.ends_with('/') {
+            fs::create_dir_all(path).unwrap();
+            continue;
+        }
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }

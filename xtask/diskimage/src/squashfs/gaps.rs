@@ -2,7 +2,7 @@
 
 use super::inode::{self, Inode, InodeData};
 use super::packed;
-use super::reached::{Indexed, MetadataTable, Rest, position};
+use super::reached::{Indexed, MetadataTable, Position, Rest, position};
 use super::superblock::{LAYER, NONE};
 use super::{Header, SharedBlock, Squashfs};
 use crate::budget::Held;
@@ -14,6 +14,9 @@ use crate::tree::{Kind, Node, Part, PartContent, Walked};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+/// Bytes of memory for each listing.
+const LISTING: u64 = 40;
+
 /// A header in a listing, and the first name behind it.
 type FirstName = (Header, Vec<u8>);
 
@@ -24,6 +27,8 @@ struct Walk<'s> {
     stored: DescribedRanges,
     inodes: MetadataTable,
     folders: MetadataTable,
+    /// Reference of each folder, begin and end of its listing.
+    listings: Vec<(u64, Position, Position)>,
     /// References of inodes by their numbers.
     numbers: HashMap<u32, u64>,
     /// The tails of files in each fragment that is used.
@@ -50,6 +55,7 @@ pub(super) fn parts(squashfs: &Squashfs) -> Result<Vec<Part>> {
         stored,
         inodes,
         folders,
+        listings: Vec::new(),
         numbers: HashMap::new(),
         fragments: HashMap::new(),
         shared: Vec::new(),
@@ -89,7 +95,7 @@ impl Walk<'_> {
         while let Some((reference, parent, depth)) = open.pop() {
             walked.enter(self.squashfs, &Node::bare_root(reference), depth)?;
             let folder = self.inode(reference)?;
-            let (headers, found) = self.folder(&folder, parent)?;
+            let (headers, found) = self.folder(reference, &folder, parent)?;
             self.index(reference, &folder, &headers)?;
             open.extend(found.into_iter().map(|inner| (inner, folder.number, depth + 1)));
         }
@@ -130,7 +136,12 @@ impl Walk<'_> {
     }
 
     /// Adds the names of a folder; returns its headers with their first names, and the folders in it.
-    fn folder(&mut self, folder: &Inode, parent: u32) -> Result<(Vec<FirstName>, Vec<u64>)> {
+    fn folder(
+        &mut self,
+        reference: u64,
+        folder: &Inode,
+        parent: u32,
+    ) -> Result<(Vec<FirstName>, Vec<u64>)> {
         let mut headers: Vec<FirstName> = Vec::new();
         let mut found = Vec::new();
         let squashfs = self.squashfs;
@@ -151,6 +162,8 @@ impl Walk<'_> {
             Ok(())
         })?;
         self.folders.add(from, to)?;
+        self.held.grow(LAYER, from.0, LISTING)?;
+        self.listings.push((reference, from, to));
         if let InodeData::Folder { parent: said, .. } = folder.what
             && said != parent
         {
@@ -197,6 +210,7 @@ impl Walk<'_> {
             self.rest.add(&rest);
         }
         self.bytes_used();
+        self.empty_folders();
         let rest = [self.inodes.rest()?, self.folders.rest()?];
         rest.iter().for_each(|rest| self.rest.add(rest));
         let mut parts = Vec::new();
@@ -217,6 +231,20 @@ impl Walk<'_> {
             superblock.bytes_used,
         )?);
         Ok(parts)
+    }
+
+    /// Notes empty folders whose listing is not said to stand where that of the folder before it ends: mksquashfs writes
+    /// the listings in the order of the inodes.
+    fn empty_folders(&mut self) {
+        self.listings.sort_unstable();
+        let mut end = Some(0);
+        for (reference, from, to) in &self.listings {
+            if from != to {
+                end = self.folders.offset(*to);
+            } else if self.folders.offset(*from).is_none_or(|at| Some(at) != end) {
+                self.rest.misfit("place of an empty folder", [*reference, from.1 as u64]);
+            }
+        }
     }
 
     /// Notes bytes used that do not end where the last table does.

@@ -139,10 +139,8 @@ impl InodeData {
                 let offset = if file.fragment == NONE { file.offset } else { 0 };
                 [start, offset.into(), 0]
             }
-            // `.` and `..` count three bytes and are not stored
-            InodeData::Folder { start, offset, len: len @ ..=3, .. } => {
-                [(*start).into(), (*offset).into(), (3 - len).into()]
-            }
+            // `.` and `..` count three bytes and are not stored; the place of an empty folder is held against the table
+            InodeData::Folder { len: len @ ..=3, .. } => [(3 - len).into(), 0, 0],
             _ => [0; 3],
         }
     }

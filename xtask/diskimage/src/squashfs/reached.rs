@@ -58,7 +58,8 @@ impl MetadataTable {
         Ok(table)
     }
 
-    fn offset(&self, (block, within): Position) -> Option<u64> {
+    /// Offset of a position in the unpacked bytes.
+    pub(super) fn offset(&self, (block, within): Position) -> Option<u64> {
         Some(self.starts.get(&block)? + within as u64)
     }
 

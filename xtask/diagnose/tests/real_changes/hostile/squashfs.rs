@@ -1,6 +1,7 @@
 //! Changes that the tables and blocks of a squashfs could hide.
 
 use super::{find, have, stamps, tells};
+use crate::answer::{Answer, Place};
 use crate::formats::TIME;
 use crate::kinds::Scratch;
 use crate::tools;
@@ -10,8 +11,12 @@ use crate::tools;
 fn squashfs(name: &str, change: impl Fn(&mut Vec<u8>)) {
     let scratch = Scratch::new();
     let [a, mut b] = stamps().map(|stamp| {
-        let files: [(&str, &[u8]); 3] =
-            [("etc/stamp", stamp.as_bytes()), ("bin/su", b"good\n"), ("bin/true", b"x\n")];
+        let files: [(&str, &[u8]); 4] = [
+            ("etc/stamp", stamp.as_bytes()),
+            ("bin/su", b"good\n"),
+            ("bin/true", b"x\n"),
+            ("var/empty/", b""),
+        ];
         let options = ["-noI", "-noD", "-noF", "-no-fragments"];
         tools::squashfs(&scratch.0.join("squashfs"), &options, TIME, &files)
     });
@@ -61,6 +66,47 @@ fn what_a_squashfs_does_not_show() {
     squashfs("more bytes used", |b| b[40] += 1);
     squashfs("fewer bytes used", |b| b[40] -= 1);
     squashfs("the logarithm of the block size", |b| b[22] += 1);
+}
+
+/// Offset of the inode of an empty folder: type 1; behind its number the place of its listing, two links, three bytes
+/// for `.` and `..`, and the place again.
+#[track_caller]
+fn empty_folder(image: &[u8]) -> usize {
+    let is = |at: &usize| {
+        image[*at..].starts_with(&[1, 0]) && image[at + 20..].starts_with(&[2, 0, 0, 0, 3, 0])
+    };
+    (96..image.len() - 32).find(is).expect("an empty folder")
+}
+
+#[test]
+fn the_place_of_an_empty_folder() {
+    if !have("mksquashfs") {
+        return;
+    }
+    let [from, to] = [16, 26];
+    squashfs("another block", |b| {
+        let at = empty_folder(b);
+        b[at + from] += 1;
+    });
+    squashfs("where no listing ends", |b| {
+        let at = empty_folder(b);
+        b[at + to] += 1;
+    });
+    squashfs("where another listing begins", |b| {
+        let at = empty_folder(b);
+        assert_ne!(b[at + to..at + to + 2], [0, 0]);
+        b[at + to..at + to + 2].fill(0);
+    });
+    // mksquashfs puts it elsewhere if a listing before it has another length
+    let scratch = Scratch::new();
+    let [a, b] = ["bin/name", "bin/another-name"].map(|name| {
+        let files: [(&str, &[u8]); 2] = [(name, b"x\n"), ("var/empty/", b"")];
+        tools::squashfs(&scratch.0.join("squashfs"), &[], TIME, &files)
+    });
+    let answer: Answer = scratch.diagnose(&a, &b);
+    assert!(!answer.open.is_empty());
+    let about = |(place, _): &(Place, String)| place.iter().any(|part| part.contains("empty"));
+    assert!(!answer.open.iter().any(about), "{answer:#?}");
 }
 
 /// Offset of the inode of a file of so many bytes: type 2, its time, and its size behind it.
