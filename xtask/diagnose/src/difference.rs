@@ -44,6 +44,8 @@ pub(crate) enum DifferenceKind {
     Repacked { format: &'static str, sizes: [u64; 2] },
     /// A layer that could not be read to its end. What holds it is compared as bytes.
     Unreadable { side: Side, offset: u64, why: String },
+    /// Contents that differ, and that are judged under other names only; the reason.
+    NotJudged(String),
 }
 
 /// A property of an entry, apart from its content.

@@ -24,6 +24,7 @@ pub(super) enum Seen {
     Content(Box<Changes>),
     Repacked { format: &'static str, sizes: [u64; 2] },
     Unreadable { side: Side, offset: u64, why: String },
+    NotJudged(String),
 }
 
 /// Everything that was found, in the order in which it was found.
@@ -47,6 +48,7 @@ impl Facts {
             DifferenceKind::Metadata { field, a, b } => Seen::Metadata { field, a, b },
             DifferenceKind::Order { a, b } => Seen::Order { a, b },
             DifferenceKind::Repacked { format, sizes } => Seen::Repacked { format, sizes },
+            DifferenceKind::NotJudged(why) => Seen::NotJudged(why),
             DifferenceKind::Unreadable { side, offset, why } => {
                 Seen::Unreadable { side, offset, why }
             }

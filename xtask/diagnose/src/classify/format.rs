@@ -23,7 +23,7 @@ pub(super) fn what(fact: &Fact) -> String {
         }
         Seen::Content(_) => "content".to_owned(),
         Seen::Repacked { format, .. } => format!("other bytes of an equal {format}"),
-        Seen::Unreadable { why, .. } => why.clone(),
+        Seen::Unreadable { why, .. } | Seen::NotJudged(why) => why.clone(),
     }
 }
 
@@ -53,7 +53,7 @@ pub(super) fn excerpt(fact: &Fact) -> Vec<String> {
                 entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.xattrs
             )]
         }
-        Seen::Repacked { .. } | Seen::Unreadable { .. } => Vec::new(),
+        Seen::Repacked { .. } | Seen::Unreadable { .. } | Seen::NotJudged(_) => Vec::new(),
     }
 }
 

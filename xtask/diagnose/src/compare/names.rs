@@ -118,10 +118,10 @@ impl ContentNames {
 
 /// The difference of a content that is not judged under the name of `spot`.
 pub(super) fn not_judged(spot: &Spot, names: &ContentNames) -> Difference {
-    let why = match names.judged.first() {
-        Some(path) => format!("it is {}", printable(path)),
-        None => "it is a part of the image".to_owned(),
-    };
-    let why = format!("{why}, which was judged under {MOST} other names, but not under this one");
-    spot.difference(DifferenceKind::Unreadable { side: Side::A, offset: 0, why })
+    let first = names.judged.first();
+    let first = first.map_or("a part of the image".to_owned(), |path| printable(path));
+    let why = format!(
+        "differs, and is not judged under this name: it has the bytes of {first}, which has more than {MOST} other names"
+    );
+    spot.difference(DifferenceKind::NotJudged(why))
 }

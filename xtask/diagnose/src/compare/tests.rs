@@ -71,6 +71,7 @@ pub(super) fn lines(differences: &[Difference]) -> Vec<String> {
             DifferenceKind::Content { .. } => "content".into(),
             DifferenceKind::Repacked { format, .. } => format!("repacked {format}"),
             DifferenceKind::Unreadable { side, .. } => format!("unreadable in {side:?}"),
+            DifferenceKind::NotJudged(_) => "not judged".into(),
         };
         format!("{} [{}]: {what}", d.place, d.layer)
     };

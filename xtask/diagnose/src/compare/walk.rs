@@ -340,7 +340,7 @@ impl TreePair {
         }
     }
 
-    /// ContentNames that are one file in A and two in B, or the other way round.
+    /// Names that are one file in A and two in B, or the other way round.
     fn hard_links(
         &mut self,
         spot: &Spot,

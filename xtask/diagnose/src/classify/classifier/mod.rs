@@ -115,6 +115,7 @@ impl<'a> Classifier<'a> {
                 let what = format!("cannot be read in {side:?}, at offset {offset:#x}: {why}");
                 self.not_read(index, fact, what);
             }
+            Seen::NotJudged(why) => self.not_read(index, fact, why.clone()),
             Seen::Field { kind, name, .. } => match lookup::by_field(*kind, name) {
                 Some(rule) => self.explained(index, fact, rule, excerpt(fact)),
                 None if self.consequences.has_field(fact) => self.follows(index, fact, what(fact)),
