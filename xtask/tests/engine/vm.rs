@@ -1,7 +1,7 @@
 //! Engine vm: the builder image under QEMU, with a recipe that builds in a moment. Emulated, a build takes about
 //! two minutes, nearly all of it for the boot.
 
-use crate::machine::Machine;
+use crate::machine::{Machine, state};
 use crate::support::{Checkout, Ran, run, snapshot_peer};
 use serde_json::Value;
 use std::fs;
@@ -86,8 +86,16 @@ fn the_exit_code_comes_back() {
     let machine = Machine::get();
     let (checkout, peer) = (Checkout::new("vm-fails"), snapshot_peer());
     checkout.add_recipe("fails", &["rootfs"], "#!/bin/bash\necho '@@stage rootfs'\nexit 42\n");
-    let mut iso = checkout.xtask(["iso", "fails", "--engine", "vm", "--setup"]);
-    let ran = run(iso.env("APT_SNAPSHOT_URL", &peer)).exits(4);
+    // the advice for a machine without a kernel works, also where --setup is refused (--from-inputs)
+    drop(fs::remove_dir_all(state().join("vm/kernels")));
+    let iso = || {
+        let mut iso = checkout.xtask(["iso", "fails", "--engine", "vm"]);
+        run(iso.env("APT_SNAPSHOT_URL", &peer))
+    };
+    iso().exits(3).says("fix: get it: cargo xtask doctor canary --setup --engine vm");
+    let mut doctor = checkout.xtask(["doctor", "canary", "--setup", "--engine", "vm"]);
+    run(doctor.env("APT_SNAPSHOT_URL", &peer)); // it may find another fault of this machine
+    let ran = iso().exits(4);
     assert!(ran.stderr.contains("stage rootfs failed (exit 42)"), "{}", ran.stderr);
     machine.has_no_traces();
 }

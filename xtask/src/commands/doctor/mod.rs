@@ -82,6 +82,10 @@ pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
                 apt::install(&facts.missing, &ui)?;
                 facts = facts.again(facts.engine.kind)?;
             }
+            if let Some(vm) = facts.vm.as_ref().filter(|vm| installs && vm.kernels.is_empty()) {
+                vm.prepare(&ui)?;
+                facts = facts.again(facts.engine.kind)?;
+            }
             if build.setup && facts.engine.client.is_some() {
                 facts.places.note_setup(facts.engine.kind)?;
             }

@@ -92,7 +92,7 @@ impl VmFacts {
     pub(crate) fn problem(&self, setup: bool) -> Option<Problem> {
         (self.kernels.is_empty() && !setup).then(|| {
             let what = "engine vm has no kernel: Debian's is downloaded once";
-            Problem::new(what, "pass --setup")
+            Problem::new(what, "get it: cargo xtask doctor canary --setup --engine vm")
         })
     }
 
