@@ -1,5 +1,6 @@
 //! A Debian machine: a root made with mmdebstrap, entered with a real root switch.
 
+use crate::support::running::signal;
 use crate::support::{Checkout, Ran, run};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -144,7 +145,7 @@ impl Debian {
 impl Drop for Debian {
     fn drop(&mut self) {
         let Some(mut init) = self.init.take() else { return };
-        drop(Command::new("kill").args(["-KILL", &init.pid.to_string()]).status());
+        signal("KILL", init.pid);
         drop(init.outer.wait());
         let remove = "sleep 1; find \"$0\" -depth -type d -exec rmdir {} +; umount \"${0%/*}\"";
         drop(Command::new("sh").args(["-c", remove]).arg(&init.cgroups).output());

@@ -1,10 +1,9 @@
 //! A signal ends every kind of wait.
 
 use crate::support::peer::Peer;
-use crate::support::running::Running;
-use crate::support::{Checkout, run, snapshot_peer};
+use crate::support::running::{Running, signal};
+use crate::support::{Checkout, snapshot_peer};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A git that hangs, and a file that it makes first.
@@ -40,7 +39,7 @@ fn a_signal_ends_a_run_whose_terminal_is_gone() {
     let mut check = checkout.xtask(["check"]);
     let mut child = check.env("PATH", path).stderr(writer).spawn().unwrap();
     wait_for(&started);
-    run(Command::new("kill").args(["-HUP", &child.id().to_string()])).exits(0);
+    signal("HUP", child.id());
     let deadline = Instant::now() + Duration::from_secs(120);
     let ended = loop {
         match child.try_wait().unwrap() {
