@@ -17,6 +17,8 @@ fn stubs(checkout: &Checkout, programs: &[(&str, &str)]) -> String {
     for name in ["docker", "podman"] {
         drop(fs::remove_file(format!("{bin}/{name}")));
     }
+    // podman's network needs it on Debian 13
+    executable(format!("{bin}/nft").as_ref(), "#!/bin/sh\n");
     for (name, script) in programs {
         executable(format!("{bin}/{name}").as_ref(), script);
     }
