@@ -29,7 +29,7 @@ pub(super) struct ContentNames {
     further: usize,
 }
 
-/// What remains to be done for another name of a content that was compared.
+/// The work that remains for another name of a content that was compared.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NextName {
     /// Nothing: the contents are equal, or were judged under a name like this in another table of the image.
