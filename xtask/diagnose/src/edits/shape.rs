@@ -71,7 +71,8 @@ pub(super) fn are_other_paragraphs(a: &str, b: &str) -> bool {
     let paragraphs = |text| {
         let (mut lines, mut paragraphs) = (Vec::new(), Vec::new());
         for line in str::split(text, '\n') {
-            if line.is_empty() {
+            // also in a text with carriage returns
+            if line.trim().is_empty() {
                 paragraphs.push(std::mem::take(&mut lines));
             } else {
                 lines.push(if same_lines { line } else { "" });
@@ -149,6 +150,7 @@ mod tests {
         assert!(!are_other_paragraphs(text, "P: b\nV: 3\n\nP: a\nV: 1\n"));
         assert!(are_other_paragraphs(text, "P: b\n\nV: 3\nP: a\nV: 1\n"));
         assert!(!are_other_paragraphs("a\nb\n", "b\na\n"));
+        assert!(are_other_paragraphs("a\r\n\r\nb\r\nc\r\n", "a\r\nb\r\n\r\nc\r\n"));
     }
 
     #[test]
