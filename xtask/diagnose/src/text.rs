@@ -48,13 +48,16 @@ pub(crate) fn shortened(text: &str, longest: usize) -> String {
     format!("{}…", &text[..end])
 }
 
-/// The end of a text, at most `longest` bytes.
+/// A `…` and the end of a text of more than `longest` bytes: nobody may take it for the begin of a line.
 pub(crate) fn tail(text: &str, longest: usize) -> String {
-    let mut start = text.len().saturating_sub(longest);
+    if text.len() <= longest {
+        return text.to_owned();
+    }
+    let mut start = text.len() - longest;
     while !text.is_char_boundary(start) {
         start += 1;
     }
-    text[start..].to_owned()
+    format!("…{}", &text[start..])
 }
 
 #[cfg(test)]

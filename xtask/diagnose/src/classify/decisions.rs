@@ -5,7 +5,7 @@ use super::rule::At;
 use crate::edits::Edit;
 
 /// Files that programs take settings from.
-const SETTINGS: [&str; 59] = [
+const SETTINGS: &[&str] = &[
     "etc/**",
     "**/boot/**",
     "loader/**",
@@ -39,32 +39,76 @@ const SETTINGS: [&str; 59] = [
     "**/.xsession*",
     "**/.zprofile",
     "**/.zshrc",
+    "**/.htaccess",
+    "**/.htpasswd",
     "**/authorized_keys",
     "**/cmdline*",
     "**/crontab",
     "**/crypttab",
     "**/fstab",
+    "**/grubenv",
+    "**/known_hosts*",
+    "**/menu.lst",
+    "**/meta-data",
+    "**/pxelinux.cfg/**",
+    "**/sudoers",
+    "**/user-data",
+    "**/vendor-data",
+    "**/hosts",
+    "**/modules.order",
+    "**/ssh_config",
+    "**/sshd_config",
+    "**/*.d/**",
+    "**/*.acl",
+    "**/*.cf",
     "**/*.cfg",
+    "**/*.cil",
     "**/*.cnf",
     "**/*.conf",
+    "**/*.config",
     "**/*.desktop",
     "**/*.hwdb",
+    "**/*.ign",
+    "**/*.inf",
     "**/*.ini",
     "**/*.json",
+    "**/*.json5",
+    "**/*.jsonc",
+    "**/*.kdl",
+    "**/*.ldif",
+    "**/*.link",
+    "**/*.mount",
+    "**/*.netdev",
+    "**/*.network",
+    "**/*.nft",
     "**/*.nmconnection",
     "**/*.override",
+    "**/*.ovpn",
+    "**/*.path",
+    "**/*.plist",
     "**/*.policy",
+    "**/*.pol",
+    "**/*.pref",
     "**/*.pkla",
     "**/*.prefs",
     "**/*.properties",
+    "**/*.reg",
+    "**/*.repo",
+    "**/*.ron",
     "**/*.rules",
     "**/*.service",
+    "**/*.slice",
     "**/*.socket",
+    "**/*.sources",
+    "**/*.target",
+    "**/*.te",
     "**/*.timer",
     "**/*.toml",
+    "**/*.vcl",
     "**/*.xml",
     "**/*.yaml",
     "**/*.yml",
+    "**/*.zone",
 ];
 
 /// Lists below etc/ whose order means nothing: each line stands for itself.
@@ -74,23 +118,27 @@ const UNORDERED: [&str; 2] = ["etc/ssl/certs/**", "etc/ca-certificates.conf"];
 const ACTS: [&str; 5] = ["var/spool/**", "**/crontab", "**/Makefile", "**/Makefile.*", "**/*.pth"];
 
 /// Endings of scripts and of sources, and the signs that comments in them begin with.
-const LANGUAGES: [(&[&str], &[&str]); 4] = [
+const LANGUAGES: &[(&[&str], &[&str])] = &[
     (
         &[
-            "c", "cc", "cjs", "cpp", "cs", "css", "go", "h", "hh", "hpp", "java", "js", "kt",
-            "mjs", "php", "rs", "swift", "ts",
+            "c", "cc", "cjs", "cpp", "cs", "css", "dart", "go", "gradle", "groovy", "h", "hh",
+            "hpp", "java", "js", "jsx", "kt", "kts", "mjs", "mm", "php", "proto", "rs", "scala",
+            "scss", "swift", "ts", "tsx", "vala", "zig",
         ],
         &["//", "/*"],
     ),
-    (&["hs", "lua", "sql"], &["--"]),
-    (&["el", "vim"], &[";", "\""]),
+    (&["adb", "ads", "hs", "lua", "sql", "vhd"], &["--"]),
+    (&["asm", "clj", "el", "lisp", "lsp", "rkt", "scm", "vim"], &[";", "\""]),
     (
         &[
-            "awk", "bash", "bat", "cmake", "cmd", "csh", "fish", "ksh", "mk", "pl", "pm", "ps1",
-            "py", "rb", "sh", "tcl", "zsh",
+            "ac", "am", "awk", "bash", "bat", "bazel", "bzl", "cmake", "cmd", "coffee", "csh",
+            "ex", "exp", "exs", "fish", "gdb", "gn", "gni", "hcl", "ipxe", "jl", "jq", "ksh", "mk",
+            "nim", "nix", "nsh", "pl", "pm", "ps1", "pxd", "py", "pyi", "pyx", "r", "rake", "raku",
+            "rb", "sed", "sh", "tcl", "tf", "zsh",
         ],
         &["#"],
     ),
+    (&["erl", "hrl", "ml", "mli", "pas", "s", "vb", "vbs"], &[]),
 ];
 
 impl At<'_> {
@@ -109,7 +157,7 @@ impl At<'_> {
 
     /// Returns true if this is a script, or a setting's file, in which a value is somebody's decision.
     pub(crate) fn is_setting(&self) -> bool {
-        self.is_script() || self.path_is(&SETTINGS)
+        self.is_script() || self.path_is(SETTINGS)
     }
 
     /// Returns true if the edit stands in a setting or in code, and in no comment.
@@ -142,6 +190,8 @@ impl At<'_> {
                     // `#include`, `#!` and `#clear` are no comments
                     "#" => rest.starts_with([' ', '\t', '#', '-', '=', '*']),
                     "/*" => !rest.contains("*/"),
+                    // Lua: `--[[ a comment ]] code`
+                    "--" => !rest.starts_with('['),
                     _ => true,
                 }
             },

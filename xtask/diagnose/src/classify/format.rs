@@ -4,6 +4,10 @@ use super::diagnosis::Item;
 use super::fact::{Fact, Seen};
 use crate::difference::{MetadataField, Side};
 use crate::edits::{Edit, Edited};
+use crate::text::{shortened, tail};
+
+/// Bytes of a line that are shown on each side of an edit.
+const AROUND: usize = 60;
 
 /// A place of its own in the report, without an excerpt.
 pub(super) fn item(fact: &Fact, what: String) -> Item {
@@ -62,6 +66,9 @@ pub(super) fn shown(edit: &Edit) -> Vec<String> {
     [('-', &edit.a), ('+', &edit.b)]
         .into_iter()
         .filter(|(_, text)| edit.what != Edited::Line || !text.is_empty())
-        .map(|(sign, text)| format!("{sign} {}{text}{}", edit.before, edit.after))
+        .map(|(sign, text)| {
+            let (before, after) = (tail(&edit.before, AROUND), shortened(&edit.after, AROUND));
+            format!("{sign} {before}{text}{after}")
+        })
         .collect()
 }

@@ -80,6 +80,31 @@ pub(crate) struct Reordered {
     pub(crate) by_locale: bool,
 }
 
+impl Reordered {
+    /// Returns true if one of the two is, or has in it, what somebody decided: whichever of them comes first may count.
+    pub(crate) fn moves_decision(&self) -> bool {
+        const WORDS: [&str; 12] = [
+            "accept",
+            "allow",
+            "deny",
+            "drop",
+            "forbid",
+            "optional",
+            "permit",
+            "refuse",
+            "reject",
+            "required",
+            "requisite",
+            "sufficient",
+        ];
+        let decides = |text: &str| {
+            text.split(|c: char| !c.is_alphanumeric())
+                .any(|word| WORDS.contains(&word.to_lowercase().as_str()))
+        };
+        decides(&self.a) || decides(&self.b)
+    }
+}
+
 impl Edited {
     pub(super) fn of(a: WordKind, b: WordKind) -> Edited {
         match (a, b) {
@@ -104,6 +129,16 @@ impl Edit {
         let named = before.strip_suffix(['=', ':'])?.trim_end_matches(['"', '\'', ' ', '\t']);
         let start = named.rfind(|c: char| !(c.is_alphanumeric() || "_.-".contains(c)));
         Some(&named[start.map_or(0, |i| i + named[i..].chars().next().map_or(1, char::len_utf8))..])
+    }
+}
+
+impl Edit {
+    /// Returns true if the line is one of a shell that compares values, or runs one command for the sake of another:
+    /// something is done by what stands there, whatever the file is.
+    pub(crate) fn is_compared(&self) -> bool {
+        const SIGNS: [&str; 9] =
+            ["$(", " && ", " || ", " -eq ", " -ne ", " -gt ", " -ge ", " -lt ", " -le "];
+        SIGNS.iter().any(|sign| self.before.contains(sign) || self.after.contains(sign))
     }
 }
 
@@ -154,11 +189,13 @@ impl Changes {
             edit.a = shortened(&edit.a, LONGEST);
             edit.b = shortened(&edit.b, LONGEST);
         }
-        // of the line around a date only this counts: a comment or not, and the name that it is given to
+        // of the line around a date only this counts: a comment or not, the name that it is given to, and
+        // whether it is compared
         let (before, after) = match edit.what {
             Edited::Dates(..) => {
-                let sign = edit.before.trim_start().chars().take(3).collect();
-                (sign, edit.key().unwrap_or_default().to_owned())
+                let sign: String = edit.before.trim_start().chars().take(3).collect();
+                let more = (edit.before.contains("*/"), edit.is_compared());
+                (format!("{sign}{more:?}"), edit.key().unwrap_or_default().to_owned())
             }
             Edited::Bytes => Default::default(),
             _ => (edit.before.clone(), edit.after.clone()),

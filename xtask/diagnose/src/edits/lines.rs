@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 /// Lines of an excerpt, for each side.
 const SHOWN: usize = 3;
+/// Bytes of a line that are kept on each side of an edit: a password's hash, or a long path behind a checksum.
+const AROUND: usize = 300;
 /// Cells of an alignment's table; beyond, a line is one edit.
 const CELLS: usize = 250_000;
 
@@ -203,7 +205,7 @@ pub(super) fn within_line(changes: &mut Changes, a: &str, b: &str, in_text: bool
 }
 
 /// The same items of a list in another order: the keys of a hash, words that were not sorted. Each item
-/// is whole, `'b' => 1`: nothing moves from one to another.
+/// is whole, `'b' => 1`: nothing moves from one to another, and the blanks between them stay where they are.
 fn items_reordered(a: &str, b: &str) -> Option<Reordered> {
     let head = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
     // the arguments of a call mean something by their place
@@ -241,7 +243,14 @@ fn items_reordered(a: &str, b: &str) -> Option<Reordered> {
             }
             let mut both = [x.clone(), y.clone()];
             both.iter_mut().for_each(|items| items.sort());
-            if both[0] == both[1] {
+            let blanks = |text: &str| -> Option<Vec<(usize, usize)>> {
+                let list = text.get(start..text.len() - end)?;
+                let around = |item: &str| {
+                    (item.len() - item.trim_start().len(), item.len() - item.trim_end().len())
+                };
+                Some(list.split(separator).map(around).collect())
+            };
+            if both[0] == both[1] && blanks(a) == blanks(b) {
                 return reordered(&x, &y);
             }
         }
@@ -329,8 +338,8 @@ fn edit(x: &[Word<'_>], y: &[Word<'_>], i: Span, j: Span) -> Edit {
         what,
         a: text(&x[i.clone()]),
         b: text(&y[j]),
-        before: tail(&text(&x[..i.start]), 60),
-        after: shortened(&text(&x[i.end..]), 60),
+        before: tail(&text(&x[..i.start]), AROUND),
+        after: shortened(&text(&x[i.end..]), AROUND),
         in_text: true,
     }
 }

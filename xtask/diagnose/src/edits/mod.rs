@@ -46,7 +46,10 @@ fn compared(mut changes: Changes, a: &[u8], a_now: &[u8], b: &[u8]) -> Changes {
                 || (changes.moves_base64()
                     && (shape::has_bare_base64(x) || shape::has_bare_base64(y)));
         }
-        _ => binary::compare(&mut changes, a_now, b),
+        _ => {
+            changes.script = [a_now, b].iter().any(|bytes| is_script(bytes));
+            binary::compare(&mut changes, a_now, b);
+        }
     }
     changes.sizes = [a.len() as u64, b.len() as u64];
     if matches!(changes.edits[..], [Edit { what: Edited::Bytes, .. }]) {
@@ -57,6 +60,12 @@ fn compared(mut changes: Changes, a: &[u8], a_now: &[u8], b: &[u8]) -> Changes {
     }
     changes.finish();
     changes
+}
+
+/// Returns true for a script that is no UTF-8, or that bytes follow which are no text.
+fn is_script(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"#!")
+        || (!bytes.contains(&0) && shape::is_script(&String::from_utf8_lossy(bytes)))
 }
 
 /// The content as text; `None` if it is something else.

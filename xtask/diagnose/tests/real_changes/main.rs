@@ -15,6 +15,7 @@ mod hostile;
 mod images;
 mod kinds;
 mod layers;
+mod lines;
 mod mutation;
 mod mutations;
 mod node;

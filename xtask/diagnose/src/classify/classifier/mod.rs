@@ -149,11 +149,12 @@ impl<'a> Classifier<'a> {
                 }
             }
             Seen::OnlyIn { side, .. } => match names.get(&index) {
-                Some(changes) => {
+                // in a folder of settings the names say what is read, and when
+                Some(changes) if !at.is_setting() && !at.is_code() => {
                     self.edits(index, fact, changes);
                     self.folders.insert((*side, fact.place.clone()), None);
                 }
-                None => self.only_in(index, fact),
+                _ => self.only_in(index, fact),
             },
             Seen::Repacked { format, sizes } => match lookup::by_repacking(format) {
                 Some(rule) => {

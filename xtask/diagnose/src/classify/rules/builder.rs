@@ -1,7 +1,8 @@
 //! Traces of the machine and the user that built.
 
 use super::super::rule::{At, CauseRule, Evidence};
-use super::shapes;
+use super::{shapes, times};
+use crate::classify::Build;
 use crate::edits::{Edit, Edited};
 
 /// Found by what many files say together.
@@ -138,8 +139,10 @@ fn said_before(edit: &Edit, names: &[&str]) -> bool {
 fn is_locale(edit: &Edit, at: &At<'_>) -> bool {
     if let Edited::Dates(a, b) = edit.what {
         // the same moment in another notation is one language's against another's
-        let notation = a.notation != b.notation && a.seconds == b.seconds && a.offset == b.offset;
-        return a.foreign != b.foreign || notation;
+        let same = a.seconds == b.seconds;
+        let notation = a.notation != b.notation && same && a.offset == b.offset;
+        let language = a.foreign != b.foreign && (same || times::is_time(edit, at));
+        return (language || notation) && !times::decides(edit, at);
     }
     let key = edit.key().unwrap_or_default();
     let by_name = matches!(key, "LANG" | "LANGUAGE" | "locale") || key.starts_with("LC_");
@@ -167,19 +170,27 @@ fn is_cpus(edit: &Edit, at: &At<'_>) -> bool {
     if number(&edit.a).is_none() || number(&edit.b).is_none() {
         return false;
     }
-    let both_were =
-        at.context.both_were(|build| build.cpus.map(|n| n.to_string()), &edit.a, &edit.b);
-    let decides = at.is_setting() || at.is_code();
+    let cpus = |build: &Build| build.cpus.map(|n| n.to_string());
+    let both_were = at.context.both_were(cpus, &edit.a, &edit.b);
+    let known = at.context.a.cpus.is_some() && at.context.b.cpus.is_some();
+    let decides = at.is_setting() || at.is_code() || edit.is_compared();
     let flag = edit.before.ends_with(" -j") || edit.before.ends_with(" -");
     let counted = matches!(edit.key(), Some("nproc" | "NPROC" | "cpus" | "parallel"));
+    // nothing but a number of jobs beside it shows that it is no limit that somebody set
+    let are_jobs = |edit: &Edit| edit.before.ends_with("-j") || edit.a.starts_with('j');
+    let beside = || {
+        let edits = at.content.map_or(&[][..], |changes| &changes.edits);
+        edits.iter().any(|other| are_jobs(other) && number(&other.a) == number(&edit.a))
+    };
     (flag && !decides && (edit.a.starts_with('j') || edit.before.ends_with("-j")))
-        || (counted && !decides)
-        || (both_were && edit.key().is_none() && edit.a.len() > 1)
+        || (counted && !decides && (both_were || (!known && beside())))
+        || (both_were && !decides && edit.key().is_none() && edit.a.len() > 1)
 }
 
 fn is_kernel(edit: &Edit, at: &At<'_>) -> bool {
-    if at.context.both_were(|build| build.kernel.clone(), &edit.a, &edit.b) {
-        return true;
+    let decides = at.is_decision(edit) || edit.is_compared();
+    if let (Some(a), Some(b)) = (&at.context.a.kernel, &at.context.b.kernel) {
+        return *a == edit.a && *b == edit.b && !decides;
     }
     let version = |text: &str| {
         let mut parts = text.splitn(3, '.');
@@ -190,7 +201,7 @@ fn is_kernel(edit: &Edit, at: &At<'_>) -> bool {
     matches!(edit.what, Edited::Name | Edited::Text)
         && version(&edit.a)
         && version(&edit.b)
-        && !at.is_decision(edit)
+        && !decides
         && (line.contains("Linux version ")
             || (line.starts_with("Linux ") && line.contains(" #1 ")))
 }

@@ -36,6 +36,9 @@ pub(super) static RULES: &[CauseRule] = &[
     },
 ];
 
+/// Words before a date that are looked at: `valid until`, `expires on the`.
+const WORDS: usize = 3;
+
 /// Names of zones as `date` and /etc/timezone write them.
 const ZONES: [&str; 12] =
     ["UTC", "GMT", "CET", "CEST", "EST", "EDT", "PST", "PDT", "MST", "JST", "IST", "BST"];
@@ -54,8 +57,13 @@ fn is_shadow_day(edit: &Edit, at: &At<'_>) -> bool {
 fn is_zone(edit: &Edit, at: &At<'_>) -> bool {
     match edit.what {
         Edited::Dates(a, b) => {
-            // two zones that are written, and are not the same
-            a.zoned && b.zoned && a.offset != b.offset && at.context.are_near(a.seconds, b.seconds)
+            // two zones that are written, and are not the same, of one moment or of the builds' times
+            a.zoned
+                && b.zoned
+                && a.offset != b.offset
+                && at.context.are_near(a.seconds, b.seconds)
+                && !decides(edit, at)
+                && (a.seconds == b.seconds || is_time(edit, at))
         }
         Edited::Name | Edited::Path | Edited::Text => {
             let named = |text: &str| ZONES.contains(&text) || is_region(text);
@@ -95,7 +103,7 @@ fn is_region(text: &str) -> bool {
 }
 
 /// One time for another, in the same notation, and both near those of the builds.
-fn is_time(edit: &Edit, at: &At<'_>) -> bool {
+pub(super) fn is_time(edit: &Edit, at: &At<'_>) -> bool {
     match edit.what {
         Edited::Dates(a, b) => {
             let day = |moment: Moment| moment.precision != Precision::TimeOnly;
@@ -122,9 +130,12 @@ fn is_time(edit: &Edit, at: &At<'_>) -> bool {
 
 /// Returns true if something may be done by this date: it stands in a script's acts, it is the value of a
 /// setting whose name is not that of a time of making, or its name says that something ends.
-fn decides(edit: &Edit, at: &At<'_>) -> bool {
+pub(super) fn decides(edit: &Edit, at: &At<'_>) -> bool {
     if at.is_comment(edit) {
         return false;
+    }
+    if edit.is_compared() {
+        return true;
     }
     let named = edit.before.trim_end_matches(['"', '\'', ' ', '\t']).ends_with(['=', ':']);
     let name = edit.key().unwrap_or_default().to_lowercase();
@@ -138,8 +149,10 @@ fn decides(edit: &Edit, at: &At<'_>) -> bool {
         word.starts_with("expir")
             || matches!(word, "valid" | "until" | "after" | "notafter" | "deadline")
     };
-    let is_end =
-        named && name.split(['_', '-', '.']).any(ends) && !at.path_is(&["var/lib/apt/lists/**"]);
+    let words = edit.before.to_lowercase();
+    let said = words.split(|c: char| !c.is_alphanumeric()).rev().filter(|word| !word.is_empty());
+    let is_end = !at.path_is(&["var/lib/apt/lists/**"])
+        && ((named && name.split(['_', '-', '.']).any(ends)) || said.take(WORDS).any(ends));
     is_end || ((at.is_code() || (at.is_setting() && named)) && !of_making)
 }
 

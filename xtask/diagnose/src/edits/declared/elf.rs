@@ -1,6 +1,7 @@
 //! ELF files (elf(5)): build id and debug link, and the signature behind a kernel module.
 
 use super::field::{DeclaredField, PlacedContent, Region, be32, le16, le32, le64, shown};
+use sha2::{Digest as _, Sha256};
 use std::ops::Range;
 
 /// Sections that are looked at; a kernel module has about fifty, a large program some thousand.
@@ -8,6 +9,8 @@ const SECTIONS: u16 = 4_096;
 
 /// Ends a signed module (Linux, kernel/module_signature.c).
 const SIGNED: &[u8] = b"~Module signature appended~\n";
+/// Bytes of `struct module_signature`, behind the message.
+const STRUCT: usize = 12;
 
 pub(super) fn regions(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
     let bytes = content.bytes;
@@ -17,7 +20,8 @@ pub(super) fn regions(content: &PlacedContent<'_>) -> Option<Vec<Region>> {
     let mut found = sections(bytes).unwrap_or_default();
     if let Some(range) = signature(bytes) {
         let shown = format!("{} bytes", range.len());
-        found.push(Region { range, field: DeclaredField::ModuleSignature, shown });
+        let signer = rsa_signer(&bytes[range.clone()]);
+        found.push(Region { range, field: DeclaredField::ModuleSignature(signer), shown });
     }
     found.sort_by_key(|region| region.range.start);
     // ranges of a file that lies may overlap
@@ -72,10 +76,27 @@ fn sections(bytes: &[u8]) -> Option<Vec<Region>> {
     Some(found)
 }
 
+/// SHA-256 of all that a CMS message says before its RSA signature: the signer and the algorithms. An RSA signature
+/// (PKCS#1 v1.5, which the kernel takes) has no random part, so that one signer gives equal modules equal ones.
+/// `None`: another algorithm, or no message of that shape.
+fn rsa_signer(signature: &[u8]) -> Option<[u8; 32]> {
+    /// The begin of the object identifiers of PKCS#1.
+    const PKCS1: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1];
+    let message = signature.get(..signature.len().checked_sub(STRUCT)?)?;
+    let about = [256_usize, 384, 512, 1024].into_iter().find_map(|len| {
+        let about = message.len().checked_sub(len)?;
+        // an octet string of that length
+        let head = [4, 0x82, (len >> 8) as u8, len as u8];
+        message[..about].ends_with(&head).then(|| &message[..about])
+    })?;
+    memchr::memmem::find(about, PKCS1)?;
+    Some(Sha256::digest(about).into())
+}
+
 /// The signature and its length: a CMS message, twelve bytes of `struct module_signature`, a magic.
 fn signature(bytes: &[u8]) -> Option<Range<usize>> {
     let end = bytes.strip_suffix(SIGNED)?.len();
-    let about = end.checked_sub(12)?;
+    let about = end.checked_sub(STRUCT)?;
     let len = usize::try_from(be32(bytes, about + 8)?).ok()?;
     let start = about.checked_sub(len)?;
     let message = &bytes[start..about];

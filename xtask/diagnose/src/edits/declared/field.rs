@@ -53,7 +53,8 @@ pub(super) enum DeclaredField {
     KeystoreTime(i64),
     BuildId,
     DebugLink,
-    ModuleSignature,
+    /// With a hash of its signer, if the same signer makes the same signature of the same module.
+    ModuleSignature(Option<[u8; 32]>),
     BootPosition,
     Checksum,
     HfsPlusSerial,

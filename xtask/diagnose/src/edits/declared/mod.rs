@@ -44,7 +44,7 @@ pub(super) fn substituted(
         let pairs = || in_a.iter().zip(&in_b);
         let alike =
             in_a.len() == in_b.len() && pairs().all(|(x, y)| pair(x.field, y.field).is_some());
-        if !alike {
+        if !alike || pairs().any(|(x, y)| is_forged(a, b, x, y)) {
             continue;
         }
         let mut out = Vec::with_capacity(a.len());
@@ -72,6 +72,18 @@ pub(super) fn substituted(
     None
 }
 
+/// Returns true if one signer signed equal modules, and the signatures differ: then one of them is none.
+fn is_forged(a: &[u8], b: &[u8], x: &Region, y: &Region) -> bool {
+    let signer = |region: &Region| match region.field {
+        DeclaredField::ModuleSignature(signer) => signer,
+        _ => None,
+    };
+    signer(x).is_some()
+        && signer(x) == signer(y)
+        && a[..x.range.start] == b[..y.range.start]
+        && a[x.range.clone()] != b[y.range.clone()]
+}
+
 /// The substitution of one field by the other; `None` if they are not of a kind.
 fn pair(a: DeclaredField, b: DeclaredField) -> Option<Declared> {
     Some(match (a, b) {
@@ -81,7 +93,7 @@ fn pair(a: DeclaredField, b: DeclaredField) -> Option<Declared> {
         }
         (DeclaredField::BuildId, DeclaredField::BuildId) => Declared::BuildId,
         (DeclaredField::DebugLink, DeclaredField::DebugLink) => Declared::DebugLink,
-        (DeclaredField::ModuleSignature, DeclaredField::ModuleSignature) => {
+        (DeclaredField::ModuleSignature(_), DeclaredField::ModuleSignature(_)) => {
             Declared::ModuleSignature
         }
         (DeclaredField::BootPosition, DeclaredField::BootPosition) => Declared::BootPosition,
