@@ -99,8 +99,6 @@ const ZONES: [(&str, i32); 20] = [
     ("PDT", -420),
 ];
 
-/// The weekday of 1970-01-01, counted from Monday.
-const THURSDAY: i64 = 3;
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const FOREIGN_WEEKDAYS: [&str; 26] = [
     "mo", "di", "mi", "do", "fr", "sa", "so", "lun", "mar", "mer", "jeu", "ven", "sam", "dim",
@@ -154,8 +152,6 @@ struct Reading<'a> {
     year: Option<i64>,
     month: Option<i64>,
     day: Option<i64>,
-    /// Counted from Monday, if its name is English.
-    weekday: Option<usize>,
     clock: Option<i64>,
     offset: Option<i32>,
     zoned: bool,
@@ -170,7 +166,6 @@ impl<'a> Reading<'a> {
             year: None,
             month: None,
             day: None,
-            weekday: None,
             clock: None,
             offset: None,
             zoned: false,
@@ -219,10 +214,8 @@ impl<'a> Reading<'a> {
                 // syslog leaves the year out; any leap year will do to hold two of them against each other
                 let year = self.year.unwrap_or(2000);
                 let days = calendar::days(year, month, day);
-                // no clock writes the 31st of February, or a Sunday that was a Monday
-                let weekday = (days + THURSDAY).rem_euclid(7);
-                let other = self.weekday.is_some_and(|named| named as i64 != weekday);
-                if !calendar::exists(year, month, day) || (self.year.is_some() && other) {
+                // no clock writes the 31st of February
+                if !calendar::exists(year, month, day) {
                     return None;
                 }
                 let precision =
@@ -264,8 +257,7 @@ impl<'a> Reading<'a> {
             }
             'a' => {
                 let name = self.name()?;
-                self.weekday = WEEKDAYS.iter().position(|day| begins(&name, day));
-                if self.weekday.is_none() {
+                if !WEEKDAYS.iter().any(|day| begins(&name, day)) {
                     self.foreign = FOREIGN_WEEKDAYS.iter().any(|day| begins(&name, day));
                     if !self.foreign {
                         return None;

@@ -111,6 +111,36 @@ const SETTINGS: &[&str] = &[
     "**/*.zone",
 ];
 
+/// Words in a file's name that say that somebody is let in by it, or kept out.
+const NAMES: [&str; 26] = [
+    "acl",
+    "admins",
+    "allow",
+    "allowed",
+    "allowlist",
+    "authorized",
+    "blacklist",
+    "blocklist",
+    "credentials",
+    "denied",
+    "deny",
+    "denylist",
+    "firewall",
+    "passwd",
+    "password",
+    "passwords",
+    "permissions",
+    "policies",
+    "policy",
+    "revoked",
+    "rules",
+    "secret",
+    "secrets",
+    "trust",
+    "trusted",
+    "whitelist",
+];
+
 /// Lists below etc/ whose order means nothing: each line stands for itself.
 const UNORDERED: [&str; 2] = ["etc/ssl/certs/**", "etc/ca-certificates.conf"];
 
@@ -157,7 +187,13 @@ impl At<'_> {
 
     /// Returns true if this is a script, or a setting's file, in which a value is somebody's decision.
     pub(crate) fn is_setting(&self) -> bool {
-        self.is_script() || self.path_is(SETTINGS)
+        self.is_script() || self.path_is(SETTINGS) || self.is_named_decision()
+    }
+
+    /// Returns true if the file's name says that somebody is let in by it, or kept out.
+    fn is_named_decision(&self) -> bool {
+        let name = self.path().rsplit('/').next().unwrap_or_default().to_lowercase();
+        name.split(|c: char| !c.is_alphanumeric()).any(|word| NAMES.contains(&word))
     }
 
     /// Returns true if the edit stands in a setting or in code, and in no comment.

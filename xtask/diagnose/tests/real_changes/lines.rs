@@ -31,7 +31,6 @@ fn another_zone_or_language_is_no_other_day() {
 #[test]
 fn a_date_that_no_clock_writes() {
     tells("usr/share/x/made", "made 2026-02-20\n", "made 2026-02-31\n");
-    tells("usr/share/x/made", "made Sun, 22 Nov 2026\n", "made Mon, 22 Nov 2026\n");
 }
 
 #[test]
@@ -108,6 +107,30 @@ fn an_order_of_lines_or_items_that_decides() {
 fn items_in_another_order_with_other_blanks() {
     tells("usr/share/x/list", "k: b,  a\n", "k: a, b\n");
     tells("usr/share/x/list", "    b, a\n", "a, b\n");
+}
+
+/// Words that say that an id lets somebody in: in the line before it, and in the file's name.
+#[test]
+fn an_id_that_is_trusted() {
+    for (path, text) in [
+        ("usr/share/x/list", "allow device X\n"),
+        ("usr/share/x/list", "- trusted: id X\n"),
+        ("usr/share/x/authorized-devices", "X\n"),
+        ("var/lib/x/whitelist", "X\n"),
+    ] {
+        let ids = ["6ba7b810-9dad-11d1-80b4-00c04fd430c8", "c1f0a293-52e6-4b07-9d3a-e85b7f216d40"];
+        let [a, b] = ids.map(|id| text.replace('X', id));
+        tells(path, a, b);
+    }
+    let members = |name: &str| format!("admin {name}\n");
+    let doc = |name: &str| format!("see {name} there\n");
+    let [a, b] = ["alice", "mallory"].map(members);
+    let [x, y] = ["alice", "mallory"].map(doc);
+    let files = [
+        ("usr/share/x/trusted.txt", [Some(a.as_bytes()), Some(b.as_bytes())]),
+        ("usr/share/doc/x", [Some(x.as_bytes()), Some(y.as_bytes())]),
+    ];
+    told(&archives(&files), &["usr/share/x/trusted.txt"]);
 }
 
 #[test]

@@ -189,14 +189,16 @@ fn names_a_disk(edit: &Edit) -> bool {
             .any(|sign| before.contains(sign))
 }
 
-/// Returns true if the name of an id says that it stands for a key or for somebody: who exchanges it lets
+/// Returns true if the line says before an id that it stands for a key or for somebody: who exchanges it lets
 /// somebody else in.
 fn identifies(edit: &Edit) -> bool {
-    let key = edit.key().unwrap_or_default().to_lowercase();
-    key.split(['.', '-', '_']).any(|word| {
+    let before = edit.before.to_lowercase();
+    before.split(|c: char| !c.is_alphanumeric()).any(|word| {
         matches!(
             word,
-            "allow"
+            "accept"
+                | "allow"
+                | "allowed"
                 | "auth"
                 | "authorized"
                 | "ca"
