@@ -23,6 +23,15 @@ pub(super) struct Consequences {
     volume_dates: Vec<(i64, i64)>,
 }
 
+/// Returns true if a position lies behind the end of the image on one side only: nothing lies there that could have moved.
+fn is_beyond(fact: &Fact) -> bool {
+    let Seen::Field { a, b, .. } = &fact.what else { return false };
+    let beyond = |text: &str| -> Vec<String> {
+        text.split("; ").filter(|end| end.starts_with("the end + ")).map(str::to_owned).collect()
+    };
+    beyond(a) != beyond(b)
+}
+
 impl Consequences {
     pub(super) fn of(facts: &Facts) -> Consequences {
         let mut found = Consequences {
@@ -91,7 +100,7 @@ impl Consequences {
         }
         match kind {
             // boot images and partitions are compared as parts, wherever they lie
-            FieldKind::Extent => self.moved.contains(&fact.place),
+            FieldKind::Extent => self.moved.contains(&fact.place) && !is_beyond(fact),
             // computed again from what is compared
             FieldKind::BlobDigest => self.holds.contains(&fact.place),
             FieldKind::Layout => fact.layer == "squashfs" && self.holds.contains(&fact.place),

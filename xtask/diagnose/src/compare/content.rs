@@ -184,6 +184,24 @@ fn packed(shares: &Shares, a: &PackedFile, b: &PackedFile) -> Result<Option<u64>
     Ok((a.len() != b.len()).then_some(a.len().min(b.len())))
 }
 
+/// Returns true if two streams differ in the byte at `first` alone: in bits that mean nothing to the one that unpacks
+/// them. No compressor leaves another byte there, so that somebody wrote it.
+pub(super) fn in_one_byte(
+    shares: &Shares,
+    streams: &[Content; 2],
+    first: u64,
+) -> Result<bool, Broken> {
+    let sources = streams.each_ref().map(Content::source);
+    let sizes = [sources[0].size().of(Side::A)?, sources[1].size().of(Side::B)?];
+    if sizes[0] != sizes[1] || first >= sizes[0] {
+        return Ok(false);
+    }
+    let rests = sources.each_ref().map(|source| Range { source: &**source, offset: first + 1 });
+    let rest = sizes[0] - first - 1;
+    Ok(first_difference(shares.map.as_deref(), &shares.budgets, &rests[0], &rests[1], rest)?
+        .is_none())
+}
+
 /// Offset in the outermost file of a layer that lies there as it is.
 pub(super) fn start_of(layer: &Shared) -> Option<u64> {
     layer.place(0, 1)

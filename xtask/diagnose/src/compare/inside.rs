@@ -1,6 +1,7 @@
 //! Two files' bytes, and the layers in them.
 
 use super::content::{self, unreadable};
+use super::packings::STREAM;
 use super::shares::Shares;
 use super::spot::{Of as _, Spot};
 use super::walk::{Stop, TreeWalk};
@@ -95,6 +96,14 @@ impl TreeWalk<'_> {
             }
             ([Format::Squashfs | Format::Compressed(_), _], _) => {}
             _ => return Ok(false),
+        }
+        if let ([Format::Compressed(_), _], Some(first)) =
+            (formats, content::differ(&self.shares, contents)?)
+            && content::in_one_byte(&self.shares, contents, first)?
+        {
+            let here = Spot::new(spot.place.join(STREAM), spot.layer);
+            self.out.tell(vec![content::bytes(&self.shares, &here, contents, first)])?;
+            return Ok(true);
         }
         self.out.tell(vec![repacked(spot, contents, &trees)?])?;
         Ok(true)

@@ -9,6 +9,9 @@ use diskimage::{Content, Tree, printable};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+/// The compressed bytes of a content, as a part of it.
+pub(super) const STREAM: &str = "[compressed bytes]";
+
 impl TreeWalk<'_> {
     /// Tells other compressed bytes of equal contents, unless the headers, which are told, say that another
     /// compressor or other settings made them.
@@ -20,15 +23,19 @@ impl TreeWalk<'_> {
             }
             let packed = [a, b].map(|packing| Content::Plain(packing.packed()));
             let contents = [a, b].map(|packing| Content::Plain(packing.content()));
-            if content::differ(&self.shares, &packed)?.is_none()
-                || content::differ(&self.shares, &contents)?.is_some()
-            {
+            let Some(first) = content::differ(&self.shares, &packed)? else { continue };
+            if content::differ(&self.shares, &contents)?.is_some() {
                 continue;
             }
             let place = match member {
                 b"" => spot.place.clone(),
                 name => spot.place.join(printable(name)),
             };
+            if content::in_one_byte(&self.shares, &packed, first)? {
+                let here = Spot::new(place.join(STREAM), spot.layer);
+                self.out.tell(vec![content::bytes(&self.shares, &here, &packed, first)])?;
+                continue;
+            }
             let sizes = packed.each_ref().map(|packed| packed.source().size());
             let [a_size, b_size] = sizes;
             let sizes = [a_size.of(Side::A)?, b_size.of(Side::B)?];

@@ -156,6 +156,35 @@ fn a_file_whose_inode_number_is_that_of_another() {
     assert!(named && answer.contents_differ, "{answer:#?}");
 }
 
+/// The last byte of a deflate stream has bits that mean nothing; no compressor writes them otherwise.
+#[test]
+fn bits_of_a_stream_that_mean_nothing() {
+    use crate::formats::Compressor;
+    for text in ["built of nothing\n", "a longer line, of this and that\n", "x"] {
+        let stream = Compressor::Gzip.pack(text.as_bytes());
+        let mut other = stream.clone();
+        // before the checksum and the length
+        let last = other.len() - 9;
+        other[last] ^= 0x80;
+        if Compressor::Gzip.unpack(&other).as_deref() == Some(text.as_bytes()) {
+            crate::kinds::tells("usr/share/x.gz", &stream, &other);
+        }
+    }
+}
+
+/// A partition that ends behind the disk, beside something that moved.
+#[test]
+fn a_partition_that_ends_behind_the_disk() {
+    let a = crate::formats::extended(&[&[0x90; 4096], &[0xcc; 4096]]);
+    let mut b = a.clone();
+    // the number of sectors of the extended partition, and bytes that only B has at the end
+    b[446 + 16 + 12 + 2] = 7;
+    b.extend([1; 512]);
+    let answer = Scratch::new().diagnose(&a, &b);
+    let is_told = |what: &str| what.contains("ends of the MBR partitions");
+    assert!(answer.open.iter().any(|(_, what)| is_told(what)), "{answer:#?}");
+}
+
 fn shell(line: &str, dir: &std::path::Path) -> Output {
     // the checkout may lie at a path with blanks
     let line = line.replace("DIAGNOSE", "\"$DIAGNOSE\" diagnose --diffoscope never");
