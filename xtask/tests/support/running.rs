@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Timeout for a hang, far above the time of any step.
-const TIMEOUT: Duration = Duration::from_secs(300);
+/// Timeout for a hang, far above the time of any step: also where a job compiles beside other work.
+const TIMEOUT: Duration = Duration::from_secs(1200);
 
 /// Dropping it sends a TERM, and waits.
 pub struct Running {

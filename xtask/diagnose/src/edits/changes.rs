@@ -81,7 +81,8 @@ pub(crate) struct Reordered {
 }
 
 impl Reordered {
-    /// Returns true if one of the two is, or has in it, what somebody decided: whichever of them comes first may count.
+    /// Returns true if one of the two has in it what somebody decided, so that whichever comes first may count, or if both
+    /// are rows of a table of numbers.
     pub(crate) fn moves_decision(&self) -> bool {
         const WORDS: [&str; 12] = [
             "accept",
@@ -101,7 +102,11 @@ impl Reordered {
             text.split(|c: char| !c.is_alphanumeric())
                 .any(|word| WORDS.contains(&word.to_lowercase().as_str()))
         };
-        decides(&self.a) || decides(&self.b)
+        let is_row = |text: &str| {
+            let mut words = text.split_whitespace();
+            words.clone().count() > 1 && words.all(|word| word.parse::<f64>().is_ok())
+        };
+        decides(&self.a) || decides(&self.b) || (is_row(&self.a) && is_row(&self.b))
     }
 }
 
@@ -129,16 +134,6 @@ impl Edit {
         let named = before.strip_suffix(['=', ':'])?.trim_end_matches(['"', '\'', ' ', '\t']);
         let start = named.rfind(|c: char| !(c.is_alphanumeric() || "_.-".contains(c)));
         Some(&named[start.map_or(0, |i| i + named[i..].chars().next().map_or(1, char::len_utf8))..])
-    }
-}
-
-impl Edit {
-    /// Returns true if the line is one of a shell that compares values, or runs one command for the sake of another:
-    /// something is done by what stands there, whatever the file is.
-    pub(crate) fn is_compared(&self) -> bool {
-        const SIGNS: [&str; 9] =
-            ["$(", " && ", " || ", " -eq ", " -ne ", " -gt ", " -ge ", " -lt ", " -le "];
-        SIGNS.iter().any(|sign| self.before.contains(sign) || self.after.contains(sign))
     }
 }
 
@@ -189,14 +184,8 @@ impl Changes {
             edit.a = shortened(&edit.a, LONGEST);
             edit.b = shortened(&edit.b, LONGEST);
         }
-        // of the line around a date only this counts: a comment or not, the name that it is given to, and
-        // whether it is compared
         let (before, after) = match edit.what {
-            Edited::Dates(..) => {
-                let sign: String = edit.before.trim_start().chars().take(3).collect();
-                let more = (edit.before.contains("*/"), edit.is_compared());
-                (format!("{sign}{more:?}"), edit.key().unwrap_or_default().to_owned())
-            }
+            Edited::Dates(..) => (edit.around_date(), edit.key().unwrap_or_default().to_owned()),
             Edited::Bytes => Default::default(),
             _ => (edit.before.clone(), edit.after.clone()),
         };

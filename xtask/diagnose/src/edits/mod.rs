@@ -6,6 +6,7 @@
 mod align;
 pub(crate) mod binary;
 mod changes;
+mod dated;
 pub(crate) mod declared;
 mod keys;
 pub(crate) mod lines;

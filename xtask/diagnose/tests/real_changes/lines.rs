@@ -43,6 +43,28 @@ fn a_date_that_a_sentence_calls_an_end() {
     }
 }
 
+/// Of a setting only what says so is the time of a making.
+#[test]
+fn a_date_within_a_setting() {
+    for (path, text) in [
+        ("usr/lib/systemd/system/x.service", "[Service]\nExecStart=/usr/bin/run X %i\n"),
+        ("etc/logrotate.d/x", "create 644 root X\n"),
+        ("etc/pam.d/su", "session optional pam_time.so X\n"),
+        ("etc/ssl/openssl.cnf", "provider = X # from then on\n"),
+        ("var/lib/dpkg/statoverride", "root root X /usr/bin/x\n"),
+        // the same date stands in a line that is the time of a making
+        ("etc/x", "built-on X\nbuffer X 1\n"),
+    ] {
+        let [a, b] = ["2026-05-28", "2026-06-02"].map(|date| text.replace('X', date));
+        tells(path, a, b);
+    }
+    for text in ["X\n", "on X\n", "built by me, X\n", "BUILD_ID=X\n", "<!-- <date>X</date> -->\n"] {
+        let [a, b] = ["2026-05-28", "2026-06-02"].map(|date| text.replace('X', date));
+        let answer = archives(&[("etc/x", [Some(a.as_bytes()), Some(b.as_bytes())])]);
+        assert!(answer.open.is_empty(), "{text}: {answer:#?}");
+    }
+}
+
 #[test]
 fn a_comment_that_ends_or_is_none() {
     // the last 60, and the last 300, bytes before the date look like a comment
@@ -96,6 +118,7 @@ fn an_order_of_lines_or_items_that_decides() {
         ("EFI/BOOT/startup.nsh", "vmlinuz a", "vmlinuz b"),
         ("user-data", "users: alice", "run: a"),
         ("usr/share/x/list", "allow all", "deny some"),
+        ("usr/lib/tc/normal.dist", "-32768 -28307 -26871", "-25967 -25298 -24765"),
     ] {
         tells(path, format!("{one}\n{two}\nlast\n"), format!("{two}\n{one}\nlast\n"));
     }

@@ -36,9 +36,6 @@ pub(super) static RULES: &[CauseRule] = &[
     },
 ];
 
-/// Words before a date that are looked at: `valid until`, `expires on the`.
-const WORDS: usize = 3;
-
 /// Names of zones as `date` and /etc/timezone write them.
 const ZONES: [&str; 12] =
     ["UTC", "GMT", "CET", "CEST", "EST", "EDT", "PST", "PDT", "MST", "JST", "IST", "BST"];
@@ -128,32 +125,19 @@ pub(super) fn is_time(edit: &Edit, at: &At<'_>) -> bool {
     }
 }
 
-/// Returns true if something may be done by this date: it stands in a script's acts, it is the value of a
-/// setting whose name is not that of a time of making, or its name says that something ends.
+/// Returns true if something may be done by this date: it is compared, it is the end of something, or it stands in a
+/// script's acts or in a setting where nothing says that it is the time of a making.
 pub(super) fn decides(edit: &Edit, at: &At<'_>) -> bool {
     if at.is_comment(edit) {
         return false;
     }
-    if edit.is_compared() {
-        return true;
-    }
-    let named = edit.before.trim_end_matches(['"', '\'', ' ', '\t']).ends_with(['=', ':']);
-    let name = edit.key().unwrap_or_default().to_lowercase();
-    let made = ["build", "built", "date", "time", "made", "created", "generated", "version", "id"];
-    let limits = ["expir", "valid", "until", "after", "before", "start", "end", "since"];
-    let of_making = named
-        && made.iter().any(|word| name.contains(word))
-        && !limits.iter().any(|word| name.contains(word));
-    // in any file, the end of something is no time of its making; a mirror's lists are signed with theirs
-    let ends = |word: &str| {
-        word.starts_with("expir")
-            || matches!(word, "valid" | "until" | "after" | "notafter" | "deadline")
-    };
-    let words = edit.before.to_lowercase();
-    let said = words.split(|c: char| !c.is_alphanumeric()).rev().filter(|word| !word.is_empty());
-    let is_end = !at.path_is(&["var/lib/apt/lists/**"])
-        && ((named && name.split(['_', '-', '.']).any(ends)) || said.take(WORDS).any(ends));
-    is_end || ((at.is_code() || (at.is_setting() && named)) && !of_making)
+    // a mirror's lists are signed with their end
+    let is_end = edit.is_end() && !at.path_is(&["var/lib/apt/lists/**"]);
+    let made = edit.is_of_making();
+    edit.is_compared()
+        || is_end
+        || (at.is_code() && !(made && edit.is_named()))
+        || (at.is_setting() && !made && !edit.is_alone())
 }
 
 /// syslog leaves the year out; then day and month must be near those of the builds.
