@@ -18,6 +18,7 @@ mod correlate;
 mod decisions;
 mod diagnosis;
 mod epoch;
+mod exchanged;
 mod fact;
 mod format;
 mod host_keys;

@@ -168,6 +168,20 @@ fn a_name_that_says_when_a_setting_is_read() {
     told(&archives(&[(names[0], [same, None]), (names[1], [None, same])]), &names);
 }
 
+/// No build makes for one file the key that another file had in the other build.
+#[test]
+fn keys_that_changed_places() {
+    let key = |letters: &str| {
+        format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", letters.repeat(12))
+    };
+    let [one, two] = [key("aBcD1"), key("Zy9xW")];
+    let (x, y) = (Some(one.as_bytes()), Some(two.as_bytes()));
+    let paths = ["etc/ssh/ssh_host_rsa_key", "etc/ssl/private/server.key"];
+    told(&archives(&[(paths[0], [x, y]), (paths[1], [y, x])]), &paths);
+    let answer = archives(&[(paths[0], [x, y])]);
+    assert!(answer.open.is_empty(), "{answer:#?}");
+}
+
 /// A kernel module with a signature, as `scripts/sign-file` appends it.
 fn module(signer: u8, signature: u8) -> Vec<u8> {
     let about = [&[signer; 20][..], &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0]].concat();

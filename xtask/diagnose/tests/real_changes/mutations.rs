@@ -76,7 +76,9 @@ impl Bench {
             for (place, what) in told.open.difference(&self.before[which].open) {
                 let is_there = |(at, what): &(Place, String)| {
                     let whole = answer.not_read.contains(at) || oracle::is_of_whole(what);
-                    at == place || place.starts_with(at) && whole
+                    at == place
+                        || place.starts_with(at) && whole
+                        || is_below_a_file(place, at, what)
                 };
                 // together, the changes may be of a layer that one of them alone makes unreadable: then each of
                 // its bytes was judged in what is in it
@@ -129,6 +131,13 @@ impl Drop for Bench {
         // a failed test's folder is no reason to hide its message
         drop(fs::remove_dir_all(&self.dir));
     }
+}
+
+/// Returns true if a place lies in a folder that is a file on the other side.
+fn is_below_a_file(place: &Place, at: &Place, what: &str) -> bool {
+    let Some((folder, layers)) = at.split_last() else { return false };
+    let below = place.strip_prefix(layers).and_then(|rest| rest.first());
+    what == "type" && below.is_some_and(|path| path.starts_with(&format!("{folder}/")))
 }
 
 /// Mutations with these seeds, of each kind of image that `kinds` selects and that can be made here.

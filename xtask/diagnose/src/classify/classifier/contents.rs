@@ -22,6 +22,9 @@ impl Classifier<'_> {
             // the layer that could not be read is named; these are its bytes
             return self.account.settle(index, Settled::NotRead);
         }
+        if self.moved_contents.contains(&index) {
+            return self.unexplained(index, fact);
+        }
         if let Some(tree) = self.trees.get(index) {
             if tree.follows() {
                 return self.follows(index, fact, "hashes of the data, recomputed".to_owned());

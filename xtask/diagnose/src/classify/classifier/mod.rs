@@ -19,7 +19,7 @@ use super::renames;
 use super::rules::{self, lookup};
 use super::umask::Umask;
 use super::verity::HashTrees;
-use super::{At, Cause, CauseRule, Context, Diagnosis, Item, epoch};
+use super::{At, Cause, CauseRule, Context, Diagnosis, Item, epoch, exchanged};
 use crate::difference::{FieldKind, MetadataField, Place, Side};
 use crate::edits::declared::Declared;
 use crate::edits::{Changes, Edited, lines};
@@ -45,6 +45,7 @@ pub(crate) fn classify(facts: &Facts, context: &Context, images: &Images) -> Dia
         umask: Umask::of(facts),
         owners: Owners::of(facts),
         exchanged: ExchangedIds::of(facts),
+        moved_contents: exchanged::contents(facts, &context, images),
         accounts: Accounts::default(),
         folders: HashMap::new(),
         entries: HashMap::new(),
@@ -74,6 +75,8 @@ struct Classifier<'a> {
     umask: Umask,
     owners: Owners,
     exchanged: ExchangedIds,
+    /// Facts whose content another file had in the other build.
+    moved_contents: HashSet<usize>,
     accounts: Accounts,
     /// Folders that only one side has, and the unexplained item that names them, if any does.
     folders: HashMap<(Side, Place), Option<usize>>,
