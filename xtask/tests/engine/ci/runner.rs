@@ -43,8 +43,17 @@ impl<'m> Runner<'m> {
         let login = json!({ "auths": { &registry.host: { "auth": PAIR } } });
         fs::write(dir.join("config.json"), login.to_string()).unwrap();
         let runner = Runner { machine, engine, holder, registry, dir };
+        runner.remove_jobs();
         runner.make_job_image();
         runner
+    }
+
+    /// Removes the containers of jobs that an interrupted test left in the engine.
+    fn remove_jobs(&self) {
+        let names = self.docker(&["ps", "--all", "--format", "{{.Names}}"]);
+        for name in names.lines().filter(|name| name.starts_with("act-")) {
+            self.docker(&["rm", "--force", "--volumes", name]);
+        }
     }
 
     /// Builds the image of .gitea/runner/job-image up to its stage `tools`. Rust is mounted from this machine,
