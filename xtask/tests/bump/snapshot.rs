@@ -185,6 +185,20 @@ fn the_newest_complete_snapshot_is_pinned_in_all_files() {
 
 #[test]
 #[ignore = "needs gnupg: cargo xtask test --full"]
+fn without_the_pinned_snapshot_no_number_of_changes_is_claimed() {
+    let (checkout, archive) = start();
+    archive.add(&checkout, NEW, |suite, _| (suite == "trixie").then(|| "1.1".to_owned()));
+    fs::remove_dir_all(archive.dists(OLD, SUITES[0])).unwrap();
+    let ran = archive.bump(&checkout, &[NEW, "--dry-run"]).exits(0);
+    let ran = ran.says("no comparison with the pinned snapshot");
+    assert!(ran.stdout.contains("packages on the builder's list\n"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("change"), "{}", ran.stdout);
+    let json = archive.bump(&checkout, &[NEW, "--dry-run", "--json"]).exits(0).stdout;
+    assert!(json.contains("\"compared\": false"), "{json}");
+}
+
+#[test]
+#[ignore = "needs gnupg: cargo xtask test --full"]
 fn a_second_signature_by_an_unknown_key_does_no_harm() {
     let (checkout, archive) = start();
     archive.add(&checkout, NEW, |suite, _| (suite == "trixie").then(|| "1.0".to_owned()));

@@ -79,6 +79,7 @@ pub(crate) fn command(repo: &Repo, args: &BumpSnapshotArgs) -> Result<()> {
     if stamp < pin.stamp {
         ui.notice(&format!("{stamp} is older than the pinned {}", pin.stamp));
     }
+    let compared = old.is_ok();
     let changes = changes(&old.unwrap_or_default(), &new);
     let edits = edits(repo, &pin.stamp, &stamp)?;
     if args.json {
@@ -90,17 +91,19 @@ pub(crate) fn command(repo: &Repo, args: &BumpSnapshotArgs) -> Result<()> {
         json::print(&json!({
             "format": "silvermetal-bump-snapshot/1",
             "stamp": stamp.to_string(), "before": pin.stamp.to_string(), "changed": files,
-            "packages": changes, "dry_run": args.dry_run,
+            "compared": compared, "packages": changes, "dry_run": args.dry_run,
         }));
     } else {
         for (name, old, new) in &changes {
             answer(format_args!("{name:<32} {old} -> {new}"));
         }
-        answer(format_args!(
-            "{} of the {} packages on the builder's list change",
-            changes.len(),
-            names.len()
-        ));
+        let all = names.len();
+        if compared {
+            let changed = changes.len();
+            answer(format_args!("{changed} of the {all} packages on the builder's list change"));
+        } else {
+            answer(format_args!("snapshot {stamp} has all {all} packages on the builder's list"));
+        }
         for edit in &edits {
             answer(format_args!("{}", edit.shown(&shown(repo, edit.path()))));
         }
