@@ -7,16 +7,17 @@ Examples:
   cargo xtask inspect linux/build/output/1a2b3c4       an ISO, against its recipe's content policy
   cargo xtask inspect image.iso --recipe canary --json
   cargo xtask inspect image.iso --rebuilt              the packages that others have rebuilt, too
-  cargo xtask inspect old.iso new.iso                  the packages that changed";
+  cargo xtask inspect old.iso new.iso                  packages, files, command lines that changed";
 
 /// Show the contents of an image, and check them against the content policy; of two images, show
-/// the packages that changed
+/// the packages, sizes, files and kernel command lines that changed
 ///
-/// Exit codes: 0 if the policy holds, 1 if it is violated.
+/// Exit codes: 0 if the policy holds, 1 if it is violated; of two images, 1 if packages, files or
+/// command lines changed.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = INSPECT_EXAMPLES)]
 pub struct InspectArgs {
-    /// The image, or the output folder of a build; with a second one: which packages changed
+    /// The image, or the output folder of a build; with a second one: what changed
     #[arg(value_name = "ISO", required = true, num_args = 1..=2)]
     pub images: Vec<PathBuf>,
     /// Recipe whose policy applies [default: the one that BUILD_INFO beside the image names, else

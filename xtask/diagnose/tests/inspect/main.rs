@@ -16,6 +16,7 @@ mod seldom;
 #[macro_use]
 #[path = "../support/mod.rs"]
 mod support;
+mod two_images;
 
 use std::fs;
 use std::path::Path;
