@@ -12,14 +12,15 @@ use xtask_core::recipe::Recipe;
 /// # Errors
 /// levers.toml has faults; a file cannot be read.
 pub(super) fn problems(recipe: &Recipe, upstream: &Upstream) -> Result<Vec<Problem>> {
-    if upstream.commit.is_none() {
-        return Ok(Vec::new()); // there are no files: a problem of its own
+    if upstream.commit.is_none() || !upstream.dir.exists() {
+        // there are no files: a problem of its own, or a copy that is still to be made
+        return Ok(Vec::new());
     }
     let levers = levers::load(recipe)?;
     let judged = levers::judge(&levers, &UpstreamTree::of_folder(&upstream.dir))?;
     // a missing submodule of the pin is a problem of its own
     let missing = match upstream.origin {
-        UpstreamOrigin::Submodule => &upstream.packages.missing[..],
+        UpstreamOrigin::Submodule | UpstreamOrigin::Candidate => &upstream.packages.missing[..],
         UpstreamOrigin::Caller => &[],
     };
     let is_missing = |path: &str| missing.iter().any(|dir| path.starts_with(&format!("{dir}/")));

@@ -297,6 +297,9 @@ fn environment(facts: &BuildFacts, keyring: Option<&str>) -> Vec<(String, String
         let origin = match upstream.origin {
             UpstreamOrigin::Submodule => "submodule",
             UpstreamOrigin::Caller => "checkout",
+            UpstreamOrigin::Candidate if upstream.is_untagged() => "untagged",
+            // a candidate is checked like the pin that it may become
+            UpstreamOrigin::Candidate => "submodule",
         };
         env.push(("SILVERMETAL_UPSTREAM", origin.to_owned()));
     }

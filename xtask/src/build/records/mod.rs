@@ -26,6 +26,9 @@ use xtask_core::records::ledger::{Artefact, Ledger};
 use xtask_core::records::manifest::{self, Manifest};
 use xtask_core::records::published::{BuildInfo, Published, manifest_name};
 
+/// Word of the field Derivative-Maker for an image that was built from the candidate of a bump.
+const CANDIDATE: &str = "candidate";
+
 /// Path of the log in a result.
 pub(crate) const BUILD_LOG: &str = "logs/build.log";
 
@@ -165,6 +168,7 @@ pub(crate) fn known_before(facts: &BuildFacts) -> Vec<(&'static str, String)> {
                 UpstreamOrigin::Caller => {
                     format!("{commit} (another checkout, {})", upstream.digest)
                 }
+                UpstreamOrigin::Candidate => format!("{commit} ({CANDIDATE}, {})", upstream.digest),
             },
         ));
     }

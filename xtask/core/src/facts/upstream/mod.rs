@@ -1,15 +1,15 @@
-//! The checkout of derivative-maker that recipe `base` builds from: the pinned submodule, or the one
-//! that `--upstream` names.
+//! The checkout of derivative-maker that recipe `base` builds from: the pinned submodule, the one that
+//! `--upstream` names, or the candidate of a bump.
 
 mod changes;
+mod problems;
 mod tags;
 #[cfg(test)]
 mod tests;
 
 use super::git::git;
 use crate::escape::Shown as _;
-use crate::exec::quoted;
-use crate::failure::{Code, OrExit as _, Problem};
+use crate::failure::{Code, OrExit as _};
 use crate::hash;
 use crate::pins::{Commit, Digest};
 use anyhow::{Context as _, Result};
@@ -48,6 +48,9 @@ pub enum UpstreamOrigin {
     Submodule,
     /// `--upstream`, for people who work on derivative-maker. Such an ISO is never released.
     Caller,
+    /// A clean copy of a commit that may become the pin (`bump-submodule --rehearse`). Such an ISO is never
+    /// released.
+    Candidate,
 }
 
 /// The submodules of a checkout: those at their pins, at other commits, and missing.
@@ -100,13 +103,15 @@ impl Upstream {
         let revisions = revisions(&status);
         let paths = || revisions.iter().filter_map(|line| Some(line.split_once(' ')?.1));
         let changes = match origin {
-            UpstreamOrigin::Caller => UpstreamChanges::gather(&dir, paths())?,
+            UpstreamOrigin::Caller | UpstreamOrigin::Candidate => {
+                UpstreamChanges::gather(&dir, paths())?
+            }
             // a changed pinned submodule makes the whole checkout dirty
             UpstreamOrigin::Submodule => UpstreamChanges::default(),
         };
         let mut refused_tags = Vec::new();
         for path in std::iter::once(".").chain(paths()) {
-            let refused = tags::refused(&dir.join(path))?;
+            let refused = tags::refused(&dir.join(path), "HEAD")?;
             refused_tags.extend(refused.map(|why| (path.to_owned(), why)));
         }
         Ok(Upstream {
@@ -124,106 +129,76 @@ impl Upstream {
         })
     }
 
-    /// Problems that would end a build late.
-    pub fn problems(&self) -> Vec<Problem> {
-        let mut found = match self.origin {
-            UpstreamOrigin::Caller => self.problems_of_callers(),
-            UpstreamOrigin::Submodule => self.problems_of_pin(),
-        };
-        // problems_of_pin counts the tags of the submodule itself
-        let counted = self.origin == UpstreamOrigin::Submodule && self.tags.len() != 1;
-        let refused = self.refused_tags.iter().filter(|(path, _)| path != "." || !counted);
-        found.extend(refused.map(|(path, why)| {
-            let at = if path == "." { self.dir.clone() } else { self.dir.join(path) };
-            Problem::new(
-                format!(
-                    "derivative-maker's own check refuses {}: {}",
-                    at.shown(),
-                    why.as_str().shown()
-                ),
-                format!(
-                    "git -C {0} tag --points-at HEAD; delete the tags that are not upstream's: git -C {0} tag -d TAG",
-                    quoted(&at)
-                ),
-            )
-        }));
-        found
+    /// A copy of `commit` that is still to be made in `dir`. The objects are in `repository`.
+    ///
+    /// # Errors
+    /// git fails.
+    pub fn planned(
+        repository: &Path,
+        dir: &Path,
+        commit: &Commit,
+        pin: Option<Commit>,
+    ) -> Result<Upstream> {
+        let tags = git(repository).args(["tag", "--points-at"]).arg(commit.to_string()).read()?;
+        let refused = tags::refused(repository, &commit.to_string())?;
+        Ok(Upstream {
+            dir: dir.to_owned(),
+            git_dir: None,
+            origin: UpstreamOrigin::Candidate,
+            commit: Some(commit.clone()),
+            pin,
+            tags: tags.lines().map(str::to_owned).collect(),
+            packages: Packages::default(),
+            revisions: Vec::new(),
+            changes: UpstreamChanges::default(),
+            refused_tags: refused.map(|why| (".".to_owned(), why)).into_iter().collect(),
+            digest: hash::text(&commit.to_string()),
+        })
     }
 
-    /// Problems of a checkout of the caller.
-    fn problems_of_callers(&self) -> Vec<Problem> {
-        let Packages { at_their_pin, elsewhere, missing } = &self.packages;
-        if missing.is_empty() || *at_their_pin > 0 || !elsewhere.is_empty() {
-            return Vec::new();
-        }
-        vec![Problem::new(
-            format!(
-                "none of the {} submodules of {} is checked out",
-                missing.len(),
-                self.dir.shown()
-            ),
-            format!("git -C {} submodule update --init --recursive", quoted(&self.dir)),
-        )]
-    }
-
-    /// Problems of the pinned submodule.
-    fn problems_of_pin(&self) -> Vec<Problem> {
-        let path = "linux/build/derivative-maker";
-        let update = format!("git submodule update --init --recursive {path}");
-        let mut found = Vec::new();
-        if self.commit.is_none() {
-            found.push(Problem::new(
-                format!("the submodule {path} is not initialised"),
-                format!("{update}; or pass --upstream DIR, another checkout of derivative-maker"),
-            ));
-        } else if self.commit != self.pin {
-            found.push(Problem::new(
-                format!("the submodule {path} is not at the commit that the tree pins"),
-                update.clone(),
-            ));
-        } else if self.tags.len() != 1 {
-            found.push(Problem::new(
-                format!(
-                    "derivative-maker's own checks want exactly one tag at the commit of {path}, and there are {} ({})",
-                    self.tags.len(),
-                    if self.tags.is_empty() { "none".to_owned() } else { few(&self.tags) }
-                ),
-                format!("git -C {path} fetch --tags; or pin a commit that upstream has tagged"),
-            ));
-        }
-        let Packages { elsewhere, missing, .. } = &self.packages;
-        for (which, what) in [(missing, "not initialised"), (elsewhere, "not at their pins")] {
-            if !which.is_empty() {
-                found.push(Problem::new(
-                    format!("{} submodules of {path} are {what}: {}", which.len(), few(which)),
-                    update.clone(),
-                ));
-            }
-        }
-        found
+    /// True if upstream's own check of tags has to be told that there is none. Only a candidate may be built
+    /// without a tag.
+    pub fn is_untagged(&self) -> bool {
+        self.origin == UpstreamOrigin::Candidate && self.tags.is_empty()
     }
 
     /// A note about a checkout that is not the pinned one.
     pub fn notice(&self) -> Option<String> {
-        (self.origin == UpstreamOrigin::Caller).then(|| {
-            let Packages { at_their_pin, elsewhere, missing } = &self.packages;
-            let named = |names: &[String]| {
-                if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
-            };
-            let changed = match &self.changes.repositories[..] {
-                [] => String::new(),
-                names => format!("; uncommitted changes in {}", names.join(", ")),
-            };
-            format!(
-                "derivative-maker comes from {}, not from the pinned submodule; of its own submodules \
-                 {at_their_pin} are at their pins, {} elsewhere, {} missing{}{changed}: this ISO is \
-                 never released",
-                self.dir.shown(),
-                elsewhere.len(),
-                missing.len(),
-                named(missing),
-            )
-        })
+        match self.origin {
+            UpstreamOrigin::Submodule => None,
+            UpstreamOrigin::Caller => Some(self.notice_of_caller()),
+            UpstreamOrigin::Candidate => {
+                let commit = self.commit.as_ref().map(Commit::to_string).unwrap_or_default();
+                let untagged = if self.is_untagged() {
+                    "; no tag points at it, so upstream's check of its tag is off"
+                } else {
+                    ""
+                };
+                Some(format!(
+                    "derivative-maker is the candidate {commit}, not the pin{untagged}: this ISO is never released"
+                ))
+            }
+        }
+    }
+
+    fn notice_of_caller(&self) -> String {
+        let Packages { at_their_pin, elsewhere, missing } = &self.packages;
+        let named = |names: &[String]| {
+            if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
+        };
+        let changed = match &self.changes.repositories[..] {
+            [] => String::new(),
+            names => format!("; uncommitted changes in {}", names.join(", ")),
+        };
+        format!(
+            "derivative-maker comes from {}, not from the pinned submodule; of its own submodules \
+             {at_their_pin} are at their pins, {} elsewhere, {} missing{}{changed}: this ISO is \
+             never released",
+            self.dir.shown(),
+            elsewhere.len(),
+            missing.len(),
+            named(missing),
+        )
     }
 }
 
@@ -252,11 +227,4 @@ fn revisions(status: &str) -> Vec<String> {
         Some(format!("{} {}", words.next()?, words.next()?))
     });
     lines.collect()
-}
-
-fn few(names: &[String]) -> String {
-    const SHOWN: usize = 4;
-    let more = names.len().saturating_sub(SHOWN);
-    let shown = names[..names.len() - more].join(", ");
-    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }

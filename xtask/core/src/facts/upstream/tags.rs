@@ -5,15 +5,15 @@ use crate::facts::git::git;
 use anyhow::Result;
 use std::path::Path;
 
-/// The reason why upstream refuses the tags at HEAD of `repository`; `None` if git sees none. Only
+/// The reason why upstream refuses the tags at `revision` of `repository`; `None` if git sees none. Only
 /// upstream's own keys tell whether a signature is one that it trusts.
 ///
 /// # Errors
 /// git fails.
-pub(super) fn refused(repository: &Path) -> Result<Option<String>> {
+pub(super) fn refused(repository: &Path, revision: &str) -> Result<Option<String>> {
     let format = "--format=%(refname:strip=2)%00%(objecttype)%00%(contents:signature)%01";
-    let listed =
-        git(repository).args(["for-each-ref", "--points-at=HEAD", format, "refs/tags"]).read()?;
+    let at = format!("--points-at={revision}");
+    let listed = git(repository).args(["for-each-ref", &at, format, "refs/tags"]).read()?;
     let tags: Vec<&str> =
         listed.split('\u{1}').map(str::trim_start).filter(|tag| !tag.is_empty()).collect();
     let names = || tags.iter().filter_map(|tag| tag.split('\0').next()).collect::<Vec<_>>();

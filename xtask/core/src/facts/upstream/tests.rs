@@ -1,6 +1,7 @@
 //! Checkouts of derivative-maker with faults that git alone can tell.
 
-use super::{Packages, Upstream, UpstreamOrigin, few, revisions};
+use super::problems::few;
+use super::{Packages, Upstream, UpstreamOrigin, revisions};
 use crate::escape::Shown as _;
 use crate::facts::git::git;
 use std::fs;
@@ -135,6 +136,46 @@ fn tags_that_upstream_refuses_are_told() {
     run(&checkout.at("."), &["tag", "-a", "--cleanup=verbatim", "-m", signature, "signed"]);
     // only upstream's keys tell whose signature it is
     assert_eq!(checkout.problems(), "");
+}
+
+#[test]
+fn a_candidate_is_a_clean_copy_with_one_signed_tag_or_none() {
+    let checkout = Checkout::new("candidate");
+    let top = checkout.at(".");
+    let head = git(&top).args(["rev-parse", "HEAD"]).read().unwrap().parse().unwrap();
+    let gather = || Upstream::gather(&top, UpstreamOrigin::Candidate, None).unwrap();
+    let told = |upstream: &Upstream| {
+        upstream.problems().iter().map(|p| format!("{}\n", p.what)).collect::<String>()
+    };
+    let planned = || Upstream::planned(&top, Path::new("/nowhere"), &head, None).unwrap();
+    for upstream in [gather(), planned()] {
+        assert!(upstream.is_untagged());
+        assert_eq!(told(&upstream), "");
+        assert!(upstream.notice().unwrap().contains("no tag points at it"));
+    }
+    run(&top, &["tag", "light"]);
+    let refused = "derivative-maker's own check refuses the candidate: tag light is a lightweight tag, which \
+                   cannot be signed\n";
+    for upstream in [gather(), planned()] {
+        assert!(!upstream.is_untagged());
+        assert_eq!(told(&upstream), refused);
+    }
+    run(&top, &["tag", "-d", "light"]);
+    run(&checkout.at("one"), &["tag", "light"]);
+    assert!(
+        told(&gather()).starts_with("derivative-maker's own check refuses the candidate's one: ")
+    );
+    run(&checkout.at("one"), &["tag", "-d", "light"]);
+
+    // nothing that a clean copy has
+    fs::write(checkout.at("one/derivative-maker"), "y\n").unwrap();
+    fs::remove_dir_all(checkout.at("two")).unwrap();
+    fs::create_dir(checkout.at("two")).unwrap();
+    let expected = "1 submodules of the candidate are missing: two\n\
+                    1 repositories of the candidate's copy have changes: one\n";
+    assert_eq!(told(&gather()), expected);
+    fs::remove_file(checkout.at("derivative-maker")).unwrap();
+    assert!(told(&gather()).starts_with("the candidate is no derivative-maker"));
 }
 
 #[test]
