@@ -57,7 +57,8 @@ impl DryRun {
         refuse(problems)
     }
 
-    fn text(&self, verbose: bool) -> String {
+    /// The plan for people, with `verbose` also every command.
+    pub fn text(&self, verbose: bool) -> String {
         let mut lines: Vec<String> = self
             .summary
             .iter()
@@ -70,7 +71,8 @@ impl DryRun {
         lines.join("\n")
     }
 
-    fn json(&self, command: &str, problems: &[Problem]) -> serde_json::Value {
+    /// The plan of `command` for programs.
+    pub fn json(&self, command: &str, problems: &[Problem]) -> serde_json::Value {
         let lines = self.summary.iter();
         let lines = lines.map(|(name, value)| serde_json::json!({ "name": name, "value": value }));
         let steps = self.steps.iter();

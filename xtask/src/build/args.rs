@@ -2,6 +2,7 @@
 
 use crate::engine::BuildArgs;
 use std::path::PathBuf;
+use xtask_core::facts::upstream::Upstream;
 use xtask_core::recipe;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -40,4 +41,7 @@ pub(crate) struct BuildRequest {
     pub(crate) output: Option<PathBuf>,
     /// Folder for everything that the build fetches, if that is to be kept.
     pub(crate) save_inputs: Option<PathBuf>,
+    /// The candidate of a bump, to build from instead of the pin. The build does not inspect its image,
+    /// because a rehearsal does, and then compares it, whatever the policy says.
+    pub(crate) candidate: Option<Upstream>,
 }

@@ -174,7 +174,10 @@ impl BuildFacts {
             Some(dir) => absolute(dir, "--output")?,
             None => repo.output().join(folder_name(&recipe, &source, engine.kind)),
         };
-        let upstream = upstream(repo, &recipe, &source, args.what.upstream.as_deref())?;
+        let upstream = match &args.candidate {
+            Some(candidate) => Some(candidate.clone()),
+            None => upstream(repo, &recipe, &source, args.what.upstream.as_deref())?,
+        };
         let fallen = upstream.as_ref().map(|upstream| levers::problems(&recipe, upstream));
         Ok(BuildFacts {
             fallen_levers: fallen.transpose()?.unwrap_or_default(),

@@ -63,13 +63,7 @@ impl Folders {
     }
 
     pub(crate) fn new(facts: &BuildFacts) -> Folders {
-        let moment = format!("{}:{:?}", std::process::id(), std::time::SystemTime::now());
-        let id = format!(
-            "{}-{}-{}",
-            facts.recipe.name,
-            facts.source.short,
-            &hash::text(&moment).hex()[..8]
-        );
+        let id = unique(&format!("{}-{}", facts.recipe.name, facts.source.short));
         let beside = facts.output.parent().unwrap_or(Path::new("/"));
         Folders {
             work: beside.join(format!(".work-{id}")),
@@ -78,6 +72,12 @@ impl Folders {
             id,
         }
     }
+}
+
+/// `name` with some letters behind it that no other run has.
+pub(super) fn unique(name: &str) -> String {
+    let moment = format!("{}:{:?}", std::process::id(), std::time::SystemTime::now());
+    format!("{name}-{}", &hash::text(&moment).hex()[..8])
 }
 
 /// Folders that are mounted read-only.

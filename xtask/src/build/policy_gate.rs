@@ -22,10 +22,13 @@ pub(super) struct PolicyGate {
 }
 
 impl PolicyGate {
-    /// `None` if the recipe has no policy, or if the policy is not enforced and the program that
-    /// checks it cannot be built.
+    /// `None` if the recipe has no policy, if the policy is not enforced and the program that checks it
+    /// cannot be built, or if the caller inspects the image.
     pub(super) fn prepare(facts: &BuildFacts, ui: &Ui) -> Result<Option<PolicyGate>> {
         let Some(policy) = &facts.recipe.policy else { return Ok(None) };
+        if facts.request.candidate.is_some() {
+            return Ok(None);
+        }
         let program = match external::diagnose(&facts.repo, ui) {
             Ok(program) => program,
             Err(error) if policy.enforced => return Err(error),

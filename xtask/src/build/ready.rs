@@ -5,16 +5,15 @@ use super::inputs::BuildFacts;
 use super::plan::Folders;
 use super::policy_gate::PolicyGate;
 use super::preflight;
-use super::sweep;
+use super::scratch::ScratchFolder;
 use super::watch::Watch;
-use super::workdir::WorkFolder;
 use crate::engine::container::Network;
 use crate::engine::private::Private;
 use crate::engine::variations::BuildConditions;
 use crate::engine::vm::VmFacts;
 use crate::engine::{EngineChoice, EngineKind, HOST_NOTICE};
 use anyhow::{Result, bail};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use xtask_core::facts::mirror;
@@ -121,24 +120,9 @@ impl Ready {
 
     /// A folder for artefacts, beside the result. It is removed with its value, or if this run is killed
     /// by the next one.
-    pub(crate) fn artefact_folder(&self) -> Result<ArtefactFolder> {
+    pub(crate) fn artefact_folder(&self) -> Result<ScratchFolder> {
         let path = Folders::new(&self.facts).work;
-        let work =
-            WorkFolder::create(&path, &sweep::notes(&self.facts.repo), self.facts.host.caller)?;
-        Ok(ArtefactFolder { path, _work: work })
-    }
-}
-
-/// See [`Ready::artefact_folder`].
-pub(crate) struct ArtefactFolder {
-    path: PathBuf,
-    _work: WorkFolder,
-}
-
-impl ArtefactFolder {
-    /// The folder for one of several builds.
-    pub(crate) fn of(&self, name: &str) -> PathBuf {
-        self.path.join("out").join(name)
+        ScratchFolder::create(&path, &self.facts.repo, self.facts.host.caller)
     }
 }
 

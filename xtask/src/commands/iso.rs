@@ -39,6 +39,7 @@ pub(crate) fn command(repo: &Repo, args: &IsoArgs) -> Result<()> {
         what: args.what.clone(),
         output: args.output.clone(),
         save_inputs: args.save_inputs.clone(),
+        candidate: None,
     };
     let facts = BuildFacts::gather(repo, &request)?;
     if args.what.build.dry_run {

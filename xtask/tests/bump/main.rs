@@ -4,8 +4,12 @@
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
 mod image;
+mod rehearsal;
 mod signer;
 mod snapshot;
+#[path = "../support/stand_in.rs"]
+mod stand_in;
 mod submodule;
 #[path = "../support/mod.rs"]
 mod support;
+mod upstream;

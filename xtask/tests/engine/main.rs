@@ -24,7 +24,10 @@ mod old_archive;
 mod published;
 #[path = "../support/registry.rs"]
 mod registry;
+mod rehearsal;
 mod reproducible;
+#[path = "../support/stand_in.rs"]
+mod stand_in;
 #[path = "../support/mod.rs"]
 mod support;
 mod upstream;

@@ -144,6 +144,11 @@ fn files_of(result: &Path) -> Result<Vec<String>> {
     Ok(files)
 }
 
+/// True if an image was built from the candidate of a bump.
+pub(crate) fn is_of_candidate(info: &BuildInfo) -> bool {
+    info.get("Derivative-Maker").contains(&format!(" ({CANDIDATE}, "))
+}
+
 /// The fields that are known before a build begins, in the order of BUILD_INFO.
 pub(crate) fn known_before(facts: &BuildFacts) -> Vec<(&'static str, String)> {
     let BuildFacts { source, recipe, epoch, .. } = facts;

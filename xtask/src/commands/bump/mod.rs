@@ -3,9 +3,11 @@
 
 mod archive;
 mod edit;
+mod evidence;
 mod gitlink;
 pub(crate) mod image;
 mod levers;
+mod rehearsal;
 mod reviewed;
 pub(crate) mod snapshot;
 pub(crate) mod submodule;

@@ -194,6 +194,13 @@ impl UpstreamCopy {
         Ok(now)
     }
 
+    /// Paths of the submodules at `commit`.
+    pub(super) fn submodules(&self, commit: &str) -> Result<Vec<String>> {
+        let listed = self.git().args(["ls-tree", "-r", "-z", commit]).read()?;
+        let links = listed.split('\0').filter(|entry| entry.starts_with("160000 "));
+        Ok(links.filter_map(|entry| Some(entry.split_once('\t')?.1.to_owned())).collect())
+    }
+
     pub(super) fn diff(
         &self,
         reviewed: &str,

@@ -60,8 +60,12 @@ fn next_command(args: &DoctorArgs) -> String {
 pub(crate) fn command(repo: &Repo, args: &DoctorArgs) -> Result<()> {
     let build = &args.what.build;
     let ui = Ui::new(build.verbose);
-    let iso =
-        BuildRequest { what: args.what.clone(), output: args.output.clone(), save_inputs: None };
+    let iso = BuildRequest {
+        what: args.what.clone(),
+        output: args.output.clone(),
+        save_inputs: None,
+        candidate: None,
+    };
     let mut report = DoctorReport::default();
     match BuildFacts::gather(repo, &iso) {
         Err(error) if Code::of(&error) == Code::Usage => return Err(error),

@@ -163,6 +163,7 @@ fn request(args: &ReproduceArgs, release: &PublishedRelease, output: &Path) -> B
         },
         output: Some(output.to_owned()),
         save_inputs: None,
+        candidate: None,
     }
 }
 

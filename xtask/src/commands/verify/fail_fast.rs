@@ -3,7 +3,7 @@
 
 use super::args::VerifyArgs;
 use crate::build::earlier::EarlierBuild;
-use crate::build::{ArtefactFolder, HaltedBuild};
+use crate::build::{HaltedBuild, ScratchFolder};
 use crate::commands::diagnose::diagnosis_of;
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ impl Stopped {
         repo: &Repo,
         [a, b]: &[Published; 2],
         difference: &BuildDifference,
-        kept: &ArtefactFolder,
+        kept: &ScratchFolder,
         whole: Option<&EarlierBuild>,
         ui: &Ui,
     ) -> Result<StopFacts> {
@@ -95,7 +95,7 @@ fn diagnosis(
     a: &Published,
     b: &Published,
     difference: &BuildDifference,
-    kept: &ArtefactFolder,
+    kept: &ScratchFolder,
     ui: &Ui,
 ) -> Result<String> {
     let mut text = String::new();

@@ -13,7 +13,7 @@ pub(crate) use args::VerifyArgs;
 
 use crate::build::earlier::EarlierBuild;
 use crate::build::{self, BuildFacts, BuildRequest, OccupiedFolder, Ready};
-use crate::build::{ArtefactFolder, BuildEnd, BuildSide, HaltedBuild, StageComparison};
+use crate::build::{BuildEnd, BuildSide, HaltedBuild, ScratchFolder, StageComparison};
 use crate::engine::vm::Measured;
 use crate::engine::{EngineChoice, EngineKind};
 use anyhow::{Context as _, Result, anyhow};
@@ -55,7 +55,8 @@ pub(crate) fn command(repo: &Repo, args: &VerifyArgs) -> Result<()> {
     if let [a, b] = &args.compare[..] {
         return compare_outputs::command(args, a, b);
     }
-    let request = BuildRequest { what: args.what.clone(), output: None, save_inputs: None };
+    let request =
+        BuildRequest { what: args.what.clone(), output: None, save_inputs: None, candidate: None };
     let mut facts = BuildFacts::gather(repo, &request)?;
     let may = facts.recipe.needs.engines.contains(&EngineKind::Vm);
     if may && args.what.build.engine == EngineChoice::Auto && args.vary.needs_a_machine() {
@@ -322,7 +323,7 @@ fn at_once(
     args: &VerifyArgs,
     first: &mut Ready,
     second: &mut Ready,
-    watching: Option<&ArtefactFolder>,
+    watching: Option<&ScratchFolder>,
     begun: Instant,
     ui: &Ui,
 ) -> Result<Stopped> {
