@@ -11,20 +11,22 @@ use xtask_core::rules::Described;
 const WORKFLOW: &str = ".gitea/workflows/build-iso-linux.yaml";
 
 /// Since this version the runner patches the stock actions, which otherwise refuse every server but
-/// GitHub.
-const MENDED_SINCE: [u64; 2] = [3, 0];
+/// GitHub. Runners 3.0 to 3.2 patch them only if their cache is enabled (`patchToolkit` in the runner's
+/// internal/app/run/runner.go), and `.gitea/runner/config.yaml` disables it.
+const MENDED_SINCE: [u64; 2] = [3, 3];
 
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "artifact-action",
-        what: "upload-artifact and download-artifact name their version in a comment and share one major version; v4 or newer needs runner 3.0",
+        what: "upload-artifact and download-artifact name their version in a comment and share one major version; v4 or newer needs runner 3.3",
         why: "on older runners v4 stops with GHESNotSupportedError, after the hours that made the artifact; v3 and v4 do not see each other's artifacts",
-        source: "go-gitea/gitea#31256, #36024; release notes of runner 3.0.0",
+        source: "go-gitea/gitea#31256, #36024; release notes of runner 3.0.0; tried on a runner 3.1 without a cache",
     },
     severity: Severity::Error,
     check,
     fixtures: &[
         replace(PATH, "runner = \"3.3.0\"", "runner = \"2.4.0\"", ""),
+        replace(PATH, "runner = \"3.3.0\"", "runner = \"3.2.0\"", ""),
         replace(WORKFLOW, "f43607fa02 # v4.6.2", "f43607fa02", "f43607fa02"),
         replace(WORKFLOW, "f43607fa02 # v4.6.2", "f43607fa02 # v3.2.1", "# v3.2.1"),
     ],
@@ -61,7 +63,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                     found.add(
                         place.clone(),
                         format!("`{action}` v{major} refuses to work on runner {runner}, which {PATH} declares"),
-                        "runner 3.0 or newer, or v3 of the action",
+                        "runner 3.3 or newer, or v3 of the action",
                         Fix::with("upgrade the runner and its line in {}", &[PATH]),
                     );
                 }
