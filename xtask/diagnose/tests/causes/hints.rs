@@ -54,6 +54,7 @@ hints! {
         tree.bytes("etc/conf", side.pick(b"PermitRootLogin no\n", b"PermitRootLogin no\n\0\0\0\0"));
         tree.write("boot/grub/x.cfg", &format!("search --fs-uuid --set=root {}\n", side.pick("2026-05-28-20-26-40-00", "2026-06-02-04-11-17-00")));
         tree.link("etc/default/grub.d/x.cfg", side.pick("/usr/share/grub/theme.cfg", "/tmp/evil.cfg"));
+        tree.link("etc/default/grub.d/y.cfg", side.pick("/usr/share/a/y.cfg", "/usr/share/b/y.cfg"));
     }
     a_list_of_packages_that_is_no_text: [], ["-"], |tree, side| {
         let package = |name: &str, version: i32| format!("Package: {name}\nVersion: {version}\nDescription: ");

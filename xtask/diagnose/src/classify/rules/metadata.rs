@@ -143,7 +143,7 @@ pub(super) static RULES: &[CauseRule] = &[
         source: "kicksecure-base-files, etc/default/grub.d/30_kicksecure.cfg",
         evidence: Evidence::Metadata(|c| {
             *c.field == MetadataField::LinkTarget
-                && c.at.path_is(&["etc/default/grub.d/*", "boot/grub/themes/**"])
+                && c.at.path_is(&["etc/default/grub.d/*theme*", "boot/grub/themes/**"])
                 && [c.a, c.b].into_iter().all(is_shipped)
         }),
     },
