@@ -2,7 +2,7 @@
 //! the build, unless it is in a comment or the rule knows the very file.
 
 use super::rule::At;
-use crate::edits::Edit;
+use crate::edits::{Edit, Reordered};
 
 /// Files that programs take settings from.
 const SETTINGS: &[&str] = &[
@@ -166,6 +166,22 @@ const NAMES: [&str; 26] = [
     "whitelist",
 ];
 
+/// Words of rules, of which the first that fits may decide.
+const CHOICES: [&str; 12] = [
+    "accept",
+    "allow",
+    "deny",
+    "drop",
+    "forbid",
+    "optional",
+    "permit",
+    "refuse",
+    "reject",
+    "required",
+    "requisite",
+    "sufficient",
+];
+
 /// Lists below etc/ whose order means nothing: each line stands for itself.
 const UNORDERED: [&str; 2] = ["etc/ssl/certs/**", "etc/ca-certificates.conf"];
 
@@ -203,6 +219,7 @@ impl At<'_> {
         self.is_code()
             || self.content.is_some_and(|changes| changes.sections)
             || (self.is_setting() && !self.path_is(&UNORDERED))
+            || self.content.and_then(|changes| changes.reordered.as_ref()).is_some_and(decides)
     }
 
     /// Returns true if this is a script or a program's source, in which each line is an act.
@@ -268,6 +285,21 @@ impl At<'_> {
         let end = self.path().rsplit_once('.').map_or("", |(_, end)| end);
         LANGUAGES.iter().find(|(ends, _)| ends.contains(&end)).map(|(_, signs)| *signs)
     }
+}
+
+/// Returns true if the first that changed places has in it what somebody decided, so that whichever comes first may
+/// count, or if both are rows of a table of numbers.
+fn decides(order: &Reordered) -> bool {
+    let is_decision = |text: &str| {
+        let mut words = text.split(|c: char| !c.is_alphanumeric());
+        words.any(|word| CHOICES.contains(&word.to_lowercase().as_str()))
+    };
+    let is_row = |text: &str| {
+        let mut words = text.split_whitespace();
+        words.clone().count() > 1 && words.all(|word| word.parse::<f64>().is_ok())
+    };
+    let both = [&order.a, &order.b];
+    both.iter().any(|text| is_decision(text)) || both.iter().all(|text| is_row(text))
 }
 
 #[cfg(test)]

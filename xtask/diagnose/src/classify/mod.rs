@@ -22,7 +22,6 @@ mod exchanged;
 mod fact;
 mod format;
 mod host_keys;
-mod ids;
 mod implanted;
 mod mirrors;
 mod moved;

@@ -80,36 +80,6 @@ pub(crate) struct Reordered {
     pub(crate) by_locale: bool,
 }
 
-impl Reordered {
-    /// Returns true if one of the two has in it what somebody decided, so that whichever comes first may count, or if both
-    /// are rows of a table of numbers.
-    pub(crate) fn moves_decision(&self) -> bool {
-        const WORDS: [&str; 12] = [
-            "accept",
-            "allow",
-            "deny",
-            "drop",
-            "forbid",
-            "optional",
-            "permit",
-            "refuse",
-            "reject",
-            "required",
-            "requisite",
-            "sufficient",
-        ];
-        let decides = |text: &str| {
-            text.split(|c: char| !c.is_alphanumeric())
-                .any(|word| WORDS.contains(&word.to_lowercase().as_str()))
-        };
-        let is_row = |text: &str| {
-            let mut words = text.split_whitespace();
-            words.clone().count() > 1 && words.all(|word| word.parse::<f64>().is_ok())
-        };
-        decides(&self.a) || decides(&self.b) || (is_row(&self.a) && is_row(&self.b))
-    }
-}
-
 impl Edited {
     pub(super) fn of(a: WordKind, b: WordKind) -> Edited {
         match (a, b) {

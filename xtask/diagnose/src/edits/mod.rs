@@ -15,7 +15,7 @@ mod shape;
 mod tests;
 pub(crate) mod words;
 
-pub(crate) use changes::{Changes, Edit, Edited};
+pub(crate) use changes::{Changes, Edit, Edited, Reordered};
 pub(crate) use declared::Placed;
 pub(crate) use keys::{are_other_ids, are_other_keys};
 

@@ -43,7 +43,7 @@ fn a_date_that_a_sentence_calls_an_end() {
     }
 }
 
-/// Of a setting only what says so is the time of a making.
+/// A date in a setting is the time of a making only where something says so.
 #[test]
 fn a_date_within_a_setting() {
     for (path, text) in [

@@ -74,7 +74,7 @@ impl Classifier<'_> {
         let mut pending = Pending::default();
         if let Some(order) = &changes.reordered {
             match lookup::by_word_order(order.by_locale) {
-                Some(rule) if !at.is_ordered() && !order.moves_decision() => {
+                Some(rule) if !at.is_ordered() => {
                     let lines = vec![format!("- {}", order.a), format!("+ {}", order.b)];
                     pending.found.push(Found { rule, detail: String::new(), lines });
                 }

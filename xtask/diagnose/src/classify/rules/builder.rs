@@ -174,17 +174,20 @@ fn is_cpus(edit: &Edit, at: &At<'_>) -> bool {
     let both_were = at.context.both_were(cpus, &edit.a, &edit.b);
     let known = at.context.a.cpus.is_some() && at.context.b.cpus.is_some();
     let decides = at.is_setting() || at.is_code() || edit.is_compared();
-    let flag = edit.before.ends_with(" -j") || edit.before.ends_with(" -");
-    let counted = matches!(edit.key(), Some("nproc" | "NPROC" | "cpus" | "parallel"));
+    let are_jobs = |edit: &Edit| {
+        let before = &edit.before;
+        before.ends_with(" -j") || (before.ends_with(" -") && edit.a.starts_with('j'))
+    };
     // nothing but a number of jobs beside it shows that it is no limit that somebody set
-    let are_jobs = |edit: &Edit| edit.before.ends_with("-j") || edit.a.starts_with('j');
     let beside = || {
         let edits = at.content.map_or(&[][..], |changes| &changes.edits);
         edits.iter().any(|other| are_jobs(other) && number(&other.a) == number(&edit.a))
     };
-    (flag && !decides && (edit.a.starts_with('j') || edit.before.ends_with("-j")))
-        || (counted && !decides && (both_were || (!known && beside())))
-        || (both_were && !decides && edit.key().is_none() && edit.a.len() > 1)
+    let counted = matches!(edit.key(), Some("nproc" | "NPROC" | "cpus" | "parallel"));
+    !decides
+        && (are_jobs(edit)
+            || (counted && (both_were || (!known && beside())))
+            || (both_were && edit.key().is_none() && edit.a.len() > 1))
 }
 
 fn is_kernel(edit: &Edit, at: &At<'_>) -> bool {
