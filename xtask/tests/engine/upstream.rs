@@ -2,6 +2,7 @@
 //! building user, whether it comes from a submodule under any umask or from another checkout.
 
 use crate::machine::Machine;
+use crate::stand_in::SIGNED;
 use crate::support::{Checkout, executable, git, run};
 use std::fs;
 use std::path::Path;
@@ -50,9 +51,7 @@ fn upstream(dir: &Path) {
     }
     git(&top, &["add", "--all"]);
     git(&top, &["commit", "--quiet", "-m", "upstream"]);
-    // only upstream's keys tell whose signature it is
-    let signed = "1\n-----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----\n";
-    git(&top, &["tag", "-a", "--cleanup=verbatim", "-m", signed, "1.0"]);
+    git(&top, &["tag", "-a", "--cleanup=verbatim", "-m", SIGNED, "1.0"]);
 }
 
 #[test]

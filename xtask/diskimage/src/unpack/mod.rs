@@ -5,6 +5,7 @@ mod codec;
 mod compressed;
 pub(crate) mod header;
 mod packing;
+mod raw;
 pub(crate) mod stream;
 
 pub use block::unpack as unpack_block;

@@ -3,15 +3,13 @@
 
 use super::codec::{Codec, XZ_MEMORY, ZSTD_WINDOW};
 use super::header;
+use super::raw::{Raw, STEP};
 use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
 use crate::source::{Extents, Shared, Slice, Source};
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Bytes read or unpacked at a time.
-const STEP: usize = 1 << 16;
 
 /// Unpacked bytes that are kept, so that a reader can go back a little.
 const TAIL: usize = 1 << 20;
@@ -298,7 +296,7 @@ impl Unpacked {
 
     fn part(&self, start: u64) -> Result<StreamPart> {
         let at = Arc::new(AtomicU64::new(start));
-        let raw = Raw { source: self.raw.clone(), buffer: Vec::new(), used: 0, at: at.clone() };
+        let raw = Raw::new(self.raw.clone(), at.clone());
         let failed = |error: io::Error| self.error(start, &error);
         let lzma = |stream: std::result::Result<liblzma::stream::Stream, _>| {
             stream.map_err(|error: liblzma::stream::Error| failed(error.into()))
@@ -360,41 +358,6 @@ impl Source for Unpacked {
             }
         }
         Ok(done)
-    }
-}
-
-/// Reads compressed bytes and counts those that were used.
-struct Raw {
-    source: Shared,
-    buffer: Vec<u8>,
-    used: usize,
-    /// Offset of the first byte that is not used.
-    at: Arc<AtomicU64>,
-}
-
-impl BufRead for Raw {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.used == self.buffer.len() {
-            let at = self.at.load(Ordering::Relaxed);
-            self.buffer = self.source.up_to(at, STEP).map_err(io::Error::other)?;
-            self.used = 0;
-        }
-        Ok(&self.buffer[self.used..])
-    }
-
-    fn consume(&mut self, n: usize) {
-        self.used += n;
-        self.at.fetch_add(n as u64, Ordering::Relaxed);
-    }
-}
-
-impl Read for Raw {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let from = self.fill_buf()?;
-        let n = from.len().min(into.len());
-        into[..n].copy_from_slice(&from[..n]);
-        self.consume(n);
-        Ok(n)
     }
 }
 
