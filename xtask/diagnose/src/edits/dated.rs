@@ -55,12 +55,15 @@ impl Edit {
         before.split(|c: char| !(c.is_alphanumeric() || "_-.".contains(c))).any(is_made)
     }
 
-    /// Returns true if the name that a date is given to, or the words before it, call it the end of something.
+    /// Returns true if the name that a date is given to, or the words around it, call it the end or the begin of
+    /// something that is valid.
     pub(crate) fn is_end(&self) -> bool {
         let name = self.key().unwrap_or_default().to_lowercase();
         let before = self.before.to_lowercase();
-        let said = words(&before).rev().take(WORDS).any(ends);
-        said || (self.is_named() && words(&name).any(ends))
+        let after = self.after.to_lowercase();
+        let said = words(&before).rev().take(WORDS).any(|word| ends(word) || bounds(word));
+        let told = words(&after).next().is_some_and(|word| word == "revoked" || ends(word));
+        said || told || (self.is_named() && words(&name).any(ends))
     }
 
     /// Returns true if nothing else stands in the line: `2026-11-22`, `on 2026-11-22`.
@@ -93,6 +96,11 @@ fn is_made(word: &str) -> bool {
 fn ends(word: &str) -> bool {
     word.starts_with("expir")
         || matches!(word, "valid" | "until" | "after" | "notafter" | "deadline")
+}
+
+/// Words of a sentence before a day on which something begins, or that is asked for.
+fn bounds(word: &str) -> bool {
+    matches!(word, "before" | "notbefore" | "require" | "requires" | "since" | "starts")
 }
 
 #[cfg(test)]

@@ -35,9 +35,16 @@ fn a_date_that_no_clock_writes() {
 
 #[test]
 fn a_date_that_a_sentence_calls_an_end() {
-    for text in
-        ["valid until X\n", "It expires on X.\n", "not valid after X\n", "Deadline of all: X\n"]
-    {
+    for text in [
+        "valid until X\n",
+        "It expires on X.\n",
+        "not valid after X\n",
+        "Deadline of all: X\n",
+        "not before X\n",
+        "it requires X\n",
+        "X revoked\n",
+        "starts X\n",
+    ] {
         let [a, b] = ["2026-11-20", "2027-11-20"].map(|date| text.replace('X', date));
         tells("usr/share/x/note", a, b);
     }
