@@ -61,7 +61,9 @@ pub(crate) fn fat(tree: &Tree, path: &str, files: &[(&str, &[u8])]) {
     let time = [("SOURCE_DATE_EPOCH", EPOCH.to_string()), ("MTOOLS_SKIP_CHECK", "1".to_owned())];
     let mtools = |program: &str| {
         let mut command = Command::new(program);
-        command.args(["-i"]).arg(&image).envs(time.clone());
+        // mtools does not take a path with a quotation mark
+        command.current_dir(image.parent().unwrap());
+        command.arg("-i").arg(image.file_name().unwrap()).envs(time.clone());
         command
     };
     run(mtools("mformat").args(["-C", "-f", "2880", "-N", "12345678", "::"]));

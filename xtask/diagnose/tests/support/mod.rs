@@ -273,13 +273,15 @@ impl Tree {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let file = self.dir.join("boot.efi");
         fs::write(&file, "MZ").unwrap();
-        let at = [("SOURCE_DATE_EPOCH", EPOCH.to_string())];
-        run(Command::new("mformat")
-            .args(["-C", "-f", "1440", "-N", serial, "-i"])
-            .arg(&path)
-            .arg("::")
-            .envs(at.clone()));
-        run(Command::new("mcopy").arg("-i").arg(&path).arg(&file).arg("::BOOT.EFI").envs(at));
+        // mtools does not take a path with a quotation mark
+        let (folder, name) = (path.parent().unwrap(), path.file_name().unwrap());
+        let mtools = |program: &str| {
+            let mut command = Command::new(program);
+            command.current_dir(folder).env("SOURCE_DATE_EPOCH", EPOCH.to_string());
+            command
+        };
+        run(mtools("mformat").args(["-C", "-f", "1440", "-N", serial, "-i"]).arg(name).arg("::"));
+        run(mtools("mcopy").arg("-i").arg(name).arg(&file).arg("::BOOT.EFI"));
     }
 
     /// `root/` → `filesystem.squashfs`, every time in it clamped.
