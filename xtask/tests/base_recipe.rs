@@ -6,6 +6,7 @@ mod support;
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use support::{Ran, executable, run};
@@ -188,4 +189,131 @@ fn a_folder_in_which_something_is_mounted_is_not_removed() {
         assert_eq!(told.stdout, format!("passed on {}\n", passed.join(" ")));
     }
     safe_rm(&["-rf", "--", "/"]).exits(1);
+}
+
+/// A builder with the recipe's `reuse-chroot`, on small folders: `lb` says what it is asked, and makes a
+/// root.
+struct Builder(Folder);
+
+impl Builder {
+    fn new(name: &str) -> Builder {
+        let folder = Folder::new(name);
+        for (path, text) in [
+            ("home/out/tmp/packages.name", "of the packages\n"),
+            ("home/out/tmp/arguments", "--flavor\nkicksecure-cli\n"),
+            ("binary/aptrepo_local/kicksecure/pool/a.deb", "a package"),
+            ("binary/1.0/live-build/config/bootstrap", "LB_DISTRIBUTION_CHROOT=\"trixie\"\n"),
+            ("binary/1.0/live-build/.build/config", ""),
+            ("archive/debian/dists/trixie/InRelease", "monday"),
+            ("cache/mine", "of somebody else"),
+        ] {
+            folder.write(path, text);
+        }
+        let at = |path: &str| folder.0.join(path).to_str().unwrap().to_owned();
+        let moved = [
+            ("/var/cache/silvermetal-packages", at("cache")),
+            ("/home/user/derivative-binary", at("binary")),
+            ("http://127.0.0.1:9977", format!("file://{}", at("archive"))),
+            ("/usr/bin/lb", at("lb")),
+            ("/usr/local/bin/safe-rm", "rm".to_owned()),
+        ];
+        fs::create_dir(folder.0.join("recipe")).unwrap();
+        for name in ["lib.sh", "reuse-chroot", "build", "copy-upstream", "accept-old-archive"] {
+            let mut script = fs::read_to_string(recipe().join(name)).unwrap();
+            for (from, to) in &moved {
+                script = script.replace(from, to);
+            }
+            executable(&folder.0.join("recipe").join(name), &script);
+        }
+        let lb = "#!/bin/sh\nset -e\necho \"lb $*\"\nmkdir -p chroot/etc\n\
+                  [ \"$1\" = chroot ] || exit 0\n\
+                  echo x >chroot/etc/shadow; chmod 0640 chroot/etc/shadow; ln chroot/etc/shadow chroot/etc/shadow-\n\
+                  ln -s shadow chroot/etc/link; touch -d '2001-02-03 04:05:06.789' chroot/etc/shadow\n\
+                  touch .build/chroot chroot.packages.live\n\
+                  cp -r config/includes.chroot_after_packages/. chroot/\n";
+        executable(&folder.0.join("lb"), lb);
+        Builder(folder)
+    }
+
+    /// Builds the root as upstream does, with this clean-up. Returns what was said.
+    fn build(&self, clean_up: &str) -> String {
+        let live = "binary/1.0/live-build";
+        drop(fs::remove_dir_all(self.0.0.join(live).join("chroot")));
+        let hook = "config/includes.chroot_after_packages/usr/libexec/99_silvermetal";
+        self.0.write(&format!("{live}/{hook}"), clean_up);
+        let mut told = String::new();
+        for command in ["bootstrap", "chroot"] {
+            let mut script = Command::new(self.0.0.join("recipe/reuse-chroot"));
+            script.arg("lb").arg(self.0.0.join("home")).args([command, "--verbose"]);
+            told += &run(script.current_dir(self.0.0.join(live))).exits(0).stdout;
+            // upstream prepares the root between the two
+            self.0.write(&format!("{live}/chroot/etc/prepared"), "");
+        }
+        told
+    }
+
+    fn root(&self) -> PathBuf {
+        self.0.0.join("binary/1.0/live-build/chroot")
+    }
+
+    /// The entries of the cache.
+    fn kept(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.0.join("cache")).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+#[ignore = "needs zstd: cargo xtask test --full"]
+fn a_kept_root_is_taken_for_the_same_inputs_only_and_gets_todays_clean_up() {
+    let builder = Builder::new("kept-root");
+    let made = "lb bootstrap --verbose\nlb chroot --verbose\n";
+    assert!(builder.build("first").starts_with(made));
+    assert_eq!(builder.kept().len(), 2, "{:?}", builder.kept());
+    let told = builder.build("second");
+    assert!(told.starts_with("note: the root file system is that of an earlier build"), "{told}");
+    let root = builder.root();
+    assert_eq!(fs::read_to_string(root.join("usr/libexec/99_silvermetal")).unwrap(), "second");
+    let shadow = fs::metadata(root.join("etc/shadow")).unwrap();
+    assert_eq!(shadow.permissions().mode() & 0o7777, 0o640);
+    assert_eq!((shadow.mtime(), shadow.mtime_nsec()), (981_173_106, 789_000_000));
+    assert_eq!(shadow.ino(), fs::metadata(root.join("etc/shadow-")).unwrap().ino());
+    assert_eq!(fs::read_link(root.join("etc/link")).unwrap(), Path::new("shadow"));
+    // each input that changes makes a new root, which takes the place of the old one
+    for (path, text) in [
+        ("home/out/tmp/packages.name", "of other packages\n"),
+        ("binary/aptrepo_local/kicksecure/pool/a.deb", "another package"),
+        ("archive/debian/dists/trixie/InRelease", "tuesday"),
+        ("archive/debian-security/dists/trixie-security/InRelease", "an update"),
+        ("home/out/tmp/arguments", "--flavor\nkicksecure-cli\n--allow-untagged\n"),
+    ] {
+        builder.0.write(path, text);
+        assert!(builder.build("third").starts_with(made), "{path}");
+        assert_eq!(builder.kept().len(), 2, "{path}: {:?}", builder.kept());
+        assert!(builder.build("third").starts_with("note:"), "{path}");
+    }
+    // the roots of two flavors lie side by side
+    builder.0.write("home/out/tmp/arguments", "--flavor\nkicksecure-lxqt\n");
+    assert!(builder.build("fourth").starts_with(made));
+    assert_eq!(builder.kept().len(), 3);
+    // a damaged one is made anew
+    let kept = builder.kept();
+    let lxqt = kept.iter().find(|name| name.contains("lxqt")).unwrap();
+    builder.0.write(&format!("cache/{lxqt}/chroot.tar.zst"), "damaged");
+    assert!(builder.build("fourth").contains(made));
+    assert!(builder.build("fourth").starts_with("note:"));
+    assert!(builder.kept().contains(&"mine".to_owned()));
+}
+
+#[test]
+#[ignore = "needs zstd: cargo xtask test --full"]
+fn a_root_without_the_hash_of_its_packages_is_not_taken() {
+    let builder = Builder::new("no-hash");
+    fs::remove_file(builder.0.0.join("home/out/tmp/packages.name")).unwrap();
+    let mut script = Command::new(builder.0.0.join("recipe/reuse-chroot"));
+    script.arg("lb").arg(builder.0.0.join("home")).arg("bootstrap");
+    run(script.current_dir(builder.0.0.join("binary/1.0/live-build"))).exits(1);
 }

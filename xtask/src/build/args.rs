@@ -1,5 +1,6 @@
 //! Arguments that `iso`, `verify` and `doctor` share, and the request for a build.
 
+use super::shortcuts::Shortcuts;
 use crate::engine::BuildArgs;
 use std::path::PathBuf;
 use xtask_core::facts::upstream::Upstream;
@@ -27,10 +28,8 @@ pub(crate) struct RecipeArgs {
     /// Build without network, from the packages and the builder image that --save-inputs kept
     #[arg(long, value_name = "DIR", conflicts_with_all = ["mirror", "image", "setup"])]
     pub(crate) from_inputs: Option<PathBuf>,
-    /// Reuse derivative-maker's packages from an earlier build of the same sources, toolchain and
-    /// archive; such an ISO is never released
-    #[arg(long, conflicts_with = "from_inputs")]
-    pub(crate) reuse_packages: bool,
+    #[command(flatten)]
+    pub(crate) shortcuts: Shortcuts,
 }
 
 /// A request for one build of one ISO.

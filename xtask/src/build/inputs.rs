@@ -1,6 +1,7 @@
 //! Facts that are gathered before a build. Preflight reports the bad ones.
 
 use super::args::BuildRequest;
+use super::shortcuts::Shortcuts;
 use crate::build::levers;
 use crate::build::saved_inputs::Saved;
 use crate::builder_image::kept::KeptImage;
@@ -49,8 +50,8 @@ pub(crate) struct BuildFacts {
     pub(crate) mirror: FoundMirror,
     /// Saved inputs of an earlier build, for a build without network.
     pub(crate) inputs: Option<Saved>,
-    /// True if the build may reuse derivative-maker's packages of earlier builds.
-    pub(crate) reuse_packages: bool,
+    /// What the build may leave out or do faster, because its ISO is not released.
+    pub(crate) shortcuts: Shortcuts,
     /// Folder for everything that this build fetches, if that is to be kept.
     pub(crate) save_inputs: Option<PathBuf>,
     pub(crate) epoch: Epoch,
@@ -187,7 +188,7 @@ impl BuildFacts {
                 &repo.config().join("silvermetal-base.conf"),
             )?,
             output_disk: DiskSpace::holding(&output)?,
-            reuse_packages: reuse_packages(&recipe, args.what.reuse_packages)?,
+            shortcuts: args.what.shortcuts.checked(&recipe, engine.kind)?,
             flavor: flavor(repo, &recipe, args.what.flavor.as_deref(), inputs.as_ref())?,
             upstream,
             ca_file,
@@ -347,14 +348,6 @@ fn flavor(
         )));
     }
     Ok(Some(name))
-}
-
-fn reuse_packages(recipe: &Recipe, wanted: bool) -> Result<bool> {
-    if wanted && !recipe.needs.submodule {
-        return Err(Code::Usage
-            .error(format!("recipe {} builds no packages: remove --reuse-packages", recipe.name)));
-    }
-    Ok(wanted)
 }
 
 fn upstream(

@@ -15,6 +15,7 @@ mod run;
 pub(crate) mod sandbox;
 mod saved_inputs;
 mod scratch;
+mod shortcuts;
 pub(crate) mod sweep;
 mod watch;
 mod workdir;
@@ -29,6 +30,7 @@ pub(crate) use ready::Ready;
 pub(crate) use records::earlier;
 use sandbox::copy_tree;
 pub(crate) use scratch::ScratchFolder;
+pub(crate) use shortcuts::Shortcuts;
 pub(crate) use watch::{BuildSide, StageComparison};
 
 use crate::engine::container::Network;

@@ -175,7 +175,7 @@ pub(crate) fn run(facts: &BuildFacts, folders: &Folders, network: Network) -> Re
     } else {
         mounts.push(Mount::Volume { name: CACHE_VOLUME.into(), guest: CACHE_GUEST.into() });
     }
-    if facts.reuse_packages {
+    if facts.shortcuts.reuses() {
         mounts.push(Mount::Volume { name: PACKAGES_VOLUME.into(), guest: PACKAGES_GUEST.into() });
     }
     if let Some(ca) = &facts.ca_file {
@@ -293,6 +293,7 @@ fn environment(facts: &BuildFacts, keyring: Option<&str>) -> Vec<(String, String
     if let Some(flavor) = &facts.flavor {
         env.push(("SILVERMETAL_FLAVOR", flavor.clone()));
     }
+    env.extend(facts.shortcuts.env());
     if let Some(upstream) = &facts.upstream {
         let origin = match upstream.origin {
             UpstreamOrigin::Submodule => "submodule",

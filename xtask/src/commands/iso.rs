@@ -27,7 +27,7 @@ pub(crate) struct IsoArgs {
     output: Option<PathBuf>,
     /// Keep everything that the build fetches in a new folder, so that --from-inputs can build it
     /// again
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["from_inputs", "reuse_packages"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["from_inputs", "reuse_packages", "reuse_chroot"])]
     save_inputs: Option<PathBuf>,
 }
 

@@ -90,7 +90,12 @@ fn options_that_a_recipe_does_not_have_are_refused() {
     let iso = |words: &[&str]| run(checkout.xtask(["iso"]).args(words));
     iso(&["canary", "--flavor", "x"]).exits(2).says("recipe canary has no flavors");
     iso(&["canary", "--upstream", "/"]).exits(2).says("does not build from derivative-maker");
-    iso(&["canary", "--reuse-packages"]).exits(2).says("recipe canary builds no packages");
+    iso(&["canary", "--reuse-packages", "--fast-squashfs"])
+        .exits(2)
+        .says("recipe canary has no such shortcut: remove --reuse-packages and --fast-squashfs");
+    iso(&["base", "--engine", "vm", "--reuse-chroot"])
+        .exits(2)
+        .says("engine vm keeps nothing between builds: remove --reuse-chroot");
     iso(&["base", "--flavor", "kde"])
         .exits(2)
         .says("no flavor `kde`: expected one of kicksecure-lxqt, kicksecure-cli");

@@ -177,9 +177,9 @@ pub(crate) fn known_before(facts: &BuildFacts) -> Vec<(&'static str, String)> {
             },
         ));
     }
-    if facts.reuse_packages {
+    if let Some(shortcuts) = facts.shortcuts.record() {
         // such a build is never released
-        fields.push(("Packages-Reused", "allowed".to_owned()));
+        fields.push(("Shortcuts", shortcuts));
     }
     if let Some(flavor) = &facts.flavor {
         fields.push(("Flavor", flavor.clone()));

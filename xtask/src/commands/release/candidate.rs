@@ -209,7 +209,7 @@ impl Candidate {
             let pin = self.source.submodule.as_ref().map(Commit::to_string).unwrap_or_default();
             expect("Derivative-Maker", &pin);
             expect("Flavor", &self.flavor);
-            expect("Packages-Reused", "");
+            expect("Shortcuts", "");
         }
         if !self.test {
             expect("Source-Date-Epoch-From", "commit");

@@ -12,7 +12,7 @@ mod verdict;
 pub(crate) use args::ReproduceArgs;
 
 use crate::build::records::environment;
-use crate::build::{self, BuildFacts, BuildRequest, OccupiedFolder, Ready, RecipeArgs};
+use crate::build::{self, BuildFacts, BuildRequest, OccupiedFolder, Ready, RecipeArgs, Shortcuts};
 use crate::builder_image::{self, diffoscope::Diffoscope};
 use crate::commands::diagnose::diagnosis_of;
 use crate::engine::{EngineChoice, EngineKind};
@@ -159,7 +159,7 @@ fn request(args: &ReproduceArgs, release: &PublishedRelease, output: &Path) -> B
             flavor: Some(info.get("Flavor").to_owned()).filter(|flavor| !flavor.is_empty()),
             upstream: None,
             from_inputs: args.from_inputs.clone(),
-            reuse_packages: false,
+            shortcuts: Shortcuts::default(),
         },
         output: Some(output.to_owned()),
         save_inputs: None,

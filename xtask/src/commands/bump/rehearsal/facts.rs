@@ -3,7 +3,7 @@
 use super::args::RehearsalArgs;
 use super::copy::CandidateCopy;
 use super::last_image::LastImage;
-use crate::build::{self, BuildFacts, BuildRequest, RecipeArgs};
+use crate::build::{self, BuildFacts, BuildRequest, RecipeArgs, Shortcuts};
 use crate::commands::bump::upstream::UpstreamCopy;
 use crate::engine::BuildArgs;
 use anyhow::{Context as _, Result};
@@ -55,7 +55,7 @@ impl RehearsalFacts {
             flavor: flavor.clone(),
             upstream: None,
             from_inputs: None,
-            reuse_packages: false,
+            shortcuts: Shortcuts::default(),
         };
         let product = BuildFacts::gather(
             repo,
