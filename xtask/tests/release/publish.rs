@@ -166,9 +166,10 @@ fn an_upload_that_is_too_large_is_reported_with_the_setting() {
     shop.gitea.takes_at_most(0);
     shop.publish().exits(3).says("the server does not take").says("FILE_MAX_SIZE").says("413");
     shop.shows_nothing();
+    // a proxy answers before the whole body
     shop.gitea.takes_at_most(1 << 20);
-    shop.publish().exits(0);
-    shop.has_one_release();
+    shop.gitea.fails(UPLOAD, 1, How::Status(413));
+    shop.fails_then_finishes(3, "FILE_MAX_SIZE");
 }
 
 #[test]
@@ -239,6 +240,17 @@ fn a_repository_that_takes_no_release_is_reported_before_any_upload() {
 }
 
 #[test]
+fn a_repository_that_is_archived_during_the_upload_is_reported() {
+    let shop = Shop::open();
+    shop.gitea.fails(UPLOAD, 1, How::Archive);
+    shop.publish().exits(3).says("is archived").says("fix: open it");
+    shop.shows_nothing();
+    shop.gitea.is_archived(false);
+    shop.publish().exits(0);
+    shop.has_one_release();
+}
+
+#[test]
 fn a_wrong_token_changes_nothing() {
     let shop = Shop::open();
     let wrong = "0123456789-wrong";
@@ -247,8 +259,15 @@ fn a_wrong_token_changes_nothing() {
         ran.exits(3).says("the server refuses the token").says("401").says("write:repository");
     assert!(!ran.stderr.contains(wrong), "{}", ran.stderr);
     assert!(shop.gitea.releases().is_empty());
-    shop.gitea.fails("POST", 1, How::Status(403));
-    shop.fails_then_finishes(3, "the server refuses the token");
+    shop.gitea.token_may_only_read(true);
+    shop.publish()
+        .exits(3)
+        .says("the server refuses the token")
+        .says("token scope=read:repository");
+    assert_eq!(shop.gitea.asked(UPLOAD), 0);
+    shop.gitea.token_may_only_read(false);
+    shop.publish().exits(0);
+    shop.has_one_release();
 }
 
 #[test]

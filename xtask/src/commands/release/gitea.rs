@@ -1,6 +1,6 @@
 //! A client of Gitea's API for releases (/api/v1/repos/OWNER/NAME).
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, bail};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -73,7 +73,8 @@ impl<'a> Gitea<'a> {
         Ok(Gitea { http, api, token, ui })
     }
 
-    /// Fails unless the token's owner may write to the repository. Of an archived one Gitea says only 500 later.
+    /// Fails unless the token's owner may write to the repository. What the token itself may do, only the
+    /// first change shows: the creation of the draft.
     pub(super) fn may_write(&self) -> Result<()> {
         let repository = json(self.accepted(self.ask(&Request::get(&self.api))?, &[200])?)?;
         if repository["archived"] == true {
@@ -124,7 +125,13 @@ impl<'a> Gitea<'a> {
         if answer.status == 409 {
             return Ok(None);
         }
-        release(&json(self.accepted(answer, &[200, 201])?)?).map(Some)
+        let answer = self.accepted(answer, &[200, 201]).map_err(|error| self.explained(error))?;
+        release(&json(answer)?).map(Some)
+    }
+
+    /// The reason of an error, if the repository's state has one: Gitea says only 500 of an archived one.
+    fn explained(&self, error: Error) -> Error {
+        self.may_write().err().filter(|reason| Code::of(reason) == Code::NotReady).unwrap_or(error)
     }
 
     pub(super) fn assets(&self, release: &GiteaRelease) -> Result<Vec<Asset>> {
@@ -194,7 +201,7 @@ impl<'a> Gitea<'a> {
         let protected = answer.status != 200 && answer.complaint().contains("protected");
         self.accepted(answer, &[200]).map(drop).map_err(|error| {
             if !protected {
-                return error;
+                return self.explained(error);
             }
             Code::NotReady.error(format!(
                 "{error:#}\n  fix: push the tag {} first, from an account that the tag's protection permits",

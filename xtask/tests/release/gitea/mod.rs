@@ -41,6 +41,8 @@ pub enum How {
     Slow,
     /// Sends nothing more.
     Stall,
+    /// Archives the repository, and then does what was asked.
+    Archive,
 }
 
 /// Names and contents.
@@ -115,6 +117,11 @@ impl Gitea {
 
     pub fn may_only_be_read(&self, read_only: bool) {
         self.state().read_only = read_only;
+    }
+
+    /// The token lacks the scope write:repository.
+    pub fn token_may_only_read(&self, read_token: bool) {
+        self.state().read_token = read_token;
     }
 
     pub fn protects_tags(&self, protects: bool) {

@@ -43,6 +43,10 @@ pub fn serve(stream: TcpStream, state: &Mutex<State>, root: &str) -> std::io::Re
                 true,
             );
         }
+        if fault == Some(How::Archive) {
+            state.lock().unwrap().archived = true;
+        }
+        let read_token = state.lock().unwrap().read_token;
         if fault == Some(How::Stall) {
             thread::sleep(Duration::from_secs(20));
             return Ok(());
@@ -54,6 +58,12 @@ pub fn serve(stream: TcpStream, state: &Mutex<State>, root: &str) -> std::io::Re
         let (status, value) = match (request.method.as_str(), api_path(&request.path).as_slice()) {
             (_, _) if !allowed(&request) && (request.method != "GET" || has_token(&request)) => {
                 (401, json!({ "message": "invalid username, password or token" }))
+            }
+            (method, _) if method != "GET" && read_token => {
+                let scope = "required=[write:repository], token scope=read:repository";
+                let said =
+                    format!("token does not have at least one of required scope(s), {scope}");
+                (403, json!({ "message": said }))
             }
             ("POST", ["releases", id, "assets"]) => {
                 let id = id.parse().unwrap();
@@ -73,7 +83,7 @@ pub fn serve(stream: TcpStream, state: &Mutex<State>, root: &str) -> std::io::Re
             return Ok(());
         }
         // the rest of the body is not read, so the connection cannot be used again
-        let early = status == 401 || status == 413;
+        let early = status == 401 || status == 403;
         answer(&mut stream, status, &value, early)?;
         if early {
             return Ok(());
@@ -162,6 +172,9 @@ fn api(
                 .collect();
             (200, state.page(&shown, &request.query))
         }
+        ("POST", ["releases"]) | ("PATCH", ["releases", _]) if state.archived => {
+            (500, json!({ "message": "" }))
+        }
         ("POST", ["releases"]) => {
             if state.releases.iter().any(|r| r["tag_name"] == body["tag_name"]) {
                 return (409, json!({ "message": "Release is has no Tag" }));
@@ -219,9 +232,6 @@ fn upload(
     let kind = &request.headers["content-type"];
     let boundary = kind.strip_prefix("multipart/form-data; boundary=").unwrap().to_owned();
     let end = format!("\r\n--{boundary}--\r\n");
-    if request.length > most + 1024 {
-        return Ok(Some((413, json!({ "message": "attachment exceeds limit" }))));
-    }
     if request.headers.contains_key("expect") {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
@@ -232,6 +242,8 @@ fn upload(
     assert!(head.contains("name=\"attachment\""), "{head}");
     let size = request.length - head.len() as u64 - end.len() as u64;
     if size > most {
+        // Gitea answers after the whole body
+        std::io::copy(&mut reader.take(size + end.len() as u64), &mut std::io::sink())?;
         return Ok(Some((413, json!({ "message": "attachment exceeds limit" }))));
     }
     let cut = match fault {

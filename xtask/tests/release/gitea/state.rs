@@ -30,9 +30,12 @@ pub struct State {
     pub tags: BTreeMap<String, String>,
     /// Commits that nobody pushed.
     pub lacks: Vec<String>,
-    /// The repository is archived, or the token's owner may only read it.
+    /// The repository is archived. Gitea takes and deletes files nevertheless.
     pub archived: bool,
+    /// The token's owner may only read the repository.
     pub read_only: bool,
+    /// The token has no scope for changes, whatever its owner may do.
+    pub read_token: bool,
     /// No new tag is allowed.
     pub protects_tags: bool,
     pub log: Vec<String>,
