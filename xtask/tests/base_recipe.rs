@@ -91,40 +91,44 @@ fn stages_are_recognized_in_the_trace_and_recorded_when_they_end() {
     let folder = Folder::new("stages");
     let record = folder.0.join("record");
     executable(&record, "#!/bin/sh\necho \"recorded $1\"\n");
-    let log = [
-        begins("1100_sanity-tests"),
-        "cat 1200_ is no beginning\n".into(),
-        begins("1200_prepare-build-machine"),
-        begins("2100_create-debian-packages"),
-        begins("2800_create-lb-iso"),
-        "P: Begin building root filesystem image...\nP: Begin creating manifest...\n".into(),
-        begins("5200_prepare-release"),
-    ];
+    let marks = "P: Begin building root filesystem image...\nP: Begin creating manifest...\n";
+    let steps = |names: &[&str]| names.iter().map(|name| begins(name)).collect::<String>();
+    let before = steps(&["1100_sanity-tests", "1200_prepare-build-machine"])
+        + "cat 1300_ is no beginning\n"
+        + &steps(&["2100_create-debian-packages"]);
+    let live_build =
+        steps(&["2800_create-lb-iso"]) + marks + &steps(&["3200_create-raw-image", "5200_prepare-release"]);
+    let raw_image = steps(&["3200_create-raw-image", "3500_install-packages", "3600_convert-raw-to-iso"])
+        + marks
+        + &steps(&["5200_prepare-release"]);
     let mut awk = Command::new("gawk");
     awk.arg("-v").arg(format!("record={}", record.display()));
-    let told = pipe(awk.arg("-f").arg(recipe().join("stages.awk")), &log.concat()).exits(0);
-    let lines: Vec<&str> = told
-        .stdout
-        .lines()
-        .filter(|line| line.starts_with("@@stage") || line.starts_with("recorded"))
-        .collect();
-    assert_eq!(
-        lines,
-        [
-            "recorded sanity",
-            "@@stage prepare",
-            "recorded prepare",
-            "@@stage packages",
-            "recorded packages",
-            "@@stage chroot",
-            "recorded chroot",
-            "@@stage squashfs",
-            "recorded squashfs",
-            "@@stage iso"
-        ]
-    );
+    awk.arg("-f").arg(recipe().join("stages.awk"));
+    for layout in [&live_build, &raw_image] {
+        let told = pipe(&mut awk, &format!("{before}{layout}")).exits(0);
+        let lines: Vec<&str> = told
+            .stdout
+            .lines()
+            .filter(|line| line.starts_with("@@stage") || line.starts_with("recorded"))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "recorded sanity",
+                "@@stage prepare",
+                "recorded prepare",
+                "@@stage packages",
+                "recorded packages",
+                "@@stage chroot",
+                "recorded chroot",
+                "@@stage squashfs",
+                "recorded squashfs",
+                "@@stage iso"
+            ]
+        );
+    }
     executable(&record, "#!/bin/sh\nexit 1\n");
-    pipe(&mut awk, &log.concat()).exits(1);
+    pipe(&mut awk, &format!("{before}{live_build}")).exits(1);
 }
 
 #[test]
@@ -150,6 +154,43 @@ fn the_clean_up_removes_random_and_dated_files_and_those_of_the_builder() {
     // an image without any of these files
     let bare = Folder::new("bare");
     run(Command::new(recipe().join("hooks/clean-up")).arg(&bare.0)).exits(0);
+}
+
+#[test]
+fn kernel_parameters_from_the_firmware_are_taken_out() {
+    let folder = Folder::new("smbios");
+    let hook = || run(Command::new(recipe().join("hooks/no-smbios")).current_dir(&folder.0));
+    let plain = "set timeout=30\nif [ -n \"$x\" ]; then\n    set x=1\nfi\nlinux /live/vmlinuz quiet\n";
+    folder.write("boot/grub/grub.cfg", plain);
+    fs::create_dir_all(folder.0.join("live")).unwrap();
+    fs::write(folder.0.join("boot/grub/smbios.mod"), b"\x7fELF\0smbios").unwrap();
+    let before = fs::metadata(folder.0.join("boot/grub/grub.cfg")).unwrap();
+    hook().exits(0);
+    let after = fs::metadata(folder.0.join("boot/grub/grub.cfg")).unwrap();
+    assert_eq!((before.ino(), before.mtime_nsec()), (after.ino(), after.mtime_nsec()), "not touched");
+    folder.write(
+        "boot/grub/config.cfg",
+        "set timeout=30\n# read SMBIOS\ninsmod regexp\ninsmod smbios\n\
+         smbios --type 1 --get-string 7 --set dm_smbios_oem\n\
+         regexp --set 1:dm_smbios_extra \"^dm-cmdline=(.*)\" \"${dm_smbios_oem}\"\n\
+         if [ -n \"${dm_smbios_extra}\" ]; then\n    serial --unit=0\n    set timeout=0\nfi\n\
+         if true; then\n    play 1\nfi\n",
+    );
+    let entry = "linux /live/vmlinuz live.hostname=x ${dm_smbios_extra} slab_nomerge\n";
+    folder.write("boot/grub/grub.cfg", entry);
+    folder.write("isolinux/live.cfg", entry);
+    hook().exits(0);
+    let text = |path: &str| fs::read_to_string(folder.0.join(path)).unwrap();
+    assert_eq!(
+        text("boot/grub/config.cfg"),
+        "set timeout=30\ninsmod regexp\nif true; then\n    play 1\nfi\n"
+    );
+    for path in ["boot/grub/grub.cfg", "isolinux/live.cfg"] {
+        assert_eq!(text(path), "linux /live/vmlinuz live.hostname=x slab_nomerge\n");
+    }
+    // another way to read it is not silently left
+    folder.write("boot/grub/config.cfg", "smbios -t 1 -s 7 --set x\nset y=\"smbios ${x}\"\n");
+    hook().exits(1).says("still mention it:\nboot/grub/config.cfg\n");
 }
 
 #[test]

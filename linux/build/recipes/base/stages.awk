@@ -23,7 +23,8 @@ function enter(name) {
     else if (/\/1300_/) enter("cowbuilder")
     else if (/\/1400_/) enter("local-dependencies")
     else if (/\/2100_/) enter("packages")
-    else if (/\/2800_/) enter("chroot")
+    # 2800 in one layout, 3200 and 3500 in the other; the steps between the ISO and the end do nothing
+    else if (/\/(2800|3200)_/ && current == "packages") enter("chroot")
 }
 /^P: Begin building root filesystem image/ { enter("squashfs") }
 /^P: Begin creating manifest/ { enter("iso") }

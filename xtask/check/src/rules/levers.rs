@@ -6,7 +6,7 @@ use crate::rule::{Findings, FixtureEdit, Rule, edit, replace};
 use crate::tree::{GITLINK, SourceTree};
 use std::path::Path;
 use xtask_core::facts::git::{SUBMODULE, git};
-use xtask_core::levers::{self, Lever, Standing, UpstreamTree};
+use xtask_core::levers::{self, Levers, Standing, UpstreamTree};
 use xtask_core::recipe;
 use xtask_core::rules::Described;
 
@@ -68,7 +68,7 @@ fn listed(tree: &SourceTree, path: &str, text: &str, found: &mut Findings) {
 }
 
 /// Compares the levers with the pinned commit, in git's objects.
-fn pinned(tree: &SourceTree, recipe: &str, levers: &[Lever], found: &mut Findings) {
+fn pinned(tree: &SourceTree, recipe: &str, levers: &Levers, found: &mut Findings) {
     let gitlink = tree.entry(SUBMODULE).and_then(|entry| entry.index.as_ref());
     let Some((_, commit)) = gitlink.filter(|(mode, _)| mode == GITLINK) else { return };
     let dir = tree.repo.submodule();

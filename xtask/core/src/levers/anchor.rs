@@ -1,4 +1,25 @@
-//! Levers and their anchors.
+//! Levers, their anchors, and the layouts of upstream's tree.
+
+/// Everything that a levers.toml says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Levers {
+    /// The layouts of upstream's tree that the recipe knows, the newest last. A layout is named after the
+    /// step that makes the ISO, and a tree has it if it has that step. Empty if there is only one.
+    pub layouts: Vec<String>,
+    pub levers: Vec<Lever>,
+}
+
+impl Levers {
+    /// The step that makes the ISO in a layout, in upstream's tree.
+    pub fn step(layout: &str) -> String {
+        format!("build-steps.d/{layout}")
+    }
+
+    /// All anchors, each with its lever.
+    pub fn anchors(&self) -> impl Iterator<Item = (&Lever, &Anchor)> {
+        self.levers.iter().flat_map(|lever| lever.anchors.iter().map(move |anchor| (lever, anchor)))
+    }
+}
 
 /// One thing that a recipe steers, or relies on, inside upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +36,8 @@ pub struct Anchor {
     /// A file or a folder of derivative-maker, or of a submodule in it.
     pub path: String,
     pub must: Must,
+    /// The layout in which the anchor counts; `None` for each.
+    pub layout: Option<String>,
     /// Upstream's versions at which somebody read this place.
     pub held_at: Vec<String>,
     /// Commit of the submodule that holds the path, as it was read. With the same commit the anchor
@@ -35,6 +58,6 @@ pub enum Must {
     Lack(String),
     /// The folder has exactly these entries.
     List(Vec<String>),
-    /// Every program of the folder has content.
-    HaveContent,
+    /// Every program of the folder has content, but for those that are known to have none.
+    HaveContent { except: Vec<String> },
 }

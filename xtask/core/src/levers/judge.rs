@@ -1,6 +1,6 @@
 //! Compares anchors with a revision.
 
-use super::anchor::{Anchor, Lever, Must};
+use super::anchor::{Anchor, Lever, Levers, Must};
 use super::tree::{Look, UpstreamTree};
 use crate::escape::Shown as _;
 use anyhow::Result;
@@ -47,13 +47,21 @@ impl Judged<'_> {
     }
 }
 
-/// Judges every anchor of every lever.
+/// Judges every anchor that counts in the tree's layout. A tree that has none of the layouts, or several, is
+/// judged as one with the newest of them: its list of steps falls.
 ///
 /// # Errors
 /// A file cannot be read.
-pub fn judge<'a>(levers: &'a [Lever], tree: &UpstreamTree) -> Result<Vec<Judged<'a>>> {
-    let anchors = levers.iter().flat_map(|lever| lever.anchors.iter().map(move |a| (lever, a)));
-    anchors
+pub fn judge<'a>(levers: &'a Levers, tree: &UpstreamTree) -> Result<Vec<Judged<'a>>> {
+    let mut layout = levers.layouts.last();
+    for name in &levers.layouts {
+        if matches!(tree.files(&Levers::step(name))?, Look::There(_)) {
+            layout = Some(name);
+        }
+    }
+    levers
+        .anchors()
+        .filter(|(_, anchor)| anchor.layout.is_none() || anchor.layout.as_ref() == layout)
         .map(|(lever, anchor)| Ok(Judged { lever, anchor, standing: standing(anchor, tree)? }))
         .collect()
 }
@@ -62,7 +70,8 @@ fn standing(anchor: &Anchor, tree: &UpstreamTree) -> Result<Standing> {
     let path = anchor.path.as_str();
     Ok(match &anchor.must {
         Must::List(expected) => looked(anchor, tree.entries(path)?, |found| list(expected, &found)),
-        Must::HaveContent => looked(anchor, tree.empty_programs(path)?, |empty| {
+        Must::HaveContent { except } => looked(anchor, tree.empty_programs(path)?, |empty| {
+            let empty: Vec<String> = empty.into_iter().filter(|e| !except.contains(e)).collect();
             (!empty.is_empty()).then(|| format!("empty programs: {}", empty.join(", ").shown()))
         }),
         Must::Lack(text) => looked(anchor, tree.files(path)?, |files| {

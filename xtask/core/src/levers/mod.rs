@@ -12,7 +12,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-pub use anchor::{Anchor, Lever, Must};
+pub use anchor::{Anchor, Lever, Levers, Must};
 pub use judge::{Judged, Standing, judge};
 pub use tree::UpstreamTree;
 
@@ -36,8 +36,8 @@ pub fn path(recipe: &Recipe) -> Option<PathBuf> {
 ///
 /// # Errors
 /// All faults of the file, with their lines.
-pub fn load(recipe: &Recipe) -> Result<Vec<Lever>> {
-    let Some(path) = path(recipe) else { return Ok(Vec::new()) };
+pub fn load(recipe: &Recipe) -> Result<Levers> {
+    let Some(path) = path(recipe) else { return Ok(Levers::default()) };
     parse(&record_file::text(&path)?).map_err(|faults| unreadable(&path, &faults))
 }
 
@@ -45,13 +45,13 @@ pub fn load(recipe: &Recipe) -> Result<Vec<Lever>> {
 ///
 /// # Errors
 /// All its faults.
-pub fn parse(text: &str) -> Result<Vec<Lever>, Vec<Fault>> {
+pub fn parse(text: &str) -> Result<Levers, Vec<Fault>> {
     parse::levers(text)
 }
 
 /// The levers of all recipes that build from derivative-maker, each with the recipe's name. A recipe
 /// that cannot be read is left out: loading it says why.
-pub fn of_all_recipes(repo: &Repo) -> Result<Vec<(String, Vec<Lever>)>> {
+pub fn of_all_recipes(repo: &Repo) -> Result<Vec<(String, Levers)>> {
     let recipes = crate::recipe::names(repo)
         .into_iter()
         .filter_map(|name| Recipe::load(repo, &name).ok().filter(|recipe| recipe.needs.submodule));

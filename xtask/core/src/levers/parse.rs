@@ -1,6 +1,6 @@
 //! The text of a levers.toml.
 
-use super::anchor::{Anchor, Lever, Must};
+use super::anchor::{Anchor, Lever, Levers, Must};
 use crate::failure::Fault;
 use crate::toml_reader::{TomlReader, TomlSection};
 use toml_edit::Item;
@@ -8,10 +8,22 @@ use toml_edit::Item;
 /// Keys that say what must stand at a place. `lines` alone, `word` with `lines`, or one of the others.
 const MUST: &str = "expected one of `lines`, `word` with `lines`, `without`, `entries`, `programs`";
 
-pub(super) fn levers(text: &str) -> Result<Vec<Lever>, Vec<Fault>> {
+pub(super) fn levers(text: &str) -> Result<Levers, Vec<Fault>> {
     TomlReader::whole(text, |reader, root| {
-        reader.known(root, &["lever"]);
-        reader.tables(root, "lever", TomlReader::lever)
+        reader.known(root, &["layouts", "lever"]);
+        let layouts = reader.optional(root, "layouts", TomlReader::strings);
+        let levers = Levers { layouts, levers: reader.tables(root, "lever", TomlReader::lever) };
+        let unknown = levers.anchors().filter_map(|(_, anchor)| {
+            let layout = anchor.layout.as_ref().filter(|name| !levers.layouts.contains(name))?;
+            let there_are = levers.layouts.join(" and ");
+            let fault = format!(
+                "`layout`: expected one of `layouts`, which are {there_are}; found `{layout}`"
+            );
+            Some((anchor.line, fault))
+        });
+        let unknown: Vec<Fault> = unknown.collect();
+        reader.faults.extend(unknown);
+        levers
     })
 }
 
@@ -46,12 +58,25 @@ impl TomlReader<'_> {
     fn anchor(&mut self, anchor: TomlSection<'_>) -> Anchor {
         self.known(
             anchor,
-            &["path", "lines", "word", "without", "entries", "programs", "held_at", "submodule_at"],
+            &[
+                "path",
+                "layout",
+                "lines",
+                "word",
+                "without",
+                "entries",
+                "programs",
+                "except",
+                "held_at",
+                "submodule_at",
+            ],
         );
         let commit = self.optional(anchor, "submodule_at", Self::string);
+        let layout = self.optional(anchor, "layout", Self::string);
         Anchor {
             path: self.string(anchor, "path"),
             must: self.must(anchor),
+            layout: (!layout.is_empty()).then_some(layout),
             held_at: self.strings(anchor, "held_at"),
             submodule_at: (!commit.is_empty()).then_some(commit),
             line: anchor.line,
@@ -61,9 +86,9 @@ impl TomlReader<'_> {
     fn must(&mut self, anchor: TomlSection<'_>) -> Must {
         let has = |key: &str| anchor.table.contains_key(key);
         let given = ["lines", "without", "entries", "programs"].iter().filter(|key| has(key));
-        if given.count() != 1 || has("word") && !has("lines") {
+        if given.count() != 1 || has("word") && !has("lines") || has("except") && !has("programs") {
             self.faults.push((anchor.line, MUST.to_owned()));
-            return Must::HaveContent;
+            return Must::HaveContent { except: Vec::new() };
         }
         if has("without") {
             return Must::Lack(self.string(anchor, "without"));
@@ -75,7 +100,7 @@ impl TomlReader<'_> {
             self.read(anchor, "programs", "\"not empty\"", |item| {
                 (item.as_str()? == "not empty").then_some(())
             });
-            return Must::HaveContent;
+            return Must::HaveContent { except: self.optional(anchor, "except", Self::strings) };
         }
         let lines = self.strings(anchor, "lines");
         if has("word") {
@@ -95,6 +120,7 @@ mod tests {
     #[test]
     fn all_faults_are_told_with_their_lines() {
         let text = "\
+layouts = [\"1\", \"2\"]
 [[lever]]
 name = \"a\"
 [[lever.anchor]]
@@ -114,19 +140,24 @@ lines = []
 name = \"b\"
 what = \"c\"
 color = 1
+[[lever.anchor]]
+path = \"x\"
+layout = \"3\"
+programs = \"not empty\"
+held_at = [\"1\"]
 ";
         let faults = levers(text).unwrap_err();
         let shown: String =
             faults.iter().map(|(line, what)| format!(":{line}: {what}\n")).collect();
         let expected = format!(
             "\
-:1: `what`: expected a string
-:3: {MUST}
-:8: {MUST}
-:12: {MUST}
-:12: `held_at`: expected a list of strings
-:16: expected at least one [[anchor]]
-:19: unknown key `color`: expected name, what, anchor
+:2: `what`: expected a string
+:4: {MUST}
+:9: {MUST}
+:13: {MUST}
+:13: `held_at`: expected a list of strings
+:20: unknown key `color`: expected name, what, anchor
+:21: `layout`: expected one of `layouts`, which are 1 and 2; found `3`
 "
         );
         assert_eq!(shown, expected);

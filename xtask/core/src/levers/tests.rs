@@ -1,6 +1,6 @@
 //! The levers of recipe `base`, over a tree that is made from them and broken in every place.
 
-use super::{Lever, Must, UpstreamTree, judge, parse};
+use super::{Anchor, Lever, Levers, Must, UpstreamTree, judge, parse};
 use crate::facts::git::git;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,7 +16,7 @@ struct Synthetic {
 }
 
 impl Synthetic {
-    fn new(levers: &[Lever]) -> Synthetic {
+    fn new(levers: &Levers) -> Synthetic {
         let name = format!("levers-{}-{:?}", std::process::id(), std::thread::current().id());
         let dir = std::env::temp_dir().join(name);
         drop(fs::remove_dir_all(&dir));
@@ -52,7 +52,7 @@ impl Synthetic {
     }
 
     /// Lines in levers.toml of the anchors that fell, in git's objects and in the files.
-    fn fallen(&self, levers: &[Lever]) -> BTreeSet<usize> {
+    fn fallen(&self, levers: &Levers) -> BTreeSet<usize> {
         let objects = UpstreamTree::of_commit(&self.dir, &self.tree(), levers).unwrap();
         let [there, on_disk] = [objects, UpstreamTree::of_folder(&self.dir)].map(|tree| {
             let judged = judge(levers, &tree).unwrap();
@@ -78,10 +78,9 @@ impl Drop for Synthetic {
 }
 
 /// Contents of files in which every anchor holds.
-fn files(levers: &[Lever]) -> BTreeMap<String, String> {
+fn files(levers: &Levers) -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
-    let anchors = || levers.iter().flat_map(|lever| &lever.anchors);
-    for anchor in anchors() {
+    for (_, anchor) in levers.anchors() {
         match &anchor.must {
             Must::List(names) => {
                 for name in names {
@@ -105,7 +104,7 @@ fn files(levers: &[Lever]) -> BTreeMap<String, String> {
                     files.entry(anchor.path.clone()).or_default().push(lines.clone());
                 }
             }
-            Must::Lack(_) | Must::HaveContent => {}
+            Must::Lack(_) | Must::HaveContent { .. } => {}
         }
     }
     files.entry("live-build-data/x".to_owned()).or_default();
@@ -183,35 +182,50 @@ fn breaks(must: &Must, path: &str, dir: &Path) -> Vec<(String, Option<String>)> 
             found.push((format!("{path}/9999-new"), Some("x\n".to_owned())));
             found.push((format!("{path}/{}", names[0]), None));
         }
-        Must::HaveContent => found.push((format!("{path}/9999-new"), Some(String::new()))),
+        Must::HaveContent { .. } => found.push((format!("{path}/9999-new"), Some(String::new()))),
     }
     found
 }
 
+/// The levers as they count in one layout.
+fn in_layout(levers: &Levers, layout: &str) -> Levers {
+    let counts = |anchor: &Anchor| anchor.layout.as_deref().is_none_or(|name| name == layout);
+    let levers = levers.levers.iter().map(|lever| {
+        let anchors = lever.anchors.iter().filter(|anchor| counts(anchor)).cloned().collect();
+        Lever { anchors, ..lever.clone() }
+    });
+    Levers { layouts: vec![layout.to_owned()], levers: levers.collect() }
+}
+
 #[test]
 fn every_anchor_of_base_is_named_when_it_breaks() {
-    let levers = parse(OF_BASE).unwrap();
-    let upstream = Synthetic::new(&levers);
-    assert_eq!(upstream.fallen(&levers), BTreeSet::new());
-    for (lever, anchor) in levers.iter().flat_map(|l| l.anchors.iter().map(move |a| (l, a))) {
-        for (file, text) in breaks(&anchor.must, &anchor.path, &upstream.dir) {
-            let path = upstream.dir.join(&file);
-            let before = fs::read_to_string(&path).ok();
-            match &text {
-                Some(text) => upstream.write(&file, text),
-                None => fs::remove_file(&path).unwrap(),
-            }
-            let fallen = upstream.fallen(std::slice::from_ref(lever));
-            assert!(
-                fallen.contains(&anchor.line),
-                "line {}: {file} was broken and only {fallen:?} fell: {text:?}",
-                anchor.line
-            );
-            match before {
-                Some(before) => upstream.write(&file, &before),
-                None => {
-                    fs::remove_file(&path).unwrap();
-                    drop(fs::remove_dir(path.parent().unwrap())); // if it is empty
+    let all = parse(OF_BASE).unwrap();
+    assert_eq!(all.layouts.len(), 2);
+    for layout in &all.layouts {
+        let levers = in_layout(&all, layout);
+        let upstream = Synthetic::new(&levers);
+        assert_eq!(upstream.fallen(&all), BTreeSet::new(), "{layout}");
+        for (lever, anchor) in levers.anchors() {
+            let alone = Levers { layouts: levers.layouts.clone(), levers: vec![lever.clone()] };
+            for (file, text) in breaks(&anchor.must, &anchor.path, &upstream.dir) {
+                let path = upstream.dir.join(&file);
+                let before = fs::read_to_string(&path).ok();
+                match &text {
+                    Some(text) => upstream.write(&file, text),
+                    None => fs::remove_file(&path).unwrap(),
+                }
+                let fallen = upstream.fallen(&alone);
+                assert!(
+                    fallen.contains(&anchor.line),
+                    "line {}: {file} was broken and only {fallen:?} fell: {text:?}",
+                    anchor.line
+                );
+                match before {
+                    Some(before) => upstream.write(&file, &before),
+                    None => {
+                        fs::remove_file(&path).unwrap();
+                        drop(fs::remove_dir(path.parent().unwrap())); // if it is empty
+                    }
                 }
             }
         }
@@ -219,8 +233,30 @@ fn every_anchor_of_base_is_named_when_it_breaks() {
 }
 
 #[test]
+fn a_tree_with_no_known_layout_or_with_two_is_told() {
+    let all = parse(OF_BASE).unwrap();
+    let [old, new] = &all.layouts[..] else { panic!("{:?}", all.layouts) };
+    let steps_of = |layout: &str| {
+        let mut anchors = all.anchors().filter(|(lever, _)| lever.name == "stages");
+        anchors.find(|(_, anchor)| anchor.layout.as_deref() == Some(layout)).unwrap().1.line
+    };
+    let upstream = Synthetic::new(&in_layout(&all, new));
+    let step = upstream.dir.join(Levers::step(new));
+    let text = fs::read_to_string(&step).unwrap();
+    fs::rename(&step, upstream.dir.join("build-steps.d/3700_make-iso")).unwrap();
+    let fallen = upstream.fallen(&all);
+    assert!(fallen.contains(&steps_of(new)), "{fallen:?}");
+    assert!(!fallen.contains(&steps_of(old)), "{fallen:?}");
+    fs::remove_file(upstream.dir.join("build-steps.d/3700_make-iso")).unwrap();
+    upstream.write(&Levers::step(new), &text);
+    upstream.write(&Levers::step(old), "x\n");
+    assert_eq!(upstream.fallen(&all), BTreeSet::from([steps_of(new)]));
+}
+
+#[test]
 fn a_submodule_that_is_not_there_is_known_by_its_commit() {
     let levers = parse(OF_BASE).unwrap();
+    let levers = in_layout(&levers, &levers.layouts[0]);
     let upstream = Synthetic::new(&levers);
     upstream.tree();
     let tree = |commit: &str| {
@@ -228,8 +264,7 @@ fn a_submodule_that_is_not_there_is_known_by_its_commit() {
         git(&upstream.dir).args(["update-index", "--cacheinfo", &info]).read().unwrap();
         git(&upstream.dir).arg("write-tree").read().unwrap()
     };
-    let anchors = levers.iter().flat_map(|lever| &lever.anchors);
-    let read = anchors.filter_map(|anchor| anchor.submodule_at.clone()).next().unwrap();
+    let read = levers.anchors().find_map(|(_, anchor)| anchor.submodule_at.clone()).unwrap();
     let judged = |commit: &str| -> Vec<String> {
         let tree = UpstreamTree::of_commit(&upstream.dir, &tree(commit), &levers).unwrap();
         let judged = judge(&levers, &tree).unwrap();
@@ -237,7 +272,7 @@ fn a_submodule_that_is_not_there_is_known_by_its_commit() {
     };
     assert_eq!(judged(&read), Vec::<String>::new());
     let moved = judged(&"4".repeat(40));
-    assert_eq!(moved.len(), 4, "{moved:?}");
+    assert_eq!(moved.len(), 9, "{moved:?}");
     for shown in moved {
         assert!(
             shown.contains("nobody looked: the submodule live-build moved to 444444444444"),
@@ -248,11 +283,9 @@ fn a_submodule_that_is_not_there_is_known_by_its_commit() {
 
 #[test]
 fn each_anchor_says_where_somebody_read_it() {
-    for lever in parse(OF_BASE).unwrap() {
-        for anchor in &lever.anchors {
-            assert!(!anchor.held_at.is_empty(), "{}, line {}", lever.name, anchor.line);
-            let inside = anchor.path.starts_with(&format!("{SUBMODULE}/"));
-            assert_eq!(anchor.submodule_at.is_some(), inside, "line {}", anchor.line);
-        }
+    for (lever, anchor) in parse(OF_BASE).unwrap().anchors() {
+        assert!(!anchor.held_at.is_empty(), "{}, line {}", lever.name, anchor.line);
+        let inside = anchor.path.starts_with(&format!("{SUBMODULE}/"));
+        assert_eq!(anchor.submodule_at.is_some(), inside, "line {}", anchor.line);
     }
 }

@@ -1,6 +1,6 @@
 //! The tree of a revision of derivative-maker: git's objects, or the files of a checkout.
 
-use super::anchor::Lever;
+use super::anchor::Levers;
 use crate::exec::Cmd;
 use crate::facts::git::git;
 use anyhow::{Context as _, Result};
@@ -58,9 +58,11 @@ impl UpstreamTree {
     ///
     /// # Errors
     /// The repository lacks the commit; git fails.
-    pub fn of_commit(dir: &Path, commit: &str, levers: &[Lever]) -> Result<UpstreamTree> {
-        let anchors = levers.iter().flat_map(|lever| &lever.anchors);
-        let paths: Vec<&str> = anchors.map(|anchor| anchor.path.as_str()).collect();
+    pub fn of_commit(dir: &Path, commit: &str, levers: &Levers) -> Result<UpstreamTree> {
+        let steps = levers.layouts.iter().map(|layout| Levers::step(layout));
+        let paths: Vec<String> =
+            levers.anchors().map(|(_, anchor)| anchor.path.clone()).chain(steps).collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         Ok(UpstreamTree(TreeSource::Objects(Objects::read(dir, commit, &paths)?)))
     }
 
