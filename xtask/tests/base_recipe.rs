@@ -96,11 +96,13 @@ fn stages_are_recognized_in_the_trace_and_recorded_when_they_end() {
     let before = steps(&["1100_sanity-tests", "1200_prepare-build-machine"])
         + "cat 1300_ is no beginning\n"
         + &steps(&["2100_create-debian-packages"]);
-    let live_build =
-        steps(&["2800_create-lb-iso"]) + marks + &steps(&["3200_create-raw-image", "5200_prepare-release"]);
-    let raw_image = steps(&["3200_create-raw-image", "3500_install-packages", "3600_convert-raw-to-iso"])
+    let live_build = steps(&["2800_create-lb-iso"])
         + marks
-        + &steps(&["5200_prepare-release"]);
+        + &steps(&["3200_create-raw-image", "5200_prepare-release"]);
+    let raw_image =
+        steps(&["3200_create-raw-image", "3500_install-packages", "3600_convert-raw-to-iso"])
+            + marks
+            + &steps(&["5200_prepare-release"]);
     let mut awk = Command::new("gawk");
     awk.arg("-v").arg(format!("record={}", record.display()));
     awk.arg("-f").arg(recipe().join("stages.awk"));
@@ -160,14 +162,19 @@ fn the_clean_up_removes_random_and_dated_files_and_those_of_the_builder() {
 fn kernel_parameters_from_the_firmware_are_taken_out() {
     let folder = Folder::new("smbios");
     let hook = || run(Command::new(recipe().join("hooks/no-smbios")).current_dir(&folder.0));
-    let plain = "set timeout=30\nif [ -n \"$x\" ]; then\n    set x=1\nfi\nlinux /live/vmlinuz quiet\n";
+    let plain =
+        "set timeout=30\nif [ -n \"$x\" ]; then\n    set x=1\nfi\nlinux /live/vmlinuz quiet\n";
     folder.write("boot/grub/grub.cfg", plain);
     fs::create_dir_all(folder.0.join("live")).unwrap();
     fs::write(folder.0.join("boot/grub/smbios.mod"), b"\x7fELF\0smbios").unwrap();
     let before = fs::metadata(folder.0.join("boot/grub/grub.cfg")).unwrap();
     hook().exits(0);
     let after = fs::metadata(folder.0.join("boot/grub/grub.cfg")).unwrap();
-    assert_eq!((before.ino(), before.mtime_nsec()), (after.ino(), after.mtime_nsec()), "not touched");
+    assert_eq!(
+        (before.ino(), before.mtime_nsec()),
+        (after.ino(), after.mtime_nsec()),
+        "not touched"
+    );
     folder.write(
         "boot/grub/config.cfg",
         "set timeout=30\n# read SMBIOS\ninsmod regexp\ninsmod smbios\n\
@@ -357,4 +364,36 @@ fn a_root_without_the_hash_of_its_packages_is_not_taken() {
     let mut script = Command::new(builder.0.0.join("recipe/reuse-chroot"));
     script.arg("lb").arg(builder.0.0.join("home")).arg("bootstrap");
     run(script.current_dir(builder.0.0.join("binary/1.0/live-build"))).exits(1);
+}
+
+#[test]
+fn everything_that_the_kernel_lacks_is_named_at_once() {
+    let folder = Folder::new("kernel");
+    for path in ["home/out/tmp/x", "recipe/x"] {
+        folder.write(path, "");
+    }
+    let stub = folder.0.join("stub").to_str().unwrap().to_owned();
+    for name in ["lib.sh", "prove-kernel"] {
+        let script = fs::read_to_string(recipe().join(name)).unwrap();
+        let script = script.replace("sudo -n", &stub).replace("/usr/sbin/mkfs.vfat", "true");
+        executable(&folder.0.join("recipe").join(name), &script);
+    }
+    let prove = |program: &str, needs: &[&str]| {
+        executable(&folder.0.join("stub"), program);
+        let mut script = Command::new(folder.0.join("recipe/prove-kernel"));
+        run(script.args(needs).env("SILVERMETAL_HOME", folder.0.join("home")))
+    };
+    let all = ["loop", "device-mapper", "vfat"];
+    prove("#!/bin/sh\nexit 1\n", &all)
+        .exits(1)
+        .says("no loop: modprobe loop there")
+        .says("no device-mapper: modprobe dm_mod there")
+        .says("no vfat: modprobe vfat there");
+    // a loop device without a node is of no use
+    let ran = prove("#!/bin/sh\n[ \"$1\" != losetup ] || echo /dev/loop-x\n", &all).exits(1);
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    ran.says("no loop");
+    prove("#!/bin/sh\n", &["device-mapper", "vfat"]).exits(0);
+    prove("#!/bin/sh\nexit 1\n", &[]).exits(0);
+    prove("#!/bin/sh\n", &["ext4"]).exits(1).says("expected loop, device-mapper or vfat");
 }
