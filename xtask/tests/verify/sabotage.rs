@@ -102,10 +102,30 @@ fn a_changed_mirror_is_distinguished_from_an_unreproducible_build() {
 #[ignore = "needs root: cargo xtask test --full"]
 fn a_checkout_that_changes_during_build_a_is_an_input_that_moved() {
     let checkout = checkout("", "");
-    let change = format!("touch '{}/new'; date +%N >etc/two", checkout.root.to_str().unwrap());
-    checkout.edit("linux/build/recipes/tiny/build", "echo two >etc/two", &change);
+    // from outside: a build does not see a checkout below /home
+    let [begun, edited] = ["begun", "edited"].map(|name| {
+        std::env::temp_dir().join(format!("silvermetal-checkout-{name}-{}", std::process::id()))
+    });
+    let wait = format!(
+        "touch {}; until [ -e {} ]; do sleep 0.1; done; date +%N >etc/two",
+        begun.to_str().unwrap(),
+        edited.to_str().unwrap()
+    );
+    checkout.edit("linux/build/recipes/tiny/build", "echo two >etc/two", &wait);
     checkout.commit();
-    let ran = run(&mut verify(&checkout, &[])).exits(1);
+    let new = checkout.root.join("new");
+    let (is_begun, say_so) = (begun.clone(), edited.clone());
+    std::thread::spawn(move || {
+        while !is_begun.exists() {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        fs::write(new, "").and_then(|()| fs::write(say_so, "")).unwrap();
+    });
+    let ran = run(&mut verify(&checkout, &[]));
+    for mark in [begun, edited] {
+        fs::remove_file(mark).unwrap();
+    }
+    let ran = ran.exits(1);
     assert!(ran.stdout.contains("input: uncommitted changes"), "{}", ran.stdout);
     assert_eq!(json(&checkout)["verdict"], "inputs-differ");
 }
