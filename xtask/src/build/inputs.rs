@@ -2,7 +2,7 @@
 
 use super::args::BuildRequest;
 use super::shortcuts::Shortcuts;
-use crate::build::levers;
+use crate::build::levers::{self, LeversHere};
 use crate::build::saved_inputs::Saved;
 use crate::builder_image::kept::KeptImage;
 use crate::builder_image::{self, BuilderImage};
@@ -60,8 +60,8 @@ pub(crate) struct BuildFacts {
     pub(crate) flavor: Option<String>,
     /// The checkout of derivative-maker; `None` if the recipe needs none.
     pub(crate) upstream: Option<Upstream>,
-    /// Anchors of the recipe that do not stand in that checkout.
-    pub(crate) fallen_levers: Vec<Problem>,
+    /// The recipe's levers in that checkout.
+    pub(crate) levers: LeversHere,
     /// Folder for the result.
     pub(crate) output: PathBuf,
     pub(crate) output_disk: DiskSpace,
@@ -179,9 +179,9 @@ impl BuildFacts {
             Some(candidate) => Some(candidate.clone()),
             None => upstream(repo, &recipe, &source, args.what.upstream.as_deref())?,
         };
-        let fallen = upstream.as_ref().map(|upstream| levers::problems(&recipe, upstream));
+        let levers = upstream.as_ref().map(|upstream| levers::judge(&recipe, upstream));
         Ok(BuildFacts {
-            fallen_levers: fallen.transpose()?.unwrap_or_default(),
+            levers: levers.transpose()?.unwrap_or_default(),
             missing: host.missing(&packages),
             epoch: epoch(repo, source.commit_time)?,
             mksquashfs_options: conf::mksquashfs_options(

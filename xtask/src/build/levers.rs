@@ -7,17 +7,27 @@ use xtask_core::failure::Problem;
 use xtask_core::levers::{self, UpstreamTree};
 use xtask_core::recipe::Recipe;
 
-/// One problem for each anchor that does not hold in the files of `upstream`.
+/// The levers in the files of an upstream.
+#[derive(Clone, Default)]
+pub(crate) struct LeversHere {
+    /// One problem for each anchor that does not hold.
+    pub(crate) problems: Vec<Problem>,
+    /// Says that nobody ever built an image from upstream's layout.
+    pub(crate) notice: Option<String>,
+}
+
+/// Judges the levers in the files of `upstream`.
 ///
 /// # Errors
 /// levers.toml has faults; a file cannot be read.
-pub(super) fn problems(recipe: &Recipe, upstream: &Upstream) -> Result<Vec<Problem>> {
+pub(super) fn judge(recipe: &Recipe, upstream: &Upstream) -> Result<LeversHere> {
     if upstream.commit.is_none() || !upstream.dir.exists() {
         // there are no files: a problem of its own, or a copy that is still to be made
-        return Ok(Vec::new());
+        return Ok(LeversHere::default());
     }
     let levers = levers::load(recipe)?;
-    let judged = levers::judge(&levers, &UpstreamTree::of_folder(&upstream.dir))?;
+    let tree = UpstreamTree::of_folder(&upstream.dir);
+    let judged = levers::judge(&levers, &tree)?;
     // a missing submodule of the pin is a problem of its own
     let missing = match upstream.origin {
         UpstreamOrigin::Submodule | UpstreamOrigin::Candidate => &upstream.packages.missing[..],
@@ -37,5 +47,5 @@ pub(super) fn problems(recipe: &Recipe, upstream: &Upstream) -> Result<Vec<Probl
             ),
         )
     });
-    Ok(problems.collect())
+    Ok(LeversHere { problems: problems.collect(), notice: levers::untried(&levers, &tree)? })
 }

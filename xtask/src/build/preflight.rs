@@ -67,7 +67,7 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
     }
     if recipe.needs.submodule {
         found.extend(facts.upstream.iter().flat_map(Upstream::problems));
-        found.extend(facts.fallen_levers.iter().cloned());
+        found.extend(facts.levers.problems.iter().cloned());
         let kind = facts.output_disk.kind.as_str();
         if NOT_BLOCK_BACKED.contains(&kind) {
             found.push(Problem::new(

@@ -68,8 +68,9 @@ impl Ready {
         for notice in facts.engine.notices.iter().chain(&slow) {
             ui.notice(notice);
         }
-        if let Some(notice) = facts.upstream.as_ref().and_then(Upstream::notice) {
-            ui.notice(&notice);
+        let of_upstream = facts.upstream.as_ref().and_then(Upstream::notice);
+        for notice in of_upstream.iter().chain(&facts.levers.notice) {
+            ui.notice(notice);
         }
         if let Some(saved) = &facts.inputs {
             ui.notice(&saved.notice(&facts.source.commit.to_string()));

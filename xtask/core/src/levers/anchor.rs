@@ -6,6 +6,8 @@ pub struct Levers {
     /// The layouts of upstream's tree that the recipe knows, the newest last. A layout is named after the
     /// step that makes the ISO, and a tree has it if it has that step. Empty if there is only one.
     pub layouts: Vec<String>,
+    /// Those layouts from which nobody ever built an image to its end.
+    pub never_built: Vec<String>,
     pub levers: Vec<Lever>,
 }
 

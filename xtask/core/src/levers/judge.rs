@@ -47,18 +47,41 @@ impl Judged<'_> {
     }
 }
 
-/// Judges every anchor that counts in the tree's layout. A tree that has none of the layouts, or several, is
-/// judged as one with the newest of them: its list of steps falls.
+/// The layout that the tree has. A tree that has none of them, or several, is taken for one with the newest: its
+/// list of steps falls.
 ///
 /// # Errors
 /// A file cannot be read.
-pub fn judge<'a>(levers: &'a Levers, tree: &UpstreamTree) -> Result<Vec<Judged<'a>>> {
+fn layout<'a>(levers: &'a Levers, tree: &UpstreamTree) -> Result<Option<&'a String>> {
     let mut layout = levers.layouts.last();
     for name in &levers.layouts {
         if matches!(tree.files(&Levers::step(name))?, Look::There(_)) {
             layout = Some(name);
         }
     }
+    Ok(layout)
+}
+
+/// Says that nobody ever built an image from the tree's layout.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn untried(levers: &Levers, tree: &UpstreamTree) -> Result<Option<String>> {
+    let layout = layout(levers, tree)?.filter(|name| levers.never_built.contains(name));
+    Ok(layout.map(|name| {
+        format!(
+            "the layout {} of derivative-maker was read, but no image was ever built from it",
+            name.shown()
+        )
+    }))
+}
+
+/// Judges every anchor that counts in the tree's layout.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn judge<'a>(levers: &'a Levers, tree: &UpstreamTree) -> Result<Vec<Judged<'a>>> {
+    let layout = layout(levers, tree)?;
     levers
         .anchors()
         .filter(|(_, anchor)| anchor.layout.is_none() || anchor.layout.as_ref() == layout)

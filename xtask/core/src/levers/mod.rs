@@ -13,7 +13,7 @@ mod tree;
 mod tests;
 
 pub use anchor::{Anchor, Lever, Levers, Must};
-pub use judge::{Judged, Standing, judge};
+pub use judge::{Judged, Standing, judge, untried};
 pub use tree::UpstreamTree;
 
 use crate::facts::repo::Repo;

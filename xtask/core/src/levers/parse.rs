@@ -10,18 +10,24 @@ const MUST: &str = "expected one of `lines`, `word` with `lines`, `without`, `en
 
 pub(super) fn levers(text: &str) -> Result<Levers, Vec<Fault>> {
     TomlReader::whole(text, |reader, root| {
-        reader.known(root, &["layouts", "lever"]);
-        let layouts = reader.optional(root, "layouts", TomlReader::strings);
-        let levers = Levers { layouts, levers: reader.tables(root, "lever", TomlReader::lever) };
-        let unknown = levers.anchors().filter_map(|(_, anchor)| {
-            let layout = anchor.layout.as_ref().filter(|name| !levers.layouts.contains(name))?;
-            let there_are = levers.layouts.join(" and ");
-            let fault = format!(
-                "`layout`: expected one of `layouts`, which are {there_are}; found `{layout}`"
-            );
-            Some((anchor.line, fault))
+        reader.known(root, &["layouts", "never_built", "lever"]);
+        let levers = Levers {
+            layouts: reader.optional(root, "layouts", TomlReader::strings),
+            never_built: reader.optional(root, "never_built", TomlReader::strings),
+            levers: reader.tables(root, "lever", TomlReader::lever),
+        };
+        let named = levers.anchors().filter_map(|(_, anchor)| {
+            anchor.layout.as_ref().map(|name| (anchor.line, "layout", name))
         });
-        let unknown: Vec<Fault> = unknown.collect();
+        let never_built = levers.never_built.iter().map(|name| (root.line, "never_built", name));
+        let unknown = never_built.chain(named).filter(|(.., name)| !levers.layouts.contains(name));
+        let there_are = levers.layouts.join(" and ");
+        let unknown: Vec<Fault> = unknown
+            .map(|(line, key, name)| {
+                let what = format!("`{key}`: expected one of `layouts`, which are {there_are}");
+                (line, format!("{what}; found `{name}`"))
+            })
+            .collect();
         reader.faults.extend(unknown);
         levers
     })
@@ -121,6 +127,7 @@ mod tests {
     fn all_faults_are_told_with_their_lines() {
         let text = "\
 layouts = [\"1\", \"2\"]
+never_built = [\"4\"]
 [[lever]]
 name = \"a\"
 [[lever.anchor]]
@@ -151,13 +158,14 @@ held_at = [\"1\"]
             faults.iter().map(|(line, what)| format!(":{line}: {what}\n")).collect();
         let expected = format!(
             "\
-:2: `what`: expected a string
-:4: {MUST}
-:9: {MUST}
-:13: {MUST}
-:13: `held_at`: expected a list of strings
-:20: unknown key `color`: expected name, what, anchor
-:21: `layout`: expected one of `layouts`, which are 1 and 2; found `3`
+:1: `never_built`: expected one of `layouts`, which are 1 and 2; found `4`
+:3: `what`: expected a string
+:5: {MUST}
+:10: {MUST}
+:14: {MUST}
+:14: `held_at`: expected a list of strings
+:21: unknown key `color`: expected name, what, anchor
+:22: `layout`: expected one of `layouts`, which are 1 and 2; found `3`
 "
         );
         assert_eq!(shown, expected);

@@ -91,6 +91,7 @@ impl BumpEvidence {
             "new_files": self.added.keys().collect::<Vec<_>>(),
             "levers_fallen": self.levers.fallen,
             "levers_not_read": self.levers.unread,
+            "layouts_untried": self.levers.untried,
             "dry_run": dry_run,
             "rehearsal": rehearsal,
         })

@@ -12,6 +12,8 @@ pub(super) struct LeverReport {
     pub(super) fallen: Vec<String>,
     /// Anchors in a submodule whose objects are not there.
     pub(super) unread: Vec<String>,
+    /// Recipes that never built an image from the revision's layout.
+    pub(super) untried: Vec<String>,
 }
 
 impl LeverReport {
@@ -20,6 +22,8 @@ impl LeverReport {
         let mut report = LeverReport::default();
         for (recipe, levers) in levers::of_all_recipes(repo)? {
             let tree = UpstreamTree::of_commit(upstream.dir(), commit, &levers)?;
+            let untried = levers::untried(&levers, &tree)?;
+            report.untried.extend(untried.map(|what| format!("recipe {recipe}: {what}")));
             for judged in levers::judge(&levers, &tree)? {
                 report.anchors += 1;
                 let line = format!("{recipe}: {}: {}", judged.lever.name, judged.shown());
@@ -34,7 +38,7 @@ impl LeverReport {
     }
 
     pub(super) fn shown(&self) -> String {
-        let LeverReport { anchors, fallen, unread } = self;
+        let LeverReport { anchors, fallen, unread, untried } = self;
         let holding = anchors - fallen.len() - unread.len();
         let mut text = format!("levers: {holding} of {anchors} anchors hold");
         let listed = |text: &mut String, title: &str, lines: &[String]| {
@@ -44,6 +48,7 @@ impl LeverReport {
         };
         listed(&mut text, &format!("{} fell", fallen.len()), fallen);
         listed(&mut text, &format!("{} in submodules that moved", unread.len()), unread);
+        listed(&mut text, "not proved by a build", untried);
         text
     }
 }

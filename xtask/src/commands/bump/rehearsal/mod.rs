@@ -77,7 +77,7 @@ pub(super) fn command(
     let tools = RehearsalTools::prepare(repo, &facts, flags.json, ui)?;
     let copy = facts.copy.make(repo, facts.product.host.caller, ui)?;
     let product = facts.product_from(&facts.copy.dir)?;
-    let fallen: Vec<String> = product.fallen_levers.iter().map(|p| p.what.clone()).collect();
+    let fallen: Vec<String> = product.levers.problems.iter().map(|p| p.what.clone()).collect();
     if !fallen.is_empty() {
         // in submodules that moved, which only the copy has
         return Err(anchors_fell(&fallen, &format!(":\n  {}", fallen.join("\n  "))));
