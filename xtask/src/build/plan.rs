@@ -135,6 +135,7 @@ pub(crate) fn run(facts: &BuildFacts, folders: &Folders, network: Network) -> Re
     let BuildFacts { recipe, conditions, .. } = facts;
     let home = conditions.home();
     let mut command = conditions.wrapper(facts.engine.kind, facts.cpus());
+    command.extend(facts.shortcuts.words());
     command.push(format!("{home}/recipe/{}", recipe.entry));
     command.extend(recipe.stages.iter().map(|stage| stage.name.clone()));
     let sources = folders.sources(facts);
@@ -293,7 +294,6 @@ fn environment(facts: &BuildFacts, keyring: Option<&str>) -> Vec<(String, String
     if let Some(flavor) = &facts.flavor {
         env.push(("SILVERMETAL_FLAVOR", flavor.clone()));
     }
-    env.extend(facts.shortcuts.env());
     if let Some(upstream) = &facts.upstream {
         let origin = match upstream.origin {
             UpstreamOrigin::Submodule => "submodule",

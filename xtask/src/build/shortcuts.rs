@@ -61,12 +61,18 @@ impl Shortcuts {
         (!words.is_empty()).then(|| words.join(" "))
     }
 
-    /// Variables that tell the recipe.
-    pub(crate) fn env(self) -> Vec<(&'static str, String)> {
+    /// Words before the recipe's entry that tell it. They are no part of the container contract, whose
+    /// variables alone the entrypoint lets through.
+    pub(crate) fn words(self) -> Vec<String> {
         let given = [
-            (self.reuse_chroot, "SILVERMETAL_REUSE_CHROOT"),
-            (self.fast_squashfs, "SILVERMETAL_FAST_SQUASHFS"),
+            (self.reuse_chroot, "SILVERMETAL_REUSE_CHROOT=yes"),
+            (self.fast_squashfs, "SILVERMETAL_FAST_SQUASHFS=yes"),
         ];
-        given.iter().filter(|(on, _)| *on).map(|(_, name)| (*name, "yes".to_owned())).collect()
+        let mut words: Vec<String> =
+            given.iter().filter(|(on, _)| *on).map(|(_, word)| (*word).to_owned()).collect();
+        if !words.is_empty() {
+            words.insert(0, "env".to_owned());
+        }
+        words
     }
 }

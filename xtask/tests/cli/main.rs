@@ -85,6 +85,23 @@ fn usage_errors_exit_2() {
 }
 
 #[test]
+fn shortcuts_reach_the_recipes_entry() {
+    let checkout = Checkout::new("shortcuts");
+    let plan = |words: &[&str]| {
+        let common = ["iso", "base", "--engine", "private", "--dry-run", "-v"];
+        run(checkout.xtask(common).args(words)).stdout
+    };
+    let words =
+        "env SILVERMETAL_REUSE_CHROOT=yes SILVERMETAL_FAST_SQUASHFS=yes /home/user/recipe/build";
+    let with = plan(&["--reuse-chroot", "--fast-squashfs"]);
+    assert!(with.contains(words), "{with}");
+    assert!(with.contains("silvermetal-package-cache"), "{with}");
+    let without = plan(&[]);
+    assert!(!without.contains("SILVERMETAL_REUSE") && !without.contains("SILVERMETAL_FAST"));
+    assert!(!without.contains("silvermetal-package-cache"), "{without}");
+}
+
+#[test]
 fn options_that_a_recipe_does_not_have_are_refused() {
     let checkout = Checkout::new("options");
     let iso = |words: &[&str]| run(checkout.xtask(["iso"]).args(words));
