@@ -166,7 +166,11 @@ fn kernel_parameters_from_the_firmware_are_taken_out() {
         "set timeout=30\nif [ -n \"$x\" ]; then\n    set x=1\nfi\nlinux /live/vmlinuz quiet\n";
     folder.write("boot/grub/grub.cfg", plain);
     fs::create_dir_all(folder.0.join("live")).unwrap();
+    // GRUB's own files
     fs::write(folder.0.join("boot/grub/smbios.mod"), b"\x7fELF\0smbios").unwrap();
+    for list in ["command.lst", "moddep.lst"] {
+        folder.write(&format!("boot/grub/x86_64-efi/{list}"), "smbios: smbios\n");
+    }
     let before = fs::metadata(folder.0.join("boot/grub/grub.cfg")).unwrap();
     hook().exits(0);
     let after = fs::metadata(folder.0.join("boot/grub/grub.cfg")).unwrap();
