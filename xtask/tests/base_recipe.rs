@@ -362,12 +362,15 @@ fn a_kept_root_is_taken_for_the_same_inputs_only_and_gets_todays_clean_up() {
 
 #[test]
 #[ignore = "needs zstd: cargo xtask test --full"]
-fn a_root_without_the_hash_of_its_packages_is_not_taken() {
+fn a_root_without_the_hash_of_its_packages_is_neither_taken_nor_kept() {
     let builder = Builder::new("no-hash");
     fs::remove_file(builder.0.0.join("home/out/tmp/packages.name")).unwrap();
-    let mut script = Command::new(builder.0.0.join("recipe/reuse-chroot"));
-    script.arg("lb").arg(builder.0.0.join("home")).arg("bootstrap");
-    run(script.current_dir(builder.0.0.join("binary/1.0/live-build"))).exits(1);
+    for _ in 0..2 {
+        let told = builder.build("first");
+        assert!(told.starts_with("note: no root file system is reused or kept"), "{told}");
+        assert!(told.ends_with("lb bootstrap --verbose\nlb chroot --verbose\n"), "{told}");
+    }
+    assert_eq!(builder.kept(), ["mine"]);
 }
 
 #[test]
@@ -400,4 +403,67 @@ fn everything_that_the_kernel_lacks_is_named_at_once() {
     prove("#!/bin/sh\n", &["device-mapper", "vfat"]).exits(0);
     prove("#!/bin/sh\nexit 1\n", &[]).exits(0);
     prove("#!/bin/sh\n", &["ext4"]).exits(1).says("expected loop, device-mapper or vfat");
+}
+
+#[test]
+fn packages_are_taken_again_only_if_everything_that_goes_into_them_is_the_same() {
+    let folder = Folder::new("packages");
+    let lists = "cow/var/lib/apt/lists";
+    for (path, text) in [
+        ("source/file", "x"),
+        ("cow/var/lib/dpkg/status", "Package: a\n"),
+        (&format!("{lists}/d_InRelease"), "monday"),
+        (&format!("{lists}/partial/x"), ""),
+        ("binary/aptrepo_local/pool/a.deb", "a package"),
+        ("home/conf/silvermetal-base.conf", "A=1\n"),
+        ("home/out/tmp/x", ""),
+        ("cache/x", ""),
+    ] {
+        folder.write(path, text);
+    }
+    let at = |path: &str| folder.0.join(path).to_str().unwrap().to_owned();
+    let moved = [
+        ("/var/cache/silvermetal-packages", at("cache")),
+        ("/var/cache/pbuilder/base.cow_amd64", at("cow")),
+        ("/home/user/derivative-maker-copy", at("source")),
+        ("/home/user/derivative-binary", at("binary")),
+        ("sudo -n install -d -o user -g user", "mkdir".to_owned()),
+        ("sudo -n ", String::new()),
+    ];
+    fs::create_dir_all(folder.0.join("recipe/buildconfig.d")).unwrap();
+    folder.write("recipe/buildconfig.d/50.conf", "B=1\n");
+    for name in ["lib.sh", "reuse-packages"] {
+        let mut script = fs::read_to_string(recipe().join(name)).unwrap();
+        for (from, to) in &moved {
+            script = script.replace(from, to);
+        }
+        executable(&folder.0.join("recipe").join(name), &script);
+    }
+    let reuse = |mode: &str| {
+        let mut script = Command::new(folder.0.join("recipe/reuse-packages"));
+        script.arg(mode).env("SILVERMETAL_HOME", folder.0.join("home"));
+        run(script.env("SILVERMETAL_EPOCH", "1"))
+    };
+    let package = folder.0.join("binary/aptrepo_local/pool/a.deb");
+    reuse("restore").exits(1);
+    reuse("keep").exits(0);
+    fs::write(&package, "of another build").unwrap();
+    assert!(reuse("restore").exits(0).stdout.starts_with("note: packages of an earlier build"));
+    assert_eq!(fs::read_to_string(&package).unwrap(), "a package");
+    for (path, text) in [
+        ("source/file", "y"),
+        ("cow/var/lib/dpkg/status", "Package: b\n"),
+        (&format!("{lists}/d_InRelease"), "tuesday"),
+        ("home/conf/silvermetal-base.conf", "A=2\n"),
+        ("recipe/buildconfig.d/50.conf", "B=2\n"),
+    ] {
+        folder.write(path, text);
+        reuse("restore").exits(1);
+        reuse("keep").exits(0);
+        reuse("restore").exits(0);
+    }
+    // without a whole key nothing is taken
+    fs::remove_file(folder.0.join("cow/var/lib/dpkg/status")).unwrap();
+    reuse("restore").exits(1).says("packages cannot be reused");
+    assert!(!folder.0.join("home/out/tmp/packages.name").exists());
 }
