@@ -50,7 +50,7 @@ pub(crate) struct BuildFacts {
     pub(crate) mirror: FoundMirror,
     /// Saved inputs of an earlier build, for a build without network.
     pub(crate) inputs: Option<Saved>,
-    /// What the build may leave out or do faster, because its ISO is not released.
+    /// Shortcuts that the build takes, because its ISO is not released.
     pub(crate) shortcuts: Shortcuts,
     /// Folder for everything that this build fetches, if that is to be kept.
     pub(crate) save_inputs: Option<PathBuf>,

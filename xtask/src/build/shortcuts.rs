@@ -5,7 +5,7 @@ use anyhow::Result;
 use xtask_core::failure::Code;
 use xtask_core::recipe::Recipe;
 
-/// What a build may leave out or do faster.
+/// The shortcuts that a build takes.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct Shortcuts {
     /// Reuse derivative-maker's packages from an earlier build of the same sources, toolchain and

@@ -1,12 +1,14 @@
 //! The scripts of recipe `base`, tested on small trees.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests start the scripts")]
 
+mod reuse;
 #[allow(unused)]
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use support::{Ran, executable, run};
@@ -30,6 +32,18 @@ impl Folder {
         let path = self.0.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+    }
+
+    /// Copies scripts of the recipe to `recipe/`, with other words in place of the builder's paths.
+    fn scripts(&self, names: &[&str], moved: &[(&str, String)]) {
+        fs::create_dir_all(self.0.join("recipe")).unwrap();
+        for name in names {
+            let mut script = fs::read_to_string(recipe().join(name)).unwrap();
+            for (from, to) in moved {
+                script = script.replace(from, to);
+            }
+            executable(&self.0.join("recipe").join(name), &script);
+        }
     }
 }
 
@@ -243,148 +257,13 @@ fn a_folder_in_which_something_is_mounted_is_not_removed() {
     safe_rm(&["-rf", "--", "/"]).exits(1);
 }
 
-/// A builder with the recipe's `reuse-chroot`, on small folders: `lb` says what it is asked, and makes a
-/// root.
-struct Builder(Folder);
-
-impl Builder {
-    fn new(name: &str) -> Builder {
-        let folder = Folder::new(name);
-        for (path, text) in [
-            ("home/out/tmp/packages.name", "of the packages\n"),
-            ("home/out/tmp/arguments", "--flavor\nkicksecure-cli\n"),
-            ("binary/aptrepo_local/kicksecure/pool/a.deb", "a package"),
-            ("binary/1.0/live-build/config/bootstrap", "LB_DISTRIBUTION_CHROOT=\"trixie\"\n"),
-            ("binary/1.0/live-build/.build/config", ""),
-            ("archive/debian/dists/trixie/InRelease", "monday"),
-            ("cache/mine", "of somebody else"),
-        ] {
-            folder.write(path, text);
-        }
-        let at = |path: &str| folder.0.join(path).to_str().unwrap().to_owned();
-        let moved = [
-            ("/var/cache/silvermetal-packages", at("cache")),
-            ("/home/user/derivative-binary", at("binary")),
-            ("http://127.0.0.1:9977", format!("file://{}", at("archive"))),
-            ("/usr/bin/lb", at("lb")),
-            ("/usr/local/bin/safe-rm", "rm".to_owned()),
-        ];
-        fs::create_dir(folder.0.join("recipe")).unwrap();
-        for name in ["lib.sh", "reuse-chroot", "build", "copy-upstream", "accept-old-archive"] {
-            let mut script = fs::read_to_string(recipe().join(name)).unwrap();
-            for (from, to) in &moved {
-                script = script.replace(from, to);
-            }
-            executable(&folder.0.join("recipe").join(name), &script);
-        }
-        let lb = "#!/bin/sh\nset -e\necho \"lb $*\"\nmkdir -p chroot/etc\n\
-                  [ \"$1\" = chroot ] || exit 0\n\
-                  echo x >chroot/etc/shadow; chmod 0640 chroot/etc/shadow; ln chroot/etc/shadow chroot/etc/shadow-\n\
-                  ln -s shadow chroot/etc/link; touch -d '2001-02-03 04:05:06.789' chroot/etc/shadow\n\
-                  touch .build/chroot chroot.packages.live\n\
-                  cp -r config/includes.chroot_after_packages/. chroot/\n";
-        executable(&folder.0.join("lb"), lb);
-        Builder(folder)
-    }
-
-    /// Builds the root as upstream does, with this clean-up. Returns what was said.
-    fn build(&self, clean_up: &str) -> String {
-        let live = "binary/1.0/live-build";
-        drop(fs::remove_dir_all(self.0.0.join(live).join("chroot")));
-        let hook = "config/includes.chroot_after_packages/usr/libexec/99_silvermetal";
-        self.0.write(&format!("{live}/{hook}"), clean_up);
-        let mut told = String::new();
-        for command in ["bootstrap", "chroot"] {
-            let mut script = Command::new(self.0.0.join("recipe/reuse-chroot"));
-            script.arg("lb").arg(self.0.0.join("home")).args([command, "--verbose"]);
-            told += &run(script.current_dir(self.0.0.join(live))).exits(0).stdout;
-            // upstream prepares the root between the two
-            self.0.write(&format!("{live}/chroot/etc/prepared"), "");
-        }
-        told
-    }
-
-    fn root(&self) -> PathBuf {
-        self.0.0.join("binary/1.0/live-build/chroot")
-    }
-
-    /// The entries of the cache.
-    fn kept(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.0.0.join("cache")).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-}
-
-#[test]
-#[ignore = "needs zstd: cargo xtask test --full"]
-fn a_kept_root_is_taken_for_the_same_inputs_only_and_gets_todays_clean_up() {
-    let builder = Builder::new("kept-root");
-    let made = "lb bootstrap --verbose\nlb chroot --verbose\n";
-    assert!(builder.build("first").starts_with(made));
-    assert_eq!(builder.kept().len(), 2, "{:?}", builder.kept());
-    let told = builder.build("second");
-    assert!(told.starts_with("note: the root file system is that of an earlier build"), "{told}");
-    let root = builder.root();
-    assert_eq!(fs::read_to_string(root.join("usr/libexec/99_silvermetal")).unwrap(), "second");
-    let shadow = fs::metadata(root.join("etc/shadow")).unwrap();
-    assert_eq!(shadow.permissions().mode() & 0o7777, 0o640);
-    assert_eq!((shadow.mtime(), shadow.mtime_nsec()), (981_173_106, 789_000_000));
-    assert_eq!(shadow.ino(), fs::metadata(root.join("etc/shadow-")).unwrap().ino());
-    assert_eq!(fs::read_link(root.join("etc/link")).unwrap(), Path::new("shadow"));
-    // each input that changes makes a new root, which takes the place of the old one
-    for (path, text) in [
-        ("home/out/tmp/packages.name", "of other packages\n"),
-        ("binary/aptrepo_local/kicksecure/pool/a.deb", "another package"),
-        ("archive/debian/dists/trixie/InRelease", "tuesday"),
-        ("archive/debian-security/dists/trixie-security/InRelease", "an update"),
-        ("home/out/tmp/arguments", "--flavor\nkicksecure-cli\n--allow-untagged\n"),
-    ] {
-        builder.0.write(path, text);
-        assert!(builder.build("third").starts_with(made), "{path}");
-        assert_eq!(builder.kept().len(), 2, "{path}: {:?}", builder.kept());
-        assert!(builder.build("third").starts_with("note:"), "{path}");
-    }
-    // the roots of two flavors lie side by side
-    builder.0.write("home/out/tmp/arguments", "--flavor\nkicksecure-lxqt\n");
-    assert!(builder.build("fourth").starts_with(made));
-    assert_eq!(builder.kept().len(), 3);
-    // a damaged one is made anew
-    let kept = builder.kept();
-    let lxqt = kept.iter().find(|name| name.contains("lxqt")).unwrap();
-    builder.0.write(&format!("cache/{lxqt}/chroot.tar.zst"), "damaged");
-    assert!(builder.build("fourth").contains(made));
-    assert!(builder.build("fourth").starts_with("note:"));
-    assert!(builder.kept().contains(&"mine".to_owned()));
-}
-
-#[test]
-#[ignore = "needs zstd: cargo xtask test --full"]
-fn a_root_without_the_hash_of_its_packages_is_neither_taken_nor_kept() {
-    let builder = Builder::new("no-hash");
-    fs::remove_file(builder.0.0.join("home/out/tmp/packages.name")).unwrap();
-    for _ in 0..2 {
-        let told = builder.build("first");
-        assert!(told.starts_with("note: no root file system is reused or kept"), "{told}");
-        assert!(told.ends_with("lb bootstrap --verbose\nlb chroot --verbose\n"), "{told}");
-    }
-    assert_eq!(builder.kept(), ["mine"]);
-}
-
 #[test]
 fn everything_that_the_kernel_lacks_is_named_at_once() {
     let folder = Folder::new("kernel");
-    for path in ["home/out/tmp/x", "recipe/x"] {
-        folder.write(path, "");
-    }
+    folder.write("home/out/tmp/x", "");
     let stub = folder.0.join("stub").to_str().unwrap().to_owned();
-    for name in ["lib.sh", "prove-kernel"] {
-        let script = fs::read_to_string(recipe().join(name)).unwrap();
-        let script = script.replace("sudo -n", &stub).replace("/usr/sbin/mkfs.vfat", "true");
-        executable(&folder.0.join("recipe").join(name), &script);
-    }
+    let moved = [("sudo -n", stub), ("/usr/sbin/mkfs.vfat", "true".to_owned())];
+    folder.scripts(&["lib.sh", "prove-kernel"], &moved);
     let prove = |program: &str, needs: &[&str]| {
         executable(&folder.0.join("stub"), program);
         let mut script = Command::new(folder.0.join("recipe/prove-kernel"));
@@ -403,67 +282,4 @@ fn everything_that_the_kernel_lacks_is_named_at_once() {
     prove("#!/bin/sh\n", &["device-mapper", "vfat"]).exits(0);
     prove("#!/bin/sh\nexit 1\n", &[]).exits(0);
     prove("#!/bin/sh\n", &["ext4"]).exits(1).says("expected loop, device-mapper or vfat");
-}
-
-#[test]
-fn packages_are_taken_again_only_if_everything_that_goes_into_them_is_the_same() {
-    let folder = Folder::new("packages");
-    let lists = "cow/var/lib/apt/lists";
-    for (path, text) in [
-        ("source/file", "x"),
-        ("cow/var/lib/dpkg/status", "Package: a\n"),
-        (&format!("{lists}/d_InRelease"), "monday"),
-        (&format!("{lists}/partial/x"), ""),
-        ("binary/aptrepo_local/pool/a.deb", "a package"),
-        ("home/conf/silvermetal-base.conf", "A=1\n"),
-        ("home/out/tmp/x", ""),
-        ("cache/x", ""),
-    ] {
-        folder.write(path, text);
-    }
-    let at = |path: &str| folder.0.join(path).to_str().unwrap().to_owned();
-    let moved = [
-        ("/var/cache/silvermetal-packages", at("cache")),
-        ("/var/cache/pbuilder/base.cow_amd64", at("cow")),
-        ("/home/user/derivative-maker-copy", at("source")),
-        ("/home/user/derivative-binary", at("binary")),
-        ("sudo -n install -d -o user -g user", "mkdir".to_owned()),
-        ("sudo -n ", String::new()),
-    ];
-    fs::create_dir_all(folder.0.join("recipe/buildconfig.d")).unwrap();
-    folder.write("recipe/buildconfig.d/50.conf", "B=1\n");
-    for name in ["lib.sh", "reuse-packages"] {
-        let mut script = fs::read_to_string(recipe().join(name)).unwrap();
-        for (from, to) in &moved {
-            script = script.replace(from, to);
-        }
-        executable(&folder.0.join("recipe").join(name), &script);
-    }
-    let reuse = |mode: &str| {
-        let mut script = Command::new(folder.0.join("recipe/reuse-packages"));
-        script.arg(mode).env("SILVERMETAL_HOME", folder.0.join("home"));
-        run(script.env("SILVERMETAL_EPOCH", "1"))
-    };
-    let package = folder.0.join("binary/aptrepo_local/pool/a.deb");
-    reuse("restore").exits(1);
-    reuse("keep").exits(0);
-    fs::write(&package, "of another build").unwrap();
-    assert!(reuse("restore").exits(0).stdout.starts_with("note: packages of an earlier build"));
-    assert_eq!(fs::read_to_string(&package).unwrap(), "a package");
-    for (path, text) in [
-        ("source/file", "y"),
-        ("cow/var/lib/dpkg/status", "Package: b\n"),
-        (&format!("{lists}/d_InRelease"), "tuesday"),
-        ("home/conf/silvermetal-base.conf", "A=2\n"),
-        ("recipe/buildconfig.d/50.conf", "B=2\n"),
-    ] {
-        folder.write(path, text);
-        reuse("restore").exits(1);
-        reuse("keep").exits(0);
-        reuse("restore").exits(0);
-    }
-    // without a whole key nothing is taken
-    fs::remove_file(folder.0.join("cow/var/lib/dpkg/status")).unwrap();
-    reuse("restore").exits(1).says("packages cannot be reused");
-    assert!(!folder.0.join("home/out/tmp/packages.name").exists());
 }
