@@ -3,7 +3,7 @@
 use super::boot;
 use super::tools::Tools;
 use crate::{builder_image, engine};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use xtask_core::apt;
 use xtask_core::ci;
 use xtask_core::exec::{Cmd, Signal, StopBy, which};
@@ -11,6 +11,7 @@ use xtask_core::facts::host::Host;
 use xtask_core::facts::repo::Repo;
 use xtask_core::failure::{Code, refuse};
 use xtask_core::recipe::Recipe;
+use xtask_core::step;
 use xtask_core::ui::{Ui, answer};
 
 const EXAMPLES: &str = "\
@@ -149,6 +150,9 @@ fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>, ui: &Ui) -> Result<
         TestStep { name: "format", cmd: cargo(&["fmt", "--all", "--check"]) },
         TestStep { name: "lints", cmd: lints },
     ];
+    if args.full && args.filter.is_none() {
+        steps.extend(oldest_rust(repo, ui));
+    }
     let shellcheck = match tools {
         Some(tools) => Some(Cmd::new(tools.bin.join("shellcheck"))),
         None => which("shellcheck").map(Cmd::new),
@@ -166,6 +170,27 @@ fn plan(repo: &Repo, args: &TestArgs, tools: Option<&Tools>, ui: &Ui) -> Result<
     steps.push(TestStep { name: "check", cmd: check });
     steps.push(TestStep { name: "tests", cmd: tests });
     Ok(steps)
+}
+
+/// Compiles everything with the oldest Rust that Cargo.toml allows. The job image of CI has that one, and a newer
+/// compiler accepts more.
+fn oldest_rust(repo: &Repo, ui: &Ui) -> Option<TestStep> {
+    const NAME: &str = "oldest Rust";
+    let oldest = concat!(env!("CARGO_PKG_RUST_VERSION"), ".0");
+    let install = ["toolchain", "install", "--profile", "minimal", "--no-self-update", oldest];
+    let installed = if which("rustup").is_some() {
+        step::run(NAME, &Cmd::new("rustup").args(install), &StopBy::Signal(Signal::TERM), ui)
+    } else {
+        Err(anyhow!("rustup is not installed"))
+    };
+    if let Err(error) = installed {
+        ui.notice(&format!("nobody tried whether this compiles with Rust {oldest}: {error:#}"));
+        return None;
+    }
+    let check = Cmd::new("rustup")
+        .args(["run", oldest, "cargo", "check", "--workspace", "--all-targets", "--locked"])
+        .env("CARGO_TARGET_DIR", repo.state().join(NAME.replace(' ', "-")));
+    Some(TestStep { name: NAME, cmd: check.current_dir(&repo.root) })
 }
 
 /// Runs shellcheck on every shell script that git tracks, also where `check` does not look.

@@ -115,8 +115,8 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                         Fix::with(
                             "git ls-remote {} {}, and write {}@COMMIT # TAG",
                             &[
-                                &format!("https://github.com/{action}"),
-                                &format!("refs/tags/{version}*"),
+                                format!("https://github.com/{action}").as_str(),
+                                format!("refs/tags/{version}*").as_str(),
                                 action,
                             ],
                         ),

@@ -96,7 +96,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
                 mount.source
             ),
             format!("a pattern in valid_volumes that matches it ({list})"),
-            Fix::with("add - {} below valid_volumes in {}", &[&mount.source, PATH]),
+            Fix::with("add - {} below valid_volumes in {}", &[mount.source.as_str(), PATH]),
         );
     }
 }

@@ -341,7 +341,7 @@ fn keys(
                 place,
                 format!("`{name}` is ignored by {program} {declared}, which {PATH} declares"),
                 format!("{program} {needed} or newer"),
-                Fix::with("upgrade {} and its line in {}, or remove the key", &[program, PATH]),
+                Fix::with("upgrade {} and its line in {}, or remove the key", &[*program, PATH]),
             );
         }
     }
