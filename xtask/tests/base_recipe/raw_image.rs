@@ -59,9 +59,8 @@ fn each_partition_of_an_image_gets_a_node_and_all_are_taken_away_again() {
     assert!(script.contains("/dev/mapper"));
     let script = script.replace("/dev/mapper", nodes.to_str().unwrap());
     executable(&folder.0.join("kpartx"), &script);
-    let kpartx = |arguments: &[&str]| -> Ran {
-        run(Command::new(folder.0.join("kpartx")).args(arguments))
-    };
+    let kpartx =
+        |arguments: &[&str]| -> Ran { run(Command::new(folder.0.join("kpartx")).args(arguments)) };
     let names = || {
         let mut names: Vec<_> = fs::read_dir(&nodes)
             .unwrap()
