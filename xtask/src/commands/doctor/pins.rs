@@ -31,7 +31,7 @@ pub(super) fn look(facts: &BuildFacts, ui: &Ui) -> DoctorReport {
             .broken(Problem::new(format!("{error:#}"), "cargo xtask check").of("image-served")),
     }
     if !report.knows("registry-login") {
-        report.skipped("registry-login", "no registry answers");
+        report.skipped("registry-login", "no registry of a pinned image was reached");
     }
     upstream(facts, &mut report);
     report
