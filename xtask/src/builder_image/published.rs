@@ -4,6 +4,7 @@ use super::{Inputs, REPOSITORY};
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::PathBuf;
+use xtask_core::escape::Shown as _;
 use xtask_core::facts::repo::Repo;
 use xtask_core::pins::{ImageRef, build_sh};
 
@@ -31,7 +32,11 @@ fn note(repo: &Repo) -> PathBuf {
 
 /// Records that this checkout has pushed `image`, for [`last_pushed`].
 pub(crate) fn note_pushed(repo: &Repo, image: &ImageRef) -> Result<()> {
-    fs::write(note(repo), format!("{image}\n")).context("cannot note what was pushed")
+    let note = note(repo);
+    // a fresh checkout whose image the registry has already kept nothing yet
+    fs::create_dir_all(repo.state())
+        .and_then(|()| fs::write(&note, format!("{image}\n")))
+        .with_context(|| format!("cannot note in {} what was pushed", note.shown()))
 }
 
 /// The image that this checkout pushed last.

@@ -244,6 +244,21 @@ fn latest_follows_a_revert_and_no_tag_is_one_of_referrers() {
     for tag in ["latest".to_owned(), format!("keep.sha256.{}", digest.hex())] {
         assert_eq!(registry.digest(&format!("{BUILDER}:{tag}")), digest.to_string(), "{tag}");
     }
+    // a fresh clone, as in the next job of CI: its cargo target folder holds nothing but the program
+    let target = checkout.root.parent().unwrap().join("fresh-target");
+    fs::create_dir_all(target.join("debug")).unwrap();
+    fs::write(target.join("CACHEDIR.TAG"), "").unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_xtask"), target.join("debug/xtask")).unwrap();
+    let mut fresh = Command::new(target.join("debug/xtask"));
+    fresh.args(["image", "push", "--if-missing", "--engine", "docker", "--to", &name]);
+    let known = xtask(&checkout, &config, &[]);
+    for (key, value) in known.get_envs() {
+        match value {
+            Some(value) => fresh.env(key, value),
+            None => fresh.env_remove(key),
+        };
+    }
+    run(fresh.current_dir(&checkout.root)).exits(0).says("already in the registry");
     // a job of another branch pushes its image
     registry.put(&Image::of_inputs("sha256:other"), &format!("{BUILDER}:latest"));
     run(&mut xtask(&checkout, &config, &["bump-image"])).exits(0);
