@@ -21,8 +21,18 @@ use xtask_core::ui::{StageProgress as ShownStage, StageTitle, Ui};
 
 /// Start of a line that begins a stage. It is part of the contract with a recipe's entry.
 const STAGE_MARK: &str = "@@stage ";
-/// Part of a line that linux/build/docker/approx/patient-curl sends to the console.
-const THROTTLED: &str = "the package archive throttles (";
+/// Parts of lines that linux/build/docker/approx/patient-curl sends to the console, and what the user is told, once
+/// each.
+const ARCHIVE: [(&str, &str); 2] = [
+    (
+        "the package archive throttles (",
+        "the package archive throttles: the build waits as long as it asks",
+    ),
+    (
+        "the package archive is not reached (",
+        "the package archive was not reached once: the build asks it again",
+    ),
+];
 
 /// The current stage, and the finished ones.
 struct Progress<'a> {
@@ -34,8 +44,8 @@ struct Progress<'a> {
     current: Option<(String, Instant)>,
     shown: Option<ShownStage<'a>>,
     done: Vec<(String, Duration, Hashing)>,
-    /// True if the user knows that the package archive throttles.
-    told: bool,
+    /// True for each line of [`ARCHIVE`] that the user was told.
+    told: [bool; ARCHIVE.len()],
 }
 
 /// Hashes the artefacts of a stage. Returns them with the time that this took.
@@ -74,7 +84,7 @@ pub(crate) fn run(
         current: None,
         shown,
         done: Vec::new(),
-        told: false,
+        told: [false; ARCHIVE.len()],
     };
     let halt = watch.map(|watch| watch.halt().clone()).unwrap_or_default();
     let exit = cmd.stream_until(&halt, &run.stop_by(), |line| {
@@ -116,8 +126,10 @@ pub(crate) fn run(
 impl Progress<'_> {
     fn line(&mut self, line: &str) {
         self.ui.line(line);
-        if line.contains(THROTTLED) && !std::mem::replace(&mut self.told, true) {
-            self.ui.notice("the package archive throttles: the build waits as long as it asks");
+        for ((part, notice), told) in ARCHIVE.iter().zip(&mut self.told) {
+            if line.contains(part) && !std::mem::replace(told, true) {
+                self.ui.notice(notice);
+            }
         }
     }
 

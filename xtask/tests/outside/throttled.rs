@@ -50,19 +50,28 @@ fn folder() -> PathBuf {
     dir
 }
 
-/// Exit code, stdout, and the lines that `logger` and `sleep` were called with.
-fn fetch(url: &str, more: &[&str]) -> (i32, Vec<u8>, String) {
-    let dir = folder();
+/// Makes stubs of `logger` and `sleep` that note how they were called. Returns the notes' file.
+fn noting(dir: &Path) -> PathBuf {
     let notes = dir.join("notes");
     for name in ["logger", "sleep"] {
         let text = format!("#!/bin/sh\necho {name} \"$@\" >>'{}'\n", notes.display());
         executable(&dir.join(name), &text);
     }
-    let script =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../linux/build/docker/approx/patient-curl");
+    notes
+}
+
+/// approx's stand-in for curl.
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../linux/build/docker/approx/patient-curl")
+}
+
+/// Exit code, stdout, and the lines that `logger` and `sleep` were called with.
+fn fetch(url: &str, more: &[&str]) -> (i32, Vec<u8>, String) {
+    let dir = folder();
+    let notes = noting(&dir);
     let path = format!("{}:/usr/bin:/bin", dir.display());
     let mut command = Command::new("bash");
-    command.arg(script).args(["--fail", "--silent"]).args(more).arg(url).env("PATH", path);
+    command.arg(script()).args(["--fail", "--silent"]).args(more).arg(url).env("PATH", path);
     let output = command.output().unwrap();
     let notes = fs::read_to_string(notes).unwrap_or_default();
     fs::remove_dir_all(&dir).unwrap();
@@ -103,4 +112,46 @@ fn every_other_refusal_is_passed_on() {
     let (code, stdout, notes) = fetch(&url, &["--head"]);
     assert_eq!((code, notes.as_str()), (22, ""));
     assert!(stdout.starts_with(b"HTTP/1.1 404 Not Found\r\n"));
+}
+
+/// The exit code, and the notes of [`fetch`], if `curl` fails `times` times with `exit` before it succeeds.
+fn unreached(exit: u8, times: u8, arguments: &[&str]) -> (i32, String, String) {
+    let dir = folder();
+    let curl = dir.join("curl");
+    let count = dir.join("count");
+    let text = format!(
+        "#!/bin/sh\necho x >>'{0}'\nif [ \"$(wc -l <'{0}')\" -le {times} ]; then echo \"curl: ({exit}) no\" >&2; exit {exit}; fi\n\
+         printf 'HTTP/1.1 200 OK\\r\\n\\r\\nbody'\n",
+        count.display()
+    );
+    executable(&curl, &text);
+    let notes = noting(&dir);
+    let script = fs::read_to_string(script()).unwrap();
+    assert!(script.contains("curl=/usr/bin/curl "));
+    let ours = script.replace("curl=/usr/bin/curl ", &format!("curl='{}' ", curl.display()));
+    let path = format!("{}:/usr/bin:/bin", dir.display());
+    let mut command = Command::new("bash");
+    let output =
+        command.args(["-c", &ours, "x"]).args(arguments).env("PATH", path).output().unwrap();
+    let notes = fs::read_to_string(notes).unwrap_or_default();
+    fs::remove_dir_all(&dir).unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap(), notes)
+}
+
+#[test]
+fn a_server_that_is_not_reached_is_asked_again_and_told_in_the_end() {
+    for arguments in [&["--include", "http://x"][..], &["http://x"]] {
+        let (code, stdout, notes) = unreached(6, 2, arguments);
+        assert_eq!((code, stdout.as_str()), (0, "HTTP/1.1 200 OK\r\n\r\nbody"), "{notes}");
+        assert!(notes.contains("the package archive is not reached (curl: exit 6)"), "{notes}");
+        assert!(notes.ends_with("sleep 8\n"), "{notes}");
+        let (code, stdout, notes) = unreached(7, 9, arguments);
+        assert_eq!((code, stdout.as_str()), (7, ""), "{notes}");
+        assert_eq!(notes.matches("sleep").count(), 3, "{notes}");
+        // a certificate that is not trusted, or a file that is not there, is told at once
+        for exit in [60, 22] {
+            let (code, _, notes) = unreached(exit, 9, arguments);
+            assert_eq!((code, notes.as_str()), (i32::from(exit), ""));
+        }
+    }
 }
