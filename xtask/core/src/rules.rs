@@ -248,8 +248,8 @@ pub const DOCTOR: &[Described] = &[
     },
     Described {
         name: "output-on-disk",
-        what: "the output folder is on a file system with a block device",
-        why: "grub-probe finds no device on overlay: the ISO silently loses its hardening kernel parameters",
+        what: "the output folder is on a file system with a block device, which is none of /dev/loop0 to /dev/loop9",
+        why: "grub-mkconfig finds no device on overlay, and behind a small loop device it looks for a file: the ISO silently loses its hardening kernel parameters",
         source: "derivative-maker, build-steps.d/2800_create-lb-iso",
     },
     Described {

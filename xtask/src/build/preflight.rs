@@ -24,9 +24,6 @@ const GIB: u64 = 1 << 30;
 pub(crate) const ENGINE_GIB: u64 = 4;
 /// Space for saved inputs: the builder image's archive (0.9 GiB) and the packages.
 const INPUTS_GIB: u64 = 2;
-/// File systems on which grub-probe finds no device: an ISO built there silently loses its
-/// hardening kernel parameters (derivative-maker, step 2800).
-const NOT_BLOCK_BACKED: [&str; 4] = ["overlay", "tmpfs", "aufs", "9p"];
 
 /// Device that allocates loop devices (loop(4)).
 const LOOP_CONTROL: &str = "/dev/loop-control";
@@ -68,10 +65,11 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
     if recipe.needs.submodule {
         found.extend(facts.upstream.iter().flat_map(Upstream::problems));
         found.extend(facts.levers.problems.iter().cloned());
-        let kind = facts.output_disk.kind.as_str();
-        if NOT_BLOCK_BACKED.contains(&kind) {
+        // derivative-maker takes the hardening kernel parameters from grub-mkconfig, and no error of it (step 2800)
+        if !facts.output_disk.has_device_for_grub() {
+            let DiskSpace { kind, source, .. } = &facts.output_disk;
             found.push(Problem::new(
-                format!("the output is on {kind}: the ISO would silently lose its kernel parameters there"),
+                format!("the output is on {kind} ({source}): the ISO would silently lose its kernel parameters there"),
                 "pass --output DIR on a disk's own file system (ext4, xfs, btrfs)",
             ).of("output-on-disk"));
         }

@@ -119,26 +119,68 @@ pub struct DiskSpace {
     pub free: u64,
     /// File system type, e.g. `ext4`, `overlay`, `tmpfs`.
     pub kind: String,
+    /// Its device, e.g. `/dev/vda1`, or the name of what has none, e.g. `overlay`.
+    pub source: String,
 }
 
 impl DiskSpace {
     /// The file system that holds `path`. If `path` does not exist, its nearest ancestor counts.
     pub fn holding(path: &Path) -> Result<DiskSpace> {
         let existing = path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/"));
-        let out =
-            Cmd::new("df").args(["-B1", "--output=avail,fstype", "--"]).arg(existing).read()?;
+        let out = Cmd::new("df")
+            .args(["-B1", "--output=avail,fstype,source", "--"])
+            .arg(existing)
+            .read()?;
         let mut words = out.lines().last().unwrap_or_default().split_whitespace();
         let free = words.next().and_then(|w| w.parse().ok());
         Ok(DiskSpace {
             free: free.with_context(|| format!("unexpected output of df: {out}"))?,
             kind: words.next().unwrap_or_default().to_owned(),
+            source: words.collect::<Vec<_>>().join(" "),
         })
+    }
+
+    /// True if grub-mkconfig writes boot entries for a system on this file system. Memory, overlays and networks
+    /// have no device that it could find. Behind /dev/loop0 to /dev/loop9 it looks for a file, does not find it
+    /// in the system, and leaves out the entries in silence (grub-mkconfig_lib, 10_linux).
+    pub fn has_device_for_grub(&self) -> bool {
+        let loop_number = self.source.strip_prefix("/dev/loop");
+        let file_is_wanted =
+            loop_number.is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit()));
+        self.kind == "zfs" || (self.source.starts_with("/dev/") && !file_is_wanted)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn grub_wants_a_device_and_no_small_loop_device() {
+        let disk = |kind: &str, source: &str| DiskSpace {
+            free: 0,
+            kind: kind.to_owned(),
+            source: source.to_owned(),
+        };
+        for (kind, source) in [
+            ("ext4", "/dev/vda"),
+            ("xfs", "/dev/mapper/luks-1"),
+            ("btrfs", "/dev/sda2"),
+            ("ext4", "/dev/loop10"),
+            ("zfs", "tank/x"),
+        ] {
+            assert!(disk(kind, source).has_device_for_grub(), "{kind} {source}");
+        }
+        for (kind, source) in [
+            ("overlay", "overlay"),
+            ("tmpfs", "tmpfs"),
+            ("nfs4", "server:/x"),
+            ("fuse.sshfs", "a@b:/"),
+            ("ext4", "/dev/loop3"),
+        ] {
+            assert!(!disk(kind, source).has_device_for_grub(), "{kind} {source}");
+        }
+    }
 
     #[test]
     fn memory_cpu_and_release_are_read() {

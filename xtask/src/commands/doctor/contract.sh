@@ -148,6 +148,7 @@ fi
 mounted=$(findmnt --noheadings --output FSTYPE,SOURCE --target "$out" | tail -n 1)
 read -r kind source <<<"$mounted"
 case $kind:$source in
+*:/dev/loop[0-9] | *:/dev/loop[0-9]\[*) say output-on-disk no "the output is on $kind ($source), behind which grub looks for a file" ;;
 zfs:* | *:/dev/*) say output-on-disk yes "$kind on $source" ;;
 *) say output-on-disk no "the output is on $kind ($source)" ;;
 esac
