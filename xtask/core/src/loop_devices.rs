@@ -1,9 +1,9 @@
-//! Loop devices that a killed build left on files of its work folder, and the mappings on them. The kernel
-//! keeps them when their container is gone, and with them the disk space of the removed files.
+//! Loop devices that a killed build left on files of its work folder. The kernel keeps them when their container
+//! is gone, and with them the disk space of the removed files.
 
-use crate::exec::{Cmd, which};
+use crate::exec::Cmd;
 use crate::facts::host::am_root;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use rustix::fs::makedev;
 use serde_json::Value;
 use std::fs;
@@ -35,13 +35,6 @@ pub fn detach(folder: &Path) -> Result<Vec<String>> {
             meta.is_file() && (device.inode, device.file_system) == (meta.ino(), meta.dev())
         });
         for device in of_file {
-            for mapping in mappings(block, &device.name) {
-                if which("dmsetup").is_none() {
-                    bail!("/dev/{} holds the mapping {mapping}: install dmsetup", device.name);
-                }
-                Cmd::new("dmsetup").args(["remove", &mapping]).read()?;
-                detached.push(format!("mapping {mapping}"));
-            }
             Cmd::new("losetup").args(["--detach", &format!("/dev/{}", device.name)]).read()?;
             detached.push(format!("/dev/{}", device.name));
         }
@@ -84,30 +77,6 @@ fn attached(list: &Value) -> Vec<LoopDevice> {
         .collect()
 }
 
-/// The device-mapper's names on a block device and on its partitions; one that lies on another comes first.
-fn mappings(block: &Path, device: &str) -> Vec<String> {
-    let dir = block.join(device);
-    let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
-    let partitions =
-        entries.map(|entry| entry.path()).filter(|path| path.join("partition").exists());
-    let mut found: Vec<String> = Vec::new();
-    for part in std::iter::once(dir.clone()).chain(partitions) {
-        for holder in fs::read_dir(part.join("holders")).into_iter().flatten().flatten() {
-            let holder = holder.file_name().to_string_lossy().into_owned();
-            let Ok(name) = fs::read_to_string(block.join(&holder).join("dm/name")) else {
-                continue;
-            };
-            let above = mappings(block, &holder).into_iter().chain([name.trim().to_owned()]);
-            for mapping in above {
-                if !found.contains(&mapping) {
-                    found.push(mapping);
-                }
-            }
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,25 +98,11 @@ mod tests {
     }
 
     #[test]
-    fn mappings_on_a_device_and_its_partitions_are_found_outermost_first() {
+    fn a_device_with_a_file_is_attached() {
         let block = std::env::temp_dir().join(format!("xtask-devices-{}", std::process::id()));
-        let write = |path: &str, text: &str| {
-            let path = block.join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
-        write("loop0/holders/dm-0", "");
-        write("loop0/loop0p1/partition", "1\n");
-        write("loop0/loop0p1/holders/dm-2", "");
-        write("dm-0/dm/name", "loop0p1\n");
-        write("dm-0/holders/dm-1", "");
-        write("dm-1/dm/name", "crypt\n");
-        write("dm-2/dm/name", "other\n");
-        write("dm-3/dm/name", "somebodys\n");
-        write("loop1/holders/dm-3", "");
-        assert_eq!(mappings(&block, "loop0"), ["crypt", "loop0p1", "other"]);
+        fs::create_dir_all(block.join("loop0/loop")).unwrap();
         assert!(!any_attached(&block));
-        write("loop0/loop/backing_file", "/x\n");
+        fs::write(block.join("loop0/loop/backing_file"), "/x\n").unwrap();
         assert!(any_attached(&block));
         fs::remove_dir_all(block).unwrap();
     }

@@ -165,7 +165,7 @@ fn remove(path: &Path, cleanup: Option<&EngineCleanup>) -> Result<()> {
 pub(crate) struct Swept {
     /// Ids of the runs whose work folders were removed.
     pub(crate) runs: Vec<String>,
-    /// Loop devices and mappings that lay on files of these folders.
+    /// Loop devices that lay on files of these folders.
     pub(crate) devices: Vec<String>,
     /// Errors: folders that could not be removed, with the reason.
     pub(crate) stuck: Vec<String>,
