@@ -15,7 +15,7 @@ const VERIFY: &str =
 pub(crate) const RULE: Rule = Rule {
     described: Described {
         name: "masked-failures",
-        what: "nothing hides the exit code of a step that checks, builds, verifies or releases: no `continue-on-error`, no `||`, no pipe without pipefail, no `&`, no `set +e`",
+        what: "nothing hides the exit code of a step that checks, builds, verifies or releases: no `continue-on-error`, no `||`, no pipe without pipefail, no `&`, no `set +e`, no trap with `exit 0`",
         why: "a run in which the hashes differ is green, and its ISO is released",
         source: "bash(1), set -e; actions/runner#1955",
     },
@@ -68,6 +68,12 @@ pub(crate) const RULE: Rule = Rule {
             "xtask verify",
         ),
         replace(
+            WORKFLOW,
+            VERIFY,
+            "        run: |\n          trap 'echo bye; exit 0' EXIT\n          cargo xtask verify\n",
+            "xtask verify",
+        ),
+        replace(
             "linux/build/scripts/build.sh",
             "xtask-start -- iso \"$@\"",
             "xtask-start -- iso \"$@\" || true",
@@ -87,6 +93,11 @@ pub(crate) const RULE: Rule = Rule {
             WORKFLOW,
             VERIFY,
             "        run: |\n          set -o pipefail\n          cargo xtask verify 2>&1 | tee verify.log\n",
+        ),
+        legal(
+            WORKFLOW,
+            VERIFY,
+            "        run: |\n          trap 'rm -f x; exit' EXIT\n          trap 'exit 0' USR1\n          cargo xtask verify\n",
         ),
         legal(WORKFLOW, VERIFY, "        run: cargo xtask verify || { echo different; exit 1; }\n"),
         legal(
@@ -150,7 +161,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
     }
     for source in script::scripts(tree) {
         // rule `script-head` demands `set -e`
-        let options = Options { pipefail: false, stops: true };
+        let options = Options { pipefail: false, stops: true, forgives: false };
         script(&source.path, source.commands(), options, found);
     }
 }
@@ -191,16 +202,26 @@ struct Options {
     pipefail: bool,
     /// errexit: the script stops at a failed command.
     stops: bool,
+    /// A trap runs `exit 0` when the script ends or a command fails.
+    forgives: bool,
 }
 
 impl Options {
     /// The options that a step's `shell:` sets.
     fn of(shell: &str) -> Options {
         let stops = !shell.contains("{0}") || shell.contains(" -e") || shell.contains("errexit");
-        Options { pipefail: shell == "bash" || shell.contains("pipefail"), stops }
+        Options { pipefail: shell == "bash" || shell.contains("pipefail"), stops, forgives: false }
     }
 
     fn set(&mut self, command: &ShellCommand) {
+        if command.program() == "trap" {
+            let mut args = command.args().into_iter();
+            let text = args.next().unwrap_or_default();
+            let words: Vec<&str> = text.split([' ', ';', '\n', '{', '}', '&', '|']).collect();
+            if args.any(|signal| matches!(signal, "EXIT" | "0" | "ERR")) {
+                self.forgives = words.windows(2).any(|pair| pair == ["exit", "0"]);
+            }
+        }
         if command.program() != "set" {
             return;
         }
@@ -222,6 +243,9 @@ impl Options {
 fn masked(commands: &[ShellCommand], n: usize, options: &Options) -> Option<&'static str> {
     let command = &commands[n];
     let rest = &commands[n + 1..];
+    if options.forgives {
+        return Some("a trap ends the script with `exit 0`");
+    }
     match command.words.first().map_or("", |word| word.text.as_str()) {
         "!" => return Some("`!` inverts it"),
         "if" | "elif" | "while" | "until" if !rest.iter().any(exits) => {
