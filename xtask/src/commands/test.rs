@@ -25,7 +25,7 @@ Examples:
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct TestArgs {
-    /// Also run the tests that need root or a real engine
+    /// Also run the tests that need root or a real engine, and compile with the oldest Rust that Cargo.toml allows
     #[arg(long)]
     full: bool,
     /// Run only the tests that make Debian machines (12, 13, forky; Docker's packages, podman, systemd, a plain
