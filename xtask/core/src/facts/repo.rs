@@ -85,14 +85,47 @@ impl Repo {
     /// Folder for what xtask keeps between runs (private engine, package cache, logs). It lies in the
     /// cargo target folder that this program was started from.
     pub fn state(&self) -> PathBuf {
-        let target = std::env::current_exe().ok().and_then(|exe| {
-            let folders = exe.ancestors().take(4);
-            folders.map(Path::to_owned).find(|dir| dir.join("CACHEDIR.TAG").exists())
-        });
+        let target = std::env::current_exe().ok().and_then(|exe| target_of(&exe));
         target.unwrap_or_else(|| self.root.join("target")).join("silvermetal")
     }
 }
 
+/// The cargo target folder that holds this program. Cargo writes CACHEDIR.TAG only into a target folder that it made
+/// itself, not into a mount point or another folder that was there before; .rustc_info.json it writes into each.
+fn target_of(exe: &Path) -> Option<PathBuf> {
+    let is_target = |dir: &&Path| {
+        ["CACHEDIR.TAG", ".rustc_info.json"].iter().any(|name| dir.join(name).is_file())
+    };
+    exe.ancestors().take(4).find(is_target).map(Path::to_owned)
+}
+
 fn is_silvermetal(dir: &Path) -> bool {
     dir.join("linux/build/recipes").is_dir() && dir.join("xtask/Cargo.toml").is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::target_of;
+    use std::fs;
+    use std::path::Path;
+
+    #[test]
+    fn a_target_folder_is_known_whether_cargo_made_it_or_found_it() {
+        let outer = std::env::temp_dir().join(format!("xtask-target-{}", std::process::id()));
+        for mark in ["CACHEDIR.TAG", ".rustc_info.json"] {
+            let target = outer.join(mark.to_lowercase());
+            fs::create_dir_all(target.join("debug/deps")).unwrap();
+            for exe in ["debug/xtask", "debug/deps/engine-1"] {
+                assert_eq!(target_of(&target.join(exe)), None);
+            }
+            fs::write(target.join(mark), "").unwrap();
+            for exe in
+                ["debug/xtask", "debug/deps/engine-1", "x86_64-unknown-linux-gnu/debug/xtask"]
+            {
+                assert_eq!(target_of(&target.join(exe)).as_ref(), Some(&target));
+            }
+        }
+        assert_eq!(target_of(Path::new("/usr/bin/xtask")), None);
+        fs::remove_dir_all(&outer).unwrap();
+    }
 }
