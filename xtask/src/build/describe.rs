@@ -5,6 +5,7 @@ use super::plan::{Folders, Run};
 use super::records::earlier::EarlierBuild;
 use crate::builder_image::BuilderImage;
 use crate::engine::{EngineKind, EngineStatus};
+use std::fs;
 use xtask_core::dry_run::DryRun;
 use xtask_core::escape::Shown as _;
 use xtask_core::exec::quoted;
@@ -82,7 +83,9 @@ fn summarize(facts: &BuildFacts, plan: &mut DryRun) {
     if let Some(dir) = &facts.save_inputs {
         plan.line("inputs", format!("everything fetched is kept in {}", dir.shown()));
     }
-    let replaced = if facts.output.exists() { " (replaces an older result)" } else { "" };
+    let holds_something =
+        fs::read_dir(&facts.output).is_ok_and(|mut entries| entries.next().is_some());
+    let replaced = if holds_something { " (replaces an older result)" } else { "" };
     plan.line("result", format!("{}{replaced}", facts.output.shown()));
     plan.line("last time", last_time(facts));
 }

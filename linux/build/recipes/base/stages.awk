@@ -29,6 +29,11 @@ function enter(name) {
 /^P: Begin building root filesystem image/ { enter("squashfs") }
 /^P: Begin creating manifest/ { enter("iso") }
 
+# mksquashfs names each of some 80,000 files, more than all else in the log. One in a thousand shows that it works.
+current == "squashfs" && /^(file|directory|symbolic link|(character|block) device|fifo|socket) \/.* (inode 0x[0-9a-f]+|bytes)( DUPLICATE)? *$/ {
+    if (packed++ % 1000) next
+}
+
 { print; fflush() }
 
 END { exit failed }

@@ -1,5 +1,6 @@
 //! Workflows: jobs, steps, and the commands that the steps run.
 
+use super::container::{MountOption, mounts, options_of_text, volume};
 use super::script::Xtask;
 use crate::parse::expression::{self, Expr};
 use crate::parse::shell::{ShellCommand, commands};
@@ -133,6 +134,23 @@ impl<'w> WorkflowJob<'w> {
     /// Calls of xtask in the job's steps, with their lines.
     pub(crate) fn xtask(&self) -> Vec<(usize, Xtask)> {
         self.steps().iter().flat_map(WorkflowStep::xtask).collect()
+    }
+
+    /// What its container and its services mount.
+    pub(crate) fn mounts(&self) -> Vec<MountOption> {
+        let services = self.node.get("services").map(YamlNode::entries).unwrap_or_default();
+        let containers = self.node.get("container").into_iter();
+        let mut found = Vec::new();
+        for container in containers.chain(services.iter().map(|(_, node)| node)) {
+            let listed = container.get("volumes").map(YamlNode::items).unwrap_or_default();
+            found.extend(listed.iter().filter_map(|node| Some(volume(node.text()?, node.line))));
+            let options = container.get("options");
+            let text = options.and_then(|node| Some((node.unfolded()?, node.line)));
+            found.extend(
+                text.map(|(text, line)| mounts(&options_of_text(text, line))).unwrap_or_default(),
+            );
+        }
+        found
     }
 
     pub(crate) fn has_matrix(&self) -> bool {

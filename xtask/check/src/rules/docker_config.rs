@@ -1,7 +1,7 @@
 //! The registry's login is mounted as one file, read-only.
 
 use crate::finding::{Location, Severity};
-use crate::model::container::{ContainerRun, MountOption, mounts, options_of_text, volume};
+use crate::model::container::{ContainerRun, MountOption, mounts};
 use crate::model::runner::{PATH, Runner};
 use crate::model::{script, workflow};
 use crate::parse::pattern::{self, Star};
@@ -31,7 +31,7 @@ pub(crate) const RULE: Rule = Rule {
         replace(
             PATH,
             "    --volume /root/.docker/config.json:/root/.docker/config.json:ro\n",
-            "    --volume /root/.docker/config.json:/root/.docker/config.json:ro --volume silvermetal-cargo-registry:/root/.docker\n",
+            "    --volume /root/.docker/config.json:/root/.docker/config.json:ro --volume example-cache:/root/.docker\n",
             "--volume /root/.docker",
         ),
         replace(
@@ -87,17 +87,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
     }
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
-            if let Some(container) = job.node.get("container") {
-                let listed = container.get("volumes").map(|node| node.items()).unwrap_or_default();
-                let listed =
-                    listed.into_iter().filter_map(|node| Some(volume(node.text()?, node.line)));
-                let options = container
-                    .get("options")
-                    .and_then(|node| Some(options_of_text(node.unfolded()?, node.line)));
-                listed
-                    .chain(mounts(&options.unwrap_or_default()))
-                    .for_each(|mount| one(workflow.path(), &mount, found));
-            }
+            job.mounts().iter().for_each(|mount| one(workflow.path(), mount, found));
             for command in job.steps().iter().flat_map(|step| step.commands()) {
                 let run = ContainerRun::of(&command);
                 run.iter()

@@ -45,6 +45,7 @@ pub(crate) mod script_docker;
 pub(crate) mod script_head;
 pub(crate) mod script_mode;
 pub(crate) mod separate_builds;
+pub(crate) mod shared_registry;
 pub(crate) mod shellcheck;
 pub(crate) mod snapshot_sources;
 pub(crate) mod snapshot_stamp;
@@ -108,6 +109,7 @@ pub(crate) const ALL: &[&Rule] = &[
     &runner_keys::RULE,
     &runner_images::RULE,
     &runner_volumes::RULE,
+    &shared_registry::RULE,
     &docker_config::RULE,
     &runner_privileged::RULE,
     &runner_docker_host::RULE,

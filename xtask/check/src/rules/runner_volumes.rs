@@ -2,7 +2,7 @@
 
 use crate::finding::{Location, Severity};
 use crate::fix::Fix;
-use crate::model::container::{MountOption, mounts, options_of_text, volume};
+use crate::model::container::{MountOption, volume};
 use crate::model::runner::{PATH, Runner};
 use crate::model::workflow;
 use crate::parse::pattern::{self, Star};
@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     check,
     fixtures: &[
-        replace(PATH, "    - silvermetal-cargo-registry\n", "", "silvermetal-cargo-registry:"),
+        replace(PATH, "    - example-cache\n", "", "example-cache:"),
         replace(
             PATH,
             "    - /root/.docker/config.json\n",
@@ -46,8 +46,8 @@ pub(crate) const RULE: Rule = Rule {
         ),
         replace(
             PATH,
-            "    --volume silvermetal-cargo",
-            "    --mount type=bind,source=/srv/cache,target=/cache\n    --volume silvermetal-cargo",
+            "    --volume example",
+            "    --mount type=bind,source=/srv/cache,target=/cache\n    --volume example",
             "/srv/cache",
         ),
         replace(
@@ -66,19 +66,7 @@ fn check(tree: &SourceTree, found: &mut Findings) {
         runner.mounts().into_iter().map(|m| (PATH.to_owned(), m)).collect();
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
-            let services = job.node.get("services").map(|node| node.entries()).unwrap_or_default();
-            for container in
-                job.node.get("container").into_iter().chain(services.iter().map(|(_, node)| node))
-            {
-                let listed = container.get("volumes").map(|node| node.items()).unwrap_or_default();
-                let listed =
-                    listed.into_iter().filter_map(|node| Some(volume(node.text()?, node.line)));
-                let options = container
-                    .get("options")
-                    .and_then(|node| Some(options_of_text(node.unfolded()?, node.line)));
-                let all_of_job = listed.chain(mounts(&options.unwrap_or_default()));
-                all.extend(all_of_job.map(|mount| (workflow.path().to_owned(), mount)));
-            }
+            all.extend(job.mounts().into_iter().map(|m| (workflow.path().to_owned(), m)));
         }
     }
     if runner.is_on("bind_workdir") {

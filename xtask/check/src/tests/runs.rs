@@ -58,7 +58,7 @@ fn one_run_finds_25_problems_in_9_files() {
             "verify --compare build-a build-a",
             "",
         ),
-        replace(RUNNER, "    - silvermetal-cargo-registry\n", "", ""),
+        replace(RUNNER, "    - example-cache\n", "", ""),
         replace(
             RUNNER,
             "config.json:/root/.docker/config.json:ro",
