@@ -185,7 +185,8 @@ fn the_clean_up_removes_random_and_dated_files_and_those_of_the_builder() {
     let folder = Folder::new("clean");
     let log = "var/lib/dkms/tirdad/0.1/6.12/x86_64/log/make.log";
     let theme = "boot/grub/themes/kicksecure";
-    for file in ["etc/nvme/hostid", "etc/nvme/hostnqn", log, "etc/nvme/discovery.conf"] {
+    let raw = "boot/grub/grub.cfg";
+    for file in ["etc/nvme/hostid", "etc/nvme/hostnqn", log, raw, "etc/nvme/discovery.conf"] {
         folder.write(file, "x");
     }
     folder.write(&format!("{theme}/background-16x9.png"), "");
@@ -193,7 +194,7 @@ fn the_clean_up_removes_random_and_dated_files_and_those_of_the_builder() {
         .unwrap();
     for _ in 0..2 {
         run(Command::new(recipe().join("hooks/clean-up")).arg(&folder.0)).exits(0);
-        for gone in ["etc/nvme/hostid", "etc/nvme/hostnqn", log] {
+        for gone in ["etc/nvme/hostid", "etc/nvme/hostnqn", log, raw] {
             assert!(!folder.0.join(gone).exists(), "{gone}");
         }
         assert!(folder.0.join("etc/nvme/discovery.conf").exists());
