@@ -109,7 +109,23 @@ pub(crate) struct ForbiddenFiles {
     pub(crate) count: u64,
 }
 
+/// From which grub-mkconfig makes the configuration of an installed system, and what it made.
+pub(super) const GRUB_SETTINGS: [&str; 4] =
+    ["etc/grub.d/*", "etc/default/grub", "etc/default/grub.d/*", "boot/grub/*.cfg"];
+
 impl ForbiddenFiles {
+    /// A file of [`GRUB_SETTINGS`] whose text makes GRUB read SMBIOS (GRUB's manual, command `smbios`). Whoever runs an
+    /// installed system in a virtual machine could add kernel parameters, and switch off its hardening.
+    pub(super) fn firmware_parameters(path: &str, text: &str) -> Option<ForbiddenFiles> {
+        let mut code = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        code.any(|line| line.to_ascii_lowercase().contains("smbios")).then(|| ForbiddenFiles {
+            rule: "firmware-parameters",
+            what: "an installed system would take kernel parameters from the machine's firmware (SMBIOS)",
+            paths: vec![path.to_owned()],
+            count: 1,
+        })
+    }
+
     /// A host key where sshd's settings say.
     pub(super) fn host_key(path: &str) -> ForbiddenFiles {
         let Forbidden { rule, what, .. } = FORBIDDEN[0];

@@ -269,6 +269,10 @@ impl Root {
                 unclear.insert(format!("{path}: sshd reads {other} as well"));
             }
         }
+        for found in texts(&forbidden::GRUB_SETTINGS) {
+            let (path, text) = found?;
+            forbidden.extend(ForbiddenFiles::firmware_parameters(&path, &text));
+        }
         for found in texts(if initramfs { &PARAMETER_FILES } else { &[] }) {
             let (path, text) = found?;
             let names_root = |word: String| ROOT.iter().any(|name| word.starts_with(name));

@@ -173,13 +173,21 @@ fn an_image_without_its_desktop_is_another_flavor() {
 fn every_single_fault_is_found_and_no_other() {
     needs_tools!();
     type Make = fn(&Tree);
-    let cases: [(&str, &str, Make); 20] = [
+    let cases: [(&str, &str, Make); 22] = [
         ("host-keys", "ssh_host_ed25519_key", |t| t.write("etc/ssh/ssh_host_ed25519_key", "")),
         ("logs", "var/log/apt/history.log", |t| t.write("var/log/apt/history.log", "x")),
         ("logs", "make.log", |t| t.write("var/lib/dkms/tirdad/0.1/log/make.log", "x")),
         ("apt-lists", "_InRelease", |t| t.write("var/lib/apt/lists/deb_InRelease", "")),
         ("random-seed", "random-seed", |t| t.write("var/lib/systemd/random-seed", "x")),
         ("nvme-hostid", "etc/nvme/hostid", |t| t.write("etc/nvme/hostid", "")),
+        ("firmware-parameters", "etc/grub.d/01_reader", |t| {
+            t.write("etc/grub.d/01_reader", "#!/bin/sh\ncat <<'EOF'\ninsmod SMBIOS\nEOF\n");
+        }),
+        ("firmware-parameters", "etc/default/grub.d/99_x.cfg", |t| {
+            // a comment says nothing
+            t.write("etc/grub.d/40_custom", "#!/bin/sh\n  # smbios\nexec tail -n +3 $0\n");
+            t.write("etc/default/grub.d/99_x.cfg", "GRUB_CMDLINE_LINUX+=' ${smbios_extra}'\n");
+        }),
         ("mok", "mok.key", |t| t.write("var/lib/dkms/mok.key", "")),
         ("credentials", ".docker/config.json", |t| t.write("root/.docker/config.json", "{}")),
         ("machine-id", "etc/machine-id", |t| t.write("etc/machine-id", &"a".repeat(33))),
