@@ -29,6 +29,15 @@ judge() { # RULE WHAT-HOLDS COMPLAINT
     if [ -z "$3" ]; then say "$1" yes "$2"; else say "$1" no "$3"; fi
 }
 root() { sudo -n "$@"; }
+# Prints a line if the package cache does not serve the InRelease at this address.
+unserved() { # URL
+    local text
+    if ! text=$(curl --fail --silent --show-error --max-time 40 "$1" 2>&1); then
+        printf '%s: %s\n' "$1" "$(tr '\n' ' ' <<<"$text")"
+    elif ! grep -q '^-----BEGIN PGP SIGNED MESSAGE-----' <<<"$text"; then
+        printf '%s is no InRelease\n' "$1"
+    fi
+}
 
 # --- PID 1, user, terminal
 first=$(</proc/1/comm)
@@ -88,14 +97,8 @@ elif [ -z "$inode" ]; then
 elif [ -z "$(root find /proc/1/fd -lname "socket:\[$inode\]")" ]; then
     problem='another process than PID 1 listens on 127.0.0.1:9977'
 else
-    for suite; do
-        url=http://127.0.0.1:9977/${suite%%/*}/dists/${suite#*/}/InRelease
-        if ! text=$(curl --fail --silent --show-error --max-time 40 "$url" 2>&1); then
-            problem="$problem $url: $text"
-        elif ! grep -q '^-----BEGIN PGP SIGNED MESSAGE-----' <<<"$text"; then
-            problem="$problem $url is no InRelease"
-        fi
-    done
+    # All at once: the package cache asks an archive that is not reached again, for half a minute.
+    problem=$(for suite; do unserved "http://127.0.0.1:9977/${suite%%/*}/dists/${suite#*/}/InRelease" & done | sort)
     [ -z "$problem" ] || problem="$problem; approx logged: $(root journalctl --quiet --no-pager -o cat -t approx -n 3 2>&1)"
 fi
 judge package-cache "systemd listens on 127.0.0.1:9977, and it serves $*" "$problem"

@@ -9,7 +9,7 @@ use xtask_core::failure::Problem;
 use xtask_core::rules::DOCTOR;
 
 /// Seconds after which a container is killed.
-pub(super) const PROBE_TIMEOUT: &str = "40";
+pub(super) const PROBE_TIMEOUT: &str = "80";
 
 /// One container that ended.
 pub(super) struct Ran {
@@ -97,7 +97,7 @@ pub(super) fn refused(ran: &Ran, told: bool, report: &mut DoctorReport) {
             return;
         }
     }
-    let what = if ran.took >= Duration::from_secs(PROBE_TIMEOUT.parse().unwrap_or(40)) {
+    let what = if ran.took >= Duration::from_secs(PROBE_TIMEOUT.parse().unwrap_or(80)) {
         format!("the builder did not end within {PROBE_TIMEOUT} s: {last}")
     } else {
         format!("the builder did not finish the probe ({}): {last}", ran.exit)
