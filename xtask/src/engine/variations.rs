@@ -241,13 +241,13 @@ impl BuildConditions {
             steps.push("echo 'another ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/another");
         }
         if self.has(Variation::Firmware) {
-            // an overlay over /sys adds the folder efi, or hides it with a whiteout
-            steps.push("mount -t tmpfs tmpfs /mnt && mkdir /mnt/firmware");
+            // An overlay adds the folder efi, or hides it with a whiteout. It lies over this folder alone: what the
+            // kernel adds below an overlay later, such as a loop device in use, is not seen through it.
+            steps.push("mount -t tmpfs tmpfs /mnt");
             steps.push(
-                "if [ -d /sys/firmware/efi ]; then mknod /mnt/firmware/efi c 0 0; \
-                 else mkdir /mnt/firmware/efi; fi",
+                "if [ -d /sys/firmware/efi ]; then mknod /mnt/efi c 0 0; else mkdir /mnt/efi; fi",
             );
-            steps.push("mount -t overlay overlay -o lowerdir=/mnt:/sys /sys");
+            steps.push("mount -t overlay overlay -o lowerdir=/mnt:/sys/firmware /sys/firmware");
         }
         steps
     }

@@ -201,12 +201,17 @@ fn the_clean_up_removes_random_and_dated_files_and_those_of_the_builder() {
         let linked = fs::read_link(folder.0.join(theme).join("background.png")).unwrap();
         assert_eq!(linked, Path::new("background-16x9.png"));
     }
+    let database = "var/cache/debconf/config.dat";
+    folder
+        .write(database, " FILE = /etc/default/grub\n NEW = /tmp/grub.XdkT61DSWZ\n NEW = /etc/x\n");
     let (reader, line) =
         ("etc/grub.d/01_smbios-reader", "etc/default/grub.d/99_smbios-cmdline.cfg");
     folder.write(reader, "#!/bin/sh\necho insmod smbios\n");
     folder.write(line, "GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX \\${dm_smbios_extra}\"\n");
     folder.write("etc/grub.d/40_custom", "#!/bin/sh\n# no smbios here\n");
     run(Command::new(recipe().join("hooks/clean-up")).arg(&folder.0)).exits(0);
+    let kept = fs::read_to_string(folder.0.join(database)).unwrap();
+    assert_eq!(kept, " FILE = /etc/default/grub\n NEW = /etc/x\n");
     assert!(!folder.0.join(reader).exists() && !folder.0.join(line).exists());
     // another file than those that we know
     folder.write("etc/grub.d/02_reader", "#!/bin/sh\necho insmod smbios\n");
