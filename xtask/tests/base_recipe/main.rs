@@ -321,7 +321,7 @@ fn prepare(name: &str, sudo: &str, grml: &str) -> Ran {
     run(script.env("SILVERMETAL_HOME", folder.0.join("home")))
 }
 
-/// What without-device-mapper relies on in grml-debootstrap.
+/// The lines of grml-debootstrap that without-device-mapper relies on.
 const GRML: &str =
     "grep -q 'device-mapper' /proc/misc\nkpartx -asv \"$TARGET\"\nUSE_DEFAULT_INTERFACES\n";
 

@@ -1,6 +1,7 @@
 //! Workflows: jobs, steps, and the commands that the steps run.
 
 use super::container::{MountOption, mounts, options_of_text, volume};
+use super::runner::{PATH, Runner};
 use super::script::Xtask;
 use crate::parse::expression::{self, Expr};
 use crate::parse::shell::{ShellCommand, commands};
@@ -35,6 +36,18 @@ pub(crate) fn is_workflow(path: &str) -> bool {
 }
 
 /// Every workflow that is valid YAML. Rule `yaml` reports the others.
+/// Every mount that a job gets, from the runner's configuration or from a workflow, with the path of that file.
+pub(crate) fn mounts_of_jobs(tree: &SourceTree) -> Vec<(String, MountOption)> {
+    let runner = Runner::read(tree).map(|runner| runner.mounts()).unwrap_or_default();
+    let mut found: Vec<_> = runner.into_iter().map(|mount| (PATH.to_owned(), mount)).collect();
+    for workflow in all(tree) {
+        for mount in workflow.jobs().iter().flat_map(WorkflowJob::mounts) {
+            found.push((workflow.path().to_owned(), mount));
+        }
+    }
+    found
+}
+
 pub(crate) fn all(tree: &SourceTree) -> Vec<Workflow<'_>> {
     tree.sources()
         .filter(|source| is_workflow(&source.path))
@@ -136,7 +149,7 @@ impl<'w> WorkflowJob<'w> {
         self.steps().iter().flat_map(WorkflowStep::xtask).collect()
     }
 
-    /// What its container and its services mount.
+    /// The mounts of its container and of its services.
     pub(crate) fn mounts(&self) -> Vec<MountOption> {
         let services = self.node.get("services").map(YamlNode::entries).unwrap_or_default();
         let containers = self.node.get("container").into_iter();

@@ -66,7 +66,6 @@ const FIX: &str = "--volume /root/.docker/config.json:/root/.docker/config.json:
 fn check(tree: &SourceTree, found: &mut Findings) {
     if let Some(runner) = Runner::read(tree) {
         let mounts = runner.mounts();
-        mounts.iter().for_each(|mount| one(PATH, mount, found));
         if !mounts.iter().any(|mount| {
             mount.source == FILE || is_folder(&mount.source) || is_folder(&mount.target)
         }) {
@@ -85,9 +84,11 @@ fn check(tree: &SourceTree, found: &mut Findings) {
             }
         }
     }
+    for (path, mount) in workflow::mounts_of_jobs(tree) {
+        one(&path, &mount, found);
+    }
     for workflow in workflow::all(tree) {
         for job in workflow.jobs() {
-            job.mounts().iter().for_each(|mount| one(workflow.path(), mount, found));
             for command in job.steps().iter().flat_map(|step| step.commands()) {
                 let run = ContainerRun::of(&command);
                 run.iter()

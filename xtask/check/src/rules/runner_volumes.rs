@@ -62,17 +62,10 @@ pub(crate) const RULE: Rule = Rule {
 fn check(tree: &SourceTree, found: &mut Findings) {
     let Some(runner) = Runner::read(tree) else { return };
     let valid: Vec<&str> = runner.valid_volumes().iter().filter_map(|node| node.text()).collect();
-    let mut all: Vec<(String, MountOption)> =
-        runner.mounts().into_iter().map(|m| (PATH.to_owned(), m)).collect();
-    for workflow in workflow::all(tree) {
-        for job in workflow.jobs() {
-            all.extend(job.mounts().into_iter().map(|m| (workflow.path().to_owned(), m)));
-        }
-    }
     if runner.is_on("bind_workdir") {
         workdir(&runner, &valid, found);
     }
-    for (path, mount) in all {
+    for (path, mount) in workflow::mounts_of_jobs(tree) {
         if mount.source.is_empty() || mount.source == SOCKET || allows(&valid, &mount) {
             continue;
         }

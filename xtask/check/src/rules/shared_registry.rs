@@ -1,8 +1,7 @@
 //! Jobs do not share cargo's downloads without its lock.
 
 use crate::finding::{Location, Severity};
-use crate::model::container::MountOption;
-use crate::model::runner::{PATH, Runner};
+use crate::model::runner::PATH;
 use crate::model::workflow;
 use crate::rule::{Findings, Rule, legal, replace};
 use crate::tree::SourceTree;
@@ -36,25 +35,17 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(tree: &SourceTree, found: &mut Findings) {
-    let of_runner = Runner::read(tree).map(|runner| runner.mounts()).unwrap_or_default();
-    of_runner.iter().for_each(|mount| one(PATH, mount, found));
-    for workflow in workflow::all(tree) {
-        for mount in workflow.jobs().iter().flat_map(|job| job.mounts()) {
-            one(workflow.path(), &mount, found);
+    for (path, mount) in workflow::mounts_of_jobs(tree) {
+        if mount.read_only || !is_inside_of_home(&mount.target) {
+            continue;
         }
+        found.add(
+            Location::line(&path, mount.line),
+            format!("jobs share `{}`, without the lock of cargo's home", mount.target),
+            "no mount there: each job fetches its own crates, in seconds",
+            "remove the mount, here and from valid_volumes",
+        );
     }
-}
-
-fn one(path: &str, mount: &MountOption, found: &mut Findings) {
-    if mount.read_only || !is_inside_of_home(&mount.target) {
-        return;
-    }
-    found.add(
-        Location::line(path, mount.line),
-        format!("jobs share `{}`, without the lock of cargo's home", mount.target),
-        "no mount there: each job fetches its own crates, in seconds",
-        "remove the mount, here and from valid_volumes",
-    );
 }
 
 /// Returns true for what cargo writes to below its home: `registry` and `git`, and all folders in them.

@@ -121,7 +121,8 @@ fn run(
     let begun = Instant::now();
     let mut lines = Vec::new();
     // KILL, because the client forwards other signals to systemd, which ignores them
-    let bounded = cmd.wrapped_by(Cmd::new("timeout").args(["--signal", "KILL", PROBE_TIMEOUT]));
+    let seconds = PROBE_TIMEOUT.as_secs().to_string();
+    let bounded = cmd.wrapped_by(Cmd::new("timeout").args(["--signal", "KILL", &seconds]));
     let exit = bounded.stream(&StopBy::Command(client.stop(&container.name)), |line| {
         ui.line(line);
         on_line(line);

@@ -8,8 +8,8 @@ use xtask_core::exec::Exit;
 use xtask_core::failure::Problem;
 use xtask_core::rules::DOCTOR;
 
-/// Seconds after which a container is killed.
-pub(super) const PROBE_TIMEOUT: &str = "80";
+/// After it, a container is killed. The package cache alone may take half a minute to say that no archive is reached.
+pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(80);
 
 /// One container that ended.
 pub(super) struct Ran {
@@ -97,8 +97,8 @@ pub(super) fn refused(ran: &Ran, told: bool, report: &mut DoctorReport) {
             return;
         }
     }
-    let what = if ran.took >= Duration::from_secs(PROBE_TIMEOUT.parse().unwrap_or(80)) {
-        format!("the builder did not end within {PROBE_TIMEOUT} s: {last}")
+    let what = if ran.took >= PROBE_TIMEOUT {
+        format!("the builder did not end within {} s: {last}", PROBE_TIMEOUT.as_secs())
     } else {
         format!("the builder did not finish the probe ({}): {last}", ran.exit)
     };
