@@ -213,8 +213,9 @@ fn the_clean_up_removes_random_and_dated_files_and_those_of_the_builder() {
     let kept = fs::read_to_string(folder.0.join(database)).unwrap();
     assert_eq!(kept, " FILE = /etc/default/grub\n NEW = /etc/x\n");
     assert!(!folder.0.join(reader).exists() && !folder.0.join(line).exists());
-    // another file than those that we know
-    folder.write("etc/grub.d/02_reader", "#!/bin/sh\necho insmod smbios\n");
+    // another file than those that we know; a link is read, too
+    folder.write("usr/reader", "#!/bin/sh\necho '# x'; echo insmod smbios\n");
+    std::os::unix::fs::symlink("../../usr/reader", folder.0.join("etc/grub.d/02_reader")).unwrap();
     run(Command::new(recipe().join("hooks/clean-up")).arg(&folder.0))
         .exits(1)
         .says("etc/grub.d/02_reader");
