@@ -65,7 +65,7 @@ pub struct Policy {
 /// The machine and the time that `cargo xtask boot` gives the image of a flavor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BootNeeds {
-    /// True if it starts a desktop, which shows no login prompt.
+    /// True if it boots to a desktop, and not only to a login prompt.
     pub desktop: bool,
     /// Seconds until a boot is given up under software emulation.
     pub timeout: u64,

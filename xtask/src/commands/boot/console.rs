@@ -183,6 +183,12 @@ fn kernel_message(line: &str) -> Option<usize> {
     })
 }
 
+/// Returns `true` for a line of a kernel (`[    0.000000] Linux version …`), or of systemd (`[  OK  ] Started …`,
+/// `         Starting …`).
+pub(crate) fn is_of_a_system(line: &str) -> bool {
+    line.starts_with('[') || line.starts_with("         Starting ")
+}
+
 /// Recognizes a failure in a complete line.
 fn failure(line: &str) -> Option<Sign> {
     DEAD.iter().any(|dead| line.contains(dead)).then(|| Sign::Dead(line.to_owned()))
@@ -276,6 +282,20 @@ mod tests {
         // no newline follows a prompt
         assert_eq!(after(b"\x1b[25;1Hgrub> ").sign(), Some(&Sign::Dead("grub>".into())));
         assert_eq!(after(b"use the grub> prompt\n").sign(), None);
+    }
+
+    #[test]
+    fn firmware_and_boot_loader_are_no_system() {
+        for line in [
+            "BdsDxe: starting Boot0001 \"UEFI QEMU DVD-ROM QM00011 \" from PciRoot(0x0)",
+            "  Booting `SilverMetal canary (live)'",
+            "EFI stub: Loaded initrd from LINUX_EFI_INITRD_MEDIA_GUID device path",
+            "GNU GRUB  version 2.12-9",
+        ] {
+            assert!(!is_of_a_system(line), "{line}");
+        }
+        assert!(is_of_a_system("[    0.000000] Linux version 6.12.118+deb13-amd64"));
+        assert!(is_of_a_system("[  OK  ] Reached target multi-user.target"));
     }
 
     #[test]

@@ -105,12 +105,14 @@ impl BootFacts {
         }
     }
 
+    /// True if the recipe promises a desktop.
+    pub(crate) fn desktop(&self) -> bool {
+        self.needs.as_ref().is_some_and(|needs| needs.desktop)
+    }
+
     /// Processors of a guest. A desktop is not usable with one.
     pub(crate) fn cpus(&self, accel: Accel) -> usize {
-        match &self.needs {
-            Some(needs) if needs.desktop => self.host.cpus.min(2),
-            _ => accel.cpus(self.host.cpus),
-        }
+        if self.desktop() { self.host.cpus.min(2) } else { accel.cpus(self.host.cpus) }
     }
 
     /// Number of boots to run at the same time. An emulated guest keeps one core busy: on two cores,

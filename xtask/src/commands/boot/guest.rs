@@ -1,6 +1,7 @@
 //! One boot: starts the machine, watches it until it succeeds or fails, takes a screenshot.
 
-use super::console::{Console, Sign};
+use super::console::{self, Console, Sign};
+use super::desktop::{self, PLACES};
 use super::monitor::{MachineStatus, Monitor, PictureFormat};
 use super::qemu::{self, Machine};
 use super::screen::Picture;
@@ -30,6 +31,8 @@ const KNOWN_BY_SIGHT: [&str; 2] = ["localhost login:", "debian login:"];
 const START_WITHIN: Duration = Duration::from_secs(20);
 /// Time from the login prompt on the serial console to the one on the screen.
 const SCREEN_WITHIN: Duration = Duration::from_secs(60);
+/// Time until a pointer has followed the mouse. An emulated desktop draws slowly.
+const POINTER_WITHIN: Duration = Duration::from_secs(5);
 /// Time to keep reading after a failure, for the trace of a panic and for the screen.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Interval at which Enter is pressed, because kernel messages may have overwritten the prompt.
@@ -45,9 +48,12 @@ pub(crate) enum BootOutcome {
     /// It reached a login prompt, on the serial console and on the screen. An image that opens no
     /// serial console needs only the screen.
     LoginPrompt,
-    /// It did not; with the reason.
+    /// It reached a desktop: a panel along the edge of the screen that is named here, and a pointer that follows the
+    /// mouse.
+    Desktop(&'static str),
+    /// It reached neither, or not the one that its recipe promises; with the reason.
     Failed(String),
-    /// It showed no sign of success or of failure; with what is known. A desktop is one of these.
+    /// It showed no sign of success or of failure; with what is known.
     CannotTell(String),
 }
 
@@ -55,7 +61,7 @@ pub(crate) enum BootOutcome {
 #[derive(Debug)]
 pub(crate) struct Boot {
     pub(crate) outcome: BootOutcome,
-    /// Time from power-on to the login prompt or the failure.
+    /// Time from power-on to the login prompt, the desktop or the failure.
     pub(crate) took: Duration,
     /// Last lines of the serial console.
     pub(crate) last_lines: Vec<String>,
@@ -74,6 +80,7 @@ pub(crate) fn boot(machine: &Machine, deadline: Instant, ui: &Ui) -> Result<Boot
         begun: Instant::now(),
         serial: Stream::default(),
         firmware: Stream::default(),
+        prompt: None,
         // a signal ends QEMU at once, even while we wait for its answer
         _stopper: interrupt::on_interrupt(move || signal::send(Signal::KILL, pid)),
         qemu,
@@ -89,6 +96,8 @@ struct Guest<'a> {
     serial: Stream,
     /// Log of SeaBIOS.
     firmware: Stream,
+    /// A login prompt of an image that must have a desktop.
+    prompt: Option<String>,
     /// Dropped before the stopper, so that a signal still reaches a QEMU that is slow to end.
     qemu: Background,
     _stopper: StopperGuard,
@@ -109,8 +118,9 @@ impl Guest<'_> {
                 span(took)
             )),
             Ending::Seen => BootOutcome::LoginPrompt,
+            Ending::Desktop(edge) => BootOutcome::Desktop(edge),
             Ending::No(why) => {
-                self.linger()?;
+                self.rest(LAST_WORDS)?;
                 BootOutcome::Failed(why)
             }
             Ending::Unclear(why) => BootOutcome::CannotTell(why),
@@ -135,7 +145,8 @@ impl Guest<'_> {
         }
     }
 
-    /// Watches the machine until a login prompt, a failure, or the deadline.
+    /// Watches the machine until a login prompt, a desktop, a failure, or the deadline. Where the recipe promises a
+    /// desktop, a login prompt is no end.
     fn watch(&mut self, monitor: &mut Monitor) -> Result<Ending> {
         let mut asked = Instant::now();
         let mut looked = Instant::now();
@@ -144,6 +155,9 @@ impl Guest<'_> {
             let alive = self.alive();
             self.listen()?; // before the error of a QEMU that ended: its last output counts
             match (self.serial.console.sign(), self.firmware.console.sign()) {
+                (Some(Sign::Login(prompt)), _) if self.machine.desktop => {
+                    self.prompt = Some(prompt.clone());
+                }
                 (Some(Sign::Login(prompt)), _) => return Ok(Ending::Prompt(prompt.clone())),
                 (Some(Sign::Dead(line)), _) | (None, Some(Sign::Dead(line))) => {
                     return Ok(Ending::No(line.clone()));
@@ -158,11 +172,10 @@ impl Guest<'_> {
                 }
             }
             if looked.elapsed() >= LOOK_EVERY {
-                looked = Instant::now();
-                let seen = |picture: &Picture<'_>| KNOWN_BY_SIGHT.iter().any(|p| picture.shows(p));
-                if self.screen(monitor, seen)? {
-                    return Ok(Ending::Seen);
+                if let Some(ending) = self.look(monitor)? {
+                    return Ok(ending);
                 }
+                looked = Instant::now();
             }
             if let Some(after) = shots.next_if(|after| self.begun.elapsed().as_secs() >= **after) {
                 // one that fails is missed by nobody but the one at the end, which is reported
@@ -175,11 +188,43 @@ impl Guest<'_> {
         }
     }
 
+    /// Looks for a login prompt or a desktop on the screen.
+    fn look(&mut self, monitor: &mut Monitor) -> Result<Option<Ending>> {
+        let ppm = self.pixels(monitor)?;
+        let Some(picture) = Picture::parse(&ppm) else { return Ok(None) };
+        if let Some(prompt) = KNOWN_BY_SIGHT.iter().find(|prompt| picture.shows(prompt)) {
+            if !self.machine.desktop {
+                return Ok(Some(Ending::Seen));
+            }
+            self.prompt = Some((*prompt).to_owned());
+        }
+        match desktop::panel(&picture) {
+            Some(edge) if self.pointer_follows(monitor)? => Ok(Some(Ending::Desktop(edge))),
+            _ => Ok(None),
+        }
+    }
+
+    /// Moves the mouse to [`PLACES`], and returns `true` if a pointer was at each.
+    fn pointer_follows(&mut self, monitor: &mut Monitor) -> Result<bool> {
+        let mut ppms = PLACES.map(|_| Vec::new());
+        for (place, ppm) in PLACES.iter().zip(&mut ppms) {
+            monitor.move_mouse(*place)?;
+            self.rest(POINTER_WITHIN)?;
+            *ppm = self.pixels(monitor)?;
+        }
+        let pictures = ppms.each_ref().map(|ppm| Picture::parse(ppm));
+        Ok(matches!(pictures, [Some(a), Some(b), Some(c)] if desktop::pointer_follows(&[a, b, c])))
+    }
+
     /// The outcome at the deadline. An image that opens no serial console, and reads its system, may have
-    /// started a desktop.
-    fn late(&self, monitor: &mut Monitor) -> Result<Ending> {
+    /// started a desktop that nobody recognizes.
+    fn late(&mut self, monitor: &mut Monitor) -> Result<Ending> {
         let within = span(self.begun.elapsed());
-        if self.serial.spoke {
+        if let Some(prompt) = &self.prompt {
+            let prompt = prompt.shown();
+            return Ok(Ending::No(format!("`{prompt}` appeared, but no desktop within {within}")));
+        }
+        if self.serial.system_spoke && !self.machine.desktop {
             return Ok(Ending::No(format!(
                 "no login prompt on the serial console within {within}, and no known one on the screen"
             )));
@@ -190,12 +235,22 @@ impl Guest<'_> {
             )));
         }
         let screen = match self.screen(monitor, |picture| picture.is_one_colour())? {
-            true => "the screen is all of one colour",
-            false => "the screen shows something, but no known login prompt",
+            true => "the screen is all of one colour".to_owned(),
+            false => {
+                let panel =
+                    match self.screen(monitor, |picture| desktop::panel(picture).is_some())? {
+                        true => "a panel",
+                        false => "no panel",
+                    };
+                let pointer = match self.pointer_follows(monitor)? {
+                    true => "a pointer that follows the mouse",
+                    false => "no pointer that follows the mouse",
+                };
+                format!("the screen shows no known login prompt, {panel} and {pointer}")
+            }
         };
         Ok(Ending::Unclear(format!(
-            "nothing on the serial console within {within}, and {screen}; a desktop shows no prompt: \
-             look at the screenshots"
+            "no login prompt on the serial console within {within}; {screen}: look at the screenshots"
         )))
     }
 
@@ -247,14 +302,19 @@ impl Guest<'_> {
     }
 
     fn screen(&self, monitor: &mut Monitor, what: impl Fn(&Picture<'_>) -> bool) -> Result<bool> {
-        let pixels = self.machine.files.pixels();
-        monitor.screendump(&pixels, PictureFormat::Ppm)?;
-        let ppm = fs::read(&pixels).with_context(|| format!("cannot read {}", pixels.shown()))?;
-        Ok(Picture::parse(&ppm).is_some_and(|picture| what(&picture)))
+        Ok(Picture::parse(&self.pixels(monitor)?).is_some_and(|picture| what(&picture)))
     }
 
-    fn linger(&mut self) -> Result<()> {
-        let until = Instant::now() + LAST_WORDS;
+    /// The screen as a PPM.
+    fn pixels(&self, monitor: &mut Monitor) -> Result<Vec<u8>> {
+        let pixels = self.machine.files.pixels();
+        monitor.screendump(&pixels, PictureFormat::Ppm)?;
+        fs::read(&pixels).with_context(|| format!("cannot read {}", pixels.shown()))
+    }
+
+    /// Lets the machine run, and keeps reading what it says.
+    fn rest(&mut self, time: Duration) -> Result<()> {
+        let until = Instant::now() + time;
         while Instant::now() < until {
             sleep(POLL);
             self.alive()?;
@@ -301,6 +361,8 @@ enum Ending {
     Prompt(String),
     /// A known login prompt on the screen.
     Seen,
+    /// A desktop, with its panel along this edge.
+    Desktop(&'static str),
     No(String),
     /// The deadline, with neither.
     Unclear(String),
@@ -311,7 +373,8 @@ enum Ending {
 struct Stream {
     file: Option<File>,
     console: Console,
-    spoke: bool,
+    /// True if a kernel or systemd spoke, and not only firmware and boot loader, which speak on their own.
+    system_spoke: bool,
 }
 
 impl Stream {
@@ -324,7 +387,8 @@ impl Stream {
         let Some(file) = &mut self.file else { return Ok(Vec::new()) };
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.shown()))?;
-        self.spoke |= !bytes.is_empty();
-        Ok(self.console.feed(&bytes))
+        let lines = self.console.feed(&bytes);
+        self.system_spoke |= lines.iter().any(|line| console::is_of_a_system(line));
+        Ok(lines)
     }
 }

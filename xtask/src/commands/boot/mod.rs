@@ -1,7 +1,8 @@
-//! `cargo xtask boot`: boots an image to a login prompt, and takes a screenshot.
+//! `cargo xtask boot`: boots an image to a login prompt or a desktop, and takes a screenshot.
 
 mod args;
 mod console;
+mod desktop;
 mod facts;
 mod firmware;
 mod guest;
@@ -182,6 +183,7 @@ fn machine(facts: &BootFacts, firmware: &Firmware) -> Machine {
         accel,
         cpus: facts.cpus(accel),
         memory: facts.memory(),
+        desktop: facts.desktop(),
         files: Files::new(&facts.runtime, firmware),
     }
 }
@@ -203,7 +205,8 @@ fn describe(facts: &BootFacts) -> DryRun {
         plan.line("missing", format!("{} (--setup installs them)", facts.missing.join(", ")));
         plan.step("with --setup: install missing packages", apt::line(&facts.missing));
     }
-    plan.line("limit", format!("{} s until the login prompt", facts.timeout));
+    let end = if facts.desktop() { "the desktop" } else { "the login prompt" };
+    plan.line("limit", format!("{} s until {end}", facts.timeout));
     plan.line("result", facts.output.to_string_lossy());
     plan.step(
         "make the folder for the sockets",
@@ -217,13 +220,17 @@ fn describe(facts: &BootFacts) -> DryRun {
 
 impl Booted {
     fn boots(&self) -> bool {
-        self.boot.outcome == BootOutcome::LoginPrompt
+        matches!(self.boot.outcome, BootOutcome::LoginPrompt | BootOutcome::Desktop(_))
     }
 
     /// The result as one line for stdout.
     fn line(&self) -> String {
         let outcome = match &self.boot.outcome {
             BootOutcome::LoginPrompt => format!("login prompt after {}", span(self.boot.took)),
+            BootOutcome::Desktop(edge) => format!(
+                "desktop after {}: a panel along the {edge} edge, and a pointer that follows the mouse",
+                span(self.boot.took)
+            ),
             BootOutcome::Failed(why) => format!("no: {why}"),
             BootOutcome::CannotTell(why) => format!("cannot tell: {why}"),
         };
@@ -234,7 +241,7 @@ impl Booted {
     /// The reason of a failure, with the evidence.
     fn failure(&self) -> Option<String> {
         let why = match &self.boot.outcome {
-            BootOutcome::LoginPrompt => return None,
+            BootOutcome::LoginPrompt | BootOutcome::Desktop(_) => return None,
             BootOutcome::Failed(why) => why.clone(),
             BootOutcome::CannotTell(why) => format!("cannot tell: {why}"),
         };
@@ -262,15 +269,17 @@ fn result(facts: &BootFacts, results: &[Booted]) -> serde_json::Value {
     let firmwares: Vec<_> = results
         .iter()
         .map(|booted| {
-            let (outcome, why) = match &booted.boot.outcome {
-                BootOutcome::LoginPrompt => ("boots", None),
-                BootOutcome::Failed(why) => ("no", Some(why)),
-                BootOutcome::CannotTell(why) => ("cannot tell", Some(why)),
+            let (outcome, saw, why) = match &booted.boot.outcome {
+                BootOutcome::LoginPrompt => ("boots", Some("login prompt"), None),
+                BootOutcome::Desktop(_) => ("boots", Some("desktop"), None),
+                BootOutcome::Failed(why) => ("no", None, Some(why)),
+                BootOutcome::CannotTell(why) => ("cannot tell", None, Some(why)),
             };
             serde_json::json!({
                 "firmware": booted.firmware,
                 "boots": why.is_none(),
                 "outcome": outcome,
+                "saw": saw,
                 "why": why,
                 "seconds": booted.boot.took.as_secs_f64(),
                 "accelerator": booted.accel.name(),

@@ -1,5 +1,6 @@
 //! A client of QMP, the JSON protocol of a running QEMU, over a unix socket.
 
+use super::desktop::MousePlace;
 use super::qemu::CD;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
@@ -11,6 +12,8 @@ use xtask_core::escape::Shown as _;
 
 /// Longest wait for an answer. On a busy host QEMU may be slow.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// Greatest value of an axis of QEMU's tablet (INPUT_EVENT_ABS_MAX).
+const TABLET: f64 = 32_767.0;
 
 pub(crate) struct Monitor {
     stream: BufReader<UnixStream>,
@@ -86,6 +89,16 @@ impl Monitor {
     pub(crate) fn press_enter(&mut self) -> Result<()> {
         let key = json!({ "type": "qcode", "data": "ret" });
         self.execute("send-key", &json!({ "keys": [key] })).map(drop)
+    }
+
+    /// Moves the mouse, which is a tablet: it knows places on the screen.
+    pub(crate) fn move_mouse(&mut self, to: MousePlace) -> Result<()> {
+        let axis = |axis: &str, fraction: f64| {
+            let value = (fraction * TABLET) as u64;
+            json!({ "type": "abs", "data": { "axis": axis, "value": value } })
+        };
+        let events = json!({ "events": [axis("x", to.x), axis("y", to.y)] });
+        self.execute("input-send-event", &events).map(drop)
     }
 
     fn execute(&mut self, command: &str, arguments: &Value) -> Result<Value> {

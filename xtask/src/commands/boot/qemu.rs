@@ -22,6 +22,8 @@ pub(crate) struct Machine {
     pub(crate) cpus: usize,
     /// MiB.
     pub(crate) memory: u64,
+    /// True if the image must show a desktop: a login prompt is not enough.
+    pub(crate) desktop: bool,
     pub(crate) files: Files,
 }
 
@@ -90,6 +92,8 @@ impl Machine {
             .args(self.accel.args())
             .args(["-smp", &self.cpus.to_string(), "-m", &self.memory.to_string()])
             .args(["-display", "none", "-vga", "std", "-nic", "none"])
+            // a mouse, which a desktop's pointer follows
+            .args(["-device", "qemu-xhci", "-device", "usb-tablet"])
             // a guest that resets or powers off only stops: its last messages stay on the screen
             .args(["-no-reboot", "-no-shutdown"])
             .arg("-qmp")
@@ -152,7 +156,8 @@ mod tests {
 
     fn machine(firmware: Firmware, accel: Accel) -> Machine {
         let files = Files::new(Path::new("/tmp/run"), &firmware);
-        Machine { iso: "/a b/c,d.iso".into(), firmware, accel, cpus: 2, memory: 2048, files }
+        let iso = "/a b/c,d.iso".into();
+        Machine { iso, firmware, accel, cpus: 2, memory: 2048, desktop: false, files }
     }
 
     #[test]
@@ -161,7 +166,8 @@ mod tests {
             machine(Firmware::Bios, Accel::Tcg).cmd().to_string(),
             "setpriv --pdeathsig KILL -- qemu-system-x86_64 -no-user-config -nodefaults \
              -name silvermetal-boot-bios -machine q35 -accel tcg -cpu max -smp 2 -m 2048 \
-             -display none -vga std -nic none -no-reboot -no-shutdown \
+             -display none -vga std -nic none -device qemu-xhci -device usb-tablet \
+             -no-reboot -no-shutdown \
              -qmp unix:/tmp/run/bios.monitor,server=on,wait=off \
              -chardev file,id=serial,path=/tmp/run/bios.serial.log -serial chardev:serial \
              -chardev file,id=firmware,path=/tmp/run/bios.firmware.log \

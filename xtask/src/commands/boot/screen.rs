@@ -25,17 +25,20 @@ const CELLS: [(usize, usize); 14] = [
     (14, 28),
 ];
 
+/// Red, green and blue, a byte each.
+pub(crate) type Pixel<'a> = &'a [u8];
+
 /// A screenshot: three bytes per pixel, row by row.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Picture<'a> {
     width: usize,
     height: usize,
     pixels: &'a [u8],
 }
 
-impl Picture<'_> {
+impl<'a> Picture<'a> {
     /// Reads a binary PPM as QEMU writes it: `P6`, width, height, 255, a blank after each.
-    pub(crate) fn parse(ppm: &[u8]) -> Option<Picture<'_>> {
+    pub(crate) fn parse(ppm: &'a [u8]) -> Option<Picture<'a>> {
         let mut rest = ppm;
         let mut word = || {
             let end = rest.iter().position(u8::is_ascii_whitespace)?;
@@ -47,6 +50,26 @@ impl Picture<'_> {
         let (width, height) = (width.parse().ok()?, height.parse().ok()?);
         let enough = rest.len() == usize::checked_mul(width, height)?.checked_mul(3)?;
         (kind == "P6" && most == "255" && enough).then_some(Picture { width, height, pixels: rest })
+    }
+
+    /// In pixels.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// In pixels.
+    pub(crate) fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The pixels of a row, counted from the top.
+    pub(crate) fn row(&self, y: usize) -> &'a [u8] {
+        self.line(y, 0, self.width)
+    }
+
+    /// Column and row of the pixel at these fractions of width and height.
+    pub(crate) fn at(&self, x: f64, y: f64) -> (usize, usize) {
+        ((self.width as f64 * x) as usize, (self.height as f64 * y) as usize)
     }
 
     /// Returns `true` if a row begins with `line` and a blank.
@@ -75,7 +98,7 @@ impl Picture<'_> {
                 .all(|i| (0..i).all(|j| (cells[i] == cells[j]) == (text[i] == text[j])))
     }
 
-    fn line(&self, y: usize, x: usize, width: usize) -> &[u8] {
+    fn line(&self, y: usize, x: usize, width: usize) -> &'a [u8] {
         &self.pixels[3 * (y * self.width + x)..][..3 * width]
     }
 }

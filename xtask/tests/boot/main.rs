@@ -1,18 +1,22 @@
-//! `boot` in QEMU: the canary reaches its login prompt under both firmwares.
+//! `boot` in QEMU: the canary reaches its login prompt under both firmwares, and a guest that draws what a desktop
+//! draws is recognized.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
     reason = "a test that cannot go on fails; it makes its image with xorriso"
 )]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 use support::{Checkout, run};
 
 #[test]
 #[ignore = "needs root and QEMU: cargo xtask test --full"]
-fn the_canary_boots_to_a_login_prompt_under_bios_and_uefi() {
+fn the_canary_boots_to_a_login_prompt_and_a_desktop_is_recognized() {
     let checkout = Checkout::new("boot me, please");
     let built = run(&mut checkout.xtask(["iso", "canary", "--engine", "host"])).exits(0).stdout;
     let iso = built.trim_end().split_once("  ").unwrap().1.to_owned();
@@ -20,7 +24,7 @@ fn the_canary_boots_to_a_login_prompt_under_bios_and_uefi() {
     for firmware in ["bios", "uefi"] {
         let line = booted.lines().find(|line| line.starts_with(firmware));
         assert!(line.is_some_and(|line| line.contains("login prompt")), "{booted}");
-        let dir = std::path::Path::new(&iso).with_file_name("boot");
+        let dir = Path::new(&iso).with_file_name("boot");
         let screen = fs::read(dir.join(format!("{firmware}.png"))).unwrap();
         assert!(screen.starts_with(b"\x89PNG\r\n"), "{firmware}: not a PNG");
         // a screen with text; an empty one compresses to far less
@@ -29,7 +33,38 @@ fn the_canary_boots_to_a_login_prompt_under_bios_and_uefi() {
         let serial = String::from_utf8_lossy(&serial);
         assert!(serial.contains("silvermetal-canary login:"), "{firmware}: {serial}");
     }
+
+    let desktop = checkout.root.with_file_name("desktop.iso");
+    with_a_desktop(Path::new(&iso), &desktop);
+    let boot = ["boot", desktop.to_str().unwrap(), "--timeout", "900", "--json"];
+    let ran = run(&mut checkout.xtask(boot)).exits(0);
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    for firmware in json["firmwares"].as_array().unwrap() {
+        let found = (&firmware["outcome"], &firmware["saw"]);
+        assert_eq!(found, (&"boots".into(), &"desktop".into()), "{json}");
+    }
 }
+
+/// Makes an image whose kernel starts a program that draws a panel and a pointer, out of the canary's kernel and
+/// file system. Only drawing is a stand-in: the screen, the mouse and their drivers are those of any guest.
+fn with_a_desktop(canary: &Path, image: &Path) {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boot");
+    let menu = image.with_file_name("grub.cfg");
+    fs::write(&menu, MENU).unwrap();
+    let mut make = Command::new("xorriso");
+    make.arg("-indev").arg(canary).arg("-outdev").arg(image).args(["-boot_image", "any", "replay"]);
+    make.arg("-map").arg(here.join("draws-a-desktop")).arg("/draws-a-desktop");
+    make.args(["-chmod", "0755", "/draws-a-desktop", "--"]);
+    run(make.arg("-map").arg(&menu).arg("/boot/grub/grub.cfg")).exits(0);
+}
+
+/// The boot menu of that image.
+const MENU: &str = "set timeout=0
+menuentry desktop {
+    linux /live/vmlinuz boot=live loglevel=1 vt.global_cursor_default=0 init_on_alloc=0 init=/run/live/medium/draws-a-desktop
+    initrd /live/initrd.img
+}
+";
 
 #[test]
 #[ignore = "needs QEMU: cargo xtask test --full"]
@@ -44,8 +79,8 @@ fn an_image_that_does_not_boot_exits_1() {
     run(&mut checkout.xtask(["boot", "nowhere.iso"])).exits(2).says("nowhere.iso");
 }
 
-/// A boot sector that reads some megabytes of its disc, writes a letter, and waits for ever: like a
-/// desktop, it shows no prompt and says nothing on the serial console.
+/// A boot sector that reads some megabytes of its disc, writes a letter, and waits for ever: it shows no
+/// prompt and no desktop, and says nothing on the serial console.
 const SILENT: [u8; 42] = [
     0x31, 0xc0, // xor ax, ax
     0x8e, 0xd8, // mov ds, ax
@@ -74,7 +109,7 @@ fn an_image_that_shows_no_sign_is_neither_booting_nor_broken() {
     fs::write(tree.join("boot.img"), sector).unwrap();
     fs::write(tree.join("more"), vec![b'm'; 1 << 20]).unwrap();
     let iso = checkout.root.with_file_name("silent.iso");
-    let mut make = std::process::Command::new("xorriso");
+    let mut make = Command::new("xorriso");
     make.args(["-as", "mkisofs", "-quiet", "-b", "boot.img", "-no-emul-boot"]);
     run(make.args(["-boot-load-size", "4", "-o"]).args([&iso, &tree])).exits(0);
     let boot = ["boot", iso.to_str().unwrap(), "--firmware", "bios", "--timeout", "45", "--json"];
@@ -89,7 +124,12 @@ fn an_image_that_shows_no_sign_is_neither_booting_nor_broken() {
         "{json}"
     );
     let why = bios["why"].as_str().unwrap();
-    assert!(why.contains("the screen shows something, but no known login prompt"), "{why}");
+    assert!(
+        why.contains(
+            "the screen shows no known login prompt, no panel and no pointer that follows"
+        ),
+        "{why}"
+    );
     for picture in ["bios.png", "bios.30s.png"] {
         let png = fs::read(iso.with_file_name("boot").join(picture)).unwrap();
         assert!(png.starts_with(b"\x89PNG\r\n"), "{picture}: not a PNG");
