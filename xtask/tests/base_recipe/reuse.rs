@@ -33,8 +33,10 @@ impl Builder {
             ("/usr/bin/lb", at("lb")),
             ("/usr/local/bin/safe-rm", "rm".to_owned()),
         ];
-        let names = ["lib.sh", "reuse-chroot", "build", "copy-upstream", "accept-old-archive"];
+        let names =
+            ["lib.sh", "reuse-chroot", "build", "copy-upstream", "accept-old-archive", "kpartx"];
         folder.scripts(&names, &moved);
+        folder.write("recipe/layouts/3600_convert-raw-to-iso", "a layout");
         let lb = "#!/bin/sh\nset -e\necho \"lb $*\"\nmkdir -p chroot/etc\n\
                   [ \"$1\" = chroot ] || exit 0\n\
                   echo x >chroot/etc/shadow; chmod 0640 chroot/etc/shadow; ln chroot/etc/shadow chroot/etc/shadow-\n\
@@ -60,6 +62,41 @@ impl Builder {
             self.0.write(&format!("{live}/chroot/etc/prepared"), "");
         }
         told
+    }
+
+    /// Runs steps 3200, 3500 and 3600, of which the first two make a raw image, as buildconfig.d lets upstream run
+    /// them. Returns which of the two ran.
+    fn build_raw_image(&self) -> Vec<&'static str> {
+        let image = self.raw_image();
+        for left in [&image, &self.0.0.join("home/out/tmp/chroot.taken")] {
+            drop(fs::remove_file(left));
+        }
+        let reuse = |mode: &str, more: &[&str]| {
+            let mut script = Command::new(self.0.0.join("recipe/reuse-chroot"));
+            script.arg(mode).arg(self.0.0.join("home"));
+            run(script.args(more).arg(&image))
+        };
+        let mut ran = Vec::new();
+        for step in ["3200", "3500"] {
+            if reuse("take", &["trixie"]).code != 0 {
+                ran.push(step);
+                let file = fs::OpenOptions::new()
+                    .create(true)
+                    .truncate(false)
+                    .write(true)
+                    .open(&image)
+                    .unwrap();
+                // as upstream's: far larger than what is in it
+                file.set_len(1 << 33).unwrap();
+                std::os::unix::fs::FileExt::write_all_at(&file, step.as_bytes(), 1 << 32).unwrap();
+            }
+        }
+        reuse("keep", &[]).exits(0);
+        ran
+    }
+
+    fn raw_image(&self) -> PathBuf {
+        self.0.0.join("binary/1.0/Kicksecure.raw")
     }
 
     fn root(&self) -> PathBuf {
@@ -116,6 +153,40 @@ fn a_kept_root_is_taken_for_the_same_inputs_only_and_gets_todays_clean_up() {
     assert!(builder.build("fourth").contains(made));
     assert!(builder.build("fourth").starts_with("note:"));
     assert!(builder.kept().contains(&"mine".to_owned()));
+}
+
+#[test]
+#[ignore = "needs zstd: cargo xtask test --full"]
+fn a_kept_raw_image_is_taken_for_the_same_inputs_only() {
+    let builder = Builder::new("kept-raw");
+    let both = ["3200", "3500"];
+    assert_eq!(builder.build_raw_image(), both);
+    assert_eq!(builder.kept().len(), 2, "{:?}", builder.kept());
+    assert_eq!(builder.build_raw_image(), [""; 0]);
+    let image = fs::File::open(builder.raw_image()).unwrap();
+    let mut end = [0; 4];
+    std::os::unix::fs::FileExt::read_exact_at(&image, &mut end, 1 << 32).unwrap();
+    assert_eq!((&end, image.metadata().unwrap().len()), (b"3500", 1 << 33));
+    assert!(image.metadata().unwrap().blocks() < 1 << 10, "its holes are none any more");
+    for (path, text) in [
+        ("home/out/tmp/packages.name", "of other packages\n"),
+        ("archive/debian/dists/trixie/InRelease", "tuesday"),
+        ("recipe/layouts/3600_convert-raw-to-iso", "another layout"),
+    ] {
+        builder.0.write(path, text);
+        assert_eq!(builder.build_raw_image(), both, "{path}");
+        assert_eq!(builder.kept().len(), 2, "{path}: {:?}", builder.kept());
+        assert_eq!(builder.build_raw_image(), [""; 0], "{path}");
+    }
+    // a damaged one is made anew, and one whose key cannot be known is neither taken nor kept
+    let kept = builder.kept();
+    let entry = kept.iter().find(|name| name.starts_with("chroot-")).unwrap();
+    builder.0.write(&format!("cache/{entry}/chroot.tar.zst"), "damaged");
+    assert_eq!(builder.build_raw_image(), both);
+    fs::remove_file(builder.0.0.join("recipe/kpartx")).unwrap();
+    fs::remove_dir_all(builder.0.0.join("cache").join(entry)).unwrap();
+    assert_eq!(builder.build_raw_image(), both);
+    assert_eq!(builder.kept(), ["mine"]);
 }
 
 #[test]
