@@ -19,8 +19,8 @@ pub(crate) struct MousePlace {
     pub(crate) y: f64,
 }
 
-/// Where the mouse is put, one after the other. It returns to the first place, so that what merely changes on the
-/// screen is no pointer.
+/// The places of the mouse, one after the other. It returns to the first, so that what merely changes on the screen
+/// is no pointer.
 pub(crate) const PLACES: [MousePlace; 3] = [HERE, THERE, HERE];
 const HERE: MousePlace = MousePlace { x: 0.3, y: 0.4 };
 const THERE: MousePlace = MousePlace { x: 0.6, y: 0.7 };
