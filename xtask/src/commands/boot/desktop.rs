@@ -9,8 +9,11 @@ use std::collections::{HashMap, HashSet};
 /// Least and greatest height of a panel in pixels. LXQt's has 32 by default.
 const LEAST: usize = 16;
 const GREATEST: usize = 96;
-/// Fewest colours of a panel: icons and smoothed letters have more, a bar or a text console has fewer.
+/// Fewest colours of what is on a panel: icons and smoothed letters have more, a bar or a text console has fewer.
 const COLOURS: usize = 16;
+/// Least difference of two pixels at the edge of a panel, summed over red, green and blue. From row to row, the
+/// gradients that desktops have as background differ by less than 10.
+const EDGE: u32 = 24;
 
 /// A place on the screen, in fractions of its width and height.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,16 +32,15 @@ const THERE: MousePlace = MousePlace { x: 0.6, y: 0.7 };
 const BEFORE: usize = 8;
 const BEHIND: usize = 24;
 
-/// Returns the edge along which the picture has a panel: a band over the whole width that ends at a line, in which
-/// every row has one main colour, and which holds something.
+/// Returns the edge along which the picture has a panel: a band over the whole width that ends at a sharp line, in
+/// which every row has one main colour, and on which there is something.
 pub(crate) fn panel(picture: &Picture<'_>) -> Option<&'static str> {
     let height = picture.height();
     let greatest = GREATEST.min(height / 4);
     let is_panel = |rows: &[usize], beyond: usize| {
         let last = rows[rows.len() - 1];
         ends_at_a_line(picture.row(last), picture.row(beyond))
-            && rows.iter().all(|row| has_a_main_colour(picture.row(*row)))
-            && colours(picture, rows) >= COLOURS
+            && colours_upon(picture, rows).is_some_and(|colours| colours >= COLOURS)
     };
     let lower: Vec<usize> = (0..height).rev().take(greatest).collect();
     let upper: Vec<usize> = (0..height).take(greatest).collect();
@@ -50,22 +52,33 @@ pub(crate) fn panel(picture: &Picture<'_>) -> Option<&'static str> {
     }
 }
 
-/// Returns `true` if nine in ten pixels differ from their neighbours in the other row.
+/// Returns `true` if nine in ten pixels differ clearly from their neighbours in the other row.
 fn ends_at_a_line(row: &[u8], beyond: &[u8]) -> bool {
-    let differ = row.chunks_exact(3).zip(beyond.chunks_exact(3)).filter(|(a, b)| a != b).count();
+    let differs = |(a, b): &(Pixel<'_>, Pixel<'_>)| {
+        let channels = a.iter().zip(b.iter());
+        channels.map(|(a, b)| u32::from(a.abs_diff(*b))).sum::<u32>() >= EDGE
+    };
+    let differ = row.chunks_exact(3).zip(beyond.chunks_exact(3)).filter(differs).count();
     differ * 10 >= row.len() / 3 * 9
 }
 
-/// Returns `true` if one colour covers a third of the row.
-fn has_a_main_colour(row: &[u8]) -> bool {
-    let mut counts: HashMap<&[u8], usize> = HashMap::new();
+/// The colour that covers a third of the row or more.
+fn main_colour(row: &[u8]) -> Option<Pixel<'_>> {
+    let mut counts: HashMap<Pixel<'_>, usize> = HashMap::new();
     row.chunks_exact(3).for_each(|pixel| *counts.entry(pixel).or_default() += 1);
-    counts.values().any(|count| count * 3 >= row.len() / 3)
+    let (colour, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    (count * 3 >= row.len() / 3).then_some(colour)
 }
 
-fn colours(picture: &Picture<'_>, rows: &[usize]) -> usize {
-    let pixels = rows.iter().flat_map(|row| picture.row(*row).chunks_exact(3));
-    pixels.collect::<HashSet<_>>().len()
+/// Number of colours on the rows, without the main colour of each. None if a row has no main colour.
+fn colours_upon(picture: &Picture<'_>, rows: &[usize]) -> Option<usize> {
+    let mut colours = HashSet::new();
+    for row in rows {
+        let row = picture.row(*row);
+        let main = main_colour(row)?;
+        colours.extend(row.chunks_exact(3).filter(|pixel| *pixel != main));
+    }
+    Some(colours.len())
 }
 
 /// Returns `true` if a pointer was at the mouse's place in each of the pictures, which were taken with the mouse at
@@ -138,6 +151,14 @@ mod tests {
         let menu = |x, y| if y == HEIGHT - 40 && x > 8 { [170; 3] } else { text(x, y) };
         // a bar that shows how far something is
         let narrow = |x, y| if y >= HEIGHT - 32 && x < 200 { bar(x, y) } else { [0; 3] };
+        // a background from dark to light, with an icon near its upper edge, before any panel is there
+        let gradient = |x, y: usize| {
+            if x < 40 && (30..60).contains(&y) {
+                bar(x, y)
+            } else {
+                [60 + y as u8 / 2, 20 + y as u8, 120]
+            }
+        };
         // two pictures, one below the other
         let two = |x, y| if y >= HEIGHT - 32 { photograph(x + 3, y) } else { photograph(y, x) };
         let drawn = [
@@ -147,6 +168,7 @@ mod tests {
             draw(empty_bar),
             draw(menu),
             draw(narrow),
+            draw(gradient),
             draw(two),
         ];
         for (number, ppm) in drawn.iter().enumerate() {
