@@ -130,7 +130,7 @@ fn execute(facts: &BootFacts, args: &BootArgs, ui: &Ui) -> Result<Vec<Booted>> {
     Ok(results)
 }
 
-/// Boots once. Its log and screenshot are kept even if the boot fails.
+/// Boots once. Its log and screenshots are kept even if the boot fails or is interrupted.
 fn one(
     facts: &BootFacts,
     firmware: &Firmware,
@@ -141,8 +141,9 @@ fn one(
     let mut machine = machine(facts, firmware);
     let name = firmware.name();
     let boot = boot(&mut machine, timeout, ui);
-    interrupt::check()?;
+    // also of a boot that somebody interrupts, because the pictures on the way say how far it came
     output.keep(&machine.files, name)?;
+    interrupt::check()?;
     let serial_log = output.serial_log(name);
     let boot = boot.with_context(|| match serial_log.exists() {
         true => format!("{name} (serial log: {})", serial_log.shown()),
