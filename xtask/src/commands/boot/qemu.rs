@@ -91,7 +91,10 @@ impl Machine {
             .args(["-machine", "q35"])
             .args(self.accel.args())
             .args(["-smp", &self.cpus.to_string(), "-m", &self.memory.to_string()])
-            .args(["-display", "none", "-vga", "std", "-nic", "none"])
+            .args(["-display", "none", "-nic", "none"])
+            // a desktop at 1920 × 1080 has several pictures of 8 MiB each in the video memory. In QEMU's default
+            // of 16 MiB its screen freezes.
+            .args(["-vga", "none", "-device", "VGA,vgamem_mb=64"])
             // a mouse, which a desktop's pointer follows
             .args(["-device", "qemu-xhci", "-device", "usb-tablet"])
             // a guest that resets or powers off only stops: its last messages stay on the screen
@@ -166,8 +169,8 @@ mod tests {
             machine(Firmware::Bios, Accel::Tcg).cmd().to_string(),
             "setpriv --pdeathsig KILL -- qemu-system-x86_64 -no-user-config -nodefaults \
              -name silvermetal-boot-bios -machine q35 -accel tcg -cpu max -smp 2 -m 2048 \
-             -display none -vga std -nic none -device qemu-xhci -device usb-tablet \
-             -no-reboot -no-shutdown \
+             -display none -nic none -vga none -device VGA,vgamem_mb=64 \
+             -device qemu-xhci -device usb-tablet -no-reboot -no-shutdown \
              -qmp unix:/tmp/run/bios.monitor,server=on,wait=off \
              -chardev file,id=serial,path=/tmp/run/bios.serial.log -serial chardev:serial \
              -chardev file,id=firmware,path=/tmp/run/bios.firmware.log \
