@@ -202,8 +202,11 @@ fn the_clean_up_removes_random_and_dated_files_and_those_of_the_builder() {
         assert_eq!(linked, Path::new("background-16x9.png"));
     }
     let database = "var/cache/debconf/config.dat";
-    folder
-        .write(database, " FILE = /etc/default/grub\n NEW = /tmp/grub.XdkT61DSWZ\n NEW = /etc/x\n");
+    // the last question is another one
+    let answers = " FILE = /etc/default/grub\n NEW = /tmp/grub.XdkT61DSWZ\n NEW = /etc/x\n\n\
+                   Name: grub-pc/install_devices\nValue: /dev/loop12\nOwners: grub-pc\nFlags: seen\n\n\
+                   Name: grub-pc/timeout\nValue: /dev/loop12\nFlags: seen\n";
+    folder.write(database, answers);
     let (reader, line) =
         ("etc/grub.d/01_smbios-reader", "etc/default/grub.d/99_smbios-cmdline.cfg");
     folder.write(reader, "#!/bin/sh\necho insmod smbios\n");
@@ -211,7 +214,14 @@ fn the_clean_up_removes_random_and_dated_files_and_those_of_the_builder() {
     folder.write("etc/grub.d/40_custom", "#!/bin/sh\n# no smbios here\n");
     run(Command::new(recipe().join("hooks/clean-up")).arg(&folder.0)).exits(0);
     let kept = fs::read_to_string(folder.0.join(database)).unwrap();
-    assert_eq!(kept, " FILE = /etc/default/grub\n NEW = /etc/x\n");
+    let expected = " FILE = /etc/default/grub\n NEW = /etc/x\n\n\
+                    Name: grub-pc/install_devices\nOwners: grub-pc\n\n\
+                    Name: grub-pc/timeout\nValue: /dev/loop12\nFlags: seen\n";
+    assert_eq!(kept, expected);
+    let of_a_person = "Name: grub-pc/install_devices\nValue: /dev/sda\nFlags: seen\n";
+    folder.write(database, of_a_person);
+    run(Command::new(recipe().join("hooks/clean-up")).arg(&folder.0)).exits(0);
+    assert_eq!(fs::read_to_string(folder.0.join(database)).unwrap(), of_a_person);
     assert!(!folder.0.join(reader).exists() && !folder.0.join(line).exists());
     // another file than those that we know; a link is read, too
     folder.write("usr/reader", "#!/bin/sh\necho '# x'; echo insmod smbios\n");
