@@ -85,7 +85,8 @@ fn the_error_is_found_in_a_trace_that_ends_in_traps() {
                 main (line number: 500)\nlast_failed_bash_command: genmkfile deb-pkg\n\
                 ++ error_handler_dist_build_one\n++ true 'ERROR in ./derivative-maker'\n++ exit 1\n";
     let log = format!(
-        "{}noise of a step before\n{}+ cd /home/user/x\n+ genmkfile deb-pkg\n\
+        "{}noise of a step before\n{}+ true 'INFO: it'\\''s a hint:\n- reboot'\n\
+         ++ os='A=1\nURL=\"x\"'\n+ printf '%s\\n' 'two\nlines'\n+ cd /home/user/x\n+ genmkfile deb-pkg\n\
          dpkg-source: error: unrepresentable changes to source\n{trap}",
         begins("1200_prepare-build-machine"),
         begins("2100_create-debian-packages")
