@@ -202,7 +202,7 @@ pub const DOCTOR: &[Described] = &[
         name: "bind-mounts",
         what: "the container can bind mounts",
         why: "the chroot of the ISO has no /dev, /proc or /sys",
-        source: "derivative-maker, build-steps.d/2800_create-lb-iso",
+        source: "derivative-maker, build-steps.d/3600_convert-raw-to-iso",
     },
     Described {
         name: "chroot",
@@ -250,7 +250,7 @@ pub const DOCTOR: &[Described] = &[
         name: "output-on-disk",
         what: "the output folder is on a file system with a block device, which is none of /dev/loop0 to /dev/loop9",
         why: "grub-mkconfig finds no device on overlay, and behind a small loop device it looks for a file: the ISO silently loses its hardening kernel parameters",
-        source: "derivative-maker, build-steps.d/2800_create-lb-iso",
+        source: "derivative-maker, build-steps.d/3600_convert-raw-to-iso",
     },
     Described {
         name: "constants",

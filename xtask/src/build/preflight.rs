@@ -65,7 +65,7 @@ pub(crate) fn problems(facts: &BuildFacts, setup: bool) -> Vec<Problem> {
     if recipe.needs.submodule {
         found.extend(facts.upstream.iter().flat_map(Upstream::problems));
         found.extend(facts.levers.problems.iter().cloned());
-        // derivative-maker takes the hardening kernel parameters from grub-mkconfig, and no error of it (step 2800)
+        // derivative-maker takes the hardening kernel parameters from grub-mkconfig, and no error of it (step 3600)
         if !facts.output_disk.has_device_for_grub() {
             let DiskSpace { kind, source, .. } = &facts.output_disk;
             found.push(Problem::new(

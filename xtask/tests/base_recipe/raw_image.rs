@@ -1,4 +1,4 @@
-//! The raw image of upstream's newer layout: our kpartx in place of Debian's.
+//! Upstream's raw image: our kpartx in place of Debian's.
 
 use super::{Folder, Ran, recipe, run};
 use crate::support::executable;

@@ -1,15 +1,17 @@
 //! Packages and root file systems of an earlier build: taken only for the same inputs.
 
 use crate::Folder;
-use crate::support::{executable, run};
+use crate::support::run;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::PathBuf;
 use std::process::Command;
 
-/// A builder with the recipe's `reuse-chroot`, on small folders: `lb` says what it is asked, and makes a
-/// root.
+/// A builder with the recipe's `reuse-chroot`, on small folders.
 struct Builder(Folder);
+
+/// The steps that make the raw image.
+const BOTH: [&str; 2] = ["3200", "3500"];
 
 impl Builder {
     fn new(name: &str) -> Builder {
@@ -18,55 +20,28 @@ impl Builder {
             ("home/out/tmp/packages.name", "of the packages\n"),
             ("home/out/tmp/arguments", "--flavor\nkicksecure-cli\n"),
             ("binary/aptrepo_local/kicksecure/pool/a.deb", "a package"),
-            ("binary/1.0/live-build/config/bootstrap", "LB_DISTRIBUTION_CHROOT=\"trixie\"\n"),
-            ("binary/1.0/live-build/.build/config", ""),
             ("archive/debian/dists/trixie/InRelease", "monday"),
             ("cache/mine", "of somebody else"),
         ] {
             folder.write(path, text);
         }
+        fs::create_dir_all(folder.0.join("binary/1.0")).unwrap();
         let at = |path: &str| folder.0.join(path).to_str().unwrap().to_owned();
         let moved = [
             ("/var/cache/silvermetal-packages", at("cache")),
             ("/home/user/derivative-binary", at("binary")),
             ("http://127.0.0.1:9977", format!("file://{}", at("archive"))),
-            ("/usr/bin/lb", at("lb")),
-            ("/usr/local/bin/safe-rm", "rm".to_owned()),
         ];
         let names =
             ["lib.sh", "reuse-chroot", "build", "copy-upstream", "accept-old-archive", "kpartx"];
         folder.scripts(&names, &moved);
         folder.write("recipe/layouts/3600_convert-raw-to-iso", "a layout");
-        let lb = "#!/bin/sh\nset -e\necho \"lb $*\"\nmkdir -p chroot/etc\n\
-                  [ \"$1\" = chroot ] || exit 0\n\
-                  echo x >chroot/etc/shadow; chmod 0640 chroot/etc/shadow; ln chroot/etc/shadow chroot/etc/shadow-\n\
-                  ln -s shadow chroot/etc/link; touch -d '2001-02-03 04:05:06.789' chroot/etc/shadow\n\
-                  touch .build/chroot chroot.packages.live\n\
-                  cp -r config/includes.chroot_after_packages/. chroot/\n";
-        executable(&folder.0.join("lb"), lb);
         Builder(folder)
     }
 
-    /// Builds the root as upstream does, with this clean-up. Returns what was said.
-    fn build(&self, clean_up: &str) -> String {
-        let live = "binary/1.0/live-build";
-        drop(fs::remove_dir_all(self.0.0.join(live).join("chroot")));
-        let hook = "config/includes.chroot_after_packages/usr/libexec/99_silvermetal";
-        self.0.write(&format!("{live}/{hook}"), clean_up);
-        let mut told = String::new();
-        for command in ["bootstrap", "chroot"] {
-            let mut script = Command::new(self.0.0.join("recipe/reuse-chroot"));
-            script.arg("lb").arg(self.0.0.join("home")).args([command, "--verbose"]);
-            told += &run(script.current_dir(self.0.0.join(live))).exits(0).stdout;
-            // upstream prepares the root between the two
-            self.0.write(&format!("{live}/chroot/etc/prepared"), "");
-        }
-        told
-    }
-
     /// Runs steps 3200, 3500 and 3600, of which the first two make a raw image, as buildconfig.d lets upstream run
-    /// them. Returns which of the two ran.
-    fn build_raw_image(&self) -> Vec<&'static str> {
+    /// them. Returns which of the two ran, and what was said.
+    fn build(&self) -> (Vec<&'static str>, String) {
         let image = self.raw_image();
         for left in [&image, &self.0.0.join("home/out/tmp/chroot.taken")] {
             drop(fs::remove_file(left));
@@ -76,31 +51,26 @@ impl Builder {
             script.arg(mode).arg(self.0.0.join("home"));
             run(script.args(more).arg(&image))
         };
-        let mut ran = Vec::new();
-        for step in ["3200", "3500"] {
-            if reuse("take", &["trixie"]).code != 0 {
+        let (mut ran, mut told) = (Vec::new(), String::new());
+        for step in BOTH {
+            let taken = reuse("take", &["trixie"]);
+            told += &taken.stdout;
+            if taken.code != 0 {
                 ran.push(step);
-                let file = fs::OpenOptions::new()
-                    .create(true)
-                    .truncate(false)
-                    .write(true)
-                    .open(&image)
-                    .unwrap();
+                let mut options = fs::OpenOptions::new();
+                let file = options.create(true).truncate(false).write(true).open(&image).unwrap();
                 // as upstream's: far larger than what is in it
                 file.set_len(1 << 33).unwrap();
-                std::os::unix::fs::FileExt::write_all_at(&file, step.as_bytes(), 1 << 32).unwrap();
+                file.write_all_at(step.as_bytes(), 1 << 32).unwrap();
+                file.set_permissions(fs::Permissions::from_mode(0o640)).unwrap();
             }
         }
-        reuse("keep", &[]).exits(0);
-        ran
+        told += &reuse("keep", &[]).exits(0).stdout;
+        (ran, told)
     }
 
     fn raw_image(&self) -> PathBuf {
         self.0.0.join("binary/1.0/Kicksecure.raw")
-    }
-
-    fn root(&self) -> PathBuf {
-        self.0.0.join("binary/1.0/live-build/chroot")
     }
 
     /// The entries of the cache.
@@ -115,20 +85,20 @@ impl Builder {
 
 #[test]
 #[ignore = "needs zstd: cargo xtask test --full"]
-fn a_kept_root_is_taken_for_the_same_inputs_only_and_gets_todays_clean_up() {
-    let builder = Builder::new("kept-root");
-    let made = "lb bootstrap --verbose\nlb chroot --verbose\n";
-    assert!(builder.build("first").starts_with(made));
+fn a_kept_raw_image_is_taken_for_the_same_inputs_only() {
+    let builder = Builder::new("kept-raw");
+    assert_eq!(builder.build().0, BOTH);
     assert_eq!(builder.kept().len(), 2, "{:?}", builder.kept());
-    let told = builder.build("second");
+    let (ran, told) = builder.build();
+    assert_eq!(ran, [""; 0]);
     assert!(told.starts_with("note: the root file system is that of an earlier build"), "{told}");
-    let root = builder.root();
-    assert_eq!(fs::read_to_string(root.join("usr/libexec/99_silvermetal")).unwrap(), "second");
-    let shadow = fs::metadata(root.join("etc/shadow")).unwrap();
-    assert_eq!(shadow.permissions().mode() & 0o7777, 0o640);
-    assert_eq!((shadow.mtime(), shadow.mtime_nsec()), (981_173_106, 789_000_000));
-    assert_eq!(shadow.ino(), fs::metadata(root.join("etc/shadow-")).unwrap().ino());
-    assert_eq!(fs::read_link(root.join("etc/link")).unwrap(), Path::new("shadow"));
+    let image = fs::File::open(builder.raw_image()).unwrap();
+    let mut end = [0; 4];
+    image.read_exact_at(&mut end, 1 << 32).unwrap();
+    let found = image.metadata().unwrap();
+    assert_eq!((&end, found.len()), (b"3500", 1 << 33));
+    assert_eq!(found.permissions().mode() & 0o7777, 0o640);
+    assert!(found.blocks() < 1 << 10, "its holes are none any more");
     // each input that changes makes a new root, which takes the place of the old one
     for (path, text) in [
         ("home/out/tmp/packages.name", "of other packages\n"),
@@ -136,70 +106,43 @@ fn a_kept_root_is_taken_for_the_same_inputs_only_and_gets_todays_clean_up() {
         ("archive/debian/dists/trixie/InRelease", "tuesday"),
         ("archive/debian-security/dists/trixie-security/InRelease", "an update"),
         ("home/out/tmp/arguments", "--flavor\nkicksecure-cli\n--allow-untagged\n"),
+        ("recipe/layouts/3600_convert-raw-to-iso", "another layout"),
     ] {
         builder.0.write(path, text);
-        assert!(builder.build("third").starts_with(made), "{path}");
+        assert_eq!(builder.build().0, BOTH, "{path}");
         assert_eq!(builder.kept().len(), 2, "{path}: {:?}", builder.kept());
-        assert!(builder.build("third").starts_with("note:"), "{path}");
+        assert_eq!(builder.build().0, [""; 0], "{path}");
     }
     // the roots of two flavors lie side by side
     builder.0.write("home/out/tmp/arguments", "--flavor\nkicksecure-lxqt\n");
-    assert!(builder.build("fourth").starts_with(made));
+    assert_eq!(builder.build().0, BOTH);
     assert_eq!(builder.kept().len(), 3);
     // a damaged one is made anew
     let kept = builder.kept();
     let lxqt = kept.iter().find(|name| name.contains("lxqt")).unwrap();
     builder.0.write(&format!("cache/{lxqt}/chroot.tar.zst"), "damaged");
-    assert!(builder.build("fourth").contains(made));
-    assert!(builder.build("fourth").starts_with("note:"));
+    assert_eq!(builder.build().0, BOTH);
+    assert_eq!(builder.build().0, [""; 0]);
     assert!(builder.kept().contains(&"mine".to_owned()));
 }
 
 #[test]
 #[ignore = "needs zstd: cargo xtask test --full"]
-fn a_kept_raw_image_is_taken_for_the_same_inputs_only() {
-    let builder = Builder::new("kept-raw");
-    let both = ["3200", "3500"];
-    assert_eq!(builder.build_raw_image(), both);
-    assert_eq!(builder.kept().len(), 2, "{:?}", builder.kept());
-    assert_eq!(builder.build_raw_image(), [""; 0]);
-    let image = fs::File::open(builder.raw_image()).unwrap();
-    let mut end = [0; 4];
-    std::os::unix::fs::FileExt::read_exact_at(&image, &mut end, 1 << 32).unwrap();
-    assert_eq!((&end, image.metadata().unwrap().len()), (b"3500", 1 << 33));
-    assert!(image.metadata().unwrap().blocks() < 1 << 10, "its holes are none any more");
-    for (path, text) in [
-        ("home/out/tmp/packages.name", "of other packages\n"),
-        ("archive/debian/dists/trixie/InRelease", "tuesday"),
-        ("recipe/layouts/3600_convert-raw-to-iso", "another layout"),
-    ] {
-        builder.0.write(path, text);
-        assert_eq!(builder.build_raw_image(), both, "{path}");
-        assert_eq!(builder.kept().len(), 2, "{path}: {:?}", builder.kept());
-        assert_eq!(builder.build_raw_image(), [""; 0], "{path}");
+fn a_root_whose_key_is_not_whole_is_neither_taken_nor_kept() {
+    for (name, missing) in
+        [("no-hash", "home/out/tmp/packages.name"), ("no-kpartx", "recipe/kpartx")]
+    {
+        let builder = Builder::new(name);
+        fs::remove_file(builder.0.0.join(missing)).unwrap();
+        for _ in 0..2 {
+            let (ran, told) = builder.build();
+            assert_eq!(ran, BOTH);
+            if name == "no-hash" {
+                assert!(told.starts_with("note: no root file system is reused or kept"), "{told}");
+            }
+        }
+        assert_eq!(builder.kept(), ["mine"]);
     }
-    // a damaged one is made anew, and one whose key cannot be known is neither taken nor kept
-    let kept = builder.kept();
-    let entry = kept.iter().find(|name| name.starts_with("chroot-")).unwrap();
-    builder.0.write(&format!("cache/{entry}/chroot.tar.zst"), "damaged");
-    assert_eq!(builder.build_raw_image(), both);
-    fs::remove_file(builder.0.0.join("recipe/kpartx")).unwrap();
-    fs::remove_dir_all(builder.0.0.join("cache").join(entry)).unwrap();
-    assert_eq!(builder.build_raw_image(), both);
-    assert_eq!(builder.kept(), ["mine"]);
-}
-
-#[test]
-#[ignore = "needs zstd: cargo xtask test --full"]
-fn a_root_without_the_hash_of_its_packages_is_neither_taken_nor_kept() {
-    let builder = Builder::new("no-hash");
-    fs::remove_file(builder.0.0.join("home/out/tmp/packages.name")).unwrap();
-    for _ in 0..2 {
-        let told = builder.build("first");
-        assert!(told.starts_with("note: no root file system is reused or kept"), "{told}");
-        assert!(told.ends_with("lb bootstrap --verbose\nlb chroot --verbose\n"), "{told}");
-    }
-    assert_eq!(builder.kept(), ["mine"]);
 }
 
 #[test]

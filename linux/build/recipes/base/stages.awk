@@ -23,8 +23,8 @@ function enter(name) {
     else if (/\/1300_/) enter("cowbuilder")
     else if (/\/1400_/) enter("local-dependencies")
     else if (/\/2100_/) enter("packages")
-    # 2800 in one layout, 3200 and 3500 in the other; the steps between the ISO and the end do nothing
-    else if (/\/(2800|3200)_/ && current == "packages") enter("chroot")
+    # until 3600 makes the squashfs; the steps between the ISO and the end do nothing
+    else if (/\/3200_/ && current == "packages") enter("chroot")
 }
 /^P: Begin building root filesystem image/ { enter("squashfs") }
 /^P: Begin creating manifest/ { enter("iso") }
