@@ -111,18 +111,24 @@ fn all_problems_of_base_are_reported_at_once_and_nothing_changes() {
     checkout.edit("linux/build/recipes/base/recipe.toml", "disk_gib = ", "disk_gib = 90000");
     checkout.edit("linux/build/recipes/base/recipe.toml", "ram_gib = ", "ram_gib = 9000");
     let dead = checkout.path_with("docker", "#!/bin/sh\necho 'Cannot connect' >&2; exit 1\n");
-    let mut command = checkout.xtask(["iso", "--engine", "docker"]);
-    // a port on which nothing listens
-    command.env("PATH", dead).env("APT_SNAPSHOT_URL", "http://127.0.0.1:9/archive");
-    run(&mut command)
-        .exits(3)
-        .says("engine docker does not answer")
-        .says("the pinned snapshot cannot be had")
-        .says("derivative-maker is not initialised")
-        .says("git submodule update --init --recursive linux/build/derivative-maker")
-        .says("not enough disk")
-        .says("not enough memory")
-        .says("not ready: 5 problems");
+    // the empty folder of a submodule that is not initialised, and none at all
+    for there in [true, false] {
+        if !there {
+            fs::remove_dir(checkout.root.join("linux/build/derivative-maker")).unwrap();
+        }
+        let mut command = checkout.xtask(["iso", "--engine", "docker"]);
+        // a port on which nothing listens
+        command.env("PATH", &dead).env("APT_SNAPSHOT_URL", "http://127.0.0.1:9/archive");
+        run(&mut command)
+            .exits(3)
+            .says("engine docker does not answer")
+            .says("the pinned snapshot cannot be had")
+            .says("derivative-maker is not initialised")
+            .says("git submodule update --init --recursive linux/build/derivative-maker")
+            .says("not enough disk")
+            .says("not enough memory")
+            .says("not ready: 5 problems");
+    }
     assert_eq!(checkout.output_names(), [""; 0]);
 }
 

@@ -14,6 +14,7 @@ use crate::hash;
 use crate::pins::{Commit, Digest};
 use anyhow::{Context as _, Result};
 use changes::UpstreamChanges;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A checkout of derivative-maker. [`Upstream::problems`] tells what is wrong with it.
@@ -67,10 +68,17 @@ impl Upstream {
     /// # Errors
     /// `--upstream` names no checkout; git fails. A submodule that is not initialised is no error.
     pub fn gather(dir: &Path, origin: UpstreamOrigin, pin: Option<Commit>) -> Result<Upstream> {
-        let dir = dir
-            .canonicalize()
-            .with_context(|| format!("cannot read {}", dir.shown()))
-            .or_exit(if origin == UpstreamOrigin::Caller { Code::Usage } else { Code::NotReady })?;
+        let dir = match dir.canonicalize() {
+            // somebody removed the folder: it is not initialised either
+            Err(error)
+                if origin == UpstreamOrigin::Submodule && error.kind() == ErrorKind::NotFound =>
+            {
+                dir.to_owned()
+            }
+            found => found.with_context(|| format!("cannot read {}", dir.shown())).or_exit(
+                if origin == UpstreamOrigin::Caller { Code::Usage } else { Code::NotReady },
+            )?,
+        };
         let there = dir.join(".git").exists() && dir.join("derivative-maker").is_file();
         if !there {
             if origin == UpstreamOrigin::Caller {
