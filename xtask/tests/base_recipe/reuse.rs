@@ -32,9 +32,10 @@ impl Builder {
             ("/home/user/derivative-binary", at("binary")),
             ("http://127.0.0.1:9977", format!("file://{}", at("archive"))),
         ];
-        let names =
-            ["lib.sh", "reuse-chroot", "build", "copy-upstream", "accept-old-archive", "kpartx"];
-        folder.scripts(&names, &moved);
+        let keyed =
+            ["build", "copy-upstream", "accept-old-archive", "without-device-mapper", "kpartx"];
+        folder.scripts(&["lib.sh", "reuse-chroot"], &moved);
+        folder.scripts(&keyed, &moved);
         folder.write("recipe/layouts/3600_convert-raw-to-iso", "a layout");
         Builder(folder)
     }
