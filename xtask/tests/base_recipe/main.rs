@@ -315,39 +315,48 @@ fn a_folder_in_which_something_is_mounted_is_not_removed() {
     safe_rm(&["-rf", "--", "/"]).exits(1);
 }
 
-/// Runs without-device-mapper with `sudo` in sudo's place, and `grml` as the builder's grml-debootstrap.
-fn prepare(name: &str, sudo: &str, grml: &str) -> Ran {
-    let folder = Folder::new(name);
-    folder.write("home/out/tmp/x", "");
-    let at = |name: &str| folder.0.join(name).to_str().unwrap().to_owned();
-    let moved = [("sudo -n", at("stub")), ("/usr/sbin/grml-debootstrap", at("grml"))];
-    folder.scripts(&["lib.sh", "without-device-mapper"], &moved);
-    executable(&folder.0.join("stub"), sudo);
-    folder.write("grml", grml);
-    let mut script = Command::new(folder.0.join("recipe/without-device-mapper"));
-    run(script.env("SILVERMETAL_HOME", folder.0.join("home")))
-}
-
-/// The lines of grml-debootstrap that without-device-mapper relies on.
-const GRML: &str =
-    "grep -q 'device-mapper' /proc/misc\nkpartx -asv \"$TARGET\"\nUSE_DEFAULT_INTERFACES\n";
-
 #[test]
 fn a_kernel_without_loop_devices_is_named() {
-    let none = prepare("no-loop", "#!/bin/sh\nexit 1\n", GRML);
-    none.exits(1).says("no loop: modprobe loop there");
-    // a loop device without a node is of no use
+    // the second gives a loop device without a node, which is of no use
     let no_node = "#!/bin/sh\n[ \"$1\" != losetup ] || echo /dev/loop-x\n";
-    prepare("no-node", no_node, GRML).exits(1).says("no loop: modprobe loop there");
+    for (name, sudo) in [("no-loop", "#!/bin/sh\nexit 1\n"), ("no-node", no_node)] {
+        let folder = Folder::new(name);
+        folder.write("home/out/tmp/x", "");
+        let stub = folder.0.join("stub");
+        folder.scripts(
+            &["lib.sh", "without-device-mapper"],
+            &[("sudo -n", stub.to_str().unwrap().to_owned())],
+        );
+        executable(&stub, sudo);
+        let mut script = Command::new(folder.0.join("recipe/without-device-mapper"));
+        run(script.env("SILVERMETAL_HOME", folder.0.join("home")))
+            .exits(1)
+            .says("no loop: modprobe loop there");
+    }
 }
 
 #[test]
-#[ignore = "needs loop devices: cargo xtask test --full"]
-fn another_grml_debootstrap_is_named() {
-    let works = "#!/bin/sh\n[ \"$1\" != losetup ] || echo /dev/loop0\n";
-    prepare("grml", works, GRML).exits(0);
-    for (text, other) in [("-asv", "-as"), ("/proc/misc", "/sys"), ("USE_DEFAULT", "DEFAULT")] {
-        let other = GRML.replace(text, other);
-        prepare("grml-other", works, &other).exits(1).says("no longer holds `");
+fn a_package_from_elsewhere_than_the_package_cache_is_named() {
+    let folder = Folder::new("sources");
+    let proved = |log: &str| {
+        folder.write("log", log);
+        let mut script = Command::new(recipe().join("prove-sources"));
+        run(script.arg(folder.0.join("log")).env("SILVERMETAL_HOME", &folder.0))
+    };
+    let ours = "Get:1 http://127.0.0.1:9977/debian trixie InRelease [138 kB]\n\
+                Get:2 file:/mnt/repo local InRelease\n+ apt-get update\n";
+    proved(ours).exits(0);
+    for other in [
+        "Get:3 https://snapshot.debian.org/archive/debian/20261128T024913Z trixie InRelease [1 kB]",
+        "Get:12 http://127.0.0.1:99770/debian trixie/main amd64 a amd64 1 [1 kB]",
+        "Get:4 tor+https://deb.torproject.org/x trixie InRelease",
+        "Get:5 http://127.0.0.1/debian trixie InRelease",
+    ] {
+        let address = other.split(' ').nth(1).unwrap();
+        proved(&format!("{ours}{other}\n")).exits(1).says(address);
+    }
+    // apt may say it in other words one day
+    for silent in ["", "Fetched 12 kB\n", "Get:2 file:/mnt/repo local InRelease\n"] {
+        proved(silent).exits(1).says("nobody can tell where the packages came from");
     }
 }

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 const OF_BASE: &str = include_str!("../../../../linux/build/recipes/base/levers.toml");
 const SUBMODULE: &str = "live-build";
+const SUBMODULES: [&str; 2] = [SUBMODULE, "grml-debootstrap"];
 
-/// A repository with a submodule, in which every anchor holds.
+/// A repository with its submodules, in which every anchor holds.
 struct Synthetic {
     dir: PathBuf,
 }
@@ -20,13 +21,13 @@ impl Synthetic {
         let name = format!("levers-{}-{:?}", std::process::id(), std::thread::current().id());
         let dir = std::env::temp_dir().join(name);
         drop(fs::remove_dir_all(&dir));
-        fs::create_dir_all(dir.join(SUBMODULE)).unwrap();
+        fs::create_dir_all(&dir).unwrap();
         let tree = Synthetic { dir };
         for (path, text) in files(levers) {
             tree.write(&path, &text);
         }
-        for dir in [tree.dir.join(SUBMODULE), tree.dir.clone()] {
-            git(&dir).args(["init", "--quiet"]).read().unwrap();
+        for name in SUBMODULES.into_iter().chain(["."]) {
+            git(&tree.dir.join(name)).args(["init", "--quiet"]).read().unwrap();
         }
         tree
     }
@@ -40,12 +41,13 @@ impl Synthetic {
 
     /// The id of the tree as it is now.
     fn tree(&self) -> String {
-        let inner = self.dir.join(SUBMODULE);
         let who = ["-c", "user.name=t", "-c", "user.email=t@example.org"];
-        git(&inner).args(["add", "--all"]).read().unwrap();
-        let unchanged = git(&inner).args(["diff", "--cached", "--quiet", "HEAD"]).succeeds();
-        if !unchanged {
-            git(&inner).args(who).args(["commit", "--quiet", "-m", "t"]).read().unwrap();
+        for inner in SUBMODULES.map(|name| self.dir.join(name)) {
+            git(&inner).args(["add", "--all"]).read().unwrap();
+            let unchanged = git(&inner).args(["diff", "--cached", "--quiet", "HEAD"]).succeeds();
+            if !unchanged {
+                git(&inner).args(who).args(["commit", "--quiet", "-m", "t"]).read().unwrap();
+            }
         }
         git(&self.dir).args(["add", "--all"]).read().unwrap();
         git(&self.dir).arg("write-tree").read().unwrap()
@@ -287,7 +289,8 @@ fn a_submodule_that_is_not_there_is_known_by_its_commit() {
         git(&upstream.dir).args(["update-index", "--cacheinfo", &info]).read().unwrap();
         git(&upstream.dir).arg("write-tree").read().unwrap()
     };
-    let read = levers.anchors().find_map(|(_, anchor)| anchor.submodule_at.clone()).unwrap();
+    let mut inside = levers.anchors().filter(|(_, anchor)| anchor.path.starts_with(SUBMODULE));
+    let read = inside.find_map(|(_, anchor)| anchor.submodule_at.clone()).unwrap();
     let judged = |commit: &str| -> Vec<String> {
         let tree = UpstreamTree::of_commit(&upstream.dir, &tree(commit), &levers).unwrap();
         let judged = judge(&levers, &tree).unwrap();
@@ -308,7 +311,7 @@ fn a_submodule_that_is_not_there_is_known_by_its_commit() {
 fn each_anchor_says_where_somebody_read_it() {
     for (lever, anchor) in parse(OF_BASE).unwrap().anchors() {
         assert!(!anchor.held_at.is_empty(), "{}, line {}", lever.name, anchor.line);
-        let inside = anchor.path.starts_with(&format!("{SUBMODULE}/"));
+        let inside = SUBMODULES.iter().any(|name| anchor.path.starts_with(&format!("{name}/")));
         assert_eq!(anchor.submodule_at.is_some(), inside, "line {}", anchor.line);
     }
 }
