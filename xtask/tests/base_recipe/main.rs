@@ -23,8 +23,8 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Folder {
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("base-{name}-{}", std::process::id()));
+        // not below target/: scripts get this path as a plain word, and a checkout may have any path
+        let dir = std::env::temp_dir().join(format!("base-{name}-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         Folder(dir)
     }

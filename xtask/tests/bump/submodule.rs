@@ -178,7 +178,7 @@ fn the_remote_is_found_by_gits_own_rules() {
     for (name, url) in
         [(SUBMODULE, "../upstream"), ("derivative-maker", &absolute), ("other", "./../upstream/")]
     {
-        let section = format!("[submodule \"{name}\"]\n\tpath = {SUBMODULE}\n\turl = {url}\n");
+        let section = format!("[submodule \"{name}\"]\n\tpath = {SUBMODULE}\n\turl = {url:?}\n");
         fs::write(checkout.root.join(".gitmodules"), section).unwrap();
         // git's own answer
         git(&checkout.root, &["submodule", "--quiet", "init"]);

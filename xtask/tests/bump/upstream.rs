@@ -50,7 +50,8 @@ impl Upstream {
             "--get",
             &format!("submodule.{SUBMODULE}.url"),
         ]);
-        checkout.edit(".gitmodules", url.trim(), upstream.dir.to_str().unwrap());
+        // in quotes: `;` begins a comment
+        checkout.edit(".gitmodules", url.trim(), &format!("{:?}", upstream.dir.to_str().unwrap()));
         for file in [RECORD, README] {
             let mut text = fs::read_to_string(checkout.root.join(file)).unwrap();
             for (path, old) in &blobs {

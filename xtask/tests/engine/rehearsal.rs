@@ -38,7 +38,8 @@ fn a_candidate_is_built_from_a_copy_and_compared_with_the_pin() {
     fs::write(&config, LOCAL_SUBMODULES).unwrap();
     let url = git(&checkout.root, &["config", "--file", ".gitmodules", "--get-regexp", "url$"]);
     let url = url.split_whitespace().nth(1).unwrap().to_owned();
-    checkout.edit(".gitmodules", &url, top.to_str().unwrap());
+    // in quotes: `;` begins a comment
+    checkout.edit(".gitmodules", &url, &format!("{:?}", top.to_str().unwrap()));
     let pin = git(&top, &["rev-parse", "HEAD"]).trim().to_owned();
     let entry = format!("160000,{pin},{submodule}");
     git(&checkout.root, &["update-index", "--cacheinfo", &entry]);
