@@ -344,7 +344,7 @@ fn a_package_from_elsewhere_than_the_package_cache_is_named() {
         run(script.arg(folder.0.join("log")).env("SILVERMETAL_HOME", &folder.0))
     };
     let ours = "Get:1 http://127.0.0.1:9977/debian trixie InRelease [138 kB]\n\
-                Get:2 file:/mnt/repo local InRelease\n+ apt-get update\n";
+                Get:2 file:/mnt/repo local InRelease\nGet:3 copy:/mnt/a b\n+ apt-get update\n";
     proved(ours).exits(0);
     for other in [
         "Get:3 https://snapshot.debian.org/archive/debian/20261128T024913Z trixie InRelease [1 kB]",
