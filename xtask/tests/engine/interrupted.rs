@@ -177,7 +177,7 @@ fn a_signal_during_the_image_build_leaves_nothing() {
     let mut running = Running::start(&mut image);
     // a step of the base, or of the image itself if a registry serves the base
     running.until_begins(&["base", "image"]);
-    let tar = state().join("base.tar");
+    let tar = state().join("builder-image/work/base.tar");
     let patience = Instant::now() + Duration::from_secs(60);
     while running.said().contains("base  begins") && !tar.exists() && Instant::now() < patience {
         thread::sleep(Duration::from_millis(20));
