@@ -351,8 +351,11 @@ fn a_package_from_elsewhere_than_the_package_cache_is_named() {
         "Get:12 http://127.0.0.1:99770/debian trixie/main amd64 a amd64 1 [1 kB]",
         "Get:4 tor+https://deb.torproject.org/x trixie InRelease",
         "Get:5 http://127.0.0.1/debian trixie InRelease",
+        "Get: 8 http://deb.example.org/debian trixie/main a 1 [1 kB]",
+        "Get:6 s3://bucket/debian trixie InRelease",
+        "Hit:7 http://127.0.0.1:9977@elsewhere.example/debian trixie InRelease",
     ] {
-        let address = other.split(' ').nth(1).unwrap();
+        let address = other.split(' ').find(|word| word.contains("://")).unwrap();
         proved(&format!("{ours}{other}\n")).exits(1).says(address);
     }
     // apt may say it in other words one day
