@@ -23,10 +23,15 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Folder {
-        // not below target/: scripts get this path as a plain word, and a checkout may have any path
-        let dir = std::env::temp_dir().join(format!("base-{name}-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        Folder(dir)
+        let name = format!("base-{name}-{}", std::process::id());
+        let real = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
+        fs::create_dir_all(&real).unwrap();
+        // scripts get this path as a plain word, and a checkout may have any path; the files stay below target/,
+        // because nothing may run in a /tmp that is mounted noexec
+        let plain = std::env::temp_dir().join(name);
+        drop(fs::remove_file(&plain));
+        std::os::unix::fs::symlink(&real, &plain).unwrap();
+        Folder(plain)
     }
 
     fn write(&self, path: &str, text: &str) {
@@ -50,7 +55,10 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
+        if let Ok(real) = fs::read_link(&self.0) {
+            drop(fs::remove_dir_all(real));
+        }
+        drop(fs::remove_file(&self.0));
     }
 }
 
@@ -296,8 +304,8 @@ fn a_folder_in_which_something_is_mounted_is_not_removed() {
         shell.args(["--mount", "sh", "-c", text, "sh", &at("mine"), &at("work/chroot/dev")]);
         run(shell.arg(at("safe-rm")).args(arguments).current_dir(&folder.0))
     };
-    let mounted =
-        format!("is not removed, because something is mounted at {}", at("work/chroot/dev"));
+    let real = folder.0.canonicalize().unwrap().join("work/chroot/dev");
+    let mounted = format!("is not removed, because something is mounted at {}", real.display());
     for refused in [
         &["-r", "-f", "--", "work"][..],
         &["-rf", &at("work/chroot/dev")],
